@@ -1,0 +1,64 @@
+"""One exception tree.  Everything a user can cause is a `HuozhongError` with one clear sentence.
+
+    HuozhongError
+    ├── ConfigError            a model config, recipe or option: unknown key, impossible value
+    ├── CheckpointError        a model folder or file: missing, truncated, or not what it claims
+    ├── TokenizerError         a tokenizer or chat template that cannot be read or applied
+    ├── DataError              training or exam data that cannot be read or understood
+    ├── TrainingError          a run that cannot go on (loss is NaN, disk is full); the last checkpoint is intact
+    ├── KernelError            a CPU kernel that this machine cannot run
+    └── RequestError           a request that cannot be served; carries `param` and `code` for the API
+        └── ContextLengthError prompt + answer do not fit the model's context
+
+A message says what was wrong, where, and what to do.  Programming mistakes stay asserts.
+"""
+
+from __future__ import annotations
+
+
+class HuozhongError(Exception):
+    """Root of every error that a user's input, file or machine can cause."""
+
+
+class ConfigError(HuozhongError):
+    """A model config, recipe or option has an unknown key or an impossible value."""
+
+
+class CheckpointError(HuozhongError):
+    """A model folder or file is missing, truncated, or not what it claims to be."""
+
+
+class TokenizerError(HuozhongError):
+    """A tokenizer or chat template cannot be read or applied."""
+
+
+class DataError(HuozhongError):
+    """Training or exam data cannot be read or understood."""
+
+
+class TrainingError(HuozhongError):
+    """A training run cannot go on; the last complete checkpoint is intact."""
+
+
+class KernelError(HuozhongError):
+    """A CPU kernel was asked for that this machine cannot run."""
+
+
+class RequestError(HuozhongError):
+    """A request cannot be served.
+
+    `param` names the offending request field (or None); `code` is a short machine-readable
+    word, as in OpenAI's error object.
+    """
+
+    def __init__(self, message: str, *, param: str | None = None, code: str = "invalid_value") -> None:
+        super().__init__(message)
+        self.param = param
+        self.code = code
+
+
+class ContextLengthError(RequestError):
+    """Prompt and answer together do not fit the model's context."""
+
+    def __init__(self, message: str, *, param: str | None = "messages") -> None:
+        super().__init__(message, param=param, code="context_length_exceeded")
