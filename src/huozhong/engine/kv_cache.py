@@ -1,0 +1,95 @@
+"""The latent cache's pages: who holds which, and which prompt prefixes are still in them.
+
+A page holds the latents of `page_size` consecutive tokens for all layers (the runner owns the arrays; here are
+only numbers).  Pages are reference-counted, so that requests with the same beginning share them.  A page that
+holds a whole page of PROMPT tokens is found again by a digest of all tokens up to its end; when nobody uses
+it any more it stays findable until its room is needed, the least recently used going first.  Pages with
+generated tokens are never offered: those were computed in the absorbed form, and a hit must not change
+a single bit of the answer (design: "batch-invariant").
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+
+import numpy as np
+
+
+def page_digests(tokens: np.ndarray, page_size: int) -> list[bytes]:
+    """One digest per whole page of `tokens` (int32 [T]); each covers everything from the first token on."""
+    digests: list[bytes] = []
+    parent = b""
+    for start in range(0, len(tokens) - page_size + 1, page_size):
+        page = np.ascontiguousarray(tokens[start : start + page_size], dtype=np.int32)
+        parent = hashlib.blake2b(parent + page.tobytes(), digest_size=16).digest()
+        digests.append(parent)
+    return digests
+
+
+class PagePool:
+    """`num_pages` pages of `page_size` tokens.  Not thread-safe: the step thread alone uses it."""
+
+    def __init__(self, num_pages: int, page_size: int) -> None:
+        assert num_pages > 0
+        assert page_size > 0
+        self.num_pages = num_pages
+        self.page_size = page_size
+        self._references = [0] * num_pages
+        self._free = list(range(num_pages - 1, -1, -1))  # a stack: low numbers first, recently used ones soon again
+        self._page_of: dict[bytes, int] = {}
+        self._digest_of: dict[int, bytes] = {}
+        self._idle: OrderedDict[int, None] = OrderedDict()  # unused but findable, least recently used first
+
+    @property
+    def num_available(self) -> int:
+        """Pages that `allocate` can hand out now, forgetting old prefixes where it must."""
+        return len(self._free) + len(self._idle)
+
+    @property
+    def num_used(self) -> int:
+        """Pages held by requests."""
+        return self.num_pages - self.num_available
+
+    def allocate(self) -> int:
+        """A page for one owner.  The caller has checked `num_available`."""
+        if self._free:
+            page = self._free.pop()
+        else:
+            assert self._idle, "allocate() from an exhausted pool"
+            page, _ = self._idle.popitem(last=False)
+            del self._page_of[self._digest_of.pop(page)]
+        self._references[page] = 1
+        return page
+
+    def find(self, digests: list[bytes]) -> list[int]:
+        """Pages of the longest known prefix; each is given one more owner."""
+        pages: list[int] = []
+        for digest in digests:
+            page = self._page_of.get(digest)
+            if page is None:
+                break
+            if self._references[page] == 0:
+                del self._idle[page]
+            self._references[page] += 1
+            pages.append(page)
+        return pages
+
+    def register(self, page: int, digest: bytes) -> None:
+        """Make a fully computed prompt page findable; the first page with a digest stays the findable one."""
+        assert self._references[page] > 0
+        if digest not in self._page_of and page not in self._digest_of:
+            self._page_of[digest] = page
+            self._digest_of[page] = digest
+
+    def free(self, pages: list[int]) -> None:
+        """Take one owner from each page.  Later pages become the older ones: a prefix outlives its continuations."""
+        for page in reversed(pages):
+            assert self._references[page] > 0, f"page {page} freed twice"
+            self._references[page] -= 1
+            if self._references[page]:
+                continue
+            if page in self._digest_of:
+                self._idle[page] = None
+            else:
+                self._free.append(page)
