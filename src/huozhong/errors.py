@@ -7,6 +7,7 @@
     ├── DataError              training or exam data that cannot be read or understood
     ├── TrainingError          a run that cannot go on (loss is NaN, disk is full); the last checkpoint is intact
     ├── KernelError            a CPU kernel that this machine cannot run
+    ├── EngineError            a step of the engine failed; the requests in it end, the others go on
     └── RequestError           a request that cannot be served; carries `param` and `code` for the API
         └── ContextLengthError prompt + answer do not fit the model's context
 
@@ -42,6 +43,10 @@ class TrainingError(HuozhongError):
 
 class KernelError(HuozhongError):
     """A CPU kernel was asked for that this machine cannot run."""
+
+
+class EngineError(HuozhongError):
+    """A step of the engine failed; the requests that were in it end with this error, the others go on."""
 
 
 class RequestError(HuozhongError):
