@@ -1,0 +1,36 @@
+"""What one forward pass is given: rows of tokens, and where each run of rows belongs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Span:
+    """`length` rows of one sequence, beginning at row `first_row` of the batch and at position `start`.
+
+    prefill: prompt rows, computed un-absorbed; otherwise generated rows, computed absorbed.
+    pages: int32 page table of the sequence; position p lives in page pages[p // page_size].
+    """
+
+    first_row: int
+    length: int
+    start: int
+    prefill: bool
+    pages: NDArray[np.int32]
+
+    @property
+    def end(self) -> int:
+        return self.start + self.length
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """tokens_T: int32 token of every row.  logit_rows: int32 rows whose logits are wanted, ascending."""
+
+    tokens_T: NDArray[np.int32]
+    spans: tuple[Span, ...]
+    logit_rows: NDArray[np.int32]
