@@ -1,7 +1,7 @@
 """The latent cache's pages: who holds which, and which prompt prefixes are still in them.
 
-A page holds the latents of `page_size` consecutive tokens for all layers (the runner owns the arrays; here are
-only numbers).  Pages are reference-counted, so that requests with the same beginning share them.  A page that
+A page holds the latents of `page_size` consecutive tokens for all layers (the runner owns the arrays; here
+are only numbers).  Pages are reference-counted, so that requests with the same beginning share them.  A page that
 holds a whole page of PROMPT tokens is found again by a digest of all tokens up to its end; when nobody uses
 it any more it stays findable until its room is needed, the least recently used going first.  Pages with
 generated tokens are never offered: those were computed in the absorbed form, and a hit must not change
@@ -36,7 +36,7 @@ class PagePool:
         self.num_pages = num_pages
         self.page_size = page_size
         self._references = [0] * num_pages
-        self._free = list(range(num_pages - 1, -1, -1))  # a stack: low numbers first, recently used ones soon again
+        self._free = list(range(num_pages - 1, -1, -1))  # a stack: what was used last goes first
         self._page_of: dict[bytes, int] = {}
         self._digest_of: dict[int, bytes] = {}
         self._idle: OrderedDict[int, None] = OrderedDict()  # unused but findable, least recently used first
@@ -83,7 +83,7 @@ class PagePool:
             self._digest_of[page] = digest
 
     def free(self, pages: list[int]) -> None:
-        """Take one owner from each page.  Later pages become the older ones: a prefix outlives its continuations."""
+        """Take one owner from each page.  Later pages go first: a prefix outlives its continuations."""
         for page in reversed(pages):
             assert self._references[page] > 0, f"page {page} freed twice"
             self._references[page] -= 1

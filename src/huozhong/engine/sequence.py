@@ -1,17 +1,20 @@
-"""One request: what was asked (`SamplingParams`), how far it is (`Sequence`), what comes back (`Delta`, `Completion`)."""
+"""One request: what was asked (`SamplingParams`), how far it is (`Sequence`), what comes back (`Delta`)."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from huozhong.cost import Bill
 from huozhong.errors import HuozhongError, RequestError
+
+if TYPE_CHECKING:
+    from huozhong.engine.output import OutputText
 
 FinishReason = Literal["stop", "length", "abort"]
 MAX_LOGPROBS = 20
@@ -23,15 +26,15 @@ class SamplingParams:
     """How tokens are chosen; every field is checked, and a bad one is a `RequestError` that names it.
 
     temperature: 0 is greedy (the most likely token; the lowest id wins a tie); up to 2.
-    top_k, top_p, min_p: keep the k likeliest, then the smallest set holding top_p of the probability, then what
-        is at least min_p times as likely as the likeliest.
-    repetition_penalty: divides positive and multiplies negative logits of tokens of prompt and answer (CTRL).
-    presence_penalty, frequency_penalty: subtracted once, or per occurrence, for tokens of the answer (OpenAI).
-    max_tokens: at most so many tokens; None is whatever fits the context.  A larger number than fits is cut to it.
+    top_k, top_p, min_p: keep the k likeliest, then the smallest set holding top_p of the probability, then
+        what is at least min_p times as likely as the likeliest.
+    repetition_penalty: divides positive and multiplies negative logits of tokens of prompt and answer.
+    presence_penalty, frequency_penalty: subtracted once, or per occurrence, for tokens of the answer.
+    max_tokens: at most so many tokens; None is whatever fits the context, and more than fits is cut to it.
     stop: the answer ends before the first of these strings; they are looked for in all of the decoded
         text, the reasoning included.
     seed: the same seed, prompt and parameters give the same tokens; None takes a fresh one.
-    logprobs: None for none; n for the chosen token's log-probability and the n likeliest tokens' (at most 20).
+    logprobs: None for none; n for the chosen token's log-probability and the n (up to 20) likeliest ones'.
     ignore_eos: go on through end-of-text tokens (for benchmarks).
     """
 
@@ -64,13 +67,13 @@ class SamplingParams:
         self._whole("seed", -(2**63), 2**63 - 1)
         self._whole("logprobs", 0, MAX_LOGPROBS)
         if not isinstance(self.ignore_eos, bool):
-            raise RequestError(f"ignore_eos is {self.ignore_eos!r}; it must be true or false.", param="ignore_eos")
+            raise RequestError(f"ignore_eos is {self.ignore_eos!r}; say true or false.", param="ignore_eos")
         self._check_stop()
 
     def _check_stop(self) -> None:
         if not isinstance(self.stop, tuple) or not all(isinstance(s, str) and s for s in self.stop):
             raise RequestError(
-                f"stop is {self.stop!r}; it must be a string or a list of strings, none of them empty.", param="stop"
+                f"stop is {self.stop!r}; it must be a string or a list of strings, none empty.", param="stop"
             )
         if len(self.stop) > MAX_STOP_STRINGS:
             raise RequestError(
@@ -107,7 +110,7 @@ class TokenLogprob:
     """One token and the natural logarithm of its probability; `top` lists the likeliest tokens, best first.
 
     The probabilities are the model's own at temperature 1 after penalties, before top-k, top-p and min-p.
-    `token` is its text alone (U+FFFD where it is only part of a character), `bytes` exactly what it stands for.
+    `token` is its text alone (U+FFFD where it is only part of a character), `bytes` exactly what it means.
     """
 
     token_id: int
@@ -219,20 +222,23 @@ class Sequence:
     prompt: np.ndarray  # int32 [prompt_len]
     params: SamplingParams
     max_new_tokens: int
+    on_delta: Callable[[Delta], None]
+    output: OutputText
     only_score: bool = False
     generated: list[int] = field(default_factory=list)
     pages: list[int] = field(default_factory=list)
     num_computed: int = 0
+    digests: list[bytes] = field(default_factory=list)  # of the prompt's whole pages, made on admission
     num_registered_pages: int = 0  # pages of the prompt already offered to other requests
     cache_hit_tokens: int = 0
-    scores: list[np.ndarray] = field(default_factory=list)
+    was_admitted: bool = False
+    is_finished: bool = False
+    scores: np.ndarray | None = None  # float64 [prompt_len - 1]
     counts: TokenCounts | None = None
     submitted_at: float = field(default_factory=time.perf_counter)
     first_token_at: float | None = None
     seconds: float = 0.0  # share of the machine's time
     joules: float = 0.0
-    output: Any = None  # engine.output.OutputText, set by the loop
-    on_delta: Any = None
 
     def __post_init__(self) -> None:
         seed = self.params.seed

@@ -1,0 +1,303 @@
+"""`LLM`: the engine's public face.
+
+    llm = LLM("ember")
+    print(llm.chat([{"role": "user", "content": "小明有3个苹果，又买了5个，一共几个？"}]).text)
+
+Every call, alone or from many threads, goes the same way: a request is submitted to the step thread
+(`engine.loop`), which batches all of them, and comes back as a stream of `Delta`s.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Sequence as ListLike
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from huozhong.cost import Meter
+from huozhong.engine.loop import Engine, Handle
+from huozhong.engine.runner import Runner
+from huozhong.engine.sequence import Completion, Delta, SamplingParams, TokenLogprob, Usage
+from huozhong.engine.weights import load_weights
+from huozhong.errors import CheckpointError, ConfigError, EngineError
+from huozhong.model.config import ModelConfig
+from huozhong.text.chat import ChatTemplate
+from huozhong.text.tokenizer import Tokenizer
+
+__all__ = ["LLM", "Completion", "Delta", "Handle", "SamplingParams", "TokenLogprob", "Usage", "resolve_model"]
+
+Quantization = Literal["q8", "q4", "none"]
+Prompt = str | list[int]
+
+PAGE_SIZE = 64
+# Room for the latents of all running requests: sixteen full contexts, but no more than this many bytes
+# (one full context is always there).
+CACHE_CONTEXTS = 16
+CACHE_BYTES = 64 * 2**20
+MODELS = Path(__file__).resolve().parent.parent / "models"
+
+
+def resolve_model(name_or_path: str | Path) -> Path:
+    """The folder of a built-in model's name ("ember") or of a path.
+
+    Raises `CheckpointError` with what there is when there is no such model.
+    """
+    path = Path(name_or_path).expanduser()
+    builtin = sorted(folder.name for folder in MODELS.glob("*") if (folder / "config.json").is_file())
+    if isinstance(name_or_path, str) and name_or_path in builtin:
+        return MODELS / name_or_path
+    if (path / "config.json").is_file():
+        return path
+    known = f"built-in models: {', '.join(builtin)}" if builtin else "no model is built in"
+    if path.is_dir():
+        raise CheckpointError(f"{path} is a folder without config.json, so it holds no model ({known}).")
+    raise CheckpointError(f"there is no model {str(name_or_path)!r}: give a folder or a name ({known}).")
+
+
+class LLM:
+    """A model ready to answer.  Thread-safe; use it as a context manager or `close()` it.
+
+    path: a built-in name or a Hugging Face folder.
+    quantization: weights packed to 8 ("q8") or 4 ("q4") bits, or "none" for float32.
+    num_threads: None for one per core.
+    max_context: tokens of prompt and answer together; None for what the model was trained for.
+    cache_dir: where packed weights are kept; None for the user's cache folder.
+    cache_tokens: tokens the latent cache holds for all requests together (at least max_context); None for
+        sixteen full contexts or 64 MiB, whichever is less.  When it is full, requests wait.
+    meter: what prices the energy; None for the default price.
+    Raises `CheckpointError` for a model that cannot be read and `ConfigError` for an impossible option.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        quantization: Quantization = "q8",
+        num_threads: int | None = None,
+        max_context: int | None = None,
+        cache_dir: str | Path | None = None,
+        cache_tokens: int | None = None,
+        meter: Meter | None = None,
+    ) -> None:
+        if quantization not in ("q8", "q4", "none"):
+            raise ConfigError(f"quantization is {quantization!r}; it must be 'q8', 'q4' or 'none'.")
+        folder = resolve_model(path)
+        weights = load_weights(folder, "f32" if quantization == "none" else quantization, cache_dir)
+        self.config: ModelConfig = weights.config
+        self.tokenizer = Tokenizer.load(folder)
+        self._folder = folder
+        self.name = folder.resolve().name
+        self.max_context = _checked_context(max_context, self.config)
+        num_pages = _num_pages(cache_tokens, self.max_context, self.config)
+        self._engine = Engine(
+            Runner(weights, num_pages, page_size=PAGE_SIZE, num_threads=num_threads),
+            self.tokenizer,
+            max_context=self.max_context,
+            eos_ids=_eos_ids(folder, self.config, self.tokenizer),
+            meter=meter if meter is not None else Meter(),
+        )
+        # Also at interpreter exit: a daemon thread inside native code must not outlive the arrays it reads.
+        self._finalizer = weakref.finalize(self, Engine.close, self._engine)
+
+    @cached_property
+    def template(self) -> ChatTemplate:
+        """The model's chat template; `TokenizerError` if it has none (a model that only continues texts)."""
+        return ChatTemplate.load(self._folder, self.tokenizer)
+
+    # -- whole answers ---------------------------------------------------------------------------
+
+    def generate(
+        self, prompts: Prompt | ListLike[Prompt], params: SamplingParams | None = None
+    ) -> list[Completion]:
+        """Continue each prompt; all run as one batch.  Answers come in the order of the prompts.
+
+        A string is a new text (the begin-of-text token is put before it, and special tokens spelled in it are
+        plain text); a list of ids is taken as it is.
+        """
+        many = [prompts] if isinstance(prompts, str) or _is_ids(prompts) else list(prompts)
+        prompt_ids = [self._prompt_ids(prompt) for prompt in many]  # a bad prompt fails before any runs
+        collectors = [_Collector() for _ in prompt_ids]
+        with _abort_on_exit() as handles:
+            for ids, collector in zip(prompt_ids, collectors, strict=True):
+                handles.append(self.submit(ids, params or SamplingParams(), collector.put))
+            return [Completion.from_deltas(collector) for collector in collectors]
+
+    def chat(
+        self,
+        messages: ListLike[Mapping[str, Any]],
+        params: SamplingParams | None = None,
+        *,
+        thinking: bool = True,
+    ) -> Completion:
+        """Answer a conversation.  With `thinking`, what the model writes before `</think>` is `reasoning`."""
+        return Completion.from_deltas(self.chat_stream(messages, params, thinking=thinking))
+
+    # -- streams ---------------------------------------------------------------------------------
+
+    def stream(self, prompt: Prompt, params: SamplingParams | None = None) -> Iterator[Delta]:
+        """Like `generate` for one prompt, piece by piece.  Leaving the loop early aborts the request.
+
+        An error in the engine is raised here.
+        """
+        return self._stream(self._prompt_ids(prompt), params or SamplingParams(), thinking_open=False)
+
+    def chat_stream(
+        self,
+        messages: ListLike[Mapping[str, Any]],
+        params: SamplingParams | None = None,
+        *,
+        thinking: bool = True,
+    ) -> Iterator[Delta]:
+        """Like `chat`, piece by piece."""
+        ids = self.chat_tokens(messages, thinking)
+        opened = self.template.opens_thinking(thinking=thinking)
+        return self._stream(ids, params or SamplingParams(), thinking_open=opened)
+
+    def submit(
+        self,
+        prompt_ids: list[int],
+        params: SamplingParams,
+        on_delta: Callable[[Delta], None],
+        *,
+        thinking_open: bool = False,
+    ) -> Handle:
+        """Start a request; returns at once.
+
+        on_delta is called from the step thread, so it must be quick and must not wait.  The last delta has
+        `finish_reason` or `error`; nothing comes after it.  thinking_open: the prompt ends inside `<think>`.
+        Raises `RequestError` (`ContextLengthError` when the prompt leaves no room for an answer).
+        """
+        return self._engine.submit(prompt_ids, params, on_delta, thinking_open=thinking_open)
+
+    # -- tokens ----------------------------------------------------------------------------------
+
+    def chat_tokens(self, messages: ListLike[Mapping[str, Any]], thinking: bool = True) -> list[int]:
+        """The prompt of a conversation, ending where the assistant's answer (or its reasoning) begins."""
+        return self.template.tokens(list(messages), add_generation_prompt=True, thinking=thinking)
+
+    def score(self, ids: list[int]) -> np.ndarray:
+        """Log-probabilities (float64 [len(ids) - 1], natural) of ids[1:], each given all before it."""
+        collector = _Collector()
+        with _abort_on_exit() as handles:
+            handle, sequence = self._engine.submit_score(ids, collector.put)
+            handles.append(handle)
+            last = list(collector)[-1]
+        if last.error is not None:
+            raise last.error
+        if last.finish_reason == "abort":
+            raise EngineError("this model was closed while it scored a text.")
+        assert sequence.scores is not None
+        return sequence.scores
+
+    # -- end -------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Abort what still runs and end the step thread.  Closing twice is allowed."""
+        self._finalizer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _prompt_ids(self, prompt: Prompt) -> list[int]:
+        if not isinstance(prompt, str):
+            return prompt
+        begin = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
+        return begin + self.tokenizer.encode(prompt)
+
+    def _stream(self, ids: list[int], params: SamplingParams, *, thinking_open: bool) -> Iterator[Delta]:
+        collector = _Collector()
+        # Submitted here and not in the generator, so that a bad request is raised by the call itself.
+        handle = self.submit(ids, params, collector.put, thinking_open=thinking_open)
+
+        def deltas(owner: LLM) -> Iterator[Delta]:  # holding the LLM, which would be closed if nobody did
+            try:
+                for delta in collector:
+                    if delta.error is not None:
+                        raise delta.error
+                    yield delta
+            finally:
+                handle.abort()
+
+        return deltas(self)
+
+
+class _Collector:
+    """Deltas from the step thread, iterated in another one until the last."""
+
+    def __init__(self) -> None:
+        self._deltas: queue.SimpleQueue[Delta] = queue.SimpleQueue()
+        self.put = self._deltas.put
+
+    def __iter__(self) -> Iterator[Delta]:
+        while True:
+            delta = self._deltas.get()
+            yield delta
+            if delta.is_last:
+                return
+
+
+@contextmanager
+def _abort_on_exit() -> Iterator[list[Handle]]:
+    """A list of requests that end if the block is left by an error or Ctrl-C (a finished one stays)."""
+    handles: list[Handle] = []
+    try:
+        yield handles
+    finally:
+        for handle in handles:
+            handle.abort()
+
+
+def _is_ids(prompts: Any) -> bool:
+    return isinstance(prompts, list) and len(prompts) > 0 and all(isinstance(i, int) for i in prompts)
+
+
+def _checked_context(max_context: int | None, config: ModelConfig) -> int:
+    limit = config.max_position_embeddings
+    if max_context is None:
+        return limit
+    if isinstance(max_context, bool) or not isinstance(max_context, int) or not 2 <= max_context <= limit:
+        raise ConfigError(f"max_context is {max_context!r}; this model allows 2 to {limit} tokens.")
+    return max_context
+
+
+def _num_pages(cache_tokens: int | None, max_context: int, config: ModelConfig) -> int:
+    if cache_tokens is None:
+        bytes_per_token = config.num_hidden_layers * config.latent_dim * 4
+        cache_tokens = max(max_context, min(CACHE_CONTEXTS * max_context, CACHE_BYTES // bytes_per_token))
+    if isinstance(cache_tokens, bool) or not isinstance(cache_tokens, int) or cache_tokens < max_context:
+        raise ConfigError(
+            f"cache_tokens is {cache_tokens!r}; it must hold one context ({max_context} tokens)."
+        )
+    return -(-cache_tokens // PAGE_SIZE)
+
+
+def _eos_ids(folder: Path, config: ModelConfig, tokenizer: Tokenizer) -> frozenset[int]:
+    """Every token that ends an answer: generation_config.json's and config.json's, else the tokenizer's."""
+    found: set[int] = set()
+    file = folder / "generation_config.json"
+    if file.is_file():
+        try:
+            listed = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id")
+        except (ValueError, AttributeError) as error:
+            raise CheckpointError(f"{file} is not a JSON object ({error}); fetch the model again.") from error
+        found |= set(listed) if isinstance(listed, list) else {listed}
+    found.add(config.eos_token_id)
+    ids = frozenset(i for i in found if isinstance(i, int))
+    if ids:
+        return ids
+    return frozenset() if tokenizer.eos_id is None else frozenset({tokenizer.eos_id})

@@ -1,0 +1,352 @@
+"""The step thread: every request, from whatever thread it came, is served here.
+
+`step()` reads as its sentence: schedule, run, postprocess.  Requests and aborts arrive through an inbox that
+is emptied between steps, so the scheduler, the pages and the sequences belong to one thread and need no locks.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from huozhong.cost import JOULES_PER_KWH, Bill, Meter
+from huozhong.engine.kv_cache import PagePool
+from huozhong.engine.output import OutputText
+from huozhong.engine.runner import Chunk, Runner
+from huozhong.engine.sampler import log_softmax, sample
+from huozhong.engine.scheduler import Scheduler, Slice
+from huozhong.engine.sequence import (
+    Delta,
+    FinishReason,
+    SamplingParams,
+    Sequence,
+    TokenCounts,
+    TokenLogprob,
+    Usage,
+)
+from huozhong.errors import ContextLengthError, EngineError, HuozhongError, RequestError
+from huozhong.text.tokenizer import Tokenizer
+
+log = logging.getLogger(__name__)
+
+
+class Handle:
+    """A submitted request: its number, and the way to end it."""
+
+    def __init__(self, engine: Engine, sequence: Sequence) -> None:
+        self.request_id = sequence.request_id
+        self._engine = engine
+        self._sequence = sequence
+
+    def abort(self) -> None:
+        """End the request before the next step: its last delta says "abort".  A finished one stays."""
+        self._engine.abort(self._sequence)
+
+
+class Engine:
+    """The step loop around one runner.
+
+    `submit`, `submit_score`, `abort` and `close` may be called from any thread.
+    eos_ids: tokens that end an answer.  token_budget: how many tokens one step computes at most.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        tokenizer: Tokenizer,
+        *,
+        max_context: int,
+        eos_ids: frozenset[int],
+        meter: Meter,
+        token_budget: int = 256,
+        max_running: int = 32,
+    ) -> None:
+        assert runner.num_pages * runner.page_size >= max_context, "the pool must hold one full context"
+        self.runner = runner
+        self.tokenizer = tokenizer
+        self.max_context = max_context
+        self.eos_ids = eos_ids
+        self.meter = meter
+        # A model's table may be longer than its tokenizer's: the tokens in between have no meaning.
+        self.vocab_size = min(runner.config.vocab_size, tokenizer.vocab_size)
+        self.scheduler = Scheduler(
+            PagePool(runner.num_pages, runner.page_size), token_budget=token_budget, max_running=max_running
+        )
+        self._ids = itertools.count(1)
+        self._wake = threading.Condition()
+        self._arrivals: deque[Sequence] = deque()
+        self._aborts: deque[Sequence] = deque()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    # -- from any thread -------------------------------------------------------------------------
+
+    def submit(
+        self,
+        prompt_ids: list[int],
+        params: SamplingParams,
+        on_delta: Callable[[Delta], None],
+        *,
+        thinking_open: bool = False,
+    ) -> Handle:
+        """Queue a request; see `LLM.submit`."""
+        prompt = self._checked_prompt(prompt_ids)
+        room = self.max_context - len(prompt)
+        if room < 1:
+            raise ContextLengthError(
+                f"the prompt has {len(prompt)} tokens, but the model's context of {self.max_context} tokens must "
+                "hold it and at least one token of the answer: shorten it or begin a new conversation."
+            )
+        wanted = room if params.max_tokens is None else min(params.max_tokens, room)
+        output = OutputText(self.tokenizer, params.stop, thinking_open=thinking_open)
+        sequence = Sequence(next(self._ids), prompt, params, wanted, on_delta, output)
+        if params.has_penalties:
+            sequence.counts = TokenCounts(prompt, self.vocab_size)
+        return self._queue(sequence)
+
+    def submit_score(self, ids: list[int], on_delta: Callable[[Delta], None]) -> tuple[Handle, Sequence]:
+        """Queue a text to score; after the last delta the log-probabilities are in `Sequence.scores`."""
+        prompt = self._checked_prompt(ids)
+        if len(prompt) > self.max_context:
+            raise ContextLengthError(
+                f"the text has {len(prompt)} tokens, but the model's context is {self.max_context}: cut it.",
+                param="prompt",
+            )
+        output = OutputText(self.tokenizer, (), thinking_open=False)
+        sequence = Sequence(next(self._ids), prompt, SamplingParams(), 0, on_delta, output, only_score=True)
+        sequence.scores = np.zeros(len(prompt) - 1)
+        return self._queue(sequence), sequence
+
+    def abort(self, sequence: Sequence) -> None:
+        """End a request before the next step."""
+        with self._wake:
+            if not sequence.is_finished:
+                self._aborts.append(sequence)
+                self._wake.notify()
+
+    def close(self) -> None:
+        """Abort everything and end the step thread; from the step thread itself, after the current step."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+    def _queue(self, sequence: Sequence) -> Handle:
+        with self._wake:
+            if self._closing:
+                raise EngineError("this model has been closed; make a new LLM.")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="huozhong-steps", daemon=True)
+                self._thread.start()
+            self._arrivals.append(sequence)
+            self._wake.notify()
+        return Handle(self, sequence)
+
+    def _checked_prompt(self, prompt_ids: Any) -> np.ndarray:
+        """int32 [T]; `RequestError` for anything that is not a non-empty list of the model's token ids."""
+        try:
+            prompt = np.asarray(prompt_ids)
+        except ValueError:  # a ragged list
+            prompt = np.zeros(1)
+        if prompt.size == 0:
+            raise RequestError("the prompt is empty; give at least one token.", param="prompt")
+        if prompt.ndim != 1 or prompt.dtype.kind not in "iu":
+            raise RequestError("the prompt must be a text or a list of token ids.", param="prompt")
+        size = self.runner.config.vocab_size
+        wrong = prompt[(prompt < 0) | (prompt >= size)]
+        if len(wrong):
+            raise RequestError(f"token id {wrong[0]} is not in the vocabulary of {size}.", param="prompt")
+        return prompt.astype(np.int32)
+
+    # -- the step thread -------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """Compute the next tokens of whoever is next; an error ends the requests in it, not the engine."""
+        slices: list[Slice] = []
+        try:
+            slices = self.scheduler.schedule()
+            outputs = self.runner.forward([_chunk(s) for s in slices])
+        except Exception as error:
+            log.exception("an engine step failed")
+            affected = [s.sequence for s in slices] or [*self.scheduler.running, *self.scheduler.waiting]
+            for sequence in affected:
+                self._fail(sequence, error)
+            return
+        self._charge(slices)
+        for slice_, logits in zip(slices, outputs, strict=True):
+            try:
+                self._postprocess(slice_, logits)
+            except Exception as error:
+                log.exception("request %d failed", slice_.sequence.request_id)
+                self._fail(slice_.sequence, error)
+
+    def _run(self) -> None:
+        self.meter.start()
+        while self._take_inbox():
+            if self.scheduler.has_work:
+                self.step()
+        for sequence in (*self.scheduler.running, *self.scheduler.waiting, *self._arrivals):
+            self._finish(sequence, "abort", Delta())
+        self.meter.stop()
+
+    def _take_inbox(self) -> bool:
+        """Queue what has arrived, end what was aborted, sleep when there is nothing to do; False: close."""
+        with self._wake:
+            if not (self._arrivals or self._aborts or self._closing or self.scheduler.has_work):
+                self.meter.stop()
+                while not (self._arrivals or self._aborts or self._closing):
+                    self._wake.wait()
+                self.meter.start()
+                self.meter.lap()  # what passed between the last charge and the pause is nobody's
+            if self._closing:
+                return False
+            arrivals, aborts = list(self._arrivals), list(self._aborts)
+            self._arrivals.clear()
+            self._aborts.clear()
+        for sequence in arrivals:
+            self.scheduler.add(sequence)
+        for sequence in aborts:
+            if not sequence.is_finished:
+                self._finish(sequence, "abort", Delta())
+        return True
+
+    def _charge(self, slices: list[Slice]) -> None:
+        """Share the step's time and energy among its requests, by the tokens computed for each."""
+        bill = self.meter.lap()
+        total = sum(s.count for s in slices)
+        for slice_ in slices:
+            share = slice_.count / total
+            slice_.sequence.seconds += share * bill.seconds
+            slice_.sequence.joules += share * bill.joules
+
+    def _postprocess(self, done: Slice, logits: np.ndarray | None) -> None:
+        self.scheduler.advance(done)
+        sequence = done.sequence
+        if sequence.only_score:
+            self._score(done, logits)
+        elif done.reaches_end:
+            assert logits is not None
+            chosen = sample(logits[: self.vocab_size], sequence.params, sequence.counts, sequence.rng)
+            self._append(sequence, *chosen)
+
+    def _append(
+        self, sequence: Sequence, token: int, logprob: float | None, top: tuple[tuple[int, float], ...]
+    ) -> None:
+        """Add a chosen token to its answer and tell the caller."""
+        if sequence.first_token_at is None:
+            sequence.first_token_at = time.perf_counter()
+        sequence.generated.append(token)
+        if sequence.counts is not None:
+            sequence.counts.add(token)
+        logprobs = () if logprob is None else (self._logprob(token, logprob, top),)
+        is_eos = token in self.eos_ids and not sequence.params.ignore_eos
+        text, reasoning = ("", "") if is_eos else sequence.output.push(token)
+        delta = Delta(text=text, reasoning=reasoning, token_ids=(token,), logprobs=logprobs)
+        if is_eos or sequence.output.is_stopped:
+            self._finish(sequence, "stop", delta)
+        elif len(sequence.generated) == sequence.max_new_tokens:
+            self._finish(sequence, "length", delta)
+        else:
+            self._deliver(sequence, delta)
+
+    def _score(self, done: Slice, logits: np.ndarray | None) -> None:
+        sequence = done.sequence
+        assert logits is not None
+        assert sequence.scores is not None
+        targets = sequence.prompt[done.start + 1 : done.start + 1 + done.count]
+        logprobs = log_softmax(logits[: len(targets)])
+        sequence.scores[done.start : done.start + len(targets)] = logprobs[np.arange(len(targets)), targets]
+        if done.reaches_end:
+            self._finish(sequence, "stop", Delta())
+
+    # -- the end of a request --------------------------------------------------------------------
+
+    def _finish(self, sequence: Sequence, reason: FinishReason, delta: Delta) -> None:
+        """Free the request's pages, then send its last delta with all text that was held back."""
+        self._forget(sequence)
+        text, reasoning = sequence.output.finish()
+        self._deliver(
+            sequence,
+            Delta(
+                text=delta.text + text,
+                reasoning=delta.reasoning + reasoning,
+                token_ids=delta.token_ids,
+                logprobs=delta.logprobs,
+                finish_reason=reason,
+                usage=self._usage(sequence),
+            ),
+        )
+
+    def _fail(self, sequence: Sequence, error: Exception) -> None:
+        self._forget(sequence)
+        told = (
+            error
+            if isinstance(error, HuozhongError)
+            else EngineError(
+                f"the engine failed while answering ({type(error).__name__}: {error}); other requests go on. "
+                "Ask again, and if it fails again, report it with the log."
+            )
+        )
+        if told is not error:
+            told.__cause__ = error
+        self._deliver(sequence, Delta(error=told, usage=self._usage(sequence)))
+
+    def _forget(self, sequence: Sequence) -> None:
+        sequence.is_finished = True
+        self.scheduler.remove(sequence)
+
+    def _deliver(self, sequence: Sequence, delta: Delta) -> None:
+        try:
+            sequence.on_delta(delta)
+        except Exception:
+            # The receiver is broken; nobody can be told, so the request ends and the log says why.
+            log.exception("the receiver of request %d failed; the request is ended", sequence.request_id)
+            self._forget(sequence)
+
+    def _usage(self, sequence: Sequence) -> Usage:
+        now = time.perf_counter()
+        first = sequence.first_token_at
+        total = self.meter.snapshot()
+        return Usage(
+            prompt_tokens=sequence.prompt_len,
+            completion_tokens=len(sequence.generated),
+            reasoning_tokens=sequence.output.reasoning_tokens,
+            cache_hit_tokens=sequence.cache_hit_tokens,
+            seconds_to_first_token=None if first is None else first - sequence.submitted_at,
+            seconds=now - sequence.submitted_at,
+            bill=Bill(
+                tokens=sequence.num_tokens,
+                seconds=sequence.seconds,
+                joules=sequence.joules,
+                money=sequence.joules / JOULES_PER_KWH * self.meter.price_per_kwh,
+                currency=total.currency,
+                source=total.source,
+                how=f"{total.how}; a step's cost is shared by tokens",
+            ),
+        )
+
+    def _logprob(self, token: int, logprob: float, top: tuple[tuple[int, float], ...]) -> TokenLogprob:
+        raw = self.tokenizer.bytes_of(token)
+        others = tuple(self._logprob(t, p, ()) for t, p in top)
+        return TokenLogprob(token, logprob, raw.decode("utf-8", "replace"), raw, others)
+
+
+def _chunk(slice_: Slice) -> Chunk:
+    sequence = slice_.sequence
+    stop = slice_.start + slice_.count
+    return Chunk(
+        tokens=sequence.tokens(slice_.start, stop),
+        start=slice_.start,
+        pages=np.array(sequence.pages, dtype=np.int32),
+        want="all" if sequence.only_score else "last" if slice_.reaches_end else "none",
+        prefill=slice_.prefill,
+    )

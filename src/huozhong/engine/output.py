@@ -1,0 +1,83 @@
+"""From tokens to text that may be shown: whole characters, no piece of a stop string, reasoning apart."""
+
+from __future__ import annotations
+
+from huozhong.text.chat import Kind, ReasoningSplitter
+from huozhong.text.tokenizer import END_THINK, Tokenizer
+
+
+class StopStrings:
+    """Finds the first of several strings in a stream of text and never lets a part of one through."""
+
+    def __init__(self, strings: tuple[str, ...]) -> None:
+        self._strings = strings
+        self._held = ""
+        self.found: str | None = None
+
+    def push(self, text: str) -> str:
+        """The text that is now certain to stand before any stop string; after a find nothing more comes."""
+        if not self._strings or self.found is not None:
+            return "" if self.found is not None else text
+        self._held += text
+        # The earliest match wins, and of two that begin together the one that was complete first is shorter.
+        matches = [(at, len(s), s) for s in self._strings if (at := self._held.find(s)) >= 0]
+        if matches:
+            at, _, self.found = min(matches)
+            shown, self._held = self._held[:at], ""
+            return shown
+        keep = max(_overlap(self._held, s) for s in self._strings)
+        shown = self._held[: len(self._held) - keep]
+        self._held = self._held[len(self._held) - keep :]
+        return shown
+
+    def finish(self) -> str:
+        """What was held back and turned out to be no stop string."""
+        held, self._held = self._held, ""
+        return held
+
+
+def _overlap(text: str, stop: str) -> int:
+    """Length of the longest end of `text` that is a proper beginning of `stop`."""
+    for length in range(min(len(text), len(stop) - 1), 0, -1):
+        if text.endswith(stop[:length]):
+            return length
+    return 0
+
+
+class OutputText:
+    """One answer's text: tokens -> characters -> stop strings -> reasoning and content."""
+
+    def __init__(self, tokenizer: Tokenizer, stop: tuple[str, ...], *, thinking_open: bool) -> None:
+        self._decoder = tokenizer.stream()
+        self._stops = StopStrings(stop)
+        self._splitter = ReasoningSplitter(thinking_open)
+        self._in_reasoning = thinking_open
+        self._end_of_thinking = tokenizer.token_id(END_THINK) if tokenizer.has(END_THINK) else None
+        self.reasoning_tokens = 0
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a stop string has been found."""
+        return self._stops.found is not None
+
+    def push(self, token: int) -> tuple[str, str]:
+        """(text, reasoning) that this token makes certain."""
+        was_reasoning = self._in_reasoning
+        pieces = self._splitter.push(self._stops.push(self._decoder.push([token])))
+        if token == self._end_of_thinking:
+            self._in_reasoning = False
+        elif pieces:
+            self._in_reasoning = pieces[-1][0] == "reasoning"
+        self.reasoning_tokens += was_reasoning or self._in_reasoning
+        return _sorted(pieces)
+
+    def finish(self) -> tuple[str, str]:
+        """(text, reasoning) that was held back; an unfinished character becomes U+FFFD."""
+        rest = self._stops.push(self._decoder.finish()) + self._stops.finish()
+        return _sorted(self._splitter.push(rest) + self._splitter.finish())
+
+
+def _sorted(pieces: list[tuple[Kind, str]]) -> tuple[str, str]:
+    text = "".join(piece for kind, piece in pieces if kind == "content")
+    reasoning = "".join(piece for kind, piece in pieces if kind == "reasoning")
+    return text, reasoning

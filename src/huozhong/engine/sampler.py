@@ -1,0 +1,121 @@
+"""From logits to a token, in NumPy.
+
+The order is: penalties, log-probabilities, temperature, top-k, top-p, min-p, draw.  Log-probabilities are
+thus the model's own distribution at temperature 1 after penalties; what is cut away afterwards does not
+change them.  Every draw takes exactly one number from the request's generator, whatever else is being
+served, so a seed reproduces an answer.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from huozhong.engine.sequence import SamplingParams, TokenCounts
+from huozhong.errors import EngineError
+
+TopLogprobs = tuple[tuple[int, float], ...]
+
+
+def sample(
+    logits_V: np.ndarray,
+    params: SamplingParams,
+    counts: TokenCounts | None,
+    rng: np.random.Generator,
+) -> tuple[int, float | None, TopLogprobs]:
+    """Choose a token from float32 logits [V] (left unchanged).
+
+    counts: needed when `params.has_penalties`.
+    Returns the token, and where `params.logprobs` asks for them its log-probability and the likeliest tokens'
+    (best first, the lower id first among equals).  Raises `EngineError` when the logits are no numbers.
+    """
+    if params.has_penalties:
+        assert counts is not None
+        logits_V = penalize(logits_V, params, counts)
+    best = int(np.argmax(logits_V))  # the lowest id wins a tie; a NaN anywhere wins over all
+    if not np.isfinite(logits_V[best]):
+        raise EngineError(
+            "the model's output is not a number: its weights are damaged; fetch the model again."
+        )
+    token = best if params.is_greedy else _draw(logits_V, float(logits_V[best]), params, rng)
+    if params.logprobs is None:
+        return token, None, ()
+    logprobs_V = log_softmax(logits_V)
+    return token, float(logprobs_V[token]), _top(logprobs_V, params.logprobs)
+
+
+def penalize(logits_V: np.ndarray, params: SamplingParams, counts: TokenCounts) -> np.ndarray:
+    """A copy of the logits after repetition (CTRL, Keskar et al. 2019, §4.1), presence and frequency penalty."""
+    out_V = logits_V.copy()
+    if params.repetition_penalty != 1:
+        seen = np.flatnonzero(counts.seen_V)
+        values, penalty = out_V[seen], params.repetition_penalty
+        out_V[seen] = np.where(values > 0, values / penalty, values * penalty)
+    if params.presence_penalty or params.frequency_penalty:
+        generated = np.flatnonzero(counts.generated_V)
+        out_V[generated] -= params.presence_penalty + params.frequency_penalty * counts.generated_V[generated]
+    return out_V
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """float64 log-probabilities over the last axis."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def kept_weights(
+    logits_V: np.ndarray, best: float, params: SamplingParams
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """What is drawn from: (ids, or None for all in order; their weights, 1 for the likeliest)."""
+    ids: np.ndarray | None = None
+    # Below 1e-6 the division would overflow float32; such a distribution is greedy anyway.
+    weights = np.exp((logits_V - best) / np.float32(max(params.temperature, 1e-6)))
+    if params.top_k is not None and params.top_k < len(weights):
+        ids = _largest(logits_V, params.top_k)
+        weights = weights[ids]
+    if params.top_p < 1:
+        kept = _nucleus(weights, params.top_p)
+        ids, weights = _narrow(ids, kept), weights[kept]
+    if params.min_p > 0:
+        kept = np.flatnonzero(weights >= params.min_p)  # the likeliest weighs 1
+        ids, weights = _narrow(ids, kept), weights[kept]
+    return ids, weights
+
+
+def _draw(logits_V: np.ndarray, best: float, params: SamplingParams, rng: np.random.Generator) -> int:
+    ids, weights = kept_weights(logits_V, best, params)
+    cumulative = np.cumsum(weights, dtype=np.float64)
+    # random() < 1, so the search never runs past the end, and "right" never lands on a weight of zero.
+    index = int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
+    index = min(index, len(weights) - 1)
+    return index if ids is None else int(ids[index])
+
+
+def _largest(values: np.ndarray, count: int) -> np.ndarray:
+    """Indices of the `count` largest values, ascending; the lower index wins a tie at the border."""
+    border = np.partition(values, len(values) - count)[len(values) - count]
+    above = np.flatnonzero(values > border)
+    equal = np.flatnonzero(values == border)[: count - len(above)]
+    return np.sort(np.concatenate((above, equal)))
+
+
+def _nucleus(weights: np.ndarray, top_p: float) -> np.ndarray:
+    """Indices, ascending, of the smallest set of largest weights that holds `top_p` of their sum."""
+    total = float(weights.sum(dtype=np.float64))
+    # Weights below (1 - top_p) x the mean together hold less than 1 - top_p: they cannot be in the set, and
+    # need not be sorted.  (Half of that bound, so that rounding cannot matter.)
+    candidates = np.flatnonzero(weights >= 0.5 * (1 - top_p) * total / len(weights))
+    order = candidates[np.argsort(-weights[candidates], kind="stable")]
+    before = np.cumsum(weights[order], dtype=np.float64) - weights[order]
+    return np.sort(order[: max(1, int(np.searchsorted(before, top_p * total, side="left")))])
+
+
+def _narrow(ids: np.ndarray | None, kept: np.ndarray) -> np.ndarray:
+    return kept if ids is None else ids[kept]
+
+
+def _top(logprobs_V: np.ndarray, count: int) -> TopLogprobs:
+    if count == 0:
+        return ()
+    ids = _largest(logprobs_V, min(count, len(logprobs_V)))
+    ids = ids[np.argsort(-logprobs_V[ids], kind="stable")]
+    return tuple((int(i), float(logprobs_V[i])) for i in ids)
