@@ -1,0 +1,445 @@
+"""The one training loop: pretraining and fine-tuning differ in data, loss mask, first weights and
+schedule only.
+
+    step:  read rows → losses of all micro-batches, added → gradients → clip → optimiser → expert balance
+    → record now and then: score held-out rows, write a checkpoint
+
+A run is a pure function of its recipe (and of the machine's arithmetic: same machine, same thread count):
+stopped anywhere and resumed, it writes the same losses bit for bit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+import torch
+from rich.console import Console
+from torch import nn
+
+from huozhong.cost import IDLE_WATTS, WATTS_PER_CORE, Bill, Meter
+from huozhong.errors import ConfigError, TrainingError
+from huozhong.model.transformer import Transformer, load_transformer, save_transformer
+from huozhong.text.tokenizer import Tokenizer
+from huozhong.train.feed import Mixture, Rows, heldout_rows
+from huozhong.train.optim import MuonAdamW, WeightAverage, warmup_stable_decay
+from huozhong.train.plan import make_plan, plan_table
+from huozhong.train.recipe import Recipe, build_config
+from huozhong.train.score import Scorer, bytes_per_token
+from huozhong.train.show import Display, draw_loss
+from huozhong.train.state import CheckpointFolder, MetricsFile, check_same_run
+
+Start = Literal["auto", "resume", "fresh"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where a sitting ended.  `finished` is False after Ctrl-C; `model` is the exported folder when
+    finished.
+    """
+
+    finished: bool
+    step: int
+    tokens: int
+    loss: float | None
+    heldout_bpb: float | None
+    bill: Bill
+    model: Path | None
+
+
+def train(recipe: Recipe, *, start: Start = "auto", console: Console | None = None) -> Outcome:
+    """Run `recipe` to its end, or until Ctrl-C.
+
+    start: "auto" resumes where `run.out` has a checkpoint of the same recipe and begins otherwise;
+    "resume" insists on a checkpoint; "fresh" deletes what is there.  Raises ConfigError, DataError,
+    TokenizerError, CheckpointError for what is wrong before the start and TrainingError for what goes
+    wrong on the way.
+    """
+    out = Path(recipe.run.out)
+    with _sole_user(out), _stop_switch() as stop:
+        run = Run(recipe, console or Console())
+        run.begin(start)
+        return run.train(stop)
+
+
+class Run:
+    """Everything that lives while a recipe is being trained."""
+
+    def __init__(self, recipe: Recipe, console: Console) -> None:
+        self.recipe, self.console = recipe, console
+        self.out = Path(recipe.run.out)
+        if recipe.run.threads is not None:
+            torch.set_num_threads(recipe.run.threads)
+        torch.manual_seed(recipe.run.seed)
+        self.device = _device(recipe.run.device)
+        self.tokenizer = Tokenizer.load(recipe.tokenizer)
+        self.model = self._build_model()
+        optim = recipe.optim
+        self.optimizer = MuonAdamW(
+            self.model,
+            muon_lr=optim.muon_lr,
+            adamw_lr=optim.adamw_lr,
+            weight_decay=optim.weight_decay,
+            momentum=optim.momentum,
+            betas=optim.betas,
+        )
+        self.average = None if optim.ema is None else WeightAverage(self.model, optim.ema)
+        self.mixture = Mixture(recipe.data.train, seq_len=recipe.data.seq_len, seed=recipe.run.seed)
+        self.scorer = None
+        if recipe.data.heldout is not None:
+            rows = heldout_rows(
+                recipe.data.heldout, seq_len=recipe.data.seq_len, rows=recipe.data.heldout_rows
+            )
+            self.scorer = Scorer(rows, bytes_per_token(self.tokenizer), optim.micro_batch, self.device)
+        self.checkpoints = CheckpointFolder(self.out, recipe.run.keep)
+        self.metrics = MetricsFile(self.out)
+        self.meter = _meter(recipe, self.device)
+        self.step = 0
+        self.tokens = 0
+        self._last: dict[str, Any] = {}
+
+    def _build_model(self) -> Transformer:
+        dtype = torch.bfloat16 if self.recipe.run.precision == "bf16" else torch.float32
+        tokenizer = self.tokenizer
+        if self.recipe.run.init_from is not None:
+            model = load_transformer(self.recipe.run.init_from, dtype=dtype)
+            if model.config.vocab_size < tokenizer.vocab_size:
+                raise ConfigError(
+                    f"the tokenizer has {tokenizer.vocab_size} tokens but the model {self.recipe.run.init_from} "
+                    f"only {model.config.vocab_size}; use the model's own tokenizer."
+                )
+        else:
+            config = build_config(
+                self.recipe,
+                vocab_size=tokenizer.vocab_size,
+                bos_id=tokenizer.bos_id,
+                eos_id=tokenizer.eos_id,
+                pad_id=tokenizer.pad_id,
+            )
+            model = Transformer(config, dtype=dtype)
+        return model.to(self.device).train()
+
+    # -- beginning -------------------------------------------------------------------------------
+
+    def begin(self, start: Start) -> None:
+        """Start over or load the newest checkpoint; then try one micro-batch and show the plan."""
+        if start == "fresh":
+            for step in self.checkpoints.steps():
+                self.checkpoints.remove(step)
+            self.metrics.keep_until(-1)
+        self.checkpoints.clean()
+        steps = self.checkpoints.steps()
+        if start == "resume" and not steps:
+            raise ConfigError(f"{self.out} holds no checkpoint to resume; run without --resume to begin.")
+        if steps:
+            self._load(steps[-1])
+        else:
+            self.metrics.keep_until(-1)
+        self.meter.start()
+        speed, trial = self._trial() if self.step < self.recipe.total_steps else (None, self.meter.lap())
+        where = str(self.device)
+        if self.device.type == "cpu":
+            where += f", {torch.get_num_threads()} threads"
+        plan = make_plan(self.recipe, self.model)
+        self.console.print(
+            plan_table(
+                self.recipe,
+                plan,
+                device=f"{where}, {self.recipe.run.precision}",
+                tokens_per_second=speed,
+                trial=trial,
+            )
+        )
+
+    def _load(self, step: int) -> None:
+        meta = self.checkpoints.read_meta(step)
+        check_same_run(meta["identity"], self.recipe.identity(), self.recipe.run.out)
+        state = self.checkpoints.read_state(step, self.device)
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.mixture.restore(state["data"])
+        torch.set_rng_state(state["rng"].cpu())
+        self.meter.restore(meta["bill"])
+        self.step, self.tokens = step, meta["tokens"]
+        self._last = meta["last"]
+        self.metrics.keep_until(step)
+        self.console.print(
+            f"从第 {step} 步的检查点继续。Going on from the checkpoint of step {step}.", highlight=False
+        )
+
+    def _trial(self) -> tuple[float, Bill]:
+        """Tokens per second of one micro-batch, forward and backward, and what it cost; changes nothing.
+
+        With compile on, this is where it happens, and where a machine that cannot compile is found out.
+        """
+        if self.recipe.run.compile:
+            self.model.compile()
+            try:
+                self._rehearse()
+            except Exception as error:
+                # torch.compile fails in many ways (no C++ compiler, no headers, a torch bug); eager
+                # always works, and a real fault of the model comes up again in the eager rehearsal below
+                self.model.model._compiled_call_impl = None
+                reason = (
+                    str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+                )
+                self.console.print(
+                    f"无法编译，改用普通方式。torch.compile fails here, going on without it: {reason}",
+                    highlight=False,
+                    markup=False,
+                )
+        self._rehearse()
+        self.meter.lap()
+        began = time.perf_counter()
+        self._rehearse()
+        seconds = time.perf_counter() - began
+        return self.recipe.optim.micro_batch * self.recipe.data.seq_len / seconds, self.meter.lap()
+
+    def _rehearse(self) -> None:
+        shape = (self.recipe.optim.micro_batch, self.recipe.data.seq_len)
+        tokens = torch.arange(shape[0] * shape[1]).view(shape) % self.model.config.vocab_size
+        rows = Rows(tokens, tokens.roll(-1, 1), torch.zeros_like(tokens)).to(self.device)
+        parts = self.model.loss(
+            rows.tokens_BT, rows.targets_BT, rows.doc_BT, mtp_weight=self.recipe.optim.mtp_weight
+        )
+        (parts.total / rows.count).backward()
+        float(parts.main)  # wait for the device
+        self.optimizer.zero_grad()
+        self.model.update_expert_bias(0.0)  # forget the trial's loads
+
+    # -- training --------------------------------------------------------------------------------
+
+    def train(self, stop: threading.Event) -> Outcome:
+        recipe = self.recipe
+        saved_at = time.monotonic()
+        with Display(
+            self.console, total_steps=recipe.total_steps, done_steps=self.step, log_every=recipe.run.log_every
+        ) as display:
+            while self.step < recipe.total_steps and not stop.is_set():
+                record = self._one_step()
+                last = self.step == recipe.total_steps
+                if self.scorer is not None and (last or self.step % recipe.run.eval_every == 0):
+                    record["heldout_bpb"] = self._score()
+                bill = self.meter.snapshot()
+                record |= {"joules": bill.joules, "money": bill.money}
+                self.metrics.append(record)
+                self._last = {key: record.get(key, self._last.get(key)) for key in ("loss", "heldout_bpb")}
+                display.step(record, bill)
+                if self._checkpoint_due(saved_at):
+                    self.save()
+                    saved_at = time.monotonic()
+        self.save()
+        return self._finish() if self.step == recipe.total_steps else self._interrupted()
+
+    def _one_step(self) -> dict[str, Any]:
+        """One optimiser step; returns its metrics record."""
+        recipe, began = self.recipe, time.perf_counter()
+        rows = self.mixture.take(recipe.rows_per_step)
+        count = max(1, rows.count)
+        main = torch.zeros((), device=self.device)
+        mtp = torch.zeros((), device=self.device)
+        mtp_count = 0
+        for part in rows.split(recipe.optim.micro_batch):
+            part = part.to(self.device)
+            losses = self.model.loss(
+                part.tokens_BT, part.targets_BT, part.doc_BT, mtp_weight=recipe.optim.mtp_weight
+            )
+            # sums over the whole batch's token count: the gradient does not depend on how the batch was cut
+            (losses.total / count).backward()
+            main += losses.main
+            if losses.mtp:
+                mtp += losses.mtp[0]
+                mtp_count += losses.mtp_counts[0]
+        loss = float(main) / count
+        norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), recipe.optim.grad_clip))
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise TrainingError(self._diverged(loss, norm))
+        scale = warmup_stable_decay(
+            self.step,
+            total_steps=recipe.total_steps,
+            warmup_steps=recipe.schedule.warmup_steps,
+            decay_steps=recipe.decay_steps,
+            floor=recipe.schedule.floor,
+        )
+        self.optimizer.step(scale)
+        self.optimizer.zero_grad()
+        loads = self.model.update_expert_bias(recipe.optim.balance_rate)
+        if self.average is not None:
+            self.average.update(self.model)
+        self.step += 1
+        self.tokens += rows.tokens_BT.numel()
+        self.meter.add_tokens(prompt=rows.tokens_BT.numel())
+        seconds = time.perf_counter() - began
+        record = {
+            "step": self.step,
+            "tokens": self.tokens,
+            "loss": loss,
+            "grad_norm": norm,
+            "lr_scale": scale,
+            "seconds": seconds,
+            "tokens_per_second": rows.tokens_BT.numel() / seconds,
+        }
+        if mtp_count:
+            record["mtp_loss"] = float(mtp) / mtp_count
+        if loads:
+            record["max_load"] = max(float(load.max() / load.mean()) for load in loads)
+        return record
+
+    def _diverged(self, loss: float, norm: float) -> str:
+        steps = self.checkpoints.steps()
+        kept = (
+            f"the checkpoint of step {steps[-1]} is intact" if steps else "no checkpoint had been written yet"
+        )
+        return (
+            f"step {self.step + 1} gave loss {loss:g} and gradient norm {norm:g}, so the run stopped before "
+            f"using it ({kept}); lower muon_lr and adamw_lr or lengthen warmup_steps, and start with --fresh."
+        )
+
+    def _score(self) -> float:
+        assert self.scorer is not None
+        with contextlib.nullcontext() if self.average is None else self.average.swapped_in(self.model):
+            return self.scorer.bits_per_byte(self.model)
+
+    def _checkpoint_due(self, saved_at: float) -> bool:
+        run = self.recipe.run
+        by_steps = run.checkpoint_steps is not None and self.step % run.checkpoint_steps == 0
+        return by_steps or (
+            run.checkpoint_minutes is not None and time.monotonic() - saved_at >= 60 * run.checkpoint_minutes
+        )
+
+    def save(self) -> None:
+        """Write a checkpoint of this moment."""
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "data": self.mixture.state(),
+            "rng": torch.get_rng_state(),
+        }
+        self.checkpoints.save(
+            self.step,
+            state,
+            {
+                "identity": self.recipe.identity(),
+                "tokens": self.tokens,
+                "bill": self.meter.snapshot().as_dict(),
+                "last": self._last,
+            },
+        )
+
+    # -- ending ----------------------------------------------------------------------------------
+
+    def _interrupted(self) -> Outcome:
+        self.console.print(
+            f"已停在第 {self.step} 步并保存；再次运行同一条命令即可继续。\n"
+            f"Stopped and saved at step {self.step}; run the same command again to go on.",
+            highlight=False,
+        )
+        return self._outcome(None)
+
+    def _finish(self) -> Outcome:
+        folder = self.out / "model"
+        with contextlib.nullcontext() if self.average is None else self.average.swapped_in(self.model):
+            save_transformer(
+                self.model, folder, extra_files=self.tokenizer.files(), dtype=self.recipe.run.export_dtype
+            )
+        self._draw()
+        outcome = self._outcome(folder)
+        self.console.print(
+            f"完成：{outcome.bill.line('zh')} → {folder}\nDone: {outcome.bill.line('en')} → {folder}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        return outcome
+
+    def _draw(self) -> None:
+        try:
+            draw_loss(
+                self.metrics.read(), self.out / "loss.png", title=f"{self.recipe.stage} {self.out.name}"
+            )
+        except ImportError:
+            self.console.print(
+                "没有 matplotlib，未画 loss.png。loss.png not drawn: matplotlib is not installed."
+            )
+
+    def _outcome(self, model: Path | None) -> Outcome:
+        return Outcome(
+            finished=self.step == self.recipe.total_steps,
+            step=self.step,
+            tokens=self.tokens,
+            loss=self._last.get("loss"),
+            heldout_bpb=self._last.get("heldout_bpb"),
+            bill=self.meter.stop(),
+            model=model,
+        )
+
+
+# -- the machine ---------------------------------------------------------------------------------
+
+
+def _device(wish: str) -> torch.device:
+    if wish == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("[run] device is 'cuda', but torch finds no usable GPU; use 'auto' or 'cpu'.")
+    return torch.device("cuda" if wish != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _meter(recipe: Recipe, device: torch.device) -> Meter:
+    cost = recipe.cost
+    return Meter(
+        cost.price_per_kwh,
+        cost.currency,
+        cost.watts,
+        watts_per_core=WATTS_PER_CORE if cost.watts_per_core is None else cost.watts_per_core,
+        idle_watts=IDLE_WATTS if cost.idle_watts is None else cost.idle_watts,
+        gpu=0 if device.type == "cuda" else None,
+    )
+
+
+@contextlib.contextmanager
+def _sole_user(out: Path) -> Iterator[None]:
+    """Two runs in one folder would overwrite each other; the lock goes with the process, however it ends."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        file = open(out / ".lock", "w")  # noqa: SIM115 (entered below; only opening is guarded here)
+    except OSError as error:
+        raise ConfigError(f"[run] out folder {out} cannot be used: {error.strerror}.") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigError(
+                f"another run is training into {out}; wait for it or choose another [run] out."
+            ) from None
+        yield
+
+
+@contextlib.contextmanager
+def _stop_switch() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C (or a termination signal) sets; the second Ctrl-C stops at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

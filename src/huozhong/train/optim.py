@@ -1,0 +1,242 @@
+"""How weights move: Muon for hidden matrices, AdamW for the rest, and the learning-rate schedule.
+
+Muon (Jordan et al. 2024; Moonlight, Liu et al. 2025, arXiv:2502.16982 §2): momentum, then the nearest
+semi-orthogonal matrix by five Newton-Schulz steps, times 0.2·sqrt(max(A, B)) so that its size matches AdamW's
+and one weight decay serves both.  Matrices of one shape are orthogonalised together as one stack: at our
+sizes a single [64, 256] product leaves most of a CPU idle.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+# Keller Jordan's quintic: maximal slope at zero, singular values end in about [0.7, 1.2].
+_NS_A, _NS_B, _NS_C = 3.4445, -4.7750, 2.0315
+_NS_STEPS = 5
+_EPS = 1e-7
+
+
+def orthogonalize(stack_NAB: Tensor, steps: int = _NS_STEPS) -> Tensor:
+    """For each matrix G = U·S·Vᵀ of the stack, approximately U·Vᵀ.  Computed and returned in bf16."""
+    x_NAB = stack_NAB.to(torch.bfloat16)
+    tall = x_NAB.shape[-2] > x_NAB.shape[-1]
+    if tall:  # the Gram matrix of the short side is the cheap one
+        x_NAB = x_NAB.mT
+    # clamp: a matrix that got no gradient (an expert without tokens) stays zero instead of becoming NaN
+    norm_N11 = x_NAB.float().norm(dim=(-2, -1), keepdim=True).clamp_min(_EPS)
+    x_NAB = (x_NAB / norm_N11.to(x_NAB.dtype)).contiguous()
+    for _ in range(steps):
+        gram_NAA = torch.bmm(x_NAB, x_NAB.mT)
+        poly_NAA = torch.baddbmm(gram_NAA, gram_NAA, gram_NAA, beta=_NS_B, alpha=_NS_C)
+        x_NAB = torch.baddbmm(x_NAB, poly_NAA, x_NAB, beta=_NS_A)
+    return x_NAB.mT if tall else x_NAB
+
+
+def orthogonalize_reference(matrix_AB: Tensor, steps: int = _NS_STEPS) -> Tensor:
+    """One matrix, float64, line by line from the paper: what `orthogonalize` is tested against."""
+    x = matrix_AB.double()
+    tall = x.shape[0] > x.shape[1]
+    x = x.T if tall else x
+    x = x / max(float(x.norm()), _EPS)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = _NS_A * x + (_NS_B * gram + _NS_C * gram @ gram) @ x
+    return x.T if tall else x
+
+
+class Muon:
+    """Momentum 0.95 (Nesterov), orthogonalisation and decoupled weight decay over 2-D (or stacked 3-D)
+    weights.
+
+    Matrices of one shape share one stacked momentum buffer [N, A, B], kept in float32.
+    """
+
+    def __init__(
+        self, named: Iterable[tuple[str, nn.Parameter]], *, lr: float, momentum: float, weight_decay: float
+    ) -> None:
+        self.lr, self.momentum, self.weight_decay = lr, momentum, weight_decay
+        self._stacks: dict[tuple[int, int], list[tuple[str, nn.Parameter]]] = {}
+        for name, weight in named:
+            assert weight.ndim in (2, 3), f"{name} is not a matrix"
+            self._stacks.setdefault((weight.shape[-2], weight.shape[-1]), []).append((name, weight))
+        self._buffers: dict[tuple[int, int], Tensor] = {}
+        for shape, members in self._stacks.items():
+            count = sum(weight.numel() // (shape[0] * shape[1]) for _, weight in members)
+            self._buffers[shape] = torch.zeros(count, *shape, device=members[0][1].device)
+
+    @torch.no_grad()
+    def step(self, lr_scale: float = 1.0) -> None:
+        """One update from the .grad fields; a weight without a gradient counts as a gradient of zero."""
+        for shape, members in self._stacks.items():
+            grad_NAB = torch.cat(
+                [
+                    (torch.zeros_like(w) if w.grad is None else w.grad).float().reshape(-1, *shape)
+                    for _, w in members
+                ]
+            )
+            buffer_NAB = self._buffers[shape]
+            buffer_NAB.mul_(self.momentum).add_(grad_NAB)
+            update_NAB = orthogonalize(grad_NAB.add_(buffer_NAB, alpha=self.momentum))
+            lr = self.lr * lr_scale
+            factor = lr * 0.2 * max(shape) ** 0.5
+            start = 0
+            for _, weight in members:
+                count = weight.numel() // (shape[0] * shape[1])
+                part = update_NAB[start : start + count].reshape(weight.shape)
+                weight.mul_(1 - lr * self.weight_decay).add_(part.to(weight.dtype), alpha=-factor)
+                start += count
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "members": {
+                _key(shape): [name for name, _ in members] for shape, members in self._stacks.items()
+            },
+            "buffers": {_key(shape): buffer for shape, buffer in self._buffers.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        members = {_key(shape): [name for name, _ in members] for shape, members in self._stacks.items()}
+        assert state["members"] == members, "this optimiser state belongs to another model"
+        for shape, buffer in self._buffers.items():
+            buffer.copy_(state["buffers"][_key(shape)])
+
+
+class MuonAdamW:
+    """The whole optimiser: Muon on hidden matrices, AdamW on embeddings, head, router and norms.
+
+    Norm weights (1-D) take no weight decay.  `step(scale)` multiplies both learning rates by the
+    schedule's scale.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        muon_lr: float,
+        adamw_lr: float,
+        weight_decay: float = 0.1,
+        momentum: float = 0.95,
+        betas: tuple[float, float] = (0.9, 0.95),
+    ) -> None:
+        hidden, decayed, plain = split_parameters(model)
+        self.muon = Muon(hidden, lr=muon_lr, momentum=momentum, weight_decay=weight_decay)
+        groups = [
+            {"params": [weight for _, weight in decayed], "weight_decay": weight_decay},
+            {"params": [weight for _, weight in plain], "weight_decay": 0.0},
+        ]
+        self._adamw_lr = adamw_lr
+        self.adamw = torch.optim.AdamW(groups, lr=adamw_lr, betas=betas, eps=1e-10, fused=True)
+
+    def step(self, lr_scale: float = 1.0) -> None:
+        self.muon.step(lr_scale)
+        for group in self.adamw.param_groups:
+            group["lr"] = self._adamw_lr * lr_scale
+        self.adamw.step()
+
+    def zero_grad(self) -> None:
+        for _, members in self.muon._stacks.items():
+            for _, weight in members:
+                weight.grad = None
+        self.adamw.zero_grad(set_to_none=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and plain values only; loading it back gives the same next step, bit for bit."""
+        return {"muon": self.muon.state_dict(), "adamw": self.adamw.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.muon.load_state_dict(state["muon"])
+        self.adamw.load_state_dict(state["adamw"])
+
+
+Named = list[tuple[str, nn.Parameter]]
+
+
+def split_parameters(model: nn.Module) -> tuple[Named, Named, Named]:
+    """(hidden matrices for Muon, AdamW with decay, AdamW without), each by name and each weight once."""
+    hidden: Named = []
+    decayed: Named = []
+    plain: Named = []
+    for name, weight in model.named_parameters():
+        if not weight.requires_grad:
+            continue
+        if weight.ndim < 2:
+            plain.append((name, weight))
+        elif _is_table(name):
+            decayed.append((name, weight))
+        else:
+            hidden.append((name, weight))
+    return hidden, decayed, plain
+
+
+def _is_table(name: str) -> bool:
+    """Rows that stand for a token or an expert, not a map between hidden spaces: these belong to AdamW."""
+    return name.endswith(
+        ("embed_tokens.weight", "lm_head.weight", "shared_head.head.weight", "mlp.gate.weight")
+    )
+
+
+def _key(shape: tuple[int, int]) -> str:
+    return f"{shape[0]}x{shape[1]}"
+
+
+# -- averaging ------------------------------------------------------------------------------------
+
+
+class WeightAverage:
+    """An exponential moving average of the trained weights: a ← a + (1 − decay)·(w − a)."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self._average = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        for name, weight in model.named_parameters():
+            self._average[name].lerp_(weight, 1 - self.decay)
+
+    @contextlib.contextmanager
+    def swapped_in(self, model: nn.Module) -> Iterator[None]:
+        """Inside, the model has the averaged weights."""
+        self._swap(model)
+        try:
+            yield
+        finally:
+            self._swap(model)
+
+    @torch.no_grad()
+    def _swap(self, model: nn.Module) -> None:
+        for name, weight in model.named_parameters():
+            kept = weight.clone()
+            weight.copy_(self._average[name])
+            self._average[name] = kept
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return self._average
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        for name, value in self._average.items():
+            value.copy_(state[name])
+
+
+# -- schedule ------------------------------------------------------------------------------------
+
+
+def warmup_stable_decay(
+    step: int, *, total_steps: int, warmup_steps: int, decay_steps: int, floor: float = 0.0
+) -> float:
+    """Learning-rate scale of step `step` (0-based) in (0, 1]: linear up, flat, linear down to `floor`.
+
+    The first step is never zero and the last step (total_steps - 1) stands one stride above `floor`,
+    so that no step is spent without moving.
+    """
+    assert 0 <= step < total_steps
+    assert min(warmup_steps, decay_steps) >= 0
+    up = (step + 1) / warmup_steps if step < warmup_steps else 1.0
+    left = total_steps - step
+    down = 1.0 if left > decay_steps else floor + (1 - floor) * left / (decay_steps + 1)
+    return min(up, down)

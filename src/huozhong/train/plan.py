@@ -1,0 +1,125 @@
+"""What a recipe will take, worked out before the start: parameters, tokens, operations, memory, time
+and money.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from huozhong.cost import Bill
+from huozhong.model.config import ModelConfig
+from huozhong.model.transformer import Transformer
+from huozhong.train.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Derived numbers of a run.  flops and bytes are estimates; the formulas stand at `make_plan`."""
+
+    parameters: int
+    active_parameters: int
+    embedding_parameters: int
+    total_steps: int
+    tokens_per_step: int
+    total_tokens: int
+    flops: float
+    memory_bytes: int
+
+
+def make_plan(recipe: Recipe, model: Transformer) -> Plan:
+    """Count parameters, and estimate operations and memory.
+
+    Per token: 6 operations for each weight it meets (2 forward, 4 backward; Kaplan et al. 2020, §2.1), and
+    3·T·H·(qk + v) per layer for causal attention.  Memory: weights, gradients and optimiser state in float32,
+    and per row and layer about 34·D half-width activations plus one feed-forward width (Korthikanti et
+    al. 2022, §4.1).
+    """
+    config = model.config
+    total = active = embedding = 0
+    for name, weight in model.named_parameters():
+        total += weight.numel()
+        if "embed_tokens" in name:
+            embedding += weight.numel()
+        is_expert = ".experts." in name
+        active += (
+            weight.numel() * config.num_experts_per_tok // config.n_routed_experts
+            if is_expert
+            else weight.numel()
+        )
+    length, rows = recipe.data.seq_len, recipe.optim.micro_batch
+    tokens = recipe.total_steps * recipe.tokens_per_step
+    return Plan(
+        parameters=total,
+        active_parameters=active,
+        embedding_parameters=embedding,
+        total_steps=recipe.total_steps,
+        tokens_per_step=recipe.tokens_per_step,
+        total_tokens=tokens,
+        flops=tokens * _flops_per_token(config, active, embedding, length, recipe.optim.mtp_weight > 0),
+        memory_bytes=4 * (4 * total + (total if recipe.optim.ema is not None else 0))
+        + rows
+        * length
+        * config.num_hidden_layers
+        * 2
+        * (34 * config.hidden_size + 3 * config.intermediate_size),
+    )
+
+
+def _flops_per_token(config: ModelConfig, active: int, embedding: int, length: int, mtp: bool) -> float:
+    heads = 1 + (config.num_nextn_predict_layers if mtp else 0)
+    head = config.vocab_size * config.hidden_size * heads
+    untied = 0 if config.tie_word_embeddings else config.vocab_size * config.hidden_size
+    layers = config.num_hidden_layers + heads - 1
+    attention = 3 * length * config.num_attention_heads * (config.qk_head_dim + config.v_head_dim) * layers
+    return 6 * (active - embedding - untied + head) + attention
+
+
+def plan_table(
+    recipe: Recipe, plan: Plan, *, device: str, tokens_per_second: float | None, trial: Bill
+) -> Table:
+    """The table shown before the start.
+
+    tokens_per_second: measured on one micro-batch; trial: what that trial cost, so that its watts can be
+    carried over to the whole run.
+    """
+    table = Table(title=f"{recipe.stage} → {recipe.run.out}", show_header=False)
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    table.add_row("参数 parameters", f"{plan.parameters:,}")
+    if plan.active_parameters != plan.parameters:
+        table.add_row("每词元激活 active per token", f"{plan.active_parameters:,}")
+    table.add_row("其中词向量 of these embedding", f"{plan.embedding_parameters:,}")
+    table.add_row("步数 steps", f"{plan.total_steps:,}")
+    table.add_row(
+        "每步词元 tokens per step",
+        f"{plan.tokens_per_step:,} = {recipe.micro_batches} × {recipe.optim.micro_batch} × "
+        f"{recipe.data.seq_len}",
+    )
+    table.add_row("词元 tokens", f"{plan.total_tokens:,}")
+    table.add_row(
+        "预热/衰减步数 warmup/decay steps", f"{recipe.schedule.warmup_steps:,} / {recipe.decay_steps:,}"
+    )
+    table.add_row("运算 operations", f"{plan.flops:.3g} FLOP")
+    table.add_row("内存（估算） memory (estimated)", f"{plan.memory_bytes / 1e9:.2f} GB")
+    table.add_row("设备 device", device)
+    if tokens_per_second is not None:
+        seconds = plan.total_tokens / tokens_per_second
+        share = seconds / trial.seconds
+        whole = Bill(
+            plan.total_tokens,
+            seconds,
+            trial.joules * share,
+            trial.money * share,
+            trial.currency,
+            "estimated",
+            trial.how,
+        )
+        table.add_row(
+            "试跑速度 trial speed",
+            f"{tokens_per_second:,.0f} tokens/s, {plan.flops / seconds / 1e9:,.0f} GFLOP/s",
+        )
+        table.add_row("预计 expected", whole.line("zh"))
+        table.add_row("", whole.line("en"))
+    return table

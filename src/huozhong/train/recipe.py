@@ -1,0 +1,440 @@
+"""A training run as a TOML file, read into frozen dataclasses.
+
+Unknown keys, missing keys and values of the wrong kind are `ConfigError`s that name the file, the section
+and the key.  Relative paths are relative to the folder in which the command runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from huozhong.errors import ConfigError
+from huozhong.model.config import ModelConfig
+
+Stage = Literal["pretrain", "sft"]
+
+# Named sizes of the house, for `[model] size = "..."`; keys beside it override single numbers.
+SIZES: dict[str, dict[str, Any]] = {
+    "spark": {  # about 4M without embeddings: minutes on two cores, for trying things
+        "hidden_size": 256,
+        "intermediate_size": 704,
+        "num_hidden_layers": 6,
+        "num_attention_heads": 4,
+        "q_lora_rank": 128,
+        "kv_lora_rank": 64,
+        "qk_nope_head_dim": 48,
+        "qk_rope_head_dim": 16,
+        "v_head_dim": 64,
+    },
+    "ember": {  # about 15M without embeddings
+        "hidden_size": 384,
+        "intermediate_size": 1024,
+        "num_hidden_layers": 10,
+        "num_attention_heads": 6,
+        "q_lora_rank": 192,
+        "kv_lora_rank": 96,
+        "qk_nope_head_dim": 48,
+        "qk_rope_head_dim": 16,
+        "v_head_dim": 64,
+    },
+    "flame": {  # about 85M without embeddings: for a machine with a GPU
+        "hidden_size": 768,
+        "intermediate_size": 2048,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "q_lora_rank": 384,
+        "kv_lora_rank": 192,
+        "qk_nope_head_dim": 48,
+        "qk_rope_head_dim": 16,
+        "v_head_dim": 64,
+    },
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One folder of shards and its share of the rows (relative to the other sources' weights)."""
+
+    path: str
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.weight <= 0:
+            raise ConfigError(f"weight is {self.weight}; a source needs a positive share, or leave it out.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataRecipe:
+    """heldout: shards never trained on, scored in bits per byte over `heldout_rows` rows of seq_len
+    tokens.
+    """
+
+    train: tuple[Source, ...]
+    seq_len: int
+    heldout: str | None = None
+    heldout_rows: int = 64
+
+    def __post_init__(self) -> None:
+        _at_least(self, seq_len=8, heldout_rows=1)
+        if not self.train:
+            raise ConfigError('train is empty; name at least one source: train = [{ path = "..." }].')
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimRecipe:
+    """batch_tokens: tokens per optimiser step; micro_batch: rows of seq_len that go through the model at
+    once.
+
+    mtp_weight weighs the loss of multi-token-prediction modules (0 = the main loss alone).  balance_rate
+    is the step of the experts' bias towards even load.  ema: decay of an averaged copy that is exported
+    and scored instead of the plain weights; None = plain weights.
+    """
+
+    muon_lr: float
+    adamw_lr: float
+    batch_tokens: int
+    micro_batch: int
+    weight_decay: float = 0.1
+    momentum: float = 0.95
+    betas: tuple[float, float] = (0.9, 0.95)
+    grad_clip: float = 1.0
+    mtp_weight: float = 0.3
+    balance_rate: float = 1e-3
+    ema: float | None = None
+
+    def __post_init__(self) -> None:
+        _at_least(
+            self,
+            batch_tokens=1,
+            micro_batch=1,
+            muon_lr=0,
+            adamw_lr=0,
+            weight_decay=0,
+            mtp_weight=0,
+            balance_rate=0,
+        )
+        if not 0 <= self.momentum < 1:
+            raise ConfigError(f"momentum is {self.momentum}; it must lie in [0, 1).")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ConfigError(f"betas are {list(self.betas)}; both must lie in [0, 1).")
+        if self.grad_clip <= 0:
+            raise ConfigError(
+                f"grad_clip is {self.grad_clip}; it must be positive (a large value never clips)."
+            )
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise ConfigError(f"ema is {self.ema}; give a decay between 0 and 1, or leave it out.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleRecipe:
+    """Exactly one of total_tokens and total_steps.  decay_fraction of the steps go linearly down to
+    `floor`.
+    """
+
+    total_tokens: int | None = None
+    total_steps: int | None = None
+    warmup_steps: int = 0
+    decay_fraction: float = 0.3
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        if (self.total_tokens is None) == (self.total_steps is None):
+            raise ConfigError("give exactly one of total_tokens and total_steps.")
+        _at_least(self, warmup_steps=0)
+        for name in ("total_tokens", "total_steps"):
+            if getattr(self, name) is not None:
+                _at_least(self, **{name: 1})
+        for name in ("decay_fraction", "floor"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecipe:
+    """Where and how the run happens.  init_from: model folder to start from (sft needs it).
+
+    A checkpoint is written after `checkpoint_minutes` or `checkpoint_steps`, whichever comes first (None
+    = not by that), and always at the end; `keep` of them stay.  The model is scored on held-out data each
+    `eval_every` steps.
+    """
+
+    out: str
+    seed: int = 0
+    init_from: str | None = None
+    checkpoint_minutes: float | None = 5.0
+    checkpoint_steps: int | None = None
+    keep: int = 2
+    eval_every: int = 250
+    log_every: int = 10
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["bf16", "float32"] = "bf16"
+    compile: bool = False
+    threads: int | None = None
+    export_dtype: Literal["bfloat16", "float32"] = "bfloat16"
+
+    def __post_init__(self) -> None:
+        _at_least(self, seed=0, keep=1, eval_every=1, log_every=1)
+        for name in ("checkpoint_steps", "threads"):
+            if getattr(self, name) is not None:
+                _at_least(self, **{name: 1})
+        if self.checkpoint_minutes is not None and self.checkpoint_minutes <= 0:
+            raise ConfigError(f"checkpoint_minutes is {self.checkpoint_minutes}; it must be positive.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostRecipe:
+    """What energy costs here and, where no counter can be read, what the machine draws (see
+    `huozhong.cost`).
+    """
+
+    price_per_kwh: float = 0.6
+    currency: str = "CNY"
+    watts: float | None = None
+    watts_per_core: float | None = None
+    idle_watts: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One run.  `model` is None when the run starts from `run.init_from`, whose config.json then decides."""
+
+    stage: Stage
+    model: dict[str, Any] | None
+    tokenizer: str
+    data: DataRecipe
+    optim: OptimRecipe
+    schedule: ScheduleRecipe
+    run: RunRecipe
+    cost: CostRecipe = field(default_factory=CostRecipe)
+
+    @property
+    def rows_per_step(self) -> int:
+        """Rows of seq_len in one optimiser step: batch_tokens rounded to whole micro-batches, at least
+        one.
+        """
+        per_micro = self.data.seq_len * self.optim.micro_batch
+        return max(1, round(self.optim.batch_tokens / per_micro)) * self.optim.micro_batch
+
+    @property
+    def micro_batches(self) -> int:
+        return self.rows_per_step // self.optim.micro_batch
+
+    @property
+    def tokens_per_step(self) -> int:
+        return self.rows_per_step * self.data.seq_len
+
+    @property
+    def total_steps(self) -> int:
+        if self.schedule.total_steps is not None:
+            return self.schedule.total_steps
+        assert self.schedule.total_tokens is not None
+        return max(1, round(self.schedule.total_tokens / self.tokens_per_step))
+
+    @property
+    def decay_steps(self) -> int:
+        return round(self.total_steps * self.schedule.decay_fraction)
+
+    def identity(self) -> dict[str, Any]:
+        """All that decides the numbers of the run, flat ("data.seq_len" -> 512): a resumed run must agree
+        on it.
+
+        Left out is what may change between two sittings: paths of `out`, how often to save, score and
+        log, the price of energy.
+        """
+        free = {"out", "checkpoint_minutes", "checkpoint_steps", "keep", "eval_every", "log_every", "threads"}
+        run = {key: value for key, value in dataclasses.asdict(self.run).items() if key not in free}
+        parts = {
+            "model": self.model,
+            "data": dataclasses.asdict(self.data),
+            "optim": dataclasses.asdict(self.optim),
+            "schedule": dataclasses.asdict(self.schedule),
+            "run": run,
+        }
+        flat: dict[str, Any] = {"stage": self.stage, "tokenizer": self.tokenizer}
+        for section, values in parts.items():
+            for key, value in (values or {}).items():
+                flat[f"{section}.{key}"] = _jsonable(value)
+        return flat
+
+
+# -- reading -------------------------------------------------------------------------------------
+
+_SECTIONS = {
+    "data": DataRecipe,
+    "optim": OptimRecipe,
+    "schedule": ScheduleRecipe,
+    "run": RunRecipe,
+    "cost": CostRecipe,
+}
+_MODEL_KEYS = {f.name for f in dataclasses.fields(ModelConfig)} - {"rope_scaling"}
+
+
+def load_recipe(path: str | Path, stage: Stage) -> Recipe:
+    """Read a recipe for `stage`.
+
+    Raises ConfigError naming file, section and key for anything unknown, missing or impossible.
+    """
+    path = Path(path)
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"recipe {path} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"recipe {path} is not valid TOML: {error}.") from None
+    return parse_recipe(raw, stage, where=str(path))
+
+
+def parse_recipe(raw: dict[str, Any], stage: Stage, *, where: str = "recipe") -> Recipe:
+    """Build a Recipe from a TOML file's dict; `where` names the file in errors."""
+    allowed = {"model", "tokenizer", *_SECTIONS}
+    if unknown := sorted(set(raw) - allowed):
+        raise ConfigError(
+            f"{where}: unknown section [{unknown[0]}]; known sections: {', '.join(sorted(allowed))}."
+        )
+    for name, value in raw.items():
+        if not isinstance(value, dict):
+            raise ConfigError(f"{where}: {name} stands outside a section; write it under [{name}].")
+    parts = {name: _read(kind, raw.get(name, {}), f"{where}: [{name}]") for name, kind in _SECTIONS.items()}
+    model = _read_model(raw.get("model"), parts["run"], stage, where)
+    tokenizer = _read_tokenizer(raw.get("tokenizer"), parts["run"], where)
+    recipe = Recipe(stage=stage, model=model, tokenizer=tokenizer, **parts)
+    if recipe.schedule.warmup_steps + recipe.decay_steps > recipe.total_steps:
+        raise ConfigError(
+            f"{where}: [schedule] warmup_steps ({recipe.schedule.warmup_steps}) and the decay "
+            f"({recipe.decay_steps} steps) do not fit into {recipe.total_steps} steps; lower one of them."
+        )
+    return recipe
+
+
+def build_config(
+    recipe: Recipe, *, vocab_size: int, bos_id: int | None, eos_id: int | None, pad_id: int | None
+) -> ModelConfig:
+    """The ModelConfig of a fresh run; vocabulary and token ids are the tokenizer's unless the recipe
+    says more.
+    """
+    assert recipe.model is not None
+    values = dict(recipe.model)
+    size = values.pop("size", None)
+    merged = {**(SIZES[size] if size is not None else {}), **values}
+    for key, value in (
+        ("vocab_size", vocab_size),
+        ("bos_token_id", bos_id),
+        ("eos_token_id", eos_id),
+        ("pad_token_id", pad_id),
+        ("max_position_embeddings", max(2048, recipe.data.seq_len)),
+    ):
+        merged.setdefault(key, value)
+    if merged["vocab_size"] < vocab_size:
+        raise ConfigError(
+            f"[model] vocab_size is {merged['vocab_size']}, but the tokenizer has {vocab_size} tokens; "
+            f"leave it out."
+        )
+    config = ModelConfig.from_hf(merged)
+    if recipe.data.seq_len > config.max_position_embeddings:
+        raise ConfigError(
+            f"[data] seq_len ({recipe.data.seq_len}) is longer than the model's max_position_embeddings "
+            f"({config.max_position_embeddings}); lower one or raise the other."
+        )
+    return config
+
+
+def _read_model(
+    raw: dict[str, Any] | None, run: RunRecipe, stage: Stage, where: str
+) -> dict[str, Any] | None:
+    if run.init_from is not None:
+        if raw is not None:
+            raise ConfigError(
+                f"{where}: [model] and [run] init_from exclude each other; take one of them out."
+            )
+        return None
+    if stage == "sft":
+        raise ConfigError(
+            f"{where}: [run] init_from is missing; sft starts from a pretrained model's folder."
+        )
+    if raw is None:
+        raise ConfigError(f"{where}: section [model] is missing; give a size or the model's numbers.")
+    if unknown := sorted(set(raw) - _MODEL_KEYS - {"size"}):
+        raise ConfigError(
+            f"{where}: [model] has no key {unknown[0]!r}; known keys: size, {', '.join(sorted(_MODEL_KEYS))}."
+        )
+    if "size" in raw and raw["size"] not in SIZES:
+        raise ConfigError(
+            f"{where}: [model] size {raw['size']!r} is unknown; known sizes: {', '.join(SIZES)}."
+        )
+    return raw
+
+
+def _read_tokenizer(raw: dict[str, Any] | None, run: RunRecipe, where: str) -> str:
+    if raw is None and run.init_from is not None:
+        return run.init_from
+    if raw is None or "folder" not in raw:
+        raise ConfigError(f"{where}: [tokenizer] folder is missing; name the folder with tokenizer.json.")
+    if unknown := sorted(set(raw) - {"folder"}):
+        raise ConfigError(f"{where}: [tokenizer] has no key {unknown[0]!r}; its only key is folder.")
+    return _convert(str, raw["folder"], f"{where}: [tokenizer] folder")
+
+
+def _read(kind: type, raw: dict[str, Any], where: str) -> Any:
+    """Fill a recipe dataclass from a dict, checking names and kinds of values by its annotations."""
+    hints = typing.get_type_hints(kind)
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    if unknown := sorted(set(raw) - set(fields)):
+        raise ConfigError(f"{where} has no key {unknown[0]!r}; known keys: {', '.join(sorted(fields))}.")
+    for name, info in fields.items():
+        if name not in raw and info.default is dataclasses.MISSING:
+            raise ConfigError(f"{where} {name} is missing.")
+    values = {name: _convert(hints[name], value, f"{where} {name}") for name, value in raw.items()}
+    try:
+        return kind(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{where} {error}") from None
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is types.UnionType:
+        return _convert(next(arg for arg in args if arg is not types.NoneType), value, where)
+    if origin is Literal:
+        if value not in args:
+            raise ConfigError(f"{where} is {value!r}; it must be one of {', '.join(map(str, args))}.")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise ConfigError(f"{where} is {value!r}; it must be a list.")
+        if args[-1] is Ellipsis:
+            return tuple(_convert(args[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+        if len(value) != len(args):
+            raise ConfigError(f"{where} has {len(value)} values; it needs {len(args)}.")
+        return tuple(_convert(arg, item, where) for arg, item in zip(args, value, strict=True))
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise ConfigError(f'{where} is {value!r}; it must be a table such as {{ path = "..." }}.')
+        return _read(hint, value, where)  # type: ignore[arg-type]
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if hint is float and is_number:
+        return float(value)
+    if hint is int and isinstance(value, float) and value.is_integer():
+        return int(value)  # TOML writes large counts most readably as 3e8
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        names = {int: "a whole number", float: "a number", str: "text in quotes", bool: "true or false"}
+        raise ConfigError(f"{where} is {value!r}; it must be {names[hint]}.")
+    return value
+
+
+def _at_least(part: Any, **limits: float) -> None:
+    for name, limit in limits.items():
+        value = getattr(part, name)
+        if value < limit:
+            raise ConfigError(f"{name} is {value}; it must be at least {limit}.")
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(item) for item in value]
+    return value

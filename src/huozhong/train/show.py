@@ -1,0 +1,109 @@
+"""What the person in front of a training run sees: a live line on a terminal, plain lines elsewhere, a
+picture.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from huozhong.cost import Bill
+
+
+class Display:
+    """Progress of one run on `console`; a context manager.
+
+    On a terminal a bar with loss, speed, time left and the bill so far; elsewhere one plain line each
+    `log_every` steps, so that a log file stays readable.
+    """
+
+    def __init__(self, console: Console, *, total_steps: int, done_steps: int, log_every: int) -> None:
+        self.console = console
+        self._total = total_steps
+        self._log_every = log_every
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        if console.is_terminal:
+            self._progress = Progress(
+                TextColumn("{task.completed}/{task.total}"),
+                BarColumn(),
+                TextColumn("{task.description}"),
+                TimeRemainingColumn(elapsed_when_finished=True),
+                console=console,
+            )
+            self._task = self._progress.add_task("", total=total_steps, completed=done_steps)
+
+    def __enter__(self) -> Display:
+        if self._progress is not None:
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def step(self, record: dict[str, Any], bill: Bill) -> None:
+        """Show one metrics record."""
+        line = f"loss {record['loss']:.4f}"
+        if record.get("heldout_bpb") is not None:
+            line += f" · held-out {record['heldout_bpb']:.4f} bits/byte"
+        line += f" · {record['tokens_per_second']:,.0f} tok/s"
+        if self._progress is not None and self._task is not None:
+            self._progress.update(
+                self._task, completed=record["step"], description=f"{line} · {bill.line('zh')}"
+            )
+            if record.get("heldout_bpb") is not None:
+                self.say(f"{record['step']}: {line}")
+        elif (
+            record["step"] % self._log_every == 0 or record["step"] == self._total or "heldout_bpb" in record
+        ):
+            left = (self._total - record["step"]) * record["seconds"]
+            self.say(
+                f"step {record['step']}/{self._total} · {line} · lr {record['lr_scale']:.3f} · "
+                f"{left / 60:.1f} min left · {bill.line('en')}"
+            )
+
+    def say(self, text: str) -> None:
+        """A sentence of its own, above the bar."""
+        self.console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+def draw_loss(records: list[dict[str, Any]], path: Path, *, title: str) -> None:
+    """loss.png: training loss (thin: every step, thick: running mean) and held-out bits per byte
+    against tokens.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    tokens = [record["tokens"] / 1e6 for record in records]
+    losses = [record["loss"] for record in records]
+    axes.plot(tokens, losses, color="tab:orange", alpha=0.3, linewidth=0.8)
+    axes.plot(tokens, _running_mean(losses), color="tab:orange", label="training loss")
+    axes.set(xlabel="million tokens", ylabel="training loss (nats per token)", title=title)
+    scored = [record for record in records if record.get("heldout_bpb") is not None]
+    if scored:
+        right = axes.twinx()
+        right.plot(
+            [r["tokens"] / 1e6 for r in scored],
+            [r["heldout_bpb"] for r in scored],
+            "o-",
+            color="tab:blue",
+            markersize=3,
+            label="held-out",
+        )
+        right.set_ylabel("held-out bits per byte", color="tab:blue")
+    figure.savefig(path, dpi=120)
+
+
+def _running_mean(values: list[float]) -> list[float]:
+    rate = min(1.0, 20 / max(1, len(values)))
+    out: list[float] = []
+    for value in values:
+        out.append(value if not out else out[-1] + rate * (value - out[-1]))
+    return out
