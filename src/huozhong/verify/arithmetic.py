@@ -55,7 +55,7 @@ _SIMPLE = r"(?:\d+(?:\.\d+)?|\.\d+)"
 _PATTERN = re.compile(
     rf"(?P<parts>\d+)\s*分之\s*(?P<of>\d+)"
     rf"|百分之\s*(?P<percent>{_SIMPLE})"
-    rf"|(?P<sign>(?<![\d)\w%])-\s*)?"
+    rf"|(?P<sign>(?<![\dA-Za-z)%])-\s*)?"
     rf"(?:(?P<whole>\d+)(?P<tail>{MIXED_TAIL.pattern}|\ \d+/\d+)"
     rf"|(?P<bracket>{BRACKET_FRACTION})"
     rf"|(?P<c>{_SIMPLE})(?:\s*/\s*(?P<d>{_SIMPLE})(?!\s*[/\d]))?)"
