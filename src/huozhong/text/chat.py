@@ -105,13 +105,21 @@ class ChatTemplate:
         return cls(source, tokenizer, where=f"the chat template of {path}")
 
     def render(
-        self, messages: Sequence[Mapping[str, Any]], *, add_generation_prompt: bool = True, thinking: bool = True
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        add_generation_prompt: bool = True,
+        thinking: bool = True,
     ) -> str:
         """The conversation as one string, as the model sees it.  For people to read: use `tokens` to run it."""
         return "".join(span.text for span in self._spans(check(messages), add_generation_prompt, thinking))
 
     def tokens(
-        self, messages: Sequence[Mapping[str, Any]], *, add_generation_prompt: bool = True, thinking: bool = True
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        add_generation_prompt: bool = True,
+        thinking: bool = True,
     ) -> list[int]:
         """The conversation as ids.  Contents never yield control tokens, whatever they spell.
 
@@ -160,12 +168,18 @@ class ChatTemplate:
     def _extent(self, part: list[Span], whole: list[Span]) -> int:
         text, full = "".join(s.text for s in part), "".join(s.text for s in whole)
         if not full.startswith(text):
-            raise TokenizerError(f"{self._where} cannot be trained with: it writes history unlike its own prompts")
+            raise TokenizerError(
+                f"{self._where} cannot be trained with: it writes history unlike its own prompts"
+            )
         return len(text)
 
-    def _spans(self, messages: list[dict[str, Any]], add_generation_prompt: bool, thinking: bool) -> list[Span]:
+    def _spans(
+        self, messages: list[dict[str, Any]], add_generation_prompt: bool, thinking: bool
+    ) -> list[Span]:
         if add_generation_prompt and messages and messages[-1]["role"] == "assistant":
-            raise RequestError("The last message is the assistant's; the last one must be the user's", param="messages")
+            raise RequestError(
+                "The last message is the assistant's; the last one must be the user's", param="messages"
+            )
         slots: list[str] = []
         shown = [{k: _slot(v, slots) if k != "role" else v for k, v in m.items()} for m in messages]
         try:
@@ -343,4 +357,6 @@ class ReasoningSplitter:
 
 def _partial_tag(text: str) -> int:
     """Length of the longest end of `text` that begins </think> without completing it."""
-    return next((n for n in range(min(len(END_THINK) - 1, len(text)), 0, -1) if text.endswith(END_THINK[:n])), 0)
+    return next(
+        (n for n in range(min(len(END_THINK) - 1, len(text)), 0, -1) if text.endswith(END_THINK[:n])), 0
+    )

@@ -70,7 +70,9 @@ class Tokenizer:
     Make one with `Tokenizer.load(folder)` or `Tokenizer.train(texts, vocab_size)`.
     """
 
-    def __init__(self, tokenizer_json: bytes, config: dict[str, Any], *, where: str = "tokenizer.json") -> None:
+    def __init__(
+        self, tokenizer_json: bytes, config: dict[str, Any], *, where: str = "tokenizer.json"
+    ) -> None:
         self._json, self.config, self._where = tokenizer_json, config, where
         data = _parse_json(tokenizer_json, where)
         _check_byte_level(data, where)
@@ -78,6 +80,7 @@ class Tokenizer:
         self._ids: dict[str, int] = dict(data["model"]["vocab"])
         self._ids.update({t["content"]: t["id"] for t in added})
         self._tokens = {i: token for token, i in self._ids.items()}
+        # Runs of blanks, which some vocabularies add, are harmless; all other added tokens are control tokens.
         control = [t for t in added if not t["content"].isspace()]
         self._control: dict[int, str] = {t["id"]: t["content"] for t in control}
         self._hidden = frozenset(t["id"] for t in control if t.get("special"))
@@ -88,7 +91,9 @@ class Tokenizer:
         self.bos_id: int | None = self._named("bos_token", BOS)
         eos = self._named("eos_token", EOS)
         if eos is None:
-            raise TokenizerError(f"{where} names no end-of-sequence token; give eos_token in tokenizer_config.json")
+            raise TokenizerError(
+                f"{where} names no end-of-sequence token; give eos_token in tokenizer_config.json"
+            )
         self.eos_id: int = eos
         pad = self._named("pad_token", PAD)
         self.pad_id: int = eos if pad is None else pad
@@ -214,7 +219,7 @@ class Tokenizer:
         for match in self._control_pattern.finditer(text):
             if match.start() > end:
                 yield text[end : match.start()]
-            yield self._ids[match[1]]
+            yield self._ids[match[0].strip()]
             end = match.end()
         if end < len(text):
             yield text[end:]
@@ -275,7 +280,12 @@ class Tokenizer:
     def fingerprint(self) -> str:
         """SHA-256 (hex) of what decides the ids; token shards carry it so that they meet their own model."""
         data = json.loads(self._json)
-        decisive = [data["model"], data.get("normalizer"), data.get("pre_tokenizer"), sorted(self._control.items())]
+        decisive = [
+            data["model"],
+            data.get("normalizer"),
+            data.get("pre_tokenizer"),
+            sorted(self._control.items()),
+        ]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
     def _named(self, key: str, default: str) -> int | None:
@@ -357,7 +367,10 @@ def _check_byte_level(data: dict[str, Any], where: str) -> None:
         raise TokenizerError(f"{where} has no token for byte 0x{missing[0]:02X}, so it would lose text")
     added = data.get("added_tokens") or []
     whole = isinstance(added, list) and all(
-        isinstance(t, dict) and isinstance(t.get("content"), str) and t["content"] and isinstance(t.get("id"), int)
+        isinstance(t, dict)
+        and isinstance(t.get("content"), str)
+        and t["content"]
+        and isinstance(t.get("id"), int)
         for t in added
     )
     if not whole:
@@ -365,18 +378,17 @@ def _check_byte_level(data: dict[str, Any], where: str) -> None:
 
 
 def _control_pattern(control: list[dict[str, Any]]) -> re.Pattern[str] | None:
-    """Matches any control token in trusted text, the longest first; group 1 is the token itself."""
-    if not control:
-        return None
-    longest_first = sorted(control, key=lambda t: -len(t["content"]))
-    left = "|".join(re.escape(t["content"]) for t in longest_first if t.get("lstrip"))
-    right = "|".join(re.escape(t["content"]) for t in longest_first if t.get("rstrip"))
-    before = rf"(?:\s*(?={left}))?" if left else ""
-    after = rf"(?:(?<={right})\s*)?" if right and "|" not in right else ""
-    return re.compile(before + "(" + "|".join(re.escape(t["content"]) for t in longest_first) + ")" + after)
+    """Matches any control token, the longest first, with the blanks that lstrip and rstrip make it swallow."""
+    forms = [
+        (r"\s*" if t.get("lstrip") else "") + re.escape(t["content"]) + (r"\s*" if t.get("rstrip") else "")
+        for t in sorted(control, key=lambda t: -len(t["content"]))
+    ]
+    return re.compile("|".join(forms)) if forms else None
 
 
-def _without_control_tokens(data: dict[str, Any], control: dict[int, str], where: str) -> tokenizers.Tokenizer:
+def _without_control_tokens(
+    data: dict[str, Any], control: dict[int, str], where: str
+) -> tokenizers.Tokenizer:
     """The library's tokenizer for text that nobody vouches for: it does not know the control tokens."""
     names = set(control.values())
     vocab = {token: i for token, i in data["model"]["vocab"].items() if token not in names}
