@@ -1,0 +1,1 @@
+"""The `huozhong` command: thin sub-commands that call the library."""

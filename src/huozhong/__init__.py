@@ -1,0 +1,96 @@
+"""Huozhong (火种): DeepSeek, the whole system, on one ordinary machine.
+
+The public names, sorted, and nothing else.  Each is imported when it is first used, so `import huozhong`
+costs next to nothing and never needs torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from huozhong.cost import Bill, Meter
+    from huozhong.engine.llm import LLM
+    from huozhong.engine.sequence import Completion, Delta, SamplingParams, TokenLogprob, Usage
+    from huozhong.errors import (
+        CheckpointError,
+        ConfigError,
+        ContextLengthError,
+        DataError,
+        EngineError,
+        HuozhongError,
+        KernelError,
+        RequestError,
+        TokenizerError,
+        TrainingError,
+    )
+    from huozhong.model.config import ModelConfig
+    from huozhong.server.app import create_app
+    from huozhong.text.chat import ChatTemplate
+    from huozhong.text.tokenizer import Tokenizer
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Bill": "cost",
+    "ChatTemplate": "text.chat",
+    "CheckpointError": "errors",
+    "Completion": "engine.sequence",
+    "ConfigError": "errors",
+    "ContextLengthError": "errors",
+    "DataError": "errors",
+    "Delta": "engine.sequence",
+    "EngineError": "errors",
+    "HuozhongError": "errors",
+    "KernelError": "errors",
+    "LLM": "engine.llm",
+    "Meter": "cost",
+    "ModelConfig": "model.config",
+    "RequestError": "errors",
+    "SamplingParams": "engine.sequence",
+    "TokenLogprob": "engine.sequence",
+    "Tokenizer": "text.tokenizer",
+    "TokenizerError": "errors",
+    "TrainingError": "errors",
+    "Usage": "engine.sequence",
+    "create_app": "server.app",
+}
+
+__all__ = [
+    "LLM",
+    "Bill",
+    "ChatTemplate",
+    "CheckpointError",
+    "Completion",
+    "ConfigError",
+    "ContextLengthError",
+    "DataError",
+    "Delta",
+    "EngineError",
+    "HuozhongError",
+    "KernelError",
+    "Meter",
+    "ModelConfig",
+    "RequestError",
+    "SamplingParams",
+    "TokenLogprob",
+    "Tokenizer",
+    "TokenizerError",
+    "TrainingError",
+    "Usage",
+    "__version__",
+    "create_app",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'huozhong' has no attribute {name!r}")
+    value = getattr(import_module(f"huozhong.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

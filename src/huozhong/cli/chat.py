@@ -1,0 +1,235 @@
+"""`huozhong chat`: a conversation in the terminal, with a model on this machine or a running server."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import typer
+
+from huozhong.cli.serve import Context, Currency, Price, Quant, Threads, load
+from huozhong.cli.words import dim, language, red, say
+from huozhong.errors import ConfigError, RequestError
+
+Message = dict[str, str]
+Piece = tuple[Literal["reasoning", "content", "bill"], str]
+Ask = Callable[[list[Message]], Iterator[Piece]]
+
+Model = Annotated[str | None, typer.Argument(help="内置模型名或模型文件夹 / built-in name or model folder")]
+Url = Annotated[str | None, typer.Option(help="已在运行的服务 / a running server, e.g. http://127.0.0.1:8000")]
+Think = Annotated[bool, typer.Option("--thinking/--no-thinking", help="先思考再回答 / think first")]
+Temperature = Annotated[float | None, typer.Option(min=0.0, max=2.0, help="温度，0 为最确定 / 0 is greedy")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `chat` to `app`."""
+    app.command("chat", help="在终端里聊天 / chat in the terminal")(chat_command)
+
+
+def chat_command(
+    context: typer.Context,
+    model: Model = None,
+    url: Url = None,
+    thinking: Think = True,
+    temperature: Temperature = None,
+    quantization: Quant = "q8",
+    threads: Threads = None,
+    max_context: Context = None,
+    price: Price = 0.6,
+    currency: Currency = "CNY",
+) -> None:
+    with ExitStack() as stack:
+        if url is not None:
+            _only_local_options_unset(context)
+            name, ask = _remote(stack, url, model, thinking, temperature)
+        else:
+            llm, folder = load(model or "ember", quantization, threads, max_context, price, currency)
+            stack.enter_context(llm)
+            name, ask = llm.name, _local(llm, folder, thinking, temperature)
+        Conversation(name, ask).run()
+
+
+def _only_local_options_unset(context: typer.Context) -> None:
+    """With --url the model runs elsewhere: options about running it here are errors, not ignored."""
+    for name in ("quantization", "threads", "max_context", "price", "currency"):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = name.replace("_", "-")
+            raise ConfigError(f"--{option} is for a model on this machine; the server at --url has its own.")
+
+
+# -- who answers ---------------------------------------------------------------------------------
+
+
+def _local(llm: Any, folder: Any, thinking: bool, temperature: float | None) -> Ask:
+    from dataclasses import replace
+
+    from huozhong.server.defaults import sampling_defaults
+
+    params = sampling_defaults(folder)
+    if temperature is not None:
+        params = replace(params, temperature=temperature)
+
+    def ask(messages: list[Message]) -> Iterator[Piece]:
+        for delta in llm.chat_stream(messages, params, thinking=thinking):
+            if delta.reasoning:
+                yield "reasoning", delta.reasoning
+            if delta.text:
+                yield "content", delta.text
+            if delta.usage is not None and delta.usage.bill is not None:
+                yield "bill", delta.usage.bill.line(language())
+
+    return ask
+
+
+def _remote(
+    stack: ExitStack, url: str, model: str | None, thinking: bool, temperature: float | None
+) -> tuple[str, Ask]:
+    import httpx
+
+    base = url.rstrip("/").removesuffix("/v1")
+    try:
+        # Reading waits as long as it takes: a large model on a small machine is slow to begin.
+        client = stack.enter_context(httpx.Client(timeout=httpx.Timeout(None, connect=5.0)))
+        listed = client.get(f"{base}/v1/models")
+        names = [entry["id"] for entry in listed.json()["data"]]
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(say(f"{url} 没有模型服务在回答（{error}）；请检查地址。",
+                              f"No model server answers at {url} ({error}); check the address.")) from None
+    if not names or (model is not None and model not in names):
+        raise ConfigError(f"The server at {url} has no model {model!r}; it has {', '.join(names) or 'none'}.")
+    body: dict[str, Any] = {"model": model or names[0], "stream": True}
+    if not thinking:
+        body["thinking"] = {"type": "disabled"}
+    if temperature is not None:
+        body["temperature"] = temperature
+
+    def ask(messages: list[Message]) -> Iterator[Piece]:
+        request = body | {"messages": messages}
+        try:
+            with client.stream("POST", f"{base}/v1/chat/completions", json=request) as answer:
+                if answer.status_code != 200:
+                    answer.read()
+                    raise _remote_error(answer.text)
+                yield from _events(answer.iter_lines())
+        except httpx.HTTPError as error:
+            raise RequestError(f"The connection to {url} broke ({error}); ask again.") from None
+
+    return body["model"], ask
+
+
+def _events(lines: Iterator[str]) -> Iterator[Piece]:
+    for line in lines:
+        if not line.startswith("data: ") or line == "data: [DONE]":
+            continue
+        event = json.loads(line.removeprefix("data: "))
+        if "error" in event:
+            raise _remote_error(line.removeprefix("data: "))
+        for choice in event["choices"]:
+            delta = choice["delta"]
+            if delta.get("reasoning_content"):
+                yield "reasoning", delta["reasoning_content"]
+            if delta.get("content"):
+                yield "content", delta["content"]
+
+
+def _remote_error(body: str) -> RequestError:
+    try:
+        message = json.loads(body)["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        message = f"The server sent no answer but: {body[:200]!r}"
+    return RequestError(message)
+
+
+# -- the conversation ----------------------------------------------------------------------------
+
+
+@dataclass
+class Conversation:
+    """Turns of input and answer; with a terminal, prompts and colours, with a pipe, the answers only."""
+
+    name: str
+    ask: Ask
+
+    def __post_init__(self) -> None:
+        self.messages: list[Message] = []
+        self.interactive = sys.stdin.isatty()
+
+    def run(self) -> None:
+        if self.interactive:
+            import readline  # noqa: F401  (its import alone gives `input` editing and history)
+
+            print(dim(say(f"正在与 {self.name} 聊天。/help 看帮助，Ctrl-D 结束。",
+                          f"Chatting with {self.name}.  /help for help, Ctrl-D to end.")))
+        while True:
+            try:
+                line = input("> " if self.interactive else "").strip()
+            except EOFError:
+                break
+            except KeyboardInterrupt:
+                print("\n" + dim(say("按 Ctrl-D 结束。", "Ctrl-D ends.")))
+                continue
+            if line.startswith("/"):
+                if not self._command(line):
+                    break
+            elif line:
+                self._turn(line)
+        if self.interactive:
+            print(say("再见。", "Goodbye."))
+
+    def _command(self, line: str) -> bool:
+        """Carry out /new, /help, /exit; False ends the conversation."""
+        if line in ("/exit", "/quit"):
+            return False
+        if line == "/new":
+            self.messages.clear()
+            print(dim(say("新的对话。", "A new conversation.")))
+        else:
+            if line != "/help":
+                print(red(say(f"没有命令 {line}。", f"There is no command {line}.")), file=sys.stderr)
+            print(say("/new 新对话 · /help 帮助 · /exit 结束 · Ctrl-C 停止回答 · Ctrl-D 结束",
+                      "/new new conversation · /help this · /exit end · Ctrl-C stops answer · Ctrl-D ends"))
+        return True
+
+    def _turn(self, text: str) -> None:
+        self.messages.append({"role": "user", "content": text})
+        answer = ""
+        try:
+            answer = self._show(self.messages)
+        except KeyboardInterrupt as stop:
+            answer = stop.args[0] if stop.args else ""
+            print(dim(say("（已停止）", " (stopped)")))
+        except RequestError as error:
+            # A turn that cannot be answered (too long, say) does not end the conversation.
+            print(red(str(error)), file=sys.stderr)
+        if answer:
+            self.messages.append({"role": "assistant", "content": answer})
+        else:
+            self.messages.pop()
+
+    def _show(self, messages: list[Message]) -> str:
+        """Print the answer as it comes; return its content.  Ctrl-C raises KeyboardInterrupt(content)."""
+        content, last = "", ""
+        pieces = self.ask(messages)
+        try:
+            for kind, text in pieces:
+                if kind == "bill":
+                    if self.interactive:
+                        print("\n" + dim(text), end="")
+                    continue
+                if kind == "content":
+                    if last == "reasoning":
+                        print("\n")
+                    content += text
+                last = kind
+                print(dim(text) if kind == "reasoning" else text, end="", flush=True)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(content) from None
+        finally:
+            pieces.close()  # type: ignore[attr-defined]  # a generator: leaving it aborts the answer
+            print()
+        return content

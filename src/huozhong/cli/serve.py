@@ -1,0 +1,176 @@
+"""`huozhong serve`: the API and the chat page on this machine, or for everyone in the room."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from huozhong.cli.words import bold, dim, say
+from huozhong.errors import ConfigError, HuozhongError
+
+if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
+
+    from huozhong.engine.llm import LLM
+
+# How long an answer may go on after Ctrl-C before its connection is cut.
+_GRACE_SECONDS = 2
+
+Model = Annotated[str, typer.Argument(help="内置模型名或模型文件夹 / built-in name or model folder")]
+Host = Annotated[str, typer.Option(help="监听地址；0.0.0.0 给同一网络的人用 / 0.0.0.0 for the network")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="端口，0 为自动选择 / port; 0 picks a free one")]
+Quant = Annotated[str, typer.Option(help="权重位数 / weight format: q8, q4, none")]
+Threads = Annotated[int | None, typer.Option(min=1, help="线程数，默认每核一个 / default: one per core")]
+Context = Annotated[int | None, typer.Option(min=2, help="上下文词元数 / tokens of prompt and answer")]
+Price = Annotated[float, typer.Option(min=0.0, help="一度电的价钱 / price of one kWh")]
+Currency = Annotated[str, typer.Option(help="货币 / currency of the price")]
+AllowHost = Annotated[list[str] | None, typer.Option(help="本服务的其他名字 / another name of this server")]
+AllowOrigin = Annotated[
+    list[str] | None, typer.Option(help="允许使用本服务的网站 / a web site that may use it ('*': any)")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `serve` to `app`."""
+    app.command("serve", help="启动服务和聊天网页 / serve the API and the chat page")(serve_command)
+
+
+def serve_command(
+    model: Model = "ember",
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    quantization: Quant = "q8",
+    threads: Threads = None,
+    max_context: Context = None,
+    price: Price = 0.6,
+    currency: Currency = "CNY",
+    allow_host: AllowHost = None,
+    allow_origin: AllowOrigin = None,
+) -> None:
+    with listen(host, port) as listener:  # first, so that a port in use is said before a model is loaded
+        from huozhong.server.app import create_app
+        from huozhong.server.defaults import sampling_defaults
+
+        llm, folder = load(model, quantization, threads, max_context, price, currency)
+        with llm:
+            app = create_app(llm, defaults=sampling_defaults(folder), allow_hosts=allow_host or (),
+                             allow_origins=allow_origin or ())
+            _run(app, llm, listener)
+    typer.echo(say("已停止。", "Stopped."))
+
+
+def load(
+    model: str, quantization: Any, threads: int | None, max_context: int | None, price: float, currency: str
+) -> tuple[LLM, Path]:
+    """The model and its folder, for the options that `serve` and `chat` share."""
+    from huozhong.cost import Meter
+    from huozhong.engine.llm import LLM, resolve_model
+
+    folder = resolve_model(model)
+    llm = LLM(folder, quantization=quantization, num_threads=threads, max_context=max_context,
+              meter=Meter(price, currency))
+    return llm, folder
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening TCP socket.  `ConfigError` says what to do when the address or port cannot be had."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(found[0])
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(found[4])
+            listener.listen(128)
+        except OSError:
+            listener.close()
+            raise
+        return listener
+    except OSError as error:
+        raise _no_socket(host, port, error) from None
+
+
+def _no_socket(host: str, port: int, error: OSError) -> HuozhongError:
+    if error.errno == errno.EADDRINUSE:
+        other = port + 1 if port < 65535 else 0
+        return ConfigError(say(
+            f"端口 {port} 已被占用（也许火种已经在运行？打开 http://127.0.0.1:{port} 看看），"
+            f"或者换一个端口：--port {other}。",
+            f"Port {port} is in use (is Huozhong running already? look at http://127.0.0.1:{port}); "
+            f"or take another one: --port {other}.",
+        ))
+    if error.errno == errno.EACCES:
+        return ConfigError(say(
+            f"没有权限使用端口 {port}；请用 1024 以上的端口，例如 --port 8000。",
+            f"Port {port} needs special rights; take one above 1024, such as --port 8000.",
+        ))
+    return ConfigError(say(
+        f"不能在 {host} 上监听（{error.strerror}）；请用 127.0.0.1（本机）或 0.0.0.0（同一网络）。",
+        f"Cannot listen on {host} ({error.strerror}); use 127.0.0.1 (this machine) or 0.0.0.0 (the network).",
+    ))
+
+
+def _run(app: FastAPI, llm: LLM, listener: socket.socket) -> None:
+    import asyncio
+
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            _announce(llm.name, listener)
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            # First: answers in flight end with a clear last event instead of a cut connection.
+            await asyncio.to_thread(llm.close)
+            await super().shutdown(sockets)
+
+    # uvicorn stops in good order and then passes Ctrl-C on; it was the user's wish.
+    with contextlib.suppress(KeyboardInterrupt):
+        Server(server_config(app)).run(sockets=[listener])
+
+
+def server_config(app: FastAPI) -> uvicorn.Config:
+    """uvicorn's settings: the plain-Python parser and loop (fast enough here, nothing to compile)."""
+    import uvicorn
+
+    return uvicorn.Config(
+        app, http="h11", loop="asyncio", ws="none", lifespan="off", log_level="warning", access_log=False,
+        server_header=False, timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+
+
+def _announce(model: str, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    everywhere = host in ("0.0.0.0", "::")
+    own = f"http://{'127.0.0.1' if everywhere else f'[{host}]' if ':' in host else host}:{port}"
+    lit = say(f"火种已点亮，模型 {model}。在浏览器里打开：",
+              f"Huozhong is lit, with the model {model}.  Open in a browser:")
+    typer.echo(f"{lit}  {bold(own)}")
+    if everywhere:
+        if address := _lan_address():
+            typer.echo(say("同一网络的手机和电脑打开：", "Phones and computers on the same network open:")
+                       + f"  {bold(f'http://{address}:{port}')}")
+        typer.echo(say("注意：同一网络的任何人都可以使用，没有密码。",
+                       "Anyone on that network can use it; there is no password."))
+    body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "你好"}}]}}'
+    typer.echo(dim(say(f"接口（与 OpenAI、DeepSeek 相同）：{own}/v1，例如：",
+                       f"The API (OpenAI's and DeepSeek's) is at {own}/v1, for example:")))
+    typer.echo(dim(f"  curl {own}/v1/chat/completions -H 'Content-Type: application/json' -d '{body}'"))
+    typer.echo(dim(say("按 Ctrl-C 停止。", "Ctrl-C stops it.")))
+
+
+def _lan_address() -> str | None:
+    """This machine's address in its network; None when it is in none.  Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("10.255.255.255", 1))
+            address: str = probe.getsockname()[0]
+        except OSError:
+            return None
+    return None if address.startswith("127.") else address

@@ -1,0 +1,167 @@
+"""POST /v1/chat/completions: one request's way from its body to the engine and back.
+
+The engine calls back from its step thread; `Answer` carries the deltas over into the event loop.  A client
+that goes away, in the middle of a stream or while it waits for a whole answer, aborts its request there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pydantic_core
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from huozhong.engine.llm import LLM, Completion, Delta
+from huozhong.errors import HuozhongError, RequestError
+from huozhong.server.wire.openai import ChatCall, Reply, error_json, parse_chat
+
+log = logging.getLogger("huozhong.server")
+router = APIRouter()
+
+# DeepSeek's servers too send a comment now and then while the model is still reading a long prompt, so that
+# neither the client nor a proxy takes the connection for dead.
+KEEP_ALIVE_SECONDS = 10.0
+
+
+class Answer:
+    """One running request: its deltas as an async iterator of lists (all that have come by now)."""
+
+    def __init__(self, llm: LLM, ids: list[int], call: ChatCall) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._deltas: asyncio.Queue[Delta] = asyncio.Queue()
+        self._handle = llm.submit(ids, call.params, self._on_delta, thinking_open=call.thinking)
+
+    def _on_delta(self, delta: Delta) -> None:
+        # The loop may be closed already while the server goes down; then nobody is waiting any more.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._deltas.put_nowait, delta)
+
+    def abort(self) -> None:
+        """End the request; its last delta comes with finish_reason "abort".  No effect on a finished one."""
+        self._handle.abort()
+
+    async def next(self) -> list[Delta]:
+        """Waits for at least one delta."""
+        deltas = [await self._deltas.get()]
+        while not self._deltas.empty():
+            deltas.append(self._deltas.get_nowait())
+        return deltas
+
+    @contextlib.asynccontextmanager
+    async def watched(self, receive: Receive) -> AsyncIterator[None]:
+        """Abort when the client goes away, and in any case when the block is left."""
+
+        async def abort_when_gone() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            self.abort()
+
+        watcher = asyncio.create_task(abort_when_gone())
+        try:
+            yield
+        finally:
+            watcher.cancel()
+            self.abort()
+
+
+@router.post("/v1/chat/completions")
+@router.post("/chat/completions")  # DeepSeek's path
+async def chat_completions(request: Request) -> Response:
+    llm: LLM = request.app.state.llm
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise RequestError("Send the request with the header Content-Type: application/json.",
+                           code="unsupported_media_type")
+    call = parse_chat(await request.body(), request.app.state.defaults)
+    if call.model != llm.name:
+        raise RequestError(f"Model {call.model!r} is not served here; this server has {llm.name!r}.",
+                           param="model", code="model_not_found")
+    # In a thread: a prompt as long as a book takes a while to tokenize, and others are being answered.
+    ids = await asyncio.to_thread(llm.chat_tokens, call.messages, call.thinking)
+    answer = Answer(llm, ids, call)
+    reply = Reply(model=llm.name, thinking=call.thinking, think_end_id=llm.tokenizer.token_id("</think>"),
+                  include_usage=call.include_usage)
+    if call.stream:
+        return EventStream(answer, reply)
+    whole = await _whole(answer, request.receive)
+    return json_response(reply.completion(whole, with_logprobs=call.params.logprobs is not None))
+
+
+async def _whole(answer: Answer, receive: Receive) -> Completion:
+    deltas: list[Delta] = []
+    async with answer.watched(receive):
+        while not deltas or not deltas[-1].is_last:
+            deltas += await answer.next()
+    return _checked(Completion.from_deltas(deltas))
+
+
+def _checked(whole: Completion) -> Completion:
+    if whole.finish_reason == "abort":
+        raise stopped()
+    return whole
+
+
+def stopped() -> RequestError:
+    """What a client is told whose answer was cut off by the server (one that left is told nothing)."""
+    return RequestError("The server was stopped before the answer was complete; ask again.", code="aborted")
+
+
+class EventStream(Response):
+    """Server-sent events: a `data:` line per chunk, `data: [DONE]` at the end, an error event on failure."""
+
+    def __init__(self, answer: Answer, reply: Reply) -> None:
+        self._answer = answer
+        self._reply = reply
+        self.status_code = 200
+        self.background = None
+        # X-Accel-Buffering: nginx would otherwise collect the whole answer.
+        self.init_headers({"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache",
+                           "x-accel-buffering": "no"})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._answer.watched(receive):
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            async for data in self._events():
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _events(self) -> AsyncIterator[bytes]:
+        try:
+            yield _event(self._reply.first_chunk())
+            while True:
+                # Not wait_for around next(): a timeout there could lose a delta that was just taken out.
+                waiting = asyncio.ensure_future(self._answer.next())
+                while not (await asyncio.wait({waiting}, timeout=KEEP_ALIVE_SECONDS))[0]:
+                    yield b": keep-alive\n\n"
+                deltas = waiting.result()
+                yield b"".join(self._encode(delta) for delta in deltas)
+                if deltas[-1].is_last:
+                    return
+        except Exception as error:
+            # The status line is long gone: the error is an event, and the traceback goes to the log.
+            log.exception("answer %s failed in mid-stream", self._reply.id)
+            message = f"The server failed amid this answer ({type(error).__name__}); its log says why."
+            yield _event(error_json(message, kind="server_error", code="internal_error"))
+
+    def _encode(self, delta: Delta) -> bytes:
+        error: HuozhongError | None = stopped() if delta.finish_reason == "abort" else delta.error
+        if error is not None:
+            kind = "invalid_request_error" if isinstance(error, RequestError) else "server_error"
+            return _event(error_json(error, kind=kind, code="internal_error"))
+        data = b"".join(_event(chunk) for chunk in self._reply.chunks(delta))
+        return data + b"data: [DONE]\n\n" if delta.is_last else data
+
+
+def _event(content: dict[str, Any]) -> bytes:
+    return b"data: " + pydantic_core.to_json(content) + b"\n\n"
+
+
+def json_response(
+    content: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    return Response(pydantic_core.to_json(content), status, headers, "application/json")

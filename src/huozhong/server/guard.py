@@ -1,0 +1,120 @@
+"""What is refused before any route sees it: foreign web pages, and bodies that are too large.
+
+The server has no password and listens on the user's own machine, so any page open in the user's browser could
+try to talk to it.  Two rules stop that, without being in the way of programs:
+
+- *Origin*: a browser says which site a request comes from; only the server's own page, or a site the user has
+  allowed, may ask.  Programs send no Origin.
+- *Host*: a foreign site can point its own name at 127.0.0.1 (DNS rebinding) and so pass the first rule.
+  Then the request's Host is that name; only addresses, this machine's names and allowed names are served.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from huozhong.server.wire.openai import error_json
+
+# A client in the middle of sending does not read: take in this many times the limit, and throw it away,
+# so that it gets to see the answer instead of a broken connection.
+_DRAIN = 8
+
+
+class Guard:
+    """ASGI middleware.  allow_hosts: further names; allow_origins: "http://localhost:5173", "null", "*"."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        allow_hosts: Iterable[str] = (),
+        allow_origins: Iterable[str] = (),
+        max_body_bytes: int,
+    ) -> None:
+        own = socket.gethostname().lower()
+        self._app = app
+        self._hosts = {"localhost", own, f"{own}.local", *(name.lower() for name in allow_hosts)}
+        self._origins = set(allow_origins)
+        self._limit = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        if problem := self._foreign(headers):
+            await _refuse(403, problem, "forbidden")(scope, receive, send)
+        elif int(headers.get("content-length", "0")) > self._limit:
+            await self._drain(receive)
+            await _refuse(413, self._too_large, "request_too_large")(scope, receive, send)
+        else:
+            await self._app(scope, self._counted(receive), send)
+
+    @property
+    def _too_large(self) -> str:
+        return f"The body is too large: this server takes at most {self._limit:,} bytes."
+
+    def _foreign(self, headers: Headers) -> str | None:
+        """Why a request is not let in, or None."""
+        host = headers.get("host", "")
+        if host and not self._is_own(host):
+            return (f"This server does not answer to the name {host!r}; use its address, or start it with "
+                    f"--allow-host {_name(host)}.")
+        origin = headers.get("origin")
+        if origin is None or "*" in self._origins or origin in self._origins:
+            return None
+        if origin != "null" and urlsplit(origin).netloc == host:
+            return None
+        return (f"Web pages from {origin!r} may not use this server; if they should, start it with "
+                f"--allow-origin {origin}.")
+
+    def _is_own(self, host: str) -> bool:
+        name = _name(host)
+        if name in self._hosts or name.endswith(".localhost"):
+            return True
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
+
+    def _counted(self, receive: Receive) -> Receive:
+        """`receive`, failing with 413 once a body without a declared length has grown too large."""
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._limit:
+                raise HTTPException(413, self._too_large)
+            return message
+
+        return counted
+
+    async def _drain(self, receive: Receive) -> None:
+        taken = 0
+        while taken < self._limit * _DRAIN:
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if not message.get("more_body"):
+                return
+
+
+def _name(host: str) -> str:
+    """`localhost` of `localhost:8000`, `::1` of `[::1]:8000`."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.rpartition(":")[0].lower() if ":" in host else host.lower()
+
+
+def _refuse(status: int, message: str, code: str) -> JSONResponse:
+    return JSONResponse(error_json(message, kind="invalid_request_error", code=code), status)
