@@ -1,11 +1,11 @@
 """The latent cache's pages: who holds which, and which prompt prefixes are still in them.
 
 A page holds the latents of `page_size` consecutive tokens for all layers (the runner owns the arrays; here
-are only numbers).  Pages are reference-counted, so that requests with the same beginning share them.  A page that
-holds a whole page of PROMPT tokens is found again by a digest of all tokens up to its end; when nobody uses
-it any more it stays findable until its room is needed, the least recently used going first.  Pages with
-generated tokens are never offered: those were computed in the absorbed form, and a hit must not change
-a single bit of the answer (design: "batch-invariant").
+are only numbers).  Pages are reference-counted, so that requests with the same beginning share them.  A
+page full of PROMPT tokens is found again by a digest of all tokens up to its end; when nobody uses it
+any more it stays findable until its room is needed, the least recently used going first.  Pages with
+generated tokens are never offered: those were computed in the absorbed form, and a hit must not change a
+single bit of the answer.
 """
 
 from __future__ import annotations

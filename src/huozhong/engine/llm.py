@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeGuard
 
 import numpy as np
 
@@ -122,7 +122,11 @@ class LLM:
         A string is a new text (the begin-of-text token is put before it, and special tokens spelled in it are
         plain text); a list of ids is taken as it is.
         """
-        many = [prompts] if isinstance(prompts, str) or _is_ids(prompts) else list(prompts)
+        many: list[Prompt]
+        if isinstance(prompts, str) or _is_ids(prompts):
+            many = [prompts]
+        else:
+            many = list(prompts)  # type: ignore[arg-type]  # a plain list of ids was told apart above
         prompt_ids = [self._prompt_ids(prompt) for prompt in many]  # a bad prompt fails before any runs
         collectors = [_Collector() for _ in prompt_ids]
         with _abort_on_exit() as handles:
@@ -262,7 +266,7 @@ def _abort_on_exit() -> Iterator[list[Handle]]:
             handle.abort()
 
 
-def _is_ids(prompts: Any) -> bool:
+def _is_ids(prompts: Any) -> TypeGuard[list[int]]:
     return isinstance(prompts, list) and len(prompts) > 0 and all(isinstance(i, int) for i in prompts)
 
 
@@ -288,16 +292,12 @@ def _num_pages(cache_tokens: int | None, max_context: int, config: ModelConfig) 
 
 def _eos_ids(folder: Path, config: ModelConfig, tokenizer: Tokenizer) -> frozenset[int]:
     """Every token that ends an answer: generation_config.json's and config.json's, else the tokenizer's."""
-    found: set[int] = set()
+    listed: list[Any] = [config.eos_token_id]
     file = folder / "generation_config.json"
     if file.is_file():
         try:
-            listed = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id")
+            more = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id")
         except (ValueError, AttributeError) as error:
             raise CheckpointError(f"{file} is not a JSON object ({error}); fetch the model again.") from error
-        found |= set(listed) if isinstance(listed, list) else {listed}
-    found.add(config.eos_token_id)
-    ids = frozenset(i for i in found if isinstance(i, int))
-    if ids:
-        return ids
-    return frozenset() if tokenizer.eos_id is None else frozenset({tokenizer.eos_id})
+        listed += more if isinstance(more, list) else [more]
+    return frozenset(i for i in listed if isinstance(i, int)) or frozenset({tokenizer.eos_id})

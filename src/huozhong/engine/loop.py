@@ -1,7 +1,7 @@
 """The step thread: every request, from whatever thread it came, is served here.
 
 `step()` reads as its sentence: schedule, run, postprocess.  Requests and aborts arrive through an inbox that
-is emptied between steps, so the scheduler, the pages and the sequences belong to one thread and need no locks.
+is emptied between steps, so scheduler, pages and sequences belong to one thread and need no locks.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Engine:
         room = self.max_context - len(prompt)
         if room < 1:
             raise ContextLengthError(
-                f"the prompt has {len(prompt)} tokens, but the model's context of {self.max_context} tokens must "
+                f"the prompt has {len(prompt)} tokens, but the model's context of {self.max_context} must "
                 "hold it and at least one token of the answer: shorten it or begin a new conversation."
             )
         wanted = room if params.max_tokens is None else min(params.max_tokens, room)

@@ -44,7 +44,7 @@ def sample(
 
 
 def penalize(logits_V: np.ndarray, params: SamplingParams, counts: TokenCounts) -> np.ndarray:
-    """A copy of the logits after repetition (CTRL, Keskar et al. 2019, §4.1), presence and frequency penalty."""
+    """A copy of the logits after repetition (CTRL, arXiv:1909.05858), presence and frequency penalty."""
     out_V = logits_V.copy()
     if params.repetition_penalty != 1:
         seen = np.flatnonzero(counts.seen_V)

@@ -1,0 +1,58 @@
+"""Tiny real objects that many tests share: a trained tokenizer, a random model, its folder on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from huozhong.model.config import ModelConfig
+from huozhong.text.tokenizer import Tokenizer
+
+LINES = [
+    "小明有3个苹果，又买了5个，一共有几个？3+5=8，一共有8个苹果。",
+    "春眠不觉晓，处处闻啼鸟。夜来风雨声，花落知多少。",
+    "白日依山尽，黄河入海流。欲穷千里目，更上一层楼。",
+    "The quick brown fox jumps over the lazy dog. A small fire can start a great blaze.",
+    "What is two plus three? Two plus three is five. The answer is 5.",
+]
+
+
+def tiny_config(vocab_size: int, **changes: object) -> ModelConfig:
+    """A DeepSeek-V3 model small enough for any test: one dense layer, one with experts."""
+    values: dict[str, object] = {
+        "vocab_size": vocab_size, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "kv_lora_rank": 16, "q_lora_rank": 24, "qk_nope_head_dim": 16,
+        "qk_rope_head_dim": 8, "v_head_dim": 16, "moe_intermediate_size": 16, "n_shared_experts": 1,
+        "n_routed_experts": 4, "num_experts_per_tok": 2, "first_k_dense_replace": 1,
+        "max_position_embeddings": 256, "initializer_range": 0.3, "bos_token_id": 1, "eos_token_id": 2,
+        "pad_token_id": 0,
+    }  # fmt: skip
+    return ModelConfig(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    """320 tokens: the specials, the bytes, and a few merges."""
+    return Tokenizer.train(LINES * 4, 320)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tokenizer: Tokenizer):  # type: ignore[no-untyped-def]  # torch only inside
+    """A random `Transformer` (float32) whose answers vary: its weights are large."""
+    import torch
+
+    from huozhong.model.transformer import Transformer
+
+    torch.manual_seed(7)
+    return Transformer(tiny_config(tokenizer.vocab_size)).eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tiny_model, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:  # type: ignore[no-untyped-def]
+    """`tiny_model` and `tokenizer` as a Hugging Face folder with float32 weights."""
+    from huozhong.model.transformer import save_transformer
+
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    save_transformer(tiny_model, folder, extra_files=tokenizer.files(), dtype="float32")
+    return folder
