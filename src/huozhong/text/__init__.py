@@ -1,1 +1,1 @@
-"""How text becomes tokens: `tokenizer` (bytes <-> ids), `chat` (messages <-> ids), `data` (files -> batches)."""
+"""Text <-> tokens: `tokenizer` (bytes <-> ids), `chat` (messages -> ids), `data` (files -> batches)."""

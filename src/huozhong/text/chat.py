@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 THINK, END_THINK = "<think>", "</think>"
 ROLES = ("system", "user", "assistant")
 
-# DeepSeek's layout.  Reasoning is kept in the last turn only: earlier reasoning is not shown to the model again.
+# DeepSeek's layout.  Only the last turn keeps its reasoning: the model never sees earlier reasoning again.
 DEFAULT_TEMPLATE = """\
 {%- if thinking is not defined %}{% set thinking = true %}{% endif -%}
 {%- set ns = namespace(system='') -%}
@@ -111,7 +111,7 @@ class ChatTemplate:
         add_generation_prompt: bool = True,
         thinking: bool = True,
     ) -> str:
-        """The conversation as one string, as the model sees it.  For people to read: use `tokens` to run it."""
+        """The conversation as one string, for people to read; `tokens` is what a model is given."""
         return "".join(span.text for span in self._spans(check(messages), add_generation_prompt, thinking))
 
     def tokens(
@@ -196,7 +196,7 @@ class ChatTemplate:
             if piece:
                 spans.append(Span(slots[int(piece)], False) if i % 2 else Span(piece, True))
         if add_generation_prompt and not thinking and _ends_open(spans):
-            # R1's template always opens a think block.  Closing it at once is how such a model is told not to think.
+            # R1's template always opens a think block; closing it at once tells such a model not to think.
             spans.append(Span(f"\n{END_THINK}\n\n", True))
         return spans
 

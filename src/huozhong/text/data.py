@@ -69,7 +69,7 @@ def read_jsonl(path: str | Path) -> Iterator[dict[str, Any]]:
 
 
 def write_text_shard(folder: str | Path, name: str, tokenizer: Tokenizer, texts: Iterable[str]) -> Manifest:
-    """A shard of plain documents: begin token, text, end token; every token is learned.  Blank texts are left out."""
+    """A shard of plain documents (begin token, text, end token), every token learned; no blank texts."""
     front = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
 
     def documents() -> Iterator[Document]:
@@ -118,8 +118,8 @@ class Source:
 class Batch:
     """Packed rows, all int32.
 
-    `targets_BT` is the next token of the same document, or -100 where nothing is learned; `doc_BT` numbers the
-    pieces of a row from 0 (padding counts as one more); `pos_BT` counts from 0 in each piece.
+    `targets_BT` is the next token of the same document, or -100 where nothing is learned; `doc_BT` numbers
+    the pieces of a row from 0 (padding counts as one more); `pos_BT` counts from 0 in each piece.
     """
 
     tokens_BT: npt.NDArray[np.int32]
@@ -171,7 +171,7 @@ class _Pool:
     def draw(
         self, cursor: _Cursor, want: float, *, epochs: int | None, one_epoch: bool
     ) -> tuple[Ints, _Cursor]:
-        """Piece numbers worth at least `want` positions (fewer only at the end), and the cursor after them."""
+        """Pieces worth at least `want` positions (less only at the end), and the cursor after them."""
         drawn: list[Ints] = []
         while want > 0 and (epochs is None or cursor.epoch < epochs):
             self._enter(cursor.epoch)
@@ -198,9 +198,9 @@ class PackedBatches:
 
     A document of n tokens takes n-1 positions: its last token is only ever a target.  Documents longer than
     a row are cut; short ones share rows, largest first into the smallest gap that is left, so that rows are
-    nearly full.  Sources give positions in proportion to their weights, each reshuffled every time it has been
-    read through.  With `epochs`, every source is read that many times: one that is used up drops out, the
-    others share its weight, and the last batch is filled up with rows of padding.
+    nearly full.  Sources give positions in proportion to their weights, each reshuffled every time it
+    has been read through.  With `epochs`, every source is read that many times: one that is used up drops
+    out, the others share its weight, and the last batch is filled up with rows of padding.
 
     Raises DataError for unreadable shards and ConfigError for impossible options.
     """
@@ -283,7 +283,7 @@ class PackedBatches:
         return batch
 
     def state(self) -> dict[str, Any]:
-        """Where we are, for JSON; `restore` on an iterator with the same sources and options goes on from there.
+        """Where we are, for JSON; `restore` with the same sources and options goes on exactly there.
 
         Only `batch_size` may differ: rows come in the same order however many make a batch.
         """
@@ -329,7 +329,7 @@ class PackedBatches:
             weight = sum(self._weights[i] for i in live)
             for i in live:
                 due = cursors[i].owed + ROWS_PER_BLOCK * self.seq_len * self._weights[i] / weight
-                # One source alone: its epochs are kept apart, so that each piece is seen once before any twice.
+                # One source alone keeps its epochs apart: every piece is seen once before any twice.
                 pieces, cursors[i] = self._pools[i].draw(
                     cursors[i], due, epochs=self.epochs, one_epoch=len(self._pools) == 1
                 )

@@ -196,8 +196,9 @@ class Shard:
             if not path.exists():
                 raise DataError(f"{path} is missing; write this shard again")
             if path.stat().st_size != size:
+                found = path.stat().st_size
                 raise DataError(
-                    f"{path} has {path.stat().st_size} bytes where its manifest says {size}; write this shard again"
+                    f"{path} has {found} bytes, not the {size} of its manifest; write this shard again"
                 )
         self.offsets_D1 = self._map(f"{name}.offsets", "<u8").astype(np.int64)
         ordered = self.offsets_D1[0] == 0 and self.offsets_D1[-1] == self.manifest.tokens
@@ -275,6 +276,5 @@ def same_vocabulary(shards: Sequence[Shard]) -> None:
     first = shards[0]
     for shard in shards[1:]:
         if shard.manifest.vocab_hash != first.manifest.vocab_hash:
-            raise DataError(
-                f"{first.folder / first.name} and {shard.folder / shard.name} were made with different tokenizers"
-            )
+            names = f"{first.folder / first.name} and {shard.folder / shard.name}"
+            raise DataError(f"{names} were made with different tokenizers; write them again with one")

@@ -80,7 +80,7 @@ class Tokenizer:
         self._ids: dict[str, int] = dict(data["model"]["vocab"])
         self._ids.update({t["content"]: t["id"] for t in added})
         self._tokens = {i: token for token, i in self._ids.items()}
-        # Runs of blanks, which some vocabularies add, are harmless; all other added tokens are control tokens.
+        # Runs of blanks, which some vocabularies add, are harmless; any other added token is control.
         control = [t for t in added if not t["content"].isspace()]
         self._control: dict[int, str] = {t["id"]: t["content"] for t in control}
         self._hidden = frozenset(t["id"] for t in control if t.get("special"))
@@ -378,7 +378,7 @@ def _check_byte_level(data: dict[str, Any], where: str) -> None:
 
 
 def _control_pattern(control: list[dict[str, Any]]) -> re.Pattern[str] | None:
-    """Matches any control token, the longest first, with the blanks that lstrip and rstrip make it swallow."""
+    """Matches any control token, the longest first, with the blanks that its lstrip and rstrip swallow."""
     forms = [
         (r"\s*" if t.get("lstrip") else "") + re.escape(t["content"]) + (r"\s*" if t.get("rstrip") else "")
         for t in sorted(control, key=lambda t: -len(t["content"]))
