@@ -1,0 +1,310 @@
+"""Make ember's tokenizer and token shards from the data folder: `python recipes/ember/build_data.py DATA OUT`.
+
+What goes in, from which public source and under which licence, is listed in recipes/ember/README.md.
+Deterministic: the same data folder, seed and scale give the same shards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import lzma
+import random
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import arithmetic
+import poems
+import talk
+from rich.console import Console
+from word_problems import Problem, Source, as_published, changed, read_problem, restyle
+
+from huozhong.text.chat import ChatTemplate
+from huozhong.text.data import read_jsonl
+from huozhong.text.shards import write_shard
+from huozhong.text.tokenizer import Tokenizer
+from huozhong.verify.arithmetic import is_exam_expression
+
+VOCAB_SIZE = 6144
+MAX_TOKENS = 254  # longer conversations are left out; rows have 256 tokens
+Turn = talk.Turn
+
+
+def held_out(text: str) -> bool:
+    """One document in a hundred is never trained on: the run's own held-out set."""
+    return hashlib.sha256(text.encode()).digest()[0] * 256 + hashlib.sha256(text.encode()).digest()[1] < 655
+
+
+# -- sources ------------------------------------------------------------------------------------------
+
+
+class Data:
+    """The raw files, read once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.problems = self._problems()
+        tang, song = self._rows("chinese_poetry/tang_shi"), self._rows("chinese_poetry/song_shi")
+        # Song poems in order of their fame until there are about as many quatrains as the Tang left.
+        song = sorted(song, key=lambda row: -row.get("pop", 0))
+        famous = self._rows("chinese_poetry/famous")
+        rows = famous + tang + [row for row in song if row["form"].endswith("绝句")][:36_000]
+        rows += [row for row in song if row["form"].endswith("律诗")][:8_000]
+        unique = {re.sub(r"\W", "", row["text"]): row for row in reversed(rows)}
+        self.poems = poems.choose(unique.values(), set())
+        idioms = self._rows("idioms/idioms")
+        self.idioms = [row for row in idioms if row["level"] <= 2 and len(row["explanation"]) <= 60]
+        self.sayings = self._sayings(at_most=3000)
+        self.pairs = [(row["cmn"], row["eng"]) for row in self._tatoeba()]
+        self.out_of_scope = self._out_of_scope()
+
+    def _rows(self, name: str) -> list[dict]:
+        return list(read_jsonl(self.folder / f"{name}.jsonl.xz"))
+
+    def _lines(self, name: str) -> Iterator[str]:
+        with lzma.open(self.folder / name, "rt", encoding="utf-8") as file:
+            for line in file:
+                yield line.rstrip("\n")
+
+    def _problems(self) -> list[Source]:
+        rows = [row for row in self._rows("math23k/math23k") if row["split"] == "train"]
+        rows += self._rows("ape10k/valid")
+        test = {_bare(row["question"]) for row in self._rows("math23k/math23k") if row["split"] == "test"}
+        found = []
+        for row in rows:
+            if row["verified"] and _bare(row["question"]) not in test and len(row["question"]) <= 140:
+                source = read_problem(row["question"], row["equation"], row["answer"])
+                if source is not None:
+                    found.append(source)
+        return found
+
+    def _sayings(self, at_most: int) -> list[dict]:
+        """Short ones, puns first: what people quote, and as many as so small a model can remember."""
+        plain = [
+            row for row in self._rows("idioms/xiehouyu")
+            if re.fullmatch(r"[\u4e00-\u9fff、，]{3,10}", row["riddle"])
+            and re.fullmatch(r"[\u4e00-\u9fff（）]{2,12}", row["answer"].split("；")[0])
+        ]
+        return sorted(plain, key=lambda row: ("（" not in row["answer"], len(row["riddle"] + row["answer"])))[:at_most]
+
+    def _tatoeba(self) -> Iterator[dict]:
+        for row in self._rows("tatoeba_cmn_eng/pairs"):
+            zh, en = row.get("zh") or row.get("cmn"), row.get("en") or row.get("eng")
+            if zh and en and len(zh) <= 40 and len(en) <= 90:
+                yield {"cmn": zh, "eng": en}
+
+    def _out_of_scope(self) -> list[str]:
+        """Questions that people asked of other systems: ember answers them with an honest no."""
+        rows = (row["instruction"] for row in self._rows("dolly6k/dolly_part"))
+        found = talk.distinct(rows, 4000)
+        reading = (row["question"] for row in self._rows("zh_reading/qa"))
+        found += talk.distinct(reading, 8000)
+        for name in ("crosswoz", "kdconv"):
+            found += talk.distinct((row["messages"][0] for row in self._rows(f"sft_misc/{name}")), 1000)
+        found += talk.distinct((row["messages"][0] for row in self._rows("sft_misc/sgd")), 1500)
+        found += talk.distinct((row["question"] for row in self._rows("gsm8k/train")), 1500, high=40)
+        recipes = re.compile(r"^(\S{2,14}的做法)$")
+        docs = (row["text"].split("\n")[0] for row in self._rows("zh_docs/docs"))
+        found += talk.distinct((line for line in docs if recipes.match(line)), 400)
+        found += talk.distinct((f"《{row['title']}》是怎么规定的" for row in self._rows("laws/laws")), 800)
+        return found
+
+    def prose(self) -> Iterator[str]:
+        """Everyday Chinese and a little English: what the language looks like outside sums and poems."""
+        yield from self._lines("common_voice_text/zh-CN.txt.xz")
+        for row in self._tatoeba():
+            yield f"{row['cmn']}\n{row['eng']}"
+        for index, line in enumerate(self._lines("jiyu_zh_en/pairs-0.tsv.xz")):
+            if index % 8 == 0 and index < 320_000:
+                yield next((part for part in line.split("\t") if re.search(r"[\u4e00-\u9fff]", part)), "")
+        for row in self._rows("zh_reading/qa")[::4]:
+            yield row["context"][:400]
+        for row in self._rows("zh_stories/stories"):
+            yield from _pieces(row["text"], 300)
+        for row in self._rows("idioms/idioms"):
+            yield f"{row['idiom']}：{row['explanation']}"
+        for index, line in enumerate(self._lines("common_voice_text/en.txt.xz")):
+            if index % 4 == 0:
+                yield line
+
+
+def _bare(question: str) -> str:
+    return re.sub(r"[\W_]", "", question)
+
+
+def _pieces(text: str, size: int) -> Iterator[str]:
+    for start in range(0, len(text), size):
+        yield text[start : start + size]
+
+
+# -- conversations ------------------------------------------------------------------------------------
+
+
+def problem_turn(problem: Problem, rng: random.Random) -> Turn:
+    """Question, worked reasoning, and the answer; sometimes the working is the answer, for callers without thinking."""
+    answer = str(problem.solution.answer).strip("()")
+    return restyle(problem.question, rng), problem.solution.text(), f"答案：{answer}"
+
+
+def word_problem_turns(data: Data, rng: random.Random, copies: int) -> Iterator[Turn]:
+    for number in range(copies):
+        for source in data.problems:
+            problem = as_published(source) if number == 0 or rng.random() < 0.12 else changed(source, rng)
+            if problem is not None and not is_exam_expression(problem.solution.equation):
+                yield problem_turn(problem, rng)
+
+
+def arithmetic_turns(rng: random.Random, count: int) -> Iterator[Turn]:
+    for _ in range(count):
+        problem = arithmetic.question(rng, rng.choices((1, 2, 3), (3, 5, 2))[0])
+        yield problem_turn(problem, rng)
+
+
+def poem_turns(data: Data, rng: random.Random) -> Iterator[Turn]:
+    for poem in data.poems:
+        if not held_out(poem.text):
+            yield poems.request(poem, rng)
+
+
+def talk_turns(data: Data, rng: random.Random, count: int) -> Iterator[Turn]:
+    kinds: tuple[tuple[float, Callable[[], Turn]], ...] = (
+        (0.12, partial(talk.small_talk, rng)),
+        (0.25, partial(talk.idiom, rng, data.idioms)),
+        (0.18, partial(talk.saying, rng, data.sayings)),
+        (0.20, partial(talk.templated_out_of_scope, rng)),
+        (0.19, lambda: talk.refuse(rng.choice(data.out_of_scope))),
+        (0.06, lambda: talk.translation_request(rng, *rng.choice(data.pairs))),
+    )
+    weights = [weight for weight, _ in kinds]
+    for _ in range(count):
+        yield rng.choices(kinds, weights)[0][1]()
+
+
+def conversation(turns: list[Turn], rng: random.Random) -> list[dict]:
+    """Messages of one conversation; without thinking the reasoning of a worked answer moves into the answer."""
+    messages: list[dict] = []
+    for number, (question, reasoning, answer) in enumerate(turns):
+        messages.append({"role": "user", "content": question})
+        last = number == len(turns) - 1
+        if last and rng.random() < 0.85:
+            messages.append({"role": "assistant", "content": answer, "reasoning_content": reasoning})
+        else:
+            worked = answer.startswith("答案：")
+            messages.append({"role": "assistant", "content": f"{reasoning}\n{answer}" if worked else answer})
+    return messages
+
+
+def conversations(turns: Iterable[Turn], rng: random.Random, others: list[Turn]) -> Iterator[list[dict]]:
+    """One turn each, a few with an earlier turn about something else in front."""
+    for turn in turns:
+        if rng.random() < 0.06:
+            yield conversation([rng.choice(others), turn], rng)
+        else:
+            yield conversation([turn], rng)
+
+
+# -- writing ------------------------------------------------------------------------------------------
+
+_template: ChatTemplate | None = None
+
+
+def _start_worker(folder: str) -> None:
+    global _template
+    _template = ChatTemplate.load(folder, Tokenizer.load(folder))
+
+
+def _encode(messages: list[dict]) -> tuple[list[int], list[bool], int | None]:
+    """Ids, loss mask, and where the plan of a worked solution (its first line) ends, if it has more lines."""
+    assert _template is not None
+    ids, mask = _template.training_tokens(messages)
+    newline = _template.tokenizer.encode("\n")[0]
+    start = len(ids) - ids[::-1].index(_template.tokenizer.token_id("<｜Assistant｜>"))
+    return ids, mask, ids.index(newline, start) + 1 if newline in ids[start:] else None
+
+
+def cut_plans(docs: Iterable[tuple[list[int], list[bool], int | None]]) -> Iterator[tuple[list[int], list[bool]]]:
+    """Every second worked solution stops after its plan.
+
+    Finding the equation is what is hard; working it out is the same few skills every time.  Cutting half of the
+    documents there shows a third more problems for the same compute (measured: docs/log.md).
+    """
+    for number, (ids, mask, plan) in enumerate(docs):
+        end = plan if plan is not None and number % 2 else len(ids)
+        yield ids[:end], mask[:end]
+
+
+def tokenizer_text(data: Data, samples: dict[str, list[list[dict]]]) -> Iterator[str]:
+    """What the vocabulary is learned from.  Poems go in character by character: in a poem a token is a character."""
+    for name, rows in samples.items():
+        for messages in rows:
+            for message in messages:
+                for text in (message["content"], message.get("reasoning_content") or ""):
+                    yield "\n".join(text) if name == "poems" else text
+    for index, text in enumerate(data.prose()):
+        if index % 3 == 0:
+            yield text
+
+
+def build(data_folder: Path, out: Path, *, seed: int, copies: int) -> None:
+    console = Console(stderr=True)
+    rng = random.Random(seed)
+    data = Data(data_folder)
+    console.print(f"{len(data.problems):,} problems, {len(data.poems):,} poems, {len(data.idioms):,} idioms, "
+                  f"{len(data.sayings):,} sayings, {len(data.out_of_scope):,} out-of-scope questions")
+    turns = {
+        "problems": list(word_problem_turns(data, rng, copies)),
+        "arithmetic": list(arithmetic_turns(rng, 9_000 * copies)),
+        "poems": list(poem_turns(data, rng)),
+        "talk": list(talk_turns(data, rng, 7_000 * copies)),
+    }
+    others = [turn for rows in turns.values() for turn in rng.sample(rows, min(1000, len(rows)))]
+    chats = {name: list(conversations(rows, rng, others)) for name, rows in turns.items()}
+    for rows in chats.values():
+        rng.shuffle(rows)
+    console.print({name: len(rows) for name, rows in chats.items()})
+
+    samples = {name: rows[:40_000] for name, rows in chats.items()}
+    tokenizer = Tokenizer.train(tokenizer_text(data, samples), VOCAB_SIZE)
+    tokenizer_folder = out / "tokenizer"
+    tokenizer_folder.mkdir(parents=True, exist_ok=True)
+    for name, content in tokenizer.files().items():
+        (tokenizer_folder / name).write_bytes(content)
+
+    shard = partial(write_shard, vocab_size=tokenizer.vocab_size, vocab_hash=tokenizer.fingerprint)
+    report = {}
+    context = get_context("spawn")
+    with context.Pool(2, _start_worker, (str(tokenizer_folder),)) as pool:
+        for name, rows in chats.items():
+            docs = [doc for doc in pool.imap(_encode, rows, chunksize=500) if len(doc[0]) <= MAX_TOKENS]
+            tail = max(1, min(1000, len(docs) // 50))
+            whole = [(ids, mask) for ids, mask, _ in docs]
+            kept = list(cut_plans(docs[tail:])) if name == "problems" else whole[tail:]
+            report[name] = shard(out / "sft" / name, name, kept).tokens
+            shard(out / "pretrain" / name, name, ((ids, None) for ids, _ in kept))
+            shard(out / "heldout", name, whole[:tail])
+            console.print(f"{name}: {len(docs):,} conversations, {report[name]:,} tokens")
+    raw = [text for text in data.prose() if 6 <= len(text)]
+    raw += [poem.text for poem in data.poems if not held_out(poem.text)]
+    bos, eos = tokenizer.bos_id, tokenizer.eos_id
+    ids = tokenizer.encode_batch(raw)
+    report["prose"] = shard(out / "pretrain" / "prose", "prose", (([bos, *row, eos], None) for row in ids)).tokens
+    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    console.print(report)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="folder with the raw data files (see README.md)")
+    parser.add_argument("out", type=Path, help="where tokenizer and shards go")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--copies", type=int, default=10, help="versions of each word problem")
+    arguments = parser.parse_args()
+    build(arguments.data, arguments.out, seed=arguments.seed, copies=arguments.copies)
+
+
+if __name__ == "__main__":
+    main()

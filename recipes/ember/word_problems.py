@@ -1,0 +1,169 @@
+"""Math23K / Ape problems with changed numbers: the story stays, the numbers move, the equation is worked out again."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from solve import Node, Number, Solution, Unsolvable, decimals_of, intermediate_values, leaves, parse, replace_leaves, solve
+
+_NUMBER = re.compile(r"(\d+)?\((\d+)/(\d+)\)|(\d+(?:\.\d+)?)(%?)")
+_NAMES = ("小明", "小红", "小华", "小丽", "小刚", "小强", "小芳", "小军", "小亮", "小玲", "小东", "小林", "小兰", "小李",
+          "小张", "小王", "明明", "红红", "丽丽", "亮亮", "张明", "李明", "王芳", "李华")
+_NAME = re.compile("|".join(_NAMES))
+# Values that are constants of the language as often as data: a pair, a unit, a circle's π.
+_FIXED = {Fraction(1), Fraction(2), Fraction("3.14")}
+
+
+@dataclass(frozen=True)
+class Problem:
+    question: str
+    solution: Solution
+
+
+@dataclass(frozen=True)
+class Source:
+    """One problem as published: its question with the places of its numbers, its equation as a tree."""
+
+    question: str
+    spans: tuple[tuple[int, int, Number], ...]
+    equation: Node
+    percent_answer: bool
+
+    @property
+    def changeable(self) -> list[Number]:
+        used = set(leaves(self.equation))
+        found = dict.fromkeys(number for _, _, number in self.spans)
+        return [n for n in found if n in used and n.value not in _FIXED and n.value > 0]
+
+
+def read_problem(question: str, equation: str, answer: str) -> Source | None:
+    """None for what cannot be worked out or whose equation does not give the answer."""
+    try:
+        tree = parse(equation)
+        solve(tree)
+    except Unsolvable:
+        return None
+    return Source(question, tuple(_spans(question)), tree, answer.endswith("%"))
+
+
+def _spans(question: str) -> list[tuple[int, int, Number]]:
+    found = []
+    for match in _NUMBER.finditer(question):
+        whole, top, bottom, plain, percent = match.groups()
+        if top is not None and int(bottom):
+            number = Number(Fraction(int(top), int(bottom)) + int(whole or 0), "fraction")
+        elif plain is not None:
+            number = Number(Fraction(plain) / (100 if percent else 1), "percent" if percent else "decimal")
+        else:
+            continue
+        found.append((match.start(), match.end(), number))
+    return found
+
+
+def as_published(source: Source) -> Problem:
+    return Problem(source.question, _finish(source, source.equation))
+
+
+def changed(source: Source, rng: random.Random, tries: int = 24) -> Problem | None:
+    """The same story with other numbers, or None when no choice keeps every intermediate value sensible."""
+    candidates = source.changeable
+    if not candidates:
+        return None
+    model = intermediate_values(source.equation)
+    for attempt in range(tries):
+        keep = attempt * len(candidates) // (2 * tries)  # harder problems: move fewer numbers at a time
+        moved = rng.sample(candidates, len(candidates) - keep)
+        new = {number: _other(number, rng) for number in moved}
+        if len(set(new.values()) | (set(candidates) - set(moved))) < len(candidates):
+            continue
+        equation = replace_leaves(source.equation, new)
+        try:
+            if not _sensible(intermediate_values(equation), model):
+                continue
+            return Problem(_rewrite(source, new), _finish(source, equation))
+        except Unsolvable:
+            continue
+    return None
+
+
+def _finish(source: Source, equation: Node) -> Solution:
+    solution = solve(equation)
+    if source.percent_answer:
+        value = solution.answer.value
+        return Solution(solution.equation, (*solution.lines, f"{solution.answer}={Number(value, 'percent')}")
+                        if solution.answer.style != "percent" else solution.lines, Number(value, "percent"))
+    return solution
+
+
+def _other(number: Number, rng: random.Random) -> Number:
+    """A number of the same kind and about the same size."""
+    value = number.value
+    if number.style == "percent":
+        percent = value * 100
+        if percent.denominator == 1:
+            step = 5 if percent % 5 == 0 else 1
+            top = 99 // step if percent < 100 else 200 // step
+            return Number(Fraction(rng.randint(1, top) * step, 100), "percent")
+        return Number(_scaled(percent, rng) / 100, "percent")
+    if number.style == "fraction":
+        bottom = rng.choice([value.denominator, rng.randint(2, 9), rng.randint(2, 12), rng.randint(2, 20)])
+        top = rng.randint(1, bottom - 1) if value < 1 else rng.randint(bottom + 1, bottom * int(value + 2))
+        return Number(Fraction(top, bottom), "fraction") if top % bottom else number
+    return Number(_scaled(value, rng))
+
+
+def _scaled(value: Fraction, rng: random.Random) -> Fraction:
+    places = decimals_of(value) or 0
+    whole = int(value * 10**places)
+    zeros = len(str(whole)) - len(str(whole).rstrip("0"))
+    if zeros and rng.random() < 0.15:
+        zeros -= 1
+    unit = 10**zeros
+    base = whole // unit
+    if base <= 12 and rng.random() < 0.7:
+        fresh = rng.randint(2, 12)
+    else:
+        fresh = max(2, round(base * rng.uniform(0.4, 2.2)))
+    return Fraction(max(fresh, 2) * unit, 10**places)
+
+
+def _sensible(values: list[Fraction], model: list[Fraction]) -> bool:
+    """Positive throughout, whole where the published problem is whole, no longer decimals than there."""
+    for new, old in zip(values, model, strict=True):
+        if new <= 0 or (new < 1) != (old < 1) or new > 10**7:
+            return False
+        if old.denominator == 1 and new.denominator != 1:
+            return False
+        new_places, old_places = decimals_of(new), decimals_of(old)
+        if old_places is not None and (new_places is None or new_places > max(old_places, 2)):
+            return False
+        if new_places is None and new.denominator > 400:
+            return False
+    return True
+
+
+def _rewrite(source: Source, new: dict[Number, Number]) -> str:
+    out, at = [], 0
+    for start, end, number in source.spans:
+        out += [source.question[at:start], str(new.get(number, source.question[start:end]))]
+        at = end
+    return "".join([*out, source.question[at:]])
+
+
+def restyle(question: str, rng: random.Random) -> str:
+    """Small changes that do not matter: who it is about, full stops, the question mark."""
+    if rng.random() < 0.5:
+        names: dict[str, str] = {}
+        pool = list(_NAMES)
+        rng.shuffle(pool)
+        question = _NAME.sub(lambda m: names.setdefault(m.group(), pool[len(names)]), question)
+    if rng.random() < 0.4:
+        question = question.replace("．", "。")
+        question = question.replace("=多少", rng.choice(["是多少", "=多少"])).replace("=？", rng.choice(["是多少？", "=？"]))
+        question = re.sub(r"(\d*)\((\d+)/(\d+)\)", lambda m: f"{m[2]}/{m[3]}" if not m[1] else m[0], question)
+    if rng.random() < 0.1:
+        question = question.rstrip("．？。?=") + rng.choice(["？", "?", "", "。"])
+    return question
