@@ -25,8 +25,8 @@ def tiny_config(vocab_size: int, **changes: object) -> ModelConfig:
         "num_attention_heads": 2, "kv_lora_rank": 16, "q_lora_rank": 24, "qk_nope_head_dim": 16,
         "qk_rope_head_dim": 8, "v_head_dim": 16, "moe_intermediate_size": 16, "n_shared_experts": 1,
         "n_routed_experts": 4, "num_experts_per_tok": 2, "first_k_dense_replace": 1,
-        "max_position_embeddings": 256, "initializer_range": 0.3, "bos_token_id": 1, "eos_token_id": 2,
-        "pad_token_id": 0,
+        "max_position_embeddings": 256, "initializer_range": 0.3, "tie_word_embeddings": False,
+        "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0,
     }  # fmt: skip
     return ModelConfig(**(values | changes))  # type: ignore[arg-type]
 
@@ -39,7 +39,7 @@ def tokenizer() -> Tokenizer:
 
 @pytest.fixture(scope="session")
 def tiny_model(tokenizer: Tokenizer):  # type: ignore[no-untyped-def]  # torch only inside
-    """A random `Transformer` (float32) whose answers vary: its weights are large."""
+    """A random `Transformer` (float32) whose answers vary: its weights are large and its ends untied."""
     import torch
 
     from huozhong.model.transformer import Transformer

@@ -154,7 +154,7 @@ def test_removing_frees_pages_wherever_the_request_is() -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_random_days(seed: int) -> None:
-    """Any mix of lengths, shared beginnings, arrivals and aborts: all invariants hold and everybody finishes."""
+    """Any mix of lengths, shared beginnings, arrivals, aborts: the invariants hold and all finish."""
     dice = random.Random(seed)
     size = dice.choice([1, 2, 4])
     context = 24

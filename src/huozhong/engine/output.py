@@ -16,13 +16,15 @@ class StopStrings:
 
     def push(self, text: str) -> str:
         """The text that is now certain to stand before any stop string; after a find nothing more comes."""
-        if not self._strings or self.found is not None:
-            return "" if self.found is not None else text
+        if self.found is not None:
+            return ""
+        if not self._strings:
+            return text
         self._held += text
-        # The earliest match wins, and of two that begin together the one that was complete first is shorter.
-        matches = [(at, len(s), s) for s in self._strings if (at := self._held.find(s)) >= 0]
+        # The one that is complete first wins (and of those the longest), however the text is cut into tokens.
+        matches = [(at + len(s), at, s) for s in self._strings if (at := self._held.find(s)) >= 0]
         if matches:
-            at, _, self.found = min(matches)
+            _, at, self.found = min(matches)
             shown, self._held = self._held[:at], ""
             return shown
         keep = max(_overlap(self._held, s) for s in self._strings)

@@ -1,0 +1,80 @@
+"""What may be shown and when: whole characters, no part of a stop string, reasoning apart."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from huozhong.engine.output import OutputText, StopStrings
+from huozhong.text.tokenizer import Tokenizer
+
+
+def slow_stop(text: str, stops: list[str]) -> str:
+    """Character by character: cut before the longest stop string that is complete first."""
+    for end in range(1, len(text) + 1):
+        lengths = [len(s) for s in stops if text[:end].endswith(s)]
+        if lengths:
+            return text[: end - max(lengths)]
+    return text
+
+
+texts = st.text("ab。", max_size=30)
+
+
+@given(texts, st.lists(st.text("ab。", min_size=1, max_size=4), max_size=3), st.lists(st.integers(1, 5)))
+def test_stop_strings_however_the_text_is_cut(text: str, stops: list[str], sizes: list[int]) -> None:
+    matcher = StopStrings(tuple(stops))
+    expected, shown, at = slow_stop(text, stops), "", 0
+    for size in [*sizes, *([1] * len(text))]:
+        shown += matcher.push(text[at : at + size])
+        at += size
+        assert expected.startswith(shown), "a part of a stop string leaked"
+    assert shown + matcher.finish() == expected
+    assert (matcher.found is not None) == any(s in text for s in stops)
+
+
+def test_text_that_cannot_begin_a_stop_string_is_not_held_back() -> None:
+    matcher = StopStrings(("END",))
+    assert matcher.push("an E") == "an "
+    assert matcher.push("N") == ""
+    assert matcher.push("G") == "ENG"
+
+
+def stream(
+    tokenizer: Tokenizer, ids: list[int], stop: tuple[str, ...] = (), *, thinking_open: bool
+) -> OutputText:
+    """An OutputText that has read `ids` one by one; what it showed is in `.shown`."""
+    output = OutputText(tokenizer, stop, thinking_open=thinking_open)
+    pieces = [output.push(i) for i in ids] + [output.finish()]
+    assert not any("\ufffd" in part for piece in pieces for part in piece)
+    output.shown = tuple(map("".join, zip(*pieces, strict=True)))  # type: ignore[attr-defined]
+    return output
+
+
+def test_reasoning_goes_apart_and_its_tokens_are_counted(tokenizer: Tokenizer) -> None:
+    reasoning, answer = tokenizer.encode("先算 3+5。"), tokenizer.encode("一共8个。")
+    ids = [*reasoning, tokenizer.token_id("</think>"), *answer]
+    output = stream(tokenizer, ids, thinking_open=True)
+    assert output.shown == ("一共8个。", "先算 3+5。")  # type: ignore[attr-defined]
+    assert output.reasoning_tokens == len(reasoning) + 1
+
+
+def test_without_thinking_everything_is_text(tokenizer: Tokenizer) -> None:
+    output = stream(tokenizer, tokenizer.encode("一共8个。"), thinking_open=False)
+    assert output.shown == ("一共8个。", "")  # type: ignore[attr-defined]
+    assert output.reasoning_tokens == 0
+
+
+def test_stop_string_within_the_bytes_of_many_tokens(tokenizer: Tokenizer) -> None:
+    ids = tokenizer.encode_bytes("鳄鱼龘麤靐END".encode())
+    assert len(ids) > 8
+    output = stream(tokenizer, ids, ("龘麤",), thinking_open=False)
+    assert output.shown == ("鳄鱼", "")  # type: ignore[attr-defined]
+    assert output.is_stopped
+
+
+def test_unfinished_character_at_the_end_is_marked(tokenizer: Tokenizer) -> None:
+    ids = tokenizer.encode_bytes("鳄".encode())
+    output = OutputText(tokenizer, (), thinking_open=False)
+    assert all(output.push(i) == ("", "") for i in ids[:-1])
+    assert output.finish() == ("\ufffd", "")
