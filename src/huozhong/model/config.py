@@ -1,4 +1,4 @@
-"""What a model is, as numbers: a frozen `ModelConfig` with DeepSeek-V3's Hugging Face keys.  No torch here."""
+"""What a model is, as numbers: a frozen `ModelConfig` with DeepSeek-V3's Hugging Face keys.  No torch."""
 
 from __future__ import annotations
 
@@ -25,8 +25,14 @@ _FIXED: dict[str, Any] = {
 _IGNORED = {
     "architectures", "auto_map", "torch_dtype", "dtype", "transformers_version", "use_cache", "_name_or_path",
     "head_dim", "qk_head_dim", "ep_size", "aux_loss_alpha", "seq_aux", "return_dict", "output_hidden_states",
-    "chunk_size_feed_forward", "is_encoder_decoder", "id2label", "label2id", "problem_type", "output_attentions",
+    "chunk_size_feed_forward", "is_encoder_decoder", "id2label", "label2id", "problem_type",
+    "output_attentions", "output_router_logits",
     "rope_parameters", "rope_scaling",  # both read explicitly in `from_hf`
+}
+# What an absent key of config.json means to transformers, where that is not our own default.
+_ABSENT: dict[str, Any] = {
+    "first_k_dense_replace": 3, "max_position_embeddings": 4096, "n_group": 8, "n_shared_experts": 1,
+    "routed_scaling_factor": 2.5, "tie_word_embeddings": False, "topk_group": 4,
 }
 
 
@@ -45,8 +51,12 @@ class YarnScaling:
     mscale_all_dim: float = 1.0
 
     def __post_init__(self) -> None:
+        _check_types(self, "rope_scaling.")
         if self.factor < 1:
             raise ConfigError(f"rope_scaling.factor is {self.factor}; it must be at least 1.")
+        for name in ("original_max_position_embeddings", "beta_fast", "beta_slow"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"rope_scaling.{name} is {getattr(self, name)}; it must be above 0.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,17 +98,27 @@ class ModelConfig:
     pad_token_id: int | None = None
 
     def __post_init__(self) -> None:
+        _check_types(self)
         positive = (
             "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
             "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "max_position_embeddings",
         )
         for name in positive:
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be a whole number of at least 1.")
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be at least 1.")
+        not_negative = (
+            "moe_intermediate_size", "n_shared_experts", "n_routed_experts", "num_experts_per_tok",
+            "num_nextn_predict_layers", "initializer_range",
+        )
+        for name in not_negative:
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} is {getattr(self, name)!r}; it must not be negative.")
+        if self.rope_theta <= 1 or self.rms_norm_eps <= 0:
+            raise ConfigError("rope_theta must be above 1 and rms_norm_eps above 0.")
         if self.q_lora_rank is not None and self.q_lora_rank < 1:
             raise ConfigError(f"q_lora_rank is {self.q_lora_rank}; give a positive rank, or null for none.")
         if self.qk_rope_head_dim % 2:
-            raise ConfigError(f"qk_rope_head_dim is {self.qk_rope_head_dim}; rotary pairs need an even number.")
+            raise ConfigError(f"qk_rope_head_dim is {self.qk_rope_head_dim}; it must be even.")
         if not 0 <= self.first_k_dense_replace <= self.num_hidden_layers:
             raise ConfigError(
                 f"first_k_dense_replace is {self.first_k_dense_replace}; it must lie between 0 and "
@@ -116,11 +136,13 @@ class ModelConfig:
                 f"n_routed_experts ({self.n_routed_experts})."
             )
         if self.n_group < 1 or self.n_routed_experts % self.n_group:
-            raise ConfigError(f"n_group ({self.n_group}) must divide n_routed_experts ({self.n_routed_experts}).")
+            raise ConfigError(
+                f"n_group ({self.n_group}) must divide n_routed_experts ({self.n_routed_experts})."
+            )
         if not 1 <= self.topk_group <= self.n_group:
-            raise ConfigError(f"topk_group is {self.topk_group}; it must lie between 1 and n_group ({self.n_group}).")
+            raise ConfigError(f"topk_group is {self.topk_group}; it must lie in 1..n_group ({self.n_group}).")
         if self.experts_per_group < 2:
-            raise ConfigError("a routing group needs at least 2 experts: its score is the sum of its best two.")
+            raise ConfigError("a routing group needs at least 2 experts: its score sums its best two.")
         if self.topk_group * self.experts_per_group < self.num_experts_per_tok:
             raise ConfigError("the kept groups (topk_group) hold fewer experts than num_experts_per_tok.")
 
@@ -169,16 +191,19 @@ class ModelConfig:
         heads = raw.get("num_attention_heads")
         if raw.pop("num_key_value_heads", heads) != heads:
             raise ConfigError("config.json: num_key_value_heads must equal num_attention_heads for MLA.")
-        rope = raw.get("rope_parameters") or {}
+        rope, old_rope = raw.get("rope_parameters") or {}, raw.get("rope_scaling") or {}
+        if not isinstance(rope, dict) or not isinstance(old_rope, dict):
+            raise ConfigError("config.json: rope_scaling and rope_parameters must be objects.")
         if "rope_theta" in rope:
             raw.setdefault("rope_theta", rope["rope_theta"])
-        scaling = _read_yarn(raw.get("rope_scaling") or rope)
+        scaling = _read_yarn(old_rope or rope)
         known = {f.name for f in dataclasses.fields(cls)} - {"rope_scaling"}
         if unknown := sorted(set(raw) - known - _IGNORED):
-            raise ConfigError(f"config.json: unknown key {unknown[0]!r}; known keys: {', '.join(sorted(known))}.")
-        values = {key: value for key, value in raw.items() if key in known}
+            names = ", ".join(sorted(known))
+            raise ConfigError(f"config.json: unknown key {unknown[0]!r}; known keys: {names}.")
+        values = _ABSENT | {key: value for key, value in raw.items() if key in known}
         if isinstance(values.get("eos_token_id"), list):
-            values["eos_token_id"] = values["eos_token_id"][0]
+            values["eos_token_id"] = next(iter(values["eos_token_id"]), None)
         required = [
             f.name for f in dataclasses.fields(cls)
             if f.default is dataclasses.MISSING and f.name not in values
@@ -195,13 +220,29 @@ class ModelConfig:
         if self.rope_scaling is None:
             del out["rope_scaling"]
         else:
-            out["rope_scaling"] = {"type": "yarn", "rope_type": "yarn", **dataclasses.asdict(self.rope_scaling)}
+            scaling = dataclasses.asdict(self.rope_scaling)
+            out["rope_scaling"] = {"type": "yarn", "rope_type": "yarn", **scaling}
         return out
 
 
 def yarn_mscale(factor: float, mscale: float) -> float:
     """YaRN's attention magnitude: 0.1·mscale·ln(factor) + 1 for factor > 1, else 1."""
     return 1.0 if factor <= 1 else 0.1 * mscale * math.log(factor) + 1.0
+
+
+def _check_types(config: Any, prefix: str = "") -> None:
+    """Whole numbers where whole numbers belong: a hand-written config.json may hold anything."""
+    kinds: dict[str, tuple[type, ...]] = {
+        "int": (int,), "int | None": (int, type(None)), "float": (int, float), "bool": (bool,),
+    }
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        expected = kinds.get(str(field.type))
+        if expected is None:
+            continue
+        wrong = not isinstance(value, expected) or (isinstance(value, bool) and field.type != "bool")
+        if wrong or (isinstance(value, float) and not math.isfinite(value)):
+            raise ConfigError(f"{prefix}{field.name} is {value!r}; it must be of type {field.type}.")
 
 
 def _read_yarn(scaling: dict[str, Any]) -> YarnScaling | None:
@@ -214,4 +255,9 @@ def _read_yarn(scaling: dict[str, Any]) -> YarnScaling | None:
     extra = set(scaling) - names - {"type", "rope_type", "rope_theta", "partial_rotary_factor"}
     if extra:
         raise ConfigError(f"config.json: unknown rope_scaling key {sorted(extra)[0]!r}.")
-    return YarnScaling(**{k: v for k, v in scaling.items() if k in names and v is not None})
+    values = {key: value for key, value in scaling.items() if key in names and value is not None}
+    for key in ("factor", "original_max_position_embeddings"):
+        if key not in values:
+            raise ConfigError(f"config.json: rope_scaling.{key} is missing.")
+    # An absent mscale_all_dim leaves the softmax scale alone, in transformers as in DeepSeek's own code.
+    return YarnScaling(**({"mscale_all_dim": 0.0} | values))

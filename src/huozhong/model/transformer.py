@@ -635,8 +635,4 @@ def save_transformer(
 ) -> None:
     """Write a Hugging Face folder, atomically.  extra_files: name to content (tokenizer.json ...)."""
     state = {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
-    for k in range(model.config.num_nextn_predict_layers):
-        prefix = f"model.layers.{model.config.num_hidden_layers + k}"
-        state[f"{prefix}.embed_tokens.weight"] = state["model.embed_tokens.weight"]
-        state[f"{prefix}.shared_head.head.weight"] = model.head_weight.detach().cpu().numpy()
     write_checkpoint(folder, model.config, state, dtype=dtype, extra_files=extra_files or {})
