@@ -369,7 +369,8 @@ class PackedBatches:
             mine = slice(None) if shard_of is None else shard_of == s
             to, source = place[mine], index[mine]
             tokens[to] = shard.tokens_N[source]
-            targets[to] = np.where(shard.mask_at(source + 1), shard.tokens_N[source + 1], NO_TARGET)
+            next_token = shard.tokens_N[source + 1].astype(np.int32)  # before -100 meets an unsigned type
+            targets[to] = np.where(shard.mask_at(source + 1), next_token, NO_TARGET)
         block_rows = slice(at, at + rows)
         batch.doc_BT[block_rows] = per_row_R[:, None]
         batch.pos_BT[block_rows] = np.maximum(np.arange(T) - used_R[:, None], 0)
