@@ -154,8 +154,9 @@ def test_random_schedules(make: MakeEngine, tokenizer: Tokenizer, seed: int) -> 
     for _ in range(14):
         ids = [1, *tokenizer.encode(dice.choice(PROMPTS) * dice.choice([1, 2]))][:40]
         params = SamplingParams(
-            temperature=dice.choice([0, 0, 1.0]), seed=dice.randrange(100), top_p=0.9, ignore_eos=True, logprobs=0,
+            temperature=dice.choice([0, 0, 1.0]), seed=dice.randrange(100), top_p=0.9,
             max_tokens=dice.randrange(1, 16), repetition_penalty=dice.choice([1, 1.2]),
+            ignore_eos=True, logprobs=0,
         )  # fmt: skip
         reply = Reply(engine, ids, params)
         if dice.random() < 0.2:
@@ -367,7 +368,7 @@ def test_bills_share_what_the_machine_used(make: MakeEngine, tokenizer: Tokenize
     assert [b.tokens for b in bills if b is not None] == [len(ids) + 20 for ids in prompts(tokenizer)]
 
 
-def test_scores_are_the_models(make: MakeEngine, weights: Weights, tokenizer: Tokenizer, tiny_model) -> None:  # type: ignore[no-untyped-def]
+def test_scores_are_the_models(make, weights, tokenizer, tiny_model) -> None:  # type: ignore[no-untyped-def]
     ids = prompts(tokenizer)[2]
     with torch.no_grad():
         expected = torch.log_softmax(

@@ -28,6 +28,7 @@ from huozhong.engine.runner import Runner
 from huozhong.engine.sequence import Completion, Delta, SamplingParams, TokenLogprob, Usage
 from huozhong.engine.weights import load_weights
 from huozhong.errors import CheckpointError, ConfigError, EngineError
+from huozhong.model.checkpoint import read_config
 from huozhong.model.config import ModelConfig
 from huozhong.text.chat import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
@@ -89,19 +90,23 @@ class LLM:
     ) -> None:
         if quantization not in ("q8", "q4", "none"):
             raise ConfigError(f"quantization is {quantization!r}; it must be 'q8', 'q4' or 'none'.")
+        if num_threads is not None and (not isinstance(num_threads, int) or num_threads < 1):
+            raise ConfigError(f"num_threads is {num_threads!r}; it must be a whole number of at least 1.")
         folder = resolve_model(path)
-        weights = load_weights(folder, "f32" if quantization == "none" else quantization, cache_dir)
-        self.config: ModelConfig = weights.config
+        self.config: ModelConfig = read_config(folder)
         self.tokenizer = Tokenizer.load(folder)
         self._folder = folder
         self.name = folder.resolve().name
         self.max_context = _checked_context(max_context, self.config)
         num_pages = _num_pages(cache_tokens, self.max_context, self.config)
+        eos_ids = _eos_ids(folder, self.config, self.tokenizer)
+        # The slow part comes last, so that a wrong option is told at once.
+        weights = load_weights(folder, "f32" if quantization == "none" else quantization, cache_dir)
         self._engine = Engine(
             Runner(weights, num_pages, page_size=PAGE_SIZE, num_threads=num_threads),
             self.tokenizer,
             max_context=self.max_context,
-            eos_ids=_eos_ids(folder, self.config, self.tokenizer),
+            eos_ids=eos_ids,
             meter=meter if meter is not None else Meter(),
         )
         # Also at interpreter exit: a daemon thread inside native code must not outlive the arrays it reads.
@@ -127,7 +132,9 @@ class LLM:
             many = [prompts]
         else:
             many = list(prompts)  # type: ignore[arg-type]  # a plain list of ids was told apart above
-        prompt_ids = [self._prompt_ids(prompt) for prompt in many]  # a bad prompt fails before any runs
+        prompt_ids = [self._prompt_ids(prompt) for prompt in many]
+        for ids in prompt_ids:  # a bad prompt fails before any runs
+            self._engine.check_prompt(ids)
         collectors = [_Collector() for _ in prompt_ids]
         with _abort_on_exit() as handles:
             for ids, collector in zip(prompt_ids, collectors, strict=True):

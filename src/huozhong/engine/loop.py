@@ -97,13 +97,8 @@ class Engine:
         thinking_open: bool = False,
     ) -> Handle:
         """Queue a request; see `LLM.submit`."""
-        prompt = self._checked_prompt(prompt_ids)
+        prompt = self.check_prompt(prompt_ids)
         room = self.max_context - len(prompt)
-        if room < 1:
-            raise ContextLengthError(
-                f"the prompt has {len(prompt)} tokens, but the model's context of {self.max_context} must "
-                "hold it and at least one token of the answer: shorten it or begin a new conversation."
-            )
         wanted = room if params.max_tokens is None else min(params.max_tokens, room)
         output = OutputText(self.tokenizer, params.stop, thinking_open=thinking_open)
         sequence = Sequence(next(self._ids), prompt, params, wanted, on_delta, output)
@@ -113,7 +108,7 @@ class Engine:
 
     def submit_score(self, ids: list[int], on_delta: Callable[[Delta], None]) -> tuple[Handle, Sequence]:
         """Queue a text to score; after the last delta the log-probabilities are in `Sequence.scores`."""
-        prompt = self._checked_prompt(ids)
+        prompt = self._token_ids(ids)
         if len(prompt) > self.max_context:
             raise ContextLengthError(
                 f"the text has {len(prompt)} tokens, but the model's context is {self.max_context}: cut it.",
@@ -123,6 +118,16 @@ class Engine:
         sequence = Sequence(next(self._ids), prompt, SamplingParams(), 0, on_delta, output, only_score=True)
         sequence.scores = np.zeros(len(prompt) - 1)
         return self._queue(sequence), sequence
+
+    def check_prompt(self, prompt_ids: list[int]) -> np.ndarray:
+        """The prompt as int32 [T]; `RequestError` or `ContextLengthError` if it cannot be answered."""
+        prompt = self._token_ids(prompt_ids)
+        if len(prompt) >= self.max_context:
+            raise ContextLengthError(
+                f"the prompt has {len(prompt)} tokens, but the model's context of {self.max_context} must "
+                "hold it and at least one token of the answer: shorten it or begin a new conversation."
+            )
+        return prompt
 
     def abort(self, sequence: Sequence) -> None:
         """End a request before the next step."""
@@ -151,7 +156,7 @@ class Engine:
             self._wake.notify()
         return Handle(self, sequence)
 
-    def _checked_prompt(self, prompt_ids: Any) -> np.ndarray:
+    def _token_ids(self, prompt_ids: Any) -> np.ndarray:
         """int32 [T]; `RequestError` for anything that is not a non-empty list of the model's token ids."""
         try:
             prompt = np.asarray(prompt_ids)
