@@ -5,6 +5,7 @@
     ├── CheckpointError        a model folder or file: missing, truncated, or not what it claims
     ├── TokenizerError         a tokenizer or chat template that cannot be read or applied
     ├── DataError              training or exam data that cannot be read or understood
+    ├── ExamError              a model that cannot be examined: its URL does not answer, or answers with an error
     ├── TrainingError          a run that cannot go on (loss is NaN, disk is full); the last checkpoint is intact
     ├── KernelError            a CPU kernel that this machine cannot run
     ├── EngineError            a step of the engine failed; the requests in it end, the others go on
@@ -35,6 +36,10 @@ class TokenizerError(HuozhongError):
 
 class DataError(HuozhongError):
     """Training or exam data cannot be read or understood."""
+
+
+class ExamError(HuozhongError):
+    """A model cannot be examined: its URL does not answer, or answers with an error."""
 
 
 class TrainingError(HuozhongError):

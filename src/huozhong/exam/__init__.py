@@ -1,0 +1,1 @@
+"""The exam: what a model can do, measured alike for a local model and any OpenAI-compatible URL."""

@@ -22,14 +22,14 @@ _PATTERNS = [
     rf"(?:抱歉|对不起|不好意思|很遗憾)[^。！？\n]{{0,30}}(?:{_CANNOT_ZH}|没有|超出)",
     r"(?:这|那)(?:个|件|道)?(?:事|事情|问题|题|题目|任务|要求)?(?:我|对我来说)?(?:太难了|超出了?我)",
     r"超出了?我的",
-    r"(?:换|用|安装|装|问|试)[^。！？\n]{0,6}更大的模型",
+    r"(?:换|用|安装|装|问|试)[^。！？\n]{0,6}更大的[ \w-]{0,16}模型",
     r"\bI(?:'m| am|’m)?(?: sorry[,.]? (?:but )?I)? ?(?:just |really |simply |still )?"
     r"(?:can(?:no|')t|can’t|can not|could ?n[o']t|do(?:n't|n’t| not) (?:know|have)|won(?:'|’)t be able|"
     r"(?:am |'m |’m )?(?:unable|not able) to|(?:am |'m |’m )?not (?:big|large|capable|able) enough)\b",
     r"\b(?:sorry|unfortunately|apologi[sz]e)\b.{0,40}"
     r"\b(?:can(?:no|'|’)t|cannot|unable|not able|don(?:'|’)t know)\b",
     r"\bbeyond (?:me|my|what I)\b",
-    r"\b(?:larger|bigger) model\b",
+    r"\b(?:larger|bigger) (?:\w+ )?model\b",
 ]
 _REFUSAL = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[。！？!?\n]+|(?<=[a-z])\.(?:\s|$)")

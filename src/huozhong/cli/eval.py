@@ -1,0 +1,160 @@
+"""`huozhong eval MODEL|URL`: sit the exam, print a table, write JSON."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from huozhong.cli.words import language, say
+from huozhong.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from huozhong.exam.parts import Setting
+    from huozhong.exam.report import Item, Report
+    from huozhong.exam.subject import Asking, Subject
+
+
+def register(app: typer.Typer) -> None:
+    """Add the `eval` command to `app`."""
+    app.command("eval", help="给模型考试：打印成绩表，写 JSON / examine a model: a table and a JSON file")(
+        eval_command
+    )
+
+
+def eval_command(
+    target: Annotated[
+        str,
+        typer.Argument(metavar="MODEL|URL", help="模型名、文件夹或网址 / a built-in name, a folder or a URL"),
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="数据文件夹（含 math23k）/ folder that holds math23k/", metavar="FOLDER"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="成绩文件，默认 exam-模型名.json / where the JSON goes", metavar="FILE.json"),
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(help="只考这些部分，逗号分开 / only these parts", metavar="math23k,poems")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="每部分最多几题 / at most N questions of each part")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="随机种子 / seed of generated questions and poems")] = 0,
+    text: Annotated[
+        Path | None, typer.Option(help="另选文本测困惑度 / another text for the perplexity", metavar="FILE")
+    ] = None,
+    quantization: Annotated[
+        str | None,
+        typer.Option(help="本地模型的权重精度 q8、q4、none，默认 q8 / q8, q4 or none", show_default=False),
+    ] = None,
+    max_tokens: Annotated[int, typer.Option(help="每个回答最多几个词元 / longest answer in tokens")] = 2048,
+    thinking: Annotated[
+        bool | None,
+        typer.Option(
+            "--thinking/--no-thinking", help="先思考再回答，默认由模型决定 / think before answering"
+        ),
+    ] = None,
+    concurrency: Annotated[int | None, typer.Option(help="同时问几题 / questions asked at a time")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="网址上的模型名 / the model's name at the URL", metavar="NAME")
+    ] = None,
+    api_key: Annotated[
+        str | None,
+        typer.Option(help="网址的密钥，也可用 HUOZHONG_API_KEY / key for the URL, or set HUOZHONG_API_KEY"),
+    ] = None,
+) -> None:
+    from huozhong.exam.parts import Setting, choose
+    from huozhong.exam.subject import Asking
+
+    parts = choose(only)
+    setting = Setting(data=data, seed=seed, limit=limit, text=text)
+    asking = Asking(max_tokens=max_tokens, thinking=thinking)
+    subject = _open(target, quantization, concurrency, model, api_key)
+    try:
+        path = out if out is not None else Path(f"exam-{_file_name(subject.name)}.json")
+        report = _examine(subject, parts, setting, asking, path)
+    finally:
+        subject.close()
+    _show(report, path)
+
+
+def _open(
+    target: str, quantization: str | None, concurrency: int | None, model: str | None, api_key: str | None
+) -> Subject:
+    from huozhong.exam.subject import UrlSubject, is_url, open_local
+
+    if concurrency is not None and concurrency < 1:
+        raise ConfigError(f"--concurrency is {concurrency}; give at least 1.")
+    if is_url(target):
+        if quantization is not None:
+            raise ConfigError("--quantization is for a local model; the server at a URL has chosen its own.")
+        return UrlSubject(target, model=model, api_key=api_key, concurrency=concurrency or 4)
+    for name, value in (("--model", model), ("--api-key", api_key)):
+        if value is not None:
+            raise ConfigError(f"{name} is for a URL, and '{target}' is a local model; leave it out.")
+    chosen = "q8" if quantization is None else quantization
+    if chosen not in ("q8", "q4", "none"):
+        raise ConfigError(f"--quantization is '{chosen}'; it must be q8, q4 or none.")
+    return open_local(target, quantization=_quantization(chosen), concurrency=concurrency)
+
+
+def _quantization(name: str) -> Literal["q8", "q4", "none"]:
+    return "q4" if name == "q4" else "none" if name == "none" else "q8"
+
+
+def _file_name(model: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", model).strip("-.") or "model"
+
+
+def _examine(
+    subject: Subject, parts: tuple[str, ...], setting: Setting, asking: Asking, path: Path
+) -> Report:
+    """Run the exam under a progress bar; answers are logged as they come, so that even a crash keeps them."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from huozhong.exam.lines import write_atomic
+    from huozhong.exam.report import answers_path
+    from huozhong.exam.run import examine
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    log = answers_path(path)
+    write_atomic(log, "")  # says at once when the folder cannot be written
+    tasks: dict[str, TaskID] = {}
+    with log.open("w", encoding="utf-8") as stream, Progress(*columns, console=Console(stderr=True)) as bar:
+
+        def on_progress(part: str, done: int, total: int) -> None:
+            if part not in tasks:
+                tasks[part] = bar.add_task(part, total=total)
+            bar.update(tasks[part], completed=done)
+
+        def on_item(item: Item) -> None:
+            stream.write(item.line() + "\n")
+            stream.flush()
+
+        return examine(subject, parts, setting, asking, on_progress=on_progress, on_item=on_item)
+
+
+def _show(report: Report, path: Path) -> None:
+    from rich.console import Console
+
+    from huozhong.errors import ExamError
+
+    answers = report.write(path)
+    console = Console()
+    console.print(report.table(language()))
+    console.print(report.footer(language()), highlight=False)
+    console.print(
+        say(f"成绩：{path}，每个回答：{answers}", f"Report: {path}, every answer: {answers}"), highlight=False
+    )
+    if report.stopped_by == "interrupted":
+        console.print(say("考试被中断，已答的都保存了。", "Interrupted; what had been answered is kept."))
+        raise typer.Exit(130)
+    if report.stopped_by is not None:
+        raise ExamError(report.stopped_by + say("（已答的都保存了）", " (What had been answered is kept.)"))

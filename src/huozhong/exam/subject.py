@@ -1,0 +1,293 @@
+"""Who is examined: a local model through the engine, or any OpenAI-compatible URL.
+
+Both answer one question at a time and are asked from several threads at once (`concurrency`); a local
+model's engine batches what runs together.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+from urllib.parse import urlsplit, urlunsplit
+
+from huozhong.cost import Bill, Meter
+from huozhong.errors import ConfigError, ExamError, RequestError
+
+if TYPE_CHECKING:
+    import httpx
+
+    from huozhong.engine.llm import LLM
+
+API_KEY_VARIABLE = "HUOZHONG_API_KEY"
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How every question is put: the longest answer in tokens, and whether the model may think first
+    (None leaves that to the model: a local one thinks, a URL is not told anything).
+    """
+
+    max_tokens: int = 2048
+    thinking: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1:
+            raise ConfigError(f"max_tokens is {self.max_tokens}; give at least 1.")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back.  `error` is the sentence of a question that this model cannot be asked (too long)."""
+
+    text: str
+    reasoning: str = ""
+    finish_reason: str | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+
+
+class Subject(Protocol):
+    """A model under examination.  `answer` is called from `concurrency` threads."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> Literal["local", "url"]: ...
+
+    @property
+    def concurrency(self) -> int: ...
+
+    def answer(self, question: str, asking: Asking, *, temperature: float, seed: int) -> Answer:
+        """Answer one question; raises `ExamError` when no question can be answered any more."""
+        ...
+
+    def negative_log_likelihood(self, text: str) -> float | None:
+        """Nats that `text` costs this model, or None when that cannot be asked."""
+        ...
+
+    def bill(self) -> Bill | None:
+        """What has been used since this subject was opened; None when that happens elsewhere."""
+        ...
+
+    def close(self) -> None:
+        """Give back what is held and end the answers that are under way."""
+        ...
+
+
+class LocalSubject:
+    """A model in this process."""
+
+    kind: Literal["local"] = "local"
+    window = 1024  # tokens scored together, or the model's context if that is shorter
+
+    def __init__(self, llm: LLM, *, concurrency: int = 16) -> None:
+        self._llm = llm
+        self.concurrency = concurrency
+        self._meter = Meter().start()
+
+    @property
+    def name(self) -> str:
+        return self._llm.name
+
+    def answer(self, question: str, asking: Asking, *, temperature: float, seed: int) -> Answer:
+        from huozhong.engine.llm import SamplingParams
+
+        params = SamplingParams(temperature=temperature, max_tokens=asking.max_tokens, seed=seed)
+        thinking = asking.thinking is not False
+        started = time.perf_counter()
+        try:
+            done = self._llm.chat([{"role": "user", "content": question}], params, thinking=thinking)
+        except RequestError as error:  # this one question cannot be asked; the next one may
+            return Answer(text="", seconds=time.perf_counter() - started, error=str(error))
+        self._meter.add_tokens(prompt=done.usage.prompt_tokens, completion=done.usage.completion_tokens)
+        return Answer(
+            text=done.text,
+            reasoning=done.reasoning,
+            finish_reason=done.finish_reason,
+            prompt_tokens=done.usage.prompt_tokens,
+            completion_tokens=done.usage.completion_tokens,
+            seconds=time.perf_counter() - started,
+        )
+
+    def negative_log_likelihood(self, text: str) -> float | None:
+        """Each window is read on its own, after a begin-of-text token that is not scored itself."""
+        tokenizer = self._llm.tokenizer
+        ids = tokenizer.encode(text)
+        begin = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
+        step = min(self.window, self._llm.max_context) - len(begin)
+        total = 0.0
+        for start in range(0, len(ids), step):
+            piece = begin + ids[start : start + step]
+            if len(piece) > 1:
+                total -= float(self._llm.score(piece).sum())
+                self._meter.add_tokens(prompt=len(piece))
+        return total
+
+    def bill(self) -> Bill | None:
+        return self._meter.snapshot()
+
+    def close(self) -> None:
+        self._llm.close()
+
+
+class UrlSubject:
+    """Any server that speaks OpenAI's chat completions.
+
+    url: the server, with or without /v1 and /chat/completions.  model: its name there; None when the server
+    has only one.  api_key: None reads HUOZHONG_API_KEY.  What fails for a passing reason (no connection, 429,
+    5xx) is tried `tries` times with growing pauses, `patience` seconds before the first.
+    """
+
+    kind: Literal["url"] = "url"
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        model: str | None = None,
+        api_key: str | None = None,
+        concurrency: int = 4,
+        tries: int = 5,
+        patience: float = 1.0,
+        timeout: float = 600.0,
+    ) -> None:
+        import httpx
+
+        self.url = base_url(url)
+        self.concurrency = concurrency
+        self._tries, self._patience = tries, patience
+        key = api_key if api_key is not None else os.environ.get(API_KEY_VARIABLE)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(headers=headers, timeout=httpx.Timeout(timeout, connect=10.0))
+        self._closed = False
+        try:
+            self.model = model if model is not None else self._only_model()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def name(self) -> str:
+        return self.model
+
+    def answer(self, question: str, asking: Asking, *, temperature: float, seed: int) -> Answer:
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": [{"role": "user", "content": question}],
+            "temperature": temperature,
+            "seed": seed,
+            "max_tokens": asking.max_tokens,
+        }
+        if asking.thinking is not None:
+            body["thinking"] = {"type": "enabled" if asking.thinking else "disabled"}
+        started = time.perf_counter()
+        reply = self._request("POST", "/chat/completions", body)
+        try:
+            choice = reply["choices"][0]
+            message, usage = choice["message"], reply.get("usage") or {}
+            return Answer(
+                text=message.get("content") or "",
+                reasoning=message.get("reasoning_content") or message.get("reasoning") or "",
+                finish_reason=choice.get("finish_reason"),
+                prompt_tokens=usage.get("prompt_tokens", 0),
+                completion_tokens=usage.get("completion_tokens", 0),
+                seconds=time.perf_counter() - started,
+            )
+        except (KeyError, IndexError, TypeError, AttributeError):
+            raise ExamError(
+                f"{self.url} answers with something that is no chat completion; does it speak OpenAI's API?"
+            ) from None
+
+    def negative_log_likelihood(self, text: str) -> float | None:
+        return None
+
+    def bill(self) -> Bill | None:
+        return None
+
+    def close(self) -> None:
+        self._closed = True
+        self._http.close()
+
+    def _only_model(self) -> str:
+        reply = self._request("GET", "/models", None)
+        try:
+            names = [str(entry["id"]) for entry in reply["data"]]
+        except (KeyError, TypeError):
+            raise ExamError(f"{self.url}/models gives no list of models; name one with --model.") from None
+        if len(names) != 1:
+            shown = ", ".join(names[:8]) or "none"
+            raise ConfigError(f"{self.url} serves {len(names)} models ({shown}); name one with --model.")
+        return names[0]
+
+    def _request(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        import httpx
+
+        for attempt in range(1, self._tries + 1):
+            wait = self._patience * 2 ** (attempt - 1)
+            try:
+                response = self._http.request(method, self.url + path, json=body)
+            except httpx.HTTPError as error:
+                problem = f"cannot be reached ({error or type(error).__name__})"
+            else:
+                if response.is_success:
+                    return _json(response, self.url + path)
+                problem = f"answers {response.status_code}: {_message(response)}"
+                if response.status_code not in (408, 409, 429) and response.status_code < 500:
+                    raise ExamError(f"{self.url}{path} {problem}")
+                wait = _retry_after(response) or wait
+            if self._closed or attempt == self._tries:
+                break
+            time.sleep(min(wait, 60.0))
+        raise ExamError(f"{self.url}{path} {problem} (tried {attempt} times).")
+
+
+def _json(response: httpx.Response, where: str) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        raise ExamError(f"{where} answers with something that is not JSON; check the URL.") from None
+
+
+def _message(response: httpx.Response) -> str:
+    """The server's own sentence, from OpenAI's error form if it is one."""
+    try:
+        error = response.json()["error"]
+        text = error["message"] if isinstance(error, dict) else error
+    except (ValueError, KeyError, TypeError):
+        text = response.text
+    return " ".join(str(text).split())[:300] or response.reason_phrase
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    try:
+        return max(0.0, float(response.headers["retry-after"]))
+    except (KeyError, ValueError):  # absent, or a date, which hardly anybody sends
+        return None
+
+
+def is_url(target: str) -> bool:
+    return target.startswith(("http://", "https://"))
+
+
+def base_url(url: str) -> str:
+    """`http://host:8000`, `…/v1` and `…/v1/chat/completions` all mean `http://host:8000/v1`."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ConfigError(f"'{url}' is not a URL; it must look like http://host:8000/v1.")
+    path = parts.path.rstrip("/").removesuffix("/chat/completions")
+    return urlunsplit((parts.scheme, parts.netloc, path or "/v1", "", ""))
+
+
+def open_local(
+    path: str | Path, *, quantization: Literal["q8", "q4", "none"] = "q8", concurrency: int | None = None
+) -> LocalSubject:
+    """Load a local model for examination; errors are the engine's."""
+    from huozhong.engine.llm import LLM
+
+    return LocalSubject(LLM(path, quantization=quantization), concurrency=concurrency or 16)
