@@ -94,9 +94,17 @@ def index(request: Request) -> Response:
 
 @router.get("/page/info")
 def info(request: Request) -> dict[str, Any]:
-    """What the page shows about the model.  Needs `app.state.llm` with `name` and `max_context` (tokens)."""
-    llm = request.app.state.llm
-    return {"model": llm.name, "max_context": llm.max_context, "languages": list(LANGUAGES)}
+    """What the page shows about the model: its name, context (tokens) and default temperature.
+
+    Needs `app.state.llm` with `name` and `max_context`, and `app.state.defaults` with `temperature`.
+    """
+    state = request.app.state
+    return {
+        "model": state.llm.name,
+        "max_context": state.llm.max_context,
+        "temperature": state.defaults.temperature,
+        "languages": list(LANGUAGES),
+    }
 
 
 @router.post("/page/render")

@@ -1,0 +1,179 @@
+"""The API as its users see it: through the real `openai` client, over a real socket."""
+
+from __future__ import annotations
+
+import json
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from tests.server.conftest import Running
+
+HELLO = [{"role": "user", "content": "你好"}]
+PLAIN = {"thinking": {"type": "disabled"}}
+
+
+def test_models_and_health(server: Running) -> None:
+    assert [m.id for m in server.client.models.list()] == [server.llm.name]
+    assert server.client.models.retrieve(server.llm.name).owned_by == "huozhong"
+    assert httpx.get(f"{server.url}/health").json() == {"status": "ok", "model": server.llm.name}
+
+
+def test_plain_answer_and_usage(server: Running) -> None:
+    answer = server.client.chat.completions.create(
+        model=server.llm.name, messages=HELLO, max_tokens=12, temperature=0, extra_body=PLAIN
+    )
+    assert answer.object == "chat.completion"
+    choice = answer.choices[0]
+    assert choice.finish_reason == "length"
+    assert choice.message.role == "assistant"
+    assert choice.message.content
+    assert choice.message.reasoning_content is None
+    usage = answer.usage
+    assert usage.prompt_tokens == len(server.llm.chat_tokens(HELLO, False))
+    assert usage.completion_tokens == 12
+    assert usage.total_tokens == usage.prompt_tokens + 12
+    assert usage.prompt_cache_hit_tokens + usage.prompt_cache_miss_tokens == usage.prompt_tokens
+    assert usage.completion_tokens_details.reasoning_tokens == 0
+    assert usage.tokens_per_second > 0
+    assert {"seconds", "joules", "money", "currency", "source"} <= set(usage.cost)
+    assert usage.cost["joules"] > 0
+
+
+def test_a_thought_goes_into_reasoning_content(server: Running) -> None:
+    answer = server.client.chat.completions.create(
+        model=server.llm.name, messages=HELLO, max_tokens=12, temperature=0
+    )
+    assert answer.choices[0].message.reasoning_content
+    assert answer.choices[0].message.content == ""
+    assert answer.usage.completion_tokens_details.reasoning_tokens == 12
+    assert server.post(thinking=None, reasoning_effort="none").json()["choices"][0]["message"]["content"]
+
+
+def test_stream_says_the_same_as_the_plain_answer(server: Running) -> None:
+    whole = server.post(max_tokens=24).json()["choices"][0]["message"]["content"]
+    stream = server.client.chat.completions.create(
+        model=server.llm.name, messages=HELLO, max_tokens=24, temperature=0, stream=True,
+        stream_options={"include_usage": True}, extra_body=PLAIN,
+    )
+    chunks = list(stream)
+    assert len({chunk.id for chunk in chunks}) == 1
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert "".join(c.choices[0].delta.content for c in chunks if c.choices) == whole
+    assert [c.choices[0].finish_reason for c in chunks if c.choices][-1] == "length"
+    assert all(chunk.usage is None for chunk in chunks[:-1])
+    assert chunks[-1].choices == []
+    assert chunks[-1].usage.completion_tokens == 24
+    assert chunks[-1].usage.cost["source"] in ("measured", "estimated")
+
+
+def test_deepseeks_own_example_reads_the_stream(server: Running) -> None:
+    """The loop of DeepSeek's documentation, on its path without /v1."""
+    client = server.client.with_options(base_url=server.url)
+    reasoning = content = ""
+    for chunk in client.chat.completions.create(
+        model=server.llm.name, messages=HELLO, stream=True, max_tokens=12, temperature=0
+    ):
+        if chunk.choices[0].delta.reasoning_content:
+            reasoning += chunk.choices[0].delta.reasoning_content
+        else:
+            content += chunk.choices[0].delta.content
+    assert reasoning
+    assert content == ""
+
+
+def test_stream_ends_with_done(server: Running) -> None:
+    answer = server.post(stream=True)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    events = answer.text.split("\n\n")
+    assert events[-2:] == ["data: [DONE]", ""]
+    assert all(json.loads(event.removeprefix("data: "))["choices"] for event in events[:-2])
+
+
+def test_stop_strings(server: Running) -> None:
+    whole = server.post(max_tokens=24).json()["choices"][0]["message"]["content"]
+    stop = whole[len(whole) // 2]
+    answer = server.post(max_tokens=24, stop=[stop]).json()["choices"][0]
+    assert answer["finish_reason"] == "stop"
+    assert answer["message"]["content"] == whole[: whole.index(stop)]
+
+
+def test_logprobs(server: Running) -> None:
+    answer = server.client.chat.completions.create(
+        model=server.llm.name, messages=HELLO, max_tokens=6, temperature=0, logprobs=True, top_logprobs=3,
+        extra_body=PLAIN,
+    )
+    tokens = answer.choices[0].logprobs.content
+    assert len(tokens) == 6
+    joined = b"".join(bytes(t.bytes) for t in tokens).decode("utf-8", "replace")
+    assert joined == answer.choices[0].message.content
+    for token in tokens:
+        assert token.logprob <= 0
+        assert [t.logprob for t in token.top_logprobs] == sorted(
+            (t.logprob for t in token.top_logprobs), reverse=True
+        )
+        assert token.top_logprobs[0].token == token.token  # greedy
+        assert len(token.top_logprobs) == 3
+    assert server.post().json()["choices"][0]["logprobs"] is None
+
+
+def test_logprobs_in_a_stream_cover_every_token(server: Running) -> None:
+    for thinking, key in (("disabled", "content"), ("enabled", "reasoning_content")):
+        answer = server.post(stream=True, logprobs=True, thinking={"type": thinking})
+        events = [json.loads(line[6:]) for line in answer.text.split("\n\n")[:-2]]
+        found = [e["choices"][0]["logprobs"] for e in events]
+        assert sum(len(part[key]) for part in found if part) == 8
+
+
+def test_a_seed_repeats_an_answer(server: Running) -> None:
+    answers = [server.post(temperature=1, seed=seed, max_tokens=16).json() for seed in (5, 5, 6)]
+    first, again, other = (answer["choices"][0]["message"] for answer in answers)
+    assert first == again != other
+
+
+def test_history_system_and_text_parts(server: Running) -> None:
+    messages = [
+        {"role": "developer", "content": "简短回答。"},
+        {"role": "user", "content": [{"type": "text", "text": "你"}, {"type": "text", "text": "好"}]},
+        {"role": "assistant", "content": "你好！", "reasoning_content": "有人打招呼", "tool_calls": None},
+        {"role": "user", "content": "再见"},
+    ]
+    same = [
+        {"role": "system", "content": "简短回答。"}, *HELLO,
+        {"role": "assistant", "content": "你好！"}, {"role": "user", "content": "再见"},
+    ]  # fmt: skip
+    one, two = (server.post(messages=m).json() for m in (messages, same))
+    assert one["choices"] == two["choices"]
+    assert one["usage"]["prompt_tokens"] == len(server.llm.chat_tokens(same, False))
+
+
+def test_eight_at_once_answer_as_one_alone(server: Running) -> None:
+    questions = [f"{n} + {n} = ?" for n in range(8)]
+
+    def ask(question: str) -> str:
+        answer = server.post(messages=[{"role": "user", "content": question}], max_tokens=20)
+        return answer.json()["choices"][0]["message"]["content"]
+
+    alone = [ask(question) for question in questions]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, questions)) == alone
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_client_that_leaves_ends_its_request(server: Running, stream: bool) -> None:
+    assert server.is_idle()
+    host, port = server.url.removeprefix("http://").split(":")
+    body = json.dumps(server.body(stream=stream, max_tokens=8000)).encode()
+    with socket.create_connection((host, int(port))) as connection:
+        head = (f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}:{port}\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n")  # fmt: skip
+        connection.sendall(head.encode() + body)
+        if stream:
+            while b'"content"' not in connection.recv(4096):
+                pass
+        while not server.llm._engine.scheduler.running:
+            pass
+    assert server.is_idle()  # 8000 tokens would take longer than it waits
+    assert server.llm._engine.scheduler.pool.num_used == 0
+    assert server.post().status_code == 200
