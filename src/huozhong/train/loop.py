@@ -30,7 +30,7 @@ from huozhong.cost import IDLE_WATTS, WATTS_PER_CORE, Bill, Meter
 from huozhong.errors import ConfigError, TrainingError
 from huozhong.model.transformer import Transformer, load_transformer, save_transformer
 from huozhong.text.tokenizer import Tokenizer
-from huozhong.train.feed import Mixture, Rows, heldout_rows
+from huozhong.train.feed import Rows, heldout_rows, training_batches
 from huozhong.train.optim import MuonAdamW, WeightAverage, warmup_stable_decay
 from huozhong.train.plan import make_plan, plan_table
 from huozhong.train.recipe import Recipe, build_config
@@ -93,12 +93,10 @@ class Run:
             betas=optim.betas,
         )
         self.average = None if optim.ema is None else WeightAverage(self.model, optim.ema)
-        self.mixture = Mixture(recipe.data.train, seq_len=recipe.data.seq_len, seed=recipe.run.seed)
+        self.batches = training_batches(recipe, self.tokenizer)
         self.scorer = None
         if recipe.data.heldout is not None:
-            rows = heldout_rows(
-                recipe.data.heldout, seq_len=recipe.data.seq_len, rows=recipe.data.heldout_rows
-            )
+            rows = heldout_rows(recipe, self.tokenizer)
             self.scorer = Scorer(rows, bytes_per_token(self.tokenizer), optim.micro_batch, self.device)
         self.checkpoints = CheckpointFolder(self.out, recipe.run.keep)
         self.metrics = MetricsFile(self.out)
@@ -114,8 +112,8 @@ class Run:
             model = load_transformer(self.recipe.run.init_from, dtype=dtype)
             if model.config.vocab_size < tokenizer.vocab_size:
                 raise ConfigError(
-                    f"the tokenizer has {tokenizer.vocab_size} tokens but the model {self.recipe.run.init_from} "
-                    f"only {model.config.vocab_size}; use the model's own tokenizer."
+                    f"the tokenizer has {tokenizer.vocab_size} tokens but the model "
+                    f"{self.recipe.run.init_from} only {model.config.vocab_size}; use the model's own tokenizer."
                 )
         else:
             config = build_config(
@@ -149,7 +147,7 @@ class Run:
         where = str(self.device)
         if self.device.type == "cpu":
             where += f", {torch.get_num_threads()} threads"
-        plan = make_plan(self.recipe, self.model)
+        plan = make_plan(self.recipe, self.model, tokens_per_epoch=self.batches.tokens_per_epoch)
         self.console.print(
             plan_table(
                 self.recipe,
@@ -168,7 +166,7 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
-        self.mixture.restore(state["data"])
+        self.batches.restore(state["data"])
         torch.set_rng_state(state["rng"].cpu())
         self.meter.restore(meta["bill"])
         self.step, self.tokens = step, meta["tokens"]
@@ -245,7 +243,7 @@ class Run:
     def _one_step(self) -> dict[str, Any]:
         """One optimiser step; returns its metrics record."""
         recipe, began = self.recipe, time.perf_counter()
-        rows = self.mixture.take(recipe.rows_per_step)
+        rows = Rows.from_batch(next(self.batches))
         count = max(1, rows.count)
         main = torch.zeros((), device=self.device)
         mtp = torch.zeros((), device=self.device)
@@ -324,7 +322,7 @@ class Run:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
-            "data": self.mixture.state(),
+            "data": self.batches.state(),
             "rng": torch.get_rng_state(),
         }
         self.checkpoints.save(

@@ -24,11 +24,12 @@ class Plan:
     total_steps: int
     tokens_per_step: int
     total_tokens: int
+    epochs: float
     flops: float
     memory_bytes: int
 
 
-def make_plan(recipe: Recipe, model: Transformer) -> Plan:
+def make_plan(recipe: Recipe, model: Transformer, *, tokens_per_epoch: int) -> Plan:
     """Count parameters, and estimate operations and memory.
 
     Per token: 6 operations for each weight it meets (2 forward, 4 backward; Kaplan et al. 2020, §2.1), and
@@ -57,6 +58,7 @@ def make_plan(recipe: Recipe, model: Transformer) -> Plan:
         total_steps=recipe.total_steps,
         tokens_per_step=recipe.tokens_per_step,
         total_tokens=tokens,
+        epochs=tokens / tokens_per_epoch,
         flops=tokens * _flops_per_token(config, active, embedding, length, recipe.optim.mtp_weight > 0),
         memory_bytes=4 * (4 * total + (total if recipe.optim.ema is not None else 0))
         + rows
@@ -97,7 +99,7 @@ def plan_table(
         f"{plan.tokens_per_step:,} = {recipe.micro_batches} × {recipe.optim.micro_batch} × "
         f"{recipe.data.seq_len}",
     )
-    table.add_row("词元 tokens", f"{plan.total_tokens:,}")
+    table.add_row("词元 tokens", f"{plan.total_tokens:,} = {plan.epochs:.3g} × data")
     table.add_row(
         "预热/衰减步数 warmup/decay steps", f"{recipe.schedule.warmup_steps:,} / {recipe.decay_steps:,}"
     )

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from huozhong.errors import ConfigError
 from huozhong.model.config import ModelConfig
+from huozhong.text.data import Source
 
 Stage = Literal["pretrain", "sft"]
 
@@ -55,18 +56,6 @@ SIZES: dict[str, dict[str, Any]] = {
         "v_head_dim": 64,
     },
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """One folder of shards and its share of the rows (relative to the other sources' weights)."""
-
-    path: str
-    weight: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.weight <= 0:
-            raise ConfigError(f"weight is {self.weight}; a source needs a positive share, or leave it out.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -335,7 +324,14 @@ def build_config(
             f"[model] vocab_size is {merged['vocab_size']}, but the tokenizer has {vocab_size} tokens; "
             f"leave it out."
         )
-    config = ModelConfig.from_hf(merged)
+    missing = [
+        f.name
+        for f in dataclasses.fields(ModelConfig)
+        if f.default is dataclasses.MISSING and f.name not in merged
+    ]
+    if missing:
+        raise ConfigError(f"[model] {missing[0]} is missing; give it, or a size: {', '.join(SIZES)}.")
+    config = ModelConfig(**merged)
     if recipe.data.seq_len > config.max_position_embeddings:
         raise ConfigError(
             f"[data] seq_len ({recipe.data.seq_len}) is longer than the model's max_position_embeddings "

@@ -167,18 +167,14 @@ class MetricsFile:
 def _disk_errors(what: str, consolation: str) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        raise TrainingError(
-            f"{what} could not be written ({error.strerror}): {consolation}; free some space and "
-            f"run the same command again."
-        ) from error
-    except RuntimeError as error:
-        # torch's archive writer reports a failed write as a RuntimeError that names its own source file
-        if "write" not in str(error).lower():
+    except (OSError, RuntimeError) as error:
+        # torch's archive writer covers the OSError of a failed write with a RuntimeError of its own
+        cause = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(cause, OSError):
             raise
         raise TrainingError(
-            f"{what} could not be written (the disk may be full): {consolation}; free some space "
-            f"and run the same command again."
+            f"{what} could not be written ({cause.strerror}): {consolation}; free some space and run the same "
+            f"command again."
         ) from error
 
 
