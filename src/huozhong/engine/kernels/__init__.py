@@ -1,31 +1,200 @@
-"""The door to the CPU kernels."""
+"""The door to the CPU kernels: the ops of `reference.py`, computed by the native module.
+
+Which instruction set they use is chosen when the module is loaded: the first of `available()`, or what the environment
+variable HUOZHONG_KERNELS names.  "reference" is the NumPy twin; it is also what runs where the native module was not
+built, some hundred times slower.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import os
+import weakref
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.engine.kernels import reference
-from huozhong.engine.kernels.batch import Batch
+from huozhong.engine.kernels.batch import Batch, Span
+from huozhong.engine.quant import PackedMatrix
+from huozhong.errors import KernelError
+
+try:
+    from huozhong.engine import _kernels as native
+except ImportError:  # a source tree that was not built
+    native = None
 
 if TYPE_CHECKING:
-    from huozhong.engine.weights import Weights
+    from huozhong.engine.weights import AttentionWeights, LayerWeights, Weights
+    from huozhong.model.config import ModelConfig
+
+F32 = NDArray[np.float32]
+
+_matrices: weakref.WeakKeyDictionary[PackedMatrix, object] = weakref.WeakKeyDictionary()
+_used = "reference"
 
 
-@dataclass(frozen=True, eq=False)
-class ReferenceModel:
-    """The NumPy forward pass behind the same call as the native one."""
-
-    weights: Weights
-    rope: NDArray[np.float32]
-
-    def forward(self, cache_LPSC: NDArray[np.float32], batch: Batch) -> NDArray[np.float32]:
-        return reference.forward(self.weights, self.rope, cache_LPSC, batch)
+def available() -> list[str]:
+    """The kernels this machine can run, fastest first."""
+    return [*(native.available() if native else []), "reference"]
 
 
-def load(weights: Weights, rope: NDArray[np.float32], num_threads: int) -> ReferenceModel:
-    """A model ready for `forward(cache, batch)`."""
-    return ReferenceModel(weights, rope)
+def used() -> str:
+    """The kernels in use."""
+    return _used
+
+
+def use(name: str) -> None:
+    """Use the kernels `name`, one of `available()`, from now on (models loaded before keep to native or reference)."""
+    global _used
+    if name not in available():
+        raise KernelError(
+            f"the kernels {name!r} cannot run on this machine; HUOZHONG_KERNELS can be {', '.join(available())}."
+        )
+    if name != "reference":
+        native.use(name)
+    _used = name
+
+
+class RunnableModel(Protocol):
+    """What `load` returns."""
+
+    def forward(self, cache_LPSC: F32, batch: Batch) -> F32:
+        """Logits [len(batch.logit_rows), V]; writes the batch's latent rows into the cache."""
+
+
+def load(weights: Weights, rope: F32, num_threads: int) -> RunnableModel:
+    """A model ready to run on the kernels in use.  rope: see `runner.rope_table`."""
+    if _used == "reference":
+        return _ReferenceModel(weights, rope)
+    return _NativeModel(weights, rope, num_threads)
+
+
+class _ReferenceModel:
+    def __init__(self, weights: Weights, rope: F32) -> None:
+        self._weights, self._rope = weights, rope
+
+    def forward(self, cache_LPSC: F32, batch: Batch) -> F32:
+        return reference.forward(self._weights, self._rope, cache_LPSC, batch)
+
+
+class _NativeModel:
+    """Hands the packed arrays to C++ once; a forward pass is then one call."""
+
+    def __init__(self, weights: Weights, rope: F32, num_threads: int) -> None:
+        self._threads = num_threads
+        self._model = native.Model(
+            _config_numbers(weights.config), _matrix(weights.embedding), weights.norm, _matrix(weights.head), rope
+        )
+        for layer in weights.layers:
+            self._model.add_layer(_layer_arrays(layer))
+
+    def forward(self, cache_LPSC: F32, batch: Batch) -> F32:
+        spans, first_page = [], 0
+        for s in batch.spans:
+            spans.append((s.first_row, s.length, s.start, s.prefill, first_page, len(s.pages)))
+            first_page += len(s.pages)
+        pages = batch.spans[0].pages if len(spans) == 1 else np.concatenate([s.pages for s in batch.spans])
+        return self._model.forward(
+            cache_LPSC, batch.tokens_T, np.array(spans, np.int64), pages, batch.logit_rows, self._threads
+        )
+
+
+def _config_numbers(c: ModelConfig) -> dict[str, int | float | bool]:
+    return {
+        "vocab": c.vocab_size, "hidden": c.hidden_size, "heads": c.num_attention_heads, "rank": c.kv_lora_rank,
+        "q_rank": c.q_lora_rank or 0, "nope": c.qk_nope_head_dim, "rope": c.qk_rope_head_dim, "v": c.v_head_dim,
+        "experts": c.n_routed_experts, "experts_per_token": c.num_experts_per_tok, "groups": c.n_group,
+        "top_groups": c.topk_group, "normalize": c.norm_topk_prob, "routed_scale": float(c.routed_scaling_factor),
+        "eps": float(c.rms_norm_eps), "softmax_scale": float(c.softmax_scale),
+    }  # fmt: skip
+
+
+def _layer_arrays(layer: LayerWeights) -> dict[str, object]:
+    a = layer.attention
+    arrays: dict[str, object] = {
+        "attention_norm": layer.attention_norm, "mlp_norm": layer.mlp_norm, "down": a.down, "kv_norm": a.kv_norm,
+        "k_up": a.k_up, "v_up": a.v_up, "q_absorb": a.q_absorb, "out": a.out,
+    }  # fmt: skip
+    if a.q_up is not None:
+        arrays |= {"q_norm": a.q_norm, "q_up": a.q_up}
+    if layer.moe is not None:
+        m = layer.moe
+        arrays |= {"router": m.router, "router_bias": m.router_bias, "gate_up": m.gate_up, "mlp_down": m.down}
+        if m.shared is not None:
+            arrays |= {"shared_gate_up": m.shared.gate_up, "shared_down": m.shared.down}
+    elif layer.dense is not None:
+        arrays |= {"gate_up": layer.dense.gate_up, "mlp_down": layer.dense.down}
+    return {name: _matrix(a) if isinstance(a, PackedMatrix) else a for name, a in arrays.items()}
+
+
+def _matrix(matrix: PackedMatrix) -> object:
+    if (found := _matrices.get(matrix)) is None:
+        data = matrix.data.reshape(-1).view(np.uint8)
+        scales = None if matrix.scales is None else matrix.scales.reshape(-1).view(np.uint16)
+        found = native.Matrix(
+            matrix.format, matrix.out_features, matrix.in_features, matrix.count, data, scales
+        )
+        _matrices[matrix] = found
+    return found
+
+
+# -- single ops: reference.py's names and signatures, for tests and benchmarks ------------------------------------------
+
+
+def linear(x_TI: F32, matrix: PackedMatrix, index: int = 0, num_threads: int = 1) -> F32:
+    if _used == "reference":
+        return reference.linear(x_TI, matrix, index)
+    return native.linear(x_TI, _matrix(matrix), index, num_threads)
+
+
+def embed(tokens_T: NDArray[np.int32], matrix: PackedMatrix) -> F32:
+    return reference.embed(tokens_T, matrix) if _used == "reference" else native.embed(tokens_T, _matrix(matrix))
+
+
+def quantize_rows(x_TI: F32) -> tuple[NDArray[np.int8], F32]:
+    return reference.quantize_rows(x_TI) if _used == "reference" else native.quantize_rows(x_TI)
+
+
+def rms_norm(x_TD: F32, weight_D: F32, eps: float) -> F32:
+    return reference.rms_norm(x_TD, weight_D, eps) if _used == "reference" else native.rms_norm(x_TD, weight_D, eps)
+
+
+def silu_mul(gate_up_TI: F32) -> F32:
+    return reference.silu_mul(gate_up_TI) if _used == "reference" else native.silu_mul(gate_up_TI)
+
+
+def rotate(x_THK: F32, rope: F32, positions_T: NDArray[np.int64]) -> F32:
+    if _used == "reference":
+        return reference.rotate(x_THK, rope, positions_T)
+    return native.rotate(x_THK, rope, positions_T.astype(np.int32))
+
+
+def route(logits_TE: F32, bias_E: F32, config: ModelConfig) -> tuple[NDArray[np.int32], F32]:
+    c = config
+    if _used == "reference":
+        return reference.route(logits_TE, bias_E, c)
+    return native.route(
+        logits_TE, bias_E, c.num_experts_per_tok, c.n_group, c.topk_group, c.norm_topk_prob, c.routed_scaling_factor
+    )
+
+
+def attend_prefill(
+    q_THK: F32, w: AttentionWeights, cache_PSC: F32, span: Span, scale: float, num_threads: int = 1
+) -> F32:
+    if _used == "reference":
+        return reference.attend_prefill(q_THK, w, cache_PSC, span, scale)
+    k_up, v_up = _matrix(w.k_up), _matrix(w.v_up)
+    return native.attend(q_THK, k_up, None, v_up, cache_PSC, span.pages, span.start, scale, num_threads)
+
+
+def attend_decode(
+    q_THK: F32, w: AttentionWeights, cache_PSC: F32, span: Span, scale: float, num_threads: int = 1
+) -> F32:
+    if _used == "reference":
+        return reference.attend_decode(q_THK, w, cache_PSC, span, scale)
+    k_up, v_up, q_absorb = _matrix(w.k_up), _matrix(w.v_up), _matrix(w.q_absorb)
+    return native.attend(q_THK, k_up, q_absorb, v_up, cache_PSC, span.pages, span.start, scale, num_threads)
+
+
+use(os.environ.get("HUOZHONG_KERNELS") or available()[0])

@@ -1,0 +1,433 @@
+// What Python sees of the kernels.  Everything that comes from Python is checked here: shapes, types, ranges; a
+// mistake is a ValueError or TypeError, and the code behind may trust its arguments.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "model.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+using namespace huozhong;
+
+namespace {
+
+template <class T, int N> using In = nb::ndarray<const T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
+template <class T, int N> using InOut = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
+using Out = nb::ndarray<nb::numpy, float>;
+
+constexpr int64_t LARGEST = int64_t(1) << 30;  // rows, features, positions: products of two fit into 64 bits
+
+[[noreturn]] void fail(const std::string& message) { throw nb::value_error(message.c_str()); }
+void check(bool good, const std::string& message) {
+    if (!good) fail(message);
+}
+int32_t size(int64_t n, const char* name) {
+    check(n >= 0 && n <= LARGEST, std::string(name) + " is out of range");
+    return int32_t(n);
+}
+
+// A new float array that NumPy owns.
+struct NewArray {
+    std::unique_ptr<float[]> data;
+    std::vector<size_t> shape;
+
+    explicit NewArray(std::vector<size_t> s) : shape(std::move(s)) {
+        size_t n = 1;
+        for (size_t length : shape) n *= length;
+        data.reset(new float[n]);
+    }
+    Out numpy() {
+        float* p = data.release();
+        nb::capsule owner(p, [](void* q) noexcept { delete[] static_cast<float*>(q); });
+        return Out(p, shape.size(), shape.data(), owner);
+    }
+};
+
+// -- which kernels ----------------------------------------------------------------------------------------------------
+
+std::vector<const Kernels*> available() {
+    std::vector<const Kernels*> out;
+#ifdef HUOZHONG_X86
+    __builtin_cpu_init();
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni"))
+        out.push_back(&kernels_avx512);
+    if (avx2) out.push_back(&kernels_avx2);
+#endif
+    out.push_back(&kernels_plain);
+    return out;
+}
+
+std::atomic<const Kernels*> chosen{nullptr};
+
+const Kernels& kernels() {
+    const Kernels* k = chosen.load();
+    if (!k) chosen.store(k = available().front());
+    return *k;
+}
+
+bool use(const std::string& name) {
+    for (const Kernels* k : available())
+        if (name == k->name) {
+            chosen.store(k);
+            return true;
+        }
+    return false;
+}
+
+// -- matrices ---------------------------------------------------------------------------------------------------------
+
+struct PyMatrix {
+    Matrix m;
+    nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> data;
+    std::optional<nb::ndarray<const uint16_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>> scales;
+
+    PyMatrix(const std::string& format, int64_t out, int64_t in, int64_t count, In<uint8_t, 1> data_,
+             std::optional<In<uint16_t, 1>> scales_)
+        : data(data_), scales(scales_) {
+        Format f;
+        if (format == "f32") f = Format::f32;
+        else if (format == "q8") f = Format::q8;
+        else if (format == "q4") f = Format::q4;
+        else fail("unknown weight format " + format);
+        check(out >= 1 && in >= 1 && count >= 1, "a matrix needs at least one row, column and layer");
+        m = {f, size(out, "out_features"), size(in, "in_features"), size(count, "count"), data.data(), nullptr};
+        const __int128 bytes = __int128(m.matrix_bytes()) * count, halves = __int128(m.matrix_scales()) * count;
+        check(__int128(data.size()) == bytes, "a matrix has the wrong number of bytes of weights");
+        check(scales.has_value() == (f != Format::f32), "scales belong to q8 and q4, and only to them");
+        if (scales) {
+            check(__int128(scales->size()) == halves, "a matrix has the wrong number of scales");
+            m.scales = scales->data();
+        }
+    }
+};
+
+using MatrixArg = const PyMatrix&;
+
+Matrix shaped(MatrixArg matrix, int32_t out, int32_t in, int32_t count, const char* name) {
+    const Matrix& m = matrix.m;
+    check(m.out == out && m.in == in && m.count == count, std::string("the shape of ") + name + " does not fit");
+    return m;
+}
+
+Out linear(In<float, 2> x, MatrixArg matrix, int64_t index, int32_t threads) {
+    check(x.shape(1) == size_t(matrix.m.in), "x does not have in_features columns");
+    check(index >= 0 && index < matrix.m.count, "the stack has no matrix of that index");
+    const int32_t tokens = size(x.shape(0), "rows");
+    NewArray y({x.shape(0), size_t(matrix.m.out)});
+    {
+        nb::gil_scoped_release release;
+        Worker(kernels(), threads).linear(x.data(), tokens, matrix.m, int32_t(index), y.data.get(), false);
+    }
+    return y.numpy();
+}
+
+Out embed(In<int32_t, 1> tokens, MatrixArg matrix) {
+    for (size_t i = 0; i < tokens.size(); ++i)
+        check(tokens.data()[i] >= 0 && tokens.data()[i] < matrix.m.out, "a token is not in the vocabulary");
+    NewArray y({tokens.size(), size_t(matrix.m.in)});
+    Worker(kernels(), 1).embed(matrix.m, tokens.data(), size(tokens.size(), "rows"), y.data.get());
+    return y.numpy();
+}
+
+nb::tuple quantize_rows(In<float, 2> x) {
+    const int32_t rows = size(x.shape(0), "rows"), n = size(x.shape(1), "columns"), groups = (n + GROUP - 1) / GROUP;
+    auto* q = new int8_t[size_t(rows) * groups * GROUP];
+    nb::capsule owner(q, [](void* p) noexcept { delete[] static_cast<int8_t*>(p); });
+    NewArray scale({size_t(rows), size_t(groups)});
+    std::vector<int32_t> sum(groups);
+    for (int32_t r = 0; r < rows; ++r)
+        kernels().quantize(x.data() + int64_t(r) * n, n, q + int64_t(r) * groups * GROUP,
+                           scale.data.get() + int64_t(r) * groups, sum.data());
+    const size_t shape[3] = {size_t(rows), size_t(groups), GROUP};
+    return nb::make_tuple(nb::ndarray<nb::numpy, int8_t>(q, 3, shape, owner), scale.numpy());
+}
+
+Out rms_norm(In<float, 2> x, In<float, 1> weight, float eps) {
+    check(x.shape(1) == weight.size(), "x and weight differ in width");
+    NewArray y({x.shape(0), x.shape(1)});
+    const int64_t n = size(x.shape(1), "columns");
+    for (size_t r = 0; r < x.shape(0); ++r)
+        kernels().rms_norm(x.data() + r * n, weight.data(), eps, int32_t(n), y.data.get() + r * n);
+    return y.numpy();
+}
+
+Out silu_mul(In<float, 2> x) {
+    check(x.shape(1) % 2 == 0, "x must hold two halves");
+    const int64_t n = size(x.shape(1), "columns") / 2;
+    NewArray y({x.shape(0), size_t(n)});
+    for (size_t r = 0; r < x.shape(0); ++r)
+        kernels().silu_mul(x.data() + 2 * r * n, x.data() + (2 * r + 1) * n, int32_t(n), y.data.get() + r * n);
+    return y.numpy();
+}
+
+Out rotate(In<float, 3> x, In<float, 3> table, In<int32_t, 1> positions) {
+    const int64_t heads = size(x.shape(1), "heads"), dim = size(x.shape(2), "width");
+    check(table.shape(1) == 2 && int64_t(table.shape(2)) * 2 == dim, "the rope table does not fit x");
+    check(positions.size() == x.shape(0), "one position per row is needed");
+    NewArray y({x.shape(0), x.shape(1), x.shape(2)});
+    std::copy(x.data(), x.data() + x.size(), y.data.get());
+    Worker worker(kernels(), 1);
+    for (size_t t = 0; t < positions.size(); ++t) {
+        const int64_t position = positions.data()[t];
+        check(position >= 0 && position < int64_t(table.shape(0)), "a position is not in the rope table");
+        worker.rotate(y.data.get() + int64_t(t) * heads * dim, dim, int32_t(heads), table.data() + position * dim,
+                      int32_t(dim));
+    }
+    return y.numpy();
+}
+
+void check_routing(const Config& c) {
+    check(c.groups >= 1 && c.experts >= 1 && c.experts % c.groups == 0, "groups must divide experts");
+    check(c.top_groups >= 1 && c.top_groups <= c.groups, "topk_group is out of range");
+    check(c.experts_per_token >= 1 && c.experts_per_token <= c.experts / c.groups * c.top_groups,
+          "more experts per token than the kept groups hold");
+}
+
+nb::tuple route(In<float, 2> logits, In<float, 1> bias, int32_t per_token, int32_t groups, int32_t top_groups,
+                bool normalize, float scale) {
+    Config c{};
+    c.experts = size(logits.shape(1), "experts");
+    c.experts_per_token = per_token;
+    c.groups = groups;
+    c.top_groups = top_groups;
+    c.normalize = normalize;
+    c.routed_scale = scale;
+    check(bias.size() == logits.shape(1), "one bias per expert is needed");
+    check_routing(c);
+    const size_t tokens = size(logits.shape(0), "rows");
+    auto* experts = new int32_t[tokens * per_token];
+    nb::capsule owner(experts, [](void* p) noexcept { delete[] static_cast<int32_t*>(p); });
+    NewArray weights({tokens, size_t(per_token)});
+    Worker(kernels(), 1).route(c, logits.data(), bias.data(), int32_t(tokens), experts, weights.data.get());
+    const size_t shape[2] = {tokens, size_t(per_token)};
+    return nb::make_tuple(nb::ndarray<nb::numpy, int32_t>(experts, 2, shape, owner), weights.numpy());
+}
+
+// -- spans and the cache ------------------------------------------------------------------------------------------------
+
+Span make_span(int64_t first_row, int64_t length, int64_t start, bool prefill, const int32_t* pages, size_t num_pages,
+               int64_t cache_pages, int64_t page_size, int64_t latent) {
+    Span span{size(first_row, "first_row"), size(length, "length"), size(start, "start"), prefill, {}};
+    check(length >= 1, "a span needs at least one row");
+    check(start + length <= LARGEST && start + length <= int64_t(num_pages) * page_size,
+          "the page table is too short for the span");
+    span.offset.resize(span.end());
+    for (int64_t p = 0; p < span.end(); ++p) {
+        const int64_t page = pages[p / page_size];
+        check(page >= 0 && page < cache_pages, "a page is not in the cache");
+        span.offset[p] = (page * page_size + p % page_size) * latent;
+    }
+    return span;
+}
+
+// One sequence's rows against one layer's cache [P, S, C]; absorbed if q_absorb is given.
+Out attend(In<float, 3> q, MatrixArg k_up, std::optional<nb::handle> q_absorb, MatrixArg v_up, In<float, 3> cache,
+           In<int32_t, 1> pages, int64_t start, float scale, int32_t threads) {
+    Config c{};
+    c.heads = k_up.m.count;
+    c.nope = k_up.m.out;
+    c.rank = k_up.m.in;
+    c.v = v_up.m.out;
+    c.rope = size(cache.shape(2), "latent_dim") - c.rank;
+    c.softmax_scale = scale;
+    check(c.rope >= 0, "the cache's rows are shorter than the latent");
+    check(q.shape(1) == size_t(c.heads) && q.shape(2) == size_t(c.qk()), "q does not fit the matrices and the cache");
+    Attention w{};
+    w.k_up = k_up.m;
+    w.v_up = shaped(v_up, c.v, c.rank, c.heads, "v_up");
+    if (q_absorb) w.q_absorb = shaped(nb::cast<MatrixArg>(*q_absorb), c.rank, c.nope, c.heads, "q_absorb");
+    const Span span = make_span(0, q.shape(0), start, !q_absorb, pages.data(), pages.size(), cache.shape(0),
+                                cache.shape(1), c.latent());
+    NewArray y({q.shape(0), size_t(c.heads), size_t(c.v)});
+    {
+        nb::gil_scoped_release release;
+        Worker worker(kernels(), threads);
+        if (span.prefill) worker.attend_prefill(c, w, q.data(), span, cache.data(), y.data.get());
+        else worker.attend_decode(c, w, q.data(), {&span}, cache.data(), y.data.get());
+    }
+    return y.numpy();
+}
+
+// -- the model ----------------------------------------------------------------------------------------------------------
+
+class PyModel {
+  public:
+    PyModel(nb::dict config, nb::handle embedding, In<float, 1> norm, nb::handle head, In<float, 3> rope) {
+        Config& c = model_.config;
+        const auto number = [&](const char* key) { return size(nb::cast<int64_t>(config[key]), key); };
+        c.vocab = number("vocab");
+        c.hidden = number("hidden");
+        c.heads = number("heads");
+        c.rank = number("rank");
+        c.q_rank = number("q_rank");
+        c.nope = number("nope");
+        c.rope = number("rope");
+        c.v = number("v");
+        c.experts = number("experts");
+        c.experts_per_token = number("experts_per_token");
+        c.groups = number("groups");
+        c.top_groups = number("top_groups");
+        c.normalize = nb::cast<bool>(config["normalize"]);
+        c.routed_scale = nb::cast<float>(config["routed_scale"]);
+        c.eps = nb::cast<float>(config["eps"]);
+        c.softmax_scale = nb::cast<float>(config["softmax_scale"]);
+        check(c.vocab && c.hidden && c.heads && c.rank && c.nope && c.rope && c.v, "a width is zero");
+        check(rope.shape(1) == 2 && int64_t(rope.shape(2)) * 2 == c.rope, "the rope table does not fit");
+        model_.embedding = matrix(embedding, c.vocab, c.hidden, 1, "embedding");
+        model_.head = matrix(head, c.vocab, c.hidden, 1, "head");
+        model_.norm = vector(nb::cast(norm), c.hidden, "norm");
+        model_.rope = rope.data();
+        model_.positions = size(rope.shape(0), "positions");
+        owners_.push_back(nb::cast(rope));
+    }
+
+    void add_layer(nb::dict w) {
+        const Config& c = model_.config;
+        Layer layer{};
+        layer.attention_norm = vector(w["attention_norm"], c.hidden, "attention_norm");
+        layer.mlp_norm = vector(w["mlp_norm"], c.hidden, "mlp_norm");
+        Attention& a = layer.attention;
+        const int32_t query = c.heads * c.qk();
+        a.down = matrix(w["down"], (c.q_rank ? c.q_rank : query) + c.latent(), c.hidden, 1, "down");
+        if (c.q_rank) {
+            a.q_norm = vector(w["q_norm"], c.q_rank, "q_norm");
+            a.q_up = matrix(w["q_up"], query, c.q_rank, 1, "q_up");
+        }
+        a.kv_norm = vector(w["kv_norm"], c.rank, "kv_norm");
+        a.k_up = matrix(w["k_up"], c.nope, c.rank, c.heads, "k_up");
+        a.v_up = matrix(w["v_up"], c.v, c.rank, c.heads, "v_up");
+        a.q_absorb = matrix(w["q_absorb"], c.rank, c.nope, c.heads, "q_absorb");
+        a.out = matrix(w["out"], c.hidden, c.heads * c.v, 1, "out");
+        same_format({&a.down, c.q_rank ? &a.q_up : &a.down, &a.k_up, &a.v_up, &a.q_absorb, &a.out});
+        layer.is_moe = w.contains("router");
+        if (layer.is_moe) {
+            check_routing(c);
+            Moe& m = layer.moe;
+            m.router = matrix(w["router"], c.experts, c.hidden, 1, "router");
+            check(m.router.format == Format::f32, "the router must be f32");
+            m.bias = vector(w["router_bias"], c.experts, "router_bias");
+            m.experts = dense(w["gate_up"], w["mlp_down"], c.experts);
+            m.has_shared = w.contains("shared_gate_up");
+            if (m.has_shared) {
+                m.shared = dense(w["shared_gate_up"], w["shared_down"], 1);
+                same_format({&m.experts.gate_up, &m.shared.gate_up});
+            }
+        } else {
+            layer.dense = dense(w["gate_up"], w["mlp_down"], 1);
+        }
+        model_.layers.push_back(layer);
+    }
+
+    // spans: rows of (first_row, length, start, prefill, first entry in pages, entries in pages)
+    Out forward(InOut<float, 4> cache, In<int32_t, 1> tokens, In<int64_t, 2> spans, In<int32_t, 1> pages,
+                In<int32_t, 1> logit_rows, int32_t threads) {
+        const Config& c = model_.config;
+        check(threads >= 1 && threads <= 1024, "threads must lie between 1 and 1024");
+        check(cache.shape(0) == model_.layers.size(), "the cache has another number of layers than the model");
+        check(cache.shape(1) >= 1 && cache.shape(2) >= 1, "the cache is empty");
+        check(cache.shape(3) == size_t(c.latent()), "the cache's rows have another width than the model's");
+        check(spans.shape(1) == 6, "a span is six numbers");
+        Batch batch;
+        batch.tokens.assign(tokens.data(), tokens.data() + tokens.size());
+        const int64_t count = size(tokens.size(), "rows");
+        check(count >= 1, "a batch needs at least one row");
+        for (int32_t token : batch.tokens) check(token >= 0 && token < c.vocab, "a token is not in the vocabulary");
+        int64_t row = 0;
+        for (size_t i = 0; i < spans.shape(0); ++i) {
+            const int64_t* s = spans.data() + 6 * i;
+            check(s[0] == row, "spans must follow one another");
+            check(s[4] >= 0 && s[5] >= 0 && s[4] <= int64_t(pages.size()) && s[5] <= int64_t(pages.size()) - s[4],
+                  "a span's pages are not there");
+            batch.spans.push_back(make_span(s[0], s[1], s[2], s[3] != 0, pages.data() + s[4], s[5], cache.shape(1),
+                                            cache.shape(2), c.latent()));
+            check(batch.spans.back().end() <= model_.positions, "a position is not in the rope table");
+            row += s[1];
+        }
+        check(row == count, "spans must cover every row");
+        batch.logit_rows.assign(logit_rows.data(), logit_rows.data() + logit_rows.size());
+        for (int32_t r : batch.logit_rows) check(r >= 0 && r < count, "a wanted row is not in the batch");
+        NewArray y({batch.logit_rows.size(), size_t(c.vocab)});
+        {
+            nb::gil_scoped_release release;
+            std::lock_guard<std::mutex> only(model_.busy);
+            if (!worker_ || &kernels() != used_ || threads != threads_) {
+                used_ = &kernels();
+                threads_ = threads;
+                worker_ = std::make_unique<Worker>(*used_, threads);
+            }
+            const int64_t layer_stride = int64_t(cache.shape(1)) * cache.shape(2) * cache.shape(3);
+            model_.forward(*worker_, cache.data(), layer_stride, batch, y.data.get());
+        }
+        return y.numpy();
+    }
+
+  private:
+    Matrix matrix(nb::handle object, int32_t out, int32_t in, int32_t count, const char* name) {
+        owners_.push_back(nb::borrow(object));
+        return shaped(nb::cast<MatrixArg>(object), out, in, count, name);
+    }
+    const float* vector(nb::handle object, int32_t n, const char* name) {
+        const auto array = nb::cast<In<float, 1>>(object);
+        check(array.size() == size_t(n), std::string("the length of ") + name + " does not fit");
+        owners_.push_back(nb::borrow(object));
+        return array.data();
+    }
+    Dense dense(nb::handle gate_up, nb::handle down, int32_t count) {
+        const int32_t width = nb::cast<MatrixArg>(down).m.in, hidden = model_.config.hidden;
+        Dense w{matrix(gate_up, 2 * width, hidden, count, "gate_up"), matrix(down, hidden, width, count, "down")};
+        same_format({&w.gate_up, &w.down});
+        return w;
+    }
+    static void same_format(std::initializer_list<const Matrix*> matrices) {
+        for (const Matrix* m : matrices)
+            check(m->format == (*matrices.begin())->format, "the matrices of one block must have one format");
+    }
+
+    Model model_;
+    std::vector<nb::object> owners_;
+    std::unique_ptr<Worker> worker_;
+    const Kernels* used_ = nullptr;
+    int32_t threads_ = 0;
+};
+
+}  // namespace
+
+NB_MODULE(_kernels, module) {
+    module.doc() = "CPU kernels of huozhong.engine; use them through huozhong.engine.kernels.";
+    module.def("available", [] {
+        std::vector<std::string> names;
+        for (const Kernels* k : available()) names.push_back(k->name);
+        return names;
+    });
+    module.def("use", &use, "name"_a);
+    module.def("used", [] { return std::string(kernels().name); });
+    nb::class_<PyMatrix>(module, "Matrix")
+        .def(nb::init<const std::string&, int64_t, int64_t, int64_t, In<uint8_t, 1>, std::optional<In<uint16_t, 1>>>(),
+             "format"_a, "out_features"_a, "in_features"_a, "count"_a, "data"_a, "scales"_a.none());
+    nb::class_<PyModel>(module, "Model")
+        .def(nb::init<nb::dict, nb::handle, In<float, 1>, nb::handle, In<float, 3>>(), "config"_a, "embedding"_a,
+             "norm"_a, "head"_a, "rope"_a)
+        .def("add_layer", &PyModel::add_layer, "weights"_a)
+        .def("forward", &PyModel::forward, "cache"_a.noconvert(), "tokens"_a, "spans"_a, "pages"_a, "logit_rows"_a,
+             "threads"_a);
+    module.def("linear", &linear, "x"_a, "matrix"_a, "index"_a, "threads"_a);
+    module.def("embed", &embed, "tokens"_a, "matrix"_a);
+    module.def("quantize_rows", &quantize_rows, "x"_a);
+    module.def("rms_norm", &rms_norm, "x"_a, "weight"_a, "eps"_a);
+    module.def("silu_mul", &silu_mul, "x"_a);
+    module.def("rotate", &rotate, "x"_a, "table"_a, "positions"_a);
+    module.def("route", &route, "logits"_a, "bias"_a, "per_token"_a, "groups"_a, "top_groups"_a, "normalize"_a,
+               "scale"_a);
+    module.def("attend", &attend, "q"_a, "k_up"_a, "q_absorb"_a.none(), "v_up"_a, "cache"_a, "pages"_a, "start"_a,
+               "scale"_a, "threads"_a);
+}

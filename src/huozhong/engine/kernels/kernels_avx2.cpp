@@ -1,0 +1,9 @@
+#include "table.h"
+#include "vec_avx2.h"
+
+#include "kernels.inl"
+
+namespace huozhong {
+const Kernels kernels_avx2 = {"avx2",     quantize,       matmul,        rms_norm, silu_mul,
+                              add_scaled, attend_prefill, attend_decode, combine};
+}

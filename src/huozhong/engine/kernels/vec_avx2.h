@@ -1,0 +1,101 @@
+// Vectors of 8 floats: AVX2, FMA and F16C.
+#pragma once
+#include <immintrin.h>
+
+#include <cstdint>
+#include <cstring>
+
+namespace {
+
+constexpr int W = 8;
+constexpr int TILE = 4;
+constexpr int TILE_F32 = 2;
+constexpr int KEY_VECS = 2;
+constexpr int Q8_OFFSET = 0;
+
+struct Vec { __m256 v; };
+struct Int { __m256i v; };
+struct Bytes { __m256i v; };
+
+inline __m256i first(int n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+inline Vec load(const float* p) { return {_mm256_loadu_ps(p)}; }
+inline Vec load_n(const float* p, int n) { return {_mm256_maskload_ps(p, first(n))}; }
+inline void store(float* p, Vec a) { _mm256_storeu_ps(p, a.v); }
+inline void store_n(float* p, Vec a, int n) { _mm256_maskstore_ps(p, first(n), a.v); }
+inline Vec set1(float x) { return {_mm256_set1_ps(x)}; }
+inline Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+inline Vec mul(Vec a, Vec b) { return {_mm256_mul_ps(a.v, b.v)}; }
+inline Vec add(Vec a, Vec b) { return {_mm256_add_ps(a.v, b.v)}; }
+inline Vec sub(Vec a, Vec b) { return {_mm256_sub_ps(a.v, b.v)}; }
+inline Vec div(Vec a, Vec b) { return {_mm256_div_ps(a.v, b.v)}; }
+inline Vec max(Vec a, Vec b) { return {_mm256_max_ps(a.v, b.v)}; }  // b if one is NaN
+inline Vec min(Vec a, Vec b) { return {_mm256_min_ps(a.v, b.v)}; }
+inline Vec abs(Vec a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v)}; }
+inline Vec round(Vec a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+inline Vec zero_where_less(Vec a, Vec x, Vec limit) {
+    return {_mm256_and_ps(_mm256_cmp_ps(x.v, limit.v, _CMP_NLT_UQ), a.v)};
+}
+inline Vec power_of_two(Vec n) {
+    return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n.v), _mm256_set1_epi32(127)), 23))};
+}
+inline Vec load_half(const uint16_t* p) {
+    return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+
+inline Int set1(int32_t x) { return {_mm256_set1_epi32(x)}; }
+inline Vec to_float(Int a) { return {_mm256_cvtepi32_ps(a.v)}; }
+inline Int to_int(Vec a) { return {_mm256_cvtps_epi32(a.v)}; }
+inline Int add(Int a, Int b) { return {_mm256_add_epi32(a.v, b.v)}; }
+inline void store(int32_t* p, Int a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.v); }
+inline void store_bytes(int8_t* p, Int a) {
+    const __m256i words = _mm256_packs_epi32(a.v, a.v), bytes = _mm256_packs_epi16(words, words);
+    const int32_t low = _mm256_extract_epi32(bytes, 0), high = _mm256_extract_epi32(bytes, 4);
+    std::memcpy(p, &low, 4);
+    std::memcpy(p + 4, &high, 4);
+}
+
+inline Bytes load_bytes(const uint8_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
+inline Bytes low_nibbles(Bytes a) { return {_mm256_and_si256(a.v, _mm256_set1_epi8(15))}; }
+inline Bytes high_nibbles(Bytes a) { return {_mm256_and_si256(_mm256_srli_epi16(a.v, 4), _mm256_set1_epi8(15))}; }
+inline __m256i four(const int8_t* x) {
+    int32_t quad;
+    std::memcpy(&quad, x, 4);
+    return _mm256_set1_epi32(quad);
+}
+inline Int add_quads(Int acc, __m256i pairs) {
+    return {_mm256_add_epi32(acc.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
+}
+// acc + sum over 4 of q x.  |q| is unsigned and takes x's sign with it: a pair's sum stays below 2^15, so that
+// the saturating maddubs is exact.
+inline Int dot_q8(Int acc, Bytes w, const int8_t* x) {
+    const __m256i q = _mm256_xor_si256(w.v, _mm256_set1_epi8(-128));
+    return add_quads(acc, _mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(four(x), q)));
+}
+// acc + sum over 4 of (q + 8) x
+inline Int dot_q4(Int acc, Bytes w, const int8_t* x) { return add_quads(acc, _mm256_maddubs_epi16(w.v, four(x))); }
+
+inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
+
+// out[d * stride + k] = rows[k][d] for 8 x 8
+inline void transpose(const float* const* rows, float* out, int stride) {
+    __m256 r[8], s[8];
+    for (int i = 0; i < 8; ++i) r[i] = _mm256_loadu_ps(rows[i]);
+    for (int i = 0; i < 8; i += 2) {
+        s[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+        s[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4) {
+        for (int j = 0; j < 2; ++j) {
+            r[i + 2 * j] = _mm256_shuffle_ps(s[i + j], s[i + j + 2], 0x44);
+            r[i + 2 * j + 1] = _mm256_shuffle_ps(s[i + j], s[i + j + 2], 0xee);
+        }
+    }
+    for (int j = 0; j < 4; ++j) {
+        _mm256_storeu_ps(out + j * stride, _mm256_permute2f128_ps(r[j], r[4 + j], 0x20));
+        _mm256_storeu_ps(out + (4 + j) * stride, _mm256_permute2f128_ps(r[j], r[4 + j], 0x31));
+    }
+}
+
+}  // namespace

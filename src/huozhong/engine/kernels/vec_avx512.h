@@ -1,0 +1,95 @@
+// Vectors of 16 floats: AVX512F/BW/VL and VNNI.
+#pragma once
+#include <immintrin.h>
+
+#include <cstdint>
+#include <cstring>
+
+namespace {
+
+constexpr int W = 16;            // lanes
+constexpr int TILE = 8;          // tokens per pass of the integer matmul
+constexpr int TILE_F32 = 4;      // tokens per pass of the float matmul
+constexpr int KEY_VECS = 4;      // vectors of keys per pass of attention scores
+constexpr int Q8_OFFSET = 128;   // what dot_q8 leaves in the sum per unit of x
+
+struct Vec { __m512 v; };
+struct Int { __m512i v; };
+struct Bytes { __m512i v; };
+
+inline __mmask16 first(int n) { return __mmask16((1u << n) - 1); }
+inline Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
+inline Vec load_n(const float* p, int n) { return {_mm512_maskz_loadu_ps(first(n), p)}; }
+inline void store(float* p, Vec a) { _mm512_storeu_ps(p, a.v); }
+inline void store_n(float* p, Vec a, int n) { _mm512_mask_storeu_ps(p, first(n), a.v); }
+inline Vec set1(float x) { return {_mm512_set1_ps(x)}; }
+inline Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+inline Vec mul(Vec a, Vec b) { return {_mm512_mul_ps(a.v, b.v)}; }
+inline Vec add(Vec a, Vec b) { return {_mm512_add_ps(a.v, b.v)}; }
+inline Vec sub(Vec a, Vec b) { return {_mm512_sub_ps(a.v, b.v)}; }
+inline Vec div(Vec a, Vec b) { return {_mm512_div_ps(a.v, b.v)}; }
+inline Vec max(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }  // b if one is NaN
+inline Vec min(Vec a, Vec b) { return {_mm512_min_ps(a.v, b.v)}; }
+inline Vec abs(Vec a) { return {_mm512_abs_ps(a.v)}; }
+inline Vec round(Vec a) { return {_mm512_roundscale_ps(a.v, 8)}; }  // to nearest, ties to even
+inline Vec zero_where_less(Vec a, Vec x, Vec limit) {
+    return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x.v, limit.v, _CMP_NLT_UQ), a.v)};
+}
+inline Vec power_of_two(Vec n) {
+    return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127)), 23))};
+}
+inline Vec load_half(const uint16_t* p) {
+    return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+
+inline Int set1(int32_t x) { return {_mm512_set1_epi32(x)}; }
+inline Vec to_float(Int a) { return {_mm512_cvtepi32_ps(a.v)}; }
+inline Int to_int(Vec a) { return {_mm512_cvtps_epi32(a.v)}; }
+inline Int add(Int a, Int b) { return {_mm512_add_epi32(a.v, b.v)}; }
+inline void store(int32_t* p, Int a) { _mm512_storeu_si512(p, a.v); }
+inline void store_bytes(int8_t* p, Int a) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
+}
+
+inline Bytes load_bytes(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+inline Bytes low_nibbles(Bytes a) { return {_mm512_and_si512(a.v, _mm512_set1_epi8(15))}; }
+inline Bytes high_nibbles(Bytes a) { return {_mm512_and_si512(_mm512_srli_epi16(a.v, 4), _mm512_set1_epi8(15))}; }
+inline __m512i four(const int8_t* x) {
+    int32_t quad;
+    std::memcpy(&quad, x, 4);
+    return _mm512_set1_epi32(quad);
+}
+// acc + sum over 4 of (q + 128) x
+inline Int dot_q8(Int acc, Bytes w, const int8_t* x) { return {_mm512_dpbusd_epi32(acc.v, w.v, four(x))}; }
+// acc + sum over 4 of (q + 8) x
+inline Int dot_q4(Int acc, Bytes w, const int8_t* x) { return dot_q8(acc, w, x); }
+
+inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
+
+// out[d * stride + k] = rows[k][d] for 16 x 16
+inline void transpose(const float* const* rows, float* out, int stride) {
+    __m512 r[16], s[16];
+    for (int i = 0; i < 16; ++i) r[i] = _mm512_loadu_ps(rows[i]);
+    for (int i = 0; i < 16; i += 2) {
+        s[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+        s[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4) {
+        for (int j = 0; j < 2; ++j) {
+            const __m512d a = _mm512_castps_pd(s[i + j]), b = _mm512_castps_pd(s[i + j + 2]);
+            r[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+            r[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+        }
+    }
+    // r[4 i + j] holds columns j, 4 + j, 8 + j, 12 + j of rows 4 i .. 4 i + 3
+    for (int j = 0; j < 4; ++j) {
+        const __m512 a = _mm512_shuffle_f32x4(r[j], r[4 + j], 0x44), b = _mm512_shuffle_f32x4(r[j], r[4 + j], 0xee);
+        const __m512 c = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0x44), d = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0xee);
+        _mm512_storeu_ps(out + (j)*stride, _mm512_shuffle_f32x4(a, c, 0x88));
+        _mm512_storeu_ps(out + (4 + j) * stride, _mm512_shuffle_f32x4(a, c, 0xdd));
+        _mm512_storeu_ps(out + (8 + j) * stride, _mm512_shuffle_f32x4(b, d, 0x88));
+        _mm512_storeu_ps(out + (12 + j) * stride, _mm512_shuffle_f32x4(b, d, 0xdd));
+    }
+}
+
+}  // namespace
