@@ -107,17 +107,14 @@ class Tokenizer:
         Raises TokenizerError if a file is missing, truncated, or not a byte-level BPE tokenizer.
         """
         path = Path(folder) / "tokenizer.json"
-        try:
-            raw = path.read_bytes()
-        except OSError as error:
-            raise TokenizerError(f"Cannot read {path}: {error.strerror}; is this a model folder?") from error
+        raw = _read(path)
         config_path = path.with_name("tokenizer_config.json")
         config: dict[str, Any] = {}
         if config_path.exists():
-            config = _parse_json(config_path.read_bytes(), str(config_path))
+            config = _parse_json(_read(config_path), str(config_path))
         template = path.with_name("chat_template.jinja")
         if template.exists():  # where transformers 5 keeps it; it wins, as there
-            config = config | {"chat_template": template.read_text(encoding="utf-8")}
+            config = config | {"chat_template": _read(template).decode("utf-8", "replace")}
         return cls(raw, config, where=str(path))
 
     @classmethod
@@ -311,6 +308,8 @@ class StreamDecoder:
         for id in ids:
             if not self._tokenizer.is_control(id):
                 text.append(self._utf8.decode(self._tokenizer.bytes_of(id)))
+                if b"\xed\xa0" <= self._utf8.getstate()[0] < b"\xee":
+                    text.append(self.finish())  # Python waits for more of a surrogate, which is never valid
                 continue
             text.append(self.finish())  # no character spans a control token
             if not (self._skip_special and self._tokenizer.hides(id)):
@@ -331,6 +330,13 @@ def _well_formed(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TokenizerError(f"Cannot read {path}: {error.strerror}; is this a model folder?") from error
 
 
 def _parse_json(raw: bytes, where: str) -> dict[str, Any]:
