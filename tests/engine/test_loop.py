@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from huozhong.cost import Meter
+from huozhong.cost import Bill, Meter
 from huozhong.engine.loop import Engine, Handle
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.sequence import Completion, Delta, SamplingParams
@@ -93,11 +93,8 @@ def exactly(completion: Completion) -> list[tuple[int, float]]:
     return [(p.token_id, p.logprob) for p in completion.logprobs]
 
 
-def test_greedy_tokens_are_the_references(
-    make: MakeEngine, weights: Weights, tokenizer: Tokenizer, tiny_model
-) -> None:  # type: ignore[no-untyped-def]
-    if weights.format != "f32":
-        return  # quantised weights are another model
+@pytest.mark.parametrize("weights", ["f32"], indirect=True)  # quantised weights are another model
+def test_greedy_tokens_are_the_references(make, tokenizer, tiny_model) -> None:  # type: ignore[no-untyped-def]
     engine = make()
     for ids in prompts(tokenizer):
         assert list(answer(engine, ids).token_ids) == generate(tiny_model, ids, 20)
@@ -271,6 +268,27 @@ def test_bad_prompts(make: MakeEngine, bad: list[int]) -> None:
     engine = make()
     with pytest.raises(RequestError):
         engine.submit(bad, GREEDY, print)
+
+
+class OnceBrokenMeter(Meter):
+    broken = True
+
+    def lap(self) -> Bill:
+        if self.broken:
+            self.broken = False
+            raise OSError("counter unreadable")
+        return super().lap()
+
+
+def test_a_meter_that_fails_is_told_and_the_engine_goes_on(make: MakeEngine, caplog) -> None:  # type: ignore[no-untyped-def]
+    engine = make()
+    engine.meter = OnceBrokenMeter()
+    with (
+        caplog.at_level(logging.CRITICAL, "huozhong"),
+        pytest.raises(EngineError, match="counter unreadable"),
+    ):
+        answer(engine, [1, 5])
+    assert len(answer(engine, [1, 5]).token_ids) == 20
 
 
 class Trap(Runner):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import queue
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as ListLike
@@ -125,7 +126,8 @@ class LLM:
         """Continue each prompt; all run as one batch.  Answers come in the order of the prompts.
 
         A string is a new text (the begin-of-text token is put before it, and special tokens spelled in it are
-        plain text); a list of ids is taken as it is.
+        plain text); a list of ids is taken as it is.  An answer that itself begins with `<think>` is split
+        into reasoning and text too.
         """
         many: list[Prompt]
         if isinstance(prompts, str) or _is_ids(prompts):
@@ -135,11 +137,7 @@ class LLM:
         prompt_ids = [self._prompt_ids(prompt) for prompt in many]
         for ids in prompt_ids:  # a bad prompt fails before any runs
             self._engine.check_prompt(ids)
-        collectors = [_Collector() for _ in prompt_ids]
-        with _abort_on_exit() as handles:
-            for ids, collector in zip(prompt_ids, collectors, strict=True):
-                handles.append(self.submit(ids, params or SamplingParams(), collector.put))
-            return [Completion.from_deltas(collector) for collector in collectors]
+        return self._whole(prompt_ids, params or SamplingParams(), thinking_open=False)
 
     def chat(
         self,
@@ -149,7 +147,9 @@ class LLM:
         thinking: bool = True,
     ) -> Completion:
         """Answer a conversation.  With `thinking`, what the model writes before `</think>` is `reasoning`."""
-        return Completion.from_deltas(self.chat_stream(messages, params, thinking=thinking))
+        ids = self.chat_tokens(messages, thinking)
+        opened = self.template.opens_thinking(thinking=thinking)
+        return self._whole([ids], params or SamplingParams(), thinking_open=opened)[0]
 
     # -- streams ---------------------------------------------------------------------------------
 
@@ -196,11 +196,11 @@ class LLM:
 
     def score(self, ids: list[int]) -> np.ndarray:
         """Log-probabilities (float64 [len(ids) - 1], natural) of ids[1:], each given all before it."""
-        collector = _Collector()
+        gatherer = _Gatherer()
         with _abort_on_exit() as handles:
-            handle, sequence = self._engine.submit_score(ids, collector.put)
+            handle, sequence = self._engine.submit_score(ids, gatherer.put)
             handles.append(handle)
-            last = list(collector)[-1]
+            last = gatherer.wait()[-1]
         if last.error is not None:
             raise last.error
         if last.finish_reason == "abort":
@@ -230,6 +230,15 @@ class LLM:
         begin = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
         return begin + self.tokenizer.encode(prompt)
 
+    def _whole(
+        self, prompts: list[list[int]], params: SamplingParams, *, thinking_open: bool
+    ) -> list[Completion]:
+        gatherers = [_Gatherer() for _ in prompts]
+        with _abort_on_exit() as handles:
+            for ids, gatherer in zip(prompts, gatherers, strict=True):
+                handles.append(self.submit(ids, params, gatherer.put, thinking_open=thinking_open))
+            return [Completion.from_deltas(gatherer.wait()) for gatherer in gatherers]
+
     def _stream(self, ids: list[int], params: SamplingParams, *, thinking_open: bool) -> Iterator[Delta]:
         collector = _Collector()
         # Submitted here and not in the generator, so that a bad request is raised by the call itself.
@@ -245,6 +254,23 @@ class LLM:
                 handle.abort()
 
         return deltas(self)
+
+
+class _Gatherer:
+    """A whole answer's deltas; its reader is woken once, as waking it at every token would slow the steps."""
+
+    def __init__(self) -> None:
+        self._deltas: list[Delta] = []
+        self._done = threading.Event()
+
+    def put(self, delta: Delta) -> None:
+        self._deltas.append(delta)
+        if delta.is_last:
+            self._done.set()
+
+    def wait(self) -> list[Delta]:
+        self._done.wait()
+        return self._deltas
 
 
 class _Collector:

@@ -180,13 +180,13 @@ class Engine:
         try:
             slices = self.scheduler.schedule()
             outputs = self.runner.forward([_chunk(s) for s in slices])
+            self._charge(slices)
         except Exception as error:
             log.exception("an engine step failed")
             affected = [s.sequence for s in slices] or [*self.scheduler.running, *self.scheduler.waiting]
             for sequence in affected:
                 self._fail(sequence, error)
             return
-        self._charge(slices)
         for slice_, logits in zip(slices, outputs, strict=True):
             try:
                 self._postprocess(slice_, logits)
@@ -196,12 +196,16 @@ class Engine:
 
     def _run(self) -> None:
         self.meter.start()
-        while self._take_inbox():
-            if self.scheduler.has_work:
-                self.step()
-        for sequence in (*self.scheduler.running, *self.scheduler.waiting, *self._arrivals):
-            self._finish(sequence, "abort", Delta())
-        self.meter.stop()
+        try:
+            while self._take_inbox():
+                if self.scheduler.has_work:
+                    self.step()
+        finally:  # also after a mistake of ours: nobody may wait for a thread that is gone
+            with self._wake:
+                self._closing = True
+            for sequence in (*self.scheduler.running, *self.scheduler.waiting, *self._arrivals):
+                self._finish(sequence, "abort", Delta())
+            self.meter.stop()
 
     def _take_inbox(self) -> bool:
         """Queue what has arrived, end what was aborted, sleep when there is nothing to do; False: close."""
