@@ -1,22 +1,23 @@
 """Weight formats of the CPU kernels: pack, unpack.  The layout here is the contract with kernels/*.h.
 
-A matrix maps I inputs to O outputs.  Its rows are cut into R blocks of 16 outputs, and the 16 rows of a block
-lie interleaved, so that one 512-bit load holds the same inputs of 16 rows:
+A matrix maps I inputs to O outputs.  Its rows are cut into R blocks of 16 outputs, and the 16 rows of a
+block lie interleaved, so that one 512-bit load holds the same inputs of 16 rows:
 
     f32  data float32 [N, R, I, 16]             no scales; sums in float32
     q8   data uint8   [N, R, G, 8, 16, 4]       G groups of 32 inputs = 8 quads of 4; a byte is q + 128
     q4   data uint8   [N, R, G, 4, 16, 4]       low nibble: quads 0..3, high: quads 4..7; a nibble is q + 8
          scales float16 [N, R, G, 16]           weight = q * scale
 
-N matrices of one shape (attention heads, experts) may be stacked in one PackedMatrix.  Rows beyond O and inputs
-beyond I are zeros.  The offsets (128, 8) make bytes unsigned, which is what x86's `vpdpbusd` wants of one operand;
-the kernels start a group's integer sum at -offset * sum(x) and so pay nothing for them.
+N matrices of one shape (attention heads, experts) may be stacked in one PackedMatrix.  Rows beyond O and
+inputs beyond I are zeros.  The offsets (128, 8) make bytes unsigned, which is what x86's `vpdpbusd` wants of
+one operand; the kernels start a group's integer sum at -offset * sum(x) and so pay nothing for them.  Arrays
+begin at multiples of 64 bytes, so that no load crosses a cache line.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ class PackedMatrix:
     format: Format
     out_features: int
     in_features: int
-    data: NDArray[np.generic]
+    data: NDArray[Any]
     scales: NDArray[np.float16] | None = None
     count: int = 1
 
@@ -46,12 +47,14 @@ class PackedMatrix:
         shapes = packed_shapes(self.format, self.out_features, self.in_features, self.count)
         arrays = {"data": self.data, "scales": self.scales}
         for (name, array), (dtype, shape) in zip(arrays.items(), shapes, strict=True):
-            if shape is None:
-                assert array is None, f"{self.format} has no {name}"
+            if array is None and shape is None:
                 continue
-            assert array is not None, f"{self.format} needs {name}"
-            assert (array.dtype, array.shape) == (dtype, shape), (name, array.dtype, array.shape, dtype, shape)
-            assert array.flags.c_contiguous, name
+            if array is None or shape is None:
+                raise ValueError(f"{self.format} {'needs' if array is None else 'has no'} {name}")
+            if array.dtype != dtype or array.shape != shape:
+                raise ValueError(f"{name} is {array.dtype} {array.shape} instead of {dtype} {shape}")
+            if not array.flags.c_contiguous:
+                raise ValueError(f"{name} is not contiguous")
 
     @property
     def nbytes(self) -> int:
@@ -80,7 +83,7 @@ def pack(w: NDArray[np.float32], format: Format) -> PackedMatrix:
     """Pack a float matrix [O, I], or a stack of N of them [N, O, I].
 
     q8: symmetric, scale = max|w| / 127 over a group.  q4: the weight of largest magnitude becomes -8 (as in
-    GGUF's Q4_0), so that all 16 levels are used.  Scales are rounded to float16 before weights are divided by them.
+    GGUF's Q4_0), so that all 16 levels are used.  Weights are divided by the scale as rounded to float16.
     """
     w_NOI = np.ascontiguousarray(w, dtype=np.float32)
     if w_NOI.ndim == 2:
@@ -89,19 +92,18 @@ def pack(w: NDArray[np.float32], format: Format) -> PackedMatrix:
     assert min(w_NOI.shape) > 0, w_NOI.shape
     count, out_features, in_features = w_NOI.shape
     if format == "f32":
-        data, scales = _interleave_f32(w_NOI), None
-    else:
-        packed_shapes(format, 1, 1)  # an unknown format is an error here
-        q_NOGK, scales_NOG = _quantize(_pad(w_NOI, in_multiple=GROUP), 8 if format == "q8" else 4)
-        scales = np.ascontiguousarray(_blocks(scales_NOG).swapaxes(2, 3))  # [N, R, G, 16]
-        data = _interleave_bytes(q_NOGK, format)
+        return PackedMatrix(format, out_features, in_features, _interleave_f32(w_NOI), None, count)
+    packed_shapes(format, 1, 1)  # an unknown format is an error here
+    q_NOGK, scales_NOG = _quantize(_pad(w_NOI, in_multiple=GROUP), 8 if format == "q8" else 4)
+    scales = _aligned(_blocks(scales_NOG).swapaxes(2, 3))  # [N, R, G, 16]
+    data = _interleave_bytes(q_NOGK, format)
     return PackedMatrix(format, out_features, in_features, data, scales, count)
 
 
 def unpack(matrix: PackedMatrix) -> NDArray[np.float32]:
     """The float32 weights that the kernels multiply by: [O, I], or [N, O, I] when `count` > 1."""
     if matrix.format == "f32":
-        w = matrix.data.swapaxes(2, 3).reshape(matrix.count, -1, matrix.in_features)
+        w: NDArray = matrix.data.swapaxes(2, 3).reshape(matrix.count, -1, matrix.in_features)
     else:
         q_NOGK, scales_NOG = unpack_integers(matrix)
         w_NOGK = q_NOGK.astype(np.float32) * scales_NOG[..., None].astype(np.float32)
@@ -135,7 +137,7 @@ def _blocks(rows: NDArray) -> NDArray:
 
 
 def _interleave_f32(w_NOI: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.ascontiguousarray(_blocks(_pad(w_NOI, in_multiple=1)).swapaxes(2, 3))
+    return _aligned(_blocks(_pad(w_NOI, in_multiple=1)).swapaxes(2, 3))
 
 
 def _quantize(w_NOI: NDArray[np.float32], bits: int) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
@@ -154,6 +156,15 @@ def _interleave_bytes(q_NOGK: NDArray[np.int8], format: Format) -> NDArray[np.ui
     blocks = _blocks(q_NOGK.reshape(*q_NOGK.shape[:3], 8, 4))  # [N, R, 16, G, 8, 4]
     blocks = blocks.transpose(0, 1, 3, 4, 2, 5)
     if format == "q8":
-        return np.ascontiguousarray((blocks.astype(np.int16) + 128).astype(np.uint8))
+        return _aligned((blocks.astype(np.int16) + 128).astype(np.uint8))
     nibbles = (blocks + 8).astype(np.uint8)
-    return np.ascontiguousarray(nibbles[:, :, :, :4] | (nibbles[:, :, :, 4:] << 4))
+    return _aligned(nibbles[:, :, :, :4] | (nibbles[:, :, :, 4:] << 4))
+
+
+def _aligned(array: NDArray) -> NDArray:
+    """A contiguous copy that begins at a multiple of 64 bytes."""
+    memory = np.empty(array.nbytes + 64, np.uint8)
+    begin = -memory.ctypes.data % 64
+    out = memory[begin : begin + array.nbytes].view(array.dtype).reshape(array.shape)
+    out[...] = array
+    return out

@@ -1,7 +1,7 @@
 """One forward pass over a batch of sequences, and the latent cache it reads and writes.
 
-`Runner.forward` takes one Chunk per sequence: part of a prompt, or tokens generated since.  A token's logits do not
-depend on the other chunks, on how a prompt was cut into chunks, or on which pages hold the cache.
+`Runner.forward` takes one Chunk per sequence: part of a prompt, or tokens generated since.  A token's logits
+do not depend on the other chunks, on how a prompt was cut into chunks, or on which pages hold the cache.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Chunk:
     """Consecutive tokens of one sequence.
 
     tokens: int32 [T]; start: position of the first; pages: int32 page table covering start + T positions.
-    want: logits of which tokens.  prefill: these are prompt tokens (also when there is just one of them): they are
-    computed un-absorbed, generated tokens absorbed, and the two forms differ in the last bits.
+    want: logits of which tokens.  prefill: these are prompt tokens (also when there is just one of them):
+    they are computed un-absorbed, generated tokens absorbed, and the two forms differ in the last bits.
     """
 
     tokens: NDArray[np.int32]
@@ -41,7 +41,8 @@ class Chunk:
 class Runner:
     """A model ready to run: packed weights and a latent cache of `num_pages` pages of `page_size` positions.
 
-    cache_LPSC: float32 [layers, pages, page_size, latent_dim]; a row is the normed KV latent, then the rotated key.
+    cache_LPSC: float32 [layers, pages, page_size, latent_dim]; a row is the normed KV latent, then the
+    rotated key.
     num_threads: None takes the CPUs this process may use.
     """
 
@@ -84,11 +85,14 @@ class Runner:
         return out
 
     def _batch(self, chunks: Sequence[Chunk]) -> Batch:
-        spans, logit_rows, first = [], [], 0
+        spans: list[Span] = []
+        logit_rows: list[int] = []
+        first = 0
         for chunk in chunks:
             end = first + len(chunk.tokens)
             assert end > first, "a chunk needs at least one token"
-            assert 0 <= chunk.start <= len(chunk.pages) * self.page_size - len(chunk.tokens), "page table too short"
+            room = len(chunk.pages) * self.page_size
+            assert 0 <= chunk.start <= room - len(chunk.tokens), "page table too short"
             pages = np.ascontiguousarray(chunk.pages, dtype=np.int32)
             spans.append(Span(first, end - first, chunk.start, chunk.prefill, pages))
             logit_rows += {"last": [end - 1], "all": range(first, end), "none": []}[chunk.want]
@@ -115,7 +119,9 @@ def rope_table(config: ModelConfig, positions: int) -> F32:
         low, high = max(np.floor(low), 0), min(np.ceil(high), dim - 1)
         ramp = np.clip((np.arange(dim // 2) - low) / max(high - low, 0.001), 0, 1)
         frequency = frequency * (1 - ramp) + frequency / yarn.factor * ramp
-        magnitude = yarn_mscale(yarn.factor, yarn.mscale) / yarn_mscale(yarn.factor, yarn.mscale_all_dim)
+        magnitude = yarn_mscale(yarn.factor, 1.0)
+        if yarn.mscale and yarn.mscale_all_dim:
+            magnitude = yarn_mscale(yarn.factor, yarn.mscale) / yarn_mscale(yarn.factor, yarn.mscale_all_dim)
     angle = np.arange(positions, dtype=np.float32)[:, None] * frequency.astype(np.float32)
     table = np.stack([np.cos(angle.astype(np.float64)), np.sin(angle.astype(np.float64))], axis=1) * magnitude
     return table.astype(np.float32)

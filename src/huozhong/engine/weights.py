@@ -1,18 +1,24 @@
 """From a model folder to packed weights in memory.
 
-Packing costs seconds, so its result is kept in one cache file, which later starts memory-map in milliseconds.
+Packing costs seconds, so its result is kept in one file, which later starts memory-map in milliseconds
+(`weights_cache.py`).
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from huozhong.engine.quant import Format, PackedMatrix, pack
+from huozhong.engine.quant import FORMATS, Format, PackedMatrix, pack
+from huozhong.errors import ConfigError
 from huozhong.model.checkpoint import CheckpointReader
 from huozhong.model.config import ModelConfig
 
@@ -22,10 +28,12 @@ Lookup = Callable[[str], F32]  # tensor name -> float32 array
 
 @dataclass(frozen=True, eq=False)
 class AttentionWeights:
-    """One layer's MLA.  The two halves of kv_b_proj lie apart, one matrix per head, and the keys' also turned.
+    """One layer's MLA.  The halves of kv_b_proj lie apart, one matrix per head; the keys' also turned.
 
     down: [query or its latent; KV latent; rotary key] x hidden.  q_up, q_norm: None without a query latent.
-    k_up [H: nope x latent] and v_up [H: v x latent] expand the latent; q_absorb [H: latent x nope] turns k_up.
+    k_up [H: nope x latent] and v_up [H: v x latent] expand the latent; q_absorb [H: latent x nope] is k_up
+    turned.  In q4 these three are q8: they are small, and the absorbed and the un-absorbed form must stay
+    close to each other.
     """
 
     down: PackedMatrix
@@ -81,9 +89,46 @@ class Weights:
 
 
 def load_weights(folder: str | Path, format: Format, cache_dir: str | Path | None = None) -> Weights:
-    """Weights of a Hugging Face model folder in one of the packed formats."""
+    """Weights of a Hugging Face model folder in one of the packed formats.
+
+    cache_dir: where packed weights are kept; None is `huozhong` in the user's cache folder (XDG_CACHE_HOME).
+    Each folder and format has one file there, replaced when the model's files change (path, size or time).
+    Where nothing can be written, they are packed in memory each time.  Raises CheckpointError, ConfigError.
+    """
+    from huozhong.engine import weights_cache  # it knows these classes
+
+    if format not in FORMATS:
+        raise ConfigError(f"unknown weight format {format!r}; the formats are {', '.join(FORMATS)}.")
     reader = CheckpointReader(folder)
-    return pack_weights(reader.config, reader.tensor, format)
+    source = _describe_source(reader.folder, format)
+    path = _default_cache_dir() if cache_dir is None else Path(cache_dir)
+    path /= f"{reader.folder.resolve().name}-{source['id']}-{format}.packed"
+    if (found := weights_cache.read(path, source)) is not None:
+        return found
+    weights = pack_weights(reader.config, reader.tensor, format)
+    try:
+        weights_cache.write(path, weights, source)
+    except OSError as error:
+        warnings.warn(f"packed weights cannot be kept in {path.parent}: {error}", stacklevel=2)
+        return weights
+    return weights_cache.read(path, source) or weights
+
+
+def _default_cache_dir() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "huozhong"
+
+
+def _describe_source(folder: Path, format: Format) -> dict[str, Any]:
+    """What the packed weights depend on: the folder's files as they are now, and the format."""
+    resolved = folder.resolve()
+    names = sorted(p for p in resolved.iterdir() if p.suffix in (".safetensors", ".json"))
+    return {
+        "id": hashlib.sha256(str(resolved).encode()).hexdigest()[:12],
+        "path": str(resolved),
+        "format": format,
+        "files": [[p.name, p.stat().st_size, p.stat().st_mtime_ns] for p in names],
+    }
 
 
 def pack_weights(config: ModelConfig, tensor: Lookup, format: Format) -> Weights:
@@ -119,6 +164,7 @@ def _layer(config: ModelConfig, tensor: Lookup, format: Format, index: int) -> L
 
 def _attention(config: ModelConfig, tensor: Lookup, format: Format, prefix: str) -> AttentionWeights:
     c = config
+    finer: Format = "q8" if format == "q4" else format
     full_rank = c.q_lora_rank is None
     query = tensor(prefix + ("q_proj.weight" if full_rank else "q_a_proj.weight"))
     kv_b = tensor(prefix + "kv_b_proj.weight")
@@ -129,9 +175,9 @@ def _attention(config: ModelConfig, tensor: Lookup, format: Format, prefix: str)
         q_norm=None if full_rank else _vector(tensor(prefix + "q_a_layernorm.weight")),
         q_up=None if full_rank else pack(tensor(prefix + "q_b_proj.weight"), format),
         kv_norm=_vector(tensor(prefix + "kv_a_layernorm.weight")),
-        k_up=pack(key, format),
-        v_up=pack(value, format),
-        q_absorb=pack(key.swapaxes(1, 2), format),
+        k_up=pack(key, finer),
+        v_up=pack(value, finer),
+        q_absorb=pack(key.swapaxes(1, 2), finer),
         out=pack(tensor(prefix + "o_proj.weight"), format),
     )
 

@@ -1,8 +1,8 @@
 """The door to the CPU kernels: the ops of `reference.py`, computed by the native module.
 
-Which instruction set they use is chosen when the module is loaded: the first of `available()`, or what the environment
-variable HUOZHONG_KERNELS names.  "reference" is the NumPy twin; it is also what runs where the native module was not
-built, some hundred times slower.
+Which instruction set they use is chosen when the module is loaded: the first of `available()`, or what the
+environment variable HUOZHONG_KERNELS names.  "reference" is the NumPy twin; it is also what runs where the
+native module was not built, hundreds of times slower.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from huozhong.engine.quant import PackedMatrix
 from huozhong.errors import KernelError
 
 try:
-    from huozhong.engine import _kernels as native
-except ImportError:  # a source tree that was not built
+    import huozhong.engine._kernels as native
+except ModuleNotFoundError:  # a source tree that was not built
     native = None
 
 if TYPE_CHECKING:
@@ -45,12 +45,11 @@ def used() -> str:
 
 
 def use(name: str) -> None:
-    """Use the kernels `name`, one of `available()`, from now on (models loaded before keep to native or reference)."""
+    """Use the kernels `name`, one of `available()`.  Models loaded before stay native, or reference."""
     global _used
     if name not in available():
-        raise KernelError(
-            f"the kernels {name!r} cannot run on this machine; HUOZHONG_KERNELS can be {', '.join(available())}."
-        )
+        names = ", ".join(available())
+        raise KernelError(f"this machine cannot run the kernels {name!r}; HUOZHONG_KERNELS can be {names}.")
     if name != "reference":
         native.use(name)
     _used = name
@@ -84,7 +83,11 @@ class _NativeModel:
     def __init__(self, weights: Weights, rope: F32, num_threads: int) -> None:
         self._threads = num_threads
         self._model = native.Model(
-            _config_numbers(weights.config), _matrix(weights.embedding), weights.norm, _matrix(weights.head), rope
+            config=_config_numbers(weights.config),
+            embedding=_matrix(weights.embedding),
+            norm=weights.norm,
+            head=_matrix(weights.head),
+            rope=rope,
         )
         for layer in weights.layers:
             self._model.add_layer(_layer_arrays(layer))
@@ -102,10 +105,11 @@ class _NativeModel:
 
 def _config_numbers(c: ModelConfig) -> dict[str, int | float | bool]:
     return {
-        "vocab": c.vocab_size, "hidden": c.hidden_size, "heads": c.num_attention_heads, "rank": c.kv_lora_rank,
-        "q_rank": c.q_lora_rank or 0, "nope": c.qk_nope_head_dim, "rope": c.qk_rope_head_dim, "v": c.v_head_dim,
-        "experts": c.n_routed_experts, "experts_per_token": c.num_experts_per_tok, "groups": c.n_group,
-        "top_groups": c.topk_group, "normalize": c.norm_topk_prob, "routed_scale": float(c.routed_scaling_factor),
+        "vocab": c.vocab_size, "hidden": c.hidden_size, "heads": c.num_attention_heads,
+        "rank": c.kv_lora_rank, "q_rank": c.q_lora_rank or 0, "nope": c.qk_nope_head_dim,
+        "rope": c.qk_rope_head_dim, "v": c.v_head_dim, "experts": c.n_routed_experts,
+        "experts_per_token": c.num_experts_per_tok, "groups": c.n_group, "top_groups": c.topk_group,
+        "normalize": c.norm_topk_prob, "routed_scale": float(c.routed_scaling_factor),
         "eps": float(c.rms_norm_eps), "softmax_scale": float(c.softmax_scale),
     }  # fmt: skip
 
@@ -113,14 +117,15 @@ def _config_numbers(c: ModelConfig) -> dict[str, int | float | bool]:
 def _layer_arrays(layer: LayerWeights) -> dict[str, object]:
     a = layer.attention
     arrays: dict[str, object] = {
-        "attention_norm": layer.attention_norm, "mlp_norm": layer.mlp_norm, "down": a.down, "kv_norm": a.kv_norm,
-        "k_up": a.k_up, "v_up": a.v_up, "q_absorb": a.q_absorb, "out": a.out,
+        "attention_norm": layer.attention_norm, "mlp_norm": layer.mlp_norm, "down": a.down,
+        "kv_norm": a.kv_norm, "k_up": a.k_up, "v_up": a.v_up, "q_absorb": a.q_absorb, "out": a.out,
     }  # fmt: skip
     if a.q_up is not None:
         arrays |= {"q_norm": a.q_norm, "q_up": a.q_up}
     if layer.moe is not None:
         m = layer.moe
-        arrays |= {"router": m.router, "router_bias": m.router_bias, "gate_up": m.gate_up, "mlp_down": m.down}
+        arrays |= {"router": m.router, "router_bias": m.router_bias}
+        arrays |= {"gate_up": m.gate_up, "mlp_down": m.down}
         if m.shared is not None:
             arrays |= {"shared_gate_up": m.shared.gate_up, "shared_down": m.shared.down}
     elif layer.dense is not None:
@@ -132,14 +137,13 @@ def _matrix(matrix: PackedMatrix) -> object:
     if (found := _matrices.get(matrix)) is None:
         data = matrix.data.reshape(-1).view(np.uint8)
         scales = None if matrix.scales is None else matrix.scales.reshape(-1).view(np.uint16)
-        found = native.Matrix(
-            matrix.format, matrix.out_features, matrix.in_features, matrix.count, data, scales
-        )
+        m = matrix
+        found = native.Matrix(m.format, m.out_features, m.in_features, m.count, data, scales)
         _matrices[matrix] = found
     return found
 
 
-# -- single ops: reference.py's names and signatures, for tests and benchmarks ------------------------------------------
+# -- single ops: reference.py's names and signatures, for tests and benchmarks ---------------------------
 
 
 def linear(x_TI: F32, matrix: PackedMatrix, index: int = 0, num_threads: int = 1) -> F32:
@@ -149,7 +153,9 @@ def linear(x_TI: F32, matrix: PackedMatrix, index: int = 0, num_threads: int = 1
 
 
 def embed(tokens_T: NDArray[np.int32], matrix: PackedMatrix) -> F32:
-    return reference.embed(tokens_T, matrix) if _used == "reference" else native.embed(tokens_T, _matrix(matrix))
+    if _used == "reference":
+        return reference.embed(tokens_T, matrix)
+    return native.embed(tokens_T, _matrix(matrix))
 
 
 def quantize_rows(x_TI: F32) -> tuple[NDArray[np.int8], F32]:
@@ -157,7 +163,9 @@ def quantize_rows(x_TI: F32) -> tuple[NDArray[np.int8], F32]:
 
 
 def rms_norm(x_TD: F32, weight_D: F32, eps: float) -> F32:
-    return reference.rms_norm(x_TD, weight_D, eps) if _used == "reference" else native.rms_norm(x_TD, weight_D, eps)
+    if _used == "reference":
+        return reference.rms_norm(x_TD, weight_D, eps)
+    return native.rms_norm(x_TD, weight_D, eps)
 
 
 def silu_mul(gate_up_TI: F32) -> F32:
@@ -175,8 +183,9 @@ def route(logits_TE: F32, bias_E: F32, config: ModelConfig) -> tuple[NDArray[np.
     if _used == "reference":
         return reference.route(logits_TE, bias_E, c)
     return native.route(
-        logits_TE, bias_E, c.num_experts_per_tok, c.n_group, c.topk_group, c.norm_topk_prob, c.routed_scaling_factor
-    )
+        logits_TE, bias_E, per_token=c.num_experts_per_tok, groups=c.n_group, top_groups=c.topk_group,
+        normalize=c.norm_topk_prob, scale=c.routed_scaling_factor,
+    )  # fmt: skip
 
 
 def attend_prefill(

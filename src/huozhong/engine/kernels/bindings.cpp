@@ -308,7 +308,7 @@ class PyModel {
         a.v_up = matrix(w["v_up"], c.v, c.rank, c.heads, "v_up");
         a.q_absorb = matrix(w["q_absorb"], c.rank, c.nope, c.heads, "q_absorb");
         a.out = matrix(w["out"], c.hidden, c.heads * c.v, 1, "out");
-        same_format({&a.down, c.q_rank ? &a.q_up : &a.down, &a.k_up, &a.v_up, &a.q_absorb, &a.out});
+        same_kind({&a.down, c.q_rank ? &a.q_up : &a.down, &a.k_up, &a.v_up, &a.q_absorb, &a.out});
         layer.is_moe = w.contains("router");
         if (layer.is_moe) {
             check_routing(c);
@@ -320,7 +320,7 @@ class PyModel {
             m.has_shared = w.contains("shared_gate_up");
             if (m.has_shared) {
                 m.shared = dense(w["shared_gate_up"], w["shared_down"], 1);
-                same_format({&m.experts.gate_up, &m.shared.gate_up});
+                same_kind({&m.experts.gate_up, &m.shared.gate_up});
             }
         } else {
             layer.dense = dense(w["gate_up"], w["mlp_down"], 1);
@@ -385,12 +385,14 @@ class PyModel {
     Dense dense(nb::handle gate_up, nb::handle down, int32_t count) {
         const int32_t width = nb::cast<MatrixArg>(down).m.in, hidden = model_.config.hidden;
         Dense w{matrix(gate_up, 2 * width, hidden, count, "gate_up"), matrix(down, hidden, width, count, "down")};
-        same_format({&w.gate_up, &w.down});
+        same_kind({&w.gate_up, &w.down});
         return w;
     }
-    static void same_format(std::initializer_list<const Matrix*> matrices) {
+    // Matrices that share prepared activations must all want floats, or all integers.
+    static void same_kind(std::initializer_list<const Matrix*> matrices) {
+        const auto is_float = [](const Matrix* m) { return m->format == Format::f32; };
         for (const Matrix* m : matrices)
-            check(m->format == (*matrices.begin())->format, "the matrices of one block must have one format");
+            check(is_float(m) == is_float(*matrices.begin()), "a block mixes f32 and integer matrices");
     }
 
     Model model_;

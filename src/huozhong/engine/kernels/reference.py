@@ -139,8 +139,8 @@ def moe(x_TD: F32, w: MoeWeights, config: ModelConfig) -> F32:
 def route(logits_TE: F32, bias_E: F32, config: ModelConfig) -> tuple[NDArray[np.int32], F32]:
     """Chosen experts [T, k], best first (equal scores: the lower number), and their weights [T, k].
 
-    DeepSeek-V3 §2.1.2: scores s = sigmoid(logits); chosen by s + bias inside the best groups (a group's score is
-    the sum of its best two), weighted by s alone.
+    DeepSeek-V3 §2.1.2: scores s = sigmoid(logits); chosen by s + bias inside the best groups (a group's score
+    is the sum of its best two), weighted by s alone.
     """
     c = config
     s_TE = _sigmoid(logits_TE)
