@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = """
 import sys
 
@@ -38,6 +40,7 @@ assert "torch" not in sys.modules
 """
 
 
+@pytest.mark.slow
 def test_serving_without_torch(tiny_folder: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(tiny_folder), str(tmp_path)],

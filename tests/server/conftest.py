@@ -69,8 +69,7 @@ def serving(llm: LLM, **options: Any) -> Iterator[Running]:
             thread.join()
 
 
-@pytest.fixture(scope="session")
-def endless_folder(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def write_endless(folder: Path, tokenizer: Tokenizer) -> Path:
     """A model whose output row for the end token is zero, so that a greedy answer goes on to the limit."""
     import torch
 
@@ -83,9 +82,13 @@ def endless_folder(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactor
     model = Transformer(config).eval()
     with torch.no_grad():
         model.lm_head.weight[tokenizer.eos_id] = 0
-    folder = tmp_path_factory.mktemp("models") / "endless"
     save_transformer(model, folder, extra_files=tokenizer.files(), dtype="float32")
     return folder
+
+
+@pytest.fixture(scope="session")
+def endless_folder(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_endless(tmp_path_factory.mktemp("models") / "endless", tokenizer)
 
 
 @pytest.fixture(scope="session")

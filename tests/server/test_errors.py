@@ -173,6 +173,7 @@ def malformed(good: dict[str, Any], dice: random.Random) -> bytes:
             return dice.choice([b"[" * depth, b'{"a":' * depth, b"[" * depth + b"]" * depth])
 
 
+@pytest.mark.slow
 def test_two_hundred_malformed_bodies(server: Running) -> None:
     dice = random.Random(20)
     good = server.body(max_tokens=1)

@@ -7,13 +7,17 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from huozhong.cli.serve import Context, Currency, Price, Quant, Threads, load
 from huozhong.cli.words import dim, language, red, say
 from huozhong.errors import ConfigError, RequestError
+
+if TYPE_CHECKING:
+    from huozhong.engine.llm import LLM
 
 Message = dict[str, str]
 Piece = tuple[Literal["reasoning", "content", "bill"], str]
@@ -23,6 +27,9 @@ Model = Annotated[str | None, typer.Argument(help="内置模型名或模型文�
 Url = Annotated[str | None, typer.Option(help="已在运行的服务 / a running server, e.g. http://127.0.0.1:8000")]
 Think = Annotated[bool, typer.Option("--thinking/--no-thinking", help="先思考再回答 / think first")]
 Temperature = Annotated[float | None, typer.Option(min=0.0, max=2.0, help="温度，0 为最确定 / 0 is greedy")]
+
+
+MaxTokens = Annotated[int | None, typer.Option(min=1, help="回答最多多少词元 / longest answer, in tokens")]
 
 
 def register(app: typer.Typer) -> None:
@@ -36,20 +43,23 @@ def chat_command(
     url: Url = None,
     thinking: Think = True,
     temperature: Temperature = None,
+    max_tokens: MaxTokens = None,
     quantization: Quant = "q8",
     threads: Threads = None,
     max_context: Context = None,
     price: Price = 0.6,
     currency: Currency = "CNY",
 ) -> None:
+    chosen = {"temperature": temperature, "max_tokens": max_tokens}
+    given = {name: value for name, value in chosen.items() if value is not None}
     with ExitStack() as stack:
         if url is not None:
             _only_local_options_unset(context)
-            name, ask = _remote(stack, url, model, thinking, temperature)
+            name, ask = _remote(stack, url, model, thinking, given)
         else:
             llm, folder = load(model or "ember", quantization, threads, max_context, price, currency)
             stack.enter_context(llm)
-            name, ask = llm.name, _local(llm, folder, thinking, temperature)
+            name, ask = llm.name, _local(llm, folder, thinking, given)
         Conversation(name, ask).run()
 
 
@@ -65,14 +75,12 @@ def _only_local_options_unset(context: typer.Context) -> None:
 # -- who answers ---------------------------------------------------------------------------------
 
 
-def _local(llm: Any, folder: Any, thinking: bool, temperature: float | None) -> Ask:
+def _local(llm: LLM, folder: Path, thinking: bool, given: dict[str, Any]) -> Ask:
     from dataclasses import replace
 
     from huozhong.server.defaults import sampling_defaults
 
-    params = sampling_defaults(folder)
-    if temperature is not None:
-        params = replace(params, temperature=temperature)
+    params = replace(sampling_defaults(folder), **given)
 
     def ask(messages: list[Message]) -> Iterator[Piece]:
         for delta in llm.chat_stream(messages, params, thinking=thinking):
@@ -87,7 +95,7 @@ def _local(llm: Any, folder: Any, thinking: bool, temperature: float | None) -> 
 
 
 def _remote(
-    stack: ExitStack, url: str, model: str | None, thinking: bool, temperature: float | None
+    stack: ExitStack, url: str, model: str | None, thinking: bool, given: dict[str, Any]
 ) -> tuple[str, Ask]:
     import httpx
 
@@ -102,11 +110,9 @@ def _remote(
                               f"No model server answers at {url} ({error}); check the address.")) from None
     if not names or (model is not None and model not in names):
         raise ConfigError(f"The server at {url} has no model {model!r}; it has {', '.join(names) or 'none'}.")
-    body: dict[str, Any] = {"model": model or names[0], "stream": True}
+    body: dict[str, Any] = {"model": model or names[0], "stream": True} | given
     if not thinking:
         body["thinking"] = {"type": "disabled"}
-    if temperature is not None:
-        body["temperature"] = temperature
 
     def ask(messages: list[Message]) -> Iterator[Piece]:
         request = body | {"messages": messages}

@@ -17,9 +17,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from huozhong.engine.llm import LLM, Completion, Delta
+from huozhong.engine.llm import LLM, Completion, Delta, SamplingParams
 from huozhong.errors import HuozhongError, RequestError
-from huozhong.server.wire.openai import ChatCall, Reply, error_json, parse_chat
+from huozhong.server.wire.openai import Reply, error_json, parse_chat
+from huozhong.text.tokenizer import END_THINK
 
 log = logging.getLogger("huozhong.server")
 router = APIRouter()
@@ -32,10 +33,10 @@ KEEP_ALIVE_SECONDS = 10.0
 class Answer:
     """One running request: its deltas as an async iterator of lists (all that have come by now)."""
 
-    def __init__(self, llm: LLM, ids: list[int], call: ChatCall) -> None:
+    def __init__(self, llm: LLM, ids: list[int], params: SamplingParams, *, thinking_open: bool) -> None:
         self._loop = asyncio.get_running_loop()
         self._deltas: asyncio.Queue[Delta] = asyncio.Queue()
-        self._handle = llm.submit(ids, call.params, self._on_delta, thinking_open=call.thinking)
+        self._handle = llm.submit(ids, params, self._on_delta, thinking_open=thinking_open)
 
     def _on_delta(self, delta: Delta) -> None:
         # The loop may be closed already while the server goes down; then nobody is waiting any more.
@@ -83,13 +84,18 @@ async def chat_completions(request: Request) -> Response:
                            param="model", code="model_not_found")
     # In a thread: a prompt as long as a book takes a while to tokenize, and others are being answered.
     ids = await asyncio.to_thread(llm.chat_tokens, call.messages, call.thinking)
-    answer = Answer(llm, ids, call)
-    reply = Reply(model=llm.name, thinking=call.thinking, think_end_id=llm.tokenizer.token_id("</think>"),
+    opened = llm.template.opens_thinking(thinking=call.thinking)  # a template need not know of thinking
+    answer = Answer(llm, ids, call.params, thinking_open=opened)
+    reply = Reply(model=llm.name, thinking=opened, think_end_id=_think_end_id(llm),
                   include_usage=call.include_usage)
     if call.stream:
         return EventStream(answer, reply)
     whole = await _whole(answer, request.receive)
     return json_response(reply.completion(whole, with_logprobs=call.params.logprobs is not None))
+
+
+def _think_end_id(llm: LLM) -> int | None:
+    return llm.tokenizer.token_id(END_THINK) if llm.tokenizer.has(END_THINK) else None
 
 
 async def _whole(answer: Answer, receive: Receive) -> Completion:

@@ -295,7 +295,7 @@ class Reply:
             "message": {
                 "role": "assistant",
                 "content": answer.text,
-                "reasoning_content": answer.reasoning if self.thinking else None,
+                "reasoning_content": answer.reasoning if self.thinking or answer.reasoning else None,
             },
             "logprobs": self._logprobs(answer.logprobs) if with_logprobs else None,
             "finish_reason": answer.finish_reason,

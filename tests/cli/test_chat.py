@@ -1,0 +1,123 @@
+"""`huozhong chat`: through a pipe, against a server, and Ctrl-C in the middle of an answer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.server.conftest import serving, write_endless
+
+from huozhong.cli.serve import listen
+from huozhong.engine.llm import LLM, SamplingParams
+from huozhong.text.tokenizer import Tokenizer
+
+COMMAND = [sys.executable, "-m", "huozhong.cli.main", "chat"]
+GREEDY = ["--no-thinking", "--temperature", "0"]
+SHORT = ["--max-tokens", "6"]
+
+
+@pytest.fixture(scope="module")
+def endless(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_endless(tmp_path_factory.mktemp("models") / "endless", tokenizer)
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    cache = str(tmp_path_factory.mktemp("cache"))
+    return os.environ | {"LC_ALL": "C.UTF-8", "XDG_CACHE_HOME": cache, "HUOZHONG_LANG": "en"}
+
+
+def talk(said: str, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments], input=said, text=True, capture_output=True, env=environment, timeout=120,
+        encoding="utf-8",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def expected(endless: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """What the library answers to two turns, and to the first again; then a server's address."""
+    with LLM(endless, num_threads=1, cache_dir=tmp_path_factory.mktemp("packed")) as llm:
+        greedy = SamplingParams(temperature=0, max_tokens=6)
+        messages = [{"role": "user", "content": "你好"}]
+        first = llm.chat(messages, greedy, thinking=False).text
+        messages += [{"role": "assistant", "content": first}, {"role": "user", "content": "1+1"}]
+        second = llm.chat(messages, greedy, thinking=False).text
+        with serving(llm) as server:
+            yield [first, second, first, server.url]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_piped_conversation(
+    expected: list[str], endless: Path, environment: dict[str, str], remote: bool
+) -> None:
+    *answers, url = expected
+    where = ["--url", url] if remote else [str(endless), "--threads", "1"]
+    done = talk("你好\n\n1+1\n/new\n你好\n/exit\nnever\n", environment, *GREEDY, *SHORT, *where)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    first, second, again = answers
+    assert done.stdout == f"{first}\n{second}\nA new conversation.\n{again}\n"
+
+
+@pytest.mark.slow
+def test_a_turn_that_fails_does_not_end_the_conversation(
+    expected: list[str], endless: Path, environment: dict[str, str]
+) -> None:
+    for where in (["--url", expected[-1]], [str(endless), "--threads", "1"]):
+        done = talk("火" * 9000 + "\n/what\n你好\n", environment, *GREEDY, *SHORT, *where)
+        assert done.returncode == 0
+        assert "context" in done.stderr
+        assert "/what" in done.stderr
+        assert done.stdout.endswith(f"{expected[0]}\n")
+
+
+@pytest.mark.slow
+def test_urls_that_do_not_work(expected: list[str], environment: dict[str, str]) -> None:
+    with listen("127.0.0.1", 0) as listener:
+        nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    for arguments, words in (
+        (["--url", nobody], "No model server answers"),
+        (["--url", "nonsense"], "No model server answers"),
+        (["--url", expected[-1], "gpt-9"], "'gpt-9'"),
+        (["--url", expected[-1], "--threads", "2"], "--threads"),
+    ):
+        done = talk("", environment, *arguments)
+        assert done.returncode == 2
+        assert words in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_the_answer_not_the_program(endless: Path, environment: dict[str, str]) -> None:
+    chat = subprocess.Popen(
+        [*COMMAND, str(endless), *GREEDY, "--threads", "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, env=environment,
+    )  # fmt: skip
+    watchdog = threading.Timer(60, chat.kill)
+    watchdog.start()
+    try:
+        assert chat.stdin is not None
+        assert chat.stdout is not None
+        chat.stdin.write("你好\n".encode())
+        chat.stdin.flush()
+        assert chat.stdout.read(1)
+        time.sleep(0.1)
+        chat.send_signal(signal.SIGINT)
+        out, errors = chat.communicate(b"/new\n", timeout=50)
+        assert chat.returncode == 0, errors
+        assert b"(stopped)" in out
+        assert out.endswith(b"A new conversation.\n")
+        assert errors == b""
+    finally:
+        watchdog.cancel()
+        chat.kill()
+        chat.wait()
