@@ -1,0 +1,67 @@
+# make serve    install if needed, then serve the built-in model and the chat page   (ARGS="--host 0.0.0.0")
+# make test     everything CI checks: ruff, the types, the tests, against the installed package
+# make check    ruff and the types only
+# make bench    the benchmarks; each ends in one JSON line
+# make clean    remove what these made
+#
+# Needs python3 >= 3.11 with venv, a C++17 compiler and a package index; cmake and ninja come from that index.
+
+PYTHON ?= python3
+MODEL ?= ember
+ARGS ?=
+
+# Where the index serves torch with CUDA (2 GB) and you want the CPU build (200 MB):
+#   make test TORCH_INDEX="--index-url https://download.pytorch.org/whl/cpu"
+TORCH ?= torch==2.13.0
+TORCH_INDEX ?=
+
+SERVE := .venv
+TEST := build/test-venv
+NATIVE := pyproject.toml CMakeLists.txt $(wildcard src/huozhong/engine/kernels/*.cpp src/huozhong/engine/kernels/*.h \
+          src/huozhong/engine/kernels/*.inl)
+PIP := -m pip --disable-pip-version-check --no-input install --quiet
+
+.PHONY: serve test check bench clean tools
+.DELETE_ON_ERROR:
+
+serve: $(SERVE)/huozhong.stamp
+	@exec $(SERVE)/bin/huozhong serve $(MODEL) $(ARGS)
+
+# Editable: an edited Python file or page works at the next start; only what is compiled needs installing again.
+$(SERVE)/huozhong.stamp: $(NATIVE) | tools
+	@test -x $(SERVE)/bin/python || $(PYTHON) -m venv $(SERVE)
+	@echo "安装中，第一次要一两分钟…… / Installing; the first time takes a minute or two ..."
+	@$(SERVE)/bin/python $(PIP) --editable .
+	@touch $@
+
+test: check
+	$(TEST)/bin/python -m pytest
+
+check: $(TEST)/huozhong.stamp
+	$(TEST)/bin/ruff check .
+	$(TEST)/bin/mypy
+
+# Installed as users get it, so that a file missing from the wheel is found; again after any change of a source.
+$(TEST)/huozhong.stamp: $(TEST)/tools.stamp $(NATIVE) $(shell find src -type f -not -name '*.pyc')
+	@$(TEST)/bin/python $(PIP) --no-deps --force-reinstall .
+	@touch $@
+
+$(TEST)/tools.stamp: pyproject.toml | tools
+	@test -x $(TEST)/bin/python || $(PYTHON) -m venv $(TEST)
+	@$(TEST)/bin/python $(PIP) $(TORCH_INDEX) "$(TORCH)"
+	@$(TEST)/bin/python $(PIP) ".[train,recipes,test]"
+	@touch $@
+
+bench: $(SERVE)/huozhong.stamp
+	@for file in benchmarks/*.py; do $(SERVE)/bin/python $$file || exit 1; done
+
+clean:
+	rm -rf build $(SERVE)/huozhong.stamp .pytest_cache .ruff_cache .mypy_cache .hypothesis
+
+tools:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo \
+	"需要 Python 3.11 或更新，请安装，或指定：make PYTHON=python3.12 / Python 3.11 or newer is needed: install it, or name it: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo \
+	"缺少 Python 的 venv（Debian、Ubuntu：apt install python3-venv）/ Python's venv is missing (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@command -v "$${CXX:-c++}" >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null || { echo \
+	"需要 C++ 编译器（Debian、Ubuntu：apt install g++；macOS：xcode-select --install）/ A C++ compiler is needed (Debian, Ubuntu: apt install g++; macOS: xcode-select --install)" >&2; exit 1; }
