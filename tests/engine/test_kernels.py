@@ -1,0 +1,289 @@
+"""Every kernel against its NumPy twin, and every instruction set bit for bit against the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from huozhong.engine import kernels
+from huozhong.engine.kernels import reference
+from huozhong.engine.kernels.batch import Span
+from huozhong.engine.quant import FORMATS, PackedMatrix, pack
+from huozhong.engine.weights import AttentionWeights
+from huozhong.errors import KernelError
+from huozhong.model.config import ModelConfig
+
+NATIVE = [name for name in kernels.available() if name != "reference"]
+TOKENS = [1, 2, 3, 8, 17]
+SHAPES = [(16, 32), (17, 33), (1, 5), (100, 64), (40, 130)]  # (out, in)
+
+
+@pytest.fixture(autouse=True)
+def restore() -> Iterator[None]:
+    before = kernels.used()
+    yield
+    kernels.use(before)
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def on_each(call) -> np.ndarray:  # type: ignore[no-untyped-def]
+    """call()'s result, checked to be the same bits on every native kernel."""
+    assert NATIVE, "the native module is not built"
+    results = []
+    for name in NATIVE:
+        kernels.use(name)
+        results.append(call())
+    for name, result in zip(NATIVE, results, strict=True):
+        np.testing.assert_array_equal(result, results[0], err_msg=name)
+    return results[0]
+
+
+# -- which kernels -------------------------------------------------------------------------------------
+
+
+def test_plain_kernels_run_everywhere() -> None:
+    assert kernels.available()[-2:] == ["plain", "reference"]
+
+
+def test_unknown_kernels_are_named() -> None:
+    with pytest.raises(KernelError, match="sse9"):
+        kernels.use("sse9")
+
+
+def test_use_is_remembered() -> None:
+    for name in kernels.available():
+        kernels.use(name)
+        assert kernels.used() == name
+
+
+# -- matrices ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("tokens", TOKENS)
+def test_linear(format: str, shape: tuple[int, int], tokens: int) -> None:
+    matrix = pack(normal(*shape), format)  # type: ignore[arg-type]
+    x = normal(tokens, shape[1], seed=1)
+    y = on_each(lambda: kernels.linear(x, matrix))
+    expected = reference.linear(x, matrix)
+    if format == "f32":
+        np.testing.assert_allclose(y, expected, atol=1e-5 * np.sqrt(shape[1]))
+    else:
+        np.testing.assert_array_equal(y, expected)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_linear_takes_a_matrix_of_a_stack(format: str) -> None:
+    w, x = normal(3, 20, 40), normal(2, 40, seed=1)
+    stack = pack(w, format)  # type: ignore[arg-type]
+    for n in range(3):
+        alone = kernels.linear(x, pack(w[n], format))  # type: ignore[arg-type]
+        np.testing.assert_array_equal(on_each(lambda n=n: kernels.linear(x, stack, n)), alone)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_linear_row_does_not_depend_on_its_batch_or_on_threads(format: str) -> None:
+    matrix = pack(normal(200, 100), format)  # type: ignore[arg-type]
+    x = normal(19, 100, seed=1)
+    for name in NATIVE:
+        kernels.use(name)
+        together = kernels.linear(x, matrix)
+        alone = np.concatenate([kernels.linear(row[None], matrix) for row in x])
+        np.testing.assert_array_equal(together, alone)
+        for threads in (2, 5):
+            np.testing.assert_array_equal(together, kernels.linear(x, matrix, 0, threads))
+
+
+@pytest.mark.parametrize("format", ["q8", "q4"])
+def test_linear_at_the_integers_limits(format: str) -> None:
+    """All weights and inputs at their largest: no path may saturate."""
+    matrix = pack(np.full((16, 64), -1.0, np.float32), format)  # type: ignore[arg-type]
+    for sign in (1, -1):
+        x = np.full((2, 64), sign, np.float32)
+        y = on_each(lambda x=x: kernels.linear(x, matrix))
+        np.testing.assert_allclose(y, -64.0 * sign, rtol=1e-3)
+
+
+def test_no_rows_is_no_work() -> None:
+    assert kernels.linear(np.zeros((0, 32), np.float32), pack(normal(16, 32), "q8")).shape == (0, 16)
+
+
+def test_not_a_number_passes_through_and_harms_no_neighbour() -> None:
+    matrix, x = pack(normal(16, 64), "f32"), normal(3, 64, seed=1)
+    clean = kernels.linear(x, matrix)
+    x[1] = np.nan
+    y = on_each(lambda: kernels.linear(x, matrix))
+    assert np.isnan(y[1]).all()
+    np.testing.assert_array_equal(y[[0, 2]], clean[[0, 2]])
+    for format in ("q8", "q4"):
+        assert kernels.linear(x, pack(normal(16, 64), format)).shape == (3, 16)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("n", [1, 31, 32, 40, 96])
+def test_quantize_rows(n: int) -> None:
+    x = normal(5, n) * np.array([[1], [1e-20], [1e20], [0], [3]], np.float32)
+    expected_q, expected_scale = reference.quantize_rows(x)
+    np.testing.assert_array_equal(on_each(lambda: kernels.quantize_rows(x)[0]), expected_q)
+    np.testing.assert_array_equal(on_each(lambda: kernels.quantize_rows(x)[1]), expected_scale)
+
+
+# -- rows ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 15, 16, 33, 200])
+def test_rms_norm(n: int) -> None:
+    x, weight = normal(3, n), normal(n, seed=1)
+    y = on_each(lambda: kernels.rms_norm(x, weight, 1e-6))
+    np.testing.assert_allclose(y, reference.rms_norm(x, weight, 1e-6), rtol=2e-6)
+
+
+def test_silu_mul() -> None:
+    gate = np.concatenate([np.linspace(-100, 100, 203), [0, -0.0]]).astype(np.float32)
+    both = np.concatenate([gate, normal(len(gate))])[None]
+    y = on_each(lambda: kernels.silu_mul(both))
+    np.testing.assert_allclose(y, reference.silu_mul(both), rtol=1e-6, atol=1e-35)
+
+
+def test_rotate() -> None:
+    angles = np.linspace(0, 3, 7 * 4).reshape(7, 4)
+    table = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    x, positions = normal(3, 2, 8), np.array([6, 0, 2])
+    y = on_each(lambda: kernels.rotate(x, table, positions))
+    np.testing.assert_allclose(y, reference.rotate(x, table, positions), atol=1e-6)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_embed(format: str) -> None:
+    matrix = pack(normal(37, 50), format)  # type: ignore[arg-type]
+    tokens = np.array([0, 36, 15, 16, 15], np.int32)
+    y = on_each(lambda: kernels.embed(tokens, matrix))
+    np.testing.assert_array_equal(y, reference.embed(tokens, matrix))
+
+
+# -- routing -------------------------------------------------------------------------------------------
+
+
+def routing(**changes: object) -> ModelConfig:
+    values: dict[str, object] = {
+        "vocab_size": 8, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1,
+        "num_attention_heads": 1, "kv_lora_rank": 8, "q_lora_rank": 8, "qk_nope_head_dim": 8,
+        "qk_rope_head_dim": 8, "v_head_dim": 8, "moe_intermediate_size": 8, "n_routed_experts": 16,
+        "num_experts_per_tok": 4, "routed_scaling_factor": 2.5,
+    }  # fmt: skip
+    return ModelConfig(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("groups", [(1, 1), (4, 2), (2, 1), (8, 8)])
+@pytest.mark.parametrize("normalize", [True, False])
+def test_route(groups: tuple[int, int], normalize: bool) -> None:
+    config = routing(n_group=groups[0], topk_group=groups[1], norm_topk_prob=normalize)
+    logits, bias = normal(50, 16), normal(16, seed=1) * np.float32(0.3)
+    experts, weights = kernels.route(logits, bias, config)
+    expected_experts, expected_weights = reference.route(logits, bias, config)
+    np.testing.assert_array_equal(experts, expected_experts)
+    np.testing.assert_allclose(weights, expected_weights, rtol=1e-5)
+
+
+def test_route_of_equal_scores_takes_the_lower_numbers() -> None:
+    config = routing(n_group=4, topk_group=2)
+    experts, _ = kernels.route(np.zeros((1, 16), np.float32), np.zeros(16, np.float32), config)
+    assert experts.tolist() == [[0, 1, 2, 3]]
+    assert reference.route(np.zeros((1, 16), np.float32), np.zeros(16, np.float32), config)[0].tolist() == [
+        [0, 1, 2, 3]
+    ]
+
+
+def test_route_shuts_other_groups_out_even_when_all_scores_are_negative() -> None:
+    config = routing(n_group=4, topk_group=1)
+    bias = np.full(16, -5, np.float32)
+    bias[8:12] = -3
+    for route in (kernels.route, reference.route):
+        experts, _ = route(np.zeros((1, 16), np.float32), bias, config)
+        assert sorted(experts[0].tolist()) == [8, 9, 10, 11]
+
+
+def test_route_survives_not_a_number() -> None:
+    experts, _ = kernels.route(np.full((2, 16), np.nan, np.float32), np.zeros(16, np.float32), routing())
+    assert ((experts >= 0) & (experts < 16)).all()
+
+
+# -- attention -----------------------------------------------------------------------------------------
+
+
+def attention_weights(format: str, heads: int, rank: int, nope: int, v: int) -> AttentionWeights:
+    key, value = normal(heads, nope, rank, seed=2), normal(heads, v, rank, seed=3)
+    unused: PackedMatrix = pack(normal(1, 1), "f32")
+    return AttentionWeights(
+        down=unused, q_norm=None, q_up=None, kv_norm=np.ones(1, np.float32), out=unused,
+        k_up=pack(key, format), v_up=pack(value, format), q_absorb=pack(key.swapaxes(1, 2), format),  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+CASES = [  # heads, rank, nope, rope, v, page size, start, length
+    (1, 16, 8, 2, 8, 8, 0, 1),
+    (3, 20, 12, 6, 10, 5, 7, 9),
+    (8, 64, 32, 16, 64, 64, 0, 70),
+    (9, 32, 16, 8, 80, 16, 300, 6),
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("form", ["attend_prefill", "attend_decode"])
+def test_attention(case: tuple[int, ...], format: str, form: str) -> None:
+    heads, rank, nope, rope, v, page_size, start, length = case
+    w = attention_weights(format, heads, rank, nope, v)
+    num_pages = -(-(start + length) // page_size) + 2
+    cache = normal(num_pages, page_size, rank + rope, seed=4)
+    pages = np.random.default_rng(5).permutation(num_pages).astype(np.int32)
+    q = normal(length, heads, nope + rope, seed=6)
+    span = Span(0, length, start, form == "attend_prefill", pages)
+    y = on_each(lambda: getattr(kernels, form)(q, w, cache, span, 0.05))
+    expected = getattr(reference, form)(q, w, cache, span, 0.05)
+    # What is rounded to int8 on the way may fall to the other side where the twins differ in the last bit.
+    limit = 1e-5 if format == "f32" or form == "attend_prefill" else 2e-2
+    np.testing.assert_allclose(y, expected, atol=limit * np.abs(expected).max())
+    np.testing.assert_array_equal(y, getattr(kernels, form)(q, w, cache, span, 0.05, 3))
+    for t in range(length):  # alone, at the end of what came before
+        one = Span(0, 1, start + t, span.prefill, pages)
+        np.testing.assert_array_equal(y[t], getattr(kernels, form)(q[t : t + 1], w, cache, one, 0.05)[0])
+
+
+# -- hostile input -------------------------------------------------------------------------------------
+
+
+def test_wrong_shapes_and_types_are_exceptions() -> None:
+    matrix = pack(normal(16, 32), "q8")
+    with pytest.raises(ValueError, match="in_features"):
+        kernels.linear(normal(2, 31), matrix)
+    with pytest.raises(ValueError, match="index"):
+        kernels.linear(normal(2, 32), matrix, 1)
+    with pytest.raises(TypeError):
+        kernels.linear(normal(32), matrix)
+    with pytest.raises(ValueError, match="vocabulary"):
+        kernels.embed(np.array([16], np.int32), matrix)
+    with pytest.raises(ValueError, match="vocabulary"):
+        kernels.embed(np.array([-1], np.int32), matrix)
+    with pytest.raises(ValueError, match="position"):
+        kernels.rotate(normal(1, 1, 4), normal(3, 2, 2), np.array([3]))
+    with pytest.raises(ValueError, match="bias"):
+        kernels.route(normal(1, 16), normal(15), routing())
+
+
+def test_hostile_page_tables_are_exceptions() -> None:
+    w = attention_weights("q8", 2, 16, 8, 8)
+    q, cache = normal(3, 2, 12), normal(4, 8, 20)
+    for pages in ([4], [-1], []):
+        for form in (kernels.attend_prefill, kernels.attend_decode):
+            with pytest.raises(ValueError, match="page"):
+                form(q, w, cache, Span(0, 3, 0, True, np.array(pages, np.int32)), 1.0)
+    with pytest.raises(ValueError, match="page table"):
+        kernels.attend_prefill(q, w, cache, Span(0, 3, 6, True, np.array([0], np.int32)), 1.0)
+    with pytest.raises(ValueError, match="fit"):
+        kernels.attend_decode(q, w, normal(4, 8, 21), Span(0, 3, 0, False, np.array([0], np.int32)), 1.0)
