@@ -18,7 +18,6 @@ from huozhong.train.optim import (
     warmup_stable_decay,
 )
 
-
 CONFIG = ModelConfig(
     vocab_size=64,
     hidden_size=32,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import math
+import os
 import signal
 import threading
 import time
@@ -28,11 +29,11 @@ from torch import nn
 
 from huozhong.cost import IDLE_WATTS, WATTS_PER_CORE, Bill, Meter
 from huozhong.errors import ConfigError, TrainingError
-from huozhong.model.transformer import Transformer, load_transformer, save_transformer
+from huozhong.model.transformer import LossParts, Transformer, load_transformer, save_transformer
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.feed import Rows, heldout_rows, training_batches
 from huozhong.train.optim import MuonAdamW, WeightAverage, warmup_stable_decay
-from huozhong.train.plan import make_plan, plan_table
+from huozhong.train.plan import Trial, make_plan, plan_table
 from huozhong.train.recipe import Recipe, build_config
 from huozhong.train.score import Scorer, bytes_per_token
 from huozhong.train.show import Display, draw_loss
@@ -84,14 +85,7 @@ class Run:
         self.tokenizer = Tokenizer.load(recipe.tokenizer)
         self.model = self._build_model()
         optim = recipe.optim
-        self.optimizer = MuonAdamW(
-            self.model,
-            muon_lr=optim.muon_lr,
-            adamw_lr=optim.adamw_lr,
-            weight_decay=optim.weight_decay,
-            momentum=optim.momentum,
-            betas=optim.betas,
-        )
+        self.optimizer = self._build_optimizer()
         self.average = None if optim.ema is None else WeightAverage(self.model, optim.ema)
         self.batches = training_batches(recipe, self.tokenizer)
         self.scorer = None
@@ -112,8 +106,8 @@ class Run:
             model = load_transformer(self.recipe.run.init_from, dtype=dtype)
             if model.config.vocab_size < tokenizer.vocab_size:
                 raise ConfigError(
-                    f"the tokenizer has {tokenizer.vocab_size} tokens but the model "
-                    f"{self.recipe.run.init_from} only {model.config.vocab_size}; use the model's own tokenizer."
+                    f"the tokenizer has {tokenizer.vocab_size} tokens but {self.recipe.run.init_from} only "
+                    f"{model.config.vocab_size}; use the model's own tokenizer."
                 )
         else:
             config = build_config(
@@ -126,41 +120,46 @@ class Run:
             model = Transformer(config, dtype=dtype)
         return model.to(self.device).train()
 
+    def _build_optimizer(self) -> MuonAdamW:
+        optim = self.recipe.optim
+        return MuonAdamW(
+            self.model,
+            muon_lr=optim.muon_lr,
+            adamw_lr=optim.adamw_lr,
+            weight_decay=optim.weight_decay,
+            momentum=optim.momentum,
+            betas=optim.betas,
+        )
+
     # -- beginning -------------------------------------------------------------------------------
 
     def begin(self, start: Start) -> None:
-        """Start over or load the newest checkpoint; then try one micro-batch and show the plan."""
+        """Find where to start, try one step's work, show the plan, and load the checkpoint if there is
+        one.
+        """
+        self.checkpoints.clean()
         if start == "fresh":
             for step in self.checkpoints.steps():
                 self.checkpoints.remove(step)
-            self.metrics.keep_until(-1)
-        self.checkpoints.clean()
         steps = self.checkpoints.steps()
         if start == "resume" and not steps:
             raise ConfigError(f"{self.out} holds no checkpoint to resume; run without --resume to begin.")
         if steps:
-            self._load(steps[-1])
-        else:
-            self.metrics.keep_until(-1)
-        self.meter.start()
-        speed, trial = self._trial() if self.step < self.recipe.total_steps else (None, self.meter.lap())
-        where = str(self.device)
-        if self.device.type == "cpu":
-            where += f", {torch.get_num_threads()} threads"
-        plan = make_plan(self.recipe, self.model, tokens_per_epoch=self.batches.tokens_per_epoch)
-        self.console.print(
-            plan_table(
-                self.recipe,
-                plan,
-                device=f"{where}, {self.recipe.run.precision}",
-                tokens_per_second=speed,
-                trial=trial,
+            meta = self.checkpoints.read_meta(steps[-1])
+            check_same_run(meta["identity"], self.recipe.identity(), self.recipe.run.out)
+            self.step, self.tokens, self._last = steps[-1], meta["tokens"], meta["last"]
+            self.meter.restore(meta["bill"])
+            self.console.print(
+                f"从第 {self.step} 步的检查点继续。Going on from the checkpoint of step {self.step}.",
+                highlight=False,
             )
-        )
+        self.metrics.keep_until(self.step if steps else -1)
+        self.meter.start()
+        self._show_plan(self._trial() if self.step < self.recipe.total_steps else None)
+        if steps:
+            self._load(steps[-1])
 
     def _load(self, step: int) -> None:
-        meta = self.checkpoints.read_meta(step)
-        check_same_run(meta["identity"], self.recipe.identity(), self.recipe.run.out)
         state = self.checkpoints.read_state(step, self.device)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -168,16 +167,18 @@ class Run:
             self.average.load_state_dict(state["average"])
         self.batches.restore(state["data"])
         torch.set_rng_state(state["rng"].cpu())
-        self.meter.restore(meta["bill"])
-        self.step, self.tokens = step, meta["tokens"]
-        self._last = meta["last"]
-        self.metrics.keep_until(step)
-        self.console.print(
-            f"从第 {step} 步的检查点继续。Going on from the checkpoint of step {step}.", highlight=False
-        )
 
-    def _trial(self) -> tuple[float, Bill]:
-        """Tokens per second of one micro-batch, forward and backward, and what it cost; changes nothing.
+    def _show_plan(self, trial: Trial | None) -> None:
+        where = str(self.device)
+        if self.device.type == "cpu":
+            where += f", {torch.get_num_threads()} threads"
+        plan = make_plan(self.recipe, self.model, tokens_per_epoch=self.batches.tokens_per_epoch)
+        steps_left = self.recipe.total_steps - self.step
+        device = f"{where}, {self.recipe.run.precision}"
+        self.console.print(plan_table(self.recipe, plan, device=device, steps_left=steps_left, trial=trial))
+
+    def _trial(self) -> Trial:
+        """Time one micro-batch and one optimiser step; leaves weights and optimiser as they were.
 
         With compile on, this is where it happens, and where a machine that cannot compile is found out.
         """
@@ -189,32 +190,38 @@ class Run:
                 # torch.compile fails in many ways (no C++ compiler, no headers, a torch bug); eager
                 # always works, and a real fault of the model comes up again in the eager rehearsal below
                 self.model.model._compiled_call_impl = None
-                reason = (
-                    str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-                )
+                lines = str(error).strip().splitlines() or [type(error).__name__]
                 self.console.print(
-                    f"无法编译，改用普通方式。torch.compile fails here, going on without it: {reason}",
+                    f"无法编译，改用普通方式。torch.compile fails here, going on without: {lines[0][:200]}",
                     highlight=False,
                     markup=False,
                 )
         self._rehearse()
         self.meter.lap()
-        began = time.perf_counter()
-        self._rehearse()
-        seconds = time.perf_counter() - began
-        return self.recipe.optim.micro_batch * self.recipe.data.seq_len / seconds, self.meter.lap()
+        micro_seconds, optimizer_seconds = self._rehearse()
+        bill = self.meter.lap()
+        # the rehearsed steps had a learning rate of zero, but they left momentum behind
+        self.optimizer = self._build_optimizer()
+        return Trial(micro_seconds * self.recipe.micro_batches + optimizer_seconds, bill)
 
-    def _rehearse(self) -> None:
+    def _rehearse(self) -> tuple[float, float]:
+        """Seconds of one micro-batch, forward and backward, and of one optimiser step at a rate of zero."""
         shape = (self.recipe.optim.micro_batch, self.recipe.data.seq_len)
         tokens = torch.arange(shape[0] * shape[1]).view(shape) % self.model.config.vocab_size
         rows = Rows(tokens, tokens.roll(-1, 1), torch.zeros_like(tokens)).to(self.device)
-        parts = self.model.loss(
-            rows.tokens_BT, rows.targets_BT, rows.doc_BT, mtp_weight=self.recipe.optim.mtp_weight
-        )
-        (parts.total / rows.count).backward()
-        float(parts.main)  # wait for the device
+        began = time.perf_counter()
+        losses = self._loss(rows)
+        (losses.total / rows.count).backward()
+        float(losses.main)  # wait for the device
+        middle = time.perf_counter()
+        self.optimizer.step(0.0)
         self.optimizer.zero_grad()
-        self.model.update_expert_bias(0.0)  # forget the trial's loads
+        self.model.update_expert_bias(0.0)  # forget the rehearsal's loads
+        return middle - began, time.perf_counter() - middle
+
+    def _loss(self, rows: Rows) -> LossParts:
+        weight = self.recipe.optim.mtp_weight
+        return self.model.loss(rows.tokens_BT, rows.targets_BT, rows.doc_BT, mtp_weight=weight)
 
     # -- training --------------------------------------------------------------------------------
 
@@ -250,9 +257,7 @@ class Run:
         mtp_count = 0
         for part in rows.split(recipe.optim.micro_batch):
             part = part.to(self.device)
-            losses = self.model.loss(
-                part.tokens_BT, part.targets_BT, part.doc_BT, mtp_weight=recipe.optim.mtp_weight
-            )
+            losses = self._loss(part)
             # sums over the whole batch's token count: the gradient does not depend on how the batch was cut
             (losses.total / count).backward()
             main += losses.main
@@ -318,6 +323,7 @@ class Run:
 
     def save(self) -> None:
         """Write a checkpoint of this moment."""
+        self.metrics.sync()
         state = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -434,6 +440,9 @@ def _stop_switch() -> Iterator[threading.Event]:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
+        # os.write, because print may not be called again from inside itself, where the signal may fall
+        os.write(2, "\n做完这一步就保存并停下；再按一次立即退出。\n".encode())
+        os.write(2, b"Finishing this step, then saving; press again to stop at once.\n")
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

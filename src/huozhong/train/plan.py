@@ -4,6 +4,7 @@ and money.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from rich.table import Table
@@ -78,14 +79,16 @@ def _flops_per_token(config: ModelConfig, active: int, embedding: int, length: i
     return 6 * (active - embedding - untied + head) + attention
 
 
-def plan_table(
-    recipe: Recipe, plan: Plan, *, device: str, tokens_per_second: float | None, trial: Bill
-) -> Table:
-    """The table shown before the start.
+@dataclass(frozen=True)
+class Trial:
+    """What one optimiser step takes here, in seconds, and the bill of what was run to find out."""
 
-    tokens_per_second: measured on one micro-batch; trial: what that trial cost, so that its watts can be
-    carried over to the whole run.
-    """
+    step_seconds: float
+    bill: Bill
+
+
+def plan_table(recipe: Recipe, plan: Plan, *, device: str, steps_left: int, trial: Trial | None) -> Table:
+    """The table shown before the start; expected time and bill are for the `steps_left` steps still to do."""
     table = Table(title=f"{recipe.stage} → {recipe.run.out}", show_header=False)
     table.add_column(style="bold")
     table.add_column(justify="right")
@@ -94,34 +97,33 @@ def plan_table(
         table.add_row("每词元激活 active per token", f"{plan.active_parameters:,}")
     table.add_row("其中词向量 of these embedding", f"{plan.embedding_parameters:,}")
     table.add_row("步数 steps", f"{plan.total_steps:,}")
-    table.add_row(
-        "每步词元 tokens per step",
-        f"{plan.tokens_per_step:,} = {recipe.micro_batches} × {recipe.optim.micro_batch} × "
-        f"{recipe.data.seq_len}",
-    )
+    parts = (recipe.micro_batches, recipe.optim.micro_batch, recipe.data.seq_len)
+    table.add_row("每步词元 tokens per step", f"{plan.tokens_per_step:,} = {' × '.join(map(str, parts))}")
     table.add_row("词元 tokens", f"{plan.total_tokens:,} = {plan.epochs:.3g} × data")
-    table.add_row(
-        "预热/衰减步数 warmup/decay steps", f"{recipe.schedule.warmup_steps:,} / {recipe.decay_steps:,}"
-    )
+    warmup = recipe.schedule.warmup_steps
+    table.add_row("预热/衰减步数 warmup/decay steps", f"{warmup:,} / {recipe.decay_steps:,}")
     table.add_row("运算 operations", f"{plan.flops:.3g} FLOP")
     table.add_row("内存（估算） memory (estimated)", f"{plan.memory_bytes / 1e9:.2f} GB")
     table.add_row("设备 device", device)
-    if tokens_per_second is not None:
-        seconds = plan.total_tokens / tokens_per_second
-        share = seconds / trial.seconds
-        whole = Bill(
-            plan.total_tokens,
-            seconds,
-            trial.joules * share,
-            trial.money * share,
-            trial.currency,
-            "estimated",
-            trial.how,
-        )
-        table.add_row(
-            "试跑速度 trial speed",
-            f"{tokens_per_second:,.0f} tokens/s, {plan.flops / seconds / 1e9:,.0f} GFLOP/s",
-        )
-        table.add_row("预计 expected", whole.line("zh"))
-        table.add_row("", whole.line("en"))
+    if trial is not None:
+        speed = plan.tokens_per_step / trial.step_seconds
+        gigaflops = plan.flops / plan.total_steps / trial.step_seconds / 1e9
+        table.add_row("试跑速度 trial speed", f"{speed:,.0f} tokens/s, {gigaflops:,.0f} GFLOP/s")
+        expected = _expected(plan, steps_left, trial)
+        table.add_row("预计 expected", expected.line("zh"))
+        table.add_row("", expected.line("en"))
     return table
+
+
+def _expected(plan: Plan, steps_left: int, trial: Trial) -> Bill:
+    """The trial's watts carried over to the time that the steps will take."""
+    seconds = steps_left * trial.step_seconds
+    share = seconds / trial.bill.seconds
+    return dataclasses.replace(
+        trial.bill,
+        tokens=steps_left * plan.tokens_per_step,
+        seconds=seconds,
+        joules=trial.bill.joules * share,
+        money=trial.bill.money * share,
+        source="estimated",
+    )

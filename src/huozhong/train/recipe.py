@@ -233,10 +233,13 @@ class Recipe:
         """All that decides the numbers of the run, flat ("data.seq_len" -> 512): a resumed run must agree
         on it.
 
-        Left out is what may change between two sittings: paths of `out`, how often to save, score and
-        log, the price of energy.
+        Left out is what may change between two sittings: where and how fast it runs, how often it
+        saves, scores and logs, and the price of energy.
         """
-        free = {"out", "checkpoint_minutes", "checkpoint_steps", "keep", "eval_every", "log_every", "threads"}
+        free = {
+            "out", "checkpoint_minutes", "checkpoint_steps", "keep", "eval_every", "log_every", "device",
+            "compile", "threads", "export_dtype",
+        }  # fmt: skip
         run = {key: value for key, value in dataclasses.asdict(self.run).items() if key not in free}
         parts = {
             "model": self.model,

@@ -4,6 +4,7 @@ picture.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ class Display:
 
     def __init__(self, console: Console, *, total_steps: int, done_steps: int, log_every: int) -> None:
         self.console = console
-        self._total = total_steps
+        self._total, self._done = total_steps, done_steps
+        self._began = time.monotonic()
         self._log_every = log_every
         self._progress: Progress | None = None
         self._task: TaskID | None = None
@@ -60,7 +62,8 @@ class Display:
         elif (
             record["step"] % self._log_every == 0 or record["step"] == self._total or "heldout_bpb" in record
         ):
-            left = (self._total - record["step"]) * record["seconds"]
+            per_step = (time.monotonic() - self._began) / (record["step"] - self._done)
+            left = (self._total - record["step"]) * per_step
             self.say(
                 f"step {record['step']}/{self._total} · {line} · lr {record['lr_scale']:.3f} · "
                 f"{left / 60:.1f} min left · {bill.line('en')}"

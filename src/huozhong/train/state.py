@@ -136,6 +136,14 @@ class MetricsFile:
         ):
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
+    def sync(self) -> None:
+        """What was appended is on the disk when this returns: a checkpoint must not be newer than its
+        metrics.
+        """
+        if self.path.exists():
+            with _disk_errors(str(self.path), "the last checkpoint is intact"), open(self.path, "a") as file:
+                os.fsync(file.fileno())
+
     def read(self) -> list[dict[str, Any]]:
         """All whole lines; a last line cut short by a power cut is left out."""
         if not self.path.exists():
@@ -173,8 +181,8 @@ def _disk_errors(what: str, consolation: str) -> Iterator[None]:
         if not isinstance(cause, OSError):
             raise
         raise TrainingError(
-            f"{what} could not be written ({cause.strerror}): {consolation}; free some space and run the same "
-            f"command again."
+            f"{what} could not be written ({cause.strerror}): {consolation}; free some space and run "
+            f"the same command again."
         ) from error
 
 
