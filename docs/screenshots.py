@@ -1,0 +1,89 @@
+"""Makes docs/images: the chat page in a real browser, talking to a running server.
+
+    python docs/screenshots.py http://127.0.0.1:8000 [--chromium /usr/bin/chromium] [--out docs/images]
+
+Needs `huozhong[test]` (playwright) and a Chromium.  The answers shown are the served model's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ARGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+DESKTOP, PHONE = (1200, 800), (360, 740)
+QUESTIONS = {
+    "zh": ["学校买来 6 箱粉笔，每箱 24 盒，用去 50 盒，还剩多少盒？", "写一首五言绝句，题目是《春雨》。"],
+    "en": ["学校买来 6 箱粉笔，每箱 24 盒，用去 50 盒，还剩多少盒？"],
+}
+SHOTS = [
+    # name, size, theme, language, whether to talk
+    ("welcome", DESKTOP, "light", "zh", False),
+    ("welcome-dark", DESKTOP, "dark", "zh", False),
+    ("welcome-en", DESKTOP, "light", "en", False),
+    ("chat", DESKTOP, "light", "zh", True),
+    ("chat-dark", DESKTOP, "dark", "zh", True),
+    ("phone-welcome", PHONE, "light", "zh", False),
+    ("phone-chat", PHONE, "light", "zh", True),
+    ("phone-chat-dark", PHONE, "dark", "zh", True),
+]
+
+
+def ask(page: Page, question: str) -> None:
+    """Type a question and wait until its answer stands there, typeset."""
+    page.fill("#input", question)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#log[aria-busy=false] .answer:last-child .meter:not(:empty)", timeout=60_000)
+    page.wait_for_selector(".answer:last-child .body .tail", state="detached")
+
+
+def shoot(browser: Browser, url: str, out: Path, shot: tuple[str, tuple[int, int], str, str, bool]) -> None:
+    """One picture."""
+    name, (width, height), theme, language, talk = shot
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if theme == "dark" else "light",
+        locale="zh-CN" if language == "zh" else "en-GB",
+        device_scale_factor=1.5 if width > 500 else 2,
+        has_touch=width < 500,
+        is_mobile=width < 500,
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.goto(url)
+    page.wait_for_selector("#model:not(:empty)")
+    if talk:
+        for question in QUESTIONS[language]:
+            ask(page, question)
+        thoughts = page.query_selector(".thinking:not([hidden]) summary")
+        if thoughts and width > 500:
+            thoughts.click()
+        page.mouse.move(0, 0)
+        page.evaluate("document.getElementById('scroll').scrollTop = 0")
+        page.evaluate("document.activeElement.blur()")
+    page.wait_for_timeout(300)
+    page.screenshot(path=str(out / f"{name}.png"))
+    context.close()
+
+
+def main() -> None:
+    """Parse the command line and make every picture."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("url")
+    parser.add_argument("--chromium", default=shutil.which("chromium") or shutil.which("google-chrome"))
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=options.chromium, args=ARGS)
+        for shot in SHOTS:
+            shoot(browser, options.url, options.out, shot)
+            print(options.out / f"{shot[0]}.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+// Runs before the first paint, so that neither theme nor language flickers.
+(function () {
+  var root = document.documentElement;
+  function remembered(key) {
+    try {
+      return window.localStorage.getItem('huozhong.' + key);
+    } catch (error) {
+      return null; // storage is switched off: the defaults serve
+    }
+  }
+  var theme = remembered('theme');
+  var dark = window.matchMedia && window.matchMedia('(prefers-color-scheme: dark)').matches;
+  root.setAttribute('data-theme', theme === 'dark' || theme === 'light' ? theme : dark ? 'dark' : 'light');
+  var language = remembered('language') || navigator.language || 'zh';
+  root.lang = /^zh/i.test(language) ? 'zh-CN' : 'en';
+})();
