@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
-from scripted_server import Script, solve
 from typer.testing import CliRunner
 
 from huozhong.errors import ConfigError, ExamError
@@ -16,6 +16,9 @@ from huozhong.exam.report import Item, Report
 from huozhong.exam.run import examine
 from huozhong.exam.subject import Asking, UrlSubject, base_url, is_url
 from huozhong.verify.arithmetic import parse_number
+
+if TYPE_CHECKING:
+    from conftest import Script
 
 POEM = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。"
 
@@ -33,7 +36,7 @@ def _run(script: Script, only: str, **setting: object) -> Report:
 
 
 def test_arithmetic_is_marked_exactly(script: Script) -> None:
-    script.reply = solve
+    script.reply = script.solve
     report = _run(script, "arithmetic")
     assert report.complete
     for part in report.parts:
@@ -183,7 +186,7 @@ def test_bad_urls_and_limits() -> None:
 
 
 def test_report_file_and_table(script: Script, tmp_path: Path) -> None:
-    script.reply = solve
+    script.reply = script.solve
     report = _run(script, "two_step,in_scope,perplexity", limit=8)
     answers = report.write(tmp_path / "r.json")
     data = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
@@ -215,7 +218,7 @@ def test_the_command(script: Script, tmp_path: Path) -> None:
 
     app = typer.Typer()
     command.register(app)
-    script.reply = solve
+    script.reply = script.solve
     out = tmp_path / "out.json"
     result = CliRunner().invoke(app, [script.url, "--only", "one_step", "--limit", "3", "--out", str(out)])
     assert result.exit_code == 0, result.output
