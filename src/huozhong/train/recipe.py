@@ -189,6 +189,13 @@ class CostRecipe:
     idle_watts: float | None = None
 
 
+# What may change between two sittings of one run: where and how fast it runs, and how often it tells.
+FREE_KEYS = frozenset({
+    "run.out", "run.checkpoint_minutes", "run.checkpoint_steps", "run.keep", "run.eval_every",
+    "run.log_every", "run.device", "run.compile", "run.threads", "run.export_dtype",
+})  # fmt: skip
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """One run.  `model` is None when the run starts from `run.init_from`, whose config.json then decides."""
@@ -233,14 +240,11 @@ class Recipe:
         """All that decides the numbers of the run, flat ("data.seq_len" -> 512): a resumed run must agree
         on it.
 
-        Left out is what may change between two sittings: where and how fast it runs, how often it
-        saves, scores and logs, and the price of energy.
+        Left out are FREE_KEYS and the price of energy.
         """
-        free = {
-            "out", "checkpoint_minutes", "checkpoint_steps", "keep", "eval_every", "log_every", "device",
-            "compile", "threads", "export_dtype",
-        }  # fmt: skip
-        run = {key: value for key, value in dataclasses.asdict(self.run).items() if key not in free}
+        run = {
+            key: value for key, value in dataclasses.asdict(self.run).items() if f"run.{key}" not in FREE_KEYS
+        }
         parts = {
             "model": self.model,
             "data": dataclasses.asdict(self.data),

@@ -23,6 +23,7 @@ from typing import Any
 import torch
 
 from huozhong.errors import ConfigError, TrainingError
+from huozhong.train.recipe import FREE_KEYS
 
 _FORMAT = 1
 _TEMPORARY = ".tmp-"
@@ -115,7 +116,7 @@ class CheckpointFolder:
 
 def check_same_run(stored: dict[str, Any], current: dict[str, Any], out: str) -> None:
     """Raise ConfigError naming the first key in which the recipe differs from the checkpoint's."""
-    for key in sorted(stored.keys() | current.keys()):
+    for key in sorted((stored.keys() | current.keys()) - FREE_KEYS):
         if stored.get(key) != current.get(key):
             raise ConfigError(
                 f"{out} holds a run whose {key} is {stored.get(key)!r}, but the recipe now says "
