@@ -29,7 +29,7 @@ _PATTERNS = [
     r"\b(?:sorry|unfortunately|apologi[sz]e)\b.{0,40}"
     r"\b(?:can(?:no|'|’)t|cannot|unable|not able|don(?:'|’)t know)\b",
     r"\bbeyond (?:me|my|what I)\b",
-    r"\b(?:larger|bigger) (?:\w+ )?model\b",
+    r"\b(?:needs?|requires?|try|ask) a (?:larger|bigger) (?:\w+ )?model\b",
 ]
 _REFUSAL = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[。！？!?\n]+|(?<=[a-z])\.(?:\s|$)")
