@@ -23,7 +23,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -105,7 +105,7 @@ def _swiglu_tensors(prefix: str, width: int, inner: int) -> Iterator[tuple[str, 
 
 
 def _duplicates(config: ModelConfig) -> Iterator[tuple[str, str]]:
-    """(name, the tensor it repeats): embedding and head again for each prediction module, as DeepSeek ships them."""
+    """(name, the tensor it repeats): each prediction module ships the embedding and the head again."""
     head = "model.embed_tokens.weight" if config.tie_word_embeddings else "lm_head.weight"
     for layer in _prediction_layers(config):
         yield f"model.layers.{layer}.embed_tokens.weight", "model.embed_tokens.weight"
@@ -116,7 +116,7 @@ def _duplicates(config: ModelConfig) -> Iterator[tuple[str, str]]:
 
 
 def read_config(folder: str | Path) -> ModelConfig:
-    """The config of a model folder.  Raises CheckpointError (no folder, no JSON) or ConfigError (its content)."""
+    """The config of a model folder.  Raises CheckpointError (no folder, no JSON) or ConfigError."""
     return ModelConfig.from_hf(_read_json(_find(Path(folder)) / CONFIG))
 
 
@@ -131,10 +131,10 @@ class CheckpointReader:
         self.folder = _find(Path(folder))
         self.config = ModelConfig.from_hf(_read_json(self.folder / CONFIG))
         self._entries = _read_entries(self.folder)
-        self._names: list[str] = []
+        self._names: dict[str, Shape] = {}
         for name, shape in iterate_expected_tensors(self.config):
             self._check(name, shape)
-            self._names.append(name)
+            self._names[name] = shape
         self._refuse_unknown()
 
     def names(self) -> list[str]:
@@ -142,30 +142,26 @@ class CheckpointReader:
         return list(self._names)
 
     def tensor(self, name: str) -> np.ndarray:
-        """A fresh array; bfloat16, float16 and float32 come as float32.  Raises CheckpointError for no such name."""
-        if name not in self._entries:
-            raise CheckpointError(f"{self.folder}: there is no tensor {name!r}.")
+        """A fresh float32 array.  Raises CheckpointError when there is no such tensor."""
+        if name not in self._names:
+            raise CheckpointError(f"{self.folder}: the model has no tensor {name!r}.")
         return self._entries[name].read()
 
     def _check(self, name: str, shape: Shape) -> None:
         entry = self._entries.get(name)
         if entry is None:
             raise CheckpointError(f"{self.folder}: tensor {name!r} is missing; config.json needs it.")
+        where = f"{entry.path}: tensor {name!r}"
         if entry.shape != shape:
-            raise CheckpointError(
-                f"{entry.path}: tensor {name!r} has shape {list(entry.shape)}, but config.json needs {list(shape)}."
-            )
+            raise CheckpointError(f"{where} has shape {list(entry.shape)}; config.json needs {list(shape)}.")
         if entry.dtype not in ("BF16", "F16", "F32"):
-            raise CheckpointError(
-                f"{entry.path}: tensor {name!r} is stored as {entry.dtype}; convert the model to BF16, F16 or F32."
-            )
+            raise CheckpointError(f"{where} is stored as {entry.dtype}; convert it to BF16, F16 or F32.")
 
     def _refuse_unknown(self) -> None:
-        """A tensor that nothing explains means another architecture; running without it would give nonsense."""
-        known = set(self._names)
+        """A tensor that nothing explains means another architecture; leaving it out would give nonsense."""
         for name, entry in self._entries.items():
             duplicate = name == "lm_head.weight" or name.endswith(".rotary_emb.inv_freq")
-            if name in known or duplicate or not math.prod(entry.shape):
+            if name in self._names or duplicate or not math.prod(entry.shape):
                 continue
             layer = name.removeprefix("model.layers.").split(".")[0]
             if layer.isdecimal() and int(layer) >= self.config.num_hidden_layers:
@@ -184,11 +180,7 @@ class _Entry:
 
     def read(self) -> np.ndarray:
         raw = np.frombuffer(self.data.tobytes(), dtype=_DTYPES[self.dtype]).reshape(self.shape)
-        if self.dtype == "BF16":
-            return decode_bfloat16(raw)
-        if self.dtype in ("F16", "F32"):
-            return raw.astype(np.float32)
-        return raw.copy()
+        return decode_bfloat16(raw) if self.dtype == "BF16" else raw.astype(np.float32)
 
 
 def _find(folder: Path) -> Path:
@@ -228,10 +220,11 @@ def _read_entries(folder: Path) -> dict[str, _Entry]:
         if file in ("", ".", "..") or "/" in file or "\\" in file:
             raise CheckpointError(f"{folder / INDEX}: {file!r} is not a plain file name.")
         shard = _read_safetensors(folder / file)
-        for name in (name for name, place in placed.items() if place == file):
-            if name not in shard:
-                raise CheckpointError(f"{folder / file}: tensor {name!r} is missing; {INDEX} says it is there.")
-            entries[name] = shard[name]
+        for name, place in placed.items():
+            if place == file:
+                if name not in shard:
+                    raise CheckpointError(f"{folder / file}: tensor {name!r} of {INDEX} is missing.")
+                entries[name] = shard[name]
     return entries
 
 
@@ -270,14 +263,14 @@ def _read_entry(path: Path, name: str, value: Any, data: np.ndarray) -> _Entry:
         raise CheckpointError(f"{where} has an impossible shape or data_offsets.")
     start, end = span
     if end > len(data):
-        raise CheckpointError(f"{where} ends {end - len(data)} bytes after the file does; the file is truncated.")
+        raise CheckpointError(f"{where} needs {end - len(data)} bytes more; the file is truncated.")
     known = dtype in _DTYPES  # other dtypes (float8 ...) may lie in a file as long as the model needs none
     if start > end or (known and end - start != math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize):
         raise CheckpointError(f"{where} has data_offsets that do not fit its shape and dtype.")
     return _Entry(path, dtype, tuple(shape), data[start:end])
 
 
-def _is_sizes(value: Any) -> bool:
+def _is_sizes(value: Any) -> TypeGuard[list[int]]:
     return isinstance(value, list) and all(type(size) is int and size >= 0 for size in value)
 
 
@@ -319,7 +312,8 @@ def write_checkpoint(
     if dtype not in ("bfloat16", "float32"):
         raise CheckpointError(f"dtype {dtype!r} cannot be written; choose 'bfloat16' or 'float32'.")
     for name in extra_files or {}:
-        assert Path(name).name == name and name not in (CONFIG, GENERATION, WEIGHTS, INDEX), name
+        assert Path(name).name == name, f"{name} is not a plain file name"
+        assert name not in (CONFIG, GENERATION, WEIGHTS, INDEX), f"{name} is written by this function"
     _refuse_foreign(folder)
     partial, replaced = _sibling(folder, "partial"), _sibling(folder, "replaced")
     try:
@@ -347,8 +341,9 @@ def _refuse_foreign(folder: Path) -> None:
     """Replacing deletes what was there, so it had better be a model."""
     if not folder.exists():
         return
-    content = list(folder.iterdir()) if folder.is_dir() else []
-    if not folder.is_dir() or any(item.is_dir() for item in content) or (content and not (folder / CONFIG).exists()):
+    content = list(folder.iterdir()) if folder.is_dir() else [folder]
+    is_model = (folder / CONFIG).exists() and not any(item.is_dir() for item in content)
+    if content and not is_model:
         raise CheckpointError(f"{folder}: holds something other than a model; choose a new or empty folder.")
 
 
@@ -360,7 +355,9 @@ def _small_files(config: ModelConfig, dtype: str, extra: Mapping[str, bytes]) ->
     return {**extra, **encoded}
 
 
-def _safetensors_pieces(config: ModelConfig, tensors: Mapping[str, np.ndarray], dtype: str) -> Iterator[bytes]:
+def _safetensors_pieces(
+    config: ModelConfig, tensors: Mapping[str, np.ndarray], dtype: str
+) -> Iterator[bytes]:
     """The bytes of a safetensors file, one tensor at a time."""
     shapes = expected_tensors(config)
     sources = {name: name for name in shapes} | dict(_duplicates(config))
@@ -386,7 +383,8 @@ def _safetensors_pieces(config: ModelConfig, tensors: Mapping[str, np.ndarray], 
     yield len(text).to_bytes(8, "little") + text
     for name in order:
         values = tensors[sources[name]]
-        yield values.astype("<f4").tobytes() if is_wide(name) else encode_bfloat16(values).astype("<u2").tobytes()
+        stored = values.astype("<f4") if is_wide(name) else encode_bfloat16(values).astype("<u2")
+        yield stored.tobytes()
 
 
 def _write_synced(path: Path, pieces: Iterator[bytes] | list[bytes]) -> None:

@@ -6,15 +6,16 @@ multi-token prediction, decoder, `Transformer`, loss, loading and saving.
 Shapes are suffixes of names:
 
     B batch   T position   N = B·T tokens   D hidden_size   V vocab_size   H heads
-    K qk_head_dim (nope + rope)   R qk_rope_head_dim   L kv_lora_rank   E routed experts   A = num_experts_per_tok
-    F feed-forward width   S = N·A (token, expert) pairs sorted by expert
+    K qk_head_dim (nope + rope)   R qk_rope_head_dim   L kv_lora_rank   F feed-forward width
+    E routed experts   A num_experts_per_tok   S = N·A (token, expert) pairs, sorted by expert
 
 Weights and gradients are float32; the arithmetic runs in `dtype` (bfloat16 for training, float32 to compare
-with others).  `state_dict` names are Hugging Face's.  In memory the routed experts of a layer are three stacked
-parameters (`mlp.experts.gate_proj` [E, F, D] ...), which is what grouped products and optimisers want;
-`state_dict` and `load_state_dict` translate to one tensor per expert (`mlp.experts.3.gate_proj.weight`).
+with others).  `state_dict` names are Hugging Face's.  In memory the routed experts of a layer are three
+stacked parameters (`mlp.experts.gate_proj` [E, F, D] ...), which is what grouped products and optimisers
+want; `state_dict` and `load_state_dict` translate to one tensor per expert
+(`mlp.experts.3.gate_proj.weight`).
 
-To train fast: `model = Transformer(config, dtype=torch.bfloat16); model.compile()`, then call `model.loss(...)`;
+To train fast: `model = Transformer(config, dtype=torch.bfloat16); model.compile()`, then `model.loss(...)`;
 `compile` compiles the decoder in place, names stay as they are.
 """
 
@@ -70,8 +71,8 @@ class RMSNorm(nn.Module):
 def rope_frequencies(config: ModelConfig) -> tuple[Tensor, float]:
     """Angles per position [R/2] (float32) and the factor on cos and sin.
 
-    With YaRN (Peng et al. 2023, §3.2) slow dimensions are interpolated by `factor`, fast ones kept, and a
-    linear ramp lies between the dimensions that turn `beta_fast` and `beta_slow` times in the original context.
+    With YaRN (Peng et al. 2023, §3.2) slow dimensions are interpolated by `factor`, fast ones kept, with a
+    linear ramp between the dimensions that turn `beta_fast` and `beta_slow` times in the original context.
     """
     width = config.qk_rope_head_dim
     base = config.rope_theta
@@ -96,7 +97,7 @@ def rope_frequencies(config: ModelConfig) -> tuple[Tensor, float]:
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate the pairs (x[j], x[j + R/2]) of the last axis; see `Attention` for why they are not interleaved."""
+    """Rotate the pairs (x[j], x[j + R/2]) of the last axis; `Attention` says why they are not interleaved."""
     first, second = x.float().chunk(2, dim=-1)
     return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1).to(x.dtype)
 
@@ -223,21 +224,22 @@ class Router(nn.Module):
         self.register_buffer("e_score_correction_bias", torch.zeros(experts))
         self.register_buffer("load", torch.zeros(experts), persistent=False)
 
-    def forward(self, x_ND: Tensor) -> tuple[Tensor, Tensor]:
-        """Weights [N, A] float32 and expert numbers [N, A] of each token."""
+    def forward(self, x_ND: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Weights [N, A] float32 and expert numbers [N, A] of each token; tokens per expert [E]."""
         c = self.config
         scores_NE = torch.sigmoid(F.linear(x_ND.float(), self.weight.float()))
         chosen_NA = self.choose(scores_NE.detach())
         weights_NA = scores_NE.gather(1, chosen_NA)
         if c.norm_topk_prob:
             weights_NA = weights_NA / (weights_NA.sum(-1, keepdim=True) + 1e-20)
+        everyone = torch.arange(c.n_routed_experts, device=chosen_NA.device)
+        load_E = (chosen_NA.flatten()[:, None] == everyone).sum(0)
         if self.training and not recomputing():
-            counts = torch.ones_like(chosen_NA, dtype=torch.float32).flatten()
-            self.load.index_add_(0, chosen_NA.flatten(), counts)
-        return weights_NA * c.routed_scaling_factor, chosen_NA
+            self.load += load_E
+        return weights_NA * c.routed_scaling_factor, chosen_NA, load_E
 
     def choose(self, scores_NE: Tensor) -> Tensor:
-        """The A best experts by score + bias among the `topk_group` groups with the best sum of their top two."""
+        """The A best experts by score + bias in the `topk_group` groups with the best sum of two scores."""
         c = self.config
         biased_NE = scores_NE + self.e_score_correction_bias
         if c.topk_group < c.n_group:
@@ -250,7 +252,7 @@ class Router(nn.Module):
 
 
 def recomputing() -> bool:
-    """Whether this forward runs inside a backward pass, i.e. repeats one that activation checkpointing dropped."""
+    """Whether this forward runs in a backward pass, repeating what activation checkpointing dropped."""
     return not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1
 
 
@@ -268,21 +270,61 @@ class Experts(nn.Module):
         self.register_state_dict_post_hook(_split_experts)
         self.register_load_state_dict_pre_hook(_stack_experts)
 
-    def forward(self, x_ND: Tensor, weights_NA: Tensor, chosen_NA: Tensor) -> Tensor:
-        """Sort the (token, expert) pairs by expert, run each expert on its contiguous rows, add up per token."""
-        tokens, per_token = chosen_NA.shape
+    def forward(self, x_ND: Tensor, weights_NA: Tensor, chosen_NA: Tensor, load_E: Tensor) -> Tensor:
+        """Sort (token, expert) pairs by expert, run each expert on its contiguous rows, add up per token."""
         order_S = chosen_NA.flatten().argsort(stable=True)
-        counts_E = torch.bincount(chosen_NA.flatten(), minlength=self.gate_proj.shape[0])
-        x_SD = x_ND[order_S // per_token]
+        place_S = torch.empty_like(order_S)
+        place_S[order_S] = torch.arange(order_S.shape[0], device=order_S.device)
+        place_NA = place_S.view_as(chosen_NA)
+        ends_E = load_E.cumsum(0).to(torch.int32)
         gate, up, down = (getattr(self, part).to(x_ND.dtype) for part in self.PARTS)
-        pieces = []
-        for expert, rows in enumerate(x_SD.split(counts_E.tolist())):
-            inner = F.silu(F.linear(rows, gate[expert])) * F.linear(rows, up[expert])
-            pieces.append(F.linear(inner, down[expert]))
-        y_SD = torch.cat(pieces) * weights_NA.flatten()[order_S, None].to(x_ND.dtype)
-        # Undo the sort instead of adding by index: a fixed order of sums, so runs repeat bit for bit.
-        y_NAD = y_SD[order_S.argsort()].view(tokens, per_token, -1)
-        return y_NAD.sum(1)
+        x_SD: Tensor = _Spread.apply(x_ND, order_S, place_NA)
+        gate_SF, up_SF = grouped_linear(x_SD, torch.cat((gate, up), dim=1), ends_E).chunk(2, dim=-1)
+        weights_S1 = weights_NA.flatten()[order_S, None].to(x_ND.dtype)
+        y_SD = grouped_linear(F.silu(gate_SF) * up_SF * weights_S1, down, ends_E)
+        y_ND: Tensor = _Collect.apply(y_SD, order_S, place_NA)
+        return y_ND
+
+
+def grouped_linear(x_SI: Tensor, weight_EOI: Tensor, ends_E: Tensor) -> Tensor:
+    """x Wᵀ with one W per group of rows; group e ends before row ends_E[e].  Returns [S, O]."""
+    _, outputs, inputs = weight_EOI.shape
+    if inputs % 8 == 0 and outputs % 8 == 0:  # what torch's grouped product asks for
+        return F.grouped_mm(x_SI, weight_EOI.transpose(1, 2), offs=ends_E)
+    sizes = ends_E.diff(prepend=ends_E.new_zeros(1)).tolist()
+    return torch.cat([F.linear(x, weight_EOI[e]) for e, x in enumerate(x_SI.split(sizes))])
+
+
+class _Spread(torch.autograd.Function):
+    """[N, D] to [S, D]: each token's row to the places of its A experts.  Its gradient is `_Collect`.
+
+    By hand, because both directions are then plain reads in a fixed order: fast, and the same bits every
+    time, unlike the scattered additions that indexing differentiates into.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x_ND: Tensor, order_S: Tensor, place_NA: Tensor) -> Tensor:
+        ctx.save_for_backward(order_S, place_NA)
+        return x_ND[order_S // place_NA.shape[1]]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        _, place_NA = ctx.saved_tensors
+        return grads[0][place_NA].sum(1), None, None
+
+
+class _Collect(torch.autograd.Function):
+    """[S, D] to [N, D]: the sum over a token's A experts.  Its gradient is `_Spread`."""
+
+    @staticmethod
+    def forward(ctx: Any, y_SD: Tensor, order_S: Tensor, place_NA: Tensor) -> Tensor:
+        ctx.save_for_backward(order_S, place_NA)
+        return y_SD[place_NA].sum(1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        order_S, place_NA = ctx.saved_tensors
+        return grads[0][order_S // place_NA.shape[1]], None, None
 
 
 def _split_experts(module: nn.Module, state: dict[str, Any], prefix: str, _metadata: Any) -> None:
@@ -313,8 +355,7 @@ class MixtureOfExperts(nn.Module):
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         x_ND = x_BTD.flatten(0, 1)
-        weights_NA, chosen_NA = self.gate(x_ND)
-        y_ND = self.experts(x_ND, weights_NA, chosen_NA)
+        y_ND = self.experts(x_ND, *self.gate(x_ND))
         if self.shared_experts is not None:
             y_ND = y_ND + self.shared_experts(x_ND)
         return y_ND.view_as(x_BTD)
@@ -378,7 +419,7 @@ class Decoder(nn.Module):
     def forward(
         self, tokens_BT: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, predict: bool
     ) -> list[Tensor]:
-        """Final-normed hidden states [B, T, D]: the main one, then (if `predict`) one per prediction module."""
+        """Final-normed states [B, T, D]: the main one, then (if `predict`) one per prediction module."""
         main = self.config.num_hidden_layers
         x_BTD = self.embed_tokens(tokens_BT).to(self.dtype)
         for block in self.layers[:main]:
@@ -396,7 +437,7 @@ class Decoder(nn.Module):
 
 
 def document_mask(doc_BT: Tensor, dtype: torch.dtype) -> Tensor:
-    """Additive [B, 1, T, T]: 0 where the key is not later than the query and of the same document, else −inf."""
+    """Additive [B, 1, T, T]: 0 where the key is not later and in the same document, else −inf."""
     same = doc_BT[:, :, None] == doc_BT[:, None, :]
     causal = torch.ones(same.shape[-2:], dtype=torch.bool, device=doc_BT.device).tril()
     mask = torch.zeros(same.shape, dtype=dtype, device=doc_BT.device)
@@ -545,6 +586,7 @@ class Transformer(nn.Module):
 
 def shift_targets(targets_BT: Tensor, doc_BT: Tensor | None, depth: int) -> Tensor:
     """Targets `depth` tokens further on; −100 where that leaves the row or the document."""
+    depth = min(depth, targets_BT.shape[1])
     if depth == 0:
         return targets_BT
     shifted = F.pad(targets_BT[:, depth:], (0, depth), value=IGNORED)
@@ -572,7 +614,7 @@ def cross_entropy_sum(hidden_BTD: Tensor, weight_VD: Tensor, targets_BT: Tensor)
 
 
 class _CrossEntropySum(torch.autograd.Function):
-    """Computes its gradients on the way forward, chunk by chunk, so that logits are made once and never kept."""
+    """Computes its gradients on the way forward, chunk by chunk: logits are made once and never kept."""
 
     @staticmethod
     def forward(ctx: Any, hidden_ND: Tensor, weight_VD: Tensor, targets_N: Tensor, backward: bool) -> Tensor:
@@ -631,7 +673,10 @@ def load_transformer(folder: str | Path, dtype: torch.dtype = torch.float32) -> 
 
 
 def save_transformer(
-    model: Transformer, folder: str | Path, extra_files: Mapping[str, bytes] | None = None, dtype: str = "bfloat16"
+    model: Transformer,
+    folder: str | Path,
+    extra_files: Mapping[str, bytes] | None = None,
+    dtype: str = "bfloat16",
 ) -> None:
     """Write a Hugging Face folder, atomically.  extra_files: name to content (tokenizer.json ...)."""
     state = {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
