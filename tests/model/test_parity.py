@@ -56,6 +56,7 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
 }  # fmt: skip
 
 pytestmark = [
+    pytest.mark.slow,  # transformers takes its time to import
     pytest.mark.parametrize("case", CASES),
     # transformers makes empty matrices where there is no shared expert, and torch remarks on it
     pytest.mark.filterwarnings("ignore:Initializing zero-element tensors"),
