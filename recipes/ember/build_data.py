@@ -18,6 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import arithmetic
+import english_problems
 import poems
 import talk
 from rich.console import Console
@@ -106,7 +107,6 @@ class Data:
         for name in ("crosswoz", "kdconv"):
             found += talk.distinct((row["messages"][0] for row in self._rows(f"sft_misc/{name}")), 1000)
         found += talk.distinct((row["messages"][0] for row in self._rows("sft_misc/sgd")), 1500)
-        found += talk.distinct((row["question"] for row in self._rows("gsm8k/train")), 1500, high=40)
         recipes = re.compile(r"^(\S{2,14}的做法)$")
         docs = (row["text"].split("\n")[0] for row in self._rows("zh_docs/docs"))
         found += talk.distinct((line for line in docs if recipes.match(line)), 400)
@@ -173,10 +173,12 @@ def poem_turns(data: Data, rng: random.Random) -> Iterator[Turn]:
 def talk_turns(data: Data, rng: random.Random, count: int) -> Iterator[Turn]:
     kinds: tuple[tuple[float, Callable[[], Turn]], ...] = (
         (0.12, partial(talk.small_talk, rng)),
-        (0.25, partial(talk.idiom, rng, data.idioms)),
-        (0.18, partial(talk.saying, rng, data.sayings)),
-        (0.20, partial(talk.templated_out_of_scope, rng)),
-        (0.19, lambda: talk.refuse(rng.choice(data.out_of_scope))),
+        (0.23, partial(talk.idiom, rng, data.idioms)),
+        (0.15, partial(talk.saying, rng, data.sayings)),
+        (0.04, partial(talk.riddle, rng)),
+        (0.06, lambda: problem_turn(english_problems.problem(rng), rng)),
+        (0.18, partial(talk.templated_out_of_scope, rng)),
+        (0.16, lambda: talk.refuse(rng.choice(data.out_of_scope))),
         (0.06, lambda: talk.translation_request(rng, *rng.choice(data.pairs))),
     )
     weights = [weight for weight, _ in kinds]
