@@ -18,7 +18,7 @@ from huozhong.exam.subject import Asking, LocalSubject
 @pytest.fixture(scope="module")
 def subject(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSubject]:
     llm = LLM(tiny_folder, quantization="none", num_threads=1, cache_dir=tmp_path_factory.mktemp("cache"))
-    local = LocalSubject(llm, concurrency=4)
+    local = LocalSubject(llm, quantization="none", concurrency=4)
     yield local
     local.close()
 
@@ -30,6 +30,7 @@ def test_every_part_is_sat(subject: LocalSubject, tmp_path: Path) -> None:
     assert report.complete, report.stopped_by
     assert report.model == "tiny"
     assert report.kind == "local"
+    assert report.as_dict()["setting"]["quantization"] == "none"
     answered = [part for part in report.parts if part.items]
     assert [part.name for part in answered] == ["one_step", "two_step", "poems", "out_of_scope", "in_scope"]
     items = [item for part in answered for item in part.items]

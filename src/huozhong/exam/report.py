@@ -128,6 +128,7 @@ class Report:
 
     model: str
     kind: Literal["local", "url"]
+    quantization: str | None
     seed: int
     limit: int | None
     max_tokens: int
@@ -173,6 +174,7 @@ class Report:
                 "max_tokens": self.max_tokens,
                 "thinking": self.thinking,
                 "poem_temperature": self.poem_temperature,
+                "quantization": self.quantization,
             },
             "parts": {part.name: part.as_dict() for part in self.parts},
             "seconds": round(self.seconds, 3),

@@ -58,6 +58,7 @@ def examine(
     return Report(
         model=subject.name,
         kind=subject.kind,
+        quantization=subject.quantization,
         seed=setting.seed,
         limit=setting.limit,
         max_tokens=asking.max_tokens,
@@ -113,6 +114,9 @@ def _sit(
     return result, stopped_by
 
 
+GRACE = 2.0  # seconds
+
+
 class _Pool:
     """Daemon threads that ask: a program that is told to end need not wait for a slow server."""
 
@@ -124,8 +128,12 @@ class _Pool:
         self._stopped = threading.Event()
         for question in questions:
             self._waiting.put(question)
-        for _ in range(min(subject.concurrency, len(questions))):
-            threading.Thread(target=self._work, name="exam", daemon=True).start()
+        workers = min(subject.concurrency, len(questions))
+        self._threads = [
+            threading.Thread(target=self._work, name="exam", daemon=True) for _ in range(workers)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def answers(self) -> Iterator[tuple[Question, Answer]]:
         """Answers as they come; the first error of a thread is raised."""
@@ -136,8 +144,11 @@ class _Pool:
             yield done
 
     def stop(self) -> None:
-        """Take no further question; answers under way are not waited for."""
+        """Take no further question.  Answers under way get a moment to end, but are not waited for."""
         self._stopped.set()
+        deadline = time.monotonic() + GRACE
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _work(self) -> None:
         while not self._stopped.is_set():

@@ -7,6 +7,7 @@ model's engine batches what runs together.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,11 @@ class Subject(Protocol):
     @property
     def concurrency(self) -> int: ...
 
+    @property
+    def quantization(self) -> str | None:
+        """How the weights are kept, as far as we know."""
+        ...
+
     def answer(self, question: str, asking: Asking, *, temperature: float, seed: int) -> Answer:
         """Answer one question; raises `ExamError` when no question can be answered any more."""
         ...
@@ -86,8 +92,9 @@ class LocalSubject:
     kind: Literal["local"] = "local"
     window = 1024  # tokens scored together, or the model's context if that is shorter
 
-    def __init__(self, llm: LLM, *, concurrency: int = 16) -> None:
+    def __init__(self, llm: LLM, *, quantization: str | None = None, concurrency: int = 16) -> None:
         self._llm = llm
+        self.quantization = quantization
         self.concurrency = concurrency
         self._meter = Meter().start()
 
@@ -145,6 +152,7 @@ class UrlSubject:
     """
 
     kind: Literal["url"] = "url"
+    quantization = None
 
     def __init__(
         self,
@@ -165,7 +173,7 @@ class UrlSubject:
         key = api_key if api_key is not None else os.environ.get(API_KEY_VARIABLE)
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._http = httpx.Client(headers=headers, timeout=httpx.Timeout(timeout, connect=10.0))
-        self._closed = False
+        self._closed = threading.Event()
         try:
             self.model = model if model is not None else self._only_model()
         except BaseException:
@@ -211,7 +219,7 @@ class UrlSubject:
         return None
 
     def close(self) -> None:
-        self._closed = True
+        self._closed.set()
         self._http.close()
 
     def _only_model(self) -> str:
@@ -241,9 +249,8 @@ class UrlSubject:
                 if response.status_code not in (408, 409, 429) and response.status_code < 500:
                     raise ExamError(f"{self.url}{path} {problem}")
                 wait = _retry_after(response) or wait
-            if self._closed or attempt == self._tries:
+            if attempt == self._tries or self._closed.wait(min(wait, 60.0)):
                 break
-            time.sleep(min(wait, 60.0))
         raise ExamError(f"{self.url}{path} {problem} (tried {attempt} times).")
 
 
@@ -290,4 +297,5 @@ def open_local(
     """Load a local model for examination; errors are the engine's."""
     from huozhong.engine.llm import LLM
 
-    return LocalSubject(LLM(path, quantization=quantization), concurrency=concurrency or 16)
+    llm = LLM(path, quantization=quantization)
+    return LocalSubject(llm, quantization=quantization, concurrency=concurrency or 16)
