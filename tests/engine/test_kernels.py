@@ -143,6 +143,13 @@ def test_rms_norm(n: int) -> None:
     np.testing.assert_allclose(y, reference.rms_norm(x, weight, 1e-6), rtol=2e-6)
 
 
+@pytest.mark.parametrize("n", [0, 1, 127, 1000])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_largest(n: int, threads: int) -> None:
+    x = normal(n)
+    assert on_each(lambda: np.array(kernels.largest(x, threads))) == reference.largest(x)
+
+
 def test_silu_mul() -> None:
     gate = np.concatenate([np.linspace(-100, 100, 203), [0, -0.0]]).astype(np.float32)
     both = np.concatenate([gate, normal(len(gate))])[None]

@@ -222,7 +222,7 @@ def test_every_instruction_set_gives_the_same_bits(moe_folder: Path, format: str
 
 @pytest.mark.parametrize(("format", "limit"), [("q8", 0.06), ("q4", 0.6)])
 def test_distance_of_the_packed_model(tmp_path: Path, format: str, limit: float) -> None:
-    """Root mean square distance of the logits, relative to their spread: 0.047 and 0.46 when this was written.
+    """Root mean square distance of the logits, relative to their spread: 0.047 and 0.46 when written.
 
     Random weights amplify small differences from layer to layer, trained ones do not.
     """

@@ -152,6 +152,11 @@ def linear(x_TI: F32, matrix: PackedMatrix, index: int = 0, num_threads: int = 1
     return native.linear(x_TI, _matrix(matrix), index, num_threads)
 
 
+def largest(x: F32, num_threads: int = 1) -> float:
+    """The largest number of x [N].  It reads memory as fast as it goes: what benchmarks compare with."""
+    return float(reference.largest(x) if _used == "reference" else native.largest(x, num_threads))
+
+
 def embed(tokens_T: NDArray[np.int32], matrix: PackedMatrix) -> F32:
     if _used == "reference":
         return reference.embed(tokens_T, matrix)

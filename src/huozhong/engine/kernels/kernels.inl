@@ -101,6 +101,22 @@ void silu_mul(const float* gate, const float* up, int32_t n, float* y) {
     }
 }
 
+float largest(const float* x, int64_t n) {
+    Vec top[8];
+    for (Vec& part : top) part = set1(-INFINITE);
+    int64_t i = 0;
+    for (; i + 8 * W <= n; i += 8 * W)
+        for (int j = 0; j < 8; ++j) top[j] = max(load(x + i + j * W), top[j]);
+    float out = -INFINITE;
+    for (const Vec& part : top) {
+        float lanes[W];
+        store(lanes, part);
+        for (float lane : lanes) out = lane > out ? lane : out;
+    }
+    for (; i < n; ++i) out = x[i] > out ? x[i] : out;
+    return out;
+}
+
 void add_scaled(float* y, const float* x, float scale, int32_t n) {
     for (int32_t i = 0; i < n; i += W) {
         const int left = lanes_left(n - i);
@@ -324,8 +340,12 @@ template <int R>
 void mix(const float* p, const float* shrink, const float* const* rows, int32_t keys, int32_t width, float* sums,
          int64_t stride) {
     int32_t column = 0;
-    for (; column + KEY_VECS * W <= width && KEY_VECS > 1; column += KEY_VECS * W)
-        mix_columns<R, KEY_VECS>(p, shrink, rows, keys, column, W, sums, stride);
+    if constexpr (KEY_VECS > 1) {
+        for (; column + KEY_VECS * W <= width; column += KEY_VECS * W)
+            mix_columns<R, KEY_VECS>(p, shrink, rows, keys, column, W, sums, stride);
+        for (; column + 2 * W <= width; column += 2 * W)
+            mix_columns<R, 2>(p, shrink, rows, keys, column, W, sums, stride);
+    }
     for (; column < width; column += W)
         mix_columns<R, 1>(p, shrink, rows, keys, column, lanes_left(width - column), sums, stride);
 }

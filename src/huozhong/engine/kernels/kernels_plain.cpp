@@ -4,6 +4,6 @@
 #include "kernels.inl"
 
 namespace huozhong {
-const Kernels kernels_plain = {"plain",     quantize,       matmul,        rms_norm, silu_mul,
-                              add_scaled, attend_prefill, attend_decode, combine};
+const Kernels kernels_plain = {"plain", quantize, matmul, rms_norm, silu_mul, largest, add_scaled, attend_prefill,
+                              attend_decode, combine};
 }

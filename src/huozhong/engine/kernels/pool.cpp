@@ -56,7 +56,7 @@ void Pool::run_job(int32_t threads, int32_t items, Function function, void* cont
     remaining_.store(items, std::memory_order_release);
     const uint64_t next = uint64_t(generation(ticket_.load()) + 1) << 32;
     ticket_.store(next);
-    if (sleepers_.load() > 0) {
+    if (sleeping_.load() && sleeping_.exchange(false)) {
         std::lock_guard<std::mutex> lock(sleep_);
         wake_.notify_all();
     }
@@ -94,12 +94,14 @@ void Pool::work(int32_t thread) {
 }
 
 void Pool::wait_for_job(uint32_t seen) {
-    const auto arrived = [=, this] { return generation(ticket_.load()) != seen; };
+    const auto arrived = [&] { return generation(ticket_.load()) != seen; };
     if (spin_until(arrived)) return;
     std::unique_lock<std::mutex> lock(sleep_);
-    ++sleepers_;
-    wake_.wait(lock, arrived);
-    --sleepers_;
+    while (true) {
+        sleeping_.store(true);  // before looking once more: a caller that comes now sees it, or is seen
+        if (arrived()) return;
+        wake_.wait(lock);
+    }
 }
 
 }  // namespace huozhong

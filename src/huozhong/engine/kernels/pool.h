@@ -42,7 +42,7 @@ class Pool {
 
     std::mutex sleep_;
     std::condition_variable wake_;
-    std::atomic<int32_t> sleepers_{0};
+    std::atomic<bool> sleeping_{false};  // somebody may be asleep since the last call to wake
 
     static constexpr uint64_t CLOSED = 0xffffffffu;
 };

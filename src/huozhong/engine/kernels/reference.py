@@ -174,6 +174,11 @@ def _sigmoid(x: F32) -> F32:
 # -- rows ------------------------------------------------------------------------------------------
 
 
+def largest(x: F32) -> np.float32:
+    """The largest number of x [N]; -infinity if there is none."""
+    return x.max(initial=np.float32(-np.inf))
+
+
 def embed(tokens_T: NDArray[np.int32], matrix: PackedMatrix) -> F32:
     """Rows of the embedding table, dequantised: [T, D]."""
     block, lane = tokens_T // 16, tokens_T % 16

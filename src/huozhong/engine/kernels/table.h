@@ -91,6 +91,7 @@ struct Kernels {
     void (*matmul)(const Matmul& job, int32_t first_block, int32_t last_block);
     void (*rms_norm)(const float* x, const float* weight, float eps, int32_t n, float* y);
     void (*silu_mul)(const float* gate, const float* up, int32_t n, float* y);
+    float (*largest)(const float* x, int64_t n);
     void (*add_scaled)(float* y, const float* x, float scale, int32_t n);  // y += scale * x
     void (*attend_prefill)(const Prefill& job);
     void (*attend_decode)(const Decode& job);
