@@ -81,6 +81,17 @@ def test_a_turn_that_fails_does_not_end_the_conversation(
 
 
 @pytest.mark.slow
+def test_a_pipe_that_carries_no_text(endless: Path, environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [*COMMAND, str(endless), *GREEDY, *SHORT], input=b"\xff\xfe\n", capture_output=True, env=environment,
+        timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert done.stdout.strip()
+    assert done.stderr == b""
+
+
+@pytest.mark.slow
 def test_urls_that_do_not_work(expected: list[str], environment: dict[str, str]) -> None:
     with listen("127.0.0.1", 0) as listener:
         nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"

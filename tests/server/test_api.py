@@ -10,6 +10,8 @@ import httpx
 import pytest
 from tests.server.conftest import Running
 
+from huozhong.server import chat_routes
+
 HELLO = [{"role": "user", "content": "你好"}]
 PLAIN = {"thinking": {"type": "disabled"}}
 
@@ -89,6 +91,15 @@ def test_stream_ends_with_done(server: Running) -> None:
     events = answer.text.split("\n\n")
     assert events[-2:] == ["data: [DONE]", ""]
     assert all(json.loads(event.removeprefix("data: "))["choices"] for event in events[:-2])
+
+
+def test_a_silent_stream_is_kept_alive(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_routes, "KEEP_ALIVE_SECONDS", 1e-6)
+    assert ": keep-alive\n\n" in server.post(stream=True).text
+    stream = server.client.chat.completions.create(
+        model=server.llm.name, messages=HELLO, max_tokens=8, temperature=0, stream=True
+    )
+    assert len(list(stream)) > 2  # the client skips comments
 
 
 def test_stop_strings(server: Running) -> None:

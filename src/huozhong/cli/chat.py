@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -171,6 +172,8 @@ class Conversation:
 
             print(dim(say(f"正在与 {self.name} 聊天。/help 看帮助，Ctrl-D 结束。",
                           f"Chatting with {self.name}.  /help for help, Ctrl-D to end.")))
+        elif isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(errors="replace")  # a pipe may carry bytes that are no text
         while True:
             try:
                 line = input("> " if self.interactive else "").strip()

@@ -47,9 +47,13 @@ class Answer:
         """End the request; its last delta comes with finish_reason "abort".  No effect on a finished one."""
         self._handle.abort()
 
-    async def next(self) -> list[Delta]:
-        """Waits for at least one delta."""
-        deltas = [await self._deltas.get()]
+    async def next(self, patience: float | None = None) -> list[Delta]:
+        """Waits for at least one delta; after `patience` seconds without any, the list is empty."""
+        try:
+            async with asyncio.timeout(patience):
+                deltas = [await self._deltas.get()]
+        except TimeoutError:
+            return []
         while not self._deltas.empty():
             deltas.append(self._deltas.get_nowait())
         return deltas
@@ -139,15 +143,12 @@ class EventStream(Response):
     async def _events(self) -> AsyncIterator[bytes]:
         try:
             yield _event(self._reply.first_chunk())
-            while True:
-                # Not wait_for around next(): a timeout there could lose a delta that was just taken out.
-                waiting = asyncio.ensure_future(self._answer.next())
-                while not (await asyncio.wait({waiting}, timeout=KEEP_ALIVE_SECONDS))[0]:
-                    yield b": keep-alive\n\n"
-                deltas = waiting.result()
-                yield b"".join(self._encode(delta) for delta in deltas)
-                if deltas[-1].is_last:
-                    return
+            deltas: list[Delta] = []
+            while not deltas or not deltas[-1].is_last:
+                deltas = await self._answer.next(KEEP_ALIVE_SECONDS)
+                data = b"".join(self._encode(delta) for delta in deltas) if deltas else b": keep-alive\n\n"
+                if data:  # a delta whose text is held back says nothing yet
+                    yield data
         except Exception as error:
             # The status line is long gone: the error is an event, and the traceback goes to the log.
             log.exception("answer %s failed in mid-stream", self._reply.id)
