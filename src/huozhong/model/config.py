@@ -217,7 +217,7 @@ class ModelConfig:
         out = {"architectures": ["DeepseekV3ForCausalLM"], **_FIXED}
         out |= {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         out["num_key_value_heads"] = self.num_attention_heads
-        if not self.n_routed_experts:  # transformers asks first_k_dense_replace alone whether a layer is dense
+        if not self.n_routed_experts:  # transformers asks this key alone whether a layer is dense
             out["first_k_dense_replace"] = self.num_hidden_layers
         if self.rope_scaling is None:
             del out["rope_scaling"]
