@@ -205,7 +205,8 @@ class _Audit(HTMLParser):
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_nothing_from_the_model_is_interpreted(attack: str) -> None:
     # Also cut off at every place, as it streams in, and inside other structures.
-    for text in [attack[:end] for end in range(len(attack) + 1)] + [f"- {attack}", f"**{attack}**", f"> {attack}"]:
+    wrapped = [f"- {attack}", f"**{attack}**", f"> {attack}"]
+    for text in [attack[:end] for end in range(len(attack) + 1)] + wrapped:
         audit = _Audit()
         audit.feed(render_markdown(text))
         audit.close()

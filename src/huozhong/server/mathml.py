@@ -22,10 +22,10 @@ MATHML_TAGS = {
     "mmultiscripts", "mprescripts", "none",
 }  # fmt: skip
 MATHML_ATTRIBUTES = {
-    "display", "alttext", "mathvariant", "stretchy", "fence", "form", "accent", "separator", "lspace", "rspace",
-    "minsize", "maxsize", "width", "height", "depth", "voffset", "linethickness", "displaystyle", "scriptlevel",
-    "notation", "columnalign", "columnspacing", "columnlines", "rowlines", "rowspacing", "movablelimits", "largeop",
-    "symmetric", "linebreak", "mathcolor",
+    "display", "alttext", "mathvariant", "stretchy", "fence", "form", "accent", "separator", "lspace",
+    "rspace", "minsize", "maxsize", "width", "height", "depth", "voffset", "linethickness", "displaystyle",
+    "scriptlevel", "notation", "columnalign", "columnspacing", "columnlines", "rowlines", "rowspacing",
+    "movablelimits", "largeop", "symmetric", "linebreak", "mathcolor",
 }  # fmt: skip
 _CHILDREN = {
     "mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "msubsup": 3, "munder": 2, "mover": 2, "munderover": 3,
@@ -33,7 +33,7 @@ _CHILDREN = {
 # Macros could expand without bound, and latex2mathml keeps them for the formulas after this one.
 _FORBIDDEN = re.compile(r"\\(?:re)?newcommand|\\newenvironment|\\[egx]?def\b|\\let\b|\\DeclareMathOperator")
 # Environments that latex2mathml does not know, by the nearest ones that it does.
-_ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{(aligned|alignedat|eqnarray\*?|gathered|gather\*?|dcases|rcases)\}")
+_ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{(aligned|eqnarray\*?|gathered|gather\*?|dcases|rcases)\}")
 _NEAREST = {"gathered": "matrix", "gather": "matrix", "dcases": "cases", "rcases": "cases"}
 _WRAPPER = re.compile(r"\\(?:begin|end)\s*\{(?:equation|displaymath|math)\*?\}")
 
@@ -51,8 +51,8 @@ def tex_to_mathml(tex: str, *, block: bool = False) -> str | None:
         root = convert_to_element(known, display="block" if block else "inline")
         _check(root, MAX_DEPTH)
     except Exception:
-        # The converter reports broken TeX by exceptions of its own, by IndexError, KeyError, RecursionError ...
-        # Whatever it is, the formula's source is the honest thing to show.
+        # The converter reports broken TeX by exceptions of its own and by IndexError, KeyError,
+        # RecursionError ...  Whatever it is, the formula's source is the honest thing to show.
         return None
     root.attrib.pop("xmlns", None)
     root.set("alttext", tex)
@@ -71,7 +71,7 @@ def _check(element: Element, depth: int) -> None:
     if len(element) != _CHILDREN.get(element.tag, len(element)):
         raise _Broken(element.tag)
     text = unescape(element.text or "")
-    if element.tag == "mi" and (text in "&{}^_$#" and text or re.match(r"\\[A-Za-z]", text)):
+    if element.tag == "mi" and re.match(r"[&{}^_$#]\Z|\\[A-Za-z]", text):
         raise _Broken(text)  # an unknown command or a stray special, passed through as a letter
     element.text = text or None
     element.tail = None

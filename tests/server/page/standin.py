@@ -9,9 +9,10 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from huozhong.server import page_routes
 
@@ -29,6 +30,7 @@ CHROMIUM_ARGS = [
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 ]  # fmt: skip
 
+PAUSE = "⏸"  # in a script: wait until the test releases the stream
 THOUGHTS = "一共有 6 × 24 盒。\n6*24=144\n用去 50 盒，144-50=94"
 WORD_PROBLEM = """学校买来的粉笔一共有
 
@@ -74,7 +76,8 @@ class StandIn:
 
     requests: list[dict[str, Any]] = field(default_factory=list)
     fail: int = 0  # the status of the next answer, once
-    pace: float = 0.004  # seconds between pieces
+    pace: float = 0.001  # seconds between pieces
+    released: int = 0  # how many of the pauses in the present answer are over
     closed: threading.Event = field(default_factory=threading.Event)  # a client left in mid-answer
     url: str = ""
 
@@ -82,6 +85,8 @@ class StandIn:
         """(thoughts, answer) for a question."""
         if "粉笔" in question:
             return THOUGHTS, WORD_PROBLEM
+        if "等一等" in question:
+            return f"想一想{PAUSE}。", f"第一段。\n\n第二{PAUSE}段。"
         scripts = {"绝句": POEM, "排版": MARKDOWN, "攻击": ATTACK, "很长": "一句话。\n\n" * 400}
         for word, text in scripts.items():
             if word in question:
@@ -124,11 +129,17 @@ async def _events(standin: StandIn, thoughts: str, answer: str, cut: int | None)
     def event(delta: dict[str, Any], finish: str | None = None) -> str:
         return "data: " + json.dumps({"choices": [{"delta": delta, "finish_reason": finish}]}) + "\n\n"
 
+    passed = 0
     yield ": hello\n\n" + event({"role": "assistant", "content": "", "reasoning_content": None})
     try:
         for name, text in (("reasoning_content", thoughts), ("content", answer[:cut])):
-            for start in range(0, len(text), 3):
-                yield event({name: text[start : start + 3]})
+            for piece in re.findall(f"{PAUSE}|[^{PAUSE}]{{1,3}}", text or ""):
+                if piece == PAUSE:
+                    passed += 1
+                    while standin.released < passed:
+                        await asyncio.sleep(0.005)
+                    continue
+                yield event({name: piece})
                 await asyncio.sleep(standin.pace)
     except (asyncio.CancelledError, GeneratorExit):
         standin.closed.set()
@@ -175,3 +186,28 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+# -- what the tests do with the page ---------------------------------------------------------------
+
+OpenPage = Callable[..., Page]
+DONE = "#log[aria-busy=false]"
+QUESTION = "学校买来 6 箱粉笔,用去 50 盒,还剩多少盒?"
+
+
+def ask(page: Page, question: str) -> None:
+    """Type, send, and wait for the whole answer."""
+    count = page.locator(".answer").count()
+    page.fill("#input", question)
+    page.keyboard.press("Enter")
+    expect(page.locator(".answer")).to_have_count(count + 1)
+    finished(page)
+
+
+def finished(page: Page) -> None:
+    page.wait_for_selector(DONE)
+    page.wait_for_function("() => !document.querySelector('.body .tail:not([hidden])')")
+
+
+def last_answer(page: Page) -> str:
+    return page.locator(".answer .body").last.inner_text()

@@ -1,0 +1,85 @@
+"""Keyboard, input methods, screen readers and scrolling, in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+from tests.server.page.standin import QUESTION, OpenPage, StandIn, ask, finished
+
+pytestmark = pytest.mark.slow  # each test is a second or two of a browser's life
+
+
+def test_everything_by_keyboard(open_page: OpenPage, site: StandIn) -> None:
+    page = open_page()
+    page.locator("body").press("Tab")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "input"
+    page.keyboard.type("一行")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("1/2")
+    assert page.input_value("#input") == "一行\n1/2"
+    page.keyboard.press("Enter")
+    finished(page)
+    assert site.requests[-1]["messages"][-1]["content"] == "一行\n1/2"
+    assert page.evaluate("document.activeElement.id") == "input"
+    site.pace = 0.02
+    page.keyboard.type("很长")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".live .body:has-text('一句话。')")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".note:has-text('已停止')")
+    # Backwards from the input: answer again, copy, and so on; each one with a visible ring.
+    names = []
+    for _ in range(3):
+        page.keyboard.press("Shift+Tab")
+        names.append(page.evaluate("document.activeElement.getAttribute('aria-label')"))
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    assert names == ["重新回答", "复制回答", "修改这个问题"]
+    page.focus("#settings-button")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "set-thinking"
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.id") == "settings-button"
+
+
+def test_enter_that_picks_a_word_in_an_input_method_does_not_send(open_page: OpenPage, site: StandIn) -> None:
+    page = open_page()
+    page.fill("#input", "ni hao")
+    for detail in ("isComposing: true", "keyCode: 229"):
+        page.evaluate(
+            "document.getElementById('input').dispatchEvent(new KeyboardEvent('keydown',"
+            f"{{key: 'Enter', bubbles: true, cancelable: true, {detail}}}))"
+        )
+    assert site.requests == []
+    assert page.input_value("#input") == "ni hao"
+
+
+def test_every_control_has_a_name(open_page: OpenPage) -> None:
+    page = open_page()
+    ask(page, QUESTION)
+    page.click("#settings-button")
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('button, textarea, input')].filter((node) =>
+             !(node.getAttribute('aria-label') || node.textContent.trim() || node.labels.length))
+             .map((node) => node.outerHTML)"""
+    )
+    assert nameless == []
+    assert page.get_attribute("#log", "aria-live") == "polite"
+
+
+def test_scrolling_up_is_left_alone_and_a_button_leads_back(open_page: OpenPage, site: StandIn) -> None:
+    page = open_page(height=500)
+    site.pace = 0.005
+    page.fill("#input", "很长")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.getElementById('scroll').scrollTop > 300")
+    page.mouse.move(500, 200)
+    page.mouse.wheel(0, -5000)
+    page.wait_for_function("() => document.getElementById('scroll').scrollTop === 0")
+    page.wait_for_selector("#to-end:not([hidden])")
+    before = len(page.locator(".body").inner_text())
+    page.wait_for_function("before => document.querySelector('.body').innerText.length > before", arg=before)
+    assert page.evaluate("document.getElementById('scroll').scrollTop") == 0
+    page.click("#to-end")
+    page.wait_for_function("() => document.getElementById('scroll').scrollTop > 300")
+    page.keyboard.press("Escape")
