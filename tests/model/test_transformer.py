@@ -11,6 +11,7 @@ from tests.model.tiny_models import lively_model, moe_config, tiny_config
 from torch.utils.checkpoint import checkpoint
 
 import huozhong.model.transformer as module
+from huozhong.model.config import ModelConfig
 from huozhong.model.transformer import (
     Router,
     Transformer,
@@ -318,12 +319,17 @@ def test_generate_stops_after_the_end_token() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [tiny_config, moe_config])
-def test_compiled_in_one_graph_and_equal(make: object) -> None:
-    assert callable(make)
-    config = make(num_nextn_predict_layers=1)
+@pytest.mark.parametrize(
+    ("config", "backend"),
+    [
+        (tiny_config(num_nextn_predict_layers=1), "aot_eager"),
+        (moe_config(num_nextn_predict_layers=1), "aot_eager"),
+        (moe_config(num_hidden_layers=1, first_k_dense_replace=0), "inductor"),
+    ],
+)
+def test_compiled_in_one_graph_and_equal(config: ModelConfig, backend: str) -> None:
     plain, fast = (lively_model(config, dtype=torch.bfloat16) for _ in range(2))
-    fast.compile(fullgraph=True, dynamic=False)
+    fast.compile(fullgraph=True, dynamic=False, backend=backend)
     tokens, doc = random_tokens(2, 32), torch.arange(32).div(20, rounding_mode="floor").expand(2, -1)
     results = []
     for model in (plain, fast):
