@@ -1,6 +1,6 @@
 """The text on which the exam measures perplexity: no model that is examined may have been trained on it.
 
-`texts.jsonl` holds about 21 KB of public-domain text: 64 Tang poems (none of them in the usual school
+`texts.jsonl` holds about 21 KB of public-domain text: 61 Tang poems (none of them in the usual school
 anthologies), the opening of a novel's chapter, of Lu Xun's 故乡, and some of Aesop's fables in English.  A
 training recipe asks `overlaps` about each of its documents and leaves out those that share a sentence.
 """
