@@ -149,7 +149,9 @@ struct Q4 {
     static constexpr int offset = 8, bytes = GROUP * BLOCK / 2;
     template <int N> static inline void dot_group(Int* acc, const uint8_t* w, const int8_t* const* x) {
         for (int quad = 0; quad < 4; ++quad) {
-            const Bytes b = load_bytes(w + quad * 4 * BLOCK), low = low_nibbles(b), high = high_nibbles(b);
+            Bytes b = load_bytes(w + quad * 4 * BLOCK);
+            keep(b);
+            const Bytes low = low_nibbles(b), high = high_nibbles(b);
             for (int t = 0; t < N; ++t) {
                 acc[t] = dot_q4(acc[t], low, x[t] + 4 * quad);
                 acc[t] = dot_q4(acc[t], high, x[t] + 4 * quad + 16);
@@ -178,6 +180,9 @@ template <class Q, int N> void tile_integer(const Matmul& job, int32_t block, in
         }
         const uint8_t* w = data + 4 * lane;
         for (int32_t g = 0; g < groups; ++g, w += Q::bytes) {
+            // One token is as fast as memory: at 4 bits the hardware's own prefetching falls behind.
+            if constexpr (N == 1 && Q::bytes == 256)
+                for (int line = 0; line < Q::bytes; line += 64) prefetch(w + 4096 + line);
             Int acc[N];
             for (int t = 0; t < N; ++t) acc[t] = set1(-Q::offset * x_sum[t][g]);
             Q::template dot_group<N>(acc, w, x);

@@ -52,6 +52,7 @@ inline void store_bytes(int8_t* p, Int a) {
 }
 
 inline Bytes load_bytes(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+inline void keep(Bytes& a) { asm("" : "+v"(a.v)); }  // in a register: not loaded once more for its second use
 inline Bytes low_nibbles(Bytes a) { return {_mm512_and_si512(a.v, _mm512_set1_epi8(15))}; }
 inline Bytes high_nibbles(Bytes a) { return {_mm512_and_si512(_mm512_srli_epi16(a.v, 4), _mm512_set1_epi8(15))}; }
 inline __m512i four(const int8_t* x) {

@@ -81,6 +81,7 @@ inline Bytes load_bytes(const uint8_t* p) {
     std::memcpy(out.v, p, sizeof out.v);
     return out;
 }
+inline void keep(Bytes&) {}
 inline Bytes low_nibbles(Bytes a) {
     for (uint8_t& byte : a.v) byte &= 15;
     return a;
