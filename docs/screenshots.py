@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ARGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 DESKTOP, PHONE = (1200, 800), (360, 740)
 QUESTIONS = {
-    "zh": ["学校买来 6 箱粉笔，每箱 24 盒，用去 50 盒，还剩多少盒？", "写一首五言绝句，题目是《春雨》。"],
-    "en": ["学校买来 6 箱粉笔，每箱 24 盒，用去 50 盒，还剩多少盒？"],
+    "zh": ["学校买来 6 箱粉笔，每箱 24 盒，用去 50 盒，还剩多少盒？", "写一首关于春雨的五言绝句"],
+    "en": ["A school buys 6 boxes of pens with 24 in each box and uses 50 of them. How many are left?"],
 }
 SHOTS = [
     # name, size, theme, language, whether to talk
@@ -26,6 +26,7 @@ SHOTS = [
     ("welcome-en", DESKTOP, "light", "en", False),
     ("chat", DESKTOP, "light", "zh", True),
     ("chat-dark", DESKTOP, "dark", "zh", True),
+    ("chat-en", DESKTOP, "light", "en", True),
     ("phone-welcome", PHONE, "light", "zh", False),
     ("phone-chat", PHONE, "light", "zh", True),
     ("phone-chat-dark", PHONE, "dark", "zh", True),

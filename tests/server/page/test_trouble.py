@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import Route, expect
 from tests.server.conftest import Running
-from tests.server.page.standin import DONE, QUESTION, OpenPage, StandIn, ask, finished, last_answer
+from tests.server.page.standin import QUESTION, OpenPage, StandIn, ask, finished, last_answer
 
 pytestmark = pytest.mark.slow  # each test is a second or two of a browser's life
 
@@ -32,7 +32,7 @@ def test_a_server_that_is_gone_and_comes_back(open_page: OpenPage, site: StandIn
     page.unroute_all()
     page.click(".problem button")
     expect(page.locator(".answer .body").last).to_have_text("你说的是“二”。")
-    page.wait_for_selector(DONE)
+    finished(page)  # the first answer is typeset now, too
     assert page.locator(".problem").count() == 0
     assert [m["content"] for m in site.requests[-1]["messages"]] == ["一", "你说的是“一”。", "二"]
 

@@ -19,6 +19,7 @@ let conversation = loadConversation();
 let views = [];
 let current = null; // {stopper, message, view} while an answer is being written
 let model = null; // what /page/info says
+let touching = false; // a finger is on the conversation
 let lastTop = 0; // where the conversation was scrolled to
 let following = true; // whether the reader is at the end, so that the page scrolls along
 let leaving = false;
@@ -165,9 +166,14 @@ function onScroll() {
   const below = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
   // The page itself only ever scrolls down: a step up is the reader's, however small it is.
   if (scroller.scrollTop < lastTop && below > 4) following = false;
-  else if (below < 40) following = true;
+  else if (scroller.scrollTop > lastTop && below < 40) following = true;
   lastTop = scroller.scrollTop;
   $('to-end').hidden = following || !views.length;
+}
+
+/** The page scrolls along with a growing answer, unless the reader is looking elsewhere. */
+function follow() {
+  if (following && !touching) toEnd();
 }
 
 // -- talking -------------------------------------------------------------------------------
@@ -228,10 +234,15 @@ async function answer(again) {
   if (current && current.message === message) current = null;
   if (conversation.messages.indexOf(message) < 0) return; // a new chat was begun meanwhile
   refresh();
-  if (following) toEnd();
+  follow();
   save();
   await view.finish();
-  if (following) toEnd();
+  follow();
+  if (!message.html) return;
+  // The server typesets again: so do those earlier answers for which it was not there.
+  views.forEach((other) => {
+    if (other.message.role === 'assistant' && other.message.content && !other.message.html) other.finish();
+  });
 }
 
 /** Collects the pieces of one answer into `message`, and paints and saves now and then. */
@@ -243,7 +254,7 @@ function receiver(message, view) {
     painting = 0;
     if (message.state !== 'live') return;
     view.grow();
-    if (following) toEnd();
+    follow();
     if (Date.now() - saved > SAVE_INTERVAL) {
       saved = Date.now();
       save();
@@ -356,6 +367,15 @@ $('language').addEventListener('click', () => {
   setLanguage(next);
 });
 $('scroll').addEventListener('scroll', onScroll, { passive: true });
+// While an answer grows, the next step down may come before the scroll event of the reader's step up.
+$('scroll').addEventListener('wheel', (event) => {
+  if (event.deltaY < 0 && $('scroll').scrollTop > 0) following = false;
+}, { passive: true });
+['touchstart', 'touchend', 'touchcancel'].forEach((name) => {
+  $('scroll').addEventListener(name, (event) => {
+    touching = event.touches.length > 0;
+  }, { passive: true });
+});
 $('to-end').addEventListener('click', toEnd);
 document.addEventListener('keydown', onKey);
 window.addEventListener('pagehide', save);
