@@ -625,13 +625,12 @@ class _CrossEntropySum(torch.autograd.Function):
         d_weight = torch.zeros_like(weight_VD) if backward else None
         for start in range(0, hidden_ND.shape[0], rows):
             hidden, target = hidden_ND[start : start + rows], targets_N[start : start + rows, None]
-            logits = F.linear(hidden, weight).float()
-            chosen = logits.gather(1, target)
-            log_sum = logits.logsumexp(-1, keepdim=True)
-            total += (log_sum - chosen).sum()
+            log_probs = F.log_softmax(F.linear(hidden, weight), dim=-1, dtype=torch.float32)
+            chosen = log_probs.gather(1, target)
+            total -= chosen.sum()
             if d_hidden is None or d_weight is None:
                 continue
-            error = logits.sub_(log_sum).exp_()
+            error = log_probs.exp_()
             error.scatter_add_(1, target, torch.full_like(chosen, -1.0))
             error = error.to(hidden.dtype)
             torch.mm(error, weight, out=d_hidden[start : start + rows])
