@@ -424,6 +424,13 @@ void decode_heads(const Decode& job, int32_t head, const float* turned, const fl
     mix<R>(scores, shrink, rows, keys, job.rank, job.part + head * job.part_stride, job.part_stride);
 }
 
+// Blocks of keys are read by columns, which the hardware does not foresee.
+void prefetch_keys(const Decode& job, int32_t begin) {
+    const int32_t end = begin + KEY_BLOCK < job.end ? begin + KEY_BLOCK : job.end;
+    for (int32_t k = begin; k < end; ++k)
+        for (int32_t i = 0; i < job.rank + job.rope; i += 16) prefetch(job.cache + job.offset[k] + i);
+}
+
 void attend_decode(const Decode& job) {
     float* turned = job.scratch;
     float* scores = turned + KEY_BLOCK * (job.rank + job.rope);
@@ -431,7 +438,9 @@ void attend_decode(const Decode& job) {
         float* part = job.part + head * job.part_stride;
         for (int32_t i = 0; i < job.rank + 2; ++i) part[i] = i == job.rank ? -INFINITE : 0;
     }
+    prefetch_keys(job, job.begin);
     for (int32_t begin = job.begin; begin < job.end; begin += KEY_BLOCK) {
+        prefetch_keys(job, begin + KEY_BLOCK);
         const int32_t keys = job.end - begin < KEY_BLOCK ? job.end - begin : KEY_BLOCK;
         const float* rows[KEY_BLOCK];
         for (int32_t k = 0; k < KEY_BLOCK; ++k) rows[k] = job.cache + job.offset[begin + (k < keys ? k : keys - 1)];

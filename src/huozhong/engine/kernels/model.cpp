@@ -15,7 +15,7 @@ namespace {
 constexpr float LATENT_NORM_EPS = 1e-6f;  // whatever rms_norm_eps says (reference.py)
 constexpr int32_t PREFILL_ROWS = 256;     // prompt rows per item: their keys are expanded once
 constexpr int32_t DECODE_HEADS = 8;       // heads per item: their keys are turned once
-constexpr int32_t DECODE_KEYS = 128;      // keys per item; fixed, for it fixes the order of sums
+constexpr int32_t DECODE_KEYS = 256;      // keys per item; fixed, for it fixes the order of sums
 constexpr int64_t SMALL = 16384;          // bytes touched, below which a second thread does not pay
 
 float* grow(std::vector<float>& buffer, int64_t size) {
