@@ -304,7 +304,7 @@ class AnswerView {
     this.thinking.hidden = !message.reasoning;
     this.thinking.classList.toggle('now', thinkingNow);
     if (!this.touched) this.thinking.open = thinkingNow;
-    const seconds = message.thinkMs >= 0 ? (message.thinkMs / 1000).toFixed(1) : '';
+    const seconds = message.thinkMs >= 0 ? Math.max(0.1, message.thinkMs / 1000).toFixed(1) : '';
     this.summaryText.textContent = thinkingNow ? t('thinking') : seconds ? t('thought', { seconds }) : t('thoughtPlain');
     this.tools.hidden = live || (!message.content && message.state === 'error');
     this.copy.hidden = !message.content;
