@@ -8,10 +8,11 @@ import tomllib
 from pathlib import Path
 
 import huozhong
+from huozhong import errors
 
 NAMES = [
     "LLM", "Bill", "ChatTemplate", "CheckpointError", "Completion", "ConfigError", "ContextLengthError",
-    "DataError", "Delta", "EngineError", "HuozhongError", "KernelError", "Meter", "ModelConfig",
+    "DataError", "Delta", "EngineError", "ExamError", "HuozhongError", "KernelError", "Meter", "ModelConfig",
     "RequestError", "SamplingParams", "TokenLogprob", "Tokenizer", "TokenizerError", "TrainingError", "Usage",
     "__version__", "create_app",
 ]  # fmt: skip
@@ -22,6 +23,7 @@ def test_the_names() -> None:
     assert dir(huozhong) == sorted(NAMES)
     assert all(getattr(huozhong, name) is not None for name in NAMES)
     assert not hasattr(huozhong, "llm_")
+    assert {name for name in vars(errors) if name.endswith("Error")} <= set(NAMES)
 
 
 def test_the_version_is_the_packages() -> None:
