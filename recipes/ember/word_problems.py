@@ -7,11 +7,24 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from solve import Node, Number, Solution, Unsolvable, decimals_of, intermediate_values, leaves, parse, replace_leaves, solve
+from solve import (
+    Node,
+    Number,
+    Solution,
+    Unsolvable,
+    decimals_of,
+    intermediate_values,
+    leaves,
+    parse,
+    replace_leaves,
+    solve,
+)
 
 _NUMBER = re.compile(r"(\d+)?\((\d+)/(\d+)\)|(\d+(?:\.\d+)?)(%?)")
-_NAMES = ("小明", "小红", "小华", "小丽", "小刚", "小强", "小芳", "小军", "小亮", "小玲", "小东", "小林", "小兰", "小李",
-          "小张", "小王", "明明", "红红", "丽丽", "亮亮", "张明", "李明", "王芳", "李华")
+_NAMES = (
+    "小明", "小红", "小华", "小丽", "小刚", "小强", "小芳", "小军", "小亮", "小玲", "小东", "小林",
+    "小兰", "小李", "小张", "小王", "明明", "红红", "丽丽", "亮亮", "张明", "李明", "王芳", "李华",
+)
 _NAME = re.compile("|".join(_NAMES))
 # Values that are constants of the language as often as data: a pair, a unit, a circle's π.
 _FIXED = {Fraction(1), Fraction(2), Fraction("3.14")}
@@ -91,11 +104,10 @@ def changed(source: Source, rng: random.Random, tries: int = 24) -> Problem | No
 
 def _finish(source: Source, equation: Node) -> Solution:
     solution = solve(equation)
-    if source.percent_answer:
-        value = solution.answer.value
-        return Solution(solution.equation, (*solution.lines, f"{solution.answer}={Number(value, 'percent')}")
-                        if solution.answer.style != "percent" else solution.lines, Number(value, "percent"))
-    return solution
+    if not source.percent_answer:
+        return solution
+    percent = Number(solution.answer.value, "percent")
+    return Solution(solution.equation, (*solution.lines, f"{solution.answer}={percent}"), percent)
 
 
 def _other(number: Number, rng: random.Random) -> Number:
@@ -162,7 +174,8 @@ def restyle(question: str, rng: random.Random) -> str:
         question = _NAME.sub(lambda m: names.setdefault(m.group(), pool[len(names)]), question)
     if rng.random() < 0.4:
         question = question.replace("．", "。")
-        question = question.replace("=多少", rng.choice(["是多少", "=多少"])).replace("=？", rng.choice(["是多少？", "=？"]))
+        question = question.replace("=多少", rng.choice(["是多少", "=多少"]))
+        question = question.replace("=？", rng.choice(["是多少？", "=？"]))
         question = re.sub(r"(\d*)\((\d+)/(\d+)\)", lambda m: f"{m[2]}/{m[3]}" if not m[1] else m[0], question)
     if rng.random() < 0.1:
         question = question.rstrip("．？。?=") + rng.choice(["？", "?", "", "。"])
