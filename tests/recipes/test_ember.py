@@ -1,0 +1,131 @@
+"""ember's recipe: what it teaches is true, line by line, and never the exam's."""
+
+from __future__ import annotations
+
+import random
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "ember"
+sys.path.insert(0, str(RECIPE))
+
+import arithmetic  # noqa: E402
+import english_problems  # noqa: E402
+import poems  # noqa: E402
+import talk  # noqa: E402
+from solve import Unsolvable, parse, solve  # noqa: E402
+from word_problems import as_published, changed, read_problem, restyle  # noqa: E402
+
+from huozhong.train.recipe import load_recipe  # noqa: E402
+from huozhong.verify.arithmetic import check_steps, evaluate, is_exam_expression, same_answer  # noqa: E402
+from huozhong.verify.refusal import is_refusal  # noqa: E402
+
+EQUATIONS = [
+    ("(11-1)*2", "20"),
+    ("(24+24*150%)/(1-(1/6)-(1/6)*150%-(1/4))", "180"),
+    ("3.14*[(3+2)^2-3^2]", "50.24"),
+    ("12/[(1-(5/8))/(5/8)]", "20"),
+    ("2.2/((5/6)-(3/8))*(3/8)", "1.8"),
+    ("3(1/2)+1(1/4)", "4.75"),
+    ("864/36", "24"),
+    ("45/36", "1.25"),
+    ("2700*0.95", "2565"),
+    ("7/3", "7/3"),
+    ("0.5/((2/3)+(7/18))", "9/19"),
+    ("(270-90)/((5/8)-(2/5))", "800"),
+    ("15^3", "3375"),
+]
+
+
+@pytest.mark.parametrize(("equation", "answer"), EQUATIONS)
+def test_a_solution_is_true_in_every_line(equation: str, answer: str) -> None:
+    solution = solve(parse(equation))
+    assert solution.answer.value == Fraction(answer)
+    report = check_steps(solution.text())
+    assert report.steps
+    assert report.all_correct, report
+    assert same_answer(f"答案：{str(solution.answer).strip('()')}", answer)
+
+
+def test_long_products_and_quotients_are_written_out() -> None:
+    assert solve(parse("36*24")).lines == ("36×24=720+144=864",)
+    assert solve(parse("864/36")).lines == ("36×20=720，864-720=144，36×4=144", "864÷36=24")
+    assert solve(parse("300/20")).lines == ("300÷20=30÷2=15",)
+
+
+@pytest.mark.parametrize("equation", ["3-5", "1/0", "2^4", "3+", "小明", "(1+2"])
+def test_what_is_not_taught_is_refused(equation: str) -> None:
+    with pytest.raises(Unsolvable):
+        solve(parse(equation))
+
+
+def test_changed_numbers_keep_the_story_and_the_truth() -> None:
+    rng = random.Random(0)
+    source = read_problem("一批货物共120吨，已经运走了45吨，剩下的要求5次运完，平均每次运多少吨？", "(120-45)/5", "15")
+    assert source is not None
+    assert as_published(source).solution.answer.value == 15
+    seen = set()
+    for _ in range(30):
+        problem = changed(source, rng)
+        assert problem is not None
+        solution = problem.solution
+        assert evaluate(solution.equation) == solution.answer.value
+        assert solution.answer.value.denominator == 1
+        assert solution.answer.value > 0
+        assert check_steps(solution.text()).all_correct
+        assert problem.question.startswith("一批货物共")
+        assert restyle(problem.question, rng)
+        seen.add(problem.question)
+    assert len(seen) > 20
+
+
+def test_constants_of_the_language_stay() -> None:
+    source = read_problem("一个圆的半径是3厘米，面积是多少？", "3.14*3^2", "28.26")
+    assert source is not None
+    problem = changed(source, random.Random(1))
+    assert problem is not None
+    assert "3.14" in problem.solution.equation
+
+
+def test_practice_sums_are_true_and_never_the_exams() -> None:
+    rng = random.Random(0)
+    for steps in (1, 2, 3) * 60:
+        problem = arithmetic.expression(rng, steps)
+        assert not is_exam_expression(problem.question)
+        assert evaluate(problem.question) == problem.solution.answer.value
+        assert check_steps(problem.solution.text()).all_correct, problem
+
+
+def test_english_problems_have_whole_answers() -> None:
+    rng = random.Random(0)
+    for _ in range(200):
+        problem = english_problems.problem(rng)
+        assert "{" not in problem.question
+        assert evaluate(problem.solution.equation) == problem.solution.answer.value
+        assert problem.solution.answer.value.denominator == 1
+
+
+def test_a_poems_reasoning_names_the_words_its_lines_end_on() -> None:
+    text = "白日依山尽，黄河入海流。\n欲穷千里目，更上一层楼。"
+    chosen = poems.choose([{"title": "登鹳雀楼", "text": text, "form": "五言绝句"}], set())
+    assert len(chosen) == 1
+    question, reasoning, answer = poems.request(chosen[0], random.Random(0))
+    assert "五言绝句" in question
+    assert "流、楼" in reasoning
+    assert answer == text
+
+
+def test_every_no_is_recognised_and_nothing_else() -> None:
+    rng = random.Random(0)
+    for _ in range(200):
+        assert is_refusal(talk.templated_out_of_scope(rng)[2])
+        assert not is_refusal(talk.small_talk(rng)[2])
+        assert not is_refusal(talk.riddle(rng)[2])
+
+
+@pytest.mark.parametrize(("file", "stage"), [("pretrain.toml", "pretrain"), ("sft.toml", "sft")])
+def test_the_recipes_can_be_read(file: str, stage: str) -> None:
+    assert load_recipe(RECIPE / file, stage).total_steps > 100  # type: ignore[arg-type]
