@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from talk import Turn
 
-from huozhong.verify.poem import matches_form, rhymes
+from huozhong.verify.poem import matches_form, rhyme_groups, rhymes
 
 FORMS = ("五言绝句", "七言绝句", "五言律诗", "七言律诗")
 _SHAPE = {"五言绝句": "四句，每句五字。", "七言绝句": "四句，每句七字。", "五言律诗": "八句，每句五字。", "七言律诗": "八句，每句七字。"}
@@ -77,10 +77,16 @@ def lines_of(text: str) -> list[str]:
     return [line for line in re.split(r"[，。！？；、\n]+", text) if line]
 
 
+def ends_of(poem: Poem) -> list[str]:
+    """The words that the even lines end on."""
+    return [line[-1] for line in lines_of(poem.text)[1::2]]
+
+
 def request(poem: Poem, rng: random.Random) -> Turn:
     """A request that this poem answers, the rhyme words as reasoning, the poem."""
-    ends = [line[-1] for line in lines_of(poem.text)[1::2]]
-    reasoning = f"{poem.form}：{_SHAPE[poem.form]}韵脚：{'、'.join(ends)}。"
+    ends = ends_of(poem)
+    track = min(frozenset.intersection(*map(rhyme_groups, ends)))
+    reasoning = f"{poem.form}：{_SHAPE[poem.form]}押{track}韵：{'、'.join(ends)}。"
     theme = rng.choice(poem.themes) if poem.themes else None
     short = poem.form.endswith("绝句")
     kind = rng.random()

@@ -1,0 +1,96 @@
+"""Bare practice: many short sums on one page, and which words rhyme.  No conversation, so few tokens are wasted."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from fractions import Fraction
+
+from arithmetic import expression
+from poems import Poem, ends_of
+from solve import Node, Number, Operation, Unsolvable, solve
+
+from huozhong.verify.arithmetic import is_exam_expression
+from huozhong.verify.poem import rhyme_groups
+
+
+def _whole(rng: random.Random, digits: int) -> Number:
+    return Number(Fraction(rng.randint(10 ** (digits - 1), 10**digits - 1)))
+
+
+def _decimal(rng: random.Random) -> Number:
+    places = rng.choice((1, 1, 2))
+    return Number(Fraction(rng.randint(11, 99 * 10**places), 10**places))
+
+
+def _sum(rng: random.Random) -> Node:
+    op = rng.choice("+-")
+    if rng.random() < 0.3:
+        a, b = _decimal(rng), rng.choice((_decimal, lambda r: _whole(r, 2)))(rng)
+    else:
+        a, b = _whole(rng, rng.choice((2, 3, 3, 4, 5))), _whole(rng, rng.choice((1, 2, 3, 3, 4)))
+    if op == "-" and a.value < b.value:
+        a, b = b, a
+    return Operation(op, a, b)
+
+
+def _short_product(rng: random.Random) -> Node:
+    a, b = _whole(rng, rng.choice((1, 2, 3, 3, 4))), Number(Fraction(rng.randint(2, 9) * rng.choice((1, 1, 1, 10))))
+    if rng.random() < 0.25:
+        a = _decimal(rng)
+    return Operation("×", *((a, b) if rng.random() < 0.7 else (b, a)))
+
+
+def _long_product(rng: random.Random) -> Node:
+    a, b = _whole(rng, rng.choice((2, 3))), _whole(rng, 2)
+    if rng.random() < 0.25:
+        a = _decimal(rng)
+    return Operation("×", *((a, b) if rng.random() < 0.7 else (b, a)))
+
+
+def _quotient(rng: random.Random) -> Node:
+    divisor, quotient = _whole(rng, rng.choice((1, 1, 2))), _whole(rng, rng.choice((1, 2, 2, 3)))
+    if divisor.value == 1:
+        divisor = Number(Fraction(7))
+    shrink = rng.choice((1, 1, 1, 10))
+    return Operation("÷", Number(divisor.value * quotient.value / shrink), divisor)
+
+
+_KINDS = (_sum, _short_product, _long_product, _quotient)
+_WEIGHTS = (4, 3, 2, 3)
+
+
+def _line(rng: random.Random) -> str:
+    while True:
+        if rng.random() < 0.12:
+            return expression(rng, 1).solution.text()
+        node = rng.choices(_KINDS, _WEIGHTS)[0](rng)
+        try:
+            text = solve(node).text()
+        except Unsolvable:
+            continue
+        if not is_exam_expression(str(node)):
+            return text
+
+
+def page(rng: random.Random) -> str:
+    """About two hundred characters of worked sums, one below the other."""
+    lines: list[str] = []
+    while sum(map(len, lines)) < 190:
+        lines.append(_line(rng))
+    return "\n".join(lines)
+
+
+def rhyme_pages(poems: list[Poem], rng: random.Random, count: int) -> Iterator[str]:
+    """Words that poems end on, by rhyme track, the usual ones more often: `江阳韵：长、光、霜 ...`."""
+    usual = Counter(end for poem in poems for end in ends_of(poem))
+    tracks: dict[str, list[str]] = defaultdict(list)
+    for word in usual:
+        for track in sorted(rhyme_groups(word)):
+            tracks[track].append(word)
+    names = sorted(tracks)
+    for _ in range(count):
+        name = rng.choices(names, [sum(usual[w] for w in tracks[n]) ** 0.5 for n in names])[0]
+        words = dict.fromkeys(rng.choices(tracks[name], [usual[w] ** 0.7 for w in tracks[name]], k=40))
+        yield f"{name}韵：{'、'.join(words)}"
