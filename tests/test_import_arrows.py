@@ -16,11 +16,10 @@ EVERYTHING = ("",)
 # room -> what its files may import from the package (`errors` always; a room may import itself)
 ARROWS: dict[str, tuple[str, ...]] = {
     "cli": EVERYTHING,
-    "server": ("engine", "skills", "text", "cost"),
+    "server": ("engine", "text", "cost"),
     "exam": ("verify", "cost", "text", "engine"),
     "train": ("model", "text", "cost", "verify"),
     "engine": ("model.config", "model.checkpoint", "text", "cost"),
-    "skills": ("text",),
     "text": (), "model": (), "cost": (), "verify": (), "errors": (),
 }  # fmt: skip
 MAY_USE_TORCH = ("model.transformer", "train")
