@@ -171,9 +171,10 @@ class _Pool:
     def draw(
         self, cursor: _Cursor, want: float, *, epochs: int | None, one_epoch: bool
     ) -> tuple[Ints, _Cursor]:
-        """Pieces worth at least `want` positions (less only at the end), and the cursor after them."""
+        """Pieces worth `want` positions, rounded down, or more (less only at the end), and the cursor after them."""
         drawn: list[Ints] = []
-        while want > 0 and (epochs is None or cursor.epoch < epochs):
+        # A fraction of a position stays owed: far into an epoch adding it would not move a float.
+        while want >= 1 and (epochs is None or cursor.epoch < epochs):
             self._enter(cursor.epoch)
             before = int(self._ends_P[cursor.next - 1]) if cursor.next else 0
             end = min(int(np.searchsorted(self._ends_P, before + want)) + 1, len(self._ends_P))
