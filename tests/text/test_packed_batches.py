@@ -144,6 +144,22 @@ def test_sources_mix_by_tokens(tmp_path: Path) -> None:
     assert batches.epochs_read[2] > batches.epochs_read[0] > 1
 
 
+def test_a_rounding_error_in_the_dues_does_not_stop_the_reader(tmp_path: Path) -> None:
+    """Seen 1.3 million positions into an epoch: 7e-11 of a position owed, too little to move a float."""
+    for name in ("a", "b"):
+        write_shard(tmp_path / name, name, [([1] * 1_400_000, None)], vocab_size=9, vocab_hash="h")
+    sources = [Source(tmp_path / "a", 1), Source(tmp_path / "b", 1)]
+    batches = PackedBatches(sources, batch_size=1, seq_len=256)
+    state = batches.state()
+    share = data.ROWS_PER_BLOCK * 256 / 2
+    state["cursors"] = [[0, 5000, 7e-11 - share], [0, 5000, 0.0]]
+    batches.restore(state)
+    for _ in range(40):
+        next(batches)
+    first, second = batches.epochs_read
+    assert first < second
+
+
 def test_with_epochs_every_source_is_read_that_often(tmp_path: Path) -> None:
     sources = two_sources(tmp_path)
     batches = PackedBatches(sources, batch_size=4, seq_len=32, epochs=2)
