@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from fractions import Fraction
 
 from solve import Node, Number, Operation, Unsolvable, solve
@@ -17,6 +18,41 @@ _ASK = (
     "{}的结果是几？", "脱式计算：{}", "老师布置的题：{}", "{}怎么算", "Work out {}", "Solve {}", "Please compute {}.",
     "What is {}?", "Calculate {}", "Compute: {}", "How much is {}?",
 )
+
+
+# One step said in words: "36乘4等于多少", "What is 36 times 4?", with the numbers in digits or in characters.
+_ONE_STEP = re.compile(r"(\d+(?:\.\d+)?)([-+×÷])(\d+(?:\.\d+)?)")
+_SAID = {"+": ("加", "加上"), "-": ("减", "减去"), "×": ("乘", "乘以"), "÷": ("除以",)}
+_SAID_EN = {"+": "plus", "-": "minus", "×": "times", "÷": "divided by"}
+_ASK_SAID = ("{}等于多少？", "{}是多少", "{}等于几？", "{}得多少？", "算一下{}", "{}的结果是多少", "请问{}得几？")
+_ASK_SAID_EN = ("What is {}?", "How much is {}?", "Calculate {}.", "{}", "What does {} make?")
+_DIGITS = "零一二三四五六七八九"
+
+
+def in_characters(value: int) -> str:
+    """A whole number below 10,000 as it is read aloud: 10 十, 205 二百零五, 1300 一千三百."""
+    if value < 10:
+        return _DIGITS[value]
+    out, gap = "", False
+    for unit, name in ((1000, "千"), (100, "百"), (10, "十"), (1, "")):
+        digit = value // unit % 10
+        if digit:
+            out += ("零" if gap and out else "") + _DIGITS[digit] + name
+        gap = not digit
+    return out[1:] if out.startswith("一十") else out
+
+
+def _in_words(text: str, rng: random.Random) -> str | None:
+    """A one-step expression as one would say it; None for anything longer."""
+    match = _ONE_STEP.fullmatch(text)
+    if match is None:
+        return None
+    a, op, b = match.groups()
+    if rng.random() < 0.2:
+        return rng.choice(_ASK_SAID_EN).format(f"{a} {_SAID_EN[op]} {b}")
+    if a.isdecimal() and b.isdecimal() and int(a) < 10_000 > int(b) and rng.random() < 0.5:
+        a, b = in_characters(int(a)), in_characters(int(b))
+    return rng.choice(_ASK_SAID).format(f"{a}{rng.choice(_SAID[op])}{b}")
 
 
 def whole(rng: random.Random, digits: int) -> Number:
@@ -92,9 +128,14 @@ def question(rng: random.Random, steps: int) -> Problem:
     """`expression` in the words that people use, with the signs that keyboards have."""
     problem = expression(rng, steps)
     text = problem.question
+    if rng.random() < 0.2 and (said := _in_words(text, rng)):
+        return Problem(said, problem.solution)
     if rng.random() < 0.25:
         text = text.replace("×", rng.choice(("*", "x", "*"))).replace("÷", "/")
     if rng.random() < 0.15:
         for sign in "+-×÷*x":
             text = text.replace(sign, f" {sign} ")
-    return Problem(rng.choice(_ASK).format(text), problem.solution)
+    asked = rng.choice(_ASK).format(text)
+    if asked[-1] not in "?？=.。" and rng.random() < 0.4:
+        asked += rng.choice(".。。？?")
+    return Problem(asked, problem.solution)

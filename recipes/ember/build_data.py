@@ -26,6 +26,7 @@ from rich.console import Console
 from word_problems import Problem, Source, as_published, changed, read_problem, restyle
 
 from huozhong.exam.held_out import overlaps
+from huozhong.exam.questions import written_questions
 from huozhong.text.chat import ChatTemplate
 from huozhong.text.data import read_jsonl
 from huozhong.text.shards import write_shard
@@ -180,12 +181,16 @@ def talk_turns(data: Data, rng: random.Random, count: int) -> Iterator[Turn]:
         (0.04, partial(talk.riddle, rng)),
         (0.06, lambda: problem_turn(english_problems.problem(rng), rng)),
         (0.18, partial(talk.templated_out_of_scope, rng)),
-        (0.16, lambda: talk.refuse(rng.choice(data.out_of_scope))),
+        (0.16, lambda: talk.refuse(talk.vary(rng.choice(data.out_of_scope), rng))),
         (0.06, lambda: talk.translation_request(rng, *rng.choice(data.pairs))),
     )
     weights = [weight for weight, _ in kinds]
+    # Of the exam's own wordings only greetings may occur ("你好"): nobody says them another way.
+    examined = {question.question for question in written_questions("out_of_scope")}
     for _ in range(count):
-        yield rng.choices(kinds, weights)[0][1]()
+        turn = rng.choices(kinds, weights)[0][1]()
+        if turn[0] not in examined:
+            yield turn
 
 
 def conversation(turns: list[Turn], rng: random.Random) -> list[dict]:

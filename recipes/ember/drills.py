@@ -50,7 +50,7 @@ def _long_product(rng: random.Random) -> Node:
 
 
 def _quotient(rng: random.Random) -> Node:
-    divisor, quotient = _whole(rng, rng.choice((1, 1, 2))), _whole(rng, rng.choice((1, 2, 2, 3)))
+    divisor, quotient = _whole(rng, rng.choice((1, 2, 2))), _whole(rng, rng.choice((1, 2, 2, 3)))
     if divisor.value == 1:
         divisor = Number(Fraction(7))
     shrink = rng.choice((1, 1, 1, 10))
@@ -58,7 +58,7 @@ def _quotient(rng: random.Random) -> Node:
 
 
 _KINDS = (_sum, _short_product, _long_product, _quotient)
-_WEIGHTS = (4, 3, 2, 3)
+_WEIGHTS = (4, 2, 2, 4)
 
 
 def _line(rng: random.Random) -> str:

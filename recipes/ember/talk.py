@@ -92,9 +92,36 @@ _SMALL_TALK: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
 )
 
 
+_CALLS = ("请问", "请问一下，", "你好，", "您好，", "小火苗，", "那个，", "麻烦你，", "老师，", "帮帮我，", "我想问问，", "想知道", "能告诉我", "嗨，", "哎，", "同学问我，")
+_PARTICLES = ("呀", "啊", "呢", "呀", "啦", "嘛")
+_TAILS = ("谢谢", "谢谢你", "谢谢！", "我想知道", "急", "快告诉我", "说说看", "简单点说", "多谢了")
+
+
+def vary(question: str, rng: random.Random) -> str:
+    """The same question as another person would put it: an address before it, a particle, a word of thanks."""
+    if question.isascii():
+        return question
+    if rng.random() < 0.15:
+        question = rng.choice(_CALLS) + question
+    if rng.random() < 0.15:
+        body = question.rstrip("？?。！")
+        if body[-1:] not in "吗呀啊呢吧—）”：":
+            question = body + rng.choice(_PARTICLES) + (question[len(body) :] or rng.choice(("？", "")))
+    if rng.random() < 0.06:
+        question = question.rstrip("。") + ("" if question[-1] in "？?！" else "，") + rng.choice(_TAILS)
+    return question
+
+
+_GREETINGS = ("你好", "您好", "你好呀", "嗨", "哈喽", "小火苗你好", "早上好", "下午好", "晚上好", "大家好", "你好啊", "早啊", "嘿")
+_FOLLOWS = ("见到你真高兴", "认识一下吧", "我是新来的", "我是小学生", "今天过得怎么样", "吃饭了吗", "在忙什么", "能陪我说说话吗", "我来学习了", "我们做朋友吧", "好久不见",
+            "你在干嘛", "最近好吗", "我第一次用你", "我叫小林", "请多关照", "幸会", "今天开心吗")
+
+
 def small_talk(rng: random.Random) -> Turn:
     questions, answers = rng.choice(_SMALL_TALK)
-    question, answer = rng.choice(questions), rng.choice(answers)
+    question, answer = vary(rng.choice(questions), rng), rng.choice(answers)
+    if questions is _SMALL_TALK[0][0] and rng.random() < 0.5:
+        question = f"{rng.choice(_GREETINGS)}{rng.choice('，！, ')}{rng.choice(_FOLLOWS)}{rng.choice(('', '。', '！', '～'))}"
     english = answer.isascii() or question.isascii()
     return question, "Small talk." if english else "打招呼或问我自己。", answer
 
@@ -102,7 +129,8 @@ def small_talk(rng: random.Random) -> Turn:
 _IDIOM_ASK = (
     "{}是什么意思？", "“{}”是什么意思？", "{}是什么意思", "解释成语：{}", "解释一下{}", "成语{}的意思", "请解释“{}”", "{}怎么理解？", "“{}”这个成语是什么意思？",
     "什么叫{}？", "{}的意思是什么？", "请问{}是什么意思", "成语“{}”怎么解释？", "你知道{}的意思吗？", "{}这个成语讲的是什么", "说说{}的含义", "老师让我们查{}的意思",
-    "What does {} mean?", "{}用来形容什么？",
+    "What does {} mean?", "{}用来形容什么？", "“{}”说的是什么意思", "{}讲的是什么", "“{}”怎么讲？", "{}指什么？", "什么是{}？", "什么叫“{}”", "“{}”比喻什么？", "{}是个什么样的成语？",
+    "课文里的“{}”是什么意思？", "“{}”的含义", "书上写着{}，怎么理解", "我不懂“{}”的意思", "考试考到{}的意思，怎么写？", "妈妈说我{}，是什么意思", "同学说“{}”，那是什么意思？", "{}", "“{}”",
 )
 _IDIOM_TELL = ("说一个成语", "教我一个成语", "讲一个成语", "来个成语", "随便说个成语并解释", "我想学成语", "给我讲个成语吧", "推荐一个成语", "今天学个什么成语")
 
@@ -112,12 +140,14 @@ def idiom(rng: random.Random, rows: list[dict]) -> Turn:
     name, meaning = row["idiom"], row["explanation"]
     if rng.random() < 0.06:
         return rng.choice(_IDIOM_TELL), "讲一个成语。", f"{name}：{meaning}"
-    return rng.choice(_IDIOM_ASK).format(name), "解释成语。", f"{name}：{meaning}"
+    return vary(rng.choice(_IDIOM_ASK).format(name), rng), "解释成语。", f"{name}：{meaning}"
 
 
 _SAYING_ASK = (
     "歇后语：{}——", "{}——？", "{}，下一句是什么？", "歇后语“{}”的下半句", "{}（打一歇后语）", "补全歇后语：{}", "歇后语{}后面是什么", "{}的下一句是？", "猜歇后语：{}",
     "“{}”的后半句是什么？", "{}——后面怎么接", "猜谜：{}（歇后语）", "歇后语 {} 下一句", "“{}”这个歇后语怎么接？",
+    "{}，下半句怎么说？", "{}，后面是什么", "{}，后边怎么说？", "{}，接下来呢？", "“{}”后面是哪几个字？", "俗话说{}，下面是什么", "常说“{}”，后半句呢？", "{}……", "{}，你来接", "“{}”的谜底是什么",
+    "我说上半句：{}。你说下半句", "人家说“{}”是什么意思，下半句是什么？", "{}是说什么", "“{}”，这是什么歇后语？", "{}，打一成语或俗语", "{}的后面怎么讲",
 )
 _SAYING_TELL = ("说一个歇后语", "讲个歇后语", "来一个歇后语", "给我出个谜语", "给我猜个谜", "说个歇后语听听", "猜谜语", "出一个谜语让我猜", "再来一个歇后语", "教我一句歇后语",
                 "讲个笑话", "说句俏皮话", "考考我歇后语")
@@ -128,7 +158,7 @@ def saying(rng: random.Random, rows: list[dict]) -> Turn:
     answer = row["answer"].split("；")[0]
     if rng.random() < 0.1:
         return rng.choice(_SAYING_TELL), "说一个歇后语。", f"{row['riddle']}——{answer}"
-    return rng.choice(_SAYING_ASK).format(row["riddle"]), "接歇后语。", f"{row['riddle']}——{answer}"
+    return vary(rng.choice(_SAYING_ASK).format(row["riddle"]), rng), "接歇后语。", f"{row['riddle']}——{answer}"
 
 
 _RIDDLE_ASK = (
@@ -154,7 +184,7 @@ def riddle(rng: random.Random) -> Turn:
     if rng.random() < 0.1:
         return rng.choice(_SAYING_TELL[3:8]), "出一个谜语。", f"{text}（打一{kind}）谜底是：{answer}"
     ask = rng.choice(_RIDDLE_ASK)
-    return ask.format(*(text, kind)[: ask.count("{}")]), "猜谜语。", f"谜底是：{answer}"
+    return vary(ask.format(*(text, kind)[: ask.count("{}")]), rng), "猜谜语。", f"谜底是：{answer}"
 
 
 # -- out of scope -------------------------------------------------------------------------------------
@@ -216,9 +246,7 @@ def templated_out_of_scope(rng: random.Random) -> Turn:
         place=place, place2=place2, person=person, person2=person2, topic=rng.choice(_TOPICS), ill=rng.choice(_ILLS), lang=lang,
         lang2=lang2, task=rng.choice(_TASKS), food=rng.choice(_FOODS), book=rng.choice(_BOOKS), thing=rng.choice(_THINGS),
     )
-    if rng.random() < 0.2:
-        question = rng.choice(("请问", "你好，", "麻烦问一下，", "帮帮我，", "老师，", "我想知道", "能告诉我")) + question
-    return refuse(question)
+    return refuse(vary(question, rng))
 
 
 def refuse(question: str) -> Turn:
