@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,7 +110,7 @@ def test_urls_that_do_not_work(expected: list[str], environment: dict[str, str])
 def test_ctrl_c_stops_the_answer_not_the_program(endless: Path, environment: dict[str, str]) -> None:
     chat = subprocess.Popen(
         [*COMMAND, str(endless), *GREEDY, "--threads", "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, env=environment,
+        stderr=subprocess.PIPE, env=environment, pipesize=4096,  # so full that it is surely still answering
     )  # fmt: skip
     watchdog = threading.Timer(60, chat.kill)
     watchdog.start()
@@ -121,7 +120,6 @@ def test_ctrl_c_stops_the_answer_not_the_program(endless: Path, environment: dic
         chat.stdin.write("你好\n".encode())
         chat.stdin.flush()
         assert chat.stdout.read(1)
-        time.sleep(0.1)
         chat.send_signal(signal.SIGINT)
         out, errors = chat.communicate(b"/new\n", timeout=50)
         assert chat.returncode == 0, errors
