@@ -302,8 +302,8 @@ def build(data_folder: Path, out: Path, *, seed: int, copies: int) -> None:
     ids = tokenizer.encode_batch(raw)
     report["prose"] = shard(out / "pretrain" / "prose", "prose", (([bos, *row, eos], None) for row in ids)).tokens
     practice = {
-        "drills": [drills.page(rng) for _ in range(1_200 * copies)],
-        "rhymes": list(drills.rhyme_pages(data.poems, rng, 400 * copies)),
+        "drills": [drills.page(rng) for _ in range(1_500 * copies)],
+        "rhymes": list(drills.rhyme_pages(data.poems, rng, 500 * copies)),
     }
     for name, pages in practice.items():
         docs = (([bos, *row, eos], None) for row in tokenizer.encode_batch(pages))
@@ -317,7 +317,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with the raw data files (see README.md)")
     parser.add_argument("out", type=Path, help="where tokenizer and shards go")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--copies", type=int, default=10, help="versions of each word problem")
+    parser.add_argument("--copies", type=int, default=8, help="versions of each word problem")
     arguments = parser.parse_args()
     build(arguments.data, arguments.out, seed=arguments.seed, copies=arguments.copies)
 
