@@ -22,7 +22,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "engine": ("model.config", "model.checkpoint", "text", "cost"),
     "text": (), "model": (), "cost": (), "verify": (), "errors": (),
 }  # fmt: skip
-MAY_USE_TORCH = ("model.transformer", "train")
+MAY_USE_TORCH = ("model.layers", "model.transformer", "train")
 
 FILES = sorted(SOURCE.rglob("*.py"))
 

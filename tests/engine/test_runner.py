@@ -14,7 +14,8 @@ from huozhong.engine import kernels
 from huozhong.engine.runner import Chunk, Runner, rope_table
 from huozhong.engine.weights import Weights, load_weights
 from huozhong.model.config import ModelConfig, YarnScaling
-from huozhong.model.transformer import Transformer, generate, rope_frequencies, save_transformer
+from huozhong.model.layers import rope_frequencies
+from huozhong.model.transformer import Transformer, generate, save_transformer
 
 BASE: dict[str, object] = {
     "vocab_size": 120, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 3,

@@ -10,12 +10,11 @@ import torch.nn.functional as F
 from tests.model.tiny_models import lively_model, moe_config, tiny_config
 from torch.utils.checkpoint import checkpoint
 
-import huozhong.model.transformer as module
+from huozhong.model import layers, transformer
 from huozhong.model.config import ModelConfig
+from huozhong.model.layers import Router, attend
 from huozhong.model.transformer import (
-    Router,
     Transformer,
-    attend,
     cross_entropy_sum,
     document_mask,
     generate,
@@ -61,7 +60,7 @@ def test_attention_in_blocks_equals_torch(
     doc = torch.arange(length).div(-(-length // documents), rounding_mode="floor").expand(2, -1)
     mask = document_mask(doc, torch.float32)
     blocks = attend(q, k, v, mask, 0.3)
-    monkeypatch.setattr(module, "BLOCKED_ATTENTION_LIMIT", 0)
+    monkeypatch.setattr(layers, "BLOCKED_ATTENTION_LIMIT", 0)
     torch.testing.assert_close(blocks, attend(q, k, v, mask, 0.3), atol=1e-5, rtol=1e-5)
     if documents == 1:
         torch.testing.assert_close(blocks, attend(q, k, v, None, 0.3), atol=1e-5, rtol=1e-5)
@@ -70,7 +69,7 @@ def test_attention_in_blocks_equals_torch(
 def test_long_rows_take_the_fused_path(monkeypatch: pytest.MonkeyPatch) -> None:
     model, tokens = lively_model(tiny_config()), random_tokens(2, 30)
     short = model(tokens)
-    monkeypatch.setattr(module, "BLOCKED_ATTENTION_LIMIT", 8)
+    monkeypatch.setattr(layers, "BLOCKED_ATTENTION_LIMIT", 8)
     torch.testing.assert_close(model(tokens), short, atol=1e-5, rtol=1e-5)
 
 
@@ -179,7 +178,7 @@ def test_loads_are_not_counted_in_eval() -> None:
 
 @pytest.mark.parametrize("kept", [1.0, 0.2, 0.0])
 def test_chunked_loss_equals_plain_cross_entropy(kept: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOGITS_BYTES", 4 * 50 * 7)  # seven rows a chunk
+    monkeypatch.setattr(transformer, "LOGITS_BYTES", 4 * 50 * 7)  # seven rows a chunk
     hidden = torch.randn(3, 11, 16, requires_grad=True)
     weight = torch.randn(50, 16, requires_grad=True)
     targets = torch.randint(50, (3, 11)).masked_fill(torch.rand(3, 11) >= kept, -100)

@@ -148,6 +148,8 @@ def server_config(app: FastAPI) -> uvicorn.Config:
 
 
 def _announce(model: str, listener: socket.socket) -> None:
+    from huozhong.engine.kernels import used
+
     host, port = listener.getsockname()[:2]
     everywhere = host in ("0.0.0.0", "::")
     own = f"http://{'127.0.0.1' if everywhere else f'[{host}]' if ':' in host else host}:{port}"
@@ -160,6 +162,9 @@ def _announce(model: str, listener: socket.socket) -> None:
                        + f"  {bold(f'http://{address}:{port}')}")
         typer.echo(say("注意：同一网络的任何人都可以使用，没有密码。",
                        "Anyone on that network can use it; there is no password."))
+    if used() == "reference":
+        typer.echo(say("没有编译好的内核，正在用慢得多的 NumPy；请重新安装：make serve。",
+                       "The compiled kernels are missing: much slower NumPy runs instead; install again: make serve."))
     body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "你好"}}]}}'
     typer.echo(dim(say(f"接口（与 OpenAI、DeepSeek 相同）：{own}/v1，例如：",
                        f"The API (OpenAI's and DeepSeek's) is at {own}/v1, for example:")))

@@ -172,7 +172,7 @@ class Run:
         where = str(self.device)
         if self.device.type == "cpu":
             where += f", {torch.get_num_threads()} threads"
-        plan = make_plan(self.recipe, self.model, tokens_per_epoch=self.batches.tokens_per_epoch)
+        plan = make_plan(self.recipe, self.model.config, tokens_per_epoch=self.batches.tokens_per_epoch)
         steps_left = self.recipe.total_steps - self.step
         device = f"{where}, {self.recipe.run.precision}"
         self.console.print(plan_table(self.recipe, plan, device=device, steps_left=steps_left, trial=trial))

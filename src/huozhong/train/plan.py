@@ -11,7 +11,7 @@ from rich.table import Table
 
 from huozhong.cost import Bill
 from huozhong.model.config import ModelConfig
-from huozhong.model.transformer import Transformer
+from huozhong.model.sizes import count_parameters, flops_per_token
 from huozhong.train.recipe import Recipe
 
 
@@ -30,53 +30,30 @@ class Plan:
     memory_bytes: int
 
 
-def make_plan(recipe: Recipe, model: Transformer, *, tokens_per_epoch: int) -> Plan:
-    """Count parameters, and estimate operations and memory.
+def make_plan(recipe: Recipe, config: ModelConfig, *, tokens_per_epoch: int) -> Plan:
+    """Count parameters and operations, and estimate memory.
 
-    Per token: 6 operations for each weight it meets (2 forward, 4 backward; Kaplan et al. 2020, §2.1), and
-    3·T·H·(qk + v) per layer for causal attention.  Memory: weights, gradients and optimiser state in float32,
-    and per row and layer about 34·D half-width activations plus one feed-forward width (Korthikanti et
-    al. 2022, §4.1).
+    Memory: weights, gradients and optimiser state in float32, and per row and layer about 34·D half-width
+    activations plus three feed-forward widths (Korthikanti et al. 2022, arXiv:2205.05198, §4.1).
     """
-    config = model.config
-    total = active = embedding = 0
-    for name, weight in model.named_parameters():
-        total += weight.numel()
-        if "embed_tokens" in name:
-            embedding += weight.numel()
-        is_expert = ".experts." in name
-        active += (
-            weight.numel() * config.num_experts_per_tok // config.n_routed_experts
-            if is_expert
-            else weight.numel()
-        )
-    length, rows = recipe.data.seq_len, recipe.optim.micro_batch
+    count = count_parameters(config)
+    # Prediction modules that carry no loss are not run.
+    run = config if recipe.optim.mtp_weight > 0 else dataclasses.replace(config, num_nextn_predict_layers=0)
     tokens = recipe.total_steps * recipe.tokens_per_step
+    copies = 4 + (recipe.optim.ema is not None)
+    widths = 34 * config.hidden_size + 3 * config.intermediate_size
+    positions = recipe.optim.micro_batch * recipe.data.seq_len
     return Plan(
-        parameters=total,
-        active_parameters=active,
-        embedding_parameters=embedding,
+        parameters=count.total,
+        active_parameters=count.active,
+        embedding_parameters=count.embedding,
         total_steps=recipe.total_steps,
         tokens_per_step=recipe.tokens_per_step,
         total_tokens=tokens,
         epochs=tokens / tokens_per_epoch,
-        flops=tokens * _flops_per_token(config, active, embedding, length, recipe.optim.mtp_weight > 0),
-        memory_bytes=4 * (4 * total + (total if recipe.optim.ema is not None else 0))
-        + rows
-        * length
-        * config.num_hidden_layers
-        * 2
-        * (34 * config.hidden_size + 3 * config.intermediate_size),
+        flops=tokens * flops_per_token(run, recipe.data.seq_len),
+        memory_bytes=4 * copies * count.total + 2 * positions * config.num_hidden_layers * widths,
     )
-
-
-def _flops_per_token(config: ModelConfig, active: int, embedding: int, length: int, mtp: bool) -> float:
-    heads = 1 + (config.num_nextn_predict_layers if mtp else 0)
-    head = config.vocab_size * config.hidden_size * heads
-    untied = 0 if config.tie_word_embeddings else config.vocab_size * config.hidden_size
-    layers = config.num_hidden_layers + heads - 1
-    attention = 3 * length * config.num_attention_heads * (config.qk_head_dim + config.v_head_dim) * layers
-    return 6 * (active - embedding - untied + head) + attention
 
 
 @dataclass(frozen=True)
