@@ -167,6 +167,14 @@ def arithmetic_turns(rng: random.Random, count: int) -> Iterator[Turn]:
         yield problem_turn(problem, rng)
 
 
+def worked_steps(data: Data, rng: random.Random) -> Iterator[str]:
+    """The steps of word problems with changed numbers, without their questions: sums of the kinds that they need."""
+    while True:
+        problem = changed(rng.choice(data.problems), rng)
+        if problem is not None and len(problem.solution.lines) and not is_exam_expression(problem.solution.equation):
+            yield "\n".join(problem.solution.lines)
+
+
 def poem_turns(data: Data, rng: random.Random) -> Iterator[Turn]:
     for poem in data.poems:
         if not held_out(poem.text):
@@ -301,8 +309,9 @@ def build(data_folder: Path, out: Path, *, seed: int, copies: int) -> None:
     bos, eos = tokenizer.bos_id, tokenizer.eos_id
     ids = tokenizer.encode_batch(raw)
     report["prose"] = shard(out / "pretrain" / "prose", "prose", (([bos, *row, eos], None) for row in ids)).tokens
+    worked = worked_steps(data, rng)
     practice = {
-        "drills": [drills.page(rng) for _ in range(1_500 * copies)],
+        "drills": [drills.page(rng, worked) for _ in range(2_500 * copies)],
         "rhymes": list(drills.rhyme_pages(data.poems, rng, 500 * copies)),
     }
     for name, pages in practice.items():

@@ -35,6 +35,14 @@ def _sum(rng: random.Random) -> Node:
     return Operation(op, a, b)
 
 
+def _close_difference(rng: random.Random) -> Node:
+    """Numbers with the same beginning, as long division subtracts them: 4851-4410, 22.3-19.8."""
+    a = rng.randint(20, 10 ** rng.choice((2, 3, 3, 4, 4)) - 1)
+    b = a - rng.randint(0, max(1, a // rng.choice((2, 5, 10, 10, 30))))
+    scale = rng.choice((1, 1, 1, 10, 100))
+    return Operation("-", Number(Fraction(a, scale)), Number(Fraction(b, scale)))
+
+
 def _short_product(rng: random.Random) -> Node:
     a, b = _whole(rng, rng.choice((1, 2, 3, 3, 4))), Number(Fraction(rng.randint(2, 9) * rng.choice((1, 1, 1, 10))))
     if rng.random() < 0.25:
@@ -53,12 +61,21 @@ def _quotient(rng: random.Random) -> Node:
     divisor, quotient = _whole(rng, rng.choice((1, 2, 2))), _whole(rng, rng.choice((1, 2, 2, 3)))
     if divisor.value == 1:
         divisor = Number(Fraction(7))
+    if rng.random() < 0.3:  # the digits at which one is tempted to take the next ten
+        quotient = Number(Fraction(int("".join(rng.choice("99810") for _ in range(rng.choice((1, 2)))) or 0) or 99))
     shrink = rng.choice((1, 1, 1, 10))
     return Operation("÷", Number(divisor.value * quotient.value / shrink), divisor)
 
 
-_KINDS = (_sum, _short_product, _long_product, _quotient)
-_WEIGHTS = (4, 2, 2, 4)
+_KINDS = (_sum, _close_difference, _short_product, _long_product, _quotient)
+_WEIGHTS = (3, 3, 2, 2, 4)
+
+
+def _one_digit_quotient(rng: random.Random) -> str:
+    """How often a divisor goes into a number, as schools write it: 485÷49=9……44.  The choice in every long division."""
+    divisor, digit = rng.randint(11, 99), rng.randint(1, 9)
+    rest = rng.choice((rng.randrange(divisor), rng.randrange(min(4, divisor)), divisor - 1 - rng.randrange(4)))
+    return f"{divisor * digit + rest}÷{divisor}={digit}" + (f"……{rest}" if rest else "")
 
 
 def _line(rng: random.Random) -> str:
@@ -74,11 +91,12 @@ def _line(rng: random.Random) -> str:
             return text
 
 
-def page(rng: random.Random) -> str:
-    """About two hundred characters of worked sums, one below the other."""
+def page(rng: random.Random, worked: Iterator[str]) -> str:
+    """About two hundred characters of sums, one below the other; some from `worked`, the steps of word problems."""
     lines: list[str] = []
     while sum(map(len, lines)) < 190:
-        lines.append(_line(rng))
+        kind = rng.random()
+        lines.append(next(worked) if kind < 0.4 else _one_digit_quotient(rng) if kind < 0.55 else _line(rng))
     return "\n".join(lines)
 
 
