@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+import re
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +15,7 @@ RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "ember"
 sys.path.insert(0, str(RECIPE))
 
 import arithmetic  # noqa: E402
+import drills  # noqa: E402
 import english_problems  # noqa: E402
 import poems  # noqa: E402
 import talk  # noqa: E402
@@ -23,6 +26,7 @@ from huozhong.train.recipe import load_recipe  # noqa: E402
 from huozhong.verify.arithmetic import check_steps, evaluate, is_exam_expression, same_answer  # noqa: E402
 from huozhong.verify.refusal import is_refusal  # noqa: E402
 
+STAGES = [("pretrain.toml", "pretrain"), ("sft.toml", "sft"), ("anneal.toml", "sft"), ("polish.toml", "sft")]
 EQUATIONS = [
     ("(11-1)*2", "20"),
     ("(24+24*150%)/(1-(1/6)-(1/6)*150%-(1/4))", "180"),
@@ -99,6 +103,36 @@ def test_practice_sums_are_true_and_never_the_exams() -> None:
         assert check_steps(problem.solution.text()).all_correct, problem
 
 
+def test_pages_of_practice_are_true_and_never_the_exams() -> None:
+    rng = random.Random(0)
+    worked = itertools.repeat("3×4=12\n12+5=17")
+    pages = [drills.page(rng, worked) for _ in range(60)]
+    left_over = re.compile(r"(\d+)÷(\d+)=(\d)(?:……(\d+))?")
+    seen = 0
+    for line in "\n".join(pages).split("\n"):
+        if match := left_over.fullmatch(line):
+            whole, divisor, digit, rest = (int(group or 0) for group in match.groups())
+            assert divmod(whole, divisor) == (digit, rest)
+            seen += 1
+        else:
+            report = check_steps(line)
+            assert report.all_correct or not report.steps, line
+            assert not report.unreadable, line
+    assert seen > 100
+
+
+def test_numbers_are_read_aloud_as_people_do() -> None:
+    said = {3: "三", 10: "十", 15: "十五", 20: "二十", 105: "一百零五", 110: "一百一十", 2005: "二千零五", 9009: "九千零九"}
+    assert {value: arithmetic.in_characters(value) for value in said} == said
+
+
+def test_another_wording_keeps_the_question() -> None:
+    rng = random.Random(0)
+    for _ in range(200):
+        assert "画蛇添足" in talk.vary("画蛇添足是什么意思？", rng)
+        assert talk.vary("Who are you?", rng) == "Who are you?"
+
+
 def test_english_problems_have_whole_answers() -> None:
     rng = random.Random(0)
     for _ in range(200):
@@ -126,6 +160,6 @@ def test_every_no_is_recognised_and_nothing_else() -> None:
         assert not is_refusal(talk.riddle(rng)[2])
 
 
-@pytest.mark.parametrize(("file", "stage"), [("pretrain.toml", "pretrain"), ("sft.toml", "sft")])
+@pytest.mark.parametrize(("file", "stage"), STAGES)
 def test_the_recipes_can_be_read(file: str, stage: str) -> None:
     assert load_recipe(RECIPE / file, stage).total_steps > 100  # type: ignore[arg-type]
