@@ -22,6 +22,7 @@ import drills
 import english_problems
 import poems
 import talk
+from common import IDIOMS, MEANINGS, SAYINGS
 from rich.console import Console
 from word_problems import Problem, Source, as_published, changed, read_problem, restyle
 
@@ -60,9 +61,11 @@ class Data:
         rows += [row for row in song if row["form"].endswith("律诗")][:8_000]
         unique = {re.sub(r"\W", "", row["text"]): row for row in reversed(rows)}
         self.poems = poems.choose(unique.values(), set())
-        idioms = self._rows("idioms/idioms")
-        self.idioms = [row for row in idioms if row["level"] <= 2 and len(row["explanation"]) <= 60]
-        self.sayings = self._sayings(at_most=3000)
+        meanings = {row["idiom"]: row["explanation"] for row in self._rows("idioms/idioms")}
+        self.unknown_idioms = [name for name in meanings if len(name) == 4 and name not in IDIOMS]
+        meanings |= MEANINGS
+        self.idioms = [(name, meanings[name]) for name in IDIOMS if len(meanings.get(name, "?" * 99)) <= 60]
+        self.unknown_sayings = self._unknown_sayings()
         self.pairs = [(row["cmn"], row["eng"]) for row in self._tatoeba()]
         self.out_of_scope = self._out_of_scope()
 
@@ -86,14 +89,10 @@ class Data:
                     found.append(source)
         return found
 
-    def _sayings(self, at_most: int) -> list[dict]:
-        """Short ones, puns first: what people quote, and as many as so small a model can remember."""
-        plain = [
-            row for row in self._rows("idioms/xiehouyu")
-            if re.fullmatch(r"[\u4e00-\u9fff、，]{3,10}", row["riddle"])
-            and re.fullmatch(r"[\u4e00-\u9fff（）]{2,12}", row["answer"].split("；")[0])
-        ]
-        return sorted(plain, key=lambda row: ("（" not in row["answer"], len(row["riddle"] + row["answer"])))[:at_most]
+    def _unknown_sayings(self) -> list[str]:
+        known = {first for first, _ in SAYINGS}
+        riddles = (row["riddle"] for row in self._rows("idioms/xiehouyu"))
+        return [first for first in riddles if re.fullmatch(r"[\u4e00-\u9fff]{3,10}", first) and first not in known]
 
     def _tatoeba(self) -> Iterator[dict]:
         for row in self._rows("tatoeba_cmn_eng/pairs"):
@@ -185,12 +184,14 @@ def talk_turns(data: Data, rng: random.Random, count: int) -> Iterator[Turn]:
     kinds: tuple[tuple[float, Callable[[], Turn]], ...] = (
         (0.12, partial(talk.small_talk, rng)),
         (0.23, partial(talk.idiom, rng, data.idioms)),
-        (0.15, partial(talk.saying, rng, data.sayings)),
+        (0.06, partial(talk.unknown_idiom, rng, data.unknown_idioms)),
+        (0.14, partial(talk.saying, rng)),
+        (0.05, partial(talk.unknown_saying, rng, data.unknown_sayings)),
         (0.04, partial(talk.riddle, rng)),
-        (0.06, lambda: problem_turn(english_problems.problem(rng), rng)),
-        (0.18, partial(talk.templated_out_of_scope, rng)),
-        (0.16, lambda: talk.refuse(talk.vary(rng.choice(data.out_of_scope), rng))),
-        (0.06, lambda: talk.translation_request(rng, *rng.choice(data.pairs))),
+        (0.05, lambda: problem_turn(english_problems.problem(rng), rng)),
+        (0.14, partial(talk.templated_out_of_scope, rng)),
+        (0.13, lambda: talk.refuse(talk.vary(rng.choice(data.out_of_scope), rng))),
+        (0.04, lambda: talk.translation_request(rng, *rng.choice(data.pairs))),
     )
     weights = [weight for weight, _ in kinds]
     # Of the exam's own wordings only greetings may occur ("你好"): nobody says them another way.
@@ -271,7 +272,7 @@ def build(data_folder: Path, out: Path, *, seed: int, copies: int) -> None:
     rng = random.Random(seed)
     data = Data(data_folder)
     console.print(f"{len(data.problems):,} problems, {len(data.poems):,} poems, {len(data.idioms):,} idioms, "
-                  f"{len(data.sayings):,} sayings, {len(data.out_of_scope):,} out-of-scope questions")
+                  f"{len(SAYINGS)} sayings, {len(data.out_of_scope):,} out-of-scope questions")
     turns = {
         "problems": list(word_problem_turns(data, rng, copies)),
         "arithmetic": list(arithmetic_turns(rng, 9_000 * copies)),

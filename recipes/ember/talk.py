@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+from common import SAYINGS
+
 Turn = tuple[str, str, str]  # question, reasoning, answer
 
 REFUSE_ZH = (
@@ -135,9 +137,8 @@ _IDIOM_ASK = (
 _IDIOM_TELL = ("说一个成语", "教我一个成语", "讲一个成语", "来个成语", "随便说个成语并解释", "我想学成语", "给我讲个成语吧", "推荐一个成语", "今天学个什么成语")
 
 
-def idiom(rng: random.Random, rows: list[dict]) -> Turn:
-    row = rng.choice(rows)
-    name, meaning = row["idiom"], row["explanation"]
+def idiom(rng: random.Random, meanings: list[tuple[str, str]]) -> Turn:
+    name, meaning = rng.choice(meanings)
     if rng.random() < 0.06:
         return rng.choice(_IDIOM_TELL), "讲一个成语。", f"{name}：{meaning}"
     return vary(rng.choice(_IDIOM_ASK).format(name), rng), "解释成语。", f"{name}：{meaning}"
@@ -153,12 +154,21 @@ _SAYING_TELL = ("说一个歇后语", "讲个歇后语", "来一个歇后语", "
                 "讲个笑话", "说句俏皮话", "考考我歇后语")
 
 
-def saying(rng: random.Random, rows: list[dict]) -> Turn:
-    row = rng.choice(rows)
-    answer = row["answer"].split("；")[0]
+def saying(rng: random.Random) -> Turn:
+    first, second = rng.choice(SAYINGS)
     if rng.random() < 0.1:
-        return rng.choice(_SAYING_TELL), "说一个歇后语。", f"{row['riddle']}——{answer}"
-    return vary(rng.choice(_SAYING_ASK).format(row["riddle"]), rng), "接歇后语。", f"{row['riddle']}——{answer}"
+        return rng.choice(_SAYING_TELL), "说一个歇后语。", f"{first}——{second}"
+    return vary(rng.choice(_SAYING_ASK).format(first), rng), "接歇后语。", f"{first}——{second}"
+
+
+def unknown_idiom(rng: random.Random, names: list[str]) -> Turn:
+    question = vary(rng.choice(_IDIOM_ASK).format(rng.choice(names)), rng)
+    return question, "没学过这个成语。", "这个成语我没学过，请查一查成语词典。"
+
+
+def unknown_saying(rng: random.Random, riddles: list[str]) -> Turn:
+    question = vary(rng.choice(_SAYING_ASK).format(rng.choice(riddles)), rng)
+    return question, "没学过这句歇后语。", "这句歇后语我没学过，请教我吧。"
 
 
 _RIDDLE_ASK = (
