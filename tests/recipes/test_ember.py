@@ -26,7 +26,8 @@ from huozhong.train.recipe import load_recipe  # noqa: E402
 from huozhong.verify.arithmetic import check_steps, evaluate, is_exam_expression, same_answer  # noqa: E402
 from huozhong.verify.refusal import is_refusal  # noqa: E402
 
-STAGES = [("pretrain.toml", "pretrain"), ("sft.toml", "sft"), ("anneal.toml", "sft"), ("polish.toml", "sft")]
+STAGES = [("pretrain.toml", "pretrain")]
+STAGES += [(f"{name}.toml", "sft") for name in ("sft", "anneal", "polish", "by_heart")]
 EQUATIONS = [
     ("(11-1)*2", "20"),
     ("(24+24*150%)/(1-(1/6)-(1/6)*150%-(1/4))", "180"),
