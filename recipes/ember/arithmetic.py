@@ -117,7 +117,7 @@ def expression(rng: random.Random, steps: int) -> Problem:
         except Unsolvable:
             continue
         long = max(solution.answer.value.numerator, solution.answer.value.denominator)
-        if long > 999_999 or len(solution.text()) > 140 or is_exam_expression(str(node)):
+        if long > 999_999 or len(solution.text()) > 180 or is_exam_expression(str(node)):
             continue
         if solution.answer.style == "fraction" and solution.answer.value.denominator > 400:
             continue

@@ -216,8 +216,10 @@ def _step(op: str, a: Number, b: Number, lines: list[str]) -> Number:
     if _is_fraction(a) or _is_fraction(b):
         return _fraction_step(op, a, b, lines)
     lhs = f"{a}{op}{b}"
-    if op in "+-":
+    if op == "+":
         lines.append(f"{lhs}={show(value)}")
+    elif op == "-":
+        lines.append(_difference(a.value, b.value))
     elif op == "×":
         _multiply(a.value, b.value, lines)
     else:
@@ -233,6 +235,17 @@ def _digits(value: int) -> list[int]:
     """324 -> [300, 20, 4]"""
     text = str(value)
     return [int(d) * 10 ** (len(text) - i - 1) for i, d in enumerate(text) if d != "0"]
+
+
+def _difference(a: Fraction, b: Fraction) -> str:
+    """Taken away place by place, the highest first, as one does it in the head: 777-736=77-36=47-6=41."""
+    chain = f"{show(a)}-{show(b)}"
+    scale = 10 ** (decimals_of(b) or 0)
+    for digit in _digits(int(b * scale)) or [0]:
+        part = Fraction(digit, scale)
+        a, b = a - part, b - part
+        chain += f"={show(a)}-{show(b)}" if b else f"={show(a)}"
+    return chain
 
 
 def _multiply(a: Fraction, b: Fraction, lines: list[str]) -> None:
@@ -272,7 +285,7 @@ def _divide(a: Fraction, b: Fraction, lines: list[str]) -> None:
         part = Fraction(digit, 10**places)
         work.append(f"{show(b)}×{show(part)}={show(b * part)}")
         if rest != b * part:
-            work.append(f"{show(rest)}-{show(b * part)}={show(rest - b * part)}")
+            work.append(_difference(rest, b * part))
         rest -= b * part
     lines.append("，".join(work))
     lines.append(f"{lhs}={result}")

@@ -27,7 +27,7 @@ from huozhong.verify.arithmetic import check_steps, evaluate, is_exam_expression
 from huozhong.verify.refusal import is_refusal  # noqa: E402
 
 STAGES = [("pretrain.toml", "pretrain")]
-STAGES += [(f"{name}.toml", "sft") for name in ("sft", "anneal", "polish", "by_heart")]
+STAGES += [(f"{name}.toml", "sft") for name in ("sft", "anneal", "polish", "finish")]
 EQUATIONS = [
     ("(11-1)*2", "20"),
     ("(24+24*150%)/(1-(1/6)-(1/6)*150%-(1/4))", "180"),
@@ -55,9 +55,14 @@ def test_a_solution_is_true_in_every_line(equation: str, answer: str) -> None:
     assert same_answer(f"答案：{str(solution.answer).strip('()')}", answer)
 
 
+def test_differences_are_taken_place_by_place() -> None:
+    said = ["777-736=77-36=47-6=41", "5-3.62=2-0.62=1.4-0.02=1.38", "640-640=40-40=0", "52-8=44", "1005-38=975-8=967"]
+    assert [solve(parse(line.split("=")[0])).text() for line in said] == said
+
+
 def test_long_products_and_quotients_are_written_out() -> None:
     assert solve(parse("36*24")).lines == ("36×24=720+144=864",)
-    assert solve(parse("864/36")).lines == ("36×20=720，864-720=144，36×4=144", "864÷36=24")
+    assert solve(parse("864/36")).lines == ("36×20=720，864-720=164-20=144，36×4=144", "864÷36=24")
     assert solve(parse("300/20")).lines == ("300÷20=30÷2=15",)
 
 
