@@ -19,7 +19,7 @@ from pathlib import Path
 
 import arithmetic
 import drills
-import english_problems
+import easy_problems
 import poems
 import talk
 from common import IDIOMS, MEANINGS, SAYINGS
@@ -28,7 +28,7 @@ from word_problems import Problem, Source, as_published, changed, read_problem, 
 
 from huozhong.exam.held_out import overlaps
 from huozhong.exam.questions import written_questions
-from huozhong.text.chat import ChatTemplate
+from huozhong.text.chat import DEFAULT_TEMPLATE, ChatTemplate
 from huozhong.text.data import read_jsonl
 from huozhong.text.shards import write_shard
 from huozhong.text.tokenizer import Tokenizer
@@ -36,6 +36,11 @@ from huozhong.verify.arithmetic import is_exam_expression
 
 VOCAB_SIZE = 6144
 MAX_TOKENS = 254  # longer conversations are left out; rows have 256 tokens
+# Past the 256 tokens that it was trained on ember talks nonsense, so it is shown the last two questions only.
+TWO_QUESTIONS = """\
+{%- set turns = messages | rejectattr('role', 'equalto', 'system') | list -%}
+{%- for m in (turns[-3:] if add_generation_prompt else turns[-4:]) -%}"""
+CHAT_TEMPLATE = DEFAULT_TEMPLATE.replace("{%- for m in messages -%}", TWO_QUESTIONS)
 Turn = talk.Turn
 
 
@@ -161,9 +166,11 @@ def word_problem_turns(data: Data, rng: random.Random, copies: int) -> Iterator[
 
 
 def arithmetic_turns(rng: random.Random, count: int) -> Iterator[Turn]:
-    for _ in range(count):
-        problem = arithmetic.question(rng, rng.choices((1, 2, 3), (3, 5, 2))[0])
-        yield problem_turn(problem, rng)
+    """Bare sums, and for every third one a simple word problem."""
+    for number in range(count):
+        yield problem_turn(arithmetic.question(rng, rng.choices((1, 2, 3), (3, 5, 2))[0]), rng)
+        if number % 3 == 0:
+            yield problem_turn(easy_problems.problem(rng, "zh"), rng)
 
 
 def worked_steps(data: Data, rng: random.Random) -> Iterator[str]:
@@ -188,7 +195,7 @@ def talk_turns(data: Data, rng: random.Random, count: int) -> Iterator[Turn]:
         (0.14, partial(talk.saying, rng)),
         (0.05, partial(talk.unknown_saying, rng, data.unknown_sayings)),
         (0.04, partial(talk.riddle, rng)),
-        (0.05, lambda: problem_turn(english_problems.problem(rng), rng)),
+        (0.05, lambda: problem_turn(easy_problems.problem(rng, "en"), rng)),
         (0.14, partial(talk.templated_out_of_scope, rng)),
         (0.13, lambda: talk.refuse(talk.vary(rng.choice(data.out_of_scope), rng))),
         (0.04, lambda: talk.translation_request(rng, *rng.choice(data.pairs))),
@@ -287,6 +294,7 @@ def build(data_folder: Path, out: Path, *, seed: int, copies: int) -> None:
 
     samples = {name: rows[:40_000] for name, rows in chats.items()}
     tokenizer = Tokenizer.train(tokenizer_text(data, samples), VOCAB_SIZE)
+    tokenizer.config["chat_template"] = CHAT_TEMPLATE
     tokenizer_folder = out / "tokenizer"
     tokenizer_folder.mkdir(parents=True, exist_ok=True)
     for name, content in tokenizer.files().items():

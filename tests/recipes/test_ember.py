@@ -8,6 +8,7 @@ import re
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -15,13 +16,16 @@ RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "ember"
 sys.path.insert(0, str(RECIPE))
 
 import arithmetic  # noqa: E402
+import build_data  # noqa: E402
 import drills  # noqa: E402
-import english_problems  # noqa: E402
+import easy_problems  # noqa: E402
 import poems  # noqa: E402
 import talk  # noqa: E402
 from solve import Unsolvable, parse, solve  # noqa: E402
 from word_problems import as_published, changed, read_problem, restyle  # noqa: E402
 
+from huozhong.text.chat import ChatTemplate  # noqa: E402
+from huozhong.text.tokenizer import Tokenizer  # noqa: E402
 from huozhong.train.recipe import load_recipe  # noqa: E402
 from huozhong.verify.arithmetic import check_steps, evaluate, is_exam_expression, same_answer  # noqa: E402
 from huozhong.verify.refusal import is_refusal  # noqa: E402
@@ -127,6 +131,18 @@ def test_pages_of_practice_are_true_and_never_the_exams() -> None:
     assert seen > 100
 
 
+def test_ember_is_shown_the_last_two_questions(tokenizer: Tokenizer) -> None:
+    template = ChatTemplate(build_data.CHAT_TEMPLATE, tokenizer)
+    said = [(role, str(n)) for n in range(1, 5) for role in ("user", "assistant")]
+    messages = [{"role": role, "content": text} for role, text in said]
+    assert template.render(messages[:1]).count("1") == 1
+    shown = template.render([{"role": "system", "content": "规则"}, *messages[:7]])
+    assert shown.startswith("<｜begin▁of▁sentence｜>规则<｜User｜>3<｜Assistant｜></think>3")
+    assert shown.endswith("<｜User｜>4<｜Assistant｜><think>")
+    ids, mask = template.training_tokens(messages[:4])
+    assert len(ids) == len(mask)
+
+
 def test_numbers_are_read_aloud_as_people_do() -> None:
     said = {3: "三", 10: "十", 15: "十五", 20: "二十", 105: "一百零五", 2005: "二千零五", 9009: "九千零九"}
     assert {value: arithmetic.in_characters(value) for value in said} == said
@@ -139,10 +155,11 @@ def test_another_wording_keeps_the_question() -> None:
         assert talk.vary("Who are you?", rng) == "Who are you?"
 
 
-def test_english_problems_have_whole_answers() -> None:
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_easy_problems_have_whole_answers(language: Literal["zh", "en"]) -> None:
     rng = random.Random(0)
-    for _ in range(200):
-        problem = english_problems.problem(rng)
+    for _ in range(300):
+        problem = easy_problems.problem(rng, language)
         assert "{" not in problem.question
         assert evaluate(problem.solution.equation) == problem.solution.answer.value
         assert problem.solution.answer.value.denominator == 1
