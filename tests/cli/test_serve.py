@@ -100,6 +100,7 @@ def test_addresses_that_cannot_be_had() -> None:
     with pytest.raises(ConfigError, match=r"no\.such\.host\.invalid"):
         listen("no.such.host.invalid", 0)
     with listen("127.0.0.1", 0) as taken:
+        assert taken.proto == socket.IPPROTO_TCP, "else asyncio leaves Nagle's 40 ms in"
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=str(port)):
             listen("127.0.0.1", port)

@@ -83,7 +83,8 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening TCP socket.  `ConfigError` says what to do when the address or port cannot be had."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(found[0])
+        # With its protocol named, asyncio sends small pieces at once (TCP_NODELAY) instead of 40 ms later.
+        listener = socket.socket(found[0], found[1], socket.IPPROTO_TCP)
         try:
             if os.name == "posix":  # there it only skips the wait after a stop; on Windows it steals ports
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
