@@ -111,6 +111,8 @@ def test_ctrl_c_stops_the_answer_not_the_program(endless: Path, environment: dic
     chat = subprocess.Popen(
         [*COMMAND, str(endless), *GREEDY, "--threads", "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, env=environment, pipesize=4096,  # so full that it is surely still answering
+        # A test run in the background is told to ignore Ctrl-C, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     watchdog = threading.Timer(60, chat.kill)
     watchdog.start()
