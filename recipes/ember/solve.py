@@ -276,7 +276,8 @@ def _divide(a: Fraction, b: Fraction, lines: list[str]) -> None:
         lhs += f"={show(a * scale)}÷{show(b * scale)}"
         a, b = a * scale, b * scale
     result = show(quotient)
-    if len(_significant(b)) <= 1 or result.startswith("(") or len(_significant(quotient)) <= 1 or b == 1:
+    # Written out whenever the divisor is long: whether the quotient is short one knows only afterwards.
+    if len(_significant(b)) <= 1 or result.startswith("(") or not quotient:
         lines.append(f"{lhs}={result}")
         return
     work, rest = [], a
