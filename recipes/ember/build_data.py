@@ -69,7 +69,7 @@ class Data:
         meanings = {row["idiom"]: row["explanation"] for row in self._rows("idioms/idioms")}
         self.unknown_idioms = [name for name in meanings if len(name) == 4 and name not in IDIOMS]
         meanings |= MEANINGS
-        self.idioms = [(name, meanings[name]) for name in IDIOMS if len(meanings.get(name, "?" * 99)) <= 60]
+        self.idioms = [(name, meanings[name]) for name in IDIOMS if name in meanings and len(meanings[name]) <= 60]
         self.unknown_sayings = self._unknown_sayings()
         self.pairs = [(row["cmn"], row["eng"]) for row in self._tatoeba()]
         self.out_of_scope = self._out_of_scope()
@@ -177,7 +177,7 @@ def worked_steps(data: Data, rng: random.Random) -> Iterator[str]:
     """The steps of word problems with changed numbers, without their questions: sums of the kinds that they need."""
     while True:
         problem = changed(rng.choice(data.problems), rng)
-        if problem is not None and len(problem.solution.lines) and not is_exam_expression(problem.solution.equation):
+        if problem is not None and problem.solution.lines and not is_exam_expression(problem.solution.equation):
             yield "\n".join(problem.solution.lines)
 
 
@@ -202,7 +202,8 @@ def talk_turns(data: Data, rng: random.Random, count: int) -> Iterator[Turn]:
     )
     weights = [weight for weight, _ in kinds]
     # Of the exam's own wordings only greetings may occur ("你好"): nobody says them another way.
-    examined = {question.question for question in written_questions("out_of_scope")}
+    written = [*written_questions("in_scope"), *written_questions("out_of_scope")]
+    examined = {question.question for question in written if question.kind not in ("greeting", "identity")}
     for _ in range(count):
         turn = rng.choices(kinds, weights)[0][1]()
         if turn[0] not in examined:

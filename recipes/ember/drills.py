@@ -62,7 +62,7 @@ def _quotient(rng: random.Random) -> Node:
     if divisor.value == 1:
         divisor = Number(Fraction(7))
     if rng.random() < 0.3:  # the digits at which one is tempted to take the next ten
-        quotient = Number(Fraction(int("".join(rng.choice("99810") for _ in range(rng.choice((1, 2)))) or 0) or 99))
+        quotient = Number(Fraction(int("".join(rng.choices("99810", k=rng.choice((1, 2))))) or 99))
     shrink = rng.choice((1, 1, 1, 10))
     return Operation("÷", Number(divisor.value * quotient.value / shrink), divisor)
 
@@ -73,9 +73,12 @@ _WEIGHTS = (3, 3, 2, 2, 4)
 
 def _one_digit_quotient(rng: random.Random) -> str:
     """How often a divisor goes into a number, as schools write it: 485÷49=9……44.  The choice in every long division."""
-    divisor, digit = rng.randint(11, 99), rng.randint(1, 9)
-    rest = rng.choice((rng.randrange(divisor), rng.randrange(min(4, divisor)), divisor - 1 - rng.randrange(4)))
-    return f"{divisor * digit + rest}÷{divisor}={digit}" + (f"……{rest}" if rest else "")
+    while True:
+        divisor, digit = rng.randint(11, 99), rng.randint(1, 9)
+        rest = rng.choice((rng.randrange(divisor), rng.randrange(min(4, divisor)), divisor - 1 - rng.randrange(4)))
+        sum_ = f"{divisor * digit + rest}÷{divisor}"
+        if not is_exam_expression(sum_):
+            return f"{sum_}={digit}" + (f"……{rest}" if rest else "")
 
 
 def _line(rng: random.Random) -> str:

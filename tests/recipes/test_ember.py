@@ -123,6 +123,7 @@ def test_pages_of_practice_are_true_and_never_the_exams() -> None:
         if match := left_over.fullmatch(line):
             whole, divisor, digit, rest = (int(group or 0) for group in match.groups())
             assert divmod(whole, divisor) == (digit, rest)
+            assert not is_exam_expression(f"{whole}÷{divisor}")
             seen += 1
         else:
             report = check_steps(line)
