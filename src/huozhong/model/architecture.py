@@ -1,0 +1,158 @@
+"""What the engine can run, as numbers: one frozen `Architecture` for every family of open models.  No torch.
+
+A model is a stack of layers, each attention and a feed-forward part.  Attention is latent (DeepSeek's MLA)
+or grouped (GQA: Llama, Qwen); a feed-forward part is dense or a mixture of experts.  `ModelConfig` is what we
+train, always DeepSeek-V3; an `Architecture` is what we run, whoever trained it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from huozhong.model.config import YarnScaling, yarn_mscale
+
+Family = Literal["deepseek_v3", "deepseek_v2", "llama", "qwen2", "qwen3", "qwen3_moe"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentAttention:
+    """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, §2.1).  q_lora_rank None: no query latent."""
+
+    num_heads: int
+    q_lora_rank: int | None
+    kv_lora_rank: int
+    qk_nope_head_dim: int
+    qk_rope_head_dim: int
+    v_head_dim: int
+
+    @property
+    def qk_head_dim(self) -> int:
+        return self.qk_nope_head_dim + self.qk_rope_head_dim
+
+    @property
+    def row_dim(self) -> int:
+        """Numbers cached per token and layer: the KV latent and the shared rotary key."""
+        return self.kv_lora_rank + self.qk_rope_head_dim
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupedAttention:
+    """Grouped-query attention (Ainslie et al. 2023, arXiv:2305.13245): num_heads / num_kv_heads share a key.
+
+    qkv_bias: the three projections add a bias (Qwen2).  out_bias: o_proj does too (some Llamas).
+    qk_norm: every head's query and key pass an RMS norm (Qwen3).
+    """
+
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
+    qkv_bias: bool = False
+    out_bias: bool = False
+    qk_norm: bool = False
+
+    @property
+    def row_dim(self) -> int:
+        """Numbers cached per token and layer: keys and values of every group."""
+        return 2 * self.num_kv_heads * self.head_dim
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experts:
+    """A mixture of experts.
+
+    count, per_token: routed experts, and how many a token meets.  hidden: one expert's inner width.
+    shared_hidden: inner width of the shared expert, 0 without one.
+    scoring: sigmoid (V3) or softmax over all experts (V2, Qwen3).  bias: experts are chosen by score + bias,
+    and weighted without it.  groups, top_groups: experts are chosen inside the best groups; a group's score is
+    the sum of its best two (group_score "top2", V3) or its best ("max", V2).
+    normalize: weights of the chosen are divided by their sum.  scale: and multiplied by this.
+    """
+
+    count: int
+    per_token: int
+    hidden: int
+    shared_hidden: int = 0
+    scoring: Literal["sigmoid", "softmax"] = "sigmoid"
+    bias: bool = False
+    groups: int = 1
+    top_groups: int = 1
+    group_score: Literal["top2", "max"] = "top2"
+    normalize: bool = True
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Llama3Scaling:
+    """Llama 3.1's context extension: slow rotations are slowed by `factor`, fast ones kept, the rest blended."""
+
+    factor: float
+    low_freq_factor: float
+    high_freq_factor: float
+    original_max_position_embeddings: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearScaling:
+    """Every rotation is slowed by `factor` (position interpolation, Chen et al. 2023)."""
+
+    factor: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rope:
+    """Rotary position embedding (Su et al. 2021) of the first `dim` numbers of a head.
+
+    interleaved: pairs are neighbours (x[2i], x[2i + 1]); otherwise halves (x[i], x[i + dim / 2]): then packing
+    reorders the projections' rows, and everything behind it sees neighbours only.
+    factors: GGUF's own slow-down of each frequency [dim / 2], which replaces `scaling`.
+    """
+
+    dim: int
+    theta: float
+    interleaved: bool
+    scaling: YarnScaling | Llama3Scaling | LinearScaling | None = None
+    factors: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """Everything that a forward pass needs to know about a model besides its weights.
+
+    experts: None when every layer is dense.  moe_layers: whether layer i routes to experts, one per layer.
+    latent_norm_eps: of MLA's latent norms, where it is not rms_norm_eps.
+    num_nextn_predict_layers: MTP modules that the file holds.
+    """
+
+    family: Family
+    vocab_size: int
+    hidden_size: int
+    intermediate_size: int
+    num_layers: int
+    attention: LatentAttention | GroupedAttention
+    rope: Rope
+    experts: Experts | None = None
+    moe_layers: tuple[bool, ...] = ()
+    rms_norm_eps: float = 1e-6
+    latent_norm_eps: float = 1e-6
+    max_position_embeddings: int = 2048
+    tie_word_embeddings: bool = False
+    num_nextn_predict_layers: int = 0
+    bos_token_id: int | None = None
+    eos_token_ids: tuple[int, ...] = ()
+
+    @property
+    def row_dim(self) -> int:
+        """Numbers cached per token and layer."""
+        return self.attention.row_dim
+
+    @property
+    def softmax_scale(self) -> float:
+        """1/sqrt(width of a head's key), times YaRN's squared magnitude correction for MLA."""
+        if isinstance(self.attention, GroupedAttention):
+            return self.attention.head_dim**-0.5
+        scale = self.attention.qk_head_dim**-0.5
+        yarn = self.rope.scaling
+        if isinstance(yarn, YarnScaling) and yarn.mscale_all_dim:
+            scale *= yarn_mscale(yarn.factor, yarn.mscale_all_dim) ** 2
+        return scale
