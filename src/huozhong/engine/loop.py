@@ -75,7 +75,7 @@ class Engine:
         self.eos_ids = eos_ids
         self.meter = meter
         # A model's table may be longer than its tokenizer's: the tokens in between have no meaning.
-        self.vocab_size = min(runner.config.vocab_size, tokenizer.vocab_size)
+        self.vocab_size = min(runner.architecture.vocab_size, tokenizer.vocab_size)
         self.scheduler = Scheduler(
             PagePool(runner.num_pages, runner.page_size), token_budget=token_budget, max_running=max_running
         )
@@ -166,7 +166,7 @@ class Engine:
             raise RequestError("the prompt is empty; give at least one token.", param="prompt")
         if prompt.ndim != 1 or prompt.dtype.kind not in "iu":
             raise RequestError("the prompt must be a text or a list of token ids.", param="prompt")
-        size = self.runner.config.vocab_size
+        size = self.runner.architecture.vocab_size
         wrong = prompt[(prompt < 0) | (prompt >= size)]
         if len(wrong):
             raise RequestError(f"token id {wrong[0]} is not in the vocabulary of {size}.", param="prompt")

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from huozhong.engine import kernels
 from huozhong.engine.kernels.batch import Batch, Span
+from huozhong.engine.rope import rope_table
 from huozhong.engine.weights import Weights
-from huozhong.model.config import ModelConfig, yarn_mscale
+from huozhong.model.architecture import Architecture
 
 F32 = NDArray[np.float32]
 
@@ -41,8 +42,8 @@ class Chunk:
 class Runner:
     """A model ready to run: packed weights and a latent cache of `num_pages` pages of `page_size` positions.
 
-    cache_LPSC: float32 [layers, pages, page_size, latent_dim]; a row is the normed KV latent, then the
-    rotated key.
+    cache_LPSC: float32 [layers, pages, page_size, row_dim]; a row is what a token leaves behind: MLA's normed KV
+    latent and rotated key, or the rotated keys and the values of all groups.
     num_threads: None takes the CPUs this process may use.
     """
 
@@ -54,14 +55,14 @@ class Runner:
         self.weights = weights
         self.page_size = page_size
         self.num_threads = num_threads or len(os.sched_getaffinity(0))
-        c = weights.config
-        self.cache_LPSC: F32 = np.zeros((c.num_hidden_layers, num_pages, page_size, c.latent_dim), np.float32)
-        self.rope = rope_table(c, num_pages * page_size)
+        a = weights.architecture
+        self.cache_LPSC: F32 = np.zeros((a.num_layers, num_pages, page_size, a.row_dim), np.float32)
+        self.rope = rope_table(a.rope, num_pages * page_size)
         self._model = kernels.load(weights, self.rope, self.num_threads)
 
     @property
-    def config(self) -> ModelConfig:
-        return self.weights.config
+    def architecture(self) -> Architecture:
+        return self.weights.architecture
 
     @property
     def num_pages(self) -> int:
@@ -99,29 +100,3 @@ class Runner:
             first = end
         tokens = np.concatenate([chunk.tokens for chunk in chunks]).astype(np.int32, copy=False)
         return Batch(tokens, tuple(spans), np.array(logit_rows, np.int32))
-
-
-def rope_table(config: ModelConfig, positions: int) -> F32:
-    """Cosines and sines [positions, 2, qk_rope_head_dim / 2], float32, with YaRN (Peng et al. 2023, §3).
-
-    Angles are float32 products, as in transformers, so that far positions agree with it.
-    """
-    dim = config.qk_rope_head_dim
-    frequency = 1.0 / config.rope_theta ** (np.arange(0, dim, 2) / dim)
-    magnitude = 1.0
-    if (yarn := config.rope_scaling) is not None:
-        low, high = (
-            dim
-            * np.log(yarn.original_max_position_embeddings / (beta * 2 * np.pi))
-            / (2 * np.log(config.rope_theta))
-            for beta in (yarn.beta_fast, yarn.beta_slow)
-        )
-        low, high = max(np.floor(low), 0), min(np.ceil(high), dim - 1)
-        ramp = np.clip((np.arange(dim // 2) - low) / max(high - low, 0.001), 0, 1)
-        frequency = frequency * (1 - ramp) + frequency / yarn.factor * ramp
-        magnitude = yarn_mscale(yarn.factor, 1.0)
-        if yarn.mscale and yarn.mscale_all_dim:
-            magnitude = yarn_mscale(yarn.factor, yarn.mscale) / yarn_mscale(yarn.factor, yarn.mscale_all_dim)
-    angle = np.arange(positions, dtype=np.float32)[:, None] * frequency.astype(np.float32)
-    table = np.stack([np.cos(angle.astype(np.float64)), np.sin(angle.astype(np.float64))], axis=1) * magnitude
-    return table.astype(np.float32)

@@ -8,8 +8,9 @@ train, always DeepSeek-V3; an `Architecture` is what we run, whoever trained it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
+from huozhong.errors import ConfigError
 from huozhong.model.config import ModelConfig, YarnScaling, yarn_mscale
 
 Family = Literal["deepseek_v3", "deepseek_v2", "llama", "qwen2", "qwen3", "qwen3_moe"]
@@ -127,6 +128,8 @@ class Architecture:
     num_nextn_predict_layers: MTP modules that the file holds.
     """
 
+    MAX_LAYERS: ClassVar[int] = 4096  # a sane bound, so that a nonsensical file cannot make an endless list
+
     family: Family
     vocab_size: int
     hidden_size: int
@@ -143,6 +146,42 @@ class Architecture:
     num_nextn_predict_layers: int = 0
     bos_token_id: int | None = None
     eos_token_ids: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 < self.num_layers + self.num_nextn_predict_layers <= self.MAX_LAYERS:
+            raise ConfigError(f"the model claims {self.num_layers} layers; 1 to {self.MAX_LAYERS} are possible.")
+        if self.rope.dim % 2 or self.rope.theta <= 1:
+            raise ConfigError(f"rope: {self.rope.dim} numbers cannot be rotated in pairs at base {self.rope.theta}.")
+        if self.rope.factors is not None and len(self.rope.factors) != self.rope.dim // 2:
+            raise ConfigError(f"rope: {len(self.rope.factors)} factors for {self.rope.dim // 2} frequencies.")
+        a = self.attention
+        if isinstance(a, GroupedAttention):
+            if a.num_heads % a.num_kv_heads:
+                raise ConfigError(
+                    f"num_key_value_heads ({a.num_kv_heads}) must divide num_attention_heads ({a.num_heads})."
+                )
+            if self.rope.dim > a.head_dim:
+                raise ConfigError(f"rope: {self.rope.dim} numbers of a head of {a.head_dim} cannot be rotated.")
+        elif self.rope.dim != a.qk_rope_head_dim:
+            raise ConfigError(f"rope: {self.rope.dim} numbers, but qk_rope_head_dim is {a.qk_rope_head_dim}.")
+        if any(self.moe_layers):
+            self._check_experts()
+
+    def _check_experts(self) -> None:
+        e = self.experts
+        if e is None or e.hidden < 1:
+            raise ConfigError("a layer routes to experts, but moe_intermediate_size or their number is missing.")
+        if not 1 <= e.per_token <= e.count <= 65536:
+            raise ConfigError(f"num_experts_per_tok is {e.per_token}; it must lie between 1 and {e.count} experts.")
+        if e.groups < 1 or e.count % e.groups or not 1 <= e.top_groups <= e.groups:
+            raise ConfigError(
+                f"n_group ({e.groups}) must divide the {e.count} experts and be at least topk_group ({e.top_groups})."
+            )
+        size = e.count // e.groups
+        if e.groups > 1 and e.group_score == "top2" and size < 2:
+            raise ConfigError("a routing group needs at least 2 experts: its score sums its best two.")
+        if e.top_groups * size < e.per_token:
+            raise ConfigError("the kept groups (topk_group) hold fewer experts than num_experts_per_tok.")
 
     @property
     def row_dim(self) -> int:
@@ -168,7 +207,7 @@ class Architecture:
     def from_config(cls, config: ModelConfig) -> Architecture:
         """What we train, as what we run."""
         c = config
-        layers = c.num_hidden_layers + c.num_nextn_predict_layers
+        layers = min(c.num_hidden_layers + c.num_nextn_predict_layers, cls.MAX_LAYERS + 1)
         experts = None
         if c.n_routed_experts:
             experts = Experts(
@@ -190,3 +229,10 @@ class Architecture:
             tie_word_embeddings=c.tie_word_embeddings, num_nextn_predict_layers=c.num_nextn_predict_layers,
             bos_token_id=c.bos_token_id, eos_token_ids=() if c.eos_token_id is None else (c.eos_token_id,),
         )  # fmt: skip
+
+    @classmethod
+    def from_hf(cls, raw: dict[str, Any]) -> Architecture:
+        """From the dict of a config.json.  Raises ConfigError, which names the key and what is supported."""
+        from huozhong.model.hf_configs import architecture_from_hf  # which builds on this file
+
+        return architecture_from_hf(raw)
