@@ -1,7 +1,7 @@
-"""From a model folder to packed weights in memory.
+"""A model's weights as the kernels take them, and how they come to be there.
 
-Packing costs seconds, so its result is kept in one file, which later starts memory-map in milliseconds
-(`weights_cache.py`).
+Packing costs seconds (minutes for a large model), so its result is kept in one file, which later starts
+memory-map in milliseconds (`weights_cache.py`).
 """
 
 from __future__ import annotations
@@ -12,31 +12,37 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from huozhong.engine.quant import FORMATS, Format, PackedMatrix, pack
+from huozhong.engine.quant import PackedMatrix, pack
 from huozhong.errors import ConfigError
+from huozhong.model.architecture import Architecture
 from huozhong.model.checkpoint import CheckpointReader
 from huozhong.model.config import ModelConfig
 
 F32 = NDArray[np.float32]
 Lookup = Callable[[str], F32]  # tensor name -> float32 array
+Quantization = Literal["q8", "q4", "none", "f32"]
+QUANTIZATIONS: tuple[str, ...] = get_args(Quantization)
+
+# Matrices that read the same input stand in one tuple: their outputs lie side by side, in its order.
+Matrices = tuple[PackedMatrix, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class AttentionWeights:
+class LatentAttentionWeights:
     """One layer's MLA.  The halves of kv_b_proj lie apart, one matrix per head; the keys' also turned.
 
-    down: [query or its latent; KV latent; rotary key] x hidden.  q_up, q_norm: None without a query latent.
+    down: (query or its latent; KV latent and rotary key) x hidden.  q_up, q_norm: None without a query latent.
     k_up [H: nope x latent] and v_up [H: v x latent] expand the latent; q_absorb [H: latent x nope] is k_up
-    turned.  In q4 these three are q8: they are small, and the absorbed and the un-absorbed form must stay
-    close to each other.
+    turned.  Where weights are quantised in any way these three are q8: they are small, and the absorbed and
+    the un-absorbed form must stay close to each other; otherwise they are f32.
     """
 
-    down: PackedMatrix
+    down: Matrices
     q_norm: F32 | None
     q_up: PackedMatrix | None
     kv_norm: F32
@@ -47,10 +53,27 @@ class AttentionWeights:
 
 
 @dataclass(frozen=True, eq=False)
-class DenseWeights:
-    """SwiGLU.  gate_up: [gate; up] x hidden."""
+class GroupedAttentionWeights:
+    """One layer's grouped-query attention.
 
-    gate_up: PackedMatrix
+    qkv: (queries; keys; values) x hidden, head by head; one merged matrix where their formats agree.
+    qkv_bias: [queries + keys + values].  q_norm, k_norm: [head_dim], of every head's query and key.
+    Rows of queries and keys are in an order in which rotation takes neighbours (x[2i], x[2i + 1]).
+    """
+
+    qkv: Matrices
+    qkv_bias: F32 | None
+    q_norm: F32 | None
+    k_norm: F32 | None
+    out: PackedMatrix
+    out_bias: F32 | None
+
+
+@dataclass(frozen=True, eq=False)
+class DenseWeights:
+    """SwiGLU.  gate_up: (gate; up) x hidden, one merged matrix where their formats agree."""
+
+    gate_up: Matrices
     down: PackedMatrix
 
 
@@ -59,8 +82,8 @@ class MoeWeights:
     """Experts as stacked matrices; the router stays float32, for its choices are discrete."""
 
     router: PackedMatrix
-    router_bias: F32
-    gate_up: PackedMatrix
+    router_bias: F32 | None
+    gate_up: Matrices
     down: PackedMatrix
     shared: DenseWeights | None
 
@@ -70,42 +93,63 @@ class LayerWeights:
     """Exactly one of `dense` and `moe` is set."""
 
     attention_norm: F32
-    attention: AttentionWeights
+    attention: LatentAttentionWeights | GroupedAttentionWeights
     mlp_norm: F32
     dense: DenseWeights | None
     moe: MoeWeights | None
 
 
 @dataclass(frozen=True, eq=False)
-class Weights:
-    """A whole model, packed.  With tied embeddings `embedding` and `head` are one matrix."""
+class PredictionWeights:
+    """A multi-token-prediction module (DeepSeek-V3 §2.2): norm(layer(eh_proj [enorm(embedding); hnorm(h)])).
 
-    config: ModelConfig
-    format: Format
+    eh_proj: hidden x 2 hidden.  Embedding and head are the model's own.
+    """
+
+    enorm: F32
+    hnorm: F32
+    eh_proj: PackedMatrix
+    layer: LayerWeights
+    norm: F32
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A whole model, packed.  With tied embeddings `embedding` and `head` are one matrix.
+
+    format: how it was quantised ("none": as stored).  prediction: MTP modules, if the model has some.
+    """
+
+    architecture: Architecture
+    format: str
     embedding: PackedMatrix
     layers: tuple[LayerWeights, ...]
     norm: F32
     head: PackedMatrix
+    prediction: tuple[PredictionWeights, ...] = ()
 
 
-def load_weights(folder: str | Path, format: Format, cache_dir: str | Path | None = None) -> Weights:
-    """Weights of a Hugging Face model folder in one of the packed formats.
+def load_weights(
+    folder: str | Path, quantization: Quantization, cache_dir: str | Path | None = None
+) -> Weights:
+    """Weights of a Hugging Face model folder, quantised.
 
     cache_dir: where packed weights are kept; None is `huozhong` in the user's cache folder (XDG_CACHE_HOME).
-    Each folder and format has one file there, replaced when the model's files change (path, size or time).
+    Each folder and quantisation has one file there, replaced when the model's files change (path, size or time).
     Where nothing can be written, they are packed in memory each time.  Raises CheckpointError, ConfigError.
     """
     from huozhong.engine import weights_cache  # it knows these classes
 
-    if format not in FORMATS:
-        raise ConfigError(f"unknown weight format {format!r}; the formats are {', '.join(FORMATS)}.")
+    if quantization not in QUANTIZATIONS:
+        names = ", ".join(QUANTIZATIONS)
+        raise ConfigError(f"unknown quantization {quantization!r}; the quantizations are {names}.")
     reader = CheckpointReader(folder)
-    source = _describe_source(reader.folder, format)
+    source = _describe_source(reader.folder, quantization)
     path = _default_cache_dir() if cache_dir is None else Path(cache_dir)
-    path /= f"{reader.folder.resolve().name}-{source['id']}-{format}.packed"
+    path /= f"{reader.folder.resolve().name}-{source['id']}-{quantization}.packed"
     if (found := weights_cache.read(path, source)) is not None:
         return found
-    weights = pack_weights(reader.config, reader.tensor, format)
+    weights = pack_weights(reader.config, reader.tensor, quantization)
     try:
         weights_cache.write(path, weights, source)
     except OSError as error:
@@ -119,28 +163,29 @@ def _default_cache_dir() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "huozhong"
 
 
-def _describe_source(folder: Path, format: Format) -> dict[str, Any]:
-    """What the packed weights depend on: the folder's files as they are now, and the format."""
+def _describe_source(folder: Path, quantization: str) -> dict[str, Any]:
+    """What the packed weights depend on: the folder's files as they are now, and the quantisation."""
     resolved = folder.resolve()
     names = sorted(p for p in resolved.iterdir() if p.suffix in (".safetensors", ".json"))
     return {
         "id": hashlib.sha256(str(resolved).encode()).hexdigest()[:12],
         "path": str(resolved),
-        "format": format,
+        "format": quantization,
         "files": [[p.name, p.stat().st_size, p.stat().st_mtime_ns] for p in names],
     }
 
 
-def pack_weights(config: ModelConfig, tensor: Lookup, format: Format) -> Weights:
+def pack_weights(config: ModelConfig, tensor: Lookup, format: str) -> Weights:
     """Pack a model whose tensors (Hugging Face deepseek_v3 names) `tensor` looks up.
 
     In q4 the embedding and the output head stay q8: they are used once per token and matter most.
     MTP modules (layers from num_hidden_layers on) are left out.
     """
-    table_format: Format = "q8" if format == "q4" else format
+    format = "f32" if format == "none" else format
+    table_format: Any = "q8" if format == "q4" else format
     embedding = pack(tensor("model.embed_tokens.weight"), table_format)
     return Weights(
-        config=config,
+        architecture=Architecture.from_config(config),
         format=format,
         embedding=embedding,
         layers=tuple(_layer(config, tensor, format, i) for i in range(config.num_hidden_layers)),
@@ -149,7 +194,7 @@ def pack_weights(config: ModelConfig, tensor: Lookup, format: Format) -> Weights
     )
 
 
-def _layer(config: ModelConfig, tensor: Lookup, format: Format, index: int) -> LayerWeights:
+def _layer(config: ModelConfig, tensor: Lookup, format: Any, index: int) -> LayerWeights:
     prefix = f"model.layers.{index}."
     mlp = prefix + "mlp."
     is_moe = config.is_moe_layer(index)
@@ -162,16 +207,16 @@ def _layer(config: ModelConfig, tensor: Lookup, format: Format, index: int) -> L
     )
 
 
-def _attention(config: ModelConfig, tensor: Lookup, format: Format, prefix: str) -> AttentionWeights:
+def _attention(config: ModelConfig, tensor: Lookup, format: Any, prefix: str) -> LatentAttentionWeights:
     c = config
-    finer: Format = "q8" if format == "q4" else format
+    finer: Any = "q8" if format == "q4" else format
     full_rank = c.q_lora_rank is None
     query = tensor(prefix + ("q_proj.weight" if full_rank else "q_a_proj.weight"))
     kv_b = tensor(prefix + "kv_b_proj.weight")
     kv_b = kv_b.reshape(c.num_attention_heads, c.qk_nope_head_dim + c.v_head_dim, c.kv_lora_rank)
     key, value = kv_b[:, : c.qk_nope_head_dim], kv_b[:, c.qk_nope_head_dim :]
-    return AttentionWeights(
-        down=pack(np.concatenate([query, tensor(prefix + "kv_a_proj_with_mqa.weight")]), format),
+    return LatentAttentionWeights(
+        down=(pack(np.concatenate([query, tensor(prefix + "kv_a_proj_with_mqa.weight")]), format),),
         q_norm=None if full_rank else _vector(tensor(prefix + "q_a_layernorm.weight")),
         q_up=None if full_rank else pack(tensor(prefix + "q_b_proj.weight"), format),
         kv_norm=_vector(tensor(prefix + "kv_a_layernorm.weight")),
@@ -182,23 +227,22 @@ def _attention(config: ModelConfig, tensor: Lookup, format: Format, prefix: str)
     )
 
 
-def _dense(tensor: Lookup, format: Format, prefix: str) -> DenseWeights:
+def _dense(tensor: Lookup, format: Any, prefix: str) -> DenseWeights:
     gate, up = tensor(prefix + "gate_proj.weight"), tensor(prefix + "up_proj.weight")
     down = tensor(prefix + "down_proj.weight")
-    return DenseWeights(gate_up=pack(np.concatenate([gate, up]), format), down=pack(down, format))
+    return DenseWeights(gate_up=(pack(np.concatenate([gate, up]), format),), down=pack(down, format))
 
 
-def _moe(config: ModelConfig, tensor: Lookup, format: Format, prefix: str) -> MoeWeights:
+def _moe(config: ModelConfig, tensor: Lookup, format: Any, prefix: str) -> MoeWeights:
     experts = [f"{prefix}experts.{j}." for j in range(config.n_routed_experts)]
+    gate_up = [
+        pack(np.concatenate([tensor(e + "gate_proj.weight"), tensor(e + "up_proj.weight")]), format)
+        for e in experts
+    ]
     return MoeWeights(
         router=pack(tensor(prefix + "gate.weight"), "f32"),
         router_bias=_vector(tensor(prefix + "gate.e_score_correction_bias")),
-        gate_up=_stack(
-            [
-                pack(np.concatenate([tensor(e + "gate_proj.weight"), tensor(e + "up_proj.weight")]), format)
-                for e in experts
-            ]
-        ),
+        gate_up=(_stack(gate_up),),
         down=_stack([pack(tensor(e + "down_proj.weight"), format) for e in experts]),
         shared=_dense(tensor, format, prefix + "shared_experts.") if config.n_shared_experts else None,
     )

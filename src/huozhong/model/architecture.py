@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from huozhong.model.config import YarnScaling, yarn_mscale
+from huozhong.model.config import ModelConfig, YarnScaling, yarn_mscale
 
 Family = Literal["deepseek_v3", "deepseek_v2", "llama", "qwen2", "qwen3", "qwen3_moe"]
 
@@ -106,6 +106,7 @@ class Rope:
     interleaved: pairs are neighbours (x[2i], x[2i + 1]); otherwise halves (x[i], x[i + dim / 2]): then packing
     reorders the projections' rows, and everything behind it sees neighbours only.
     factors: GGUF's own slow-down of each frequency [dim / 2], which replaces `scaling`.
+    attention_factor: what cosines and sines are multiplied by where that is not what `scaling` says itself.
     """
 
     dim: int
@@ -113,13 +114,15 @@ class Rope:
     interleaved: bool
     scaling: YarnScaling | Llama3Scaling | LinearScaling | None = None
     factors: tuple[float, ...] | None = None
+    attention_factor: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
     """Everything that a forward pass needs to know about a model besides its weights.
 
-    experts: None when every layer is dense.  moe_layers: whether layer i routes to experts, one per layer.
+    experts: None when every layer is dense.  moe_layers: whether layer i routes to experts; empty means that
+    none does.  MTP modules count on from num_layers.
     latent_norm_eps: of MLA's latent norms, where it is not rms_norm_eps.
     num_nextn_predict_layers: MTP modules that the file holds.
     """
@@ -156,3 +159,34 @@ class Architecture:
         if isinstance(yarn, YarnScaling) and yarn.mscale_all_dim:
             scale *= yarn_mscale(yarn.factor, yarn.mscale_all_dim) ** 2
         return scale
+
+    def is_moe_layer(self, layer: int) -> bool:
+        """Whether layer `layer` (0-based; MTP modules count on from num_layers) routes to experts."""
+        return layer < len(self.moe_layers) and self.moe_layers[layer]
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> Architecture:
+        """What we train, as what we run."""
+        c = config
+        layers = c.num_hidden_layers + c.num_nextn_predict_layers
+        experts = None
+        if c.n_routed_experts:
+            experts = Experts(
+                count=c.n_routed_experts, per_token=c.num_experts_per_tok, hidden=c.moe_intermediate_size,
+                shared_hidden=c.n_shared_experts * c.moe_intermediate_size, scoring="sigmoid", bias=True,
+                groups=c.n_group, top_groups=c.topk_group, group_score="top2", normalize=c.norm_topk_prob,
+                scale=float(c.routed_scaling_factor),
+            )  # fmt: skip
+        return cls(
+            family="deepseek_v3", vocab_size=c.vocab_size, hidden_size=c.hidden_size,
+            intermediate_size=c.intermediate_size, num_layers=c.num_hidden_layers,
+            attention=LatentAttention(
+                num_heads=c.num_attention_heads, q_lora_rank=c.q_lora_rank, kv_lora_rank=c.kv_lora_rank,
+                qk_nope_head_dim=c.qk_nope_head_dim, qk_rope_head_dim=c.qk_rope_head_dim, v_head_dim=c.v_head_dim,
+            ),
+            rope=Rope(dim=c.qk_rope_head_dim, theta=c.rope_theta, interleaved=True, scaling=c.rope_scaling),
+            experts=experts, moe_layers=tuple(c.is_moe_layer(i) for i in range(layers)),
+            rms_norm_eps=c.rms_norm_eps, max_position_embeddings=c.max_position_embeddings,
+            tie_word_embeddings=c.tie_word_embeddings, num_nextn_predict_layers=c.num_nextn_predict_layers,
+            bos_token_id=c.bos_token_id, eos_token_ids=() if c.eos_token_id is None else (c.eos_token_id,),
+        )  # fmt: skip
