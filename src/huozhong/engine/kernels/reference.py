@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.engine.kernels.batch import Batch, Span
-from huozhong.engine.quant import GROUP, PackedMatrix, unpack, unpack_integers
+from huozhong.engine.quant import BLOCK, FLOATS, GROUP, PackedMatrix, unpack, unpack_groups
 
 if TYPE_CHECKING:  # the shapes of weights only; weights.py needs nothing of the kernels
     from huozhong.engine.weights import AttentionWeights, DenseWeights, MoeWeights, Weights
@@ -181,13 +181,11 @@ def largest(x: F32) -> np.float32:
 
 def embed(tokens_T: NDArray[np.int32], matrix: PackedMatrix) -> F32:
     """Rows of the embedding table, dequantised: [T, D]."""
-    block, lane = tokens_T // 16, tokens_T % 16
-    if matrix.format == "f32":
-        return np.ascontiguousarray(matrix.data[0, block, :, lane])
+    block, lane = tokens_T // BLOCK, tokens_T % BLOCK
     scales = None if matrix.scales is None else np.ascontiguousarray(matrix.scales[:, block])
     data = np.ascontiguousarray(matrix.data[:, block])
-    picked = PackedMatrix(matrix.format, 16 * len(tokens_T), matrix.in_features, data, scales)
-    return unpack(picked)[np.arange(len(tokens_T)) * 16 + lane]
+    picked = PackedMatrix(matrix.format, BLOCK * len(tokens_T), matrix.in_features, data, scales)
+    return unpack(picked)[np.arange(len(tokens_T)) * BLOCK + lane]
 
 
 def rms_norm(x_TD: F32, weight_D: F32 | None, eps: float) -> F32:
@@ -211,22 +209,27 @@ def rotate(x_THK: F32, rope: F32, positions_T: NDArray[np.int64]) -> F32:
 
 def linear(x_TI: F32, matrix: PackedMatrix, index: int = 0) -> F32:
     """y = W x for every row: [T, I] -> [T, O], with matrix number `index` of a stack."""
-    if matrix.format == "f32":
-        w_OI = matrix.data[index].swapaxes(1, 2).reshape(-1, matrix.in_features)[: matrix.out_features]
+    scales = None if matrix.scales is None else matrix.scales[index : index + 1]
+    one = PackedMatrix(matrix.format, matrix.out_features, matrix.in_features, matrix.data[index : index + 1], scales)
+    if matrix.format in FLOATS:
+        w_OI = unpack(one)
         return np.array([w_OI @ x_I for x_I in x_TI], np.float32).reshape(len(x_TI), matrix.out_features)
     xq_TGK, xs_TG = quantize_rows(x_TI)
-    one = PackedMatrix(
-        matrix.format, matrix.out_features, matrix.in_features, matrix.data[index : index + 1],
-        None if matrix.scales is None else matrix.scales[index : index + 1],
-    )
-    wq_NOGK, ws_NOG = unpack_integers(one)
-    # float32 holds these integer sums exactly: 32 * 127 * 127 < 2**24
-    sums_GTO = xq_TGK.astype(np.float32).swapaxes(0, 1) @ wq_NOGK[0].astype(np.float32).transpose(1, 2, 0)
+    groups = unpack_groups(one)
+    halves = 2 if matrix.format == "q6_k" else 1  # of a group, each with a scale of its own
+    width = GROUP // halves
     y_TO = np.zeros((len(x_TI), matrix.out_features), np.float32)
-    for g, sums_TO in enumerate(sums_GTO):
-        scale_TO = ws_NOG[0, :, g].astype(np.float32) * xs_TG[:, g : g + 1]
-        # one fused multiply-add per group: the product is exact in float64
-        y_TO = (sums_TO.astype(np.float64) * scale_TO + y_TO).astype(np.float32)
+    for g in range(xq_TGK.shape[1]):
+        x_TK, w_OK = xq_TGK[:, g].astype(np.float64), groups.q[0, :, g].astype(np.float64)
+        for half in range(halves):
+            part = slice(half * width, (half + 1) * width)
+            scale_TO = groups.scale[0, :, g, half] * xs_TG[:, g : g + 1]
+            # one fused multiply-add: the sum is whole, and the product exact in float64
+            y_TO = ((x_TK[:, part] @ w_OK[:, part].T) * scale_TO + y_TO).astype(np.float32)
+        if groups.least is not None:
+            sums_T1 = xs_TG[:, g : g + 1] * xq_TGK[:, g].sum(axis=1, keepdims=True, dtype=np.int32).astype(np.float32)
+            least_O = groups.least[0, :, g].astype(np.float64)
+            y_TO = (least_O * sums_T1 + y_TO).astype(np.float32)
     return y_TO
 
 
