@@ -7,7 +7,6 @@ reordered but not changed, and float8 becomes float32.  "f32": everything is flo
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
@@ -15,7 +14,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from huozhong.engine.quant import BLOCK, Format, PackedMatrix, pack
+from huozhong.engine.blocks import pack_blocks
+from huozhong.engine.quant import BLOCK, Format, New, PackedMatrix, new_array, pack
 from huozhong.engine.weights import (
     F32,
     DenseWeights,
@@ -31,7 +31,6 @@ from huozhong.engine.weights import (
 from huozhong.model.architecture import Architecture, GroupedAttention, LatentAttention
 from huozhong.model.source import FLOAT_TYPES, ModelSource
 
-New = Callable[[np.dtype, tuple[int, ...]], NDArray[Any]]  # an array to fill, begins at a multiple of 64 bytes
 Progress = Callable[[int, int], None]  # bytes of the source that are done, and how many there are
 
 PIECE = 1 << 22  # numbers packed at once
@@ -41,7 +40,7 @@ def pack_weights(
     source: ModelSource, quantization: Quantization, new: New | None = None, progress: Progress | None = None
 ) -> Weights:
     """Pack a whole model.  new: where packed matrices shall lie; None is memory.  Raises CheckpointError."""
-    packer = _Packer(source, quantization, new or new_in_memory, progress)
+    packer = _Packer(source, quantization, new or new_array, progress)
     a = source.architecture
     table = "q8" if quantization == "q4" else quantization
     embedding = packer.matrix("model.embed_tokens.weight", table)
@@ -54,14 +53,6 @@ def pack_weights(
         head=embedding if a.tie_word_embeddings else packer.matrix("lm_head.weight", table),
         prediction=tuple(packer.prediction(a.num_layers + i) for i in range(a.num_nextn_predict_layers)),
     )
-
-
-def new_in_memory(dtype: np.dtype, shape: tuple[int, ...]) -> NDArray[Any]:
-    """An array in memory that begins at a multiple of 64 bytes."""
-    size = int(np.prod(shape)) * dtype.itemsize
-    memory = np.empty(size + 64, np.uint8)
-    begin = -memory.ctypes.data % 64
-    return memory[begin : begin + size].view(dtype).reshape(shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,7 +238,7 @@ class _Packer:
 
     def _pack_rows(self, parts: list[_Part], start: int, stop: int, kind: str, width: int) -> PackedMatrix:
         blocks = kind not in ("f32", "f16", "bf16", "q8", "q4")
-        found = []
+        found: list[NDArray[Any]] = []
         for part in parts:
             low, high = max(start, 0), min(stop, part.count)
             start, stop = start - part.count, stop - part.count
@@ -259,8 +250,6 @@ class _Packer:
             found.append(stored.data[rows] if blocks else self.source.rows(part.name, rows))
         together = np.concatenate(found) if len(found) > 1 else found[0]
         if blocks:
-            from huozhong.engine.quant import pack_blocks
-
             return pack_blocks(together, kind, width)
         return pack(together, cast(Format, kind))
 
@@ -293,13 +282,13 @@ def _assemble(pieces: Iterator[tuple[int, int, PackedMatrix]], count: int, rows:
     whole: dict[str, NDArray[Any]] = {}
     piece: PackedMatrix | None = None
     for n, row, piece in pieces:
-        for field in dataclasses.fields(piece):
-            part = getattr(piece, field.name)
-            if not isinstance(part, np.ndarray):
+        first = row // BLOCK
+        for name, part in (("data", piece.data), ("scales", piece.scales)):
+            if part is None:
                 continue
-            if field.name not in whole:
-                whole[field.name] = new(part.dtype, (count, -(-rows // BLOCK), *part.shape[2:]))
-            first = row // BLOCK
-            whole[field.name][n : n + len(part), first : first + part.shape[1]] = part
+            if name not in whole:
+                whole[name] = new(part.dtype, (count, -(-rows // BLOCK), *part.shape[2:]))
+            whole[name][n : n + len(part), first : first + part.shape[1]] = part
     assert piece is not None
-    return dataclasses.replace(piece, out_features=rows, count=count, **whole)
+    data, scales = whole["data"], whole.get("scales")
+    return PackedMatrix(piece.format, rows, piece.in_features, data, scales, count)

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.engine import kernels
-from huozhong.engine.kernels.batch import Batch, Span
+from huozhong.engine.kernels.batch import CACHE_BYTES, Batch, Cache, CacheFormat, Span
 from huozhong.engine.rope import rope_table
 from huozhong.engine.weights import Weights
-from huozhong.model.architecture import Architecture
+from huozhong.model.architecture import Architecture, LatentAttention
 
 F32 = NDArray[np.float32]
 
@@ -28,36 +28,42 @@ class Chunk:
     """Consecutive tokens of one sequence.
 
     tokens: int32 [T]; start: position of the first; pages: int32 page table covering start + T positions.
-    want: logits of which tokens.  prefill: these are prompt tokens (also when there is just one of them):
+    want: logits of the last or all tokens, or all hidden states after the last norm.  prefill: these are prompt tokens (also when there is just one of them):
     they are computed un-absorbed, generated tokens absorbed, and the two forms differ in the last bits.
     """
 
     tokens: NDArray[np.int32]
     start: int
     pages: NDArray[np.int32]
-    want: Literal["last", "all", "none"]
+    want: Literal["last", "all", "none", "hidden"]
     prefill: bool
 
 
 class Runner:
-    """A model ready to run: packed weights and a latent cache of `num_pages` pages of `page_size` positions.
+    """A model ready to run: packed weights and a paged cache of `num_pages` pages of `page_size` positions.
 
-    cache_LPSC: float32 [layers, pages, page_size, row_dim]; a row is what a token leaves behind: MLA's normed KV
-    latent and rotated key, or the rotated keys and the values of all groups.
-    num_threads: None takes the CPUs this process may use.
+    num_threads: None takes the CPUs this process may use.  cache_format: how the cache keeps a number.
+    Grouped attention wants pages of a multiple of 16 positions.
     """
 
     def __init__(
-        self, weights: Weights, num_pages: int, page_size: int = 64, num_threads: int | None = None
+        self,
+        weights: Weights,
+        num_pages: int,
+        page_size: int = 64,
+        num_threads: int | None = None,
+        cache_format: CacheFormat = "f32",
     ) -> None:
         assert min(num_pages, page_size) > 0
         assert num_threads is None or num_threads > 0
         self.weights = weights
-        self.page_size = page_size
         self.num_threads = num_threads or len(os.sched_getaffinity(0))
-        a = weights.architecture
-        self.cache_LPSC: F32 = np.zeros((a.num_layers, num_pages, page_size, a.row_dim), np.float32)
-        self.rope = rope_table(a.rope, num_pages * page_size)
+        c = weights.architecture
+        assert isinstance(c.attention, LatentAttention) or page_size % 16 == 0
+        self.page_bytes = page_size * c.row_dim * CACHE_BYTES[cache_format]  # of one layer
+        pages_LPB = np.zeros((c.num_layers, num_pages, self.page_bytes), np.uint8)
+        self.cache = Cache(pages_LPB, page_size, cache_format)
+        self.rope = rope_table(c.rope, num_pages * page_size)
         self._model = kernels.load(weights, self.rope, self.num_threads)
 
     @property
@@ -66,28 +72,47 @@ class Runner:
 
     @property
     def num_pages(self) -> int:
-        return self.cache_LPSC.shape[1]
+        return self.cache.pages.shape[1]
+
+    @property
+    def page_size(self) -> int:
+        return self.cache.page_size
+
+    def read_page(self, page: int) -> NDArray[np.uint8]:
+        """A copy of what all layers keep in a page: uint8 [layers, page_bytes]."""
+        return self.cache.pages[:, page].copy()
+
+    def write_page(self, page: int, data: NDArray[np.uint8]) -> None:
+        """Put back what `read_page` returned, in this page or another."""
+        self.cache.pages[:, page] = data
 
     def forward(self, chunks: Sequence[Chunk]) -> list[F32 | None]:
-        """Per chunk: float32 logits [V] ("last"), [T, V] ("all") or None ("none").  Fills the cache."""
+        """Per chunk: float32 logits [V] ("last") or [T, V] ("all"), hidden states [T, D] ("hidden"), or None.
+
+        Fills the cache.
+        """
         batch = self._batch(chunks)
-        logits = self._model.forward(self.cache_LPSC, batch)
+        logits, hidden = self._model.forward(self.cache, batch)
         out: list[F32 | None] = []
-        row = 0
+        row = hidden_row = 0
         for chunk in chunks:
             if chunk.want == "none":
                 out.append(None)
             elif chunk.want == "last":
                 out.append(logits[row])
                 row += 1
-            else:
+            elif chunk.want == "all":
                 out.append(logits[row : row + len(chunk.tokens)])
                 row += len(chunk.tokens)
+            else:
+                out.append(hidden[hidden_row : hidden_row + len(chunk.tokens)])
+                hidden_row += len(chunk.tokens)
         return out
 
     def _batch(self, chunks: Sequence[Chunk]) -> Batch:
         spans: list[Span] = []
         logit_rows: list[int] = []
+        hidden_rows: list[int] = []
         first = 0
         for chunk in chunks:
             end = first + len(chunk.tokens)
@@ -96,7 +121,9 @@ class Runner:
             assert 0 <= chunk.start <= room - len(chunk.tokens), "page table too short"
             pages = np.ascontiguousarray(chunk.pages, dtype=np.int32)
             spans.append(Span(first, end - first, chunk.start, chunk.prefill, pages))
-            logit_rows += {"last": [end - 1], "all": range(first, end), "none": []}[chunk.want]
+            logit_rows += {"last": [end - 1], "all": range(first, end), "none": [], "hidden": []}[chunk.want]
+            if chunk.want == "hidden":
+                hidden_rows += range(first, end)
             first = end
         tokens = np.concatenate([chunk.tokens for chunk in chunks]).astype(np.int32, copy=False)
-        return Batch(tokens, tuple(spans), np.array(logit_rows, np.int32))
+        return Batch(tokens, tuple(spans), np.array(logit_rows, np.int32), np.array(hidden_rows, np.int32))

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from huozhong.engine.quant import PackedMatrix
 from huozhong.engine.weights import (
@@ -160,7 +160,7 @@ class PackedFile:
         self._offset_of: dict[int, int] = {}  # by the address of an array
         self._kept: list[NDArray] = []  # so that no address is used twice
 
-    def new(self, dtype: np.dtype, shape: tuple[int, ...]) -> NDArray[Any]:
+    def new(self, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
         """An array to fill, which lies in the file."""
         dtype = np.dtype(dtype)
         size = math.prod(shape) * dtype.itemsize

@@ -281,7 +281,7 @@ def _is_sizes(value: Any) -> TypeGuard[list[int]]:
     return isinstance(value, list) and all(type(size) is int and size >= 0 for size in value)
 
 
-# -- numbers that NumPy does not have --------------------------------------------------------------------------------------------
+# -- numbers that NumPy does not have --------------------------------------------------------------------
 
 
 def decode(data: np.ndarray, dtype: str) -> np.ndarray:

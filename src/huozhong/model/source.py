@@ -178,7 +178,7 @@ class FolderSource:
     def _check_scales(self, name: str, entry: Entry, where: str) -> None:
         scales = self._entries.get(name + _SCALES)
         if scales is None or len(entry.shape) != 2:
-            raise CheckpointError(f"{where} is float8 without {(name + _SCALES)!r}; only DeepSeek's layout can be read.")
+            raise CheckpointError(f"{where} is float8 without {(name + _SCALES)!r}, its scales.")
         needed = tuple(-(-size // FP8_BLOCK) for size in entry.shape)
         if scales.shape != needed or scales.dtype not in ("F32", "BF16", "F16"):
             raise CheckpointError(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.engine.kernels.batch import Batch, Span
-from huozhong.engine.quant import GROUP, PackedMatrix, unpack, unpack_integers
+from huozhong.engine.quant import BLOCK, FLOATS, GROUP, PackedMatrix, unpack, unpack_groups
 from huozhong.model.architecture import Architecture, Experts, GroupedAttention, LatentAttention
 
 if TYPE_CHECKING:  # the shapes of weights only; weights.py needs nothing of the kernels
@@ -32,31 +32,18 @@ F32 = NDArray[np.float32]
 Cache = NDArray[Any]  # float32 or float16; what is read from it is computed with in float32
 
 
-def view_cache(pages_LPB: NDArray[np.uint8], page_size: int, row_dim: int, dtype: type[np.floating]) -> Cache:
-    """[L, P, S, C] over the runner's opaque pages: rows of numbers, one after the other."""
-    layers, pages = pages_LPB.shape[:2]
-    used = page_size * row_dim * np.dtype(dtype).itemsize
-    return pages_LPB[:, :, :used].view(dtype).reshape(layers, pages, page_size, row_dim)
+def forward(weights: Weights, rope: F32, cache_LPSC: Cache, batch: Batch) -> tuple[F32, F32]:
+    """Logits [len(batch.logit_rows), V] and hidden states [len(batch.hidden_rows), D] behind the last norm.
 
-
-def forward(weights: Weights, rope: F32, cache_LPSC: Cache, batch: Batch) -> F32:
-    """Logits [len(batch.logit_rows), V]; writes the batch's rows into the cache.
-
+    Writes the batch's rows into the cache, which may have more layers than the model: those of its MTP modules.
     rope: [positions, 2, rope.dim / 2], cosines and sines.
-    """
-    return linear(hidden(weights, rope, cache_LPSC, batch)[batch.logit_rows], weights.head)
-
-
-def hidden(weights: Weights, rope: F32, cache_LPSC: Cache, batch: Batch) -> F32:
-    """Hidden states [T, D] of every row behind the last norm; writes the batch's rows into the cache.
-
-    The cache may have more layers than the model: those of its MTP modules.
     """
     architecture = weights.architecture
     x_TD = embed(batch.tokens_T, weights.embedding)
     for layer, cache_PSC in zip(weights.layers, cache_LPSC, strict=False):
         x_TD = block(x_TD, layer, rope, cache_PSC, batch, architecture)
-    return rms_norm(x_TD, weights.norm, architecture.rms_norm_eps)
+    h_TD = rms_norm(x_TD, weights.norm, architecture.rms_norm_eps)
+    return linear(h_TD[batch.logit_rows], weights.head), h_TD[batch.hidden_rows]
 
 
 def draft_hidden(
@@ -141,23 +128,26 @@ def grouped_attention(
     y_THK = np.empty((len(x_TD), a.num_heads, a.head_dim), np.float32)
     for span in batch.spans:
         rows = slice(span.first_row, span.first_row + span.length)
-        y_THK[rows] = attend_grouped(q_THK[rows], cache_PSC, span, a.num_kv_heads, architecture.softmax_scale)
+        keys, values = _read_cache(cache_PSC, span, cache_PSC.shape[2] // 2)
+        shape = (span.end, a.num_kv_heads, a.head_dim)
+        y_THK[rows] = attend_grouped(
+            q_THK[rows], keys.reshape(shape), values.reshape(shape), span.start, architecture.softmax_scale
+        )
     y_TD = linear(y_THK.reshape(len(x_TD), -1), w.out)
     return y_TD if w.out_bias is None else y_TD + w.out_bias
 
 
-def attend_grouped(q_THK: F32, cache_PSC: Cache, span: Span, groups: int, scale: float) -> F32:
-    """Each query's mix of the values up to its own position: [T, H, K] -> [T, H, K].
+def attend_grouped(q_THK: F32, key_NGK: F32, value_NGK: F32, start: int, scale: float) -> F32:
+    """Each query's mix of the values up to its own position, `start` for the first: [T, H, K] -> [T, H, K].
 
     Heads of one group are neighbours: group g is read by heads g H / G to (g + 1) H / G.
     """
-    keys, values = _read_cache(cache_PSC, span, cache_PSC.shape[2] // 2)
     rows, heads, width = q_THK.shape
-    key_NGK, value_NGK = (part.reshape(span.end, groups, width) for part in (keys, values))
+    groups = key_NGK.shape[1]
     q_TGJK = q_THK.reshape(rows, groups, heads // groups, width)
     out = np.empty_like(q_TGJK)
     for t, q_GJK in enumerate(q_TGJK):
-        n = span.start + t + 1
+        n = start + t + 1
         scores = np.einsum("gjk,ngk->gjn", q_GJK, key_NGK[:n]) * np.float32(scale)
         p = _softmax(scores.reshape(heads, n)).reshape(scores.shape)
         out[t] = np.einsum("gjn,ngk->gjk", p, value_NGK[:n])
@@ -284,13 +274,11 @@ def largest(x: F32) -> np.float32:
 
 def embed(tokens_T: NDArray[np.int32], matrix: PackedMatrix) -> F32:
     """Rows of the embedding table, dequantised: [T, D]."""
-    block, lane = tokens_T // 16, tokens_T % 16
-    if matrix.format == "f32":
-        return np.ascontiguousarray(matrix.data[0, block, :, lane])
+    block, lane = tokens_T // BLOCK, tokens_T % BLOCK
     scales = None if matrix.scales is None else np.ascontiguousarray(matrix.scales[:, block])
     data = np.ascontiguousarray(matrix.data[:, block])
-    picked = PackedMatrix(matrix.format, 16 * len(tokens_T), matrix.in_features, data, scales)
-    return unpack(picked)[np.arange(len(tokens_T)) * 16 + lane]
+    picked = PackedMatrix(matrix.format, BLOCK * len(tokens_T), matrix.in_features, data, scales)
+    return unpack(picked)[np.arange(len(tokens_T)) * BLOCK + lane]
 
 
 def rms_norm(x_TD: F32, weight_D: F32 | None, eps: float) -> F32:
@@ -320,22 +308,27 @@ def rotate_first(x_THK: F32, rope: F32, positions_T: NDArray[np.int64]) -> F32:
 
 def linear(x_TI: F32, matrix: PackedMatrix, index: int = 0) -> F32:
     """y = W x for every row: [T, I] -> [T, O], with matrix number `index` of a stack."""
-    if matrix.format == "f32":
-        w_OI = matrix.data[index].swapaxes(1, 2).reshape(-1, matrix.in_features)[: matrix.out_features]
+    scales = None if matrix.scales is None else matrix.scales[index : index + 1]
+    one = PackedMatrix(matrix.format, matrix.out_features, matrix.in_features, matrix.data[index : index + 1], scales)
+    if matrix.format in FLOATS:
+        w_OI = unpack(one)
         return np.array([w_OI @ x_I for x_I in x_TI], np.float32).reshape(len(x_TI), matrix.out_features)
     xq_TGK, xs_TG = quantize_rows(x_TI)
-    one = PackedMatrix(
-        matrix.format, matrix.out_features, matrix.in_features, matrix.data[index : index + 1],
-        None if matrix.scales is None else matrix.scales[index : index + 1],
-    )
-    wq_NOGK, ws_NOG = unpack_integers(one)
-    # float32 holds these integer sums exactly: 32 * 127 * 127 < 2**24
-    sums_GTO = xq_TGK.astype(np.float32).swapaxes(0, 1) @ wq_NOGK[0].astype(np.float32).transpose(1, 2, 0)
+    groups = unpack_groups(one)
+    halves = 2 if matrix.format == "q6_k" else 1  # of a group, each with a scale of its own
+    width = GROUP // halves
     y_TO = np.zeros((len(x_TI), matrix.out_features), np.float32)
-    for g, sums_TO in enumerate(sums_GTO):
-        scale_TO = ws_NOG[0, :, g].astype(np.float32) * xs_TG[:, g : g + 1]
-        # one fused multiply-add per group: the product is exact in float64
-        y_TO = (sums_TO.astype(np.float64) * scale_TO + y_TO).astype(np.float32)
+    for g in range(xq_TGK.shape[1]):
+        x_TK, w_OK = xq_TGK[:, g].astype(np.float64), groups.q[0, :, g].astype(np.float64)
+        for half in range(halves):
+            part = slice(half * width, (half + 1) * width)
+            scale_TO = groups.scale[0, :, g, half] * xs_TG[:, g : g + 1]
+            # one fused multiply-add: the sum is whole, and the product exact in float64
+            y_TO = ((x_TK[:, part] @ w_OK[:, part].T) * scale_TO + y_TO).astype(np.float32)
+        if groups.least is not None:
+            sums_T1 = xs_TG[:, g : g + 1] * xq_TGK[:, g].sum(axis=1, keepdims=True, dtype=np.int32).astype(np.float32)
+            least_O = groups.least[0, :, g].astype(np.float64)
+            y_TO = (least_O * sums_T1 + y_TO).astype(np.float32)
     return y_TO
 
 

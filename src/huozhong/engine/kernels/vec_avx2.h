@@ -11,6 +11,7 @@ constexpr int W = 8;
 constexpr int TILE = 4;
 constexpr int TILE_F32 = 2;
 constexpr int KEY_VECS = 2;
+constexpr int GROUP_ROWS = 4;
 constexpr int Q8_OFFSET = 0;
 
 struct Vec { __m256 v; };
@@ -44,6 +45,16 @@ inline Vec load_half(const uint16_t* p) {
     return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
 }
 
+inline Vec load_bfloat(const uint16_t* p) {
+    return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))), 16))};
+}
+inline Vec load_u8(const uint8_t* p) {
+    return {_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))))};
+}
+inline Vec load_i8(const int8_t* p) {
+    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))))};
+}
+
 inline Int set1(int32_t x) { return {_mm256_set1_epi32(x)}; }
 inline Vec to_float(Int a) { return {_mm256_cvtepi32_ps(a.v)}; }
 inline Int to_int(Vec a) { return {_mm256_cvtps_epi32(a.v)}; }
@@ -60,6 +71,11 @@ inline Bytes load_bytes(const uint8_t* p) { return {_mm256_loadu_si256(reinterpr
 inline void keep(Bytes& a) { asm("" : "+x"(a.v)); }  // in a register: not loaded once more for its second use
 inline Bytes low_nibbles(Bytes a) { return {_mm256_and_si256(a.v, _mm256_set1_epi8(15))}; }
 inline Bytes high_nibbles(Bytes a) { return {_mm256_and_si256(_mm256_srli_epi16(a.v, 4), _mm256_set1_epi8(15))}; }
+// a | ((b << S) & mask), byte by byte; S < 0 shifts to the right
+template <int S> inline Bytes or_shifted(Bytes a, Bytes b, uint8_t mask) {
+    const __m256i shifted = S > 0 ? _mm256_slli_epi16(b.v, S > 0 ? S : 0) : _mm256_srli_epi16(b.v, S < 0 ? -S : 0);
+    return {_mm256_or_si256(a.v, _mm256_and_si256(shifted, _mm256_set1_epi8(char(mask))))};
+}
 inline __m256i four(const int8_t* x) {
     int32_t quad;
     std::memcpy(&quad, x, 4);

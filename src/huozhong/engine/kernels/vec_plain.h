@@ -11,6 +11,7 @@ constexpr int W = 16;
 constexpr int TILE = 1;
 constexpr int TILE_F32 = 1;
 constexpr int KEY_VECS = 1;
+constexpr int GROUP_ROWS = 4;
 constexpr int Q8_OFFSET = 0;
 
 struct Vec { float v[W]; };
@@ -61,6 +62,17 @@ inline Vec power_of_two(const Vec& n) {
 }
 inline Vec load_half(const uint16_t* p) { return each([=](int i) { return half_to_float(p[i]); }); }
 
+inline Vec load_bfloat(const uint16_t* p) {
+    return each([=](int i) {
+        const uint32_t bits = uint32_t(p[i]) << 16;
+        float x;
+        std::memcpy(&x, &bits, 4);
+        return x;
+    });
+}
+inline Vec load_u8(const uint8_t* p) { return each([=](int i) { return float(p[i]); }); }
+inline Vec load_i8(const int8_t* p) { return each([=](int i) { return float(p[i]); }); }
+
 template <class F> inline Int each_int(F f) {
     Int out;
     for (int i = 0; i < W; ++i) out.v[i] = f(i);
@@ -88,6 +100,10 @@ inline Bytes low_nibbles(Bytes a) {
 }
 inline Bytes high_nibbles(Bytes a) {
     for (uint8_t& byte : a.v) byte >>= 4;
+    return a;
+}
+template <int S> inline Bytes or_shifted(Bytes a, const Bytes& b, uint8_t mask) {
+    for (int i = 0; i < 4 * W; ++i) a.v[i] |= uint8_t((S > 0 ? b.v[i] << (S > 0 ? S : 0) : b.v[i] >> (S < 0 ? -S : 0)) & mask);
     return a;
 }
 template <int OFFSET> inline Int dot(Int acc, const Bytes& w, const int8_t* x) {
