@@ -130,12 +130,14 @@ void Worker::attend_decode(const Config& c, const Latent& w, const float* q, con
     for (const Span* span : spans)
         for (int32_t i = 0; i < span->length; ++i) {
             const int32_t position = span->start + i, count = position / DECODE_KEYS + 1;
-            for (int32_t part = 0; part < count; ++part)
-                for (int32_t head = 0; head < c.heads; head += DECODE_HEADS)
-                    pieces.push_back({int32_t(rows.size()), head, part});
             rows.push_back({span, position, count, parts});
             parts += int64_t(count) * c.heads;
         }
+    // A block of keys is turned once for all heads of a piece: few pieces, where there are enough for the threads.
+    const int32_t most = parts / c.heads < 4 * threads_ ? DECODE_HEADS : 2 * DECODE_HEADS;
+    for (int32_t r = 0; r < int32_t(rows.size()); ++r)
+        for (int32_t part = 0; part < rows[r].parts; ++part)
+            for (int32_t head = 0; head < c.heads; head += most) pieces.push_back({r, head, part});
     const int32_t count = rows.size();
     const auto batch_row = [&](const Row& row) { return int64_t(row.span->first_row + row.position - row.span->start); };
 
@@ -156,14 +158,14 @@ void Worker::attend_decode(const Config& c, const Latent& w, const float* q, con
     run(jobs_);
 
     float* all_parts = grow(parts_, parts * part_stride);
-    const int64_t scratch = decode_scratch(DECODE_HEADS, c.latent());
+    const int64_t scratch = decode_scratch(most, c.latent());
     float* all_scratch = grow(scratch_, scratch * threads_);
     Pool::get().run(threads_, pieces.size(), [&](int32_t item, int32_t thread) {
         const Piece& piece = pieces[item];
         const Row& row = rows[piece.row];
         Decode job{};
         job.q = q_latent + (int64_t(piece.row) * c.heads + piece.head) * c.latent();
-        job.heads = std::min(DECODE_HEADS, c.heads - piece.head);
+        job.heads = std::min(most, c.heads - piece.head);
         job.rank = c.rank;
         job.rope = c.rope;
         job.cache = cache.base;

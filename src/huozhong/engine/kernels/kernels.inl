@@ -23,22 +23,9 @@ inline Sixteen sixteen(float x) {
 
 inline int lanes_left(int n) { return n >= W ? W : n > 0 ? n : 0; }
 
-template <class F> inline float reduce(const Sixteen& a, F f) {
-    float x[16];
-    for (int i = 0; i < 16 / W; ++i) store(x + i * W, a.part[i]);
-    for (int half = 8; half; half /= 2)
-        for (int i = 0; i < half; ++i) x[i] = f(x[i], x[i + half]);
-    return x[0];
-}
-inline float reduce_add(const Sixteen& a) { return reduce(a, [](float x, float y) { return x + y; }); }
-inline float reduce_max(const Sixteen& a) { return reduce(a, [](float x, float y) { return x > y ? x : y; }); }
-
-inline int32_t sum_of(Int a) {
-    int32_t lanes[W], all = 0;
-    store(lanes, a);
-    for (int32_t lane : lanes) all += lane;
-    return all;
-}
+// The lanes are added, or compared, as a tree: i with i + 8, then i + 4, 2, 1.
+inline float reduce_add(const Sixteen& a) { return add_across(a.part); }
+inline float reduce_max(const Sixteen& a) { return max_across(a.part); }
 
 // e^x to about 2 units in the last place (Cephes' expf); 0 below -87, which covers -infinity; e^0 is exactly 1.
 inline Vec exp(Vec x) {
@@ -82,8 +69,8 @@ void quantize(const float* x, int32_t n, int8_t* q, float* scale, int32_t* sum, 
             total = add(total, whole);
         }
         scale[g] = top / 127.0f;
-        half[g] = sum_of(totals[0]);
-        sum[g] = half[g] + sum_of(totals[1]);
+        half[g] = sum_across(totals[0]);
+        sum[g] = half[g] + sum_across(totals[1]);
     }
 }
 

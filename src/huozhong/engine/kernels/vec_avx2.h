@@ -67,6 +67,24 @@ inline void store_bytes(int8_t* p, Int a) {
     std::memcpy(p + 4, &high, 4);
 }
 
+inline float add_across(const Vec (&a)[2]) {
+    const __m256 eight = _mm256_add_ps(a[0].v, a[1].v);
+    const __m128 quad = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_add_ps(quad, _mm_movehl_ps(quad, quad));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+inline float max_across(const Vec (&a)[2]) {
+    const __m256 eight = _mm256_max_ps(a[0].v, a[1].v);
+    const __m128 quad = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_max_ps(quad, _mm_movehl_ps(quad, quad));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+inline int32_t sum_across(Int a) {
+    const __m128i quad = _mm_add_epi32(_mm256_castsi256_si128(a.v), _mm256_extracti128_si256(a.v, 1));
+    const __m128i two = _mm_add_epi32(quad, _mm_shuffle_epi32(quad, 0x4e));
+    return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 0xb1)));
+}
+
 inline Bytes load_bytes(const uint8_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
 inline void keep(Bytes& a) { asm("" : "+x"(a.v)); }  // in a register: not loaded once more for its second use
 inline Bytes low_nibbles(Bytes a) { return {_mm256_and_si256(a.v, _mm256_set1_epi8(15))}; }

@@ -62,6 +62,15 @@ inline void store_bytes(int8_t* p, Int a) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
 }
 
+inline float add_across(const Vec (&a)[1]) {
+    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a[0].v), _mm512_extractf32x8_ps(a[0].v, 1));
+    const __m128 quad = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_add_ps(quad, _mm_movehl_ps(quad, quad));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+inline float max_across(const Vec (&a)[1]) { return _mm512_reduce_max_ps(a[0].v); }
+inline int32_t sum_across(Int a) { return _mm512_reduce_add_epi32(a.v); }
+
 inline Bytes load_bytes(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
 inline void keep(Bytes& a) { asm("" : "+v"(a.v)); }  // in a register: not loaded once more for its second use
 inline Bytes low_nibbles(Bytes a) { return {_mm512_and_si512(a.v, _mm512_set1_epi8(15))}; }

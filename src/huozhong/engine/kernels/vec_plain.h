@@ -88,6 +88,19 @@ inline Int add(const Int& a, const Int& b) { return each_int([&](int i) { return
 inline void store(int32_t* p, const Int& a) { std::memcpy(p, a.v, sizeof a.v); }
 inline void store_bytes(int8_t* p, const Int& a) { for (int i = 0; i < W; ++i) p[i] = int8_t(a.v[i]); }
 
+template <class F> inline float across(Vec a, F f) {
+    for (int half = W / 2; half; half /= 2)
+        for (int i = 0; i < half; ++i) a.v[i] = f(a.v[i], a.v[i + half]);
+    return a.v[0];
+}
+inline float add_across(const Vec (&a)[1]) { return across(a[0], [](float x, float y) { return x + y; }); }
+inline float max_across(const Vec (&a)[1]) { return across(a[0], [](float x, float y) { return x > y ? x : y; }); }
+inline int32_t sum_across(const Int& a) {
+    int32_t sum = 0;
+    for (int32_t lane : a.v) sum += lane;
+    return sum;
+}
+
 inline Bytes load_bytes(const uint8_t* p) {
     Bytes out;
     std::memcpy(out.v, p, sizeof out.v);
