@@ -15,7 +15,7 @@ constexpr int GROUP_ROWS = 4;
 
 #ifdef __AVXVNNI__
 #define HUOZHONG_DPBUSD _mm256_dpbusd_avx_epi32
-#elif defined(HUOZHONG_DPBUSD_OF_AVX512)  // the same instruction, encoded for processors that tests can be run on
+#elif defined(__AVX512VNNI__) && defined(__AVX512VL__)  // the same instruction in AVX-512's encoding: for tests
 #define HUOZHONG_DPBUSD _mm256_dpbusd_epi32
 #endif
 #ifdef HUOZHONG_DPBUSD
