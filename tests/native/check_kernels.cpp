@@ -264,5 +264,5 @@ int main() {
             check_combine(*k, random);
         }
     }
-    report();
+    report(sets());
 }

@@ -217,25 +217,27 @@ void compare(const Shape& s, const Model& model, const std::vector<Array<float>>
              got[i], expected[i]);
 }
 
-void check(const Shape& s) {
+// The first set, on one thread, says what the others must compute.
+void check(const Shape& s, const std::vector<const Kernels*>& sets, const std::vector<int32_t>& threads) {
     const RandomModel random(s, 5);
     const Model& model = random.model;
-    const std::vector<Array<float>> expected = run_steps(s, model, kernels_plain, 1);
-    for (const Kernels* k : sets())
-        for (int32_t threads : {1, 3}) compare(s, model, expected, *k, threads);
+    const std::vector<Array<float>> expected = run_steps(s, model, *sets.front(), 1);
+    for (const Kernels* k : sets)
+        for (int32_t count : threads) compare(s, model, expected, *k, count);
     // Two callers of the one pool at a time.
-    const Kernels& fastest = *available_kernels()[0];
-    std::thread other([&] { compare(s, model, expected, fastest, 2); });
-    compare(s, model, expected, fastest, 4);
+    std::thread other([&] { compare(s, model, expected, *sets.back(), 2); });
+    compare(s, model, expected, *sets.back(), 4);
     other.join();
 }
 
 }  // namespace
 }  // namespace testing
 
-int main() {
+// With an argument: only the fastest set, and only several threads.
+int main(int argc, char**) {
     using namespace testing;
     using F = Format;
+    using V = std::vector<int32_t>;
     const std::vector<Format> floats{F::f32}, halves{F::f16, F::bf16}, mixed{F::q8, F::q4, F::q4_1, F::q5_0};
     const std::vector<Format> super{F::q4_k, F::q5_k, F::q6_k};
     const CacheFormat f32 = CacheFormat::f32, f16 = CacheFormat::f16;
@@ -251,9 +253,7 @@ int main() {
          true, true},
         {"grouped mixed", grouped(common(90, 130, 5, 16), 5, 16), mixed, f32, 32, 2, 99, 0, false, true},
     };
-    for (Guard side : {Guard::behind, Guard::before}) {
-        guard = side;
-        for (const Shape& s : shapes) check(s);
-    }
-    report();
+    const std::vector<const Kernels*> fastest{available_kernels()[0]};
+    for (const Shape& s : shapes) check(s, argc > 1 ? fastest : sets(), argc > 1 ? V{3} : V{1, 3});
+    report(argc > 1 ? fastest : sets());
 }
