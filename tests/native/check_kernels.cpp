@@ -57,6 +57,24 @@ void check_rows(const Kernels& k, Random& random) {
         }
 }
 
+// What is not a number may give any number, but no undefined behaviour on the way.
+void run_not_finite(const Kernels& k, Random& random) {
+    const float special[] = {NAN, INFINITY, -INFINITY, 3e38f, -1e-45f};
+    for (Format format : FORMATS) {
+        const int32_t in = 512, tokens = 3;
+        const RandomMatrix matrix(random, format, 20, in);
+        Array<float> x = floats(random, tokens * in), y(tokens * matrix.m.out), z(in);
+        for (int32_t i = 0; i < x.size(); ++i)
+            if (i % 64 >= 32 || i < in) x[i] = special[random.below(5)];
+        const Quantized q = quantized(k, x, tokens, in);
+        k.matmul({&matrix.m, 0, {x.get(), in, q.q.get(), q.scale.get(), q.sum.get(), q.half.get()}, nullptr, 0, 1, tokens,
+                  y.get(), matrix.m.out, false}, 0, matrix.m.blocks());
+        k.rms_norm(x.get(), x.get(), 1e-6f, in, z.get());
+        k.silu_mul(x.get(), x.get(), in, z.get());
+        k.combine(x.get(), 130, 4, 128, z.get());
+    }
+}
+
 void check_cache_rows(const Kernels& k, Random& random) {
     for (CacheFormat format : {CacheFormat::f32, CacheFormat::f16})
         for (int32_t n : LENGTHS) {
@@ -258,6 +276,7 @@ int main() {
         for (const Kernels* k : sets()) {
             Random random(1);
             check_rows(*k, random);
+            run_not_finite(*k, random);
             check_cache_rows(*k, random);
             check_matmuls(*k, random);
             check_attention(*k, random);

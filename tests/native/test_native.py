@@ -29,7 +29,7 @@ def expected_sets() -> set[str]:
         sets.add("avx2")
         if "avx_vnni" in flags:
             sets.add("avx2vnni")
-        if {"avx512f", "avx512bw", "avx512vl", "avx512_vnni"} <= flags:
+        if {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512_vnni"} <= flags:
             sets |= {"avx512", "avx2vnni"}  # the latter in the encoding of AVX-512
     return sets
 

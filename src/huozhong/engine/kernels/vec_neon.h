@@ -94,6 +94,20 @@ inline void store_bytes(int8_t* p, const Int& a) {
     vst1q_s8(p, vmovn_high_s16(vmovn_s16(low), high));
 }
 
+inline float add_across(const Vec (&a)[1]) {
+    const float32x4_t* v = a[0].v;
+    const float32x4_t quad = vaddq_f32(vaddq_f32(v[0], v[2]), vaddq_f32(v[1], v[3]));
+    const float32x2_t two = vadd_f32(vget_low_f32(quad), vget_high_f32(quad));
+    return vget_lane_f32(vpadd_f32(two, two), 0);
+}
+inline float max_across(const Vec (&a)[1]) {
+    const float32x4_t* v = a[0].v;
+    return vmaxvq_f32(vmaxq_f32(vmaxq_f32(v[0], v[2]), vmaxq_f32(v[1], v[3])));
+}
+inline int32_t sum_across(const Int& a) {
+    return vaddvq_s32(vaddq_s32(vaddq_s32(a.v[0], a.v[2]), vaddq_s32(a.v[1], a.v[3])));
+}
+
 inline Bytes load_bytes(const uint8_t* p) { return each_bytes([=](int i) { return vld1q_u8(p + 16 * i); }); }
 inline void keep(Bytes&) {}  // what is used is in registers here anyway
 inline Bytes low_nibbles(const Bytes& a) {
