@@ -55,33 +55,18 @@ struct NewArray {
 
 // -- which kernels ----------------------------------------------------------------------------------------------------
 
-std::vector<const Kernels*> available() {
-    std::vector<const Kernels*> out;
-#ifdef HUOZHONG_X86
-    __builtin_cpu_init();
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni"))
-        out.push_back(&kernels_avx512);
-    if (avx2) out.push_back(&kernels_avx2);
-#endif
-    out.push_back(&kernels_plain);
-    return out;
-}
-
 std::atomic<const Kernels*> chosen{nullptr};
 
 const Kernels& kernels() {
     const Kernels* k = chosen.load();
-    if (!k) chosen.store(k = available().front());
+    if (!k) chosen.store(k = available_kernels()[0]);
     return *k;
 }
 
 bool use(const std::string& name) {
-    for (const Kernels* k : available())
-        if (name == k->name) {
-            chosen.store(k);
+    for (auto k = available_kernels(); *k; ++k)
+        if (name == (*k)->name) {
+            chosen.store(*k);
             return true;
         }
     return false;
@@ -561,7 +546,7 @@ NB_MODULE(_kernels, module) {
     module.doc() = "CPU kernels of huozhong.engine; use them through huozhong.engine.kernels.";
     module.def("available", [] {
         std::vector<std::string> names;
-        for (const Kernels* k : available()) names.push_back(k->name);
+        for (auto k = available_kernels(); *k; ++k) names.push_back((*k)->name);
         return names;
     });
     module.def("use", &use, "name"_a);

@@ -63,7 +63,8 @@ void quantize(const float* x, int32_t n, int8_t* q, float* scale, int32_t* sum, 
         const float top = reduce_max(largest), inverse = top > 0 ? 127.0f / top : 0.0f;
         Int totals[2] = {set1(int32_t(0)), set1(int32_t(0))};
         for (int i = 0; i < GROUP / W; ++i) {
-            const Int whole = to_int(mul(v[i], set1(inverse)));
+            const Vec scaled = mul(v[i], set1(inverse));  // NaN becomes -127, in the next line: sums cannot overflow
+            const Int whole = to_int(min(max(scaled, set1(-127.0f)), set1(127.0f)));
             store_bytes(q + i * W, whole);
             Int& total = totals[i * W / 16];
             total = add(total, whole);

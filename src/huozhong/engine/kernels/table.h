@@ -96,7 +96,15 @@ struct Kernels {
 extern const Kernels kernels_plain;
 #ifdef HUOZHONG_X86
 extern const Kernels kernels_avx2;
+extern const Kernels kernels_avx2vnni;  // only where HUOZHONG_AVXVNNI: not every compiler knows these instructions
 extern const Kernels kernels_avx512;
 #endif
+#ifdef HUOZHONG_ARM
+extern const Kernels kernels_neon;
+extern const Kernels kernels_neondot;
+#endif
+
+// Those that this processor can run, fastest first; null behind the last.
+const Kernels* const* available_kernels();
 
 }  // namespace huozhong

@@ -1,4 +1,4 @@
-// Vectors of 8 floats: AVX2, FMA and F16C.
+// Vectors of 8 floats: AVX2, FMA and F16C; with AVX-VNNI where it is switched on.
 #pragma once
 #include <immintrin.h>
 
@@ -12,7 +12,17 @@ constexpr int TILE = 4;
 constexpr int TILE_F32 = 2;
 constexpr int KEY_VECS = 2;
 constexpr int GROUP_ROWS = 4;
+
+#ifdef __AVXVNNI__
+#define HUOZHONG_DPBUSD _mm256_dpbusd_avx_epi32
+#elif defined(__AVX512VNNI__) && defined(__AVX512VL__)  // the same instruction in AVX-512's encoding: for tests
+#define HUOZHONG_DPBUSD _mm256_dpbusd_epi32
+#endif
+#ifdef HUOZHONG_DPBUSD
+constexpr int Q8_OFFSET = 128;
+#else
 constexpr int Q8_OFFSET = 0;
+#endif
 
 struct Vec { __m256 v; };
 struct Int { __m256i v; };
@@ -99,6 +109,12 @@ inline __m256i four(const int8_t* x) {
     std::memcpy(&quad, x, 4);
     return _mm256_set1_epi32(quad);
 }
+#ifdef HUOZHONG_DPBUSD
+// acc + sum over 4 of (q + 128) x
+inline Int dot_q8(Int acc, Bytes w, const int8_t* x) { return {HUOZHONG_DPBUSD(acc.v, w.v, four(x))}; }
+// acc + sum over 4 of (q + 8) x
+inline Int dot_q4(Int acc, Bytes w, const int8_t* x) { return dot_q8(acc, w, x); }
+#else
 inline Int add_quads(Int acc, __m256i pairs) {
     return {_mm256_add_epi32(acc.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
 }
@@ -110,6 +126,7 @@ inline Int dot_q8(Int acc, Bytes w, const int8_t* x) {
 }
 // acc + sum over 4 of (q + 8) x
 inline Int dot_q4(Int acc, Bytes w, const int8_t* x) { return add_quads(acc, _mm256_maddubs_epi16(w.v, four(x))); }
+#endif
 
 inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 

@@ -45,7 +45,7 @@ inline Vec sub(const Vec& a, const Vec& b) { return each([&](int i) { return a.v
 inline Vec div(const Vec& a, const Vec& b) { return each([&](int i) { return a.v[i] / b.v[i]; }); }
 inline Vec max(const Vec& a, const Vec& b) { return each([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; }); }
 inline Vec min(const Vec& a, const Vec& b) { return each([&](int i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; }); }
-inline Vec abs(const Vec& a) { return each([&](int i) { return a.v[i] < 0 ? -a.v[i] : a.v[i]; }); }
+inline Vec abs(const Vec& a) { return each([&](int i) { return __builtin_fabsf(a.v[i]); }); }
 // To nearest, ties to even, for |a| < 2^22: adding 1.5 * 2^23 leaves no bits for a fraction.
 inline Vec round(const Vec& a) { return each([&](int i) { return (a.v[i] + 12582912.0f) - 12582912.0f; }); }
 inline Vec zero_where_less(const Vec& a, const Vec& x, const Vec& limit) {
