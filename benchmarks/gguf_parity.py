@@ -29,7 +29,8 @@ from huozhong.text.tokenizer import Tokenizer
 
 QUESTIONS = (
     "你好", "你是谁？", "12+35等于几？", "写一首关于春天的诗。", "讲个笑话", "Hello, who are you?",
-    "What is 7 times 8?", "请解释“画蛇添足”。", "天空为什么是蓝色的？", "小明有5个苹果，吃了2个，还剩几个？", "Tell me a short story.",
+    "What is 7 times 8?", "请解释“画蛇添足”。", "天空为什么是蓝色的？", "小明有5个苹果，吃了2个，还剩几个？",
+    "Tell me a short story.",
     "用“高兴”造句。", "北京在哪里？", "100-37=?", "李白是谁？", "怎么煮米饭？", "The sun rises in the", "春眠不觉晓，",
     "1, 2, 3, 4,", "我今天很难过。",
 )  # fmt: skip

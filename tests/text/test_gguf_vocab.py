@@ -17,12 +17,24 @@ from huozhong.text.gguf_vocab import OWN_PRE, PRE_TOKENIZERS, small_files, vocab
 from huozhong.text.tokenizer import BYTE_OF_CHAR, Tokenizer
 
 TEXTS = [
-    "Hello, world! It's 2024; I'LL be there'd.", "火种是一个小助手，能说中文和English混合。", "  两个空格\t制表符\n\n\n换行 \n 末尾   ",
-    "数字 1234567890 和 3.14159、１２３ ①②③ Ⅷ", "emoji 😀👩‍👩‍👧 é e\u0301 ñ n\u0303 가각 かな カナ ﬁ", "def f(x):\n    return x**2  # 平方\r\n\r\nprint('ok')",
-    "“引号”——破折号……！？", "", " ", "\n", "a", "ΑΒΓ абв עברית العربية हिन्दी", "<|im_start|>user\n<think>不是标记</think>", "𝔘𝔫𝔦 \u200b\ufeff\u3000全角",
-    "rock'n'roll 'tis o'clock", "C++/C# $100 50% x_y #tag @user https://例子.cn/路径?q=1&b=2", "ö ÷ ø naïve",
-]  # fmt: skip
-TRAINING = TEXTS * 20 + ["the quick brown fox 北京上海广州 lazily jumps 2023年12月31日 over   the lazy dogs' 一二三四五"] * 50
+    "Hello, world! It's 2024; I'LL be there'd.",
+    "火种是一个小助手，能说中文和English混合。",
+    "  两个空格\t制表符\n\n\n换行 \n 末尾   ",
+    "数字 1234567890 和 3.14159、１２３ ①②③ Ⅷ",
+    "emoji 😀👩‍👩‍👧 é e\u0301 ñ n\u0303 가각 かな カナ ﬁ",
+    "def f(x):\n    return x**2  # 平方\r\n\r\nprint('ok')",
+    "“引号”——破折号……！？",
+    "ΑΒΓ абв עברית العربية हिन्दी",
+    "<|im_start|>user\n<think>不是标记</think>",
+    "𝔘𝔫𝔦 \u200b\ufeff\u3000全角",
+    "rock'n'roll 'tis o'clock",
+    "C++/C# $100 50% x_y #tag @user https://例子.cn/路径?q=1&b=2",
+    "ö ÷ ø naïve",
+    *("", " ", "\n", "a"),
+]
+TRAINING = TEXTS * 20 + [
+    "the quick brown fox 北京上海广州 lazily jumps 2023年12月31日 over   the lazy dogs' 一二三四五",
+] * 50
 SPECIALS = {"<bos>": True, "<eos>": True, "<|im_start|>": True, "<think>": False, "</think>": False}
 
 
@@ -34,7 +46,7 @@ def real_shaped(pre: str, **changes: Any) -> dict[str, Any]:
     shell["normalizer"] = {"type": "NFC"} if rule.compose else None
     shell["pre_tokenizer"] = rule.to_json()
     core = tokenizers.Tokenizer.from_str(json.dumps(shell))
-    trainer = trainers.BpeTrainer(vocab_size=700, show_progress=False, initial_alphabet=sorted(BYTE_OF_CHAR))
+    trainer = trainers.BpeTrainer(vocab_size=500, show_progress=False, initial_alphabet=sorted(BYTE_OF_CHAR))
     core.train_from_iterator(TRAINING, trainer)
     core.add_tokens([AddedToken(s, normalized=False, special=special) for s, special in SPECIALS.items()])
     data = json.loads(core.to_str())
@@ -66,7 +78,7 @@ def write(folder: Path, files: dict[str, bytes]) -> Path:
 
 
 def folder_files(data: dict[str, Any]) -> dict[str, bytes]:
-    generation = {"bos_token_id": 700, "eos_token_id": [701, 702]}
+    generation = {"bos_token_id": 500, "eos_token_id": [501, 502]}
     contents = {"tokenizer.json": data, "tokenizer_config.json": CONFIG, "generation_config.json": generation}
     return {name: json.dumps(value, ensure_ascii=False).encode() for name, value in contents.items()}
 
@@ -97,19 +109,20 @@ def test_ids_are_the_librarys(pre: str, tmp_path: Path) -> None:
 def test_through_gguf_and_back(pre: str, tmp_path: Path) -> None:
     data = real_shaped(pre)
     before = Tokenizer.load(write(tmp_path, folder_files(data)))
-    metadata = vocab_metadata(folder_files(data), 720)  # the embedding is padded
+    metadata = vocab_metadata(folder_files(data), 520)  # the embedding is padded
     assert PRE_TOKENIZERS[metadata["tokenizer.ggml.pre"]] == PRE_TOKENIZERS[pre]
-    assert metadata["tokenizer.ggml.token_type"].tolist()[700:] == [3, 3, 3, 4, 4] + [5] * 15
+    assert metadata["tokenizer.ggml.token_type"].tolist()[500:] == [3, 3, 3, 4, 4] + [5] * 15
     files = small_files(metadata)
     (tmp_path / "back").mkdir()
     after = Tokenizer.load(write(tmp_path / "back", files))
     for text in TEXTS:
         assert after.encode(text) == before.encode(text)
         assert after.encode(text, specials=True) == before.encode(text, specials=True)
-    assert (after.bos_id, after.eos_id, after.vocab_size) == (700, 701, 705)
-    assert json.loads(files["generation_config.json"]) == {"bos_token_id": 700, "eos_token_id": [701, 702]}
+    assert (after.bos_id, after.eos_id, after.vocab_size) == (500, 501, 505)
+    assert json.loads(files["generation_config.json"]) == {"bos_token_id": 500, "eos_token_id": [501, 502]}
     prompt = [{"role": "user", "content": "你好<think>"}]
-    assert ChatTemplate.load(tmp_path / "back", after).tokens(prompt) == ChatTemplate.load(tmp_path, before).tokens(prompt)
+    there, here = ChatTemplate.load(tmp_path / "back", after), ChatTemplate.load(tmp_path, before)
+    assert there.tokens(prompt) == here.tokens(prompt)
 
 
 def test_our_own_rule_travels_whole(tmp_path: Path) -> None:
@@ -123,16 +136,18 @@ def test_our_own_rule_travels_whole(tmp_path: Path) -> None:
 
 def test_added_letters_are_text_and_added_tags_are_not(tmp_path: Path) -> None:
     data = real_shaped("deepseek-llm")
+    for letter in "ö÷ø":  # they stand for bytes that occur in no text; DeepSeek's first vocabulary lacks those
+        data["model"]["vocab"][f"{letter} gone"] = data["model"]["vocab"].pop(letter)
     data["added_tokens"] += [
-        {"id": 705 + i, "content": letter, "single_word": False, "lstrip": False, "rstrip": False,
+        {"id": 505 + i, "content": letter, "single_word": False, "lstrip": False, "rstrip": False,
          "normalized": True, "special": False} for i, letter in enumerate("ö÷ø")
     ]  # fmt: skip
     ours = Tokenizer.load(write(tmp_path, folder_files(data)))
-    text = "ö ÷ ønaïve <think>"
-    assert ours.encode(text) == library(data).encode(text, add_special_tokens=False).ids
-    assert ours.encode("ö") == [705]
+    text = "ö ÷ ønaïve"
+    assert ours.encode(text) == tokenizers.Tokenizer.from_str(json.dumps(data)).encode(text, add_special_tokens=False).ids
+    assert ours.encode("ö") == [505]
     assert ours.decode(ours.encode(text)) == text
-    assert not ours.is_control(705)
+    assert not ours.is_control(505)
 
 
 @pytest.mark.parametrize("model", ["llama", "bert", "t5", None, 7])
@@ -141,19 +156,19 @@ def test_other_kinds_are_refused_by_name(model: Any) -> None:
         small_files({"tokenizer.ggml.model": model})
 
 
-GOOD = vocab_metadata(folder_files(real_shaped("gpt-2")), 705)
+GOOD = vocab_metadata(folder_files(real_shaped("gpt-2")), 505)
 OWN = vocab_metadata(Tokenizer.train(TRAINING, 300).files(), 300)
 LIES: dict[str, tuple[dict[str, Any], str]] = {
     "pre": ({"tokenizer.ggml.pre": "mystery"}, "pre-tokenizer 'mystery'"),
     "no tokens": ({"tokenizer.ggml.tokens": []}, "no tokenizer.ggml.tokens"),
     "tokens are numbers": ({"tokenizer.ggml.tokens": np.zeros(3)}, "no tokenizer.ggml.tokens"),
     "types": ({"tokenizer.ggml.token_type": np.ones(3, np.int32)}, "every token its type"),
-    "float types": ({"tokenizer.ggml.token_type": np.ones(705, np.float32)}, "every token its type"),
-    "eos": ({"tokenizer.ggml.eos_token_id": 705}, "eos_token_id is 705"),
+    "float types": ({"tokenizer.ggml.token_type": np.ones(505, np.float32)}, "every token its type"),
+    "eos": ({"tokenizer.ggml.eos_token_id": 505}, "eos_token_id is 505"),
     "bos": ({"tokenizer.ggml.bos_token_id": "x"}, "bos_token_id is 'x'"),
     "no merges": ({"tokenizer.ggml.merges": "x"}, "no tokenizer.ggml.merges"),
     "merge": ({"tokenizer.ggml.merges": ["a b c"]}, "merge 'a b c'"),
-    "twice": ({"tokenizer.ggml.tokens": GOOD["tokenizer.ggml.tokens"][:-1] + ["a"]}, "'a' again"),
+    "twice": ({"tokenizer.ggml.tokens": [*GOOD["tokenizer.ggml.tokens"][:-1], "a"]}, "'a' again"),
     "empty": ({"tokenizer.ggml.tokens": [*GOOD["tokenizer.ggml.tokens"][:-1], ""]}, "is empty"),
 }  # fmt: skip
 
@@ -175,9 +190,9 @@ def test_rules_that_gguf_cannot_name() -> None:
     data = real_shaped("gpt-2")
     for pre in ({"type": "Whitespace"}, None, pre_tokenizers_json()):
         with pytest.raises(TokenizerError, match="GGUF has no name for"):
-            vocab_metadata(folder_files(data | {"pre_tokenizer": pre}), 705)
-    with pytest.raises(TokenizerError, match="has token 704, but the model has 700"):
-        vocab_metadata(folder_files(data), 700)
+            vocab_metadata(folder_files(data | {"pre_tokenizer": pre}), 505)
+    with pytest.raises(TokenizerError, match="has token 504, but the model has 500"):
+        vocab_metadata(folder_files(data), 500)
 
 
 def pre_tokenizers_json() -> dict[str, Any]:

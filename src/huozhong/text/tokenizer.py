@@ -408,6 +408,7 @@ def _without_control_tokens(
     names = set(control.values())
     vocab = {token: i for token, i in data["model"]["vocab"].items() if token not in names}
     ordinary = [t for t in data.get("added_tokens") or [] if t["content"] not in names]
+    vocab |= {t["content"]: t["id"] for t in ordinary}  # else the library counts on from the vocabulary's end
     plain = data | {
         "model": data["model"] | {"vocab": vocab},
         "added_tokens": ordinary,
