@@ -20,7 +20,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "exam": ("verify", "cost", "text", "engine"),
     "train": ("model", "text", "cost", "verify"),
     "engine": ("model.config", "model.checkpoint", "model.architecture", "model.gguf", "model.source", "text", "cost"),
-    "model": ("text.gguf_vocab",), "text": (), "cost": (), "verify": (), "errors": (),
+    "text": (), "model": (), "cost": (), "verify": (), "errors": (),
 }  # fmt: skip
 MAY_USE_TORCH = ("model.layers", "model.transformer", "train")
 

@@ -30,7 +30,8 @@ from huozhong.engine.sequence import Completion, Delta, SamplingParams, TokenLog
 from huozhong.engine.weights import load_weights
 from huozhong.errors import CheckpointError, ConfigError, EngineError
 from huozhong.model.architecture import Architecture
-from huozhong.model.source import gguf_files, open_model
+from huozhong.model.source import ModelSource, gguf_files, open_model
+from huozhong.text import gguf_vocab
 from huozhong.text.chat import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
 
@@ -102,7 +103,7 @@ class LLM:
             raise ConfigError(f"num_threads is {num_threads!r}; it must be a whole number of at least 1.")
         source = open_model(resolve_model(path))
         self.config: Architecture = source.architecture
-        self._files = source.small_files()
+        self._files = _small_files(source)
         self._where = str(source.path)
         self.tokenizer = Tokenizer.from_files(self._files, where=self._where)
         resolved = source.path.resolve()
@@ -330,6 +331,13 @@ def _num_pages(cache_tokens: int | None, max_context: int, config: Architecture)
             f"cache_tokens is {cache_tokens!r}; it must hold one context ({max_context} tokens)."
         )
     return -(-cache_tokens // PAGE_SIZE)
+
+
+def _small_files(source: ModelSource) -> dict[str, bytes]:
+    """Tokenizer, template and generation settings as a folder has them; a GGUF file's are made from its keys."""
+    if source.kind == "gguf":
+        return gguf_vocab.small_files(source.metadata, where=str(source.path))
+    return source.small_files()
 
 
 def _eos_ids(

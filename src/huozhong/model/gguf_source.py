@@ -28,7 +28,6 @@ from huozhong.model.gguf import GgufFile, GgufTensor, dequantize, parts_of
 from huozhong.model.gguf_names import ROPE_FACTORS, hf_name
 from huozhong.model.source import Rows, Stored
 from huozhong.model.tensors import expected_tensors
-from huozhong.text import gguf_vocab
 
 FAMILIES: dict[str, Family] = {
     "llama": "llama", "qwen2": "qwen2", "qwen3": "qwen3", "qwen3moe": "qwen3_moe", "deepseek2": "deepseek_v3",
@@ -45,14 +44,15 @@ class GgufSource:
     def __init__(self, path: str | Path) -> None:
         """Raises CheckpointError or ConfigError."""
         self.path = Path(path)
-        self._file = GgufFile(path)
+        file = GgufFile(path)
+        self.metadata: dict[str, Any] = file.metadata
         self._tensors: dict[str, GgufTensor] = {}
-        for name, tensor in self._file.tensors.items():
+        for name, tensor in file.tensors.items():
             if (canonical := hf_name(name)) is not None:
                 self._tensors[canonical] = tensor
             elif name != ROPE_FACTORS:
                 raise CheckpointError(f"{path}: tensor {name!r} has no place in the models that are supported.")
-        self.architecture = _architecture(self._file, self._tensors)
+        self.architecture = _architecture(file, self._tensors)
         self._names: list[str] = []
         for name, shape in expected_tensors(self.architecture, stacked_experts=True):
             self._check(name, shape)
@@ -88,7 +88,7 @@ class GgufSource:
         return parts_of(self.path)
 
     def small_files(self) -> dict[str, bytes]:
-        return gguf_vocab.small_files(self._file.metadata, where=str(self.path))
+        return {}
 
     def _tensor(self, name: str) -> GgufTensor:
         if (tensor := self._tensors.get(name)) is None:

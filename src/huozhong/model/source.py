@@ -12,7 +12,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,11 +44,15 @@ class Stored:
 
 
 class ModelSource(Protocol):
-    """A model on disk, checked when opened: every tensor that its architecture needs is there, whole and in shape."""
+    """A model on disk, checked when opened: every tensor that its architecture needs is there, whole and in shape.
+
+    metadata: what the file says about itself: config.json, or the GGUF keys.
+    """
 
     path: Path
     kind: Literal["folder", "gguf"]
     architecture: Architecture
+    metadata: dict[str, Any]
 
     def names(self) -> list[str]:
         """The tensors of the model by Hugging Face name, embedding first."""
@@ -66,7 +70,10 @@ class ModelSource(Protocol):
         """The files that the model is made of: what changes when the model does."""
 
     def small_files(self) -> dict[str, bytes]:
-        """tokenizer.json and its neighbours by name, as far as the folder has them, or made from a GGUF file's keys."""
+        """tokenizer.json and its neighbours by name, as far as a folder has them.
+
+        A GGUF file has none; `text.gguf_vocab` makes them from its metadata.
+        """
 
 
 def open_model(path: str | Path) -> ModelSource:
@@ -106,8 +113,9 @@ class FolderSource:
 
     def __init__(self, path: str | Path) -> None:
         self.path = find_folder(path)
+        self.metadata: dict[str, Any] = read_json(self.path / CONFIG)
         self._entries = read_entries(self.path)
-        self.architecture = self._with_modules_there(Architecture.from_hf(read_json(self.path / CONFIG)))
+        self.architecture = self._with_modules_there(Architecture.from_hf(self.metadata))
         self._names: list[str] = []
         for name, shape in expected_tensors(self.architecture):
             self._check(name, shape)
