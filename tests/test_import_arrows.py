@@ -19,7 +19,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "server": ("engine", "text", "cost"),
     "exam": ("verify", "cost", "text", "engine"),
     "train": ("model", "text", "cost", "verify"),
-    "engine": ("model.config", "model.checkpoint", "text", "cost"),
+    "engine": ("model.config", "model.checkpoint", "model.architecture", "model.gguf", "model.source", "text", "cost"),
     "text": (), "model": (), "cost": (), "verify": (), "errors": (),
 }  # fmt: skip
 MAY_USE_TORCH = ("model.layers", "model.transformer", "train")

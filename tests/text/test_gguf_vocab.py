@@ -144,7 +144,8 @@ def test_added_letters_are_text_and_added_tags_are_not(tmp_path: Path) -> None:
     ]  # fmt: skip
     ours = Tokenizer.load(write(tmp_path, folder_files(data)))
     text = "ö ÷ ønaïve"
-    assert ours.encode(text) == tokenizers.Tokenizer.from_str(json.dumps(data)).encode(text, add_special_tokens=False).ids
+    theirs = tokenizers.Tokenizer.from_str(json.dumps(data))
+    assert ours.encode(text) == theirs.encode(text, add_special_tokens=False).ids
     assert ours.encode("ö") == [505]
     assert ours.decode(ours.encode(text)) == text
     assert not ours.is_control(505)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -61,7 +61,8 @@ class Runner:
         c = weights.architecture
         assert isinstance(c.attention, LatentAttention) or page_size % 16 == 0
         self.page_bytes = page_size * c.row_dim * CACHE_BYTES[cache_format]  # of one layer
-        pages_LPB = np.zeros((c.num_layers, num_pages, self.page_bytes), np.uint8)
+        layers = c.num_layers + len(weights.prediction)
+        pages_LPB = np.zeros((layers, num_pages, self.page_bytes), np.uint8)
         self.cache = Cache(pages_LPB, page_size, cache_format)
         self.rope = rope_table(c.rope, num_pages * page_size)
         self._model = kernels.load(weights, self.rope, self.num_threads)
@@ -92,22 +93,24 @@ class Runner:
         Fills the cache.
         """
         batch = self._batch(chunks)
-        logits, hidden = self._model.forward(self.cache, batch)
-        out: list[F32 | None] = []
-        row = hidden_row = 0
-        for chunk in chunks:
-            if chunk.want == "none":
-                out.append(None)
-            elif chunk.want == "last":
-                out.append(logits[row])
-                row += 1
-            elif chunk.want == "all":
-                out.append(logits[row : row + len(chunk.tokens)])
-                row += len(chunk.tokens)
-            else:
-                out.append(hidden[hidden_row : hidden_row + len(chunk.tokens)])
-                hidden_row += len(chunk.tokens)
-        return out
+        return _outputs(chunks, *self._model.forward(self.cache, batch))
+
+    def forward_with_states(self, chunks: Sequence[Chunk]) -> tuple[list[F32 | None], list[F32]]:
+        """`forward` without "hidden", and of every chunk the hidden states [T, D] that `draft` needs."""
+        batch = self._batch(chunks)
+        batch = replace(batch, hidden_rows=np.arange(len(batch.tokens_T), dtype=np.int32))
+        logits, hidden_TD = self._model.forward(self.cache, batch)
+        ends = np.cumsum([len(chunk.tokens) for chunk in chunks])
+        return _outputs(chunks, logits, hidden_TD), np.split(hidden_TD, ends[:-1])
+
+    def draft(self, chunks: Sequence[Chunk], states: Sequence[F32], module: int = 0) -> list[F32 | None]:
+        """An MTP module's logits, as `forward` gives the model's: what comes after the tokens that follow.
+
+        A chunk's `tokens` are those that follow its positions (one further on than in `forward`), `states` the
+        chunk's hidden states there.  Every position must have passed, in order, for the last to be good.
+        """
+        states_TD = np.ascontiguousarray(np.concatenate(states))
+        return _outputs(chunks, *self._model.draft(module, states_TD, self.cache, self._batch(chunks)))
 
     def _batch(self, chunks: Sequence[Chunk]) -> Batch:
         spans: list[Span] = []
@@ -127,3 +130,21 @@ class Runner:
             first = end
         tokens = np.concatenate([chunk.tokens for chunk in chunks]).astype(np.int32, copy=False)
         return Batch(tokens, tuple(spans), np.array(logit_rows, np.int32), np.array(hidden_rows, np.int32))
+
+
+def _outputs(chunks: Sequence[Chunk], logits: F32, hidden: F32) -> list[F32 | None]:
+    out: list[F32 | None] = []
+    row = hidden_row = 0
+    for chunk in chunks:
+        if chunk.want == "none":
+            out.append(None)
+        elif chunk.want == "last":
+            out.append(logits[row])
+            row += 1
+        elif chunk.want == "all":
+            out.append(logits[row : row + len(chunk.tokens)])
+            row += len(chunk.tokens)
+        else:
+            out.append(hidden[hidden_row : hidden_row + len(chunk.tokens)])
+            hidden_row += len(chunk.tokens)
+    return out

@@ -11,7 +11,7 @@ import codecs
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,21 @@ class Tokenizer:
         if template.exists():  # where transformers 5 keeps it; it wins, as there
             config = config | {"chat_template": _read(template).decode("utf-8", "replace")}
         return cls(raw, config, where=str(path))
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes], *, where: str) -> Tokenizer:
+        """From the contents of those files, by name; where: whose they are, for errors.
+
+        Raises TokenizerError if tokenizer.json is missing or not a byte-level BPE tokenizer.
+        """
+        if "tokenizer.json" not in files:
+            raise TokenizerError(f"{where} has no tokenizer.json; copy it there from where the model came from")
+        config: dict[str, Any] = {}
+        if "tokenizer_config.json" in files:
+            config = _parse_json(files["tokenizer_config.json"], f"tokenizer_config.json of {where}")
+        if "chat_template.jinja" in files:
+            config = config | {"chat_template": files["chat_template.jinja"].decode("utf-8", "replace")}
+        return cls(files["tokenizer.json"], config, where=f"tokenizer.json of {where}")
 
     @classmethod
     def train(

@@ -63,6 +63,10 @@ class RunnableModel(Protocol):
     def forward(self, cache: Cache, batch: Batch) -> tuple[F32, F32]:
         """Logits [len(batch.logit_rows), V] and hidden states [len(batch.hidden_rows), D]; fills the cache."""
 
+    def draft(self, module: int, states_TD: F32, cache: Cache, batch: Batch) -> tuple[F32, F32]:
+        """The same from an MTP module: states_TD are the hidden states at the batch's positions, and its tokens
+        those that follow there.  Fills the module's own layer of the cache."""
+
 
 def load(weights: Weights, rope: F32, num_threads: int) -> RunnableModel:
     """A model ready to run on the kernels in use.  rope: see `runner.rope_table`."""
@@ -76,9 +80,19 @@ class _ReferenceModel:
         self._weights, self._rope = weights, rope
 
     def forward(self, cache: Cache, batch: Batch) -> tuple[F32, F32]:
-        rows = cache.pages.view(np.float32 if cache.format == "f32" else np.float16)
-        cache_LPSC = rows.reshape(*rows.shape[:2], cache.page_size, -1)
-        return reference.forward(self._weights, self._rope, cache_LPSC, batch)
+        return reference.forward(self._weights, self._rope, _rows(cache), batch)
+
+    def draft(self, module: int, states_TD: F32, cache: Cache, batch: Batch) -> tuple[F32, F32]:
+        w = self._weights
+        own_PSC = _rows(cache)[len(w.layers) + module]
+        h_TD = reference.draft_hidden(w, w.prediction[module], self._rope, own_PSC, states_TD, batch)
+        return reference.linear(h_TD[batch.logit_rows], w.head), h_TD[batch.hidden_rows]
+
+
+def _rows(cache: Cache) -> NDArray:
+    """The reference's layout of pages: [layers, pages, page_size, row]."""
+    rows = cache.pages.view(np.float32 if cache.format == "f32" else np.float16)
+    return rows.reshape(*rows.shape[:2], cache.page_size, -1)
 
 
 class _NativeModel:
@@ -95,14 +109,23 @@ class _NativeModel:
         )
         for layer in weights.layers:
             self._model.add_layer(_layer_arrays(layer))
+        for m in weights.prediction:
+            arrays = {"enorm": m.enorm, "hnorm": m.hnorm, "norm": m.norm, "eh_proj": _matrix(m.eh_proj)}
+            self._model.add_prediction(arrays | {"layer": _layer_arrays(m.layer)})
 
     def forward(self, cache: Cache, batch: Batch) -> tuple[F32, F32]:
+        return self._model.forward(*self._arguments(cache, batch))
+
+    def draft(self, module: int, states_TD: F32, cache: Cache, batch: Batch) -> tuple[F32, F32]:
+        return self._model.draft(module, states_TD, *self._arguments(cache, batch))
+
+    def _arguments(self, cache: Cache, batch: Batch) -> tuple[object, ...]:
         spans, first_page = [], 0
         for s in batch.spans:
             spans.append((s.first_row, s.length, s.start, s.prefill, first_page, len(s.pages)))
             first_page += len(s.pages)
         pages = batch.spans[0].pages if len(spans) == 1 else np.concatenate([s.pages for s in batch.spans])
-        return self._model.forward(
+        return (
             cache.pages, cache.page_size, cache.format, batch.tokens_T, np.array(spans, np.int64), pages,
             batch.logit_rows, batch.hidden_rows, self._threads,
         )  # fmt: skip

@@ -374,7 +374,46 @@ class PyModel {
         owners_.push_back(nb::cast(rope));
     }
 
-    void add_layer(nb::dict w) {
+    void add_layer(nb::dict w) { model_.layers.push_back(layer(w)); }
+
+    void add_prediction(nb::dict w) {
+        const int32_t hidden = model_.config.hidden;
+        model_.prediction.push_back({vector(w["enorm"], hidden, "enorm"), vector(w["hnorm"], hidden, "hnorm"),
+                                     vector(w["norm"], hidden, "norm"),
+                                     matrix(w["eh_proj"], hidden, 2 * hidden, 1, "eh_proj"),
+                                     layer(nb::cast<nb::dict>(w["layer"]))});
+    }
+
+    // spans: rows of (first_row, length, start, prefill, first entry in pages, entries in pages)
+    // cache: [layers, pages, bytes of a page].  Returns logits of logit_rows and hidden states of hidden_rows.
+    nb::tuple forward(InOut<uint8_t, 3> cache, int64_t page_size, const std::string& cache_format, In<int32_t, 1> tokens,
+                      In<int64_t, 2> spans, In<int32_t, 1> pages, In<int32_t, 1> logit_rows,
+                      In<int32_t, 1> hidden_rows, int32_t threads) {
+        const Batch batch = make_batch(cache, page_size, cache_format, tokens, spans, pages, logit_rows, hidden_rows);
+        const Cache all{cache.data(), int64_t(cache.shape(2)), int32_t(page_size), cache_format_of(cache_format)};
+        return run(batch, threads, [&](float* logits, float* hidden) {
+            model_.forward(*worker_, all, all.page_bytes * cache.shape(1), batch, logits, hidden);
+        });
+    }
+
+    // Prediction module `index`; its cache is the layer behind the model's own and the modules' before it.
+    nb::tuple draft(int64_t index, In<float, 2> states, InOut<uint8_t, 3> cache, int64_t page_size,
+                    const std::string& cache_format, In<int32_t, 1> tokens, In<int64_t, 2> spans, In<int32_t, 1> pages,
+                    In<int32_t, 1> logit_rows, In<int32_t, 1> hidden_rows, int32_t threads) {
+        const Batch batch = make_batch(cache, page_size, cache_format, tokens, spans, pages, logit_rows, hidden_rows);
+        check(index >= 0 && index < int64_t(model_.prediction.size()), "there is no such prediction module");
+        check(states.shape(0) == batch.tokens.size() && states.shape(1) == size_t(model_.config.hidden),
+              "one hidden state per token is needed");
+        const int64_t bytes = cache.shape(2), layer = int64_t(model_.layers.size()) + index;
+        const Cache own{cache.data() + layer * bytes * cache.shape(1), bytes, int32_t(page_size),
+                        cache_format_of(cache_format)};
+        return run(batch, threads, [&](float* logits, float* hidden) {
+            model_.draft(*worker_, int32_t(index), own, batch, states.data(), logits, hidden);
+        });
+    }
+
+  private:
+    Layer layer(nb::dict w) {
         const Config& c = model_.config;
         Layer layer{};
         layer.attention_norm = vector(w["attention_norm"], c.hidden, "attention_norm");
@@ -394,17 +433,14 @@ class PyModel {
         } else {
             layer.dense = dense(w["gate_up"], w["mlp_down"], 1);
         }
-        model_.layers.push_back(layer);
+        return layer;
     }
 
-    // spans: rows of (first_row, length, start, prefill, first entry in pages, entries in pages)
-    // cache: [layers, pages, bytes of a page].  Returns logits of logit_rows and hidden states of hidden_rows.
-    nb::tuple forward(InOut<uint8_t, 3> cache, int64_t page_size, const std::string& cache_format, In<int32_t, 1> tokens,
-                      In<int64_t, 2> spans, In<int32_t, 1> pages, In<int32_t, 1> logit_rows,
-                      In<int32_t, 1> hidden_rows, int32_t threads) {
+    Batch make_batch(InOut<uint8_t, 3> cache, int64_t page_size, const std::string& cache_format, In<int32_t, 1> tokens,
+                     In<int64_t, 2> spans, In<int32_t, 1> pages, In<int32_t, 1> logit_rows, In<int32_t, 1> hidden_rows) {
         const Config& c = model_.config;
-        check(threads >= 1 && threads <= 1024, "threads must lie between 1 and 1024");
-        check(cache.shape(0) == model_.layers.size(), "the cache has another number of layers than the model");
+        check(cache.shape(0) == model_.layers.size() + model_.prediction.size(),
+              "the cache has another number of layers than the model");
         const CacheFormat format = cache_format_of(cache_format);
         const int64_t bytes = page_bytes(c, page_size, format);
         check(cache.shape(1) >= 1, "the cache is empty");
@@ -431,7 +467,13 @@ class PyModel {
         batch.hidden_rows.assign(hidden_rows.data(), hidden_rows.data() + hidden_rows.size());
         for (const auto* wanted : {&batch.logit_rows, &batch.hidden_rows})
             for (int32_t r : *wanted) check(r >= 0 && r < count, "a wanted row is not in the batch");
-        NewArray y({batch.logit_rows.size(), size_t(c.vocab)}), hidden({batch.hidden_rows.size(), size_t(c.hidden)});
+        return batch;
+    }
+
+    template <class F> nb::tuple run(const Batch& batch, int32_t threads, F f) {
+        check(threads >= 1 && threads <= 1024, "threads must lie between 1 and 1024");
+        NewArray logits({batch.logit_rows.size(), size_t(model_.config.vocab)});
+        NewArray hidden({batch.hidden_rows.size(), size_t(model_.config.hidden)});
         {
             nb::gil_scoped_release release;
             std::lock_guard<std::mutex> only(model_.busy);
@@ -440,13 +482,11 @@ class PyModel {
                 threads_ = threads;
                 worker_ = std::make_unique<Worker>(*used_, threads);
             }
-            model_.forward(*worker_, {cache.data(), bytes, int32_t(page_size), format}, bytes * cache.shape(1), batch,
-                           y.data.get(), hidden.data.get());
+            f(logits.data.get(), hidden.data.get());
         }
-        return nb::make_tuple(y.numpy(), hidden.numpy());
+        return nb::make_tuple(logits.numpy(), hidden.numpy());
     }
 
-  private:
     Matrix matrix(nb::handle object, int32_t out, int32_t in, int32_t count, const char* name) {
         owners_.push_back(nb::borrow(object));
         return shaped(nb::cast<MatrixArg>(object), out, in, count, name);
@@ -532,6 +572,9 @@ NB_MODULE(_kernels, module) {
         .def(nb::init<nb::dict, nb::handle, In<float, 1>, nb::handle, In<float, 3>>(), "config"_a, "embedding"_a,
              "norm"_a, "head"_a, "rope"_a)
         .def("add_layer", &PyModel::add_layer, "weights"_a)
+        .def("add_prediction", &PyModel::add_prediction, "weights"_a)
+        .def("draft", &PyModel::draft, "index"_a, "states"_a, "cache"_a.noconvert(), "page_size"_a, "cache_format"_a,
+             "tokens"_a, "spans"_a, "pages"_a, "logit_rows"_a, "hidden_rows"_a, "threads"_a)
         .def("forward", &PyModel::forward, "cache"_a.noconvert(), "page_size"_a, "cache_format"_a, "tokens"_a, "spans"_a,
              "pages"_a, "logit_rows"_a, "hidden_rows"_a, "threads"_a);
     module.def("largest", &largest, "x"_a, "threads"_a);

@@ -242,22 +242,54 @@ void Worker::logits(const Config& c, const Matrix& head, const float* norm, cons
     run({{&head, 0, h, nullptr, 0, 1, rows, y, c.vocab, false}});
 }
 
+void Worker::join(const Config& c, const Prediction& w, const float* embedded, const float* states, int32_t tokens,
+                  float* x) {
+    float* both = grow(h_, int64_t(tokens) * 2 * c.hidden);
+    for_rows(tokens, c.hidden * 16, [&](int32_t t) {
+        float* row = both + int64_t(t) * 2 * c.hidden;
+        k_.rms_norm(embedded + int64_t(t) * c.hidden, w.enorm, c.eps, c.hidden, row);
+        k_.rms_norm(states + int64_t(t) * c.hidden, w.hnorm, c.eps, c.hidden, row + c.hidden);
+    });
+    linear(both, tokens, w.eh_proj, 0, x, false);
+}
+
+void Model::run_layer(Worker& worker, const Layer& layer, const Cache& cache, const Batch& batch, float* x) const {
+    if (config.grouped) worker.grouped(config, layer, rope, cache, batch, x);
+    else worker.latent(config, layer, rope, cache, batch, x);
+    const int32_t tokens = batch.tokens.size();
+    if (layer.is_moe) worker.moe(config, layer, tokens, x);
+    else worker.dense(config, layer.dense, layer.mlp_norm, tokens, x);
+}
+
+void Model::finish(Worker& worker, const float* last_norm, const Batch& batch, const float* x, float* logits,
+                   float* hidden) const {
+    for (size_t i = 0; i < batch.hidden_rows.size(); ++i)
+        worker.norm(x + int64_t(batch.hidden_rows[i]) * config.hidden, last_norm, config.eps, config.hidden,
+                    hidden + i * config.hidden);
+    worker.logits(config, head, last_norm, batch, x, logits);
+}
+
 void Model::forward(Worker& worker, Cache cache, int64_t layer_stride, const Batch& batch, float* logits,
                     float* hidden) const {
     const int32_t tokens = batch.tokens.size();
     std::vector<float> x(int64_t(tokens) * config.hidden);
     worker.embed(embedding, batch.tokens.data(), tokens, x.data());
     for (const Layer& layer : layers) {
-        if (config.grouped) worker.grouped(config, layer, rope, cache, batch, x.data());
-        else worker.latent(config, layer, rope, cache, batch, x.data());
-        if (layer.is_moe) worker.moe(config, layer, tokens, x.data());
-        else worker.dense(config, layer.dense, layer.mlp_norm, tokens, x.data());
+        run_layer(worker, layer, cache, batch, x.data());
         cache.base += layer_stride;
     }
-    for (size_t i = 0; i < batch.hidden_rows.size(); ++i)
-        worker.norm(x.data() + int64_t(batch.hidden_rows[i]) * config.hidden, norm, config.eps, config.hidden,
-                    hidden + i * config.hidden);
-    worker.logits(config, head, norm, batch, x.data(), logits);
+    finish(worker, norm, batch, x.data(), logits, hidden);
+}
+
+void Model::draft(Worker& worker, int32_t index, Cache cache, const Batch& batch, const float* states, float* logits,
+                  float* hidden) const {
+    const Prediction& module = prediction[index];
+    const int32_t tokens = batch.tokens.size();
+    std::vector<float> embedded(int64_t(tokens) * config.hidden), x(embedded.size());
+    worker.embed(embedding, batch.tokens.data(), tokens, embedded.data());
+    worker.join(config, module, embedded.data(), states, tokens, x.data());
+    run_layer(worker, module.layer, cache, batch, x.data());
+    finish(worker, module.norm, batch, x.data(), logits, hidden);
 }
 
 }  // namespace huozhong

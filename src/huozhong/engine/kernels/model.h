@@ -80,6 +80,13 @@ struct Layer {
     Moe moe;
 };
 
+// A multi-token-prediction module (DeepSeek-V3, section 2.2).
+struct Prediction {
+    const float *enorm, *hnorm, *norm;
+    Matrix eh_proj;
+    Layer layer;
+};
+
 // Rows first_row ... of the batch: positions start ... of one sequence.  offset: where in the cache position p's row
 // begins (latent), or the tile of positions 16 p ... (grouped, of the first group).
 struct Span {
@@ -134,6 +141,8 @@ class Worker {
                float* weights);
     void latent(const Config& c, const Layer& layer, const float* rope, const Cache& cache, const Batch& batch, float* x);
     void grouped(const Config& c, const Layer& layer, const float* rope, const Cache& cache, const Batch& batch, float* x);
+    // x = eh_proj [enorm(embedded); hnorm(states)]
+    void join(const Config& c, const Prediction& w, const float* embedded, const float* states, int32_t tokens, float* x);
     void dense(const Config& c, const Dense& w, const float* norm, int32_t tokens, float* x);
     void moe(const Config& c, const Layer& layer, int32_t tokens, float* x);
     void logits(const Config& c, const Matrix& head, const float* norm, const Batch& batch, const float* x, float* y);
@@ -170,12 +179,22 @@ struct Model {
     const float *norm, *rope;
     int32_t positions;  // rows of the rope table
     std::vector<Layer> layers;
+    std::vector<Prediction> prediction;
     std::mutex busy;
 
     // logits [batch.logit_rows, vocab]; hidden [batch.hidden_rows, hidden]: rows after the last norm.
     // The layers' caches lie layer_stride bytes apart.
     void forward(Worker& worker, Cache cache, int64_t layer_stride, const Batch& batch, float* logits,
                  float* hidden) const;
+    // Module `index` on `states` [tokens, hidden], the rows after the last norm that belong to batch.tokens' positions;
+    // batch.tokens are the tokens that follow them.  cache: of the module's own layer.
+    void draft(Worker& worker, int32_t index, Cache cache, const Batch& batch, const float* states, float* logits,
+               float* hidden) const;
+
+  private:
+    void run_layer(Worker& worker, const Layer& layer, const Cache& cache, const Batch& batch, float* x) const;
+    void finish(Worker& worker, const float* last_norm, const Batch& batch, const float* x, float* logits,
+                float* hidden) const;
 };
 
 }  // namespace huozhong
