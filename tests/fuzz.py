@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import struct
@@ -62,7 +63,7 @@ def damaged_json(random: random.Random, content: bytes) -> bytes:
         box, key = random.choice(spots)
         kind = random.randrange(5)
         if kind <= 2:
-            box[key] = random.choice(_VALUES)
+            box[key] = copy.deepcopy(random.choice(_VALUES))
         elif kind == 3:
             del box[key]
         else:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.fuzz import damaged_bytes, damaged_json, keeps_its_promise
 
 from huozhong.model.checkpoint import CheckpointReader, expected_tensors, write_checkpoint
 from huozhong.model.config import ModelConfig
@@ -19,7 +20,6 @@ from huozhong.model.source import ModelSource, open_model
 from huozhong.text.chat import ChatTemplate
 from huozhong.text.gguf_vocab import small_files, vocab_metadata
 from huozhong.text.tokenizer import Tokenizer
-from tests.fuzz import damaged_bytes, damaged_json, keeps_its_promise
 
 CONFIG = ModelConfig(
     vocab_size=300, hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,

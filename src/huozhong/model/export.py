@@ -160,7 +160,7 @@ def _tensors(source: ModelSource, type: str) -> Iterator[NewTensor]:
     """Every tensor of the file, each made only when its turn to be written comes."""
     a = source.architecture
     if isinstance(a.rope.scaling, Llama3Scaling) or a.rope.factors is not None:
-        factors = _rope_factors(a)
+        factors = _factors(a)
         yield _new(ROPE_FACTORS, "F32", factors.shape, lambda: factors)
     for name in source.names():
         if _layer_of(name) >= a.num_layers:
@@ -258,13 +258,17 @@ def _neighbours(values: np.ndarray, heads: int) -> np.ndarray:
     return halves.swapaxes(1, 2).reshape(values.shape)
 
 
-def _rope_factors(a: Architecture) -> np.ndarray:
-    """Llama 3.1's scaling as the divisor of each frequency, float32 [dim / 2]."""
+def _factors(a: Architecture) -> np.ndarray:
     if a.rope.factors is not None:
         return np.array(a.rope.factors, np.float32)
-    s = a.rope.scaling
-    assert isinstance(s, Llama3Scaling)
-    frequency = a.rope.theta ** -(np.arange(0, a.rope.dim, 2) / a.rope.dim)
+    assert isinstance(a.rope.scaling, Llama3Scaling)
+    return rope_factors(a.rope.theta, a.rope.dim, a.rope.scaling)
+
+
+def rope_factors(theta: float, dim: int, scaling: Llama3Scaling) -> np.ndarray:
+    """Llama 3.1's scaling as the divisor of each frequency, float32 [dim / 2]."""
+    s = scaling
+    frequency = theta ** -(np.arange(0, dim, 2) / dim)
     turns = s.original_max_position_embeddings * frequency / (2 * np.pi)  # in the original context
     blend = np.clip((turns - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor), 0, 1)
     return (1 / (blend + (1 - blend) / s.factor)).astype(np.float32)

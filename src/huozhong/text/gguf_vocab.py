@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 
 from huozhong.errors import TokenizerError
-from huozhong.text.tokenizer import PATTERN
+from huozhong.text.tokenizer import MAX_ID, PATTERN
 
 _NORMAL, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = 1, 3, 4, 5, 6
 _WHOLE_JSON = "tokenizer.huggingface.json"
-_MAX_ID = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -306,7 +305,7 @@ def _token_list(data: dict[str, Any], vocab_size: int) -> tuple[list[str], list[
         ids[token["content"]] = token["id"]
         special[token["id"]] = bool(token.get("special"))
     highest = max(ids.values())
-    if highest >= max(vocab_size, 1) or vocab_size > _MAX_ID:
+    if highest >= max(vocab_size, 1) or vocab_size > MAX_ID:
         raise TokenizerError(f"tokenizer.json has token {highest}, but the model has {vocab_size} embeddings")
     tokens = [f"[PAD{id}]" for id in range(vocab_size)]
     kinds = [_UNUSED] * vocab_size

@@ -47,6 +47,9 @@ PATTERN = (
 MAX_TOKEN_BYTES = 24
 
 
+MAX_ID = 1 << 24  # no vocabulary is near it; whoever makes a list of all ids may
+
+
 def _byte_alphabet() -> dict[str, int]:
     """GPT-2's printable stand-in for each of the 256 bytes: {character: byte}.
 
@@ -379,8 +382,11 @@ def _kinds(node: Any) -> Iterator[str]:
 def _check_byte_level(data: dict[str, Any], where: str) -> None:
     model = data.get("model")
     vocab = model.get("vocab") if isinstance(model, dict) else None
-    if not isinstance(vocab, dict) or not vocab or not all(isinstance(i, int) for i in vocab.values()):
+    if not isinstance(vocab, dict) or not vocab or not all(map(_is_id, vocab.values())):
         raise TokenizerError(f"{where} has no BPE vocabulary; it is not a tokenizer that Huozhong can read")
+    for key in ("continuing_subword_prefix", "end_of_word_suffix"):
+        if isinstance(model, dict) and model.get(key):  # the library panics where it does not fit the merges
+            raise TokenizerError(f"{where} has a {key}, which byte-level BPE does not; it cannot be read")
     if "ByteLevel" not in {*_kinds(data.get("pre_tokenizer")), *_kinds(data.get("decoder"))}:
         raise TokenizerError(f"{where} is not byte-level BPE (as DeepSeek's is); other kinds cannot be read")
     missing = [b for b in UTF8_BYTES if CHAR_OF_BYTE[b] not in vocab]
@@ -391,11 +397,19 @@ def _check_byte_level(data: dict[str, Any], where: str) -> None:
         isinstance(t, dict)
         and isinstance(t.get("content"), str)
         and t["content"]
-        and isinstance(t.get("id"), int)
+        and _is_id(t.get("id"))
         for t in added
     )
     if not whole:
         raise TokenizerError(f"{where} has an added token without content and id")
+    try:
+        "".join([*vocab, *(t["content"] for t in added)]).encode()
+    except UnicodeEncodeError as error:
+        raise TokenizerError(f"{where} has a token that is not text: half of a surrogate pair") from error
+
+
+def _is_id(value: Any) -> bool:
+    return type(value) is int and 0 <= value < MAX_ID
 
 
 def _is_ordinary(token: dict[str, Any]) -> bool:
@@ -433,5 +447,7 @@ def _without_control_tokens(
     }
     try:
         return tokenizers.Tokenizer.from_str(json.dumps(plain))
-    except Exception as error:  # the library raises bare Exception for everything
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # the library raises bare Exception for everything, and its panics are not even that
         raise TokenizerError(f"{where} cannot be read as a tokenizer: {error}") from error
