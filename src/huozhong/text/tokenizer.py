@@ -80,9 +80,9 @@ class Tokenizer:
         self._ids: dict[str, int] = dict(data["model"]["vocab"])
         self._ids.update({t["content"]: t["id"] for t in added})
         self._tokens = {i: token for token, i in self._ids.items()}
-        # Runs of blanks, which some vocabularies add, are harmless; any other added token is control.
-        control = [t for t in added if not t["content"].isspace()]
+        control = [t for t in added if not _is_ordinary(t)]
         self._control: dict[int, str] = {t["id"]: t["content"] for t in control}
+        self._verbatim = frozenset(t["id"] for t in added)  # written as they are, not in stand-ins for bytes
         self._hidden = frozenset(t["id"] for t in control if t.get("special"))
         self._control_pattern = _control_pattern(control)
         self._bytes: dict[int, bytes] = {}
@@ -260,7 +260,7 @@ class Tokenizer:
         if known is None:
             assert id >= 0, f"token id {id} is negative"
             token = self._tokens.get(id, "")
-            if id not in self._control and all(c in BYTE_OF_CHAR for c in token):
+            if id not in self._verbatim and all(c in BYTE_OF_CHAR for c in token):
                 known = bytes(BYTE_OF_CHAR[c] for c in token)
             else:
                 known = token.encode()
@@ -357,7 +357,7 @@ def _read(path: Path) -> bytes:
 def _parse_json(raw: bytes, where: str) -> dict[str, Any]:
     try:
         data = json.loads(raw)
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError
+    except (ValueError, RecursionError) as error:  # JSONDecodeError, UnicodeDecodeError; nested too deep
         raise TokenizerError(f"{where} is not complete, valid JSON ({error}); copy it again") from error
     if not isinstance(data, dict):
         raise TokenizerError(f"{where} holds a JSON {type(data).__name__} where an object belongs")
@@ -398,6 +398,15 @@ def _check_byte_level(data: dict[str, Any], where: str) -> None:
         raise TokenizerError(f"{where} has an added token without content and id")
 
 
+def _is_ordinary(token: dict[str, Any]) -> bool:
+    """Whether an added token is text that anybody may write, not markup.
+
+    Some vocabularies add runs of blanks, single letters or words (DeepSeek's first one: "ö"), never as special.
+    """
+    content: str = token["content"]
+    return content.isspace() or (not token.get("special") and (len(content) == 1 or content.isalpha()))
+
+
 def _control_pattern(control: list[dict[str, Any]]) -> re.Pattern[str] | None:
     """Matches any control token, the longest first, with the blanks that its lstrip and rstrip swallow."""
     forms = [
@@ -414,6 +423,7 @@ def _without_control_tokens(
     names = set(control.values())
     vocab = {token: i for token, i in data["model"]["vocab"].items() if token not in names}
     ordinary = [t for t in data.get("added_tokens") or [] if t["content"] not in names]
+    vocab |= {t["content"]: t["id"] for t in ordinary}  # else the library counts on from the vocabulary's end
     plain = data | {
         "model": data["model"] | {"vocab": vocab},
         "added_tokens": ordinary,
