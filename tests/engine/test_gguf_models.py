@@ -13,13 +13,17 @@ import transformers
 from transformers import DeepseekV2Config, DeepseekV3Config, LlamaConfig, Qwen2Config, Qwen3Config, Qwen3MoeConfig
 
 from huozhong.engine import kernels
+from huozhong.engine.llm import LLM
 from huozhong.engine.quant import unpack
 from huozhong.engine.runner import Chunk, Runner
+from huozhong.engine.sequence import SamplingParams
 from huozhong.engine.weights import GroupedAttentionWeights, LatentAttentionWeights, load_weights
+from huozhong.model.architecture import LatentAttention
 from huozhong.model.gguf import NewTensor, write_gguf
 from huozhong.model.gguf_blocks import quantize
 from huozhong.model.gguf_names import gguf_name
 from huozhong.model.source import open_model
+from huozhong.text.gguf_vocab import vocab_metadata
 
 VOCAB, PAGE, PROMPT = 96, 16, 40
 PAGES = np.array([5, 2, 7, 0, 3, 1], np.int32)
@@ -226,3 +230,38 @@ def test_a_gguf_file_may_be_quantised_again(tmp_path: Path) -> None:
     expected = oracle(model, tokens)
     found = logits_of(path, tokens, "q8")
     assert 0 < np.sqrt(np.mean((found - expected) ** 2)) / expected.std() < 0.1
+
+
+def test_llm_answers_from_a_gguf_file(tiny_folder: Path, tmp_path: Path) -> None:
+    """Tokenizer, template and end tokens come from the file; greedy answers are the folder's."""
+    source = open_model(tiny_folder)
+    a = source.architecture
+    assert isinstance(a.attention, LatentAttention)
+    keys = {
+        "block_count": a.num_layers, "context_length": 256, "embedding_length": a.hidden_size,
+        "feed_forward_length": a.intermediate_size, "attention.head_count": a.attention.num_heads,
+        "attention.layer_norm_rms_epsilon": 1e-6, "attention.q_lora_rank": a.attention.q_lora_rank,
+        "attention.kv_lora_rank": a.attention.kv_lora_rank, "attention.key_length": a.attention.qk_head_dim,
+        "attention.value_length": a.attention.v_head_dim, "rope.dimension_count": a.rope.dim,
+        "expert_count": 4, "expert_used_count": 2, "expert_feed_forward_length": 16, "expert_shared_count": 1,
+        "expert_gating_func": 2, "expert_weights_norm": True,
+    }  # fmt: skip
+    tensors: list[NewTensor] = []
+    stacks: dict[str, list[np.ndarray]] = {}
+    for name in source.names():
+        before, found, after = name.partition(".experts.")
+        if found:
+            stacks.setdefault(f"{before}.experts.{after.partition('.')[2]}", []).append(source.tensor(name))
+        else:
+            tensors.append(packed(str(gguf_name(name)), source.tensor(name), "F32"))
+    tensors += [packed(str(gguf_name(name)), np.stack(values), "F32") for name, values in stacks.items()]
+    words = vocab_metadata(source.small_files(), a.vocab_size)
+    file = tmp_path / "tiny.gguf"
+    words |= {"general.architecture": "deepseek2"} | {f"deepseek2.{key}": value for key, value in keys.items()}
+    write_gguf(file, words, tensors)
+    params = SamplingParams(temperature=0, max_tokens=12)
+    with LLM(file, cache_dir=tmp_path) as ours, LLM(tiny_folder, quantization="none", cache_dir=tmp_path) as theirs:
+        assert ours.name == "tiny"
+        message = [{"role": "user", "content": "春眠不觉晓"}]
+        assert ours.chat_tokens(message) == theirs.chat_tokens(message)
+        assert ours.chat(message, params).token_ids == theirs.chat(message, params).token_ids

@@ -161,12 +161,23 @@ class _Keys:
         return found
 
     def number(self, key: str, default: Any = _REQUIRED) -> float:
+        """A number above 0, or the default itself."""
         found = self.value(key, default)
+        if isinstance(found, int | float) and found == default:
+            return float(found)
         if isinstance(found, bool) or not isinstance(found, int | float) or not 0 < found < 1e30:
             raise CheckpointError(
                 f"{self.where}: metadata key '{self.prefix}.{key}' is {found!r}; it must be a number above 0."
             )
         return float(found)
+
+    def of_type(self, key: str, default: bool | str) -> Any:
+        """A value of the default's type."""
+        found = self.value(key, default)
+        if not isinstance(found, type(default)):
+            kind = type(default).__name__
+            raise CheckpointError(f"{self.where}: metadata key '{self.prefix}.{key}' is {found!r}, not a {kind}.")
+        return found
 
     def token(self, name: str) -> int | None:
         found = self._metadata.get(f"tokenizer.ggml.{name}_token_id")
@@ -175,7 +186,7 @@ class _Keys:
 
 def _architecture(file: GgufFile, tensors: dict[str, GgufTensor]) -> Architecture:
     keys = _Keys(file)
-    if keys.value("attention.sliding_window", 0):
+    if keys.whole("attention.sliding_window", 0, 0):
         raise CheckpointError(f"{file.path}: attends to a sliding window, which is not supported.")
     embedding = tensors.get("model.embed_tokens.weight")
     if embedding is None or len(embedding.shape) != 2:
@@ -246,8 +257,6 @@ def _experts(keys: _Keys, tensors: dict[str, GgufTensor], layers: int) -> Expert
     if gating not in (_SOFTMAX, _SIGMOID):
         raise CheckpointError(f"{keys.where}: expert_gating_func {gating} is not supported.")
     hidden = keys.whole("expert_feed_forward_length")
-    scale = keys.value("expert_weights_scale", 0.0)
-    normalize = keys.value("expert_weights_norm", not deepseek)
     return Experts(
         count=keys.whole("expert_count"), per_token=keys.whole("expert_used_count"), hidden=hidden,
         shared_hidden=hidden * keys.whole("expert_shared_count", 0, 0) if deepseek else 0,
@@ -255,7 +264,8 @@ def _experts(keys: _Keys, tensors: dict[str, GgufTensor], layers: int) -> Expert
         bias=any(f"model.layers.{i}.mlp.gate.e_score_correction_bias" in tensors for i in range(layers)),
         groups=keys.whole("expert_group_count", 1), top_groups=keys.whole("expert_group_used_count", 1),
         group_score="top2" if gating == _SIGMOID else "max",
-        normalize=bool(normalize), scale=keys.number("expert_weights_scale") if scale else 1.0,
+        normalize=keys.of_type("expert_weights_norm", not deepseek),
+        scale=keys.number("expert_weights_scale", 0.0) or 1.0,
     )  # fmt: skip
 
 
@@ -264,9 +274,9 @@ def _rope(keys: _Keys, file: GgufFile, width: int) -> Rope:
     dim = keys.whole("rope.dimension_count", width)
     scaling: YarnScaling | LinearScaling | None = None
     attention_factor = None
-    kind, factor = keys.value("rope.scaling.type", "none"), keys.value("rope.scaling.factor", 0.0)
-    if kind == "linear" and factor:
-        scaling = LinearScaling(factor=keys.number("rope.scaling.factor"))
+    kind = keys.of_type("rope.scaling.type", "none")
+    if kind == "linear" and (factor := keys.number("rope.scaling.factor", 0.0)):
+        scaling = LinearScaling(factor=factor)
     elif kind == "yarn":
         scaling, attention_factor = _yarn(keys)
     elif kind not in ("none", "linear"):
@@ -289,8 +299,7 @@ def _yarn(keys: _Keys) -> tuple[YarnScaling, float]:
     For DeepSeek that is 1, and `yarn_log_multiplier` is 0.1 mscale_all_dim, which goes into the softmax scale.
     """
     factor = keys.number("rope.scaling.factor")
-    log = keys.value("rope.scaling.yarn_log_multiplier", 0.0)
-    multiplier = keys.number("rope.scaling.yarn_log_multiplier") if log else 0.0
+    multiplier = keys.number("rope.scaling.yarn_log_multiplier", 0.0)
     mscale = 10 * multiplier if keys.prefix == "deepseek2" else 0.0
     yarn = YarnScaling(
         factor=factor, mscale=mscale, mscale_all_dim=mscale,
