@@ -95,7 +95,8 @@ PRE_TOKENIZERS: dict[str, PreTokenizer] = {
         )
     ),
 }  # fmt: skip
-# The word whose rule cuts differently from ours but almost never changes an id of our merges; docs/log.md has counts.
+# The word whose rule cuts coarser than ours, which almost never changes an id of our merges: llama.cpp and we differ
+# on 5 of 52,892 texts (5.2 MB, Chinese and English; `Nga'sike`), by benchmarks/gguf_parity.py.
 OWN_PRE = "deepseek-v3"
 
 
