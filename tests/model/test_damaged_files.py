@@ -117,6 +117,7 @@ def test_healthy_files_open(healthy: Path) -> None:
     use_source(open_model(healthy / "folder"))
 
 
+@pytest.mark.slow
 def test_two_thousand_damaged_files(healthy: Path, tmp_path: Path) -> None:
     attack(healthy, tmp_path, 2_000, seed=1)
 
