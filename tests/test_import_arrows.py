@@ -19,8 +19,8 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "server": ("engine", "text", "cost"),
     "exam": ("verify", "cost", "text", "engine"),
     "train": ("model", "text", "cost", "verify"),
-    "engine": ("model.config", "model.checkpoint", "text", "cost"),
-    "model": ("text.gguf_vocab",), "text": (), "cost": (), "verify": (), "errors": (),
+    "engine": ("model.config", "model.checkpoint", "model.architecture", "model.gguf", "model.source", "text", "cost"),
+    "text": (), "model": (), "cost": (), "verify": (), "errors": (),
 }  # fmt: skip
 MAY_USE_TORCH = ("model.layers", "model.transformer", "train")
 

@@ -216,7 +216,7 @@ def test_float8_with_block_scales(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("quantization", ["q8", "q4"])
 def test_quantised_models_stay_near(pair: tuple[Any, Path], quantization: str) -> None:
-    """Root mean square distance of the logits, relative to their spread; random weights and experts near a tie amplify it."""
+    """Root mean square distance of the logits, relative to their spread.  Experts near a tie amplify it."""
     model, folder = pair
     tokens = tokens_of(PROMPT)
     expected = oracle(model, tokens)

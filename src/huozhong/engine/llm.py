@@ -29,8 +29,9 @@ from huozhong.engine.runner import Runner
 from huozhong.engine.sequence import Completion, Delta, SamplingParams, TokenLogprob, Usage
 from huozhong.engine.weights import load_weights
 from huozhong.errors import CheckpointError, ConfigError, EngineError
-from huozhong.model.checkpoint import read_config
-from huozhong.model.config import ModelConfig
+from huozhong.model.architecture import Architecture
+from huozhong.model.source import ModelSource, gguf_files, open_model
+from huozhong.text import gguf_vocab
 from huozhong.text.chat import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
 
@@ -48,7 +49,7 @@ MODELS = Path(__file__).resolve().parent.parent / "models"
 
 
 def resolve_model(name_or_path: str | Path) -> Path:
-    """The folder of a built-in model's name ("ember") or of a path.
+    """Where the model of a built-in name ("ember") or of a path lies: a folder, or a .gguf file.
 
     Raises `CheckpointError` with what there is when there is no such model.
     """
@@ -56,25 +57,31 @@ def resolve_model(name_or_path: str | Path) -> Path:
     builtin = sorted(folder.name for folder in MODELS.glob("*") if (folder / "config.json").is_file())
     if isinstance(name_or_path, str) and name_or_path in builtin:
         return MODELS / name_or_path
-    if (path / "config.json").is_file():
+    if (path / "config.json").is_file() or (path.suffix == ".gguf" and path.is_file()):
+        return path
+    if path.is_dir() and gguf_files(path):
         return path
     known = f"built-in models: {', '.join(builtin)}" if builtin else "no model is built in"
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder without config.json, so it holds no model ({known}).")
-    raise CheckpointError(f"there is no model {str(name_or_path)!r}: give a folder or a name ({known}).")
+    raise CheckpointError(
+        f"there is no model {str(name_or_path)!r}: give a folder, a .gguf file or a name ({known})."
+    )
 
 
 class LLM:
     """A model ready to answer.  Thread-safe; use it as a context manager or `close()` it.
 
-    path: a built-in name or a Hugging Face folder.
-    quantization: weights packed to 8 ("q8") or 4 ("q4") bits, or "none" for float32.
+    path: a built-in name, a Hugging Face folder or a .gguf file.
+    quantization: weights packed to 8 ("q8") or 4 ("q4") bits, or "none" for weights as they are stored.  None is
+        "none" for GGUF, whose weights are quantised already, and "q8" for folders.
     num_threads: None for one per core.
     max_context: tokens of prompt and answer together; None for what the model was trained for.
     cache_dir: where packed weights are kept; None for the user's cache folder.
     cache_tokens: tokens the latent cache holds for all requests together (at least max_context); None for
         sixteen full contexts or 64 MiB, whichever is less.  When it is full, requests wait.
     meter: what prices the energy; None for the default price.
+    progress: called with (bytes packed, bytes in all) while the weights are packed, which the first start does.
     Raises `CheckpointError` for a model that cannot be read and `ConfigError` for an impossible option.
     """
 
@@ -82,27 +89,30 @@ class LLM:
         self,
         path: str | Path,
         *,
-        quantization: Quantization = "q8",
+        quantization: Quantization | None = None,
         num_threads: int | None = None,
         max_context: int | None = None,
         cache_dir: str | Path | None = None,
         cache_tokens: int | None = None,
         meter: Meter | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        if quantization not in ("q8", "q4", "none"):
+        if quantization not in ("q8", "q4", "none", None):
             raise ConfigError(f"quantization is {quantization!r}; it must be 'q8', 'q4' or 'none'.")
         if num_threads is not None and (not isinstance(num_threads, int) or num_threads < 1):
             raise ConfigError(f"num_threads is {num_threads!r}; it must be a whole number of at least 1.")
-        folder = resolve_model(path)
-        self.config: ModelConfig = read_config(folder)
-        self.tokenizer = Tokenizer.load(folder)
-        self._folder = folder
-        self.name = folder.resolve().name
+        source = open_model(resolve_model(path))
+        self.config: Architecture = source.architecture
+        self._files = _small_files(source)
+        self._where = str(source.path)
+        self.tokenizer = Tokenizer.from_files(self._files, where=self._where)
+        resolved = source.path.resolve()
+        self.name = resolved.stem if source.kind == "gguf" else resolved.name
         self.max_context = _checked_context(max_context, self.config)
         num_pages = _num_pages(cache_tokens, self.max_context, self.config)
-        eos_ids = _eos_ids(folder, self.config, self.tokenizer)
+        eos_ids = _eos_ids(self._files, self._where, self.config, self.tokenizer)
         # The slow part comes last, so that a wrong option is told at once.
-        weights = load_weights(folder, "f32" if quantization == "none" else quantization, cache_dir)
+        weights = load_weights(source, quantization, cache_dir, progress)
         self._engine = Engine(
             Runner(weights, num_pages, page_size=PAGE_SIZE, num_threads=num_threads),
             self.tokenizer,
@@ -116,7 +126,7 @@ class LLM:
     @cached_property
     def template(self) -> ChatTemplate:
         """The model's chat template; `TokenizerError` if it has none (a model that only continues texts)."""
-        return ChatTemplate.load(self._folder, self.tokenizer)
+        return ChatTemplate.from_files(self._files, self.tokenizer, where=self._where)
 
     # -- whole answers ---------------------------------------------------------------------------
 
@@ -303,7 +313,7 @@ def _is_ids(prompts: Any) -> TypeGuard[list[int]]:
     return isinstance(prompts, list) and len(prompts) > 0 and all(isinstance(i, int) for i in prompts)
 
 
-def _checked_context(max_context: int | None, config: ModelConfig) -> int:
+def _checked_context(max_context: int | None, config: Architecture) -> int:
     limit = config.max_position_embeddings
     if max_context is None:
         return limit
@@ -312,9 +322,9 @@ def _checked_context(max_context: int | None, config: ModelConfig) -> int:
     return max_context
 
 
-def _num_pages(cache_tokens: int | None, max_context: int, config: ModelConfig) -> int:
+def _num_pages(cache_tokens: int | None, max_context: int, config: Architecture) -> int:
     if cache_tokens is None:
-        bytes_per_token = config.num_hidden_layers * config.latent_dim * 4
+        bytes_per_token = config.num_layers * config.row_dim * 4
         cache_tokens = max(max_context, min(CACHE_CONTEXTS * max_context, CACHE_BYTES // bytes_per_token))
     if isinstance(cache_tokens, bool) or not isinstance(cache_tokens, int) or cache_tokens < max_context:
         raise ConfigError(
@@ -323,14 +333,24 @@ def _num_pages(cache_tokens: int | None, max_context: int, config: ModelConfig) 
     return -(-cache_tokens // PAGE_SIZE)
 
 
-def _eos_ids(folder: Path, config: ModelConfig, tokenizer: Tokenizer) -> frozenset[int]:
+def _small_files(source: ModelSource) -> dict[str, bytes]:
+    """Tokenizer, template and generation settings as a folder has them; a GGUF file's are made from its keys."""
+    if source.kind == "gguf":
+        return gguf_vocab.small_files(source.metadata, where=str(source.path))
+    return source.small_files()
+
+
+def _eos_ids(
+    files: Mapping[str, bytes], where: str, config: Architecture, tokenizer: Tokenizer
+) -> frozenset[int]:
     """Every token that ends an answer: generation_config.json's and config.json's, else the tokenizer's."""
-    listed: list[Any] = [config.eos_token_id]
-    file = folder / "generation_config.json"
-    if file.is_file():
+    listed: list[Any] = list(config.eos_token_ids)
+    if (raw := files.get("generation_config.json")) is not None:
         try:
-            more = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id")
+            more = json.loads(raw).get("eos_token_id")
         except (ValueError, AttributeError) as error:
-            raise CheckpointError(f"{file} is not a JSON object ({error}); fetch the model again.") from error
+            raise CheckpointError(
+                f"generation_config.json of {where} is not a JSON object ({error}); fetch the model again."
+            ) from error
         listed += more if isinstance(more, list) else [more]
     return frozenset(i for i in listed if isinstance(i, int)) or frozenset({tokenizer.eos_id})

@@ -20,7 +20,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -345,6 +345,16 @@ def write_checkpoint(
     for name in extra_files or {}:
         assert Path(name).name == name, f"{name} is not a plain file name"
         assert name not in (CONFIG, GENERATION, WEIGHTS, INDEX), f"{name} is written by this function"
+    files = {name: [content] for name, content in _small_files(config, dtype, extra_files or {}).items()}
+    replace_model_folder(folder, {**files, WEIGHTS: _safetensors_pieces(config, tensors, dtype)})
+
+
+def replace_model_folder(folder: Path, files: Mapping[str, Iterable[bytes]]) -> None:
+    """Write, or atomically replace, a model folder that holds exactly `files`: by plain name, in pieces.
+
+    Raises CheckpointError when the disk refuses, or when `folder` holds something other than a model.
+    """
+    folder = folder.absolute()
     _refuse_foreign(folder)
     partial, replaced = _sibling(folder, "partial"), _sibling(folder, "replaced")
     try:
@@ -353,9 +363,8 @@ def write_checkpoint(
             os.rename(replaced, folder)  # a crash came between two renames; finish the way back first
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
-        for name, content in _small_files(config, dtype, extra_files or {}).items():
-            _write_synced(partial / name, [content])
-        _write_synced(partial / WEIGHTS, _safetensors_pieces(config, tensors, dtype))
+        for name, pieces in files.items():
+            _write_synced(partial / name, pieces)
         _sync_folder(partial)
         _replace_folder(partial, folder, replaced)
     except OSError as error:
@@ -418,7 +427,7 @@ def _safetensors_pieces(
         yield stored.tobytes()
 
 
-def _write_synced(path: Path, pieces: Iterator[bytes] | list[bytes]) -> None:
+def _write_synced(path: Path, pieces: Iterable[bytes]) -> None:
     with open(path, "wb") as file:
         for piece in pieces:
             file.write(piece)

@@ -187,6 +187,7 @@ def _qwen3_moe(keys: _Keys) -> dict[str, Any]:
 
 def _grouped(keys: _Keys, **choices: bool) -> dict[str, Any]:
     keys.fixed("use_sliding_window", False)
+    keys.fixed("use_mrope", False)
     kinds = keys.value("layer_types", [])
     if not isinstance(kinds, list) or any(kind != "full_attention" for kind in kinds):
         raise ConfigError("config.json: layer_types asks for more than 'full_attention', which alone is supported.")

@@ -44,11 +44,15 @@ class Stored:
 
 
 class ModelSource(Protocol):
-    """A model on disk, checked when opened: every tensor that its architecture needs is there, whole and in shape."""
+    """A model on disk, checked when opened: every tensor that its architecture needs is there, whole and in shape.
+
+    metadata: what the file says about itself: config.json, or the GGUF keys.
+    """
 
     path: Path
     kind: Literal["folder", "gguf"]
     architecture: Architecture
+    metadata: dict[str, Any]
 
     def names(self) -> list[str]:
         """The tensors of the model by Hugging Face name, embedding first."""
@@ -65,11 +69,11 @@ class ModelSource(Protocol):
     def files(self) -> list[Path]:
         """The files that the model is made of: what changes when the model does."""
 
-    def metadata(self) -> dict[str, Any]:
-        """What the file says about itself: config.json, or the GGUF keys."""
-
     def small_files(self) -> dict[str, bytes]:
-        """tokenizer.json and its neighbours, as far as they lie in the folder; a GGUF file has none."""
+        """tokenizer.json and its neighbours by name, as far as a folder has them.
+
+        A GGUF file has none; `text.gguf_vocab` makes them from its metadata.
+        """
 
 
 def open_model(path: str | Path) -> ModelSource:
@@ -109,9 +113,9 @@ class FolderSource:
 
     def __init__(self, path: str | Path) -> None:
         self.path = find_folder(path)
-        self._config = read_json(self.path / CONFIG)
+        self.metadata: dict[str, Any] = read_json(self.path / CONFIG)
         self._entries = read_entries(self.path)
-        self.architecture = self._with_modules_there(Architecture.from_hf(self._config))
+        self.architecture = self._with_modules_there(Architecture.from_hf(self.metadata))
         self._names: list[str] = []
         for name, shape in expected_tensors(self.architecture):
             self._check(name, shape)
@@ -139,9 +143,6 @@ class FolderSource:
 
     def files(self) -> list[Path]:
         return sorted(file for file in self.path.iterdir() if file.suffix in (".safetensors", ".json"))
-
-    def metadata(self) -> dict[str, Any]:
-        return self._config
 
     def small_files(self) -> dict[str, bytes]:
         return {name: (self.path / name).read_bytes() for name in SMALL_FILES if (self.path / name).is_file()}

@@ -87,14 +87,26 @@ class ChatTemplate:
 
         Raises TokenizerError if the folder has neither, or the template is broken.
         """
-        path = Path(folder) / "chat_template.jinja"
+        path = Path(folder)
+        names = ("chat_template.jinja", "tokenizer_config.json")
         try:
-            if path.exists():
-                return cls(path.read_text(encoding="utf-8"), tokenizer, where=str(path))
-            path = path.with_name("tokenizer_config.json")
-            config = json.loads(path.read_text(encoding="utf-8"))
+            files = {name: (path / name).read_bytes() for name in names if (path / name).exists()}
         except OSError as error:
-            raise TokenizerError(f"{folder} has no chat template: cannot read {path.name}") from error
+            raise TokenizerError(f"{folder} has no chat template: {error.filename} cannot be read") from error
+        return cls.from_files(files, tokenizer, where=str(folder))
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes], tokenizer: Tokenizer, *, where: str) -> ChatTemplate:
+        """From the contents of those files, by name; where: whose they are, for errors.  Raises TokenizerError."""
+        name = "chat_template.jinja" if "chat_template.jinja" in files else "tokenizer_config.json"
+        if name not in files:
+            raise TokenizerError(f"{where} has no chat template: there is no {name}")
+        path = Path(where) / name
+        try:
+            text = files[name].decode("utf-8")
+            if name == "chat_template.jinja":
+                return cls(text, tokenizer, where=str(path))
+            config = json.loads(text)
         except ValueError as error:
             raise TokenizerError(f"{path} is not complete, valid text ({error}); copy it again") from error
         source = config.get("chat_template") if isinstance(config, dict) else None
