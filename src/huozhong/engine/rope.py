@@ -10,16 +10,22 @@ from numpy.typing import NDArray
 from huozhong.model.architecture import LinearScaling, Llama3Scaling, Rope
 from huozhong.model.config import YarnScaling, yarn_mscale
 
+_PIECE = 4096
+
 
 def rope_table(rope: Rope, positions: int) -> NDArray[np.float32]:
     """Cosines and sines [positions, 2, rope.dim / 2], float32.
 
     Angles are float32 products, as in transformers, so that far positions agree with it.
     """
-    frequency = _frequencies(rope)
-    angle = np.arange(positions, dtype=np.float32)[:, None] * frequency.astype(np.float32)
-    table = np.stack([np.cos(angle.astype(np.float64)), np.sin(angle.astype(np.float64))], axis=1)
-    return (table * _magnitude(rope)).astype(np.float32)
+    frequency, magnitude = _frequencies(rope).astype(np.float32), _magnitude(rope)
+    table = np.empty((positions, 2, rope.dim // 2), np.float32)
+    for first in range(0, positions, _PIECE):  # a context of 160,000 needs no large arrays of doubles
+        rows = table[first : first + _PIECE]
+        angle = (np.arange(first, first + len(rows), dtype=np.float32)[:, None] * frequency).astype(np.float64)
+        rows[:, 0] = np.cos(angle) * magnitude
+        rows[:, 1] = np.sin(angle) * magnitude
+    return table
 
 
 def _frequencies(rope: Rope) -> NDArray[np.float64]:
