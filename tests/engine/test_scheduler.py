@@ -105,7 +105,7 @@ def test_newest_is_put_back_when_pages_run_out_and_computed_again_in_the_same_fo
     old, new = request(1, [1] * 7, answer=9), request(2, [2] * 6, answer=9)
     on.add(old)
     on.add(new)
-    while new.pages or not new.was_admitted:
+    while new.pages or not new.was_put_back:
         run(on.schedule(), on)
     assert on.num_preemptions == 1
     assert new.generated

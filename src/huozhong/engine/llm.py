@@ -24,17 +24,20 @@ from typing import Any, Literal, Self, TypeGuard
 import numpy as np
 
 from huozhong.cost import Meter
-from huozhong.engine.loop import Engine, Handle
+from huozhong.engine.kernels import used as used_kernels
+from huozhong.engine.loop import Engine, EngineStats, Handle
+from huozhong.engine.prefix_store import PrefixStore, default_capacity, fingerprint
 from huozhong.engine.runner import Runner
 from huozhong.engine.sequence import Completion, Delta, SamplingParams, TokenLogprob, Usage
-from huozhong.engine.weights import load_weights
+from huozhong.engine.speculate import MAX_DRAFT, Speculation
+from huozhong.engine.weights import default_cache_dir, load_weights
 from huozhong.errors import CheckpointError, ConfigError, EngineError
 from huozhong.model.checkpoint import read_config
 from huozhong.model.config import ModelConfig
 from huozhong.text.chat import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
 
-__all__ = ["LLM", "Completion", "Delta", "Handle", "SamplingParams", "TokenLogprob", "Usage", "resolve_model"]
+__all__ = ["LLM", "Completion", "Delta", "EngineStats", "Handle", "SamplingParams", "TokenLogprob", "Usage", "resolve_model"]
 
 Quantization = Literal["q8", "q4", "none"]
 Prompt = str | list[int]
@@ -44,6 +47,7 @@ PAGE_SIZE = 64
 # (one full context is always there).
 CACHE_CONTEXTS = 16
 CACHE_BYTES = 64 * 2**20
+SWAP_BYTES = 64 * 2**20  # used only when the pages run out
 MODELS = Path(__file__).resolve().parent.parent / "models"
 
 
@@ -74,6 +78,11 @@ class LLM:
     cache_dir: where packed weights are kept; None for the user's cache folder.
     cache_tokens: tokens the latent cache holds for all requests together (at least max_context); None for
         sixteen full contexts or 64 MiB, whichever is less.  When it is full, requests wait.
+    prefix_cache_bytes: how much disk may hold computed prompts for later starts (all models in that folder
+        together); 0 for none, None for 2 GiB, but at most 5% of the free disk.
+    prefix_cache_dir: where; None for `prefixes` in the cache folder.
+    speculation: guess the next tokens from what was said before and check several at once: "auto" where it
+        pays, "off", or a number: always so many (for measurements).  No answer depends on it.
     meter: what prices the energy; None for the default price.
     Raises `CheckpointError` for a model that cannot be read and `ConfigError` for an impossible option.
     """
@@ -87,12 +96,18 @@ class LLM:
         max_context: int | None = None,
         cache_dir: str | Path | None = None,
         cache_tokens: int | None = None,
+        prefix_cache_dir: str | Path | None = None,
+        prefix_cache_bytes: int | None = None,
+        speculation: Speculation = "auto",
         meter: Meter | None = None,
     ) -> None:
         if quantization not in ("q8", "q4", "none"):
             raise ConfigError(f"quantization is {quantization!r}; it must be 'q8', 'q4' or 'none'.")
         if num_threads is not None and (not isinstance(num_threads, int) or num_threads < 1):
             raise ConfigError(f"num_threads is {num_threads!r}; it must be a whole number of at least 1.")
+        _check_speculation(speculation)
+        prefixes = Path(prefix_cache_dir or Path(cache_dir or default_cache_dir()) / "prefixes")
+        prefix_bytes = _checked_prefix_bytes(prefix_cache_bytes, prefixes)
         folder = resolve_model(path)
         self.config: ModelConfig = read_config(folder)
         self.tokenizer = Tokenizer.load(folder)
@@ -103,12 +118,16 @@ class LLM:
         eos_ids = _eos_ids(folder, self.config, self.tokenizer)
         # The slow part comes last, so that a wrong option is told at once.
         weights = load_weights(folder, "f32" if quantization == "none" else quantization, cache_dir)
+        runner = Runner(weights, num_pages, page_size=PAGE_SIZE, num_threads=num_threads)
         self._engine = Engine(
-            Runner(weights, num_pages, page_size=PAGE_SIZE, num_threads=num_threads),
+            runner,
             self.tokenizer,
             max_context=self.max_context,
             eos_ids=eos_ids,
             meter=meter if meter is not None else Meter(),
+            swap_bytes=SWAP_BYTES,
+            speculation=speculation,
+            store=_prefix_store(prefixes, prefix_bytes, runner, folder),
         )
         # Also at interpreter exit: a daemon thread inside native code must not outlive the arrays it reads.
         self._finalizer = weakref.finalize(self, Engine.close, self._engine)
@@ -179,14 +198,16 @@ class LLM:
         on_delta: Callable[[Delta], None],
         *,
         thinking_open: bool = False,
+        user: str | None = None,
     ) -> Handle:
         """Start a request; returns at once.
 
         on_delta is called from the step thread, so it must be quick and must not wait.  The last delta has
         `finish_reason` or `error`; nothing comes after it.  thinking_open: the prompt ends inside `<think>`.
+        user: whose request it is; when many wait, users take turns.
         Raises `RequestError` (`ContextLengthError` when the prompt leaves no room for an answer).
         """
-        return self._engine.submit(prompt_ids, params, on_delta, thinking_open=thinking_open)
+        return self._engine.submit(prompt_ids, params, on_delta, thinking_open=thinking_open, user=user)
 
     # -- tokens ----------------------------------------------------------------------------------
 
@@ -207,6 +228,10 @@ class LLM:
             raise EngineError("this model was closed while it scored a text.")
         assert sequence.scores is not None
         return sequence.scores
+
+    def stats(self) -> EngineStats:
+        """What the engine has done so far: steps, hits, preemptions, speculation."""
+        return self._engine.stats()
 
     # -- end -------------------------------------------------------------------------------------
 
@@ -321,6 +346,39 @@ def _num_pages(cache_tokens: int | None, max_context: int, config: ModelConfig) 
             f"cache_tokens is {cache_tokens!r}; it must hold one context ({max_context} tokens)."
         )
     return -(-cache_tokens // PAGE_SIZE)
+
+
+def _check_speculation(speculation: Any) -> None:
+    is_number = isinstance(speculation, int) and not isinstance(speculation, bool)
+    if speculation not in ("auto", "off") and not (is_number and 0 <= speculation <= MAX_DRAFT):
+        raise ConfigError(
+            f"speculation is {speculation!r}; it must be 'auto', 'off' or a number from 0 to {MAX_DRAFT}."
+        )
+
+
+def _checked_prefix_bytes(size: Any, folder: Path) -> int:
+    if size is None:
+        return default_capacity(folder)
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        raise ConfigError(f"prefix_cache_bytes is {size!r}; it must be a whole number, 0 for no cache on disk.")
+    return size
+
+
+def _prefix_store(folder: Path, capacity: int, runner: Runner, model: Path) -> PrefixStore | None:
+    """None where the store could not hold a single page.  Its pages are of exactly this model and format."""
+    weights = runner.weights
+    page_bytes = runner.page_bytes * weights.config.num_hidden_layers
+    if capacity < 2 * page_bytes:
+        return None
+    files = sorted((f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in model.iterdir() if f.is_file())
+    name = fingerprint(
+        {
+            "model": str(model.resolve()), "files": files, "config": weights.config.to_hf(),
+            "format": weights.format, "reference": used_kernels() == "reference", "cache": "f32",
+            "page_size": runner.page_size, "page_bytes": page_bytes,
+        }
+    )  # fmt: skip
+    return PrefixStore(folder, name, page_bytes, capacity)
 
 
 def _eos_ids(folder: Path, config: ModelConfig, tokenizer: Tokenizer) -> frozenset[int]:

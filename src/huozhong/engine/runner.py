@@ -67,6 +67,20 @@ class Runner:
     def num_pages(self) -> int:
         return self.cache_LPSC.shape[1]
 
+    @property
+    def page_bytes(self) -> int:
+        """Bytes of one page in one layer."""
+        return self.cache_LPSC[0, 0].nbytes
+
+    def read_page(self, page: int) -> bytes:
+        """A copy of what a page holds, all layers."""
+        return self.cache_LPSC[:, page].tobytes()
+
+    def write_page(self, page: int, data: bytes) -> None:
+        """Put back what `read_page` gave, into any page."""
+        layers, _, *shape = self.cache_LPSC.shape
+        self.cache_LPSC[:, page] = np.frombuffer(data, np.float32).reshape(layers, *shape)
+
     def forward(self, chunks: Sequence[Chunk]) -> list[F32 | None]:
         """Per chunk: float32 logits [V] ("last"), [T, V] ("all") or None ("none").  Fills the cache."""
         batch = self._batch(chunks)

@@ -101,7 +101,7 @@ def load_weights(folder: str | Path, format: Format, cache_dir: str | Path | Non
         raise ConfigError(f"unknown weight format {format!r}; the formats are {', '.join(FORMATS)}.")
     reader = CheckpointReader(folder)
     source = _describe_source(reader.folder, format)
-    path = _default_cache_dir() if cache_dir is None else Path(cache_dir)
+    path = default_cache_dir() if cache_dir is None else Path(cache_dir)
     path /= f"{reader.folder.resolve().name}-{source['id']}-{format}.packed"
     if (found := weights_cache.read(path, source)) is not None:
         return found
@@ -114,7 +114,7 @@ def load_weights(folder: str | Path, format: Format, cache_dir: str | Path | Non
     return weights_cache.read(path, source) or weights
 
 
-def _default_cache_dir() -> Path:
+def default_cache_dir() -> Path:
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "huozhong"
 
