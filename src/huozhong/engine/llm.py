@@ -37,7 +37,9 @@ from huozhong.model.config import ModelConfig
 from huozhong.text.chat import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
 
-__all__ = ["LLM", "Completion", "Delta", "EngineStats", "Handle", "SamplingParams", "TokenLogprob", "Usage", "resolve_model"]
+__all__ = [
+    "LLM", "Completion", "Delta", "EngineStats", "Handle", "SamplingParams", "TokenLogprob", "Usage", "resolve_model",
+]  # fmt: skip
 
 Quantization = Literal["q8", "q4", "none"]
 Prompt = str | list[int]

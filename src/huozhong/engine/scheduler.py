@@ -120,7 +120,7 @@ class Scheduler:
                 budget -= self._take(sequence, 1, slices)
         if self.waiting:
             self._admit_all()
-        if len(self.running) > len(decoding):
+        if len(self.running) > len(slices):
             for sequence, grant in self._shares(budget):
                 if sequence.is_running:
                     budget -= self._take(sequence, min(grant, budget), slices)
