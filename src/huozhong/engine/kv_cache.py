@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -96,6 +97,7 @@ class PagePool:
         assert page_size > 0
         self.num_pages = num_pages
         self.page_size = page_size
+        self.on_forget: Callable[[int, bytes], None] | None = None  # a prompt page is about to be overwritten
         self._references = [0] * num_pages
         self._free = list(range(num_pages - 1, -1, -1))  # a stack: what was used last goes first
         self._page_of: dict[bytes, int] = {}
@@ -119,7 +121,10 @@ class PagePool:
         else:
             assert self._idle, "allocate() from an exhausted pool"
             page, _ = self._idle.popitem(last=False)
-            del self._page_of[self._digest_of.pop(page)]
+            digest = self._digest_of.pop(page)
+            del self._page_of[digest]
+            if self.on_forget is not None:
+                self.on_forget(page, digest)
         self._references[page] = 1
         return page
 
@@ -135,10 +140,6 @@ class PagePool:
             self._references[page] += 1
             pages.append(page)
         return pages
-
-    def holds(self, digest: bytes) -> bool:
-        """Whether a page with this digest can be found now."""
-        return digest in self._page_of
 
     def page_of(self, digest: bytes) -> int | None:
         """The findable page of a digest, without becoming its owner."""

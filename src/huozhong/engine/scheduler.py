@@ -96,7 +96,8 @@ class Scheduler:
         self._plan_drafts = plan_drafts
         self._orders = itertools.count(1)
         self._unsaved: OrderedDict[bytes, None] = OrderedDict()  # prompt pages the disk may not have
-        self._min_stored_pages = 1
+        if store is not None:
+            pool.on_forget = self._save_forgotten
 
     @property
     def has_work(self) -> bool:
@@ -121,7 +122,7 @@ class Scheduler:
         if self.waiting:
             self._admit_all()
         if len(self.running) > len(slices):
-            for sequence, grant in self._shares(budget):
+            for sequence, grant in self._shares(budget, slices):
                 if sequence.is_running:
                     budget -= self._take(sequence, min(grant, budget), slices)
         elif self._plan_drafts is not None and slices:
@@ -196,13 +197,13 @@ class Scheduler:
         slices[sequence] = Slice(sequence, sequence.num_computed, count, prefill, stop == known)
         return count
 
-    def _shares(self, budget: int) -> list[tuple[Sequence, int]]:
+    def _shares(self, budget: int, planned: dict[Sequence, Slice]) -> list[tuple[Sequence, int]]:
         """Who computes how much of a prompt (or of an answer, again); shortest first, see the module's text."""
         ready: list[Sequence] = []
         coming: set[bytes] = set()  # pages that older ones are computing
         size = self.pool.page_size
         for sequence in self.running:
-            if sequence.num_tokens - sequence.num_computed == 1 and not sequence.in_prefill:
+            if sequence in planned:
                 continue
             index = self._take_over(sequence)
             waits = sequence.load is not None
@@ -404,8 +405,16 @@ class Scheduler:
 
     def _note_unsaved(self, sequence: Sequence) -> None:
         count = sequence.num_registered_pages
-        if count >= self._min_stored_pages:
-            for digest in sequence.digests[:count]:
-                self._unsaved[digest] = None
-                if len(self._unsaved) > _UNSAVED:
-                    self._unsaved.popitem(last=False)
+        for digest in sequence.digests[:count]:
+            self._unsaved[digest] = None
+            if len(self._unsaved) > _UNSAVED:
+                self._unsaved.popitem(last=False)
+
+    def _save_forgotten(self, page: int, digest: bytes) -> None:
+        """The last moment to keep a page that the disk may not have."""
+        assert self.store is not None
+        assert self._memory is not None
+        if digest in self._unsaved:
+            del self._unsaved[digest]
+            if self.store.has_room and not self.store.has(digest):
+                self.store.save(digest, self._memory.read_page(page))
