@@ -32,6 +32,10 @@ MAX_DRAFT = 8
 PROBE_ROWS = 2
 PROBE_EVERY = 128
 MAX_PROBE_EVERY = 4096
+# While nothing is found that pays, only every fourth step looks, every sixteenth where a row is dear: looking
+# costs about 5 us a request, 2% of a step of ember's.  What is worth guessing is longer than what is missed.
+NAP, LONG_NAP = 3, 15
+DEAR = 0.35  # of a step's share per request
 WORTH_PROBING = 0.25  # acceptance below which a row would have to cost next to nothing
 MARGIN = 1.1  # a row must promise this much more than it costs: estimates are noisy
 _CHAIN = 8  # earlier occurrences looked at
@@ -137,8 +141,9 @@ class Rate:
         self._keep = 1 - 1 / memory
 
     def add(self, hits: int, trials: int) -> None:
-        self._hits = self._hits * self._keep**trials + hits
-        self._trials = self._trials * self._keep**trials + trials
+        kept = self._keep**trials
+        self._hits = self._hits * kept + hits
+        self._trials = self._trials * kept + trials
 
     @property
     def value(self) -> float:
@@ -192,6 +197,7 @@ class Speculator:
         self._rates: dict[int, Rate] = {}
         self._costs: dict[int, Cost] = {}
         self._until_probe = 16
+        self._nap = self._asleep = 0  # steps to come without looking; see NAP
         self._probe_every = PROBE_EVERY
 
     @property
@@ -200,6 +206,9 @@ class Speculator:
 
     def plan(self, sequences: list[Sequence], room: int) -> dict[Sequence, list[int]]:
         """Drafts for the decoding requests of a step; at most `room` tokens in all."""
+        if self._asleep > 0:
+            self._asleep -= 1
+            return {}
         proposals: dict[Sequence, Proposal] = {}
         limit = MAX_DRAFT if self.mode == "auto" else int(self.mode)
         for sequence in sequences:
@@ -208,11 +217,18 @@ class Speculator:
             k = min(limit, sequence.max_new_tokens - len(sequence.generated) - 1)
             if k > 0 and sequence.lets_guess and (proposal := self.proposer.propose(sequence, k)):
                 proposals[sequence] = sequence.proposal = proposal
+        if self.mode == "auto":
+            cost = self._costs.get(len(sequences))
+            is_dear = cost is not None and cost.row is not None and cost.row * len(sequences) > DEAR * (cost.step or 0)
+            self._asleep, self._nap = self._nap, min(2 * self._nap + 1, LONG_NAP if is_dear else NAP)
         if not proposals or room <= 0:
             return {}
         if self.mode != "auto":
             return self._first(proposals, limit, room)
-        return self._where_it_pays(proposals, len(sequences), room)
+        drafts = self._where_it_pays(proposals, len(sequences), room)
+        if drafts:
+            self._asleep = self._nap = 0
+        return drafts
 
     def learn(self, sequence: Sequence, drafted: int, chosen: list[int]) -> None:
         """A request's step chose these tokens; `drafted` of its guessed ones were computed."""
@@ -246,7 +262,8 @@ class Speculator:
         cost = self._costs.setdefault(rows, Cost())
         chances = {s: self._chance(s, p.evidence) for s, p in proposals.items()}
         drafts: dict[Sequence, list[int]] = {}
-        if cost.step is not None and cost.row is not None:
+        pays = MARGIN * rows * cost.row / cost.step if cost.step and cost.row is not None else 1.0
+        if cost.step is not None and cost.row is not None and max(chances.values()) > pays:
             # A further row pays while it adds more tokens per second than the step has so far.  The chance of
             # the j-th draft token to be kept is chance^j, so the best rows over all requests go first.
             options = sorted(
