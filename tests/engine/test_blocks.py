@@ -5,11 +5,11 @@ from __future__ import annotations
 import gguf
 import numpy as np
 import pytest
+from tests.engine.gguf_blocks import random_rows
 
 from huozhong.engine.blocks import TYPES, pack_blocks
 from huozhong.engine.quant import unpack
 from huozhong.errors import ConfigError
-from tests.engine.gguf_blocks import random_rows
 
 
 @pytest.mark.parametrize("type", TYPES)

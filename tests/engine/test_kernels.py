@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from tests.engine.gguf_blocks import random_matrix
 
 from huozhong.engine import kernels
+from huozhong.engine.blocks import TYPES
 from huozhong.engine.kernels import reference
 from huozhong.engine.kernels.batch import Span
-from huozhong.engine.blocks import TYPES
 from huozhong.engine.quant import FLOATS, PackedMatrix, pack, unpack
 from huozhong.engine.weights import LatentAttentionWeights
 from huozhong.errors import KernelError
 from huozhong.model.architecture import Experts
-from tests.engine.gguf_blocks import random_matrix
 
 NATIVE = [name for name in kernels.available() if name != "reference"]
 FORMATS = ["f32", "f16", "bf16", "q8", "q4"]  # what is packed from floats

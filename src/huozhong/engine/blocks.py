@@ -135,12 +135,13 @@ def _upper_two(bits_RLGK: U8, plane: U8) -> None:
 
 def _split(q_RLGK: U8) -> U8:
     """Low nibbles of 32 inputs -> 16 bytes as `_nibbles` wants them."""
-    return (q_RLGK[..., :16] & 15) | ((q_RLGK[..., 16:] & 15) << 4)
+    packed: U8 = (q_RLGK[..., :16] & 15) | ((q_RLGK[..., 16:] & 15) << 4)
+    return packed
 
 
 def _records(data: U8, quads: int) -> U8:
     """The groups' bytes of records [R, S, bytes], as [R, 8 S, quads, 16, 4] (a view)."""
-    count, records, size = data.shape
+    count, records = data.shape[:2]
     groups = data[..., HEAD:]
     step = data.strides
     shape = (count, records, 8, quads, BLOCK, 4)

@@ -16,6 +16,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as ListLike
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -24,10 +25,14 @@ from typing import Any, Literal, Self, TypeGuard
 import numpy as np
 
 from huozhong.cost import Meter
-from huozhong.engine.loop import Engine, Handle
+from huozhong.engine.kernels import used as used_kernels
+from huozhong.engine.kernels.batch import BYTES_PER_NUMBER, CacheFormat
+from huozhong.engine.loop import Engine, EngineStats, Handle
+from huozhong.engine.prefix_store import PrefixStore, default_capacity, fingerprint
 from huozhong.engine.runner import Runner
 from huozhong.engine.sequence import Completion, Delta, SamplingParams, TokenLogprob, Usage
-from huozhong.engine.weights import load_weights
+from huozhong.engine.speculate import MAX_DRAFT, Speculation
+from huozhong.engine.weights import default_cache_dir, load_weights
 from huozhong.errors import CheckpointError, ConfigError, EngineError
 from huozhong.model.architecture import Architecture
 from huozhong.model.source import ModelSource, gguf_files, open_model
@@ -35,7 +40,9 @@ from huozhong.text import gguf_vocab
 from huozhong.text.chat import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
 
-__all__ = ["LLM", "Completion", "Delta", "Handle", "SamplingParams", "TokenLogprob", "Usage", "resolve_model"]
+__all__ = [
+    "LLM", "Completion", "Delta", "EngineStats", "Handle", "SamplingParams", "TokenLogprob", "Usage", "resolve_model",
+]  # fmt: skip
 
 Quantization = Literal["q8", "q4", "none"]
 Prompt = str | list[int]
@@ -43,8 +50,10 @@ Prompt = str | list[int]
 PAGE_SIZE = 64
 # Room for the latents of all running requests: sixteen full contexts, but no more than this many bytes
 # (one full context is always there).
+DEFAULT_CONTEXT = 32768  # where the model would take more: its cache would take gigabytes
 CACHE_CONTEXTS = 16
 CACHE_BYTES = 64 * 2**20
+SWAP_BYTES = 64 * 2**20  # used only when the pages run out
 MODELS = Path(__file__).resolve().parent.parent / "models"
 
 
@@ -76,10 +85,17 @@ class LLM:
     quantization: weights packed to 8 ("q8") or 4 ("q4") bits, or "none" for weights as they are stored.  None is
         "none" for GGUF, whose weights are quantised already, and "q8" for folders.
     num_threads: None for one per core.
-    max_context: tokens of prompt and answer together; None for what the model was trained for.
+    max_context: tokens of prompt and answer together; None for what the model was trained for, at most 32,768.
     cache_dir: where packed weights are kept; None for the user's cache folder.
     cache_tokens: tokens the latent cache holds for all requests together (at least max_context); None for
         sixteen full contexts or 64 MiB, whichever is less.  When it is full, requests wait.
+    cache_format: how the cache keeps a number: "f32" or "f16"; None for f32 where quantization is "none" and the
+        model's weights are unquantised, f16 otherwise.
+    prefix_cache_bytes: how much disk may hold computed prompts for later starts (all models in that folder
+        together); 0 for none, None for 2 GiB, but at most 5% of the free disk.
+    prefix_cache_dir: where; None for `prefixes` in the cache folder.
+    speculation: guess the next tokens from what was said before and check several at once: "auto" where it
+        pays, "off", or a number: always so many (for measurements).  No answer depends on it.
     meter: what prices the energy; None for the default price.
     progress: called with (bytes packed, bytes in all) while the weights are packed, which the first start does.
     Raises `CheckpointError` for a model that cannot be read and `ConfigError` for an impossible option.
@@ -94,6 +110,10 @@ class LLM:
         max_context: int | None = None,
         cache_dir: str | Path | None = None,
         cache_tokens: int | None = None,
+        prefix_cache_dir: str | Path | None = None,
+        prefix_cache_bytes: int | None = None,
+        cache_format: CacheFormat | None = None,
+        speculation: Speculation = "auto",
         meter: Meter | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
@@ -101,6 +121,9 @@ class LLM:
             raise ConfigError(f"quantization is {quantization!r}; it must be 'q8', 'q4' or 'none'.")
         if num_threads is not None and (not isinstance(num_threads, int) or num_threads < 1):
             raise ConfigError(f"num_threads is {num_threads!r}; it must be a whole number of at least 1.")
+        _check_speculation(speculation)
+        prefixes = Path(prefix_cache_dir or Path(cache_dir or default_cache_dir()) / "prefixes")
+        prefix_bytes = _checked_prefix_bytes(prefix_cache_bytes, prefixes)
         source = open_model(resolve_model(path))
         self.config: Architecture = source.architecture
         self._files = _small_files(source)
@@ -109,16 +132,26 @@ class LLM:
         resolved = source.path.resolve()
         self.name = resolved.stem if source.kind == "gguf" else resolved.name
         self.max_context = _checked_context(max_context, self.config)
-        num_pages = _num_pages(cache_tokens, self.max_context, self.config)
+        if cache_format is None:
+            cache_format = "f32" if source.kind == "folder" and quantization == "none" else "f16"
+        if cache_format not in BYTES_PER_NUMBER:
+            raise ConfigError(f"cache_format is {cache_format!r}; it must be 'f32' or 'f16'.")
+        bytes_per_token = self.config.num_layers * self.config.row_dim * BYTES_PER_NUMBER[cache_format]
+        num_pages = _num_pages(cache_tokens, self.max_context, bytes_per_token)
         eos_ids = _eos_ids(self._files, self._where, self.config, self.tokenizer)
         # The slow part comes last, so that a wrong option is told at once.
         weights = load_weights(source, quantization, cache_dir, progress)
+        weights = replace(weights, prediction=())  # nobody asks the modules yet: their cache would be for nothing
+        runner = Runner(weights, num_pages, PAGE_SIZE, num_threads, cache_format)
         self._engine = Engine(
-            Runner(weights, num_pages, page_size=PAGE_SIZE, num_threads=num_threads),
+            runner,
             self.tokenizer,
             max_context=self.max_context,
             eos_ids=eos_ids,
             meter=meter if meter is not None else Meter(),
+            swap_bytes=SWAP_BYTES,
+            speculation=speculation,
+            store=_prefix_store(prefixes, prefix_bytes, runner, source),
         )
         # Also at interpreter exit: a daemon thread inside native code must not outlive the arrays it reads.
         self._finalizer = weakref.finalize(self, Engine.close, self._engine)
@@ -189,14 +222,16 @@ class LLM:
         on_delta: Callable[[Delta], None],
         *,
         thinking_open: bool = False,
+        user: str | None = None,
     ) -> Handle:
         """Start a request; returns at once.
 
         on_delta is called from the step thread, so it must be quick and must not wait.  The last delta has
         `finish_reason` or `error`; nothing comes after it.  thinking_open: the prompt ends inside `<think>`.
+        user: whose request it is; when many wait, users take turns.
         Raises `RequestError` (`ContextLengthError` when the prompt leaves no room for an answer).
         """
-        return self._engine.submit(prompt_ids, params, on_delta, thinking_open=thinking_open)
+        return self._engine.submit(prompt_ids, params, on_delta, thinking_open=thinking_open, user=user)
 
     # -- tokens ----------------------------------------------------------------------------------
 
@@ -217,6 +252,10 @@ class LLM:
             raise EngineError("this model was closed while it scored a text.")
         assert sequence.scores is not None
         return sequence.scores
+
+    def stats(self) -> EngineStats:
+        """What the engine has done so far: steps, hits, preemptions, speculation."""
+        return self._engine.stats()
 
     # -- end -------------------------------------------------------------------------------------
 
@@ -316,21 +355,52 @@ def _is_ids(prompts: Any) -> TypeGuard[list[int]]:
 def _checked_context(max_context: int | None, config: Architecture) -> int:
     limit = config.max_position_embeddings
     if max_context is None:
-        return limit
+        return min(limit, DEFAULT_CONTEXT)
     if isinstance(max_context, bool) or not isinstance(max_context, int) or not 2 <= max_context <= limit:
         raise ConfigError(f"max_context is {max_context!r}; this model allows 2 to {limit} tokens.")
     return max_context
 
 
-def _num_pages(cache_tokens: int | None, max_context: int, config: Architecture) -> int:
+def _num_pages(cache_tokens: int | None, max_context: int, bytes_per_token: int) -> int:
     if cache_tokens is None:
-        bytes_per_token = config.num_layers * config.row_dim * 4
         cache_tokens = max(max_context, min(CACHE_CONTEXTS * max_context, CACHE_BYTES // bytes_per_token))
     if isinstance(cache_tokens, bool) or not isinstance(cache_tokens, int) or cache_tokens < max_context:
         raise ConfigError(
             f"cache_tokens is {cache_tokens!r}; it must hold one context ({max_context} tokens)."
         )
     return -(-cache_tokens // PAGE_SIZE)
+
+
+def _check_speculation(speculation: Any) -> None:
+    is_number = isinstance(speculation, int) and not isinstance(speculation, bool)
+    if speculation not in ("auto", "off") and not (is_number and 0 <= speculation <= MAX_DRAFT):
+        raise ConfigError(
+            f"speculation is {speculation!r}; it must be 'auto', 'off' or a number from 0 to {MAX_DRAFT}."
+        )
+
+
+def _checked_prefix_bytes(size: Any, folder: Path) -> int:
+    if size is None:
+        return default_capacity(folder)
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        raise ConfigError(f"prefix_cache_bytes is {size!r}; it must be a whole number, 0 for no cache on disk.")
+    return size
+
+
+def _prefix_store(folder: Path, capacity: int, runner: Runner, source: ModelSource) -> PrefixStore | None:
+    """None where the store could not hold a single page.  Its pages are of exactly this model and format."""
+    page_bytes = runner.cache.pages.shape[0] * runner.page_bytes
+    if capacity < 2 * page_bytes:
+        return None
+    files = sorted((f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in source.files())
+    name = fingerprint(
+        {
+            "model": str(source.path.resolve()), "files": files, "architecture": repr(runner.architecture),
+            "format": runner.weights.format, "reference": used_kernels() == "reference",
+            "cache": runner.cache.format, "page_size": runner.page_size, "page_bytes": page_bytes,
+        }
+    )  # fmt: skip
+    return PrefixStore(folder, name, page_bytes, capacity)
 
 
 def _small_files(source: ModelSource) -> dict[str, bytes]:

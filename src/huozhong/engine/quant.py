@@ -131,7 +131,7 @@ def pack(w: NDArray[np.float32], format: Format, new: New = new_array) -> Packed
     if format in FLOATS:
         numbers = w_NOI
         if format == "f16":
-            numbers = np.clip(w_NOI, -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)  # type: ignore[assignment]
+            numbers = np.clip(w_NOI, -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)
         elif format == "bf16":
             numbers = _to_bfloat16(w_NOI)  # type: ignore[assignment]
         return pack_floats(numbers, format, new)

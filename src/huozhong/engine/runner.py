@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.engine import kernels
-from huozhong.engine.kernels.batch import CACHE_BYTES, Batch, Cache, CacheFormat, Span
+from huozhong.engine.kernels.batch import BYTES_PER_NUMBER, Batch, Cache, CacheFormat, Span
 from huozhong.engine.rope import rope_table
 from huozhong.engine.weights import Weights
 from huozhong.model.architecture import Architecture, LatentAttention
@@ -28,8 +28,9 @@ class Chunk:
     """Consecutive tokens of one sequence.
 
     tokens: int32 [T]; start: position of the first; pages: int32 page table covering start + T positions.
-    want: logits of the last or all tokens, or all hidden states after the last norm.  prefill: these are prompt tokens (also when there is just one of them):
-    they are computed un-absorbed, generated tokens absorbed, and the two forms differ in the last bits.
+    want: logits of the last or all tokens, or all hidden states after the last norm.
+    prefill: these are prompt tokens (also when there is just one of them): they are computed un-absorbed,
+    generated tokens absorbed, and the two forms differ in the last bits.
     """
 
     tokens: NDArray[np.int32]
@@ -60,11 +61,11 @@ class Runner:
         self.num_threads = num_threads or len(os.sched_getaffinity(0))
         c = weights.architecture
         assert isinstance(c.attention, LatentAttention) or page_size % 16 == 0
-        self.page_bytes = page_size * c.row_dim * CACHE_BYTES[cache_format]  # of one layer
+        self.page_bytes = page_size * c.row_dim * BYTES_PER_NUMBER[cache_format]  # of one layer
         layers = c.num_layers + len(weights.prediction)
         pages_LPB = np.zeros((layers, num_pages, self.page_bytes), np.uint8)
         self.cache = Cache(pages_LPB, page_size, cache_format)
-        self.rope = rope_table(c.rope, num_pages * page_size)
+        self.rope = rope_table(c.rope, min(num_pages * page_size, c.max_position_embeddings))
         self._model = kernels.load(weights, self.rope, self.num_threads)
 
     @property
@@ -79,13 +80,13 @@ class Runner:
     def page_size(self) -> int:
         return self.cache.page_size
 
-    def read_page(self, page: int) -> NDArray[np.uint8]:
-        """A copy of what all layers keep in a page: uint8 [layers, page_bytes]."""
-        return self.cache.pages[:, page].copy()
+    def read_page(self, page: int) -> bytes:
+        """A copy of what all layers keep in a page: layers x page_bytes."""
+        return self.cache.pages[:, page].tobytes()
 
-    def write_page(self, page: int, data: NDArray[np.uint8]) -> None:
+    def write_page(self, page: int, data: bytes) -> None:
         """Put back what `read_page` returned, in this page or another."""
-        self.cache.pages[:, page] = data
+        self.cache.pages[:, page] = np.frombuffer(data, np.uint8).reshape(-1, self.page_bytes)
 
     def forward(self, chunks: Sequence[Chunk]) -> list[F32 | None]:
         """Per chunk: float32 logits [V] ("last") or [T, V] ("all"), hidden states [T, D] ("hidden"), or None.

@@ -14,7 +14,10 @@ from huozhong.cost import Bill
 from huozhong.errors import HuozhongError, RequestError
 
 if TYPE_CHECKING:
+    from huozhong.engine.kv_cache import SwappedOut
     from huozhong.engine.output import OutputText
+    from huozhong.engine.prefix_store import Load
+    from huozhong.engine.speculate import NgramIndex, Proposal, Rate
 
 FinishReason = Literal["stop", "length", "abort"]
 MAX_LOGPROBS = 20
@@ -231,7 +234,17 @@ class Sequence:
     digests: list[bytes] = field(default_factory=list)  # of the prompt's whole pages, made on admission
     num_registered_pages: int = 0  # pages of the prompt already offered to other requests
     cache_hit_tokens: int = 0
-    was_admitted: bool = False
+    user: str | None = None  # whose request it is: users take turns
+    order: int = 0  # requests are older or newer than others by this number, given on first admission
+    is_running: bool = False
+    was_put_back: bool = False
+    swapped: SwappedOut | None = None  # its pages, while it waits after being put back
+    load: Load | None = None  # prompt pages on their way from the disk
+    looked_on_disk: bool = False
+    ngrams: NgramIndex | None = None
+    proposal: Proposal | None = None  # the guess made for the step in progress
+    guess_rate: Rate | None = None
+    lets_guess: bool = True
     is_finished: bool = False
     scores: np.ndarray | None = None  # float64 [prompt_len - 1]
     counts: TokenCounts | None = None
@@ -242,6 +255,7 @@ class Sequence:
 
     def __post_init__(self) -> None:
         seed = self.params.seed
+        self._table = np.zeros(0, np.int32)
         self.rng = np.random.Generator(np.random.PCG64(None if seed is None else seed % 2**64))
 
     @property
@@ -261,6 +275,18 @@ class Sequence:
     def num_pending(self) -> int:
         """Known tokens not yet in the cache: 1 while decoding, more in prefill or after preemption."""
         return self.num_tokens - self.num_computed
+
+    @property
+    def table(self) -> np.ndarray:
+        """`pages` as int32, for the runner."""
+        if len(self._table) != len(self.pages):
+            self._table = np.array(self.pages, np.int32)
+        return self._table
+
+    def set_pages(self, pages: list[int]) -> None:
+        """Hold other pages than before (`pages` itself may only be appended to)."""
+        self.pages = pages
+        self._table = np.array(pages, np.int32)
 
     def tokens(self, start: int, stop: int) -> np.ndarray:
         """int32 [stop - start]; a range lies wholly in the prompt or wholly in the answer."""

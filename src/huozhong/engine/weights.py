@@ -151,7 +151,7 @@ def load_weights(
         names = ", ".join(QUANTIZATIONS)
         raise ConfigError(f"unknown quantization {quantization!r}; the quantizations are {names}.")
     fingerprint = _fingerprint(source, quantization)
-    path = _default_cache_dir() if cache_dir is None else Path(cache_dir)
+    path = default_cache_dir() if cache_dir is None else Path(cache_dir)
     path /= f"{source.path.resolve().name}-{fingerprint['id']}-{quantization}.packed"
     if (found := weights_cache.read(path, fingerprint)) is not None:
         return found
@@ -165,7 +165,7 @@ def load_weights(
     return found if found is not None else packing.pack_weights(source, quantization, None, progress)
 
 
-def _default_cache_dir() -> Path:
+def default_cache_dir() -> Path:
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "huozhong"
 

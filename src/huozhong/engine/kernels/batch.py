@@ -40,7 +40,7 @@ class Batch:
 
 
 CacheFormat = Literal["f32", "f16"]
-CACHE_BYTES: dict[str, int] = {"f32": 4, "f16": 2}  # of one number
+BYTES_PER_NUMBER: dict[str, int] = {"f32": 4, "f16": 2}  # of one number
 
 
 @dataclass(frozen=True, eq=False)

@@ -349,7 +349,7 @@ def linear_shared(x_TI: F32, matrix: PackedMatrix) -> F32:
 
 def quantize_rows(x_TI: F32) -> tuple[NDArray[np.int8], F32]:
     """Activations as int8 [T, G, 32] with one float scale per group [T, G]: x ≈ q * scale, |q| <= 127."""
-    groups = -(-x_TI.shape[1] // GROUP)
+    groups = -(-x_TI.shape[1] // GROUP)  # not -1: there may be no rows
     x_TGK = np.pad(x_TI, ((0, 0), (0, -x_TI.shape[1] % GROUP))).reshape(len(x_TI), groups, GROUP)
     largest_TG = np.abs(x_TGK).max(axis=2)
     inverse_TG = np.divide(np.float32(127), largest_TG, out=np.zeros_like(largest_TG), where=largest_TG > 0)
