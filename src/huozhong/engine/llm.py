@@ -24,6 +24,7 @@ from typing import Any, Literal, Self, TypeGuard
 import numpy as np
 
 from huozhong.cost import Meter
+from huozhong.engine.guide import Guide
 from huozhong.engine.loop import Engine, Handle
 from huozhong.engine.runner import Runner
 from huozhong.engine.sequence import Completion, Delta, SamplingParams, TokenLogprob, Usage
@@ -179,14 +180,24 @@ class LLM:
         on_delta: Callable[[Delta], None],
         *,
         thinking_open: bool = False,
+        may_think: bool = False,
+        shown: frozenset[int] = frozenset(),
     ) -> Handle:
         """Start a request; returns at once.
 
         on_delta is called from the step thread, so it must be quick and must not wait.  The last delta has
         `finish_reason` or `error`; nothing comes after it.  thinking_open: the prompt ends inside `<think>`.
+        may_think: the answer may begin with `<think>` although a guide holds what follows.  shown: control tokens
+        that are text in this answer.
         Raises `RequestError` (`ContextLengthError` when the prompt leaves no room for an answer).
         """
-        return self._engine.submit(prompt_ids, params, on_delta, thinking_open=thinking_open)
+        return self._engine.submit(
+            prompt_ids, params, on_delta, thinking_open=thinking_open, may_think=may_think, shown=shown
+        )
+
+    def prepare(self, guide: Guide) -> None:
+        """Compile a guide, so that `submit` with it returns at once; `RequestError` if it cannot be followed."""
+        self._engine.guides.constraint(guide)
 
     # -- tokens ----------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from huozhong.cost import JOULES_PER_KWH, Bill, Meter
+from huozhong.engine.constraint import Beginning, Guides
 from huozhong.engine.kv_cache import PagePool
 from huozhong.engine.output import OutputText
 from huozhong.engine.runner import Chunk, Runner
@@ -79,6 +80,7 @@ class Engine:
         self.scheduler = Scheduler(
             PagePool(runner.num_pages, runner.page_size), token_budget=token_budget, max_running=max_running
         )
+        self.guides = Guides(tokenizer, self.vocab_size, eos_ids)
         self._ids = itertools.count(1)
         self._wake = threading.Condition()
         self._arrivals: deque[Sequence] = deque()
@@ -95,13 +97,17 @@ class Engine:
         on_delta: Callable[[Delta], None],
         *,
         thinking_open: bool = False,
+        may_think: bool = False,
+        shown: frozenset[int] = frozenset(),
     ) -> Handle:
         """Queue a request; see `LLM.submit`."""
         prompt = self.check_prompt(prompt_ids)
+        begins: Beginning = "reasoning" if thinking_open else "either" if may_think else "answer"
+        constraint = None if params.guide is None else self.guides.constraint(params.guide, begins)
         room = self.max_context - len(prompt)
         wanted = room if params.max_tokens is None else min(params.max_tokens, room)
-        output = OutputText(self.tokenizer, params.stop, thinking_open=thinking_open)
-        sequence = Sequence(next(self._ids), prompt, params, wanted, on_delta, output)
+        output = OutputText(self.tokenizer, params.stop, thinking_open=thinking_open, shown=shown)
+        sequence = Sequence(next(self._ids), prompt, params, wanted, on_delta, output, constraint=constraint)
         if params.has_penalties:
             sequence.counts = TokenCounts(prompt, self.vocab_size)
         return self._queue(sequence)
@@ -244,7 +250,9 @@ class Engine:
             self._score(done, logits)
         elif done.reaches_end:
             assert logits is not None
-            chosen = sample(logits[: self.vocab_size], sequence.params, sequence.counts, sequence.rng)
+            chosen = sample(
+                logits[: self.vocab_size], sequence.params, sequence.counts, sequence.rng, sequence.allowed_V
+            )
             self._append(sequence, *chosen)
 
     def _append(
@@ -256,11 +264,13 @@ class Engine:
         sequence.generated.append(token)
         if sequence.counts is not None:
             sequence.counts.add(token)
+        if sequence.constraint is not None:
+            sequence.constraint.advance(token)
         logprobs = () if logprob is None else (self._logprob(token, logprob, top),)
         is_eos = token in self.eos_ids and not sequence.params.ignore_eos
         text, reasoning = ("", "") if is_eos else sequence.output.push(token)
         delta = Delta(text=text, reasoning=reasoning, token_ids=(token,), logprobs=logprobs)
-        if is_eos or sequence.output.is_stopped:
+        if is_eos or sequence.output.is_stopped or sequence.is_complete:
             self._finish(sequence, "stop", delta)
         elif len(sequence.generated) == sequence.max_new_tokens:
             self._finish(sequence, "length", delta)
