@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from huozhong import LLM, Grammar, JsonObject, JsonSchema, Regex, RequestError, SamplingParams
+from huozhong.engine import constraint
 from huozhong.engine.constraint import Guides
 from huozhong.engine.guide import MAX_GUIDE_CHARS, Guide
 from huozhong.text.tokenizer import Tokenizer
@@ -119,12 +121,12 @@ def test_a_draft_is_allowed_as_far_as_the_guide_goes(guides: Guides, tokenizer: 
     think, end = tokenizer.token_id("<think>"), tokenizer.token_id("</think>")
     letters = [tokenizer.token_id(c) for c in "abc"]
     a, b, c = letters
-    constraint = guides.constraint(Regex("a(b|c)"))
-    assert constraint.validate([a, b]) == 2
-    assert constraint.validate([a, a, b]) == 1
-    assert constraint.validate([b]) == 0
-    constraint.advance(a)
-    assert [constraint.validate([t]) for t in (a, b, c, think)] == [0, 1, 1, 0]
+    answer = guides.constraint(Regex("a(b|c)"))
+    assert answer.validate([a, b]) == 2
+    assert answer.validate([a, a, b]) == 1
+    assert answer.validate([b]) == 0
+    answer.advance(a)
+    assert [answer.validate([t]) for t in (a, b, c, think)] == [0, 1, 1, 0]
     reasoning = guides.constraint(Regex("a(b|c)"), "reasoning")
     assert reasoning.validate([c, c, end, a, a]) == 4
     assert reasoning.validate([c, tokenizer.eos_id]) == 1
@@ -135,7 +137,7 @@ def test_a_draft_is_allowed_as_far_as_the_guide_goes(guides: Guides, tokenizer: 
         assert either.mask()[token]
         either.advance(token)
     assert either.is_finished
-    assert constraint.mask().nonzero()[0].tolist() == sorted([b, c])
+    assert answer.mask().nonzero()[0].tolist() == sorted([b, c])
 
 
 def test_control_tokens_come_only_where_the_grammar_names_them(guides: Guides, tokenizer: Tokenizer) -> None:
@@ -147,13 +149,13 @@ def test_control_tokens_come_only_where_the_grammar_names_them(guides: Guides, t
 
 
 def test_blanks_between_json_tokens_come_to_an_end(guides: Guides, tokenizer: Tokenizer) -> None:
-    constraint = guides.constraint(JsonObject())
+    answer = guides.constraint(JsonObject())
     blank = tokenizer.token_id("\u0120")
-    constraint.advance(tokenizer.token_id("{"))
+    answer.advance(tokenizer.token_id("{"))
     for _ in range(32):
-        assert constraint.mask()[blank]
-        constraint.advance(blank)
-    assert not constraint.mask()[blank]
+        assert answer.mask()[blank]
+        answer.advance(blank)
+    assert not answer.mask()[blank]
 
 
 @pytest.mark.parametrize(
@@ -207,14 +209,22 @@ HOSTILE = [
     JsonSchema({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}),
     JsonSchema({"type": "array", "minItems": 10**9, "items": {"type": "string"}}),
     JsonSchema({"type": "string", "pattern": "^(a|a)*(b|b)*{9}$"}),
+    Grammar("start: T\nT: " + " & ".join(f"/.*{i}.*/" for i in range(300))),
+    Grammar("start: r0\n" + "".join(f'r{i}: r{i + 1} "a"\n' for i in range(8000)) + 'r8000: "b"\n'),
+    JsonSchema({"allOf": [{"type": "string", "pattern": f".*{i}.*"} for i in range(60)]}),
+    JsonSchema({"$ref": "#/$defs/r0", "$defs": {
+        **{f"r{i}": {"type": "array", "items": {"$ref": f"#/$defs/r{i + 1}"}} for i in range(4000)},
+        "r4000": {"type": "string"},
+    }}),
     JsonSchema("{" + '"properties":{"a":{' * 400 + "}}" * 400 + "}"),
 ]
 
 
 @pytest.mark.parametrize("guide", HOSTILE, ids=range(len(HOSTILE)))
-def test_a_hostile_guide_neither_hangs_nor_breaks_the_engine(llm: LLM, guide: Guide) -> None:
-    import time
-
+def test_a_hostile_guide_neither_hangs_nor_breaks_the_engine(
+    llm: LLM, guide: Guide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constraint, "TRIAL_SECONDS", 1.0)
     begun = time.perf_counter()
     try:
         llm.generate("?", SamplingParams(seed=1, max_tokens=40, guide=guide))

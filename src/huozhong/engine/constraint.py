@@ -8,6 +8,8 @@ thread that submits the request; the step thread only asks for masks, which take
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections import OrderedDict
 from functools import cached_property
@@ -33,6 +35,10 @@ JSON_OPTIONS = {"whitespace_flexible": True, "whitespace_pattern": r"[ \t\r\n]{1
 # Per mask at most about 10 ms of parsing and 7 ms of lexing; the library's own defaults are several times that.
 MAX_ITEMS_PER_MASK = 20_000
 MAX_FUEL_PER_MASK = 100_000
+
+TRIAL_SECONDS = 5.0  # a real schema with 300 properties takes a tenth
+# JSON Schema's keywords that join schemas, or intersect regular expressions.
+_SCHEMA_MERGES = ("allOf", "anyOf", "oneOf", "not", "$ref", "pattern", "patternProperties", "format")
 
 
 class Constraint:
@@ -126,11 +132,11 @@ class Guides:
                 param="guide",
             )
         with self._lock:
-            matcher = self._kept.get(guide)
-            if matcher is None:
-                matcher = self._compile(guide)
+            matcher = self._kept.pop(guide, None)
+        if matcher is None:  # not under the lock: one that takes long must not hold up the others
+            matcher = self._compile(guide)
+        with self._lock:
             self._kept[guide] = matcher
-            self._kept.move_to_end(guide)
             if len(self._kept) > NUM_KEPT:
                 self._kept.popitem(last=False)
             return Constraint(matcher.deep_copy(), self, begins)
@@ -152,6 +158,8 @@ class Guides:
             what, text = _llguidance_text(guide)
         except ValueError as error:
             raise RequestError(f"the JSON schema cannot be used: {error}.", param="guide") from None
+        if not _is_simple(guide):
+            _try_apart(what, text)
         matcher = LLMatcher(self._vocabulary, text, log_level=0, limits=limits)
         if not matcher.is_error():  # the first mask builds most of what later ones need, and finds hostile grammars
             words = np.zeros(-(-self.vocab_size // 32), np.int32)
@@ -204,6 +212,61 @@ def _llguidance_text(guide: Guide) -> tuple[str, str]:
             return "the regular expression", LLMatcher.grammar_from_regex(pattern)
         case Grammar(lark=lark):
             return "the grammar", json.dumps({"grammars": [{"lark_grammar": lark}]})
+
+
+def _is_simple(guide: Guide) -> bool:
+    """Whether a guide has little of what can make the library's compiler slow: rules, references, intersections."""
+    match guide:
+        case JsonObject():
+            return True
+        case JsonSchema(schema=text):
+            return len(text) < 20_000 and _merges(text) <= 8
+        case Regex(pattern=text):
+            return len(text) < 1_000
+        case Grammar(lark=text):
+            marks = sum(map(text.count, ("&", "~", "\\u")))
+            return len(text) < 4_000 and text.count("\n") < 100 and marks + _merges(text) <= 8
+
+
+def _merges(text: str) -> int:
+    return sum(text.count(f'"{word}"') for word in _SCHEMA_MERGES)
+
+
+def _try_apart(what: str, text: str) -> None:
+    """Compile a guide in a process of its own first: one made to stall or crash the library ends that process.
+
+    Raises `RequestError` when it does not get through.  (In llguidance 1.9 a chain of 4,000 rules overflows the
+    stack, and forty patterns in one `allOf` take minutes.)
+    """
+    try:
+        trial = subprocess.run(
+            [sys.executable, "-c", _TRIAL], input=text.encode(), capture_output=True, timeout=TRIAL_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        trial = None
+    if trial is None or trial.returncode != 0:
+        raise RequestError(f"{what} is too complex to be compiled; simplify it.", param="guide")
+
+
+# A vocabulary of the 256 bytes is enough to try a grammar.  Its complaints are not read: the real compilation tells
+# them.  The thread has less stack than any that will compile in earnest.
+_TRIAL = """
+import resource, sys, threading
+from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
+class Bytes:
+    eos_token_id, bos_token_id, special_token_ids = 256, None, [256]
+    tokens = [bytes([i]) for i in range(256)] + [b"\\xffend"]
+    __call__ = staticmethod(list)
+def attempt():
+    vocabulary = LLTokenizer(TokenizerWrapper(Bytes()), n_vocab=257, eos_token=256)
+    LLMatcher(vocabulary, text, log_level=0).compute_bitmask()
+resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
+text = sys.stdin.buffer.read().decode()
+threading.stack_size(2**21)
+thread = threading.Thread(target=attempt)
+thread.start()
+thread.join()
+"""
 
 
 def _reason(matcher: LLMatcher) -> str:
