@@ -34,6 +34,7 @@ from huozhong.model.checkpoint import read_config
 from huozhong.model.config import ModelConfig
 from huozhong.text.chat import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
+from huozhong.text.tools import Function
 
 __all__ = ["LLM", "Completion", "Delta", "Handle", "SamplingParams", "TokenLogprob", "Usage", "resolve_model"]
 
@@ -150,7 +151,8 @@ class LLM:
         """Answer a conversation.  With `thinking`, what the model writes before `</think>` is `reasoning`."""
         ids = self.chat_tokens(messages, thinking)
         opened = self.template.opens_thinking(thinking=thinking)
-        return self._whole([ids], params or SamplingParams(), thinking_open=opened)[0]
+        may_think = self.template.may_think(thinking=thinking)
+        return self._whole([ids], params or SamplingParams(), thinking_open=opened, may_think=may_think)[0]
 
     # -- streams ---------------------------------------------------------------------------------
 
@@ -171,7 +173,8 @@ class LLM:
         """Like `chat`, piece by piece."""
         ids = self.chat_tokens(messages, thinking)
         opened = self.template.opens_thinking(thinking=thinking)
-        return self._stream(ids, params or SamplingParams(), thinking_open=opened)
+        may_think = self.template.may_think(thinking=thinking)
+        return self._stream(ids, params or SamplingParams(), thinking_open=opened, may_think=may_think)
 
     def submit(
         self,
@@ -201,9 +204,11 @@ class LLM:
 
     # -- tokens ----------------------------------------------------------------------------------
 
-    def chat_tokens(self, messages: ListLike[Mapping[str, Any]], thinking: bool = True) -> list[int]:
+    def chat_tokens(
+        self, messages: ListLike[Mapping[str, Any]], thinking: bool = True, tools: ListLike[Function] = ()
+    ) -> list[int]:
         """The prompt of a conversation, ending where the assistant's answer (or its reasoning) begins."""
-        return self.template.tokens(list(messages), add_generation_prompt=True, thinking=thinking)
+        return self.template.tokens(list(messages), add_generation_prompt=True, thinking=thinking, tools=tools)
 
     def score(self, ids: list[int]) -> np.ndarray:
         """Log-probabilities (float64 [len(ids) - 1], natural) of ids[1:], each given all before it."""
@@ -242,18 +247,23 @@ class LLM:
         return begin + self.tokenizer.encode(prompt)
 
     def _whole(
-        self, prompts: list[list[int]], params: SamplingParams, *, thinking_open: bool
+        self, prompts: list[list[int]], params: SamplingParams, *, thinking_open: bool, may_think: bool = False
     ) -> list[Completion]:
         gatherers = [_Gatherer() for _ in prompts]
         with _abort_on_exit() as handles:
             for ids, gatherer in zip(prompts, gatherers, strict=True):
-                handles.append(self.submit(ids, params, gatherer.put, thinking_open=thinking_open))
+                handle = self.submit(
+                    ids, params, gatherer.put, thinking_open=thinking_open, may_think=may_think
+                )
+                handles.append(handle)
             return [Completion.from_deltas(gatherer.wait()) for gatherer in gatherers]
 
-    def _stream(self, ids: list[int], params: SamplingParams, *, thinking_open: bool) -> Iterator[Delta]:
+    def _stream(
+        self, ids: list[int], params: SamplingParams, *, thinking_open: bool, may_think: bool = False
+    ) -> Iterator[Delta]:
         collector = _Collector()
         # Submitted here and not in the generator, so that a bad request is raised by the call itself.
-        handle = self.submit(ids, params, collector.put, thinking_open=thinking_open)
+        handle = self.submit(ids, params, collector.put, thinking_open=thinking_open, may_think=may_think)
 
         def deltas(owner: LLM) -> Iterator[Delta]:  # holding the LLM, which would be closed if nobody did
             try:

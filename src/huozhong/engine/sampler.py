@@ -1,9 +1,9 @@
 """From logits to a token, in NumPy.
 
 The order is: guide, penalties, log-probabilities, temperature, top-k, top-p, min-p, draw.  Log-probabilities are
-thus the model's own distribution at temperature 1 after penalties, among the tokens that the request's guide
-allows; what is cut away afterwards does not change them.  Every draw takes exactly one number from the request's generator, whatever else is being
-served, so a seed reproduces an answer.
+thus the model's own distribution at temperature 1 after penalties, among the tokens that the request's guide allows;
+what is cut away afterwards does not change them.  Every draw takes exactly one number from the request's generator,
+whatever else is being served, so a seed reproduces an answer.
 """
 
 from __future__ import annotations

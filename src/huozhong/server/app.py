@@ -16,7 +16,7 @@ from huozhong.errors import HuozhongError, RequestError
 from huozhong.server import chat_routes, page_routes
 from huozhong.server.chat_routes import json_response
 from huozhong.server.guard import Guard
-from huozhong.server.wire.openai import error_json, model_json, models_json
+from huozhong.server.wire.reply import error_json, model_json, models_json
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
 MAX_BODY_BYTES = 4 * 2**20
