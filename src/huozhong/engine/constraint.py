@@ -24,6 +24,7 @@ from huozhong.text.tokenizer import END_THINK, THINK, Tokenizer
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer
+    from llguidance._lib import JsonCompileOptions
 
 Mask = NDArray[np.bool_]
 # Where an answer begins: with itself, inside <think>, or with either of the two.
@@ -31,7 +32,7 @@ Beginning = Literal["answer", "reasoning", "either"]
 
 NUM_KEPT = 32  # compiled guides: the tools and schemas of one program come again and again
 # At most so many blanks between two JSON tokens: a model that knows nothing better must not write them for ever.
-JSON_OPTIONS = {"whitespace_flexible": True, "whitespace_pattern": r"[ \t\r\n]{1,32}"}
+JSON_OPTIONS: JsonCompileOptions = {"whitespace_flexible": True, "whitespace_pattern": r"[ \t\r\n]{1,32}"}
 # Per mask at most about 10 ms of parsing and 7 ms of lexing; the library's own defaults are several times that.
 MAX_ITEMS_PER_MASK = 20_000
 MAX_FUEL_PER_MASK = 100_000
@@ -206,7 +207,7 @@ def _llguidance_text(guide: Guide) -> tuple[str, str]:
         case JsonObject():
             return "a JSON object", LLMatcher.grammar_from_json_schema({"type": "object"}, overrides=JSON_OPTIONS)
         case JsonSchema(schema=schema, strict=strict):
-            options = JSON_OPTIONS | {"lenient": not strict}
+            options: JsonCompileOptions = {**JSON_OPTIONS, "lenient": not strict}
             return "the JSON schema", LLMatcher.grammar_from_json_schema(schema, overrides=options)
         case Regex(pattern=pattern):
             return "the regular expression", LLMatcher.grammar_from_regex(pattern)

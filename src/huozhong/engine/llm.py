@@ -27,9 +27,9 @@ from huozhong.cost import Meter
 from huozhong.engine.guide import Guide
 from huozhong.engine.loop import Engine, Handle
 from huozhong.engine.runner import Runner
-from huozhong.engine.sequence import Completion, Delta, SamplingParams, TokenLogprob, Usage
+from huozhong.engine.sequence import Completion, Delta, Pooling, SamplingParams, Sequence, TokenLogprob, Usage
 from huozhong.engine.weights import load_weights
-from huozhong.errors import CheckpointError, ConfigError, EngineError
+from huozhong.errors import CheckpointError, ConfigError, EngineError, RequestError
 from huozhong.model.checkpoint import read_config
 from huozhong.model.config import ModelConfig
 from huozhong.text.chat import ChatTemplate
@@ -136,7 +136,7 @@ class LLM:
             many = [prompts]
         else:
             many = list(prompts)  # type: ignore[arg-type]  # a plain list of ids was told apart above
-        prompt_ids = [self._prompt_ids(prompt) for prompt in many]
+        prompt_ids = [self.text_tokens(prompt) for prompt in many]
         for ids in prompt_ids:  # a bad prompt fails before any runs
             self._engine.check_prompt(ids)
         return self._whole(prompt_ids, params or SamplingParams(), thinking_open=False)
@@ -161,7 +161,7 @@ class LLM:
 
         An error in the engine is raised here.
         """
-        return self._stream(self._prompt_ids(prompt), params or SamplingParams(), thinking_open=False)
+        return self._stream(self.text_tokens(prompt), params or SamplingParams(), thinking_open=False)
 
     def chat_stream(
         self,
@@ -224,6 +224,53 @@ class LLM:
         assert sequence.scores is not None
         return sequence.scores
 
+    def embed(self, texts: Prompt | ListLike[Prompt], *, pooling: Pooling = "mean") -> np.ndarray:
+        """One vector of length 1 per text: float32 [N, D], pooled from the states after the final norm.
+
+        "mean" pools all tokens: a model that was trained to continue texts keeps in its last token's state mostly
+        what comes next, and in all of them together what was said.  "last" is for models that were trained for
+        it.  Raises `RequestError` (`ContextLengthError`) for a text that cannot be embedded.
+        """
+        many: list[Prompt] = [texts] if isinstance(texts, str) or _is_ids(texts) else list(texts)  # type: ignore[arg-type]
+        prompt_ids = [self.text_tokens(text) for text in many]
+        for ids in prompt_ids:  # a bad text fails before any runs
+            self._engine.check_text(ids)
+        gatherers = [_Gatherer() for _ in prompt_ids]
+        sequences = []
+        with _abort_on_exit() as handles:
+            for ids, gatherer in zip(prompt_ids, gatherers, strict=True):
+                handle, sequence = self.submit_embed(ids, gatherer.put, pooling=pooling)
+                handles.append(handle)
+                sequences.append(sequence)
+            for gatherer in gatherers:
+                last = gatherer.wait()[-1]
+                if last.error is not None:
+                    raise last.error
+                if last.finish_reason == "abort":
+                    raise EngineError("this model was closed while it embedded a text.")
+        if not sequences:
+            return np.empty((0, self.config.hidden_size), np.float32)
+        return np.stack([unit_vector(sequence) for sequence in sequences])
+
+    def submit_embed(
+        self, ids: list[int], on_delta: Callable[[Delta], None], *, pooling: Pooling = "mean"
+    ) -> tuple[Handle, Sequence]:
+        """Start to embed one text; after the last delta `unit_vector` of the sequence is its vector."""
+        if pooling not in ("mean", "last"):
+            raise RequestError(f"pooling is {pooling!r}; it must be 'mean' or 'last'.", param="pooling")
+        return self._engine.submit_embed(ids, on_delta, pooling)
+
+    def check_text(self, ids: list[int]) -> None:
+        """`RequestError` (`ContextLengthError`) for ids that can be neither embedded nor scored."""
+        self._engine.check_text(ids)
+
+    def text_tokens(self, prompt: Prompt) -> list[int]:
+        """The ids of a text that stands for itself: the begin-of-text token, then the text's.  Ids stay."""
+        if not isinstance(prompt, str):
+            return prompt
+        begin = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
+        return begin + self.tokenizer.encode(prompt)
+
     # -- end -------------------------------------------------------------------------------------
 
     def close(self) -> None:
@@ -239,12 +286,6 @@ class LLM:
         self.close()
 
     # -- inside ----------------------------------------------------------------------------------
-
-    def _prompt_ids(self, prompt: Prompt) -> list[int]:
-        if not isinstance(prompt, str):
-            return prompt
-        begin = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
-        return begin + self.tokenizer.encode(prompt)
 
     def _whole(
         self, prompts: list[list[int]], params: SamplingParams, *, thinking_open: bool, may_think: bool = False
@@ -275,6 +316,14 @@ class LLM:
                 handle.abort()
 
         return deltas(self)
+
+
+def unit_vector(sequence: Sequence, dimensions: int | None = None) -> np.ndarray:
+    """An embedded text's vector: float32, its first `dimensions` numbers (None: all), of length 1."""
+    assert sequence.pooled_D is not None
+    vector = sequence.pooled_D[:dimensions]
+    length = np.sqrt(np.sum(vector * vector))
+    return (vector / (length or 1.0)).astype(np.float32)
 
 
 class _Gatherer:

@@ -20,12 +20,13 @@ from huozhong.cost import JOULES_PER_KWH, Bill, Meter
 from huozhong.engine.constraint import Beginning, Guides
 from huozhong.engine.kv_cache import PagePool
 from huozhong.engine.output import OutputText
-from huozhong.engine.runner import Chunk, Runner
+from huozhong.engine.runner import Chunk, Runner, Want
 from huozhong.engine.sampler import log_softmax, sample
 from huozhong.engine.scheduler import Scheduler, Slice
 from huozhong.engine.sequence import (
     Delta,
     FinishReason,
+    Pooling,
     SamplingParams,
     Sequence,
     TokenCounts,
@@ -114,16 +115,32 @@ class Engine:
 
     def submit_score(self, ids: list[int], on_delta: Callable[[Delta], None]) -> tuple[Handle, Sequence]:
         """Queue a text to score; after the last delta the log-probabilities are in `Sequence.scores`."""
+        prompt = self.check_text(ids)
+        output = OutputText(self.tokenizer, (), thinking_open=False)
+        sequence = Sequence(next(self._ids), prompt, SamplingParams(), 0, on_delta, output, only_score=True)
+        sequence.scores = np.zeros(len(prompt) - 1)
+        return self._queue(sequence), sequence
+
+    def submit_embed(
+        self, ids: list[int], on_delta: Callable[[Delta], None], pooling: Pooling
+    ) -> tuple[Handle, Sequence]:
+        """Queue a text to embed; after the last delta its vector is `Sequence.pooled_D`, not normalised."""
+        prompt = self.check_text(ids)
+        output = OutputText(self.tokenizer, (), thinking_open=False)
+        sequence = Sequence(
+            next(self._ids), prompt, SamplingParams(), 0, on_delta, output, only_score=True, pooling=pooling
+        )
+        return self._queue(sequence), sequence
+
+    def check_text(self, ids: list[int]) -> np.ndarray:
+        """A text to score or embed as int32 [T]; `RequestError` or `ContextLengthError` if it cannot be."""
         prompt = self._token_ids(ids)
         if len(prompt) > self.max_context:
             raise ContextLengthError(
                 f"the text has {len(prompt)} tokens, but the model's context is {self.max_context}: cut it.",
                 param="prompt",
             )
-        output = OutputText(self.tokenizer, (), thinking_open=False)
-        sequence = Sequence(next(self._ids), prompt, SamplingParams(), 0, on_delta, output, only_score=True)
-        sequence.scores = np.zeros(len(prompt) - 1)
-        return self._queue(sequence), sequence
+        return prompt
 
     def check_prompt(self, prompt_ids: list[int]) -> np.ndarray:
         """The prompt as int32 [T]; `RequestError` or `ContextLengthError` if it cannot be answered."""
@@ -246,7 +263,9 @@ class Engine:
     def _postprocess(self, done: Slice, logits: np.ndarray | None) -> None:
         self.scheduler.advance(done)
         sequence = done.sequence
-        if sequence.only_score:
+        if sequence.pooling is not None:
+            self._pool(done, logits)
+        elif sequence.only_score:
             self._score(done, logits)
         elif done.reaches_end:
             assert logits is not None
@@ -284,6 +303,19 @@ class Engine:
         targets = sequence.prompt[done.start + 1 : done.start + 1 + done.count]
         logprobs = log_softmax(logits[: len(targets)])
         sequence.scores[done.start : done.start + len(targets)] = logprobs[np.arange(len(targets)), targets]
+        if done.reaches_end:
+            self._finish(sequence, "stop", Delta())
+
+    def _pool(self, done: Slice, states_TD: np.ndarray | None) -> None:
+        sequence = done.sequence
+        assert states_TD is not None
+        rows_TD = states_TD.astype(np.float64)
+        if sequence.pooling == "last":
+            sequence.pooled_D = rows_TD[-1]
+        else:
+            # One row after the other (cumsum promises that order; sum does not), so that chunks change no bit.
+            start_D = np.zeros(rows_TD.shape[1]) if sequence.pooled_D is None or done.start == 0 else sequence.pooled_D
+            sequence.pooled_D = np.cumsum(np.vstack((start_D, rows_TD)), axis=0)[-1]
         if done.reaches_end:
             self._finish(sequence, "stop", Delta())
 
@@ -362,10 +394,13 @@ class Engine:
 def _chunk(slice_: Slice) -> Chunk:
     sequence = slice_.sequence
     stop = slice_.start + slice_.count
+    want: Want = "last" if slice_.reaches_end else "none"
+    if sequence.only_score:
+        want = "all" if sequence.pooling is None else "hidden"
     return Chunk(
         tokens=sequence.tokens(slice_.start, stop),
         start=slice_.start,
         pages=np.array(sequence.pages, dtype=np.int32),
-        want="all" if sequence.only_score else "last" if slice_.reaches_end else "none",
+        want=want,
         prefill=slice_.prefill,
     )

@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.engine import kernels
+from huozhong.engine.kernels import reference
 from huozhong.engine.kernels.batch import Batch, Span
 from huozhong.engine.weights import Weights
 from huozhong.model.config import ModelConfig, yarn_mscale
 
 F32 = NDArray[np.float32]
+Want = Literal["last", "all", "none", "hidden"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,14 +29,15 @@ class Chunk:
     """Consecutive tokens of one sequence.
 
     tokens: int32 [T]; start: position of the first; pages: int32 page table covering start + T positions.
-    want: logits of which tokens.  prefill: these are prompt tokens (also when there is just one of them):
-    they are computed un-absorbed, generated tokens absorbed, and the two forms differ in the last bits.
+    want: logits of which tokens, or "hidden": every token's state after the final norm, and no logits.
+    prefill: these are prompt tokens (also when there is just one of them): they are computed un-absorbed, generated
+    tokens absorbed, and the two forms differ in the last bits.
     """
 
     tokens: NDArray[np.int32]
     start: int
     pages: NDArray[np.int32]
-    want: Literal["last", "all", "none"]
+    want: Want
     prefill: bool
 
 
@@ -68,7 +71,23 @@ class Runner:
         return self.cache_LPSC.shape[1]
 
     def forward(self, chunks: Sequence[Chunk]) -> list[F32 | None]:
-        """Per chunk: float32 logits [V] ("last"), [T, V] ("all") or None ("none").  Fills the cache."""
+        """Per chunk: float32 logits [V] ("last"), [T, V] ("all"), states [T, D] ("hidden") or None ("none").
+
+        Fills the cache.
+        """
+        apart = [chunk for chunk in chunks if chunk.want == "hidden"]
+        if not apart:
+            return self._logits(chunks)
+        # The native forward has no door for states yet; the slow twin computes the same.
+        batch = self._batch(apart)
+        states = iter(np.split(
+            reference.hidden(self.weights, self.rope, self.cache_LPSC, batch), [s.first_row for s in batch.spans[1:]]
+        ))
+        others = [chunk for chunk in chunks if chunk.want != "hidden"]
+        logits = iter(self._logits(others) if others else [])
+        return [next(states) if chunk.want == "hidden" else next(logits) for chunk in chunks]
+
+    def _logits(self, chunks: Sequence[Chunk]) -> list[F32 | None]:
         batch = self._batch(chunks)
         logits = self._model.forward(self.cache_LPSC, batch)
         out: list[F32 | None] = []
@@ -95,7 +114,8 @@ class Runner:
             assert 0 <= chunk.start <= room - len(chunk.tokens), "page table too short"
             pages = np.ascontiguousarray(chunk.pages, dtype=np.int32)
             spans.append(Span(first, end - first, chunk.start, chunk.prefill, pages))
-            logit_rows += {"last": [end - 1], "all": range(first, end), "none": []}[chunk.want]
+            every = range(first, end)
+            logit_rows += {"last": [end - 1], "all": every, "hidden": every, "none": []}[chunk.want]
             first = end
         tokens = np.concatenate([chunk.tokens for chunk in chunks]).astype(np.int32, copy=False)
         return Batch(tokens, tuple(spans), np.array(logit_rows, np.int32))

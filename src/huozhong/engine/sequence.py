@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from huozhong.engine.output import OutputText
 
 FinishReason = Literal["stop", "length", "abort"]
+# How a text becomes one vector: the mean of its tokens' states, or its last token's state.
+Pooling = Literal["mean", "last"]
 MAX_LOGPROBS = 20
 MAX_STOP_STRINGS = 16
 
@@ -231,7 +233,8 @@ class Sequence:
     """One request's state, owned by the step thread.
 
     tokens[:prompt_len] is the prompt, the rest was generated.  `num_computed` of them are in the latent
-    cache, in `pages`.  `only_score` asks for the log-probabilities of the prompt's own tokens and no answer.
+    cache, in `pages`.  `only_score` asks for the log-probabilities of the prompt's own tokens and no answer; with
+    `pooling`, for one vector of the prompt instead.
     """
 
     request_id: int
@@ -249,6 +252,8 @@ class Sequence:
     cache_hit_tokens: int = 0
     was_admitted: bool = False
     is_finished: bool = False
+    pooling: Pooling | None = None
+    pooled_D: np.ndarray | None = None  # float64: the sum of the tokens' states so far, or the last token's state
     scores: np.ndarray | None = None  # float64 [prompt_len - 1]
     counts: TokenCounts | None = None
     constraint: Constraint | None = None

@@ -358,8 +358,8 @@ def _check_calls(where: str, calls: Any) -> list[dict[str, Any]]:
         if not isinstance(name, str) or not NAME.fullmatch(name):
             _refuse(f"{where}[{i}].function.name must be 1 to 64 letters, digits, '_' or '-'")
         try:
-            is_object = isinstance(json.loads(arguments), dict)
-        except (TypeError, ValueError, RecursionError):
+            is_object = isinstance(arguments, str) and isinstance(json.loads(arguments), dict)
+        except (ValueError, RecursionError):
             is_object = False
         if not is_object:
             _refuse(f"{where}[{i}].function.arguments must be the JSON text of an object")

@@ -29,6 +29,11 @@ def forward(weights: Weights, rope: F32, cache_LPSC: F32, batch: Batch) -> F32:
 
     rope: [positions, 2, qk_rope_head_dim / 2], cosines and sines.
     """
+    return linear(hidden(weights, rope, cache_LPSC, batch), weights.head)
+
+
+def hidden(weights: Weights, rope: F32, cache_LPSC: F32, batch: Batch) -> F32:
+    """Like `forward`, without the last matrix: states after the final norm, [len(batch.logit_rows), D]."""
     config = weights.config
     x_TD = embed(batch.tokens_T, weights.embedding)
     for layer, cache_PSC in zip(weights.layers, cache_LPSC, strict=True):
@@ -36,8 +41,7 @@ def forward(weights: Weights, rope: F32, cache_LPSC: F32, batch: Batch) -> F32:
         x_TD = x_TD + attention(h_TD, layer.attention, rope, cache_PSC, batch, config)
         h_TD = rms_norm(x_TD, layer.mlp_norm, config.rms_norm_eps)
         x_TD = x_TD + (dense(h_TD, layer.dense) if layer.moe is None else moe(h_TD, layer.moe, config))
-    h_TD = rms_norm(x_TD[batch.logit_rows], weights.norm, config.rms_norm_eps)
-    return linear(h_TD, weights.head)
+    return rms_norm(x_TD[batch.logit_rows], weights.norm, config.rms_norm_eps)
 
 
 # -- attention (MLA) -------------------------------------------------------------------------------

@@ -170,7 +170,7 @@ def parse_chat(body: bytes, defaults: SamplingParams) -> ChatCall:
     try:
         request = ChatRequest.model_validate(raw)
     except ValidationError as error:
-        raise _first_problem(error) from None
+        raise first_problem(error, ChatRequest) from None
     if request.messages[-1].role == "assistant":
         raise RequestError(
             "The last message is the assistant's own: continuing it (prefix completion) is not supported "
@@ -200,7 +200,7 @@ def _without_unsupported(
     return {name: value for name, value in raw.items() if name not in table}
 
 
-def _first_problem(error: ValidationError) -> RequestError:
+def first_problem(error: ValidationError, request: type[Strict]) -> RequestError:
     """One sentence for pydantic's first complaint, naming the field as a path such as messages[0].role."""
     problem = error.errors(include_url=False)[0]
     path = ""
@@ -209,7 +209,7 @@ def _first_problem(error: ValidationError) -> RequestError:
     if problem["type"] == "missing":
         return RequestError(f"'{path}' is missing.", param=path, code="missing_required_parameter")
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(problem["loc"][-1]), ChatRequest.model_fields, n=1)
+        near = difflib.get_close_matches(str(problem["loc"][-1]), request.model_fields, n=1)
         hint = f"; did you mean '{near[0]}'?" if near else "; leave it out."
         return RequestError(f"Unknown field '{path}'{hint}", param=path, code="unknown_parameter")
     what = problem["msg"].removeprefix("Value error, ")
