@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from huozhong.engine.guide import Grammar, Guide, JsonObject, JsonSchema, Regex
 from huozhong.errors import RequestError
 from huozhong.text.tokenizer import END_THINK, THINK, Tokenizer
+from huozhong.text.tools import JSON_BLANKS
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer
@@ -31,8 +32,9 @@ Mask = NDArray[np.bool_]
 Beginning = Literal["answer", "reasoning", "either"]
 
 NUM_KEPT = 32  # compiled guides: the tools and schemas of one program come again and again
-# At most so many blanks between two JSON tokens: a model that knows nothing better must not write them for ever.
-JSON_OPTIONS: JsonCompileOptions = {"whitespace_flexible": True, "whitespace_pattern": r"[ \t\r\n]{1,32}"}
+# Between two JSON tokens, what programs write there: a space, or a new line and its indent.  Any blanks at all would
+# be valid JSON too, and a small model that knows nothing better writes them for ever.
+JSON_OPTIONS: JsonCompileOptions = {"whitespace_flexible": True, "whitespace_pattern": JSON_BLANKS}
 # Per mask at most about 10 ms of parsing and 7 ms of lexing; the library's own defaults are several times that.
 MAX_ITEMS_PER_MASK = 20_000
 MAX_FUEL_PER_MASK = 100_000

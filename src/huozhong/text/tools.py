@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from huozhong.errors import RequestError
 
+JSON_BLANKS = r" |\n[ \t]{0,24}"  # between two JSON tokens; see engine.constraint
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -365,5 +366,5 @@ class _JsonObjectEnd:
 
 
 def _schema_json(schema: Mapping[str, Any], *, strict: bool) -> str:
-    options = {"lenient": not strict, "whitespace_flexible": True, "whitespace_pattern": r"[ \t\r\n]{1,32}"}
+    options = {"lenient": not strict, "whitespace_flexible": True, "whitespace_pattern": JSON_BLANKS}
     return json.dumps({**schema, "x-guidance": options}, ensure_ascii=False)
