@@ -135,8 +135,8 @@ def _upper_two(bits_RLGK: U8, plane: U8) -> None:
 
 def _split(q_RLGK: U8) -> U8:
     """Low nibbles of 32 inputs -> 16 bytes as `_nibbles` wants them."""
-    packed: U8 = (q_RLGK[..., :16] & 15) | ((q_RLGK[..., 16:] & 15) << 4)
-    return packed
+    low, high = q_RLGK[..., :16] & np.uint8(15), q_RLGK[..., 16:] << np.uint8(4)
+    return np.bitwise_or(low, high)
 
 
 def _records(data: U8, quads: int) -> U8:

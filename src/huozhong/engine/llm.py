@@ -25,20 +25,22 @@ from typing import Any, Literal, Self, TypeGuard
 import numpy as np
 
 from huozhong.cost import Meter
+from huozhong.engine.guide import Guide
 from huozhong.engine.kernels import used as used_kernels
 from huozhong.engine.kernels.batch import BYTES_PER_NUMBER, CacheFormat
 from huozhong.engine.loop import Engine, EngineStats, Handle
 from huozhong.engine.prefix_store import PrefixStore, default_capacity, fingerprint
 from huozhong.engine.runner import Runner
-from huozhong.engine.sequence import Completion, Delta, SamplingParams, TokenLogprob, Usage
+from huozhong.engine.sequence import Completion, Delta, Pooling, SamplingParams, Sequence, TokenLogprob, Usage
 from huozhong.engine.speculate import MAX_DRAFT, Speculation
 from huozhong.engine.weights import default_cache_dir, load_weights
-from huozhong.errors import CheckpointError, ConfigError, EngineError
+from huozhong.errors import CheckpointError, ConfigError, EngineError, RequestError
 from huozhong.model.architecture import Architecture
 from huozhong.model.source import ModelSource, gguf_files, open_model
 from huozhong.text import gguf_vocab
 from huozhong.text.chat import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
+from huozhong.text.tools import Function
 
 __all__ = [
     "LLM", "Completion", "Delta", "EngineStats", "Handle", "SamplingParams", "TokenLogprob", "Usage", "resolve_model",
@@ -177,7 +179,7 @@ class LLM:
             many = [prompts]
         else:
             many = list(prompts)  # type: ignore[arg-type]  # a plain list of ids was told apart above
-        prompt_ids = [self._prompt_ids(prompt) for prompt in many]
+        prompt_ids = [self.text_tokens(prompt) for prompt in many]
         for ids in prompt_ids:  # a bad prompt fails before any runs
             self._engine.check_prompt(ids)
         return self._whole(prompt_ids, params or SamplingParams(), thinking_open=False)
@@ -192,7 +194,8 @@ class LLM:
         """Answer a conversation.  With `thinking`, what the model writes before `</think>` is `reasoning`."""
         ids = self.chat_tokens(messages, thinking)
         opened = self.template.opens_thinking(thinking=thinking)
-        return self._whole([ids], params or SamplingParams(), thinking_open=opened)[0]
+        may_think = self.template.may_think(thinking=thinking)
+        return self._whole([ids], params or SamplingParams(), thinking_open=opened, may_think=may_think)[0]
 
     # -- streams ---------------------------------------------------------------------------------
 
@@ -201,7 +204,7 @@ class LLM:
 
         An error in the engine is raised here.
         """
-        return self._stream(self._prompt_ids(prompt), params or SamplingParams(), thinking_open=False)
+        return self._stream(self.text_tokens(prompt), params or SamplingParams(), thinking_open=False)
 
     def chat_stream(
         self,
@@ -213,7 +216,8 @@ class LLM:
         """Like `chat`, piece by piece."""
         ids = self.chat_tokens(messages, thinking)
         opened = self.template.opens_thinking(thinking=thinking)
-        return self._stream(ids, params or SamplingParams(), thinking_open=opened)
+        may_think = self.template.may_think(thinking=thinking)
+        return self._stream(ids, params or SamplingParams(), thinking_open=opened, may_think=may_think)
 
     def submit(
         self,
@@ -222,6 +226,8 @@ class LLM:
         on_delta: Callable[[Delta], None],
         *,
         thinking_open: bool = False,
+        may_think: bool = False,
+        shown: frozenset[int] = frozenset(),
         user: str | None = None,
     ) -> Handle:
         """Start a request; returns at once.
@@ -229,15 +235,26 @@ class LLM:
         on_delta is called from the step thread, so it must be quick and must not wait.  The last delta has
         `finish_reason` or `error`; nothing comes after it.  thinking_open: the prompt ends inside `<think>`.
         user: whose request it is; when many wait, users take turns.
+        may_think: the answer may begin with `<think>` although a guide holds what follows.  shown: control tokens
+        that are text in this answer.
         Raises `RequestError` (`ContextLengthError` when the prompt leaves no room for an answer).
         """
-        return self._engine.submit(prompt_ids, params, on_delta, thinking_open=thinking_open, user=user)
+        return self._engine.submit(
+            prompt_ids, params, on_delta, thinking_open=thinking_open, may_think=may_think, shown=shown,
+            user=user,
+        )
+
+    def prepare(self, guide: Guide) -> None:
+        """Compile a guide, so that `submit` with it returns at once; `RequestError` if it cannot be followed."""
+        self._engine.guides.constraint(guide)
 
     # -- tokens ----------------------------------------------------------------------------------
 
-    def chat_tokens(self, messages: ListLike[Mapping[str, Any]], thinking: bool = True) -> list[int]:
+    def chat_tokens(
+        self, messages: ListLike[Mapping[str, Any]], thinking: bool = True, tools: ListLike[Function] = ()
+    ) -> list[int]:
         """The prompt of a conversation, ending where the assistant's answer (or its reasoning) begins."""
-        return self.template.tokens(list(messages), add_generation_prompt=True, thinking=thinking)
+        return self.template.tokens(list(messages), add_generation_prompt=True, thinking=thinking, tools=tools)
 
     def score(self, ids: list[int]) -> np.ndarray:
         """Log-probabilities (float64 [len(ids) - 1], natural) of ids[1:], each given all before it."""
@@ -257,6 +274,53 @@ class LLM:
         """What the engine has done so far: steps, hits, preemptions, speculation."""
         return self._engine.stats()
 
+    def embed(self, texts: Prompt | ListLike[Prompt], *, pooling: Pooling = "mean") -> np.ndarray:
+        """One vector of length 1 per text: float32 [N, D], pooled from the states after the final norm.
+
+        "mean" pools all tokens: a model that was trained to continue texts keeps in its last token's state mostly
+        what comes next, and in all of them together what was said.  "last" is for models that were trained for
+        it.  Raises `RequestError` (`ContextLengthError`) for a text that cannot be embedded.
+        """
+        many: list[Prompt] = [texts] if isinstance(texts, str) or _is_ids(texts) else list(texts)  # type: ignore[arg-type]
+        prompt_ids = [self.text_tokens(text) for text in many]
+        for ids in prompt_ids:  # a bad text fails before any runs
+            self._engine.check_text(ids)
+        gatherers = [_Gatherer() for _ in prompt_ids]
+        sequences = []
+        with _abort_on_exit() as handles:
+            for ids, gatherer in zip(prompt_ids, gatherers, strict=True):
+                handle, sequence = self.submit_embed(ids, gatherer.put, pooling=pooling)
+                handles.append(handle)
+                sequences.append(sequence)
+            for gatherer in gatherers:
+                last = gatherer.wait()[-1]
+                if last.error is not None:
+                    raise last.error
+                if last.finish_reason == "abort":
+                    raise EngineError("this model was closed while it embedded a text.")
+        if not sequences:
+            return np.empty((0, self.config.hidden_size), np.float32)
+        return np.stack([unit_vector(sequence) for sequence in sequences])
+
+    def submit_embed(
+        self, ids: list[int], on_delta: Callable[[Delta], None], *, pooling: Pooling = "mean"
+    ) -> tuple[Handle, Sequence]:
+        """Start to embed one text; after the last delta `unit_vector` of the sequence is its vector."""
+        if pooling not in ("mean", "last"):
+            raise RequestError(f"pooling is {pooling!r}; it must be 'mean' or 'last'.", param="pooling")
+        return self._engine.submit_embed(ids, on_delta, pooling)
+
+    def check_text(self, ids: list[int]) -> None:
+        """`RequestError` (`ContextLengthError`) for ids that can be neither embedded nor scored."""
+        self._engine.check_text(ids)
+
+    def text_tokens(self, prompt: Prompt) -> list[int]:
+        """The ids of a text that stands for itself: the begin-of-text token, then the text's.  Ids stay."""
+        if not isinstance(prompt, str):
+            return prompt
+        begin = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
+        return begin + self.tokenizer.encode(prompt)
+
     # -- end -------------------------------------------------------------------------------------
 
     def close(self) -> None:
@@ -273,25 +337,24 @@ class LLM:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _prompt_ids(self, prompt: Prompt) -> list[int]:
-        if not isinstance(prompt, str):
-            return prompt
-        begin = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
-        return begin + self.tokenizer.encode(prompt)
-
     def _whole(
-        self, prompts: list[list[int]], params: SamplingParams, *, thinking_open: bool
+        self, prompts: list[list[int]], params: SamplingParams, *, thinking_open: bool, may_think: bool = False
     ) -> list[Completion]:
         gatherers = [_Gatherer() for _ in prompts]
         with _abort_on_exit() as handles:
             for ids, gatherer in zip(prompts, gatherers, strict=True):
-                handles.append(self.submit(ids, params, gatherer.put, thinking_open=thinking_open))
+                handle = self.submit(
+                    ids, params, gatherer.put, thinking_open=thinking_open, may_think=may_think
+                )
+                handles.append(handle)
             return [Completion.from_deltas(gatherer.wait()) for gatherer in gatherers]
 
-    def _stream(self, ids: list[int], params: SamplingParams, *, thinking_open: bool) -> Iterator[Delta]:
+    def _stream(
+        self, ids: list[int], params: SamplingParams, *, thinking_open: bool, may_think: bool = False
+    ) -> Iterator[Delta]:
         collector = _Collector()
         # Submitted here and not in the generator, so that a bad request is raised by the call itself.
-        handle = self.submit(ids, params, collector.put, thinking_open=thinking_open)
+        handle = self.submit(ids, params, collector.put, thinking_open=thinking_open, may_think=may_think)
 
         def deltas(owner: LLM) -> Iterator[Delta]:  # holding the LLM, which would be closed if nobody did
             try:
@@ -303,6 +366,14 @@ class LLM:
                 handle.abort()
 
         return deltas(self)
+
+
+def unit_vector(sequence: Sequence, dimensions: int | None = None) -> np.ndarray:
+    """An embedded text's vector: float32, its first `dimensions` numbers (None: all), of length 1."""
+    assert sequence.pooled_D is not None
+    vector = sequence.pooled_D[:dimensions]
+    length = np.sqrt(np.sum(vector * vector))
+    return (vector / (length or 1.0)).astype(np.float32)
 
 
 class _Gatherer:

@@ -18,15 +18,17 @@ from typing import Any
 import numpy as np
 
 from huozhong.cost import JOULES_PER_KWH, Bill, Meter
+from huozhong.engine.constraint import Beginning, Guides
 from huozhong.engine.kv_cache import PagePool
 from huozhong.engine.output import OutputText
 from huozhong.engine.prefix_store import PrefixStore
-from huozhong.engine.runner import Chunk, Runner
+from huozhong.engine.runner import Chunk, Runner, Want
 from huozhong.engine.sampler import log_softmax, sample
 from huozhong.engine.scheduler import Scheduler, Slice
 from huozhong.engine.sequence import (
     Delta,
     FinishReason,
+    Pooling,
     SamplingParams,
     Sequence,
     TokenCounts,
@@ -126,6 +128,7 @@ class Engine:
         self.store = store
         self.num_steps = 0
         self.num_generated = 0
+        self.guides = Guides(tokenizer, self.vocab_size, eos_ids)
         self._ids = itertools.count(1)
         self._wake = threading.Condition()
         self._arrivals: deque[Sequence] = deque()
@@ -143,29 +146,51 @@ class Engine:
         *,
         thinking_open: bool = False,
         user: str | None = None,
+        may_think: bool = False,
+        shown: frozenset[int] = frozenset(),
     ) -> Handle:
         """Queue a request; see `LLM.submit`."""
         prompt = self.check_prompt(prompt_ids)
+        begins: Beginning = "reasoning" if thinking_open else "either" if may_think else "answer"
+        constraint = None if params.guide is None else self.guides.constraint(params.guide, begins)
         room = self.max_context - len(prompt)
         wanted = room if params.max_tokens is None else min(params.max_tokens, room)
-        output = OutputText(self.tokenizer, params.stop, thinking_open=thinking_open)
-        sequence = Sequence(next(self._ids), prompt, params, wanted, on_delta, output, user=user)
+        output = OutputText(self.tokenizer, params.stop, thinking_open=thinking_open, shown=shown)
+        sequence = Sequence(
+            next(self._ids), prompt, params, wanted, on_delta, output, user=user, constraint=constraint
+        )
         if params.has_penalties:
             sequence.counts = TokenCounts(prompt, self.vocab_size)
         return self._queue(sequence)
 
     def submit_score(self, ids: list[int], on_delta: Callable[[Delta], None]) -> tuple[Handle, Sequence]:
         """Queue a text to score; after the last delta the log-probabilities are in `Sequence.scores`."""
+        prompt = self.check_text(ids)
+        output = OutputText(self.tokenizer, (), thinking_open=False)
+        sequence = Sequence(next(self._ids), prompt, SamplingParams(), 0, on_delta, output, only_score=True)
+        sequence.scores = np.zeros(len(prompt) - 1)
+        return self._queue(sequence), sequence
+
+    def submit_embed(
+        self, ids: list[int], on_delta: Callable[[Delta], None], pooling: Pooling
+    ) -> tuple[Handle, Sequence]:
+        """Queue a text to embed; after the last delta its vector is `Sequence.pooled_D`, not normalised."""
+        prompt = self.check_text(ids)
+        output = OutputText(self.tokenizer, (), thinking_open=False)
+        sequence = Sequence(
+            next(self._ids), prompt, SamplingParams(), 0, on_delta, output, only_score=True, pooling=pooling
+        )
+        return self._queue(sequence), sequence
+
+    def check_text(self, ids: list[int]) -> np.ndarray:
+        """A text to score or embed as int32 [T]; `RequestError` or `ContextLengthError` if it cannot be."""
         prompt = self._token_ids(ids)
         if len(prompt) > self.max_context:
             raise ContextLengthError(
                 f"the text has {len(prompt)} tokens, but the model's context is {self.max_context}: cut it.",
                 param="prompt",
             )
-        output = OutputText(self.tokenizer, (), thinking_open=False)
-        sequence = Sequence(next(self._ids), prompt, SamplingParams(), 0, on_delta, output, only_score=True)
-        sequence.scores = np.zeros(len(prompt) - 1)
-        return self._queue(sequence), sequence
+        return prompt
 
     def check_prompt(self, prompt_ids: list[int]) -> np.ndarray:
         """The prompt as int32 [T]; `RequestError` or `ContextLengthError` if it cannot be answered."""
@@ -339,7 +364,10 @@ class Engine:
 
     def _postprocess(self, done: Slice, logits: np.ndarray | None) -> None:
         sequence = done.sequence
-        if sequence.only_score:
+        if sequence.pooling is not None:
+            self.scheduler.advance(done)
+            self._pool(done, logits)
+        elif sequence.only_score:
             self.scheduler.advance(done)
             self._score(done, logits)
         elif not done.reaches_end:
@@ -356,7 +384,9 @@ class Engine:
 
     def _choose(self, sequence: Sequence, logits_V: np.ndarray) -> int:
         """Sample the next token and append it; the request may be finished then."""
-        chosen = sample(logits_V[: self.vocab_size], sequence.params, sequence.counts, sequence.rng)
+        chosen = sample(
+            logits_V[: self.vocab_size], sequence.params, sequence.counts, sequence.rng, sequence.allowed_V
+        )
         self._append(sequence, *chosen)
         return chosen[0]
 
@@ -390,11 +420,13 @@ class Engine:
         self.num_generated += 1
         if sequence.counts is not None:
             sequence.counts.add(token)
+        if sequence.constraint is not None:
+            sequence.constraint.advance(token)
         logprobs = () if logprob is None else (self._logprob(token, logprob, top),)
         is_eos = token in self.eos_ids and not sequence.params.ignore_eos
         text, reasoning = ("", "") if is_eos else sequence.output.push(token)
         delta = Delta(text=text, reasoning=reasoning, token_ids=(token,), logprobs=logprobs)
-        if is_eos or sequence.output.is_stopped:
+        if is_eos or sequence.output.is_stopped or sequence.is_complete:
             self._finish(sequence, "stop", delta)
         elif len(sequence.generated) == sequence.max_new_tokens:
             self._finish(sequence, "length", delta)
@@ -408,6 +440,19 @@ class Engine:
         targets = sequence.prompt[done.start + 1 : done.start + 1 + done.count]
         logprobs = log_softmax(logits[: len(targets)])
         sequence.scores[done.start : done.start + len(targets)] = logprobs[np.arange(len(targets)), targets]
+        if done.reaches_end:
+            self._finish(sequence, "stop", Delta())
+
+    def _pool(self, done: Slice, states_TD: np.ndarray | None) -> None:
+        sequence = done.sequence
+        assert states_TD is not None
+        rows_TD = states_TD.astype(np.float64)
+        if sequence.pooling == "last":
+            sequence.pooled_D = rows_TD[-1]
+        else:
+            # One row after the other (cumsum promises that order; sum does not), so that chunks change no bit.
+            start_D = np.zeros(rows_TD.shape[1]) if sequence.pooled_D is None or done.start == 0 else sequence.pooled_D
+            sequence.pooled_D = np.cumsum(np.vstack((start_D, rows_TD)), axis=0)[-1]
         if done.reaches_end:
             self._finish(sequence, "stop", Delta())
 
@@ -488,10 +533,13 @@ def _chunk(slice_: Slice) -> Chunk:
     tokens = sequence.tokens(slice_.start, slice_.start + slice_.count - len(slice_.drafts))
     if slice_.drafts:
         tokens = np.concatenate((tokens, np.array(slice_.drafts, dtype=np.int32)))
+    want: Want = "all" if slice_.drafts else "last" if slice_.reaches_end else "none"
+    if sequence.only_score:
+        want = "all" if sequence.pooling is None else "hidden"
     return Chunk(
         tokens=tokens,
         start=slice_.start,
         pages=sequence.table,
-        want="all" if sequence.only_score or slice_.drafts else "last" if slice_.reaches_end else "none",
+        want=want,
         prefill=slice_.prefill,
     )

@@ -21,6 +21,7 @@ from huozhong.engine.weights import Weights
 from huozhong.model.architecture import Architecture, LatentAttention
 
 F32 = NDArray[np.float32]
+Want = Literal["last", "all", "none", "hidden"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,7 @@ class Chunk:
     tokens: NDArray[np.int32]
     start: int
     pages: NDArray[np.int32]
-    want: Literal["last", "all", "none", "hidden"]
+    want: Want
     prefill: bool
 
 

@@ -224,11 +224,11 @@ class Speculator:
         if not proposals or room <= 0:
             return {}
         if self.mode != "auto":
-            return self._first(proposals, limit, room)
+            return _allowed(self._first(proposals, limit, room))
         drafts = self._where_it_pays(proposals, len(sequences), room)
         if drafts:
             self._asleep = self._nap = 0
-        return drafts
+        return _allowed(drafts)
 
     def learn(self, sequence: Sequence, drafted: int, chosen: list[int]) -> None:
         """A request's step chose these tokens; `drafted` of its guessed ones were computed."""
@@ -312,3 +312,9 @@ class Speculator:
         if sequence.guess_rate is None:
             sequence.guess_rate = Rate(0.4, 4, 40)
         return sequence.guess_rate
+
+
+def _allowed(drafts: dict[Sequence, list[int]]) -> dict[Sequence, list[int]]:
+    """Only what a request's guide lets follow: the rest would be computed for nothing."""
+    kept = {s: d if s.constraint is None else d[: s.constraint.validate(d)] for s, d in drafts.items()}
+    return {sequence: tokens for sequence, tokens in kept.items() if tokens}

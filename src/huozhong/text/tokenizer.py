@@ -253,9 +253,9 @@ class Tokenizer:
         """The exact bytes of `ids`, control tokens included."""
         return b"".join(self.bytes_of(i) for i in ids)
 
-    def stream(self, *, skip_special: bool = True) -> StreamDecoder:
-        """A fresh decoder for ids that arrive one by one."""
-        return StreamDecoder(self, skip_special=skip_special)
+    def stream(self, *, skip_special: bool = True, shown: frozenset[int] = frozenset()) -> StreamDecoder:
+        """A fresh decoder for ids that arrive one by one; `shown` ids are written out in any case."""
+        return StreamDecoder(self, skip_special=skip_special, shown=shown)
 
     def bytes_of(self, id: int) -> bytes:
         """The bytes one token stands for; empty for ids past the vocabulary (models pad theirs)."""
@@ -287,6 +287,11 @@ class Tokenizer:
         """Whether `id` is a control token, which only `specials=True` can produce."""
         return id in self._control
 
+    @cached_property
+    def control_ends(self) -> frozenset[str]:
+        """The characters that control tokens begin and end with."""
+        return frozenset(c for token in self._control.values() for c in (token[0], token[-1]))
+
     def hides(self, id: int) -> bool:
         """Whether `skip_special` leaves out this token."""
         return id in self._hidden
@@ -316,8 +321,10 @@ class StreamDecoder:
     are U+FFFD as soon as that is certain.  Constant work per token.
     """
 
-    def __init__(self, tokenizer: Tokenizer, *, skip_special: bool = True) -> None:
-        self._tokenizer, self._skip_special = tokenizer, skip_special
+    def __init__(
+        self, tokenizer: Tokenizer, *, skip_special: bool = True, shown: frozenset[int] = frozenset()
+    ) -> None:
+        self._tokenizer, self._skip_special, self._shown = tokenizer, skip_special, shown
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
 
     def push(self, ids: Iterable[int]) -> str:
@@ -330,7 +337,7 @@ class StreamDecoder:
                     text.append(self.finish())  # Python waits for more of a surrogate, which is never valid
                 continue
             text.append(self.finish())  # no character spans a control token
-            if not (self._skip_special and self._tokenizer.hides(id)):
+            if not (self._skip_special and self._tokenizer.hides(id)) or id in self._shown:
                 text.append(self._tokenizer.bytes_of(id).decode())
         return "".join(text)
 
