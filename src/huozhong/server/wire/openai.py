@@ -1,8 +1,9 @@
 """OpenAI's and DeepSeek's chat completions: JSON -> `ChatCall`, and answers -> JSON.
 
 What differs from OpenAI's dialect is DeepSeek's: `thinking` in the request, `reasoning_content` in messages
-and deltas, `prompt_cache_hit_tokens` and `prompt_cache_miss_tokens` in the usage.  Ours are `top_k`, `min_p`
-and `repetition_penalty` in the request, `cost`, `tokens_per_second` and `seconds_to_first_token` in usage.
+and deltas, `prompt_cache_hit_tokens` and `prompt_cache_miss_tokens` in the usage.  Ours are `top_k`, `min_p`,
+`repetition_penalty` and `ignore_eos` (for benchmarks, named as by vLLM and llama.cpp) in the request; `cost`,
+`tokens_per_second` and `seconds_to_first_token` in usage.
 
 A field that this server does not know, or knows and does not support, is an error that names it; it is never
 dropped in silence.  (A null, or the value that means "off", is taken as not given: many clients send those.)
@@ -119,6 +120,7 @@ class ChatRequest(_Strict):
     max_completion_tokens: int | None = None
     stop: Annotated[list[str] | None, BeforeValidator(_strings)] = None
     seed: int | None = None
+    ignore_eos: bool | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = None
     n: int | None = None
@@ -225,7 +227,7 @@ def _for_template(message: ChatMessage) -> dict[str, str]:
 
 def _sampling(request: ChatRequest, defaults: SamplingParams) -> SamplingParams:
     same = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "presence_penalty",
-            "frequency_penalty", "seed")
+            "frequency_penalty", "seed", "ignore_eos")
     given = {name: getattr(request, name) for name in same if getattr(request, name) is not None}
     if request.n not in (None, 1):
         raise RequestError(f"'n' is {request.n}; this server gives one answer per request, so leave it at 1.",
