@@ -32,7 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 OURS = Path(__file__).resolve().parent / "benchlib" / "ours.py"
-screen = Console(stderr=True)
+screen = Console(stderr=True, width=120, highlight=False)
 
 
 def main() -> None:
@@ -162,7 +162,7 @@ class Engines:
         ours = per_token * statistics.median(one["rates"][first] for one in self._ours)
         share = statistics.median(per_token * one["rates"][first] / one["read_gb_s"] for one in self._ours)
         screen.print(
-            f"memory reads {read:.1f} GB/s; a token reads {per_token:.3f} GB of weights, so {first} is {ours:.1f} GB/s: "
+            f"memory gives {read:.1f} GB/s; a token takes {per_token:.3f} GB, so {first} reads {ours:.1f} GB/s, "
             f"{share:.0%} of what was measured beside it"
         )
         return {"read_gb_s": read, "gb_per_token": per_token, "decode_gb_s": ours, "share": share}

@@ -54,6 +54,7 @@ class Watch:
             self.highest[name] = max(value, self.highest.get(name, 0.0))
 
     def end(self) -> dict[str, float]:
+        self.look()
         self._over.set()
         self._thread.join()
         return {name: round(value, 1) for name, value in self.highest.items()}
