@@ -152,7 +152,8 @@ class Prompts:
     dice: random.Random
 
     @classmethod
-    def measure(cls, server: Server, seed: int = 0) -> Prompts:
+    def measure(cls, server: Server, seed: int | None = None) -> Prompts:
+        """Without a seed no text was ever sent before, so that no cache, not even one on disk, knows it."""
         dice = random.Random(seed)
         lengths = (20, 120, 220)
         counts = [
