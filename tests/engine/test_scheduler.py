@@ -73,6 +73,17 @@ def test_prompt_is_cut_to_the_budget_and_tokens_of_others_go_first() -> None:
     ]
 
 
+def test_prompts_are_cut_smaller_while_somebody_waits_for_the_next_token() -> None:
+    on = scheduler(budget=8)
+    on.busy_budget = 3
+    on.add(request(1, [1, 2, 3, 4, 5, 6]))
+    assert [s.count for s in on.schedule()] == [6], "nobody decodes: the whole budget"
+    run([*on.schedule()], on)
+    on.add(request(2, list(range(10, 20))))
+    slices = on.schedule()
+    assert [(s.sequence.request_id, s.count) for s in slices] == [(1, 1), (2, 3)]
+
+
 def test_prompt_pages_are_reused_but_never_the_last_token_nor_generated_ones() -> None:
     on = scheduler(budget=32)
     first = request(1, list(range(8)), answer=6)

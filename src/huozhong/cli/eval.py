@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -51,7 +51,9 @@ def eval_command(
     ] = None,
     quantization: Annotated[
         str | None,
-        typer.Option(help="本地模型的权重精度 q8、q4、none，默认 q8 / q8, q4 or none", show_default=False),
+        typer.Option(
+            help="本地模型的权重精度 q8、q4、none，默认 q8，GGUF 为 none / q8, q4 or none", show_default=False
+        ),
     ] = None,
     max_tokens: Annotated[int, typer.Option(help="每个回答最多几个词元 / longest answer in tokens")] = 2048,
     thinking: Annotated[
@@ -98,14 +100,9 @@ def _open(
     for name, value in (("--model", model), ("--api-key", api_key)):
         if value is not None:
             raise ConfigError(f"{name} is for a URL, and '{target}' is a local model; leave it out.")
-    chosen = "q8" if quantization is None else quantization
-    if chosen not in ("q8", "q4", "none"):
-        raise ConfigError(f"--quantization is '{chosen}'; it must be q8, q4 or none.")
-    return open_local(target, quantization=_quantization(chosen), concurrency=concurrency)
-
-
-def _quantization(name: str) -> Literal["q8", "q4", "none"]:
-    return "q4" if name == "q4" else "none" if name == "none" else "q8"
+    if quantization not in ("q8", "q4", "none", None):
+        raise ConfigError(f"--quantization is '{quantization}'; it must be q8, q4 or none.")
+    return open_local(target, quantization=quantization, concurrency=concurrency)  # type: ignore[arg-type]
 
 
 def _file_name(model: str) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 # How long an answer may go on after Ctrl-C before its connection is cut.
 _GRACE_SECONDS = 2
+_LONG_TO_PACK = 64 << 20  # bytes of a model that take long enough for a bar
 
 Model = Annotated[str, typer.Argument(help="内置模型名或模型文件夹 / built-in name or model folder")]
 Host = Annotated[str, typer.Option(help="监听地址；0.0.0.0 给同一网络的人用 / 0.0.0.0 for the network")]
@@ -30,6 +32,8 @@ Quant = Annotated[str | None, typer.Option(
     help="权重位数 / weight format: q8, q4, none (默认 / default: q8; GGUF: none)", show_default=False)]
 Threads = Annotated[int | None, typer.Option(min=1, help="线程数，默认每核一个 / default: one per core")]
 Context = Annotated[int | None, typer.Option(min=2, help="上下文词元数 / tokens of prompt and answer")]
+CacheTokens = Annotated[int | None, typer.Option(
+    min=2, help="缓存总词元数，所有对话共用 / tokens that the cache holds for everybody together")]
 Price = Annotated[float, typer.Option(min=0.0, help="一度电的价钱 / price of one kWh")]
 Currency = Annotated[str, typer.Option(help="货币 / currency of the price")]
 AllowHost = Annotated[list[str] | None, typer.Option(help="本服务的其他名字 / another name of this server")]
@@ -50,6 +54,7 @@ def serve_command(
     quantization: Quant = None,
     threads: Threads = None,
     max_context: Context = None,
+    cache_tokens: CacheTokens = None,
     price: Price = 0.6,
     currency: Currency = "CNY",
     allow_host: AllowHost = None,
@@ -59,7 +64,7 @@ def serve_command(
         from huozhong.server.app import create_app
         from huozhong.server.defaults import sampling_defaults
 
-        llm, folder = load(model, quantization, threads, max_context, price, currency)
+        llm, folder = load(model, quantization, threads, max_context, price, currency, cache_tokens)
         with llm:
             app = create_app(llm, defaults=sampling_defaults(folder), allow_hosts=allow_host or (),
                              allow_origins=allow_origin or ())
@@ -68,16 +73,42 @@ def serve_command(
 
 
 def load(
-    model: str, quantization: Any, threads: int | None, max_context: int | None, price: float, currency: str
+    model: str, quantization: Any, threads: int | None, max_context: int | None, price: float, currency: str,
+    cache_tokens: int | None = None,
 ) -> tuple[LLM, Path]:
-    """The model and its folder, for the options that `serve` and `chat` share."""
+    """The model and its folder, for the options that `serve` and `chat` share; packing shows a bar."""
     from huozhong.cost import Meter
     from huozhong.engine.llm import LLM, resolve_model
 
     folder = resolve_model(model)
-    llm = LLM(folder, quantization=quantization, num_threads=threads, max_context=max_context,
-              meter=Meter(price, currency))
+    with packing_bar() as progress:
+        llm = LLM(folder, quantization=quantization, num_threads=threads, max_context=max_context,
+                  cache_tokens=cache_tokens, meter=Meter(price, currency), progress=progress)
     return llm, folder
+
+
+@contextlib.contextmanager
+def packing_bar() -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on a terminal's stderr that appears when a large model begins to be packed."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    text = say("第一次使用，正在整理权重", "First use: packing the weights")
+    console = Console(stderr=True)
+    columns = (TextColumn(text), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with contextlib.ExitStack() as stack:
+        bar: Progress | None = None
+
+        def show(done: int, total: int) -> None:
+            nonlocal bar
+            if total < _LONG_TO_PACK or not console.is_terminal:
+                return
+            if bar is None:
+                bar = stack.enter_context(Progress(*columns, console=console))
+                bar.add_task("", total=total)
+            bar.update(bar.task_ids[0], completed=done)
+
+        yield show
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -28,11 +28,12 @@ from huozhong.cost import Meter
 from huozhong.engine.guide import Guide
 from huozhong.engine.kernels import used as used_kernels
 from huozhong.engine.kernels.batch import BYTES_PER_NUMBER, CacheFormat
-from huozhong.engine.loop import Engine, EngineStats, Handle
+from huozhong.engine.loop import Engine, Handle
 from huozhong.engine.prefix_store import PrefixStore, default_capacity, fingerprint
 from huozhong.engine.runner import Runner
 from huozhong.engine.sequence import Completion, Delta, Pooling, SamplingParams, Sequence, TokenLogprob, Usage
 from huozhong.engine.speculate import MAX_DRAFT, Speculation
+from huozhong.engine.stats import EngineStats
 from huozhong.engine.weights import default_cache_dir, load_weights
 from huozhong.errors import CheckpointError, ConfigError, EngineError, RequestError
 from huozhong.model.architecture import Architecture
@@ -50,9 +51,9 @@ Quantization = Literal["q8", "q4", "none"]
 Prompt = str | list[int]
 
 PAGE_SIZE = 64
-# Room for the latents of all running requests: sixteen full contexts, but no more than this many bytes
-# (one full context is always there).
 DEFAULT_CONTEXT = 32768  # where the model would take more: its cache would take gigabytes
+# Room in the cache for all running requests: sixteen full contexts, but no more than this many bytes
+# (one full context is always there).
 CACHE_CONTEXTS = 16
 CACHE_BYTES = 64 * 2**20
 SWAP_BYTES = 64 * 2**20  # used only when the pages run out
@@ -142,7 +143,8 @@ class LLM:
         num_pages = _num_pages(cache_tokens, self.max_context, bytes_per_token)
         eos_ids = _eos_ids(self._files, self._where, self.config, self.tokenizer)
         # The slow part comes last, so that a wrong option is told at once.
-        weights = load_weights(source, quantization, cache_dir, progress)
+        self.quantization = quantization or ("none" if source.kind == "gguf" else "q8")
+        weights = load_weights(source, self.quantization, cache_dir, progress)
         weights = replace(weights, prediction=())  # nobody asks the modules yet: their cache would be for nothing
         runner = Runner(weights, num_pages, PAGE_SIZE, num_threads, cache_format)
         self._engine = Engine(

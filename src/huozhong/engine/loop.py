@@ -12,7 +12,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,38 +35,14 @@ from huozhong.engine.sequence import (
     Usage,
 )
 from huozhong.engine.speculate import Speculation, Speculator
+from huozhong.engine.stats import EngineStats
 from huozhong.errors import ContextLengthError, EngineError, HuozhongError, RequestError
 from huozhong.text.tokenizer import Tokenizer
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, kw_only=True)
-class EngineStats:
-    """What the engine has done since it was made, for benchmarks and for people who want to know.
-
-    steps: forward passes.  generated_tokens: of all answers.  prompt_tokens: of all requests begun;
-    memory_hit_tokens and disk_hit_tokens of them were not computed.  preemptions: requests put back for lack of
-    memory, swapped_out of them with their pages.  drafted_tokens, accepted_tokens: speculation.
-    used_pages: held by requests now, of num_pages.  swap_bytes: of requests put back, now.
-    """
-
-    steps: int
-    generated_tokens: int
-    prompt_tokens: int
-    memory_hit_tokens: int
-    disk_hit_tokens: int
-    disk_pages_written: int
-    preemptions: int
-    swapped_out: int
-    drafted_tokens: int
-    accepted_tokens: int
-    speculating_steps: int
-    running: int
-    waiting: int
-    used_pages: int
-    num_pages: int
-    swap_bytes: int
+MAX_STALL = 0.25  # seconds that a piece of somebody's prompt may keep others from their next token
+MIN_PIECE = 32  # tokens of a prompt below which a step costs much the same
 
 
 class Handle:
@@ -128,6 +103,7 @@ class Engine:
         self.store = store
         self.num_steps = 0
         self.num_generated = 0
+        self._prompt_rate: float | None = None  # tokens of prompts per second, lately
         self.guides = Guides(tokenizer, self.vocab_size, eos_ids)
         self._ids = itertools.count(1)
         self._wake = threading.Condition()
@@ -283,6 +259,7 @@ class Engine:
             outputs = self.runner.forward([_chunk(s) for s in slices])
             self.num_steps += 1
             self._charge(slices)
+            self._pace(slices, time.perf_counter() - began)
         except Exception as error:
             log.exception("an engine step failed")
             affected = [s.sequence for s in slices] or [*self.scheduler.running, *self.scheduler.waiting]
@@ -352,6 +329,16 @@ class Engine:
             if not sequence.is_finished:
                 self._finish(sequence, "abort", Delta())
         return True
+
+    def _pace(self, slices: list[Slice], seconds: float) -> None:
+        """From now on compute no more of prompts beside decoding requests than keeps those waiting MAX_STALL."""
+        prompt_tokens = sum(s.count for s in slices if s.prefill)
+        if prompt_tokens < MIN_PIECE:
+            return
+        rate = prompt_tokens / seconds
+        self._prompt_rate = rate if self._prompt_rate is None else 0.7 * self._prompt_rate + 0.3 * rate
+        budget = int(self._prompt_rate * MAX_STALL)
+        self.scheduler.busy_budget = min(max(budget, MIN_PIECE), self.scheduler.token_budget)
 
     def _charge(self, slices: list[Slice]) -> None:
         """Share the step's time and energy among its requests, by the tokens computed for each."""

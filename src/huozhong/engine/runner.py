@@ -66,7 +66,7 @@ class Runner:
         layers = c.num_layers + len(weights.prediction)
         pages_LPB = np.zeros((layers, num_pages, self.page_bytes), np.uint8)
         self.cache = Cache(pages_LPB, page_size, cache_format)
-        self.rope = rope_table(c.rope, min(num_pages * page_size, c.max_position_embeddings))
+        self.rope = rope_table(c.rope, num_pages * page_size)
         self._model = kernels.load(weights, self.rope, self.num_threads)
 
     @property

@@ -87,6 +87,7 @@ class Scheduler:
         assert memory is not None or (store is None and swap_bytes == 0)
         self.pool = pool
         self.token_budget = token_budget
+        self.busy_budget = token_budget  # of prompts, while others wait for their next token; see Engine
         self.max_running = max_running
         self.waiting = WaitingRoom()
         self.running: list[Sequence] = []  # oldest first
@@ -122,6 +123,8 @@ class Scheduler:
         if self.waiting:
             self._admit_all()
         if len(self.running) > len(slices):
+            if slices:
+                budget = min(budget, self.busy_budget)
             for sequence, grant in self._shares(budget, slices):
                 if sequence.is_running:
                     budget -= self._take(sequence, min(grant, budget), slices)

@@ -292,10 +292,10 @@ def base_url(url: str) -> str:
 
 
 def open_local(
-    path: str | Path, *, quantization: Literal["q8", "q4", "none"] = "q8", concurrency: int | None = None
+    path: str | Path, *, quantization: Literal["q8", "q4", "none"] | None = None, concurrency: int | None = None
 ) -> LocalSubject:
-    """Load a local model for examination; errors are the engine's."""
+    """Load a local model for examination; errors are the engine's.  quantization: as for `LLM`."""
     from huozhong.engine.llm import LLM
 
     llm = LLM(path, quantization=quantization)
-    return LocalSubject(llm, quantization=quantization, concurrency=concurrency or 16)
+    return LocalSubject(llm, quantization=llm.quantization, concurrency=concurrency or 16)

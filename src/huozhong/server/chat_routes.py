@@ -98,6 +98,7 @@ async def chat_completions(request: Request) -> Response:
     answer = Answer(lambda on_delta: llm.submit(
         prepared.ids, prepared.params, on_delta, thinking_open=opened, shown=prepared.shown,
         may_think=llm.template.may_think(thinking=call.thinking),
+        user=request.client.host if request.client else None,  # users take turns
     ))
     reply = Reply(model=llm.name, thinking=opened, think_end_id=_think_end_id(llm),
                   include_usage=call.include_usage, calls=prepared.calls)

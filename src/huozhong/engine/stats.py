@@ -1,0 +1,33 @@
+"""What an engine has done, in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineStats:
+    """What the engine has done since it was made, for benchmarks and for people who want to know.
+
+    steps: forward passes.  generated_tokens: of all answers.  prompt_tokens: of all requests begun;
+    memory_hit_tokens and disk_hit_tokens of them were not computed.  preemptions: requests put back for lack of
+    memory, swapped_out of them with their pages.  drafted_tokens, accepted_tokens: speculation.
+    used_pages: held by requests now, of num_pages.  swap_bytes: of requests put back, now.
+    """
+
+    steps: int
+    generated_tokens: int
+    prompt_tokens: int
+    memory_hit_tokens: int
+    disk_hit_tokens: int
+    disk_pages_written: int
+    preemptions: int
+    swapped_out: int
+    drafted_tokens: int
+    accepted_tokens: int
+    speculating_steps: int
+    running: int
+    waiting: int
+    used_pages: int
+    num_pages: int
+    swap_bytes: int
