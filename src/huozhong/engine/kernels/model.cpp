@@ -11,6 +11,11 @@
 namespace huozhong {
 namespace {
 
+constexpr int32_t PIECES_LEFT = 3;  // a piece is at most a thread's share of what is left, divided by this
+
+// Bytes touched per block of outputs, as a measure of time.
+int64_t work_of(const Matmul& job) { return job.matrix->block_bytes() * (2 + job.tokens) / 2; }
+
 float sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
 
 void softmax(const float* logits, int32_t n, float* p) {
@@ -36,22 +41,28 @@ Rows Activations::rows(const float* x, int64_t stride, int32_t count, int32_t in
     return {x, stride, q_.data(), scale_.data(), sum_.data(), half_.data()};
 }
 
-// All jobs' blocks of outputs in one loop.
+// All jobs' blocks of outputs in one loop.  Pieces shrink towards the end (guided self-scheduling, Polychronopoulos and
+// Kuck 1987): long ones read memory in one go, short ones leave no thread waiting for another's last.
 void Worker::run(const std::vector<Matmul>& jobs) {
-    int64_t work = 0;
-    for (const Matmul& job : jobs) work += job.matrix->matrix_bytes() * (2 + job.tokens) / 2;
-    const int64_t parts = std::clamp<int64_t>(work / SMALL, 1, 8 * threads_);
+    int64_t left = 0;
+    for (const Matmul& job : jobs)
+        if (job.tokens) left += work_of(job) * job.matrix->blocks();
+    const bool small = left < 2 * SMALL;
     items_.clear();
     for (int32_t j = 0; j < int32_t(jobs.size()); ++j) {
         const Matmul& job = jobs[j];
         if (!job.tokens) continue;
-        const int64_t own = job.matrix->matrix_bytes() * (2 + job.tokens) / 2;
+        const int64_t per_block = work_of(job);
         const int32_t blocks = job.matrix->blocks();
-        const int32_t pieces = std::clamp<int64_t>((own * parts + work - 1) / work, 1, blocks);
-        for (int32_t i = 0; i < pieces; ++i)
-            items_.push_back({j, int32_t(int64_t(blocks) * i / pieces), int32_t(int64_t(blocks) * (i + 1) / pieces)});
+        for (int32_t first = 0; first < blocks;) {
+            const int64_t wanted = small ? left : std::max(left / (PIECES_LEFT * threads_), SMALL);
+            const int32_t count = std::clamp<int64_t>((wanted + per_block - 1) / per_block, 1, blocks - first);
+            items_.push_back({j, first, first + count});
+            first += count;
+            left -= count * per_block;
+        }
     }
-    Pool::get().run(parts == 1 ? 1 : threads_, items_.size(), [&](int32_t item, int32_t) {
+    Pool::get().run(small ? 1 : threads_, items_.size(), [&](int32_t item, int32_t) {
         const Item& at = items_[item];
         k_.matmul(jobs[at.job], at.first, at.last);
     });
