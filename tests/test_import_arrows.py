@@ -20,7 +20,10 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "exam": ("verify", "cost", "text", "engine"),
     "train": ("model", "text", "cost", "verify"),
     "hub": ("model",),
-    "engine": ("model.config", "model.checkpoint", "model.store", "text", "cost"),
+    "engine": (
+        "model.config", "model.checkpoint", "model.architecture", "model.gguf", "model.source", "model.store", "text",
+        "cost",
+    ),
     "text": (), "model": (), "cost": (), "verify": (), "errors": (),
 }  # fmt: skip
 MAY_USE_TORCH = ("model.layers", "model.transformer", "train")

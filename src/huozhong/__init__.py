@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from huozhong.cost import Bill, Meter
+    from huozhong.engine.guide import Grammar, JsonObject, JsonSchema, Regex
     from huozhong.engine.llm import LLM
     from huozhong.engine.sequence import Completion, Delta, SamplingParams, TokenLogprob, Usage
     from huozhong.errors import (
@@ -45,12 +46,19 @@ _HOMES = {
     "Delta": "engine.sequence",
     "EngineError": "errors",
     "ExamError": "errors",
+<<<<<<< HEAD
     "HubError": "errors",
+=======
+    "Grammar": "engine.guide",
+>>>>>>> lead
     "HuozhongError": "errors",
+    "JsonObject": "engine.guide",
+    "JsonSchema": "engine.guide",
     "KernelError": "errors",
     "LLM": "engine.llm",
     "Meter": "cost",
     "ModelConfig": "model.config",
+    "Regex": "engine.guide",
     "RequestError": "errors",
     "SamplingParams": "engine.sequence",
     "TokenLogprob": "engine.sequence",
@@ -73,11 +81,18 @@ __all__ = [
     "Delta",
     "EngineError",
     "ExamError",
+<<<<<<< HEAD
     "HubError",
+=======
+    "Grammar",
+>>>>>>> lead
     "HuozhongError",
+    "JsonObject",
+    "JsonSchema",
     "KernelError",
     "Meter",
     "ModelConfig",
+    "Regex",
     "RequestError",
     "SamplingParams",
     "TokenLogprob",

@@ -6,16 +6,19 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from tests.engine.gguf_blocks import random_matrix
 
 from huozhong.engine import kernels
+from huozhong.engine.blocks import TYPES
 from huozhong.engine.kernels import reference
 from huozhong.engine.kernels.batch import Span
-from huozhong.engine.quant import FORMATS, PackedMatrix, pack
-from huozhong.engine.weights import AttentionWeights
+from huozhong.engine.quant import FLOATS, PackedMatrix, pack, unpack
+from huozhong.engine.weights import LatentAttentionWeights
 from huozhong.errors import KernelError
-from huozhong.model.config import ModelConfig
+from huozhong.model.architecture import Experts
 
 NATIVE = [name for name in kernels.available() if name != "reference"]
+FORMATS = ["f32", "f16", "bf16", "q8", "q4"]  # what is packed from floats
 TOKENS = [1, 2, 3, 8, 17]
 SHAPES = [(16, 32), (17, 33), (1, 5), (100, 64), (40, 130)]  # (out, in)
 
@@ -72,10 +75,29 @@ def test_linear(format: str, shape: tuple[int, int], tokens: int) -> None:
     x = normal(tokens, shape[1], seed=1)
     y = on_each(lambda: kernels.linear(x, matrix))
     expected = reference.linear(x, matrix)
-    if format == "f32":
+    if format in FLOATS:
         np.testing.assert_allclose(y, expected, atol=1e-5 * np.sqrt(shape[1]))
     else:
         np.testing.assert_array_equal(y, expected)
+
+
+@pytest.mark.parametrize("type", [t for t, (format, _, _) in TYPES.items() if format not in FLOATS])
+@pytest.mark.parametrize("tokens", TOKENS)
+def test_linear_from_gguf_blocks(type: str, tokens: int) -> None:
+    matrix = random_matrix(type, 37, 512)
+    x = normal(tokens, 512, seed=1)
+    y = on_each(lambda: kernels.linear(x, matrix))
+    np.testing.assert_array_equal(y, reference.linear(x, matrix))
+    exact = x.astype(np.float64) @ unpack(matrix).T.astype(np.float64)  # only the activations are rounded
+    assert np.abs(y - exact).max() < 0.02 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("type", TYPES)
+def test_embed_from_gguf_blocks(type: str) -> None:
+    matrix = random_matrix(type, 37, 256)
+    tokens = np.array([0, 36, 15, 16, 15], np.int32)
+    y = on_each(lambda: kernels.embed(tokens, matrix))
+    np.testing.assert_array_equal(y, unpack(matrix)[tokens])
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -176,58 +198,54 @@ def test_embed(format: str) -> None:
 # -- routing -------------------------------------------------------------------------------------------
 
 
-def routing(**changes: object) -> ModelConfig:
-    values: dict[str, object] = {
-        "vocab_size": 8, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1,
-        "num_attention_heads": 1, "kv_lora_rank": 8, "q_lora_rank": 8, "qk_nope_head_dim": 8,
-        "qk_rope_head_dim": 8, "v_head_dim": 8, "moe_intermediate_size": 8, "n_routed_experts": 16,
-        "num_experts_per_tok": 4, "routed_scaling_factor": 2.5,
-    }  # fmt: skip
-    return ModelConfig(**(values | changes))  # type: ignore[arg-type]
+def routing(**changes: object) -> Experts:
+    values: dict[str, object] = {"count": 16, "per_token": 4, "hidden": 8, "scale": 2.5}
+    return Experts(**(values | changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("groups", [(1, 1), (4, 2), (2, 1), (8, 8)])
 @pytest.mark.parametrize("normalize", [True, False])
-def test_route(groups: tuple[int, int], normalize: bool) -> None:
-    config = routing(n_group=groups[0], topk_group=groups[1], norm_topk_prob=normalize)
-    logits, bias = normal(50, 16), normal(16, seed=1) * np.float32(0.3)
-    experts, weights = kernels.route(logits, bias, config)
-    expected_experts, expected_weights = reference.route(logits, bias, config)
-    np.testing.assert_array_equal(experts, expected_experts)
+@pytest.mark.parametrize(("scoring", "group_score"), [("sigmoid", "top2"), ("softmax", "max")])
+@pytest.mark.parametrize("biased", [True, False])
+def test_route(groups: tuple[int, int], normalize: bool, scoring: str, group_score: str, biased: bool) -> None:
+    experts = routing(
+        groups=groups[0], top_groups=groups[1], normalize=normalize, scoring=scoring, group_score=group_score
+    )
+    logits = normal(50, 16)
+    bias = normal(16, seed=1) * np.float32(0.3) if biased else None
+    chosen, weights = kernels.route(logits, bias, experts)
+    expected_chosen, expected_weights = reference.route(logits, bias, experts)
+    np.testing.assert_array_equal(chosen, expected_chosen)
     np.testing.assert_allclose(weights, expected_weights, rtol=1e-5)
 
 
 def test_route_of_equal_scores_takes_the_lower_numbers() -> None:
-    config = routing(n_group=4, topk_group=2)
-    experts, _ = kernels.route(np.zeros((1, 16), np.float32), np.zeros(16, np.float32), config)
-    assert experts.tolist() == [[0, 1, 2, 3]]
-    assert reference.route(np.zeros((1, 16), np.float32), np.zeros(16, np.float32), config)[0].tolist() == [
-        [0, 1, 2, 3]
-    ]
+    for route in (kernels.route, reference.route):
+        chosen, _ = route(np.zeros((1, 16), np.float32), None, routing(groups=4, top_groups=2))
+        assert chosen.tolist() == [[0, 1, 2, 3]]
 
 
 def test_route_shuts_other_groups_out_even_when_all_scores_are_negative() -> None:
-    config = routing(n_group=4, topk_group=1)
     bias = np.full(16, -5, np.float32)
     bias[8:12] = -3
     for route in (kernels.route, reference.route):
-        experts, _ = route(np.zeros((1, 16), np.float32), bias, config)
-        assert sorted(experts[0].tolist()) == [8, 9, 10, 11]
+        chosen, _ = route(np.zeros((1, 16), np.float32), bias, routing(groups=4, top_groups=1))
+        assert sorted(chosen[0].tolist()) == [8, 9, 10, 11]
 
 
 def test_route_survives_not_a_number() -> None:
-    experts, _ = kernels.route(np.full((2, 16), np.nan, np.float32), np.zeros(16, np.float32), routing())
-    assert ((experts >= 0) & (experts < 16)).all()
+    chosen, _ = kernels.route(np.full((2, 16), np.nan, np.float32), np.zeros(16, np.float32), routing())
+    assert ((chosen >= 0) & (chosen < 16)).all()
 
 
 # -- attention -----------------------------------------------------------------------------------------
 
 
-def attention_weights(format: str, heads: int, rank: int, nope: int, v: int) -> AttentionWeights:
+def attention_weights(format: str, heads: int, rank: int, nope: int, v: int) -> LatentAttentionWeights:
     key, value = normal(heads, nope, rank, seed=2), normal(heads, v, rank, seed=3)
     unused: PackedMatrix = pack(normal(1, 1), "f32")
-    return AttentionWeights(
-        down=unused, q_norm=None, q_up=None, kv_norm=np.ones(1, np.float32), out=unused,
+    return LatentAttentionWeights(
+        down=(unused,), q_norm=None, q_up=None, kv_norm=np.ones(1, np.float32), out=unused,
         k_up=pack(key, format), v_up=pack(value, format), q_absorb=pack(key.swapaxes(1, 2), format),  # type: ignore[arg-type]
     )  # fmt: skip
 
@@ -254,12 +272,57 @@ def test_attention(case: tuple[int, ...], format: str, form: str) -> None:
     y = on_each(lambda: getattr(kernels, form)(q, w, cache, span, 0.05))
     expected = getattr(reference, form)(q, w, cache, span, 0.05)
     # What is rounded to int8 on the way may fall to the other side where the twins differ in the last bit.
-    limit = 1e-5 if format == "f32" or form == "attend_prefill" else 2e-2
+    limit = 1e-5 if format in FLOATS or form == "attend_prefill" else 2e-2
     np.testing.assert_allclose(y, expected, atol=limit * np.abs(expected).max())
     np.testing.assert_array_equal(y, getattr(kernels, form)(q, w, cache, span, 0.05, 3))
     for t in range(length):  # alone, at the end of what came before
         one = Span(0, 1, start + t, span.prefill, pages)
         np.testing.assert_array_equal(y[t], getattr(kernels, form)(q[t : t + 1], w, cache, one, 0.05)[0])
+
+
+GROUPED = [  # heads, groups, width, page size, start, length
+    (1, 1, 8, 16, 0, 1),
+    (6, 2, 16, 16, 7, 9),
+    (12, 2, 128, 64, 0, 70),
+    (7, 1, 20, 32, 300, 6),
+    (14, 2, 64, 48, 90, 3),
+]
+
+
+@pytest.mark.parametrize("case", GROUPED)
+@pytest.mark.parametrize("cache_format", ["f32", "f16"])
+@pytest.mark.parametrize("prefill", [True, False])
+def test_grouped_attention(case: tuple[int, ...], cache_format: str, prefill: bool) -> None:
+    heads, groups, width, page_size, start, length = case
+    q, kv = normal(length, heads, width, seed=6), normal(start + length, 2, groups, width, seed=7)
+    pages = np.random.default_rng(5).permutation(-(-(start + length) // page_size) + 2).astype(np.int32)
+
+    def attend(first: int = 0, last: int = length, threads: int = 1) -> np.ndarray:
+        span = Span(0, last - first, start + first, prefill, pages)
+        return kernels.attend_grouped(q[first:last], kv[: start + last], span, 0.3, cache_format, page_size, threads)  # type: ignore[arg-type]
+
+    y = on_each(attend)
+    kernels.use("reference")
+    expected = attend()
+    kernels.use(NATIVE[0])
+    np.testing.assert_allclose(y, expected, atol=1e-5 * np.abs(expected).max())
+    np.testing.assert_array_equal(y, attend(threads=3))
+    for t in range(length):  # alone, at the end of what came before
+        np.testing.assert_array_equal(y[t], attend(t, t + 1)[0])
+
+
+def test_float16_of_the_cache_is_the_nearest() -> None:
+    """One key: its value comes back as it was kept."""
+    special = [0.0, -0.0, 1e-8, 6e-8, 3e-5, 6.1e-5, 1.0, 1.0009765, 2049.0, 65504.0, 65519.9, 1e6, -1e-7]
+    value = np.concatenate([np.array(special, np.float32), normal(1000) * 10])
+    kv = np.zeros((1, 2, 1, len(value)), np.float32)
+    kv[0, 1, 0] = value
+    span = Span(0, 1, 0, True, np.array([0], np.int32))
+    q = np.zeros((1, 1, len(value)), np.float32)
+    with np.errstate(over="ignore"):
+        expected = value.astype(np.float16).astype(np.float32)
+    y = on_each(lambda: kernels.attend_grouped(q, kv, span, 1.0, "f16", 16))
+    np.testing.assert_array_equal(y[0, 0], expected)
 
 
 # -- hostile input -------------------------------------------------------------------------------------
@@ -281,6 +344,13 @@ def test_wrong_shapes_and_types_are_exceptions() -> None:
         kernels.rotate(normal(1, 1, 4), normal(3, 2, 2), np.array([3]))
     with pytest.raises(ValueError, match="bias"):
         kernels.route(normal(1, 16), normal(15), routing())
+    kv, span = normal(3, 2, 2, 8), Span(0, 3, 0, True, np.array([0], np.int32))
+    with pytest.raises(ValueError, match="multiple of 16"):
+        kernels.attend_grouped(normal(3, 4, 8), kv, span, 1.0, "f32", 20)
+    with pytest.raises(ValueError, match="divide"):
+        kernels.attend_grouped(normal(3, 3, 8), kv, span, 1.0, "f32", 16)
+    with pytest.raises(ValueError, match="every position"):
+        kernels.attend_grouped(normal(2, 4, 8), kv, span, 1.0, "f32", 16)
 
 
 def test_hostile_page_tables_are_exceptions() -> None:

@@ -7,6 +7,7 @@ import queue
 import random
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,11 +15,13 @@ import torch
 
 from huozhong.cost import Bill, Meter
 from huozhong.engine.loop import Engine, Handle
+from huozhong.engine.packing import pack_weights
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.sequence import Completion, Delta, SamplingParams
-from huozhong.engine.weights import Weights, pack_weights
+from huozhong.engine.weights import Weights
 from huozhong.errors import ContextLengthError, EngineError, RequestError
-from huozhong.model.transformer import Transformer, generate
+from huozhong.model.source import open_model
+from huozhong.model.transformer import generate
 from huozhong.text.tokenizer import Tokenizer
 
 GREEDY = SamplingParams(temperature=0, max_tokens=20, ignore_eos=True, logprobs=0)
@@ -27,9 +30,8 @@ MakeEngine = Callable[..., Engine]
 
 
 @pytest.fixture(scope="module", params=["f32", "q8"])
-def weights(request: pytest.FixtureRequest, tiny_model: Transformer) -> Weights:
-    state = {name: value.numpy() for name, value in tiny_model.state_dict().items()}
-    return pack_weights(tiny_model.config, state.__getitem__, request.param)
+def weights(request: pytest.FixtureRequest, tiny_folder: Path) -> Weights:
+    return pack_weights(open_model(tiny_folder), request.param)
 
 
 @pytest.fixture

@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from huozhong.engine import kernels
-from huozhong.engine.runner import Chunk, Runner, rope_table
+from huozhong.engine.rope import rope_table
+from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.weights import Weights, load_weights
+from huozhong.model.architecture import Architecture
 from huozhong.model.config import ModelConfig, YarnScaling
 from huozhong.model.layers import rope_frequencies
 from huozhong.model.transformer import Transformer, generate, save_transformer
@@ -140,7 +142,7 @@ def test_rope_table_is_the_torch_models(yarn: YarnScaling | None) -> None:
     frequencies, factor = rope_frequencies(config)
     angles = torch.arange(200)[:, None].float() * frequencies
     expected = torch.stack([angles.cos(), angles.sin()], dim=1) * factor
-    np.testing.assert_allclose(rope_table(config, 200), expected.numpy(), atol=1e-6)
+    np.testing.assert_allclose(rope_table(Architecture.from_config(config).rope, 200), expected.numpy(), atol=1e-6)
 
 
 # -- against itself: the same bits -------------------------------------------------------------------------

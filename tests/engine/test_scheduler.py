@@ -105,7 +105,7 @@ def test_newest_is_put_back_when_pages_run_out_and_computed_again_in_the_same_fo
     old, new = request(1, [1] * 7, answer=9), request(2, [2] * 6, answer=9)
     on.add(old)
     on.add(new)
-    while new.pages or not new.was_admitted:
+    while new.pages or not new.was_put_back:
         run(on.schedule(), on)
     assert on.num_preemptions == 1
     assert new.generated
@@ -184,3 +184,79 @@ def test_random_days(seed: int) -> None:
         assert steps < 3000
     assert all(len(s.generated) == s.max_new_tokens for s in everyone)
     assert on.pool.num_used == 0
+
+
+def test_a_short_prompt_does_not_wait_for_a_long_one_and_the_long_one_gets_on() -> None:
+    on = scheduler(num_pages=800, budget=16, max_running=16)
+    long = request(0, [0] * 1000)
+    on.add(long)
+    run(on.schedule(), on)
+    for number in range(1, 6):  # a short one a step
+        short = request(number, [number] * 10)
+        on.add(short)
+        slices = on.schedule()
+        check(slices, on)
+        mine = {s.sequence.request_id: s.count for s in slices if s.prefill}
+        assert mine[number] >= 8
+        assert mine[0] >= 1
+        run(slices, on)
+        run(on.schedule(), on)
+        assert short.generated
+    alone = long.num_computed
+    assert alone > 5 * 4
+
+
+def test_equal_prompts_are_finished_one_after_another() -> None:
+    """Sharing the budget equally would keep the first ones waiting and help nobody."""
+    on = scheduler(num_pages=100, budget=16, max_running=8)
+    for number in range(4):
+        on.add(request(number, [number] * 16, answer=9))
+    done = []
+    for _ in range(8):
+        slices = on.schedule()
+        done += [s.sequence.request_id for s in slices if s.prefill and s.reaches_end]
+        run(slices, on)
+    assert done == [0, 1, 2, 3]
+
+
+def test_users_take_turns() -> None:
+    on = scheduler(num_pages=100, budget=16, max_running=2)
+    for number in range(50):
+        on.add(request(number, [number] * 4, answer=3))
+    other = request(99, [99] * 4, answer=3)
+    other.user = "other"
+    run(on.schedule(), on)
+    on.add(other)
+    steps = 0
+    while not other.generated:
+        run(on.schedule(), on)
+        steps += 1
+    assert steps <= 6
+
+
+def test_requests_wait_for_pages_that_another_one_is_computing() -> None:
+    on = scheduler(num_pages=100, budget=16, max_running=8)
+    prefix = list(range(24))
+    everyone = [request(n, [*prefix, 50 + n]) for n in range(4)]
+    for sequence in everyone:
+        on.add(sequence)
+    computed = 0
+    while not all(s.generated for s in everyone):
+        slices = on.schedule()
+        check(slices, on)
+        computed += sum(s.count for s in slices if s.prefill)
+        run(slices, on)
+    assert computed == 24 + 4
+    assert [s.cache_hit_tokens for s in everyone] == [0, 24, 24, 24]
+
+
+def test_the_next_one_computes_when_the_leader_is_gone() -> None:
+    on = scheduler(num_pages=100, budget=8, max_running=8)
+    first, second = request(1, list(range(20))), request(2, list(range(20)))
+    on.add(first)
+    on.add(second)
+    run(on.schedule(), on)
+    on.remove(first)
+    while not second.generated:
+        run(on.schedule(), on)
+    assert second.cache_hit_tokens == 8

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from huozhong.engine.guide import JsonObject
 from huozhong.engine.output import OutputText
 from huozhong.engine.sequence import Completion, Delta, SamplingParams, Sequence, Usage
 from huozhong.errors import EngineError, RequestError
@@ -24,6 +25,7 @@ BAD = {
     "seed": [1.5, "x", 2**63],
     "logprobs": [-1, 21, True],
     "ignore_eos": [1, "no", None],
+    "guide": ["json", 5, JsonObject, {"type": "object"}],
 }
 
 

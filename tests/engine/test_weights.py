@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import os
 import shutil
 import time
@@ -10,11 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from huozhong.engine import weights as weights_module
+from huozhong.engine import packing, weights_cache
 from huozhong.engine.quant import unpack
-from huozhong.engine.weights import Weights, load_weights
+from huozhong.engine.weights import LatentAttentionWeights, Weights, load_weights
 from huozhong.errors import CheckpointError, ConfigError
 from huozhong.model.checkpoint import CheckpointReader
+from huozhong.model.config import ModelConfig
+from huozhong.model.source import open_model
 
 
 def only_file(folder: Path) -> Path:
@@ -23,10 +27,13 @@ def only_file(folder: Path) -> Path:
 
 
 def assert_same(a: Weights, b: Weights) -> None:
-    assert a.config == b.config
+    assert a.architecture == b.architecture
     np.testing.assert_array_equal(a.head.data, b.head.data)
     for one, other in zip(a.layers, b.layers, strict=True):
-        np.testing.assert_array_equal(one.attention.down.data, other.attention.down.data)
+        assert isinstance(one.attention, LatentAttentionWeights)
+        assert isinstance(other.attention, LatentAttentionWeights)
+        for down, other_down in zip(one.attention.down, other.attention.down, strict=True):
+            np.testing.assert_array_equal(down.data, other_down.data)
         assert (one.moe is None) == (other.moe is None)
 
 
@@ -34,13 +41,13 @@ def assert_same(a: Weights, b: Weights) -> None:
 def packings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The format of every packing that really happens."""
     calls: list[str] = []
-    original = weights_module.pack_weights
+    original = packing.pack_weights
 
-    def counted(config, tensor, format):  # type: ignore[no-untyped-def]
-        calls.append(format)
-        return original(config, tensor, format)
+    def counted(source, quantization, *more):  # type: ignore[no-untyped-def]
+        calls.append(quantization)
+        return original(source, quantization, *more)
 
-    monkeypatch.setattr(weights_module, "pack_weights", counted)
+    monkeypatch.setattr(packing, "pack_weights", counted)
     return calls
 
 
@@ -49,6 +56,7 @@ def test_f32_weights_are_the_checkpoint(tiny_folder: Path, tmp_path: Path) -> No
     c = reader.config
     np.testing.assert_array_equal(unpack(weights.embedding), reader.tensor("model.embed_tokens.weight"))
     attention = weights.layers[0].attention
+    assert isinstance(attention, LatentAttentionWeights)
     kv_b = reader.tensor("model.layers.0.self_attn.kv_b_proj.weight")
     kv_b = kv_b.reshape(c.num_attention_heads, -1, c.kv_lora_rank)
     np.testing.assert_array_equal(unpack(attention.k_up), kv_b[:, : c.qk_nope_head_dim])
@@ -57,7 +65,7 @@ def test_f32_weights_are_the_checkpoint(tiny_folder: Path, tmp_path: Path) -> No
     moe = weights.layers[1].moe
     assert moe is not None
     gate = reader.tensor("model.layers.1.mlp.experts.3.gate_proj.weight")
-    np.testing.assert_array_equal(unpack(moe.gate_up)[3][: len(gate)], gate)
+    np.testing.assert_array_equal(unpack(moe.gate_up[0])[3][: len(gate)], gate)
 
 
 @pytest.mark.parametrize("format", ["q8", "q4", "f32"])
@@ -94,8 +102,13 @@ def test_changed_model_is_packed_again_into_the_same_file(
     only_file(cache)
 
 
-def damage_header(data: bytearray) -> bytearray:
-    data[40] ^= 1
+def damage_tree(data: bytearray) -> bytearray:
+    data[-40] ^= 1
+    return data
+
+
+def damage_prefix(data: bytearray) -> bytearray:
+    data[9] ^= 1
     return data
 
 
@@ -109,7 +122,8 @@ def damage_header(data: bytearray) -> bytearray:
         lambda data: data[:10],
         lambda data: b"NOTOURS!" + data[8:],
         lambda data: data[:8] + b"\xff\xff\xff\xff" + data[12:],
-        damage_header,
+        damage_tree,
+        damage_prefix,
     ],
 )
 def test_damaged_file_is_packed_again(  # type: ignore[no-untyped-def]
@@ -158,3 +172,95 @@ def test_errors_name_the_problem(tmp_path: Path, tiny_folder: Path) -> None:
         load_weights(tmp_path / "nowhere", "q8", tmp_path)
     with pytest.raises(ConfigError, match="q5"):
         load_weights(tiny_folder, "q5", tmp_path)  # type: ignore[arg-type]
+
+
+# -- streaming -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("quantization", ["q8", "q4", "none", "f32"])
+def test_packed_in_the_file_or_in_memory_is_the_same(tiny_folder: Path, tmp_path: Path, quantization: str) -> None:
+    in_memory = packing.pack_weights(open_model(tiny_folder), quantization)  # type: ignore[arg-type]
+    mapped = load_weights(tiny_folder, quantization, tmp_path)  # type: ignore[arg-type]
+    assert arrays_of(in_memory).keys() == arrays_of(mapped).keys()
+    for name, array in arrays_of(in_memory).items():
+        np.testing.assert_array_equal(arrays_of(mapped)[name], array, err_msg=name)
+
+
+def test_pieces_change_nothing(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = arrays_of(load_weights(tiny_folder, "q8", tmp_path / "whole"))
+    monkeypatch.setattr(packing, "PIECE", 1)  # sixteen rows at a time
+    for name, array in arrays_of(load_weights(tiny_folder, "q8", tmp_path / "pieces")).items():
+        np.testing.assert_array_equal(array, whole[name], err_msg=name)
+
+
+def arrays_of(value: object, name: str = "weights") -> dict[str, np.ndarray]:
+    if isinstance(value, np.ndarray):
+        return {name: value}
+    out: dict[str, np.ndarray] = {}
+    if isinstance(value, tuple):
+        for i, item in enumerate(value):
+            out |= arrays_of(item, f"{name}[{i}]")
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            out |= arrays_of(getattr(value, field.name), f"{name}.{field.name}")
+    return out
+
+
+def test_progress_rises_to_the_end(tiny_folder: Path, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    load_weights(tiny_folder, "q8", tmp_path, progress=lambda done, total: seen.append((done, total)))
+    assert seen == sorted(seen)
+    assert seen[-1][0] == seen[-1][1] > 0
+    seen.clear()
+    load_weights(tiny_folder, "q8", tmp_path, progress=lambda done, total: seen.append((done, total)))
+    assert not seen
+
+
+def test_interrupted_packing_leaves_nothing(tiny_folder: Path, tmp_path: Path) -> None:
+    def interrupt(done: int, total: int) -> None:
+        if done > total // 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load_weights(tiny_folder, "q8", tmp_path, progress=interrupt)
+    assert not list(tmp_path.iterdir())
+
+
+def test_full_disk_is_a_warning(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: object, size: int) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(weights_cache.PackedFile, "_reserve", full)
+    with pytest.warns(UserWarning, match="No space left"):
+        load_weights(tiny_folder, "q8", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_fallocate_the_file_is_the_same(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_weights(tiny_folder, "q8", tmp_path / "a")
+    monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    load_weights(tiny_folder, "q8", tmp_path / "b")
+    assert only_file(tmp_path / "a").read_bytes() == only_file(tmp_path / "b").read_bytes()
+
+
+def test_tied_tables_are_one_matrix(tmp_path: Path) -> None:
+    import torch
+
+    from huozhong.model.transformer import Transformer, save_transformer
+
+    torch.manual_seed(0)
+    config = tiny_config(100, tie_word_embeddings=True)
+    save_transformer(Transformer(config), tmp_path / "model", dtype="float32")
+    weights = load_weights(tmp_path / "model", "q8", tmp_path / "cache")
+    assert weights.head is weights.embedding
+
+
+def tiny_config(vocab_size: int, **changes: object) -> ModelConfig:
+    values: dict[str, object] = {
+        "vocab_size": vocab_size, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "kv_lora_rank": 16, "q_lora_rank": None, "qk_nope_head_dim": 16,
+        "qk_rope_head_dim": 8, "v_head_dim": 16,
+    }  # fmt: skip
+    return ModelConfig(**(values | changes))  # type: ignore[arg-type]

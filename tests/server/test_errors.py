@@ -27,7 +27,7 @@ def test_bad_requests_are_the_clients_exceptions(server: Running) -> None:
     assert (bad.value.param, bad.value.code) == ("temperature", "invalid_value")
     assert bad.value.type == "invalid_request_error"
     with pytest.raises(openai.BadRequestError, match="not supported yet"):
-        create(server, response_format={"type": "json_object"})
+        create(server, logit_bias={"5": 1})
     with pytest.raises(openai.BadRequestError, match="Unknown field 'color'"):
         create(server, extra_body={"color": "red"})
     with pytest.raises(openai.NotFoundError, match=server.llm.name) as missing:
@@ -49,7 +49,7 @@ def test_bad_requests_are_the_clients_exceptions(server: Running) -> None:
         ("POST", "/v1/chat/completions", {"content-type": "text/plain"}, b"{}", 415, "Content-Type"),
         ("POST", "/v1/chat/completions", {}, b"{}", 400, "'model' is missing"),
         ("GET", "/v1/chat/completions", {}, b"", 405, "use POST"),
-        ("POST", "/v1/embeddings", {}, b"{}", 404, "/v1/embeddings"),
+        ("POST", "/v1/audio", {}, b"{}", 404, "/v1/audio"),
         ("DELETE", "/v1/models", {}, b"", 405, "use GET"),
         ("POST", "/v1/chat/completions", {}, b" " * 5_000_000, 413, "too large"),
         ("POST", "/v1/chat/completions", {"host": "evil.example"}, b"{}", 403, "--allow-host evil.example"),

@@ -11,13 +11,26 @@ import pytest
 from huozhong.cost import Bill
 from huozhong.engine.sequence import Delta, SamplingParams, TokenLogprob, Usage
 from huozhong.errors import RequestError
-from huozhong.server.wire.openai import Reply, parse_chat, usage_json
+from huozhong.server.wire.openai import parse_chat
+from huozhong.server.wire.reply import Reply, usage_json
 
 GOOD: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 
 
 def parse(defaults: SamplingParams | None = None, **changes: Any) -> Any:
     return parse_chat(json.dumps(GOOD | changes).encode(), defaults or SamplingParams())
+
+
+def tool(name: str, **more: Any) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name, **more}}
+
+
+def named(name: str) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name}}
+
+
+def call(name: str, arguments: str = "{}") -> dict[str, Any]:
+    return {"id": "call_1", "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 def refused(**changes: Any) -> RequestError:
@@ -89,8 +102,31 @@ def test_thinking(fields: dict[str, Any], thinking: bool) -> None:
         ({"thinking": {"type": "maybe"}}, "thinking.type", "'enabled'"),
         ({"thinking": {"type": "disabled"}, "reasoning_effort": "high"}, "reasoning_effort", "contradict"),
         ({"reasoning_effort": "low"}, "reasoning_effort", "'none' or 'high'"),
-        ({"tools": [{"type": "function"}]}, "tools", "not supported yet"),
-        ({"response_format": {"type": "json_object"}}, "response_format", "not supported yet"),
+        ({"tools": [{"type": "function"}]}, "tools[0].function", "missing"),
+        ({"tools": [tool("a"), tool("a")]}, "tools", "two functions"),
+        ({"tools": [tool("a b")]}, "tools", "letters"),
+        ({"tools": [tool("a", parameters={"type": "array"})]}, "tools", "'object'"),
+        ({"tools": [tool("a", returns={})]}, "tools[0].function.returns", "Unknown field"),
+        ({"tools": [tool("a")] * 129}, "tools", "at most 128"),
+        ({"tool_choice": "required"}, "tool_choice", "no 'tools'"),
+        ({"tool_choice": "maybe"}, "tool_choice", "must be"),
+        ({"tools": [tool("a")], "tool_choice": named("b")}, "tool_choice", "not among"),
+        ({"tools": [tool("a")], "tool_choice": {"type": "function", "name": "a"}}, "tool_choice", "must be"),
+        ({"parallel_tool_calls": True}, "parallel_tool_calls", "needs 'tools'"),
+        ({"tools": [tool("a")], "structured_outputs": {"regex": "a"}}, "structured_outputs", "joined"),
+        ({"response_format": {"type": "xml"}}, "response_format.type", "'json_object'"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema", "missing"),
+        ({"response_format": {"type": "json_schema", "json_schema": {}}},
+         "response_format.json_schema.schema", "missing"),
+        ({"structured_outputs": {}}, "structured_outputs", "exactly one"),
+        ({"structured_outputs": {"regex": "a", "choice": ["b"]}}, "structured_outputs", "exactly one"),
+        ({"structured_outputs": {"choice": []}}, "structured_outputs", "list of texts"),
+        ({"structured_outputs": {"json": "{"}}, "structured_outputs", "not valid JSON"),
+        ({"structured_outputs": {"backend": "x"}}, "structured_outputs.backend", "Unknown field"),
+        ({"structured_outputs": {"regex": "a"}, "response_format": {"type": "json_object"}},
+         "structured_outputs", "give one"),
+        ({"messages": [{"role": "user", "content": "a", "tool_calls": [call("f")]}]}, "messages", "assistant"),
+        ({"messages": [{"role": "user", "content": "a", "tool_call_id": "x"}]}, "messages", "tool"),
         ({"logit_bias": {"5": 1}}, "logit_bias", "not supported yet"),
         ({"seed": 2**70}, "seed", "seed"),
         ({"model": None}, "model", "string"),

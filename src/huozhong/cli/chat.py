@@ -45,7 +45,7 @@ def chat_command(
     thinking: Think = True,
     temperature: Temperature = None,
     max_tokens: MaxTokens = None,
-    quantization: Quant = "q8",
+    quantization: Quant = None,
     threads: Threads = None,
     max_context: Context = None,
     price: Price = 0.6,

@@ -26,7 +26,8 @@ _GRACE_SECONDS = 2
 Model = Annotated[str, typer.Argument(help="内置模型名或模型文件夹 / built-in name or model folder")]
 Host = Annotated[str, typer.Option(help="监听地址；0.0.0.0 给同一网络的人用 / 0.0.0.0 for the network")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="端口，0 为自动选择 / port; 0 picks a free one")]
-Quant = Annotated[str, typer.Option(help="权重位数 / weight format: q8, q4, none")]
+Quant = Annotated[str | None, typer.Option(
+    help="权重位数 / weight format: q8, q4, none (默认 / default: q8; GGUF: none)", show_default=False)]
 Threads = Annotated[int | None, typer.Option(min=1, help="线程数，默认每核一个 / default: one per core")]
 Context = Annotated[int | None, typer.Option(min=2, help="上下文词元数 / tokens of prompt and answer")]
 Price = Annotated[float, typer.Option(min=0.0, help="一度电的价钱 / price of one kWh")]
@@ -46,7 +47,7 @@ def serve_command(
     model: Model = "ember",
     host: Host = "127.0.0.1",
     port: Port = 8000,
-    quantization: Quant = "q8",
+    quantization: Quant = None,
     threads: Threads = None,
     max_context: Context = None,
     price: Price = 0.6,

@@ -12,8 +12,70 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+
+
+class PageMemory(Protocol):
+    """Who owns the pages' contents (the runner)."""
+
+    @property
+    def page_bytes(self) -> int:
+        """Bytes of a page in one layer."""
+
+    def read_page(self, page: int) -> bytes:
+        """A copy of a page, all layers."""
+
+    def write_page(self, page: int, data: bytes) -> None:
+        """Put a copy back, into any page."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwappedOut:
+    """The pages of a request that was put back: `num_computed` tokens."""
+
+    pages: list[bytes]
+    num_computed: int
+
+    @property
+    def num_bytes(self) -> int:
+        return sum(map(len, self.pages))
+
+
+class SwapSpace:
+    """Host memory for pages of requests that were put back, at most `capacity` bytes."""
+
+    def __init__(self, memory: PageMemory, capacity: int) -> None:
+        self._memory, self._capacity = memory, capacity
+        self.used = 0
+
+    def take_out(self, pages: list[int], num_computed: int) -> SwappedOut | None:
+        """Copy pages; None when there is no room (the request is then computed again)."""
+        copies: list[bytes] = []
+        taken = 0
+        for page in pages:
+            if self.used + taken >= self._capacity:
+                return None
+            copies.append(self._memory.read_page(page))
+            taken += len(copies[-1])
+        if not copies or self.used + taken > self._capacity:
+            return None
+        self.used += taken
+        return SwappedOut(copies, num_computed)
+
+    def bring_back(self, swapped: SwappedOut, pages: list[int], first: int) -> None:
+        """Write the copies from the `first` on into `pages`, and forget them all."""
+        for page, data in zip(pages, swapped.pages[first:], strict=True):
+            self._memory.write_page(page, data)
+        self.forget(swapped)
+
+    def forget(self, swapped: SwappedOut) -> None:
+        """Give back the room of copies that are needed no more."""
+        self.used -= swapped.num_bytes
+        assert self.used >= 0
 
 
 def page_digests(tokens: np.ndarray, page_size: int) -> list[bytes]:
@@ -35,6 +97,7 @@ class PagePool:
         assert page_size > 0
         self.num_pages = num_pages
         self.page_size = page_size
+        self.on_forget: Callable[[int, bytes], None] | None = None  # a prompt page is about to be overwritten
         self._references = [0] * num_pages
         self._free = list(range(num_pages - 1, -1, -1))  # a stack: what was used last goes first
         self._page_of: dict[bytes, int] = {}
@@ -58,7 +121,10 @@ class PagePool:
         else:
             assert self._idle, "allocate() from an exhausted pool"
             page, _ = self._idle.popitem(last=False)
-            del self._page_of[self._digest_of.pop(page)]
+            digest = self._digest_of.pop(page)
+            del self._page_of[digest]
+            if self.on_forget is not None:
+                self.on_forget(page, digest)
         self._references[page] = 1
         return page
 
@@ -74,6 +140,10 @@ class PagePool:
             self._references[page] += 1
             pages.append(page)
         return pages
+
+    def page_of(self, digest: bytes) -> int | None:
+        """The findable page of a digest, without becoming its owner."""
+        return self._page_of.get(digest)
 
     def register(self, page: int, digest: bytes) -> None:
         """Make a fully computed prompt page findable; the first page with a digest stays the findable one."""

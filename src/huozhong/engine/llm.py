@@ -16,6 +16,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as ListLike
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -24,17 +25,26 @@ from typing import Any, Literal, Self, TypeGuard
 import numpy as np
 
 from huozhong.cost import Meter
-from huozhong.engine.loop import Engine, Handle
+from huozhong.engine.guide import Guide
+from huozhong.engine.kernels import used as used_kernels
+from huozhong.engine.kernels.batch import BYTES_PER_NUMBER, CacheFormat
+from huozhong.engine.loop import Engine, EngineStats, Handle
+from huozhong.engine.prefix_store import PrefixStore, default_capacity, fingerprint
 from huozhong.engine.runner import Runner
-from huozhong.engine.sequence import Completion, Delta, SamplingParams, TokenLogprob, Usage
-from huozhong.engine.weights import load_weights
-from huozhong.errors import CheckpointError, ConfigError, EngineError
-from huozhong.model.checkpoint import read_config
-from huozhong.model.config import ModelConfig
+from huozhong.engine.sequence import Completion, Delta, Pooling, SamplingParams, Sequence, TokenLogprob, Usage
+from huozhong.engine.speculate import MAX_DRAFT, Speculation
+from huozhong.engine.weights import default_cache_dir, load_weights
+from huozhong.errors import CheckpointError, ConfigError, EngineError, RequestError
+from huozhong.model.architecture import Architecture
+from huozhong.model.source import ModelSource, gguf_files, open_model
+from huozhong.text import gguf_vocab
 from huozhong.text.chat import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
+from huozhong.text.tools import Function
 
-__all__ = ["LLM", "Completion", "Delta", "Handle", "SamplingParams", "TokenLogprob", "Usage", "resolve_model"]
+__all__ = [
+    "LLM", "Completion", "Delta", "EngineStats", "Handle", "SamplingParams", "TokenLogprob", "Usage", "resolve_model",
+]  # fmt: skip
 
 Quantization = Literal["q8", "q4", "none"]
 Prompt = str | list[int]
@@ -42,13 +52,15 @@ Prompt = str | list[int]
 PAGE_SIZE = 64
 # Room for the latents of all running requests: sixteen full contexts, but no more than this many bytes
 # (one full context is always there).
+DEFAULT_CONTEXT = 32768  # where the model would take more: its cache would take gigabytes
 CACHE_CONTEXTS = 16
 CACHE_BYTES = 64 * 2**20
+SWAP_BYTES = 64 * 2**20  # used only when the pages run out
 MODELS = Path(__file__).resolve().parent.parent / "models"
 
 
 def resolve_model(name_or_path: str | Path) -> Path:
-    """The folder of a built-in model's name ("ember") or of a path.
+    """Where the model of a built-in name ("ember") or of a path lies: a folder, or a .gguf file.
 
     Raises `CheckpointError` with what there is when there is no such model.
     """
@@ -56,25 +68,38 @@ def resolve_model(name_or_path: str | Path) -> Path:
     builtin = sorted(folder.name for folder in MODELS.glob("*") if (folder / "config.json").is_file())
     if isinstance(name_or_path, str) and name_or_path in builtin:
         return MODELS / name_or_path
-    if (path / "config.json").is_file():
+    if (path / "config.json").is_file() or (path.suffix == ".gguf" and path.is_file()):
+        return path
+    if path.is_dir() and gguf_files(path):
         return path
     known = f"built-in models: {', '.join(builtin)}" if builtin else "no model is built in"
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder without config.json, so it holds no model ({known}).")
-    raise CheckpointError(f"there is no model {str(name_or_path)!r}: give a folder or a name ({known}).")
+    raise CheckpointError(
+        f"there is no model {str(name_or_path)!r}: give a folder, a .gguf file or a name ({known})."
+    )
 
 
 class LLM:
     """A model ready to answer.  Thread-safe; use it as a context manager or `close()` it.
 
-    path: a built-in name or a Hugging Face folder.
-    quantization: weights packed to 8 ("q8") or 4 ("q4") bits, or "none" for float32.
+    path: a built-in name, a Hugging Face folder or a .gguf file.
+    quantization: weights packed to 8 ("q8") or 4 ("q4") bits, or "none" for weights as they are stored.  None is
+        "none" for GGUF, whose weights are quantised already, and "q8" for folders.
     num_threads: None for one per core.
-    max_context: tokens of prompt and answer together; None for what the model was trained for.
+    max_context: tokens of prompt and answer together; None for what the model was trained for, at most 32,768.
     cache_dir: where packed weights are kept; None for the user's cache folder.
     cache_tokens: tokens the latent cache holds for all requests together (at least max_context); None for
         sixteen full contexts or 64 MiB, whichever is less.  When it is full, requests wait.
+    cache_format: how the cache keeps a number: "f32" or "f16"; None for f32 where quantization is "none" and the
+        model's weights are unquantised, f16 otherwise.
+    prefix_cache_bytes: how much disk may hold computed prompts for later starts (all models in that folder
+        together); 0 for none, None for 2 GiB, but at most 5% of the free disk.
+    prefix_cache_dir: where; None for `prefixes` in the cache folder.
+    speculation: guess the next tokens from what was said before and check several at once: "auto" where it
+        pays, "off", or a number: always so many (for measurements).  No answer depends on it.
     meter: what prices the energy; None for the default price.
+    progress: called with (bytes packed, bytes in all) while the weights are packed, which the first start does.
     Raises `CheckpointError` for a model that cannot be read and `ConfigError` for an impossible option.
     """
 
@@ -82,33 +107,53 @@ class LLM:
         self,
         path: str | Path,
         *,
-        quantization: Quantization = "q8",
+        quantization: Quantization | None = None,
         num_threads: int | None = None,
         max_context: int | None = None,
         cache_dir: str | Path | None = None,
         cache_tokens: int | None = None,
+        prefix_cache_dir: str | Path | None = None,
+        prefix_cache_bytes: int | None = None,
+        cache_format: CacheFormat | None = None,
+        speculation: Speculation = "auto",
         meter: Meter | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        if quantization not in ("q8", "q4", "none"):
+        if quantization not in ("q8", "q4", "none", None):
             raise ConfigError(f"quantization is {quantization!r}; it must be 'q8', 'q4' or 'none'.")
         if num_threads is not None and (not isinstance(num_threads, int) or num_threads < 1):
             raise ConfigError(f"num_threads is {num_threads!r}; it must be a whole number of at least 1.")
-        folder = resolve_model(path)
-        self.config: ModelConfig = read_config(folder)
-        self.tokenizer = Tokenizer.load(folder)
-        self._folder = folder
-        self.name = folder.resolve().name
+        _check_speculation(speculation)
+        prefixes = Path(prefix_cache_dir or Path(cache_dir or default_cache_dir()) / "prefixes")
+        prefix_bytes = _checked_prefix_bytes(prefix_cache_bytes, prefixes)
+        source = open_model(resolve_model(path))
+        self.config: Architecture = source.architecture
+        self._files = _small_files(source)
+        self._where = str(source.path)
+        self.tokenizer = Tokenizer.from_files(self._files, where=self._where)
+        resolved = source.path.resolve()
+        self.name = resolved.stem if source.kind == "gguf" else resolved.name
         self.max_context = _checked_context(max_context, self.config)
-        num_pages = _num_pages(cache_tokens, self.max_context, self.config)
-        eos_ids = _eos_ids(folder, self.config, self.tokenizer)
+        if cache_format is None:
+            cache_format = "f32" if source.kind == "folder" and quantization == "none" else "f16"
+        if cache_format not in BYTES_PER_NUMBER:
+            raise ConfigError(f"cache_format is {cache_format!r}; it must be 'f32' or 'f16'.")
+        bytes_per_token = self.config.num_layers * self.config.row_dim * BYTES_PER_NUMBER[cache_format]
+        num_pages = _num_pages(cache_tokens, self.max_context, bytes_per_token)
+        eos_ids = _eos_ids(self._files, self._where, self.config, self.tokenizer)
         # The slow part comes last, so that a wrong option is told at once.
-        weights = load_weights(folder, "f32" if quantization == "none" else quantization, cache_dir)
+        weights = load_weights(source, quantization, cache_dir, progress)
+        weights = replace(weights, prediction=())  # nobody asks the modules yet: their cache would be for nothing
+        runner = Runner(weights, num_pages, PAGE_SIZE, num_threads, cache_format)
         self._engine = Engine(
-            Runner(weights, num_pages, page_size=PAGE_SIZE, num_threads=num_threads),
+            runner,
             self.tokenizer,
             max_context=self.max_context,
             eos_ids=eos_ids,
             meter=meter if meter is not None else Meter(),
+            swap_bytes=SWAP_BYTES,
+            speculation=speculation,
+            store=_prefix_store(prefixes, prefix_bytes, runner, source),
         )
         # Also at interpreter exit: a daemon thread inside native code must not outlive the arrays it reads.
         self._finalizer = weakref.finalize(self, Engine.close, self._engine)
@@ -116,7 +161,7 @@ class LLM:
     @cached_property
     def template(self) -> ChatTemplate:
         """The model's chat template; `TokenizerError` if it has none (a model that only continues texts)."""
-        return ChatTemplate.load(self._folder, self.tokenizer)
+        return ChatTemplate.from_files(self._files, self.tokenizer, where=self._where)
 
     # -- whole answers ---------------------------------------------------------------------------
 
@@ -134,7 +179,7 @@ class LLM:
             many = [prompts]
         else:
             many = list(prompts)  # type: ignore[arg-type]  # a plain list of ids was told apart above
-        prompt_ids = [self._prompt_ids(prompt) for prompt in many]
+        prompt_ids = [self.text_tokens(prompt) for prompt in many]
         for ids in prompt_ids:  # a bad prompt fails before any runs
             self._engine.check_prompt(ids)
         return self._whole(prompt_ids, params or SamplingParams(), thinking_open=False)
@@ -149,7 +194,8 @@ class LLM:
         """Answer a conversation.  With `thinking`, what the model writes before `</think>` is `reasoning`."""
         ids = self.chat_tokens(messages, thinking)
         opened = self.template.opens_thinking(thinking=thinking)
-        return self._whole([ids], params or SamplingParams(), thinking_open=opened)[0]
+        may_think = self.template.may_think(thinking=thinking)
+        return self._whole([ids], params or SamplingParams(), thinking_open=opened, may_think=may_think)[0]
 
     # -- streams ---------------------------------------------------------------------------------
 
@@ -158,7 +204,7 @@ class LLM:
 
         An error in the engine is raised here.
         """
-        return self._stream(self._prompt_ids(prompt), params or SamplingParams(), thinking_open=False)
+        return self._stream(self.text_tokens(prompt), params or SamplingParams(), thinking_open=False)
 
     def chat_stream(
         self,
@@ -170,7 +216,8 @@ class LLM:
         """Like `chat`, piece by piece."""
         ids = self.chat_tokens(messages, thinking)
         opened = self.template.opens_thinking(thinking=thinking)
-        return self._stream(ids, params or SamplingParams(), thinking_open=opened)
+        may_think = self.template.may_think(thinking=thinking)
+        return self._stream(ids, params or SamplingParams(), thinking_open=opened, may_think=may_think)
 
     def submit(
         self,
@@ -179,20 +226,35 @@ class LLM:
         on_delta: Callable[[Delta], None],
         *,
         thinking_open: bool = False,
+        may_think: bool = False,
+        shown: frozenset[int] = frozenset(),
+        user: str | None = None,
     ) -> Handle:
         """Start a request; returns at once.
 
         on_delta is called from the step thread, so it must be quick and must not wait.  The last delta has
         `finish_reason` or `error`; nothing comes after it.  thinking_open: the prompt ends inside `<think>`.
+        user: whose request it is; when many wait, users take turns.
+        may_think: the answer may begin with `<think>` although a guide holds what follows.  shown: control tokens
+        that are text in this answer.
         Raises `RequestError` (`ContextLengthError` when the prompt leaves no room for an answer).
         """
-        return self._engine.submit(prompt_ids, params, on_delta, thinking_open=thinking_open)
+        return self._engine.submit(
+            prompt_ids, params, on_delta, thinking_open=thinking_open, may_think=may_think, shown=shown,
+            user=user,
+        )
+
+    def prepare(self, guide: Guide) -> None:
+        """Compile a guide, so that `submit` with it returns at once; `RequestError` if it cannot be followed."""
+        self._engine.guides.constraint(guide)
 
     # -- tokens ----------------------------------------------------------------------------------
 
-    def chat_tokens(self, messages: ListLike[Mapping[str, Any]], thinking: bool = True) -> list[int]:
+    def chat_tokens(
+        self, messages: ListLike[Mapping[str, Any]], thinking: bool = True, tools: ListLike[Function] = ()
+    ) -> list[int]:
         """The prompt of a conversation, ending where the assistant's answer (or its reasoning) begins."""
-        return self.template.tokens(list(messages), add_generation_prompt=True, thinking=thinking)
+        return self.template.tokens(list(messages), add_generation_prompt=True, thinking=thinking, tools=tools)
 
     def score(self, ids: list[int]) -> np.ndarray:
         """Log-probabilities (float64 [len(ids) - 1], natural) of ids[1:], each given all before it."""
@@ -207,6 +269,57 @@ class LLM:
             raise EngineError("this model was closed while it scored a text.")
         assert sequence.scores is not None
         return sequence.scores
+
+    def stats(self) -> EngineStats:
+        """What the engine has done so far: steps, hits, preemptions, speculation."""
+        return self._engine.stats()
+
+    def embed(self, texts: Prompt | ListLike[Prompt], *, pooling: Pooling = "mean") -> np.ndarray:
+        """One vector of length 1 per text: float32 [N, D], pooled from the states after the final norm.
+
+        "mean" pools all tokens: a model that was trained to continue texts keeps in its last token's state mostly
+        what comes next, and in all of them together what was said.  "last" is for models that were trained for
+        it.  Raises `RequestError` (`ContextLengthError`) for a text that cannot be embedded.
+        """
+        many: list[Prompt] = [texts] if isinstance(texts, str) or _is_ids(texts) else list(texts)  # type: ignore[arg-type]
+        prompt_ids = [self.text_tokens(text) for text in many]
+        for ids in prompt_ids:  # a bad text fails before any runs
+            self._engine.check_text(ids)
+        gatherers = [_Gatherer() for _ in prompt_ids]
+        sequences = []
+        with _abort_on_exit() as handles:
+            for ids, gatherer in zip(prompt_ids, gatherers, strict=True):
+                handle, sequence = self.submit_embed(ids, gatherer.put, pooling=pooling)
+                handles.append(handle)
+                sequences.append(sequence)
+            for gatherer in gatherers:
+                last = gatherer.wait()[-1]
+                if last.error is not None:
+                    raise last.error
+                if last.finish_reason == "abort":
+                    raise EngineError("this model was closed while it embedded a text.")
+        if not sequences:
+            return np.empty((0, self.config.hidden_size), np.float32)
+        return np.stack([unit_vector(sequence) for sequence in sequences])
+
+    def submit_embed(
+        self, ids: list[int], on_delta: Callable[[Delta], None], *, pooling: Pooling = "mean"
+    ) -> tuple[Handle, Sequence]:
+        """Start to embed one text; after the last delta `unit_vector` of the sequence is its vector."""
+        if pooling not in ("mean", "last"):
+            raise RequestError(f"pooling is {pooling!r}; it must be 'mean' or 'last'.", param="pooling")
+        return self._engine.submit_embed(ids, on_delta, pooling)
+
+    def check_text(self, ids: list[int]) -> None:
+        """`RequestError` (`ContextLengthError`) for ids that can be neither embedded nor scored."""
+        self._engine.check_text(ids)
+
+    def text_tokens(self, prompt: Prompt) -> list[int]:
+        """The ids of a text that stands for itself: the begin-of-text token, then the text's.  Ids stay."""
+        if not isinstance(prompt, str):
+            return prompt
+        begin = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
+        return begin + self.tokenizer.encode(prompt)
 
     # -- end -------------------------------------------------------------------------------------
 
@@ -224,25 +337,24 @@ class LLM:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _prompt_ids(self, prompt: Prompt) -> list[int]:
-        if not isinstance(prompt, str):
-            return prompt
-        begin = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
-        return begin + self.tokenizer.encode(prompt)
-
     def _whole(
-        self, prompts: list[list[int]], params: SamplingParams, *, thinking_open: bool
+        self, prompts: list[list[int]], params: SamplingParams, *, thinking_open: bool, may_think: bool = False
     ) -> list[Completion]:
         gatherers = [_Gatherer() for _ in prompts]
         with _abort_on_exit() as handles:
             for ids, gatherer in zip(prompts, gatherers, strict=True):
-                handles.append(self.submit(ids, params, gatherer.put, thinking_open=thinking_open))
+                handle = self.submit(
+                    ids, params, gatherer.put, thinking_open=thinking_open, may_think=may_think
+                )
+                handles.append(handle)
             return [Completion.from_deltas(gatherer.wait()) for gatherer in gatherers]
 
-    def _stream(self, ids: list[int], params: SamplingParams, *, thinking_open: bool) -> Iterator[Delta]:
+    def _stream(
+        self, ids: list[int], params: SamplingParams, *, thinking_open: bool, may_think: bool = False
+    ) -> Iterator[Delta]:
         collector = _Collector()
         # Submitted here and not in the generator, so that a bad request is raised by the call itself.
-        handle = self.submit(ids, params, collector.put, thinking_open=thinking_open)
+        handle = self.submit(ids, params, collector.put, thinking_open=thinking_open, may_think=may_think)
 
         def deltas(owner: LLM) -> Iterator[Delta]:  # holding the LLM, which would be closed if nobody did
             try:
@@ -254,6 +366,14 @@ class LLM:
                 handle.abort()
 
         return deltas(self)
+
+
+def unit_vector(sequence: Sequence, dimensions: int | None = None) -> np.ndarray:
+    """An embedded text's vector: float32, its first `dimensions` numbers (None: all), of length 1."""
+    assert sequence.pooled_D is not None
+    vector = sequence.pooled_D[:dimensions]
+    length = np.sqrt(np.sum(vector * vector))
+    return (vector / (length or 1.0)).astype(np.float32)
 
 
 class _Gatherer:
@@ -303,18 +423,17 @@ def _is_ids(prompts: Any) -> TypeGuard[list[int]]:
     return isinstance(prompts, list) and len(prompts) > 0 and all(isinstance(i, int) for i in prompts)
 
 
-def _checked_context(max_context: int | None, config: ModelConfig) -> int:
+def _checked_context(max_context: int | None, config: Architecture) -> int:
     limit = config.max_position_embeddings
     if max_context is None:
-        return limit
+        return min(limit, DEFAULT_CONTEXT)
     if isinstance(max_context, bool) or not isinstance(max_context, int) or not 2 <= max_context <= limit:
         raise ConfigError(f"max_context is {max_context!r}; this model allows 2 to {limit} tokens.")
     return max_context
 
 
-def _num_pages(cache_tokens: int | None, max_context: int, config: ModelConfig) -> int:
+def _num_pages(cache_tokens: int | None, max_context: int, bytes_per_token: int) -> int:
     if cache_tokens is None:
-        bytes_per_token = config.num_hidden_layers * config.latent_dim * 4
         cache_tokens = max(max_context, min(CACHE_CONTEXTS * max_context, CACHE_BYTES // bytes_per_token))
     if isinstance(cache_tokens, bool) or not isinstance(cache_tokens, int) or cache_tokens < max_context:
         raise ConfigError(
@@ -323,14 +442,56 @@ def _num_pages(cache_tokens: int | None, max_context: int, config: ModelConfig) 
     return -(-cache_tokens // PAGE_SIZE)
 
 
-def _eos_ids(folder: Path, config: ModelConfig, tokenizer: Tokenizer) -> frozenset[int]:
+def _check_speculation(speculation: Any) -> None:
+    is_number = isinstance(speculation, int) and not isinstance(speculation, bool)
+    if speculation not in ("auto", "off") and not (is_number and 0 <= speculation <= MAX_DRAFT):
+        raise ConfigError(
+            f"speculation is {speculation!r}; it must be 'auto', 'off' or a number from 0 to {MAX_DRAFT}."
+        )
+
+
+def _checked_prefix_bytes(size: Any, folder: Path) -> int:
+    if size is None:
+        return default_capacity(folder)
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        raise ConfigError(f"prefix_cache_bytes is {size!r}; it must be a whole number, 0 for no cache on disk.")
+    return size
+
+
+def _prefix_store(folder: Path, capacity: int, runner: Runner, source: ModelSource) -> PrefixStore | None:
+    """None where the store could not hold a single page.  Its pages are of exactly this model and format."""
+    page_bytes = runner.cache.pages.shape[0] * runner.page_bytes
+    if capacity < 2 * page_bytes:
+        return None
+    files = sorted((f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in source.files())
+    name = fingerprint(
+        {
+            "model": str(source.path.resolve()), "files": files, "architecture": repr(runner.architecture),
+            "format": runner.weights.format, "reference": used_kernels() == "reference",
+            "cache": runner.cache.format, "page_size": runner.page_size, "page_bytes": page_bytes,
+        }
+    )  # fmt: skip
+    return PrefixStore(folder, name, page_bytes, capacity)
+
+
+def _small_files(source: ModelSource) -> dict[str, bytes]:
+    """Tokenizer, template and generation settings as a folder has them; a GGUF file's are made from its keys."""
+    if source.kind == "gguf":
+        return gguf_vocab.small_files(source.metadata, where=str(source.path))
+    return source.small_files()
+
+
+def _eos_ids(
+    files: Mapping[str, bytes], where: str, config: Architecture, tokenizer: Tokenizer
+) -> frozenset[int]:
     """Every token that ends an answer: generation_config.json's and config.json's, else the tokenizer's."""
-    listed: list[Any] = [config.eos_token_id]
-    file = folder / "generation_config.json"
-    if file.is_file():
+    listed: list[Any] = list(config.eos_token_ids)
+    if (raw := files.get("generation_config.json")) is not None:
         try:
-            more = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id")
+            more = json.loads(raw).get("eos_token_id")
         except (ValueError, AttributeError) as error:
-            raise CheckpointError(f"{file} is not a JSON object ({error}); fetch the model again.") from error
+            raise CheckpointError(
+                f"generation_config.json of {where} is not a JSON object ({error}); fetch the model again."
+            ) from error
         listed += more if isinstance(more, list) else [more]
     return frozenset(i for i in listed if isinstance(i, int)) or frozenset({tokenizer.eos_id})

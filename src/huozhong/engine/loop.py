@@ -12,29 +12,62 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from huozhong.cost import JOULES_PER_KWH, Bill, Meter
+from huozhong.engine.constraint import Beginning, Guides
 from huozhong.engine.kv_cache import PagePool
 from huozhong.engine.output import OutputText
-from huozhong.engine.runner import Chunk, Runner
+from huozhong.engine.prefix_store import PrefixStore
+from huozhong.engine.runner import Chunk, Runner, Want
 from huozhong.engine.sampler import log_softmax, sample
 from huozhong.engine.scheduler import Scheduler, Slice
 from huozhong.engine.sequence import (
     Delta,
     FinishReason,
+    Pooling,
     SamplingParams,
     Sequence,
     TokenCounts,
     TokenLogprob,
     Usage,
 )
+from huozhong.engine.speculate import Speculation, Speculator
 from huozhong.errors import ContextLengthError, EngineError, HuozhongError, RequestError
 from huozhong.text.tokenizer import Tokenizer
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineStats:
+    """What the engine has done since it was made, for benchmarks and for people who want to know.
+
+    steps: forward passes.  generated_tokens: of all answers.  prompt_tokens: of all requests begun;
+    memory_hit_tokens and disk_hit_tokens of them were not computed.  preemptions: requests put back for lack of
+    memory, swapped_out of them with their pages.  drafted_tokens, accepted_tokens: speculation.
+    used_pages: held by requests now, of num_pages.  swap_bytes: of requests put back, now.
+    """
+
+    steps: int
+    generated_tokens: int
+    prompt_tokens: int
+    memory_hit_tokens: int
+    disk_hit_tokens: int
+    disk_pages_written: int
+    preemptions: int
+    swapped_out: int
+    drafted_tokens: int
+    accepted_tokens: int
+    speculating_steps: int
+    running: int
+    waiting: int
+    used_pages: int
+    num_pages: int
+    swap_bytes: int
 
 
 class Handle:
@@ -55,6 +88,9 @@ class Engine:
 
     `submit`, `submit_score`, `abort` and `close` may be called from any thread.
     eos_ids: tokens that end an answer.  token_budget: how many tokens one step computes at most.
+    swap_bytes: room for the pages of requests that were put back for lack of memory.
+    speculation: "auto", "off" or how many tokens are guessed; see `speculate.Speculator`.
+    store: prompt pages on disk; it is closed with the engine.
     """
 
     def __init__(
@@ -67,6 +103,9 @@ class Engine:
         meter: Meter,
         token_budget: int = 256,
         max_running: int = 32,
+        swap_bytes: int = 0,
+        speculation: Speculation = "auto",
+        store: PrefixStore | None = None,
     ) -> None:
         assert runner.num_pages * runner.page_size >= max_context, "the pool must hold one full context"
         self.runner = runner
@@ -75,10 +114,21 @@ class Engine:
         self.eos_ids = eos_ids
         self.meter = meter
         # A model's table may be longer than its tokenizer's: the tokens in between have no meaning.
-        self.vocab_size = min(runner.config.vocab_size, tokenizer.vocab_size)
+        self.vocab_size = min(runner.architecture.vocab_size, tokenizer.vocab_size)
+        self.speculator = Speculator(speculation)
         self.scheduler = Scheduler(
-            PagePool(runner.num_pages, runner.page_size), token_budget=token_budget, max_running=max_running
+            PagePool(runner.num_pages, runner.page_size),
+            token_budget=token_budget,
+            max_running=max_running,
+            memory=runner,
+            swap_bytes=swap_bytes,
+            store=store,
+            plan_drafts=self.speculator.plan if self.speculator.is_on else None,
         )
+        self.store = store
+        self.num_steps = 0
+        self.num_generated = 0
+        self.guides = Guides(tokenizer, self.vocab_size, eos_ids)
         self._ids = itertools.count(1)
         self._wake = threading.Condition()
         self._arrivals: deque[Sequence] = deque()
@@ -95,29 +145,52 @@ class Engine:
         on_delta: Callable[[Delta], None],
         *,
         thinking_open: bool = False,
+        user: str | None = None,
+        may_think: bool = False,
+        shown: frozenset[int] = frozenset(),
     ) -> Handle:
         """Queue a request; see `LLM.submit`."""
         prompt = self.check_prompt(prompt_ids)
+        begins: Beginning = "reasoning" if thinking_open else "either" if may_think else "answer"
+        constraint = None if params.guide is None else self.guides.constraint(params.guide, begins)
         room = self.max_context - len(prompt)
         wanted = room if params.max_tokens is None else min(params.max_tokens, room)
-        output = OutputText(self.tokenizer, params.stop, thinking_open=thinking_open)
-        sequence = Sequence(next(self._ids), prompt, params, wanted, on_delta, output)
+        output = OutputText(self.tokenizer, params.stop, thinking_open=thinking_open, shown=shown)
+        sequence = Sequence(
+            next(self._ids), prompt, params, wanted, on_delta, output, user=user, constraint=constraint
+        )
         if params.has_penalties:
             sequence.counts = TokenCounts(prompt, self.vocab_size)
         return self._queue(sequence)
 
     def submit_score(self, ids: list[int], on_delta: Callable[[Delta], None]) -> tuple[Handle, Sequence]:
         """Queue a text to score; after the last delta the log-probabilities are in `Sequence.scores`."""
+        prompt = self.check_text(ids)
+        output = OutputText(self.tokenizer, (), thinking_open=False)
+        sequence = Sequence(next(self._ids), prompt, SamplingParams(), 0, on_delta, output, only_score=True)
+        sequence.scores = np.zeros(len(prompt) - 1)
+        return self._queue(sequence), sequence
+
+    def submit_embed(
+        self, ids: list[int], on_delta: Callable[[Delta], None], pooling: Pooling
+    ) -> tuple[Handle, Sequence]:
+        """Queue a text to embed; after the last delta its vector is `Sequence.pooled_D`, not normalised."""
+        prompt = self.check_text(ids)
+        output = OutputText(self.tokenizer, (), thinking_open=False)
+        sequence = Sequence(
+            next(self._ids), prompt, SamplingParams(), 0, on_delta, output, only_score=True, pooling=pooling
+        )
+        return self._queue(sequence), sequence
+
+    def check_text(self, ids: list[int]) -> np.ndarray:
+        """A text to score or embed as int32 [T]; `RequestError` or `ContextLengthError` if it cannot be."""
         prompt = self._token_ids(ids)
         if len(prompt) > self.max_context:
             raise ContextLengthError(
                 f"the text has {len(prompt)} tokens, but the model's context is {self.max_context}: cut it.",
                 param="prompt",
             )
-        output = OutputText(self.tokenizer, (), thinking_open=False)
-        sequence = Sequence(next(self._ids), prompt, SamplingParams(), 0, on_delta, output, only_score=True)
-        sequence.scores = np.zeros(len(prompt) - 1)
-        return self._queue(sequence), sequence
+        return prompt
 
     def check_prompt(self, prompt_ids: list[int]) -> np.ndarray:
         """The prompt as int32 [T]; `RequestError` or `ContextLengthError` if it cannot be answered."""
@@ -144,6 +217,30 @@ class Engine:
             thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
+        elif thread is None and self.store is not None:
+            self.store.close()
+
+    def stats(self) -> EngineStats:
+        """Counters since the start; each is exact, and they may be a step apart from one another."""
+        scheduler, guesses = self.scheduler, self.speculator.stats
+        return EngineStats(
+            steps=self.num_steps,
+            generated_tokens=self.num_generated,
+            prompt_tokens=scheduler.stats.prompt_tokens,
+            memory_hit_tokens=scheduler.stats.memory_hit_tokens,
+            disk_hit_tokens=scheduler.stats.disk_hit_tokens,
+            disk_pages_written=0 if self.store is None else self.store.pages_written,
+            preemptions=scheduler.stats.preemptions,
+            swapped_out=scheduler.stats.swapped_out,
+            drafted_tokens=guesses.drafted,
+            accepted_tokens=guesses.accepted,
+            speculating_steps=guesses.steps,
+            running=len(scheduler.running),
+            waiting=len(scheduler.waiting),
+            used_pages=scheduler.pool.num_used,
+            num_pages=scheduler.pool.num_pages,
+            swap_bytes=0 if scheduler.swap is None else scheduler.swap.used,
+        )
 
     def _queue(self, sequence: Sequence) -> Handle:
         with self._wake:
@@ -166,7 +263,7 @@ class Engine:
             raise RequestError("the prompt is empty; give at least one token.", param="prompt")
         if prompt.ndim != 1 or prompt.dtype.kind not in "iu":
             raise RequestError("the prompt must be a text or a list of token ids.", param="prompt")
-        size = self.runner.config.vocab_size
+        size = self.runner.architecture.vocab_size
         wrong = prompt[(prompt < 0) | (prompt >= size)]
         if len(wrong):
             raise RequestError(f"token id {wrong[0]} is not in the vocabulary of {size}.", param="prompt")
@@ -177,9 +274,14 @@ class Engine:
     def step(self) -> None:
         """Compute the next tokens of whoever is next; an error ends the requests in it, not the engine."""
         slices: list[Slice] = []
+        began = time.perf_counter()
         try:
             slices = self.scheduler.schedule()
+            if not slices:  # everyone waits for the disk
+                self._wait_for_disk()
+                return
             outputs = self.runner.forward([_chunk(s) for s in slices])
+            self.num_steps += 1
             self._charge(slices)
         except Exception as error:
             log.exception("an engine step failed")
@@ -193,6 +295,12 @@ class Engine:
             except Exception as error:
                 log.exception("request %d failed", slice_.sequence.request_id)
                 self._fail(slice_.sequence, error)
+        if self.speculator.is_on:
+            rows = sum(s.count for s in slices)
+            extra = sum(len(s.drafts) for s in slices)
+            if rows - extra == len(slices) and not any(s.prefill for s in slices):
+                self.speculator.timed(len(slices), extra, time.perf_counter() - began)
+        self.scheduler.save_pages(1)
 
     def _run(self) -> None:
         self.meter.start()
@@ -206,6 +314,21 @@ class Engine:
             for sequence in (*self.scheduler.running, *self.scheduler.waiting, *self._arrivals):
                 self._finish(sequence, "abort", Delta())
             self.meter.stop()
+            if self.store is not None:
+                self._save_all()
+                self.store.close()
+
+    def _wait_for_disk(self) -> None:
+        assert self.store is not None
+        self.store.wait(0.02)
+
+    def _save_all(self) -> None:
+        """Copy what the disk does not have yet, as far as the writer keeps up within a few seconds."""
+        assert self.store is not None
+        deadline = time.monotonic() + 5
+        while self.scheduler.has_unsaved and time.monotonic() < deadline:
+            if not self.scheduler.save_pages(16):
+                self.store.wait(0.05)
 
     def _take_inbox(self) -> bool:
         """Queue what has arrived, end what was aborted, sleep when there is nothing to do; False: close."""
@@ -213,7 +336,9 @@ class Engine:
             if not (self._arrivals or self._aborts or self._closing or self.scheduler.has_work):
                 self.meter.stop()
                 while not (self._arrivals or self._aborts or self._closing):
-                    self._wake.wait()
+                    # Nobody waits: time to copy prompt pages for the disk, one by one.
+                    if not self.scheduler.save_pages(1):
+                        self._wake.wait(0.05 if self.scheduler.has_unsaved else None)
                 self.meter.start()
                 self.meter.lap()  # what passed between the last charge and the pause is nobody's
             if self._closing:
@@ -238,14 +363,52 @@ class Engine:
             slice_.sequence.joules += share * bill.joules
 
     def _postprocess(self, done: Slice, logits: np.ndarray | None) -> None:
-        self.scheduler.advance(done)
         sequence = done.sequence
-        if sequence.only_score:
+        if sequence.pooling is not None:
+            self.scheduler.advance(done)
+            self._pool(done, logits)
+        elif sequence.only_score:
+            self.scheduler.advance(done)
             self._score(done, logits)
-        elif done.reaches_end:
+        elif not done.reaches_end:
+            self.scheduler.advance(done)
+        elif done.drafts:
             assert logits is not None
-            chosen = sample(logits[: self.vocab_size], sequence.params, sequence.counts, sequence.rng)
-            self._append(sequence, *chosen)
+            self._verify(done, logits)
+        else:
+            assert logits is not None
+            self.scheduler.advance(done)
+            token = self._choose(sequence, logits)
+            if sequence.proposal is not None:
+                self.speculator.learn(sequence, 0, [token])
+
+    def _choose(self, sequence: Sequence, logits_V: np.ndarray) -> int:
+        """Sample the next token and append it; the request may be finished then."""
+        chosen = sample(
+            logits_V[: self.vocab_size], sequence.params, sequence.counts, sequence.rng, sequence.allowed_V
+        )
+        self._append(sequence, *chosen)
+        return chosen[0]
+
+    def _verify(self, done: Slice, logits_TV: np.ndarray) -> None:
+        """Choose token after token, as ever, as long as the next logits were computed after the one chosen.
+
+        The state of the sampler (random numbers, penalties, stop strings) thus goes through exactly what it
+        would go through without the guess.  The cache is set right first, as a finished request has no pages.
+        """
+        sequence = done.sequence
+        chosen: list[int] = []
+        pending = done.drafts
+        # Which drafts will be accepted is known only after sampling: until then none counts as computed.
+        self.scheduler.advance(done)
+        for position in range(done.count):
+            token = self._choose(sequence, logits_TV[position])
+            chosen.append(token)
+            if sequence.is_finished or position == len(pending) or token != pending[position]:
+                break
+        self.speculator.learn(sequence, len(pending), chosen)
+        if not sequence.is_finished:
+            self.scheduler.accept(sequence, len(chosen) - 1)
 
     def _append(
         self, sequence: Sequence, token: int, logprob: float | None, top: tuple[tuple[int, float], ...]
@@ -254,13 +417,16 @@ class Engine:
         if sequence.first_token_at is None:
             sequence.first_token_at = time.perf_counter()
         sequence.generated.append(token)
+        self.num_generated += 1
         if sequence.counts is not None:
             sequence.counts.add(token)
+        if sequence.constraint is not None:
+            sequence.constraint.advance(token)
         logprobs = () if logprob is None else (self._logprob(token, logprob, top),)
         is_eos = token in self.eos_ids and not sequence.params.ignore_eos
         text, reasoning = ("", "") if is_eos else sequence.output.push(token)
         delta = Delta(text=text, reasoning=reasoning, token_ids=(token,), logprobs=logprobs)
-        if is_eos or sequence.output.is_stopped:
+        if is_eos or sequence.output.is_stopped or sequence.is_complete:
             self._finish(sequence, "stop", delta)
         elif len(sequence.generated) == sequence.max_new_tokens:
             self._finish(sequence, "length", delta)
@@ -274,6 +440,19 @@ class Engine:
         targets = sequence.prompt[done.start + 1 : done.start + 1 + done.count]
         logprobs = log_softmax(logits[: len(targets)])
         sequence.scores[done.start : done.start + len(targets)] = logprobs[np.arange(len(targets)), targets]
+        if done.reaches_end:
+            self._finish(sequence, "stop", Delta())
+
+    def _pool(self, done: Slice, states_TD: np.ndarray | None) -> None:
+        sequence = done.sequence
+        assert states_TD is not None
+        rows_TD = states_TD.astype(np.float64)
+        if sequence.pooling == "last":
+            sequence.pooled_D = rows_TD[-1]
+        else:
+            # One row after the other (cumsum promises that order; sum does not), so that chunks change no bit.
+            start_D = np.zeros(rows_TD.shape[1]) if sequence.pooled_D is None or done.start == 0 else sequence.pooled_D
+            sequence.pooled_D = np.cumsum(np.vstack((start_D, rows_TD)), axis=0)[-1]
         if done.reaches_end:
             self._finish(sequence, "stop", Delta())
 
@@ -351,11 +530,16 @@ class Engine:
 
 def _chunk(slice_: Slice) -> Chunk:
     sequence = slice_.sequence
-    stop = slice_.start + slice_.count
+    tokens = sequence.tokens(slice_.start, slice_.start + slice_.count - len(slice_.drafts))
+    if slice_.drafts:
+        tokens = np.concatenate((tokens, np.array(slice_.drafts, dtype=np.int32)))
+    want: Want = "all" if slice_.drafts else "last" if slice_.reaches_end else "none"
+    if sequence.only_score:
+        want = "all" if sequence.pooling is None else "hidden"
     return Chunk(
-        tokens=sequence.tokens(slice_.start, stop),
+        tokens=tokens,
         start=slice_.start,
-        pages=np.array(sequence.pages, dtype=np.int32),
-        want="all" if sequence.only_score else "last" if slice_.reaches_end else "none",
+        pages=sequence.table,
+        want=want,
         prefill=slice_.prefill,
     )

@@ -49,8 +49,16 @@ def _overlap(text: str, stop: str) -> int:
 class OutputText:
     """One answer's text: tokens -> characters -> stop strings -> reasoning and content."""
 
-    def __init__(self, tokenizer: Tokenizer, stop: tuple[str, ...], *, thinking_open: bool) -> None:
-        self._decoder = tokenizer.stream()
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        stop: tuple[str, ...],
+        *,
+        thinking_open: bool,
+        shown: frozenset[int] = frozenset(),
+    ) -> None:
+        """shown: control tokens that are text here although the tokenizer hides them (marks of tool calls)."""
+        self._decoder = tokenizer.stream(shown=shown)
         self._stops = StopStrings(stop)
         self._splitter = ReasoningSplitter(thinking_open)
         self._in_reasoning = thinking_open

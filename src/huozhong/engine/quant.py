@@ -3,33 +3,63 @@
 A matrix maps I inputs to O outputs.  Its rows are cut into R blocks of 16 outputs, and the 16 rows of a
 block lie interleaved, so that one 512-bit load holds the same inputs of 16 rows:
 
-    f32  data float32 [N, R, I, 16]             no scales; sums in float32
-    q8   data uint8   [N, R, G, 8, 16, 4]       G groups of 32 inputs = 8 quads of 4; a byte is q + 128
-    q4   data uint8   [N, R, G, 4, 16, 4]       low nibble: quads 0..3, high: quads 4..7; a nibble is q + 8
-         scales float16 [N, R, G, 16]           weight = q * scale
+    f32   data float32 [N, R, I, 16]            no scales; sums in float32
+    f16   data float16 [N, R, I, 16]            the same, converted when they are read
+    bf16  data uint16  [N, R, I, 16]            the same
+    q8    data uint8   [N, R, G, 8, 16, 4]      G groups of 32 inputs = 8 quads of 4; a byte is q + 128
+    q4    data uint8   [N, R, G, 4, 16, 4]      low nibble: quads 0..3, high: quads 4..7; a nibble is q + 8
+    q5_0  data uint8   [N, R, G, 5, 16, 4]      nibbles, then the fifth bits: bit i belongs to quad i; q + 16
+          scales float16 [N, R, G, 16]          weight = q * scale
+    q4_1  data uint8   [N, R, G, 4, 16, 4]      scales float16 [N, R, G, 2, 16]: weight = q * scale + least
+    q4_k  data uint8   [N, R, S, 2368]          S records of 256 inputs: float16 d [16], dmin [16]; bytes scale
+    q5_k  data uint8   [N, R, S, 2880]            [8, 16], least [8, 16]; 8 groups as in q4 or q5_0:
+                                                  weight = q * (d * scale) - dmin * least
+    q6_k  data uint8   [N, R, S, 3392]          float16 d [16], 32 bytes unused, int8 scale [16, 16]; 8 groups of
+                                                  nibbles [4, 16, 4] and the upper two bits [2, 16, 4] (bits 2 i,
+                                                  2 i + 1 of half h belong to quad 4 h + i); q + 32
 
-N matrices of one shape (attention heads, experts) may be stacked in one PackedMatrix.  Rows beyond O and
-inputs beyond I are zeros.  The offsets (128, 8) make bytes unsigned, which is what x86's `vpdpbusd` wants of
-one operand; the kernels start a group's integer sum at -offset * sum(x) and so pay nothing for them.  Arrays
-begin at multiples of 64 bytes, so that no load crosses a cache line.
+q8, q4, q4_1, q5_0 and the K-quants hold exactly the values of GGUF's Q8_0, Q4_0, Q4_1, Q5_0, Q4_K, Q5_K and
+Q6_K, in another order (`blocks.py`).  N matrices of one shape (attention heads, experts) may be stacked in one
+PackedMatrix.  Rows beyond O and inputs beyond I are zeros.  Offsets (128, 8, ...) make bytes unsigned, which is
+what x86's `vpdpbusd` wants of one operand; the kernels start a group's integer sum at -offset * sum(x) and so
+pay nothing for them.  Arrays begin at multiples of 64 bytes, so that no load crosses a cache line.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from huozhong.errors import ConfigError
 
-Format = Literal["f32", "q8", "q4"]
+Format = Literal["f32", "f16", "bf16", "q8", "q4", "q4_1", "q5_0", "q4_k", "q5_k", "q6_k"]
 FORMATS: tuple[str, ...] = get_args(Format)
+FLOATS = ("f32", "f16", "bf16")
 
 BLOCK = 16  # output rows interleaved in one block: the float lanes of a 512-bit register
 GROUP = 32  # inputs that share one scale
+SUPER = 256  # inputs of a K-quant's record
+HEAD = 320  # bytes of a record before its groups
+QUADS = {"q8": 8, "q4": 4, "q4_1": 4, "q5_0": 5}  # quads of bytes per group
+RECORDS = {"q4_k": HEAD + 8 * 256, "q5_k": HEAD + 8 * 320, "q6_k": HEAD + 8 * 384}
+OFFSETS = {"q8": 128, "q4": 8, "q4_1": 0, "q5_0": 16, "q4_k": 0, "q5_k": 0, "q6_k": 32}
 FLOAT16_MAX = 65504.0
+
+Shape = tuple[int, ...]
+New = Callable[[DTypeLike, Shape], NDArray[Any]]  # allocates an array at a multiple of 64 bytes
+
+
+def new_array(dtype: DTypeLike, shape: Shape) -> NDArray[Any]:
+    """An array in memory, not initialised, that begins at a multiple of 64 bytes."""
+    dtype = np.dtype(dtype)
+    size = int(np.prod(shape)) * dtype.itemsize
+    memory = np.empty(size + 64, np.uint8)
+    begin = -memory.ctypes.data % 64
+    return memory[begin : begin + size].view(dtype).reshape(shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,26 +94,32 @@ class PackedMatrix:
 
 def packed_shapes(
     format: str, out_features: int, in_features: int, count: int = 1
-) -> tuple[tuple[np.dtype, tuple[int, ...]], tuple[np.dtype, tuple[int, ...] | None]]:
-    """(dtype, shape) of `data` and of `scales` (shape None: there are none).  Unknown format: ConfigError."""
+) -> tuple[tuple[np.dtype, Shape], tuple[np.dtype, Shape | None]]:
+    """(dtype, shape) of `data` and of `scales` (shape None: there are none).
+
+    ConfigError: an unknown format, or inputs that do not fill a K-quant's records.
+    """
     blocks, groups = -(-out_features // BLOCK), -(-in_features // GROUP)
-    half = np.dtype(np.float16)
-    if format == "f32":
-        return (np.dtype(np.float32), (count, blocks, in_features, BLOCK)), (half, None)
-    quads = {"q8": 8, "q4": 4}.get(format)
-    if quads is None:
+    byte, half = np.dtype(np.uint8), np.dtype(np.float16)
+    if format in FLOATS:
+        dtype = np.dtype({"f32": np.float32, "f16": np.float16, "bf16": np.uint16}[format])
+        return (dtype, (count, blocks, in_features, BLOCK)), (half, None)
+    if format in RECORDS:
+        if in_features % SUPER:
+            raise ConfigError(f"{format} needs a multiple of {SUPER} inputs, not {in_features}.")
+        return (byte, (count, blocks, in_features // SUPER, RECORDS[format])), (half, None)
+    if format not in QUADS:
         raise ConfigError(f"unknown weight format {format!r}; the formats are {', '.join(FORMATS)}.")
-    return (
-        (np.dtype(np.uint8), (count, blocks, groups, quads, BLOCK, 4)),
-        (half, (count, blocks, groups, BLOCK)),
-    )
+    per_group = (2, BLOCK) if format == "q4_1" else (BLOCK,)
+    return (byte, (count, blocks, groups, QUADS[format], BLOCK, 4)), (half, (count, blocks, groups, *per_group))
 
 
-def pack(w: NDArray[np.float32], format: Format) -> PackedMatrix:
-    """Pack a float matrix [O, I], or a stack of N of them [N, O, I].
+def pack(w: NDArray[np.float32], format: Format, new: New = new_array) -> PackedMatrix:
+    """Pack a float matrix [O, I], or a stack of N of them [N, O, I], as f32, f16, bf16, q8 or q4.
 
     q8: symmetric, scale = max|w| / 127 over a group.  q4: the weight of largest magnitude becomes -8 (as in
     GGUF's Q4_0), so that all 16 levels are used.  Weights are divided by the scale as rounded to float16.
+    new: where the packed arrays come from.
     """
     w_NOI = np.ascontiguousarray(w, dtype=np.float32)
     if w_NOI.ndim == 2:
@@ -91,42 +127,116 @@ def pack(w: NDArray[np.float32], format: Format) -> PackedMatrix:
     assert w_NOI.ndim == 3, w_NOI.shape
     assert min(w_NOI.shape) > 0, w_NOI.shape
     count, out_features, in_features = w_NOI.shape
-    if format == "f32":
-        return PackedMatrix(format, out_features, in_features, _interleave_f32(w_NOI), None, count)
-    packed_shapes(format, 1, 1)  # an unknown format is an error here
+    packed_shapes(format, 1, SUPER)  # an unknown format is an error here
+    if format in FLOATS:
+        numbers = w_NOI
+        if format == "f16":
+            numbers = np.clip(w_NOI, -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)
+        elif format == "bf16":
+            numbers = _to_bfloat16(w_NOI)  # type: ignore[assignment]
+        return pack_floats(numbers, format, new)
+    if format not in ("q8", "q4"):
+        raise ConfigError(f"{format} is not made from floats here, only read from GGUF; choose q8 or q4.")
     q_NOGK, scales_NOG = _quantize(_pad(w_NOI, in_multiple=GROUP), 8 if format == "q8" else 4)
-    scales = _aligned(_blocks(scales_NOG).swapaxes(2, 3))  # [N, R, G, 16]
-    data = _interleave_bytes(q_NOGK, format)
+    scales = filled(new, _blocks(scales_NOG).swapaxes(2, 3))  # [N, R, G, 16]
+    data = _interleave_bytes(q_NOGK, format, new)
     return PackedMatrix(format, out_features, in_features, data, scales, count)
+
+
+def pack_floats(numbers: NDArray[Any], format: Format, new: New = new_array) -> PackedMatrix:
+    """Interleave numbers [N, O, I] that are float32, float16 or (uint16) bfloat16 already; values unchanged."""
+    count, out_features, in_features = numbers.shape
+    data = filled(new, _blocks(_pad(numbers, in_multiple=1)).swapaxes(2, 3))
+    return PackedMatrix(format, out_features, in_features, data, None, count)
 
 
 def unpack(matrix: PackedMatrix) -> NDArray[np.float32]:
     """The float32 weights that the kernels multiply by: [O, I], or [N, O, I] when `count` > 1."""
-    if matrix.format == "f32":
-        w: NDArray = matrix.data.swapaxes(2, 3).reshape(matrix.count, -1, matrix.in_features)
+    if matrix.format in FLOATS:
+        data = matrix.data
+        if matrix.format == "bf16":
+            data = (data.astype(np.uint32) << 16).view(np.float32)
+        w: NDArray = data.astype(np.float32).swapaxes(2, 3).reshape(matrix.count, -1, matrix.in_features)
     else:
-        q_NOGK, scales_NOG = unpack_integers(matrix)
-        w_NOGK = q_NOGK.astype(np.float32) * scales_NOG[..., None].astype(np.float32)
-        w = w_NOGK.reshape(*q_NOGK.shape[:2], -1)
+        groups = unpack_groups(matrix)
+        halves = groups.q.astype(np.float32).reshape(*groups.q.shape[:3], 2, GROUP // 2)
+        values = halves * groups.scale[..., None]
+        if groups.least is not None:
+            values = values + groups.least[..., None, None]
+        w = values.reshape(*groups.q.shape[:2], -1)
     w = np.ascontiguousarray(w[:, : matrix.out_features, : matrix.in_features])
     return w[0] if matrix.count == 1 else w
 
 
-def unpack_integers(matrix: PackedMatrix) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
-    """q8 or q4 as signed integers [N, O, G, 32] and scales [N, O, G], without the padding rows."""
-    assert matrix.scales is not None
-    data = matrix.data
-    if matrix.format == "q4":
-        data = np.concatenate([data & 15, data >> 4], axis=3)  # [N, R, G, 8, 16, 4]
-    count, blocks, groups = data.shape[:3]
-    offset = 128 if matrix.format == "q8" else 8
-    q = (data.astype(np.int16) - offset).astype(np.int8).transpose(0, 1, 4, 2, 3, 5)
+class Groups(NamedTuple):
+    """An integer format, group by group: weight = q * scale of its half + least.
+
+    q: int16 [N, O, G, 32].  scale: float32 [N, O, G, 2]; except in q6_k the halves' are equal.  least: float32
+    [N, O, G], None where the format has none.
+    """
+
+    q: NDArray[np.int16]
+    scale: NDArray[np.float32]
+    least: NDArray[np.float32] | None
+
+
+def unpack_groups(matrix: PackedMatrix) -> Groups:
+    """The integers and scales of any integer format, without the padding rows."""
+    if matrix.format in RECORDS:
+        data, scale, least = _open_records(matrix)
+    else:
+        assert matrix.scales is not None
+        data, least = matrix.data, None
+        numbers = matrix.scales.astype(np.float32)  # [N, R, G, 16]
+        if matrix.format == "q4_1":
+            numbers, least = numbers[:, :, :, 0], numbers[:, :, :, 1]
+        scale = np.stack([numbers, numbers], axis=-1)
+    q = _integers(data, matrix.format).transpose(0, 1, 4, 2, 3, 5)
+    count, blocks, _, groups = q.shape[:4]
+
+    def rows(array: NDArray) -> NDArray:
+        """[N, R, G, 16, ...] -> [N, O, G, ...]"""
+        moved = np.moveaxis(array, 3, 2)
+        return moved.reshape(count, blocks * BLOCK, groups, *moved.shape[4:])[:, : matrix.out_features]
+
     q_NOGK = q.reshape(count, blocks * BLOCK, groups, GROUP)[:, : matrix.out_features]
-    scales_NOG = matrix.scales.swapaxes(2, 3).reshape(count, blocks * BLOCK, groups)[:, : matrix.out_features]
-    return q_NOGK, scales_NOG
+    return Groups(q_NOGK, rows(scale), None if least is None else rows(least))
 
 
-def _pad(w_NOI: NDArray[np.float32], in_multiple: int) -> NDArray[np.float32]:
+def _open_records(matrix: PackedMatrix) -> tuple[NDArray, NDArray, NDArray | None]:
+    """K-quants: bytes of the groups [N, R, G, quads, 16, 4], scale [N, R, G, 16, 2], least [N, R, G, 16]."""
+    data = matrix.data
+    count, blocks, records, size = data.shape
+    groups = data[..., HEAD:].reshape(count, blocks, records * 8, (size - HEAD) // (8 * 64), BLOCK, 4)
+    d, dmin = (
+        np.ascontiguousarray(data[..., i : i + 32]).view(np.float16).astype(np.float32)[:, :, :, None] for i in (0, 32)
+    )  # [N, R, S, 1, 16]
+    parts = data[..., 64:HEAD].reshape(count, blocks, records, 16, BLOCK)
+    if matrix.format == "q6_k":
+        scale = d * parts.view(np.int8)
+        scale = scale.reshape(count, blocks, records * 8, 2, BLOCK).swapaxes(3, 4)
+        return groups, scale, None
+    scale, least = d * parts[:, :, :, :8], -dmin * parts[:, :, :, 8:]
+    scale, least = (x.reshape(count, blocks, records * 8, BLOCK) for x in (scale, least))
+    return groups, np.stack([scale, scale], axis=-1), least
+
+
+def _integers(data: NDArray[np.uint8], format: str) -> NDArray[np.int16]:
+    """Bytes [N, R, G, quads, 16, 4] -> signed integers [N, R, G, 8, 16, 4]."""
+    if format == "q8":
+        return data.astype(np.int16) - 128
+    nibbles = data[:, :, :, :4]
+    q = np.concatenate([nibbles & 15, nibbles >> 4], axis=3).astype(np.int16)
+    quad = np.arange(8, dtype=np.uint8)[:, None, None]
+    if format in ("q5_0", "q5_k"):
+        q |= ((data[:, :, :, 4:5] >> quad) & 1).astype(np.int16) << 4
+    elif format == "q6_k":
+        upper = np.repeat(data[:, :, :, 4:6], 4, axis=3)
+        q |= ((upper >> (2 * (quad % 4))) & 3).astype(np.int16) << 4
+    return q - OFFSETS[format]
+
+
+def _pad(w_NOI: NDArray[Any], in_multiple: int) -> NDArray[Any]:
     _, out_features, in_features = w_NOI.shape
     return np.pad(w_NOI, ((0, 0), (0, -out_features % BLOCK), (0, -in_features % in_multiple)))
 
@@ -134,10 +244,6 @@ def _pad(w_NOI: NDArray[np.float32], in_multiple: int) -> NDArray[np.float32]:
 def _blocks(rows: NDArray) -> NDArray:
     """[N, O, ...] with O a multiple of 16 -> [N, R, 16, ...]."""
     return rows.reshape(rows.shape[0], -1, BLOCK, *rows.shape[2:])
-
-
-def _interleave_f32(w_NOI: NDArray[np.float32]) -> NDArray[np.float32]:
-    return _aligned(_blocks(_pad(w_NOI, in_multiple=1)).swapaxes(2, 3))
 
 
 def _quantize(w_NOI: NDArray[np.float32], bits: int) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
@@ -152,19 +258,23 @@ def _quantize(w_NOI: NDArray[np.float32], bits: int) -> tuple[NDArray[np.int8], 
     return np.clip(q, low, high).astype(np.int8), scales
 
 
-def _interleave_bytes(q_NOGK: NDArray[np.int8], format: Format) -> NDArray[np.uint8]:
+def _interleave_bytes(q_NOGK: NDArray[np.int8], format: Format, new: New) -> NDArray[np.uint8]:
     blocks = _blocks(q_NOGK.reshape(*q_NOGK.shape[:3], 8, 4))  # [N, R, 16, G, 8, 4]
     blocks = blocks.transpose(0, 1, 3, 4, 2, 5)
     if format == "q8":
-        return _aligned((blocks.astype(np.int16) + 128).astype(np.uint8))
+        return filled(new, (blocks.view(np.uint8) ^ 128))
     nibbles = (blocks + 8).astype(np.uint8)
-    return _aligned(nibbles[:, :, :, :4] | (nibbles[:, :, :, 4:] << 4))
+    return filled(new, nibbles[:, :, :, :4] | (nibbles[:, :, :, 4:] << 4))
 
 
-def _aligned(array: NDArray) -> NDArray:
-    """A contiguous copy that begins at a multiple of 64 bytes."""
-    memory = np.empty(array.nbytes + 64, np.uint8)
-    begin = -memory.ctypes.data % 64
-    out = memory[begin : begin + array.nbytes].view(array.dtype).reshape(array.shape)
+def _to_bfloat16(w: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """To nearest, ties to even."""
+    bits = w.view(np.uint32)
+    return ((bits + (((bits >> 16) & 1) + np.uint32(0x7FFF))) >> 16).astype(np.uint16)
+
+
+def filled(new: New, array: NDArray) -> NDArray:
+    """A copy of `array` in memory from `new`."""
+    out = new(array.dtype, array.shape)
     out[...] = array
     return out

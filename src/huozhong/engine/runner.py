@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.engine import kernels
-from huozhong.engine.kernels.batch import Batch, Span
+from huozhong.engine.kernels.batch import BYTES_PER_NUMBER, Batch, Cache, CacheFormat, Span
+from huozhong.engine.rope import rope_table
 from huozhong.engine.weights import Weights
-from huozhong.model.config import ModelConfig, yarn_mscale
+from huozhong.model.architecture import Architecture, LatentAttention
 
 F32 = NDArray[np.float32]
+Want = Literal["last", "all", "none", "hidden"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,66 +29,95 @@ class Chunk:
     """Consecutive tokens of one sequence.
 
     tokens: int32 [T]; start: position of the first; pages: int32 page table covering start + T positions.
-    want: logits of which tokens.  prefill: these are prompt tokens (also when there is just one of them):
-    they are computed un-absorbed, generated tokens absorbed, and the two forms differ in the last bits.
+    want: logits of the last or all tokens, or all hidden states after the last norm.
+    prefill: these are prompt tokens (also when there is just one of them): they are computed un-absorbed,
+    generated tokens absorbed, and the two forms differ in the last bits.
     """
 
     tokens: NDArray[np.int32]
     start: int
     pages: NDArray[np.int32]
-    want: Literal["last", "all", "none"]
+    want: Want
     prefill: bool
 
 
 class Runner:
-    """A model ready to run: packed weights and a latent cache of `num_pages` pages of `page_size` positions.
+    """A model ready to run: packed weights and a paged cache of `num_pages` pages of `page_size` positions.
 
-    cache_LPSC: float32 [layers, pages, page_size, latent_dim]; a row is the normed KV latent, then the
-    rotated key.
-    num_threads: None takes the CPUs this process may use.
+    num_threads: None takes the CPUs this process may use.  cache_format: how the cache keeps a number.
+    Grouped attention wants pages of a multiple of 16 positions.
     """
 
     def __init__(
-        self, weights: Weights, num_pages: int, page_size: int = 64, num_threads: int | None = None
+        self,
+        weights: Weights,
+        num_pages: int,
+        page_size: int = 64,
+        num_threads: int | None = None,
+        cache_format: CacheFormat = "f32",
     ) -> None:
         assert min(num_pages, page_size) > 0
         assert num_threads is None or num_threads > 0
         self.weights = weights
-        self.page_size = page_size
         self.num_threads = num_threads or len(os.sched_getaffinity(0))
-        c = weights.config
-        self.cache_LPSC: F32 = np.zeros((c.num_hidden_layers, num_pages, page_size, c.latent_dim), np.float32)
-        self.rope = rope_table(c, num_pages * page_size)
+        c = weights.architecture
+        assert isinstance(c.attention, LatentAttention) or page_size % 16 == 0
+        self.page_bytes = page_size * c.row_dim * BYTES_PER_NUMBER[cache_format]  # of one layer
+        layers = c.num_layers + len(weights.prediction)
+        pages_LPB = np.zeros((layers, num_pages, self.page_bytes), np.uint8)
+        self.cache = Cache(pages_LPB, page_size, cache_format)
+        self.rope = rope_table(c.rope, min(num_pages * page_size, c.max_position_embeddings))
         self._model = kernels.load(weights, self.rope, self.num_threads)
 
     @property
-    def config(self) -> ModelConfig:
-        return self.weights.config
+    def architecture(self) -> Architecture:
+        return self.weights.architecture
 
     @property
     def num_pages(self) -> int:
-        return self.cache_LPSC.shape[1]
+        return self.cache.pages.shape[1]
+
+    @property
+    def page_size(self) -> int:
+        return self.cache.page_size
+
+    def read_page(self, page: int) -> bytes:
+        """A copy of what all layers keep in a page: layers x page_bytes."""
+        return self.cache.pages[:, page].tobytes()
+
+    def write_page(self, page: int, data: bytes) -> None:
+        """Put back what `read_page` returned, in this page or another."""
+        self.cache.pages[:, page] = np.frombuffer(data, np.uint8).reshape(-1, self.page_bytes)
 
     def forward(self, chunks: Sequence[Chunk]) -> list[F32 | None]:
-        """Per chunk: float32 logits [V] ("last"), [T, V] ("all") or None ("none").  Fills the cache."""
+        """Per chunk: float32 logits [V] ("last") or [T, V] ("all"), hidden states [T, D] ("hidden"), or None.
+
+        Fills the cache.
+        """
         batch = self._batch(chunks)
-        logits = self._model.forward(self.cache_LPSC, batch)
-        out: list[F32 | None] = []
-        row = 0
-        for chunk in chunks:
-            if chunk.want == "none":
-                out.append(None)
-            elif chunk.want == "last":
-                out.append(logits[row])
-                row += 1
-            else:
-                out.append(logits[row : row + len(chunk.tokens)])
-                row += len(chunk.tokens)
-        return out
+        return _outputs(chunks, *self._model.forward(self.cache, batch))
+
+    def forward_with_states(self, chunks: Sequence[Chunk]) -> tuple[list[F32 | None], list[F32]]:
+        """`forward` without "hidden", and of every chunk the hidden states [T, D] that `draft` needs."""
+        batch = self._batch(chunks)
+        batch = replace(batch, hidden_rows=np.arange(len(batch.tokens_T), dtype=np.int32))
+        logits, hidden_TD = self._model.forward(self.cache, batch)
+        ends = np.cumsum([len(chunk.tokens) for chunk in chunks])
+        return _outputs(chunks, logits, hidden_TD), np.split(hidden_TD, ends[:-1])
+
+    def draft(self, chunks: Sequence[Chunk], states: Sequence[F32], module: int = 0) -> list[F32 | None]:
+        """An MTP module's logits, as `forward` gives the model's: what comes after the tokens that follow.
+
+        A chunk's `tokens` are those that follow its positions (one further on than in `forward`), `states` the
+        chunk's hidden states there.  Every position must have passed, in order, for the last to be good.
+        """
+        states_TD = np.ascontiguousarray(np.concatenate(states))
+        return _outputs(chunks, *self._model.draft(module, states_TD, self.cache, self._batch(chunks)))
 
     def _batch(self, chunks: Sequence[Chunk]) -> Batch:
         spans: list[Span] = []
         logit_rows: list[int] = []
+        hidden_rows: list[int] = []
         first = 0
         for chunk in chunks:
             end = first + len(chunk.tokens)
@@ -95,33 +126,27 @@ class Runner:
             assert 0 <= chunk.start <= room - len(chunk.tokens), "page table too short"
             pages = np.ascontiguousarray(chunk.pages, dtype=np.int32)
             spans.append(Span(first, end - first, chunk.start, chunk.prefill, pages))
-            logit_rows += {"last": [end - 1], "all": range(first, end), "none": []}[chunk.want]
+            logit_rows += {"last": [end - 1], "all": range(first, end), "none": [], "hidden": []}[chunk.want]
+            if chunk.want == "hidden":
+                hidden_rows += range(first, end)
             first = end
         tokens = np.concatenate([chunk.tokens for chunk in chunks]).astype(np.int32, copy=False)
-        return Batch(tokens, tuple(spans), np.array(logit_rows, np.int32))
+        return Batch(tokens, tuple(spans), np.array(logit_rows, np.int32), np.array(hidden_rows, np.int32))
 
 
-def rope_table(config: ModelConfig, positions: int) -> F32:
-    """Cosines and sines [positions, 2, qk_rope_head_dim / 2], float32, with YaRN (Peng et al. 2023, §3).
-
-    Angles are float32 products, as in transformers, so that far positions agree with it.
-    """
-    dim = config.qk_rope_head_dim
-    frequency = 1.0 / config.rope_theta ** (np.arange(0, dim, 2) / dim)
-    magnitude = 1.0
-    if (yarn := config.rope_scaling) is not None:
-        low, high = (
-            dim
-            * np.log(yarn.original_max_position_embeddings / (beta * 2 * np.pi))
-            / (2 * np.log(config.rope_theta))
-            for beta in (yarn.beta_fast, yarn.beta_slow)
-        )
-        low, high = max(np.floor(low), 0), min(np.ceil(high), dim - 1)
-        ramp = np.clip((np.arange(dim // 2) - low) / max(high - low, 0.001), 0, 1)
-        frequency = frequency * (1 - ramp) + frequency / yarn.factor * ramp
-        magnitude = yarn_mscale(yarn.factor, 1.0)
-        if yarn.mscale and yarn.mscale_all_dim:
-            magnitude = yarn_mscale(yarn.factor, yarn.mscale) / yarn_mscale(yarn.factor, yarn.mscale_all_dim)
-    angle = np.arange(positions, dtype=np.float32)[:, None] * frequency.astype(np.float32)
-    table = np.stack([np.cos(angle.astype(np.float64)), np.sin(angle.astype(np.float64))], axis=1) * magnitude
-    return table.astype(np.float32)
+def _outputs(chunks: Sequence[Chunk], logits: F32, hidden: F32) -> list[F32 | None]:
+    out: list[F32 | None] = []
+    row = hidden_row = 0
+    for chunk in chunks:
+        if chunk.want == "none":
+            out.append(None)
+        elif chunk.want == "last":
+            out.append(logits[row])
+            row += 1
+        elif chunk.want == "all":
+            out.append(logits[row : row + len(chunk.tokens)])
+            row += len(chunk.tokens)
+        else:
+            out.append(hidden[hidden_row : hidden_row + len(chunk.tokens)])
+            hidden_row += len(chunk.tokens)
+    return out

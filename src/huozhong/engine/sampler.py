@@ -1,9 +1,9 @@
 """From logits to a token, in NumPy.
 
-The order is: penalties, log-probabilities, temperature, top-k, top-p, min-p, draw.  Log-probabilities are
-thus the model's own distribution at temperature 1 after penalties; what is cut away afterwards does not
-change them.  Every draw takes exactly one number from the request's generator, whatever else is being
-served, so a seed reproduces an answer.
+The order is: guide, penalties, log-probabilities, temperature, top-k, top-p, min-p, draw.  Log-probabilities are
+thus the model's own distribution at temperature 1 after penalties, among the tokens that the request's guide allows;
+what is cut away afterwards does not change them.  Every draw takes exactly one number from the request's generator,
+whatever else is being served, so a seed reproduces an answer.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ def sample(
     params: SamplingParams,
     counts: TokenCounts | None,
     rng: np.random.Generator,
+    allowed_V: np.ndarray | None = None,
 ) -> tuple[int, float | None, TopLogprobs]:
     """Choose a token from float32 logits [V] (left unchanged).
 
-    counts: needed when `params.has_penalties`.
+    counts: needed when `params.has_penalties`.  allowed_V: bool [V], the tokens that may be chosen; None for all.
     Returns the token, and where `params.logprobs` asks for them its log-probability and the likeliest tokens'
     (best first, the lower id first among equals).  Raises `EngineError` when the logits are no numbers.
     """
+    if allowed_V is not None:
+        logits_V = np.where(allowed_V, logits_V, np.float32(-np.inf))
     if params.has_penalties:
         assert counts is not None
         logits_V = penalize(logits_V, params, counts)

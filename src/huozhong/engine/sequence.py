@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from huozhong.cost import Bill
+from huozhong.engine.guide import Guide
 from huozhong.errors import HuozhongError, RequestError
 
 if TYPE_CHECKING:
+    from huozhong.engine.constraint import Constraint
+    from huozhong.engine.kv_cache import SwappedOut
     from huozhong.engine.output import OutputText
+    from huozhong.engine.prefix_store import Load
+    from huozhong.engine.speculate import NgramIndex, Proposal, Rate
 
 FinishReason = Literal["stop", "length", "abort"]
+# How a text becomes one vector: the mean of its tokens' states, or its last token's state.
+Pooling = Literal["mean", "last"]
 MAX_LOGPROBS = 20
 MAX_STOP_STRINGS = 16
 
@@ -36,6 +43,8 @@ class SamplingParams:
     seed: the same seed, prompt and parameters give the same tokens; None takes a fresh one.
     logprobs: None for none; n for the chosen token's log-probability and the n (up to 20) likeliest ones'.
     ignore_eos: go on through end-of-text tokens (for benchmarks).
+    guide: what the answer must look like (its reasoning is free); it ends when it is complete.  Cut off by
+        max_tokens or by a stop string it is only the beginning of what was asked for.
     """
 
     temperature: float = 1.0
@@ -50,6 +59,7 @@ class SamplingParams:
     seed: int | None = None
     logprobs: int | None = None
     ignore_eos: bool = False
+    guide: Guide | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.stop, str):
@@ -69,6 +79,16 @@ class SamplingParams:
         if not isinstance(self.ignore_eos, bool):
             raise RequestError(f"ignore_eos is {self.ignore_eos!r}; say true or false.", param="ignore_eos")
         self._check_stop()
+        self._check_guide()
+
+    def _check_guide(self) -> None:
+        if self.guide is not None and not isinstance(self.guide, Guide):
+            raise RequestError(
+                f"guide is {type(self.guide).__name__}; it must be JsonObject, JsonSchema, Regex or Grammar.",
+                param="guide",
+            )
+        if self.guide is not None and self.ignore_eos:
+            raise RequestError("ignore_eos goes on where a guide says to stop: give one of them.", param="ignore_eos")
 
     def _check_stop(self) -> None:
         if not isinstance(self.stop, tuple) or not all(isinstance(s, str) and s for s in self.stop):
@@ -109,7 +129,8 @@ class SamplingParams:
 class TokenLogprob:
     """One token and the natural logarithm of its probability; `top` lists the likeliest tokens, best first.
 
-    The probabilities are the model's own at temperature 1 after penalties, before top-k, top-p and min-p.
+    The probabilities are the model's own at temperature 1 after penalties, before top-k, top-p and min-p; under
+    a guide they are shared among the tokens that it allows (any other has -infinity).
     `token` is its text alone (U+FFFD where it is only part of a character), `bytes` exactly what it means.
     """
 
@@ -215,7 +236,8 @@ class Sequence:
     """One request's state, owned by the step thread.
 
     tokens[:prompt_len] is the prompt, the rest was generated.  `num_computed` of them are in the latent
-    cache, in `pages`.  `only_score` asks for the log-probabilities of the prompt's own tokens and no answer.
+    cache, in `pages`.  `only_score` asks for the log-probabilities of the prompt's own tokens and no answer; with
+    `pooling`, for one vector of the prompt instead.
     """
 
     request_id: int
@@ -231,10 +253,23 @@ class Sequence:
     digests: list[bytes] = field(default_factory=list)  # of the prompt's whole pages, made on admission
     num_registered_pages: int = 0  # pages of the prompt already offered to other requests
     cache_hit_tokens: int = 0
-    was_admitted: bool = False
+    user: str | None = None  # whose request it is: users take turns
+    order: int = 0  # requests are older or newer than others by this number, given on first admission
+    is_running: bool = False
+    was_put_back: bool = False
+    swapped: SwappedOut | None = None  # its pages, while it waits after being put back
+    load: Load | None = None  # prompt pages on their way from the disk
+    looked_on_disk: bool = False
+    ngrams: NgramIndex | None = None
+    proposal: Proposal | None = None  # the guess made for the step in progress
+    guess_rate: Rate | None = None
+    lets_guess: bool = True
     is_finished: bool = False
+    pooling: Pooling | None = None
+    pooled_D: np.ndarray | None = None  # float64: the sum of the tokens' states so far, or the last token's state
     scores: np.ndarray | None = None  # float64 [prompt_len - 1]
     counts: TokenCounts | None = None
+    constraint: Constraint | None = None
     submitted_at: float = field(default_factory=time.perf_counter)
     first_token_at: float | None = None
     seconds: float = 0.0  # share of the machine's time
@@ -242,6 +277,7 @@ class Sequence:
 
     def __post_init__(self) -> None:
         seed = self.params.seed
+        self._table = np.zeros(0, np.int32)
         self.rng = np.random.Generator(np.random.PCG64(None if seed is None else seed % 2**64))
 
     @property
@@ -253,6 +289,16 @@ class Sequence:
         return len(self.prompt) + len(self.generated)
 
     @property
+    def allowed_V(self) -> np.ndarray | None:
+        """bool [V]: what may come next; None when everything may."""
+        return None if self.constraint is None else self.constraint.mask()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the guide leaves nothing more to say."""
+        return self.constraint is not None and self.constraint.is_finished
+
+    @property
     def in_prefill(self) -> bool:
         """Whether the next tokens to compute belong to the prompt."""
         return self.num_computed < len(self.prompt)
@@ -261,6 +307,18 @@ class Sequence:
     def num_pending(self) -> int:
         """Known tokens not yet in the cache: 1 while decoding, more in prefill or after preemption."""
         return self.num_tokens - self.num_computed
+
+    @property
+    def table(self) -> np.ndarray:
+        """`pages` as int32, for the runner."""
+        if len(self._table) != len(self.pages):
+            self._table = np.array(self.pages, np.int32)
+        return self._table
+
+    def set_pages(self, pages: list[int]) -> None:
+        """Hold other pages than before (`pages` itself may only be appended to)."""
+        self.pages = pages
+        self._table = np.array(pages, np.int32)
 
     def tokens(self, start: int, stop: int) -> np.ndarray:
         """int32 [stop - start]; a range lies wholly in the prompt or wholly in the answer."""

@@ -1,7 +1,7 @@
-"""From a model folder to packed weights in memory.
+"""A model's weights as the kernels take them, and how they come to be there.
 
-Packing costs seconds, so its result is kept in one file, which later starts memory-map in milliseconds
-(`weights_cache.py`).
+Packing costs seconds (minutes for a large model), so its result is kept in one file, which later starts
+memory-map in milliseconds (`weights_cache.py`).
 """
 
 from __future__ import annotations
@@ -12,31 +12,35 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from huozhong.engine.quant import FORMATS, Format, PackedMatrix, pack
+from huozhong.engine.quant import PackedMatrix
 from huozhong.errors import ConfigError
-from huozhong.model.checkpoint import CheckpointReader
-from huozhong.model.config import ModelConfig
+from huozhong.model.architecture import Architecture
+from huozhong.model.source import ModelSource, open_model
 
 F32 = NDArray[np.float32]
-Lookup = Callable[[str], F32]  # tensor name -> float32 array
+Quantization = Literal["q8", "q4", "none", "f32"]
+QUANTIZATIONS: tuple[str, ...] = get_args(Quantization)
+
+# Matrices that read the same input stand in one tuple: their outputs lie side by side, in its order.
+Matrices = tuple[PackedMatrix, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class AttentionWeights:
+class LatentAttentionWeights:
     """One layer's MLA.  The halves of kv_b_proj lie apart, one matrix per head; the keys' also turned.
 
-    down: [query or its latent; KV latent; rotary key] x hidden.  q_up, q_norm: None without a query latent.
+    down: (query or its latent; KV latent and rotary key) x hidden.  q_up, q_norm: None without a query latent.
     k_up [H: nope x latent] and v_up [H: v x latent] expand the latent; q_absorb [H: latent x nope] is k_up
-    turned.  In q4 these three are q8: they are small, and the absorbed and the un-absorbed form must stay
-    close to each other.
+    turned.  Where weights are quantised in any way these three are q8: they are small, and the absorbed and
+    the un-absorbed form must stay close to each other; otherwise they are f32.
     """
 
-    down: PackedMatrix
+    down: Matrices
     q_norm: F32 | None
     q_up: PackedMatrix | None
     kv_norm: F32
@@ -47,10 +51,27 @@ class AttentionWeights:
 
 
 @dataclass(frozen=True, eq=False)
-class DenseWeights:
-    """SwiGLU.  gate_up: [gate; up] x hidden."""
+class GroupedAttentionWeights:
+    """One layer's grouped-query attention.
 
-    gate_up: PackedMatrix
+    qkv: (queries; keys; values) x hidden, head by head; one merged matrix where their formats agree.
+    qkv_bias: [queries + keys + values].  q_norm, k_norm: [head_dim], of every head's query and key.
+    Rows of queries and keys are in an order in which rotation takes neighbours (x[2i], x[2i + 1]).
+    """
+
+    qkv: Matrices
+    qkv_bias: F32 | None
+    q_norm: F32 | None
+    k_norm: F32 | None
+    out: PackedMatrix
+    out_bias: F32 | None
+
+
+@dataclass(frozen=True, eq=False)
+class DenseWeights:
+    """SwiGLU.  gate_up: (gate; up) x hidden, one merged matrix where their formats agree."""
+
+    gate_up: Matrices
     down: PackedMatrix
 
 
@@ -59,8 +80,8 @@ class MoeWeights:
     """Experts as stacked matrices; the router stays float32, for its choices are discrete."""
 
     router: PackedMatrix
-    router_bias: F32
-    gate_up: PackedMatrix
+    router_bias: F32 | None
+    gate_up: Matrices
     down: PackedMatrix
     shared: DenseWeights | None
 
@@ -70,148 +91,91 @@ class LayerWeights:
     """Exactly one of `dense` and `moe` is set."""
 
     attention_norm: F32
-    attention: AttentionWeights
+    attention: LatentAttentionWeights | GroupedAttentionWeights
     mlp_norm: F32
     dense: DenseWeights | None
     moe: MoeWeights | None
 
 
 @dataclass(frozen=True, eq=False)
-class Weights:
-    """A whole model, packed.  With tied embeddings `embedding` and `head` are one matrix."""
+class PredictionWeights:
+    """A multi-token-prediction module (DeepSeek-V3 §2.2): norm(layer(eh_proj [enorm(embedding); hnorm(h)])).
 
-    config: ModelConfig
-    format: Format
+    eh_proj: hidden x 2 hidden.  Embedding and head are the model's own.
+    """
+
+    enorm: F32
+    hnorm: F32
+    eh_proj: PackedMatrix
+    layer: LayerWeights
+    norm: F32
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A whole model, packed.  With tied embeddings `embedding` and `head` are one matrix.
+
+    format: how it was quantised ("none": as stored).  prediction: MTP modules, if the model has some.
+    """
+
+    architecture: Architecture
+    format: str
     embedding: PackedMatrix
     layers: tuple[LayerWeights, ...]
     norm: F32
     head: PackedMatrix
+    prediction: tuple[PredictionWeights, ...] = ()
 
 
-def load_weights(folder: str | Path, format: Format, cache_dir: str | Path | None = None) -> Weights:
-    """Weights of a Hugging Face model folder in one of the packed formats.
+def load_weights(
+    model: str | Path | ModelSource,
+    quantization: Quantization | None = None,
+    cache_dir: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Weights:
+    """Packed weights of a model: an open source, a Hugging Face folder or a .gguf file.
 
+    quantization: None is "none" for GGUF and "q8" for folders.
     cache_dir: where packed weights are kept; None is `huozhong` in the user's cache folder (XDG_CACHE_HOME).
-    Each folder and format has one file there, replaced when the model's files change (path, size or time).
-    Where nothing can be written, they are packed in memory each time.  Raises CheckpointError, ConfigError.
+    Each model and quantisation has one file there, replaced when the model's files change (path, size or time).
+    Where nothing can be written, they are packed in memory each time.
+    progress: called with (bytes of the model that are packed, bytes of the model) where packing is needed.
+    Raises CheckpointError, ConfigError.
     """
-    from huozhong.engine import weights_cache  # it knows these classes
+    from huozhong.engine import packing, weights_cache  # they know these classes
 
-    if format not in FORMATS:
-        raise ConfigError(f"unknown weight format {format!r}; the formats are {', '.join(FORMATS)}.")
-    reader = CheckpointReader(folder)
-    source = _describe_source(reader.folder, format)
-    path = _default_cache_dir() if cache_dir is None else Path(cache_dir)
-    path /= f"{reader.folder.resolve().name}-{source['id']}-{format}.packed"
-    if (found := weights_cache.read(path, source)) is not None:
+    source = open_model(model) if isinstance(model, str | Path) else model
+    if quantization is None:
+        quantization = "none" if source.kind == "gguf" else "q8"
+    if quantization not in QUANTIZATIONS:
+        names = ", ".join(QUANTIZATIONS)
+        raise ConfigError(f"unknown quantization {quantization!r}; the quantizations are {names}.")
+    fingerprint = _fingerprint(source, quantization)
+    path = default_cache_dir() if cache_dir is None else Path(cache_dir)
+    path /= f"{source.path.resolve().name}-{fingerprint['id']}-{quantization}.packed"
+    if (found := weights_cache.read(path, fingerprint)) is not None:
         return found
-    weights = pack_weights(reader.config, reader.tensor, format)
     try:
-        weights_cache.write(path, weights, source)
+        with weights_cache.create(path, fingerprint) as file:
+            file.finish(packing.pack_weights(source, quantization, file.new, progress))
     except OSError as error:
         warnings.warn(f"packed weights cannot be kept in {path.parent}: {error}", stacklevel=2)
-        return weights
-    return weights_cache.read(path, source) or weights
+        return packing.pack_weights(source, quantization, None, progress)
+    found = weights_cache.read(path, fingerprint)
+    return found if found is not None else packing.pack_weights(source, quantization, None, progress)
 
 
-def _default_cache_dir() -> Path:
+def default_cache_dir() -> Path:
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "huozhong"
 
 
-def _describe_source(folder: Path, format: Format) -> dict[str, Any]:
-    """What the packed weights depend on: the folder's files as they are now, and the format."""
-    resolved = folder.resolve()
-    names = sorted(p for p in resolved.iterdir() if p.suffix in (".safetensors", ".json"))
+def _fingerprint(source: ModelSource, quantization: str) -> dict[str, Any]:
+    """What the packed weights depend on: the model's files as they are now, and the quantisation."""
+    resolved = source.path.resolve()
     return {
         "id": hashlib.sha256(str(resolved).encode()).hexdigest()[:12],
         "path": str(resolved),
-        "format": format,
-        "files": [[p.name, p.stat().st_size, p.stat().st_mtime_ns] for p in names],
+        "format": quantization,
+        "files": [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in source.files()],
     }
-
-
-def pack_weights(config: ModelConfig, tensor: Lookup, format: Format) -> Weights:
-    """Pack a model whose tensors (Hugging Face deepseek_v3 names) `tensor` looks up.
-
-    In q4 the embedding and the output head stay q8: they are used once per token and matter most.
-    MTP modules (layers from num_hidden_layers on) are left out.
-    """
-    table_format: Format = "q8" if format == "q4" else format
-    embedding = pack(tensor("model.embed_tokens.weight"), table_format)
-    return Weights(
-        config=config,
-        format=format,
-        embedding=embedding,
-        layers=tuple(_layer(config, tensor, format, i) for i in range(config.num_hidden_layers)),
-        norm=_vector(tensor("model.norm.weight")),
-        head=embedding if config.tie_word_embeddings else pack(tensor("lm_head.weight"), table_format),
-    )
-
-
-def _layer(config: ModelConfig, tensor: Lookup, format: Format, index: int) -> LayerWeights:
-    prefix = f"model.layers.{index}."
-    mlp = prefix + "mlp."
-    is_moe = config.is_moe_layer(index)
-    return LayerWeights(
-        attention_norm=_vector(tensor(prefix + "input_layernorm.weight")),
-        attention=_attention(config, tensor, format, prefix + "self_attn."),
-        mlp_norm=_vector(tensor(prefix + "post_attention_layernorm.weight")),
-        dense=None if is_moe else _dense(tensor, format, mlp),
-        moe=_moe(config, tensor, format, mlp) if is_moe else None,
-    )
-
-
-def _attention(config: ModelConfig, tensor: Lookup, format: Format, prefix: str) -> AttentionWeights:
-    c = config
-    finer: Format = "q8" if format == "q4" else format
-    full_rank = c.q_lora_rank is None
-    query = tensor(prefix + ("q_proj.weight" if full_rank else "q_a_proj.weight"))
-    kv_b = tensor(prefix + "kv_b_proj.weight")
-    kv_b = kv_b.reshape(c.num_attention_heads, c.qk_nope_head_dim + c.v_head_dim, c.kv_lora_rank)
-    key, value = kv_b[:, : c.qk_nope_head_dim], kv_b[:, c.qk_nope_head_dim :]
-    return AttentionWeights(
-        down=pack(np.concatenate([query, tensor(prefix + "kv_a_proj_with_mqa.weight")]), format),
-        q_norm=None if full_rank else _vector(tensor(prefix + "q_a_layernorm.weight")),
-        q_up=None if full_rank else pack(tensor(prefix + "q_b_proj.weight"), format),
-        kv_norm=_vector(tensor(prefix + "kv_a_layernorm.weight")),
-        k_up=pack(key, finer),
-        v_up=pack(value, finer),
-        q_absorb=pack(key.swapaxes(1, 2), finer),
-        out=pack(tensor(prefix + "o_proj.weight"), format),
-    )
-
-
-def _dense(tensor: Lookup, format: Format, prefix: str) -> DenseWeights:
-    gate, up = tensor(prefix + "gate_proj.weight"), tensor(prefix + "up_proj.weight")
-    down = tensor(prefix + "down_proj.weight")
-    return DenseWeights(gate_up=pack(np.concatenate([gate, up]), format), down=pack(down, format))
-
-
-def _moe(config: ModelConfig, tensor: Lookup, format: Format, prefix: str) -> MoeWeights:
-    experts = [f"{prefix}experts.{j}." for j in range(config.n_routed_experts)]
-    return MoeWeights(
-        router=pack(tensor(prefix + "gate.weight"), "f32"),
-        router_bias=_vector(tensor(prefix + "gate.e_score_correction_bias")),
-        gate_up=_stack(
-            [
-                pack(np.concatenate([tensor(e + "gate_proj.weight"), tensor(e + "up_proj.weight")]), format)
-                for e in experts
-            ]
-        ),
-        down=_stack([pack(tensor(e + "down_proj.weight"), format) for e in experts]),
-        shared=_dense(tensor, format, prefix + "shared_experts.") if config.n_shared_experts else None,
-    )
-
-
-def _stack(matrices: list[PackedMatrix]) -> PackedMatrix:
-    first = matrices[0]
-    scales = None
-    if first.scales is not None:
-        scales = np.concatenate([m.scales for m in matrices if m.scales is not None])
-    data = np.concatenate([m.data for m in matrices])
-    return PackedMatrix(first.format, first.out_features, first.in_features, data, scales, len(matrices))
-
-
-def _vector(array: F32) -> F32:
-    return np.ascontiguousarray(array, dtype=np.float32)

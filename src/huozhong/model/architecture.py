@@ -8,9 +8,10 @@ train, always DeepSeek-V3; an `Architecture` is what we run, whoever trained it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
-from huozhong.model.config import YarnScaling, yarn_mscale
+from huozhong.errors import ConfigError
+from huozhong.model.config import ModelConfig, YarnScaling, yarn_mscale
 
 Family = Literal["deepseek_v3", "deepseek_v2", "llama", "qwen2", "qwen3", "qwen3_moe"]
 
@@ -106,6 +107,7 @@ class Rope:
     interleaved: pairs are neighbours (x[2i], x[2i + 1]); otherwise halves (x[i], x[i + dim / 2]): then packing
     reorders the projections' rows, and everything behind it sees neighbours only.
     factors: GGUF's own slow-down of each frequency [dim / 2], which replaces `scaling`.
+    attention_factor: what cosines and sines are multiplied by where that is not what `scaling` says itself.
     """
 
     dim: int
@@ -113,16 +115,20 @@ class Rope:
     interleaved: bool
     scaling: YarnScaling | Llama3Scaling | LinearScaling | None = None
     factors: tuple[float, ...] | None = None
+    attention_factor: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
     """Everything that a forward pass needs to know about a model besides its weights.
 
-    experts: None when every layer is dense.  moe_layers: whether layer i routes to experts, one per layer.
+    experts: None when every layer is dense.  moe_layers: whether layer i routes to experts; empty means that
+    none does.  MTP modules count on from num_layers.
     latent_norm_eps: of MLA's latent norms, where it is not rms_norm_eps.
     num_nextn_predict_layers: MTP modules that the file holds.
     """
+
+    MAX_LAYERS: ClassVar[int] = 4096  # a sane bound, so that a nonsensical file cannot make an endless list
 
     family: Family
     vocab_size: int
@@ -141,6 +147,42 @@ class Architecture:
     bos_token_id: int | None = None
     eos_token_ids: tuple[int, ...] = ()
 
+    def __post_init__(self) -> None:
+        if not 0 < self.num_layers + self.num_nextn_predict_layers <= self.MAX_LAYERS:
+            raise ConfigError(f"the model claims {self.num_layers} layers; 1 to {self.MAX_LAYERS} are possible.")
+        if self.rope.dim % 2 or self.rope.theta <= 1:
+            raise ConfigError(f"rope: {self.rope.dim} numbers cannot be rotated in pairs at base {self.rope.theta}.")
+        if self.rope.factors is not None and len(self.rope.factors) != self.rope.dim // 2:
+            raise ConfigError(f"rope: {len(self.rope.factors)} factors for {self.rope.dim // 2} frequencies.")
+        a = self.attention
+        if isinstance(a, GroupedAttention):
+            if a.num_heads % a.num_kv_heads:
+                raise ConfigError(
+                    f"num_key_value_heads ({a.num_kv_heads}) must divide num_attention_heads ({a.num_heads})."
+                )
+            if self.rope.dim > a.head_dim:
+                raise ConfigError(f"rope: {self.rope.dim} numbers of a head of {a.head_dim} cannot be rotated.")
+        elif self.rope.dim != a.qk_rope_head_dim:
+            raise ConfigError(f"rope: {self.rope.dim} numbers, but qk_rope_head_dim is {a.qk_rope_head_dim}.")
+        if any(self.moe_layers):
+            self._check_experts()
+
+    def _check_experts(self) -> None:
+        e = self.experts
+        if e is None or e.hidden < 1:
+            raise ConfigError("a layer routes to experts, but moe_intermediate_size or their number is missing.")
+        if not 1 <= e.per_token <= e.count <= 65536:
+            raise ConfigError(f"num_experts_per_tok is {e.per_token}; it must lie between 1 and {e.count} experts.")
+        if e.groups < 1 or e.count % e.groups or not 1 <= e.top_groups <= e.groups:
+            raise ConfigError(
+                f"n_group ({e.groups}) must divide the {e.count} experts and be at least topk_group ({e.top_groups})."
+            )
+        size = e.count // e.groups
+        if e.groups > 1 and e.group_score == "top2" and size < 2:
+            raise ConfigError("a routing group needs at least 2 experts: its score sums its best two.")
+        if e.top_groups * size < e.per_token:
+            raise ConfigError("the kept groups (topk_group) hold fewer experts than num_experts_per_tok.")
+
     @property
     def row_dim(self) -> int:
         """Numbers cached per token and layer."""
@@ -156,3 +198,41 @@ class Architecture:
         if isinstance(yarn, YarnScaling) and yarn.mscale_all_dim:
             scale *= yarn_mscale(yarn.factor, yarn.mscale_all_dim) ** 2
         return scale
+
+    def is_moe_layer(self, layer: int) -> bool:
+        """Whether layer `layer` (0-based; MTP modules count on from num_layers) routes to experts."""
+        return layer < len(self.moe_layers) and self.moe_layers[layer]
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> Architecture:
+        """What we train, as what we run."""
+        c = config
+        layers = min(c.num_hidden_layers + c.num_nextn_predict_layers, cls.MAX_LAYERS + 1)
+        experts = None
+        if c.n_routed_experts:
+            experts = Experts(
+                count=c.n_routed_experts, per_token=c.num_experts_per_tok, hidden=c.moe_intermediate_size,
+                shared_hidden=c.n_shared_experts * c.moe_intermediate_size, scoring="sigmoid", bias=True,
+                groups=c.n_group, top_groups=c.topk_group, group_score="top2", normalize=c.norm_topk_prob,
+                scale=float(c.routed_scaling_factor),
+            )  # fmt: skip
+        return cls(
+            family="deepseek_v3", vocab_size=c.vocab_size, hidden_size=c.hidden_size,
+            intermediate_size=c.intermediate_size, num_layers=c.num_hidden_layers,
+            attention=LatentAttention(
+                num_heads=c.num_attention_heads, q_lora_rank=c.q_lora_rank, kv_lora_rank=c.kv_lora_rank,
+                qk_nope_head_dim=c.qk_nope_head_dim, qk_rope_head_dim=c.qk_rope_head_dim, v_head_dim=c.v_head_dim,
+            ),
+            rope=Rope(dim=c.qk_rope_head_dim, theta=c.rope_theta, interleaved=True, scaling=c.rope_scaling),
+            experts=experts, moe_layers=tuple(c.is_moe_layer(i) for i in range(layers)),
+            rms_norm_eps=c.rms_norm_eps, max_position_embeddings=c.max_position_embeddings,
+            tie_word_embeddings=c.tie_word_embeddings, num_nextn_predict_layers=c.num_nextn_predict_layers,
+            bos_token_id=c.bos_token_id, eos_token_ids=() if c.eos_token_id is None else (c.eos_token_id,),
+        )  # fmt: skip
+
+    @classmethod
+    def from_hf(cls, raw: dict[str, Any]) -> Architecture:
+        """From the dict of a config.json.  Raises ConfigError, which names the key and what is supported."""
+        from huozhong.model.hf_configs import architecture_from_hf  # which builds on this file
+
+        return architecture_from_hf(raw)

@@ -20,7 +20,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -35,7 +35,7 @@ GENERATION = "generation_config.json"
 _MAX_HEADER = 100 << 20  # the safetensors library's own limit
 _DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
-    "I8": "i1", "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?",
+    "I8": "i1", "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?", "F8_E4M3": "u1",
 }
 Shape = tuple[int, ...]
 
@@ -117,7 +117,7 @@ def _duplicates(config: ModelConfig) -> Iterator[tuple[str, str]]:
 
 def read_config(folder: str | Path) -> ModelConfig:
     """The config of a model folder.  Raises CheckpointError (no folder, no JSON) or ConfigError."""
-    return ModelConfig.from_hf(_read_json(_find(Path(folder)) / CONFIG))
+    return ModelConfig.from_hf(read_json(find_folder(folder) / CONFIG))
 
 
 class CheckpointReader:
@@ -128,9 +128,9 @@ class CheckpointReader:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = _find(Path(folder))
-        self.config = ModelConfig.from_hf(_read_json(self.folder / CONFIG))
-        self._entries = _read_entries(self.folder)
+        self.folder = find_folder(folder)
+        self.config = ModelConfig.from_hf(read_json(self.folder / CONFIG))
+        self._entries = read_entries(self.folder)
         self._names: dict[str, Shape] = {}
         for name, shape in iterate_expected_tensors(self.config):
             self._check(name, shape)
@@ -170,7 +170,7 @@ class CheckpointReader:
 
 
 @dataclass(frozen=True)
-class _Entry:
+class Entry:
     """Where one tensor lies; the constructor's caller has checked that it lies inside the file."""
 
     path: Path
@@ -178,13 +178,18 @@ class _Entry:
     shape: Shape
     data: np.ndarray  # uint8 view of the memory map
 
+    @property
+    def rows(self) -> np.ndarray:
+        """The data as uint8 [rows, bytes per row]; a vector is one row."""
+        return self.data.reshape(math.prod(self.shape[:-1]), -1)
+
     def read(self) -> np.ndarray:
-        raw = np.frombuffer(self.data.tobytes(), dtype=_DTYPES[self.dtype]).reshape(self.shape)
-        return decode_bfloat16(raw) if self.dtype == "BF16" else raw.astype(np.float32)
+        return decode(self.data, self.dtype).reshape(self.shape)
 
 
-def _find(folder: Path) -> Path:
+def find_folder(folder: str | Path) -> Path:
     """The folder, or, where a crash interrupted its replacement, what it was before."""
+    folder = Path(folder)
     if folder.is_dir():
         return folder
     replaced = _sibling(folder, "replaced")
@@ -193,7 +198,8 @@ def _find(folder: Path) -> Path:
     raise CheckpointError(f"{folder}: there is no such model folder.")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.  Raises CheckpointError."""
     try:
         value = json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -207,12 +213,13 @@ def _read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def _read_entries(folder: Path) -> dict[str, _Entry]:
+def read_entries(folder: Path) -> dict[str, Entry]:
+    """Where every tensor of a folder lies, by name; nothing is read but the headers.  Raises CheckpointError."""
     if (folder / WEIGHTS).exists():
         return _read_safetensors(folder / WEIGHTS)
     if not (folder / INDEX).exists():
         raise CheckpointError(f"{folder}: there is neither {WEIGHTS} nor {INDEX}.")
-    placed = _read_json(folder / INDEX).get("weight_map")
+    placed = read_json(folder / INDEX).get("weight_map")
     if not isinstance(placed, dict) or not all(isinstance(file, str) for file in placed.values()):
         raise CheckpointError(f"{folder / INDEX}: weight_map must map tensor names to file names.")
     entries = {}
@@ -228,7 +235,7 @@ def _read_entries(folder: Path) -> dict[str, _Entry]:
     return entries
 
 
-def _read_safetensors(path: Path) -> dict[str, _Entry]:
+def _read_safetensors(path: Path) -> dict[str, Entry]:
     try:
         size = path.stat().st_size
         if size < 8:
@@ -252,7 +259,7 @@ def _read_safetensors(path: Path) -> dict[str, _Entry]:
     return {name: _read_entry(path, name, value, data) for name, value in header.items()}
 
 
-def _read_entry(path: Path, name: str, value: Any, data: np.ndarray) -> _Entry:
+def _read_entry(path: Path, name: str, value: Any, data: np.ndarray) -> Entry:
     where = f"{path}: tensor {name!r}"
     if not isinstance(value, dict):
         raise CheckpointError(f"{where} is not described by a JSON object.")
@@ -267,14 +274,38 @@ def _read_entry(path: Path, name: str, value: Any, data: np.ndarray) -> _Entry:
     known = dtype in _DTYPES  # other dtypes (float8 ...) may lie in a file as long as the model needs none
     if start > end or (known and end - start != math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize):
         raise CheckpointError(f"{where} has data_offsets that do not fit its shape and dtype.")
-    return _Entry(path, dtype, tuple(shape), data[start:end])
+    return Entry(path, dtype, tuple(shape), data[start:end])
 
 
 def _is_sizes(value: Any) -> TypeGuard[list[int]]:
     return isinstance(value, list) and all(type(size) is int and size >= 0 for size in value)
 
 
-# -- bfloat16 --------------------------------------------------------------------------------------------
+# -- numbers that NumPy does not have --------------------------------------------------------------------
+
+
+def decode(data: np.ndarray, dtype: str) -> np.ndarray:
+    """float32 of bytes (uint8 [..., bytes]) stored as a safetensors dtype; float8 without its scales."""
+    raw = np.ascontiguousarray(data).view(_DTYPES[dtype])
+    if dtype == "BF16":
+        return decode_bfloat16(raw)
+    return decode_float8(raw) if dtype == "F8_E4M3" else raw.astype(np.float32)
+
+
+def decode_float8(bits: np.ndarray) -> np.ndarray:
+    """float32 of float8 e4m3fn bit patterns (uint8): 4 bits of exponent, 3 of fraction, no infinity; exact."""
+    return _FLOAT8[bits]
+
+
+def _float8_table() -> np.ndarray:
+    codes = np.arange(256)
+    exponent, fraction = codes >> 3 & 15, codes & 7
+    magnitude = np.where(exponent == 0, fraction / 8 * 2.0**-6, (1 + fraction / 8) * 2.0 ** (exponent - 7.0))
+    magnitude[codes & 127 == 127] = np.nan
+    return np.where(codes & 128, -magnitude, magnitude).astype(np.float32)
+
+
+_FLOAT8 = _float8_table()
 
 
 def decode_bfloat16(bits: np.ndarray) -> np.ndarray:
@@ -314,6 +345,16 @@ def write_checkpoint(
     for name in extra_files or {}:
         assert Path(name).name == name, f"{name} is not a plain file name"
         assert name not in (CONFIG, GENERATION, WEIGHTS, INDEX), f"{name} is written by this function"
+    files = {name: [content] for name, content in _small_files(config, dtype, extra_files or {}).items()}
+    replace_model_folder(folder, {**files, WEIGHTS: _safetensors_pieces(config, tensors, dtype)})
+
+
+def replace_model_folder(folder: Path, files: Mapping[str, Iterable[bytes]]) -> None:
+    """Write, or atomically replace, a model folder that holds exactly `files`: by plain name, in pieces.
+
+    Raises CheckpointError when the disk refuses, or when `folder` holds something other than a model.
+    """
+    folder = folder.absolute()
     _refuse_foreign(folder)
     partial, replaced = _sibling(folder, "partial"), _sibling(folder, "replaced")
     try:
@@ -322,9 +363,8 @@ def write_checkpoint(
             os.rename(replaced, folder)  # a crash came between two renames; finish the way back first
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
-        for name, content in _small_files(config, dtype, extra_files or {}).items():
-            _write_synced(partial / name, [content])
-        _write_synced(partial / WEIGHTS, _safetensors_pieces(config, tensors, dtype))
+        for name, pieces in files.items():
+            _write_synced(partial / name, pieces)
         _sync_folder(partial)
         _replace_folder(partial, folder, replaced)
     except OSError as error:
@@ -387,7 +427,7 @@ def _safetensors_pieces(
         yield stored.tobytes()
 
 
-def _write_synced(path: Path, pieces: Iterator[bytes] | list[bytes]) -> None:
+def _write_synced(path: Path, pieces: Iterable[bytes]) -> None:
     with open(path, "wb") as file:
         for piece in pieces:
             file.write(piece)

@@ -13,10 +13,10 @@ from starlette.responses import Response
 
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import HuozhongError, RequestError
-from huozhong.server import chat_routes, page_routes
+from huozhong.server import chat_routes, embedding_routes, page_routes
 from huozhong.server.chat_routes import json_response
 from huozhong.server.guard import Guard
-from huozhong.server.wire.openai import error_json, model_json, models_json
+from huozhong.server.wire.reply import error_json, model_json, models_json
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
 MAX_BODY_BYTES = 4 * 2**20
@@ -48,6 +48,7 @@ def create_app(
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"],
                            allow_headers=["*"])
     app.include_router(chat_routes.router)
+    app.include_router(embedding_routes.router)
     app.include_router(page_routes.router)
     _add_model_routes(app, llm.name)
     app.add_exception_handler(HTTPException, _http_error)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pydantic_core
@@ -17,10 +18,13 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from huozhong.engine.llm import LLM, Completion, Delta, SamplingParams
+from huozhong.engine.guide import Grammar
+from huozhong.engine.llm import LLM, Completion, Delta, Handle, SamplingParams
 from huozhong.errors import HuozhongError, RequestError
-from huozhong.server.wire.openai import Reply, error_json, parse_chat
+from huozhong.server.wire.openai import ChatCall, parse_chat
+from huozhong.server.wire.reply import Reply, error_json
 from huozhong.text.tokenizer import END_THINK
+from huozhong.text.tools import ToolCallParser
 
 log = logging.getLogger("huozhong.server")
 router = APIRouter()
@@ -33,10 +37,11 @@ KEEP_ALIVE_SECONDS = 10.0
 class Answer:
     """One running request: its deltas as an async iterator of lists (all that have come by now)."""
 
-    def __init__(self, llm: LLM, ids: list[int], params: SamplingParams, *, thinking_open: bool) -> None:
+    def __init__(self, start: Callable[[Callable[[Delta], None]], Handle]) -> None:
+        """start: hands the request to the engine, which will call back with its deltas."""
         self._loop = asyncio.get_running_loop()
         self._deltas: asyncio.Queue[Delta] = asyncio.Queue()
-        self._handle = llm.submit(ids, params, self._on_delta, thinking_open=thinking_open)
+        self._handle = start(self._on_delta)
 
     def _on_delta(self, delta: Delta) -> None:
         # The loop may be closed already while the server goes down; then nobody is waiting any more.
@@ -58,44 +63,91 @@ class Answer:
             deltas.append(self._deltas.get_nowait())
         return deltas
 
-    @contextlib.asynccontextmanager
-    async def watched(self, receive: Receive) -> AsyncIterator[None]:
-        """Abort when the client goes away, and in any case when the block is left."""
 
-        async def abort_when_gone() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            self.abort()
+@contextlib.asynccontextmanager
+async def watched(answers: list[Answer], receive: Receive) -> AsyncIterator[None]:
+    """Abort the answers when the client goes away, and in any case when the block is left."""
 
-        watcher = asyncio.create_task(abort_when_gone())
-        try:
-            yield
-        finally:
-            watcher.cancel()
-            self.abort()
+    def abort() -> None:
+        for answer in answers:
+            answer.abort()
+
+    async def abort_when_gone() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        abort()
+
+    watcher = asyncio.create_task(abort_when_gone())
+    try:
+        yield
+    finally:
+        watcher.cancel()
+        abort()
 
 
 @router.post("/v1/chat/completions")
 @router.post("/chat/completions")  # DeepSeek's path
 async def chat_completions(request: Request) -> Response:
     llm: LLM = request.app.state.llm
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise RequestError("Send the request with the header Content-Type: application/json.",
-                           code="unsupported_media_type")
-    call = parse_chat(await request.body(), request.app.state.defaults)
-    if call.model != llm.name:
-        raise RequestError(f"Model {call.model!r} is not served here; this server has {llm.name!r}.",
-                           param="model", code="model_not_found")
-    # In a thread: a prompt as long as a book takes a while to tokenize, and others are being answered.
-    ids = await asyncio.to_thread(llm.chat_tokens, call.messages, call.thinking)
+    call = parse_chat(await json_body(request), request.app.state.defaults)
+    check_model(llm, call.model)
+    # In a thread: a prompt as long as a book takes a while to tokenize, as a large schema takes to compile, and
+    # others are being answered.
+    prepared = await asyncio.to_thread(prepare, llm, call)
     opened = llm.template.opens_thinking(thinking=call.thinking)  # a template need not know of thinking
-    answer = Answer(llm, ids, call.params, thinking_open=opened)
+    answer = Answer(lambda on_delta: llm.submit(
+        prepared.ids, prepared.params, on_delta, thinking_open=opened, shown=prepared.shown,
+        may_think=llm.template.may_think(thinking=call.thinking),
+    ))
     reply = Reply(model=llm.name, thinking=opened, think_end_id=_think_end_id(llm),
-                  include_usage=call.include_usage)
+                  include_usage=call.include_usage, calls=prepared.calls)
     if call.stream:
         return EventStream(answer, reply)
     whole = await _whole(answer, request.receive)
     return json_response(reply.completion(whole, with_logprobs=call.params.logprobs is not None))
+
+
+async def json_body(request: Request) -> bytes:
+    """The body of a request that says it is JSON (a web page could send another kind without asking)."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise RequestError("Send the request with the header Content-Type: application/json.",
+                           code="unsupported_media_type")
+    return await request.body()
+
+
+def check_model(llm: LLM, model: str) -> None:
+    if model != llm.name:
+        raise RequestError(f"Model {model!r} is not served here; this server has {llm.name!r}.",
+                           param="model", code="model_not_found")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A call ready for the engine.  shown: control tokens that are marks of tool calls, which `calls` looks for."""
+
+    ids: list[int]
+    params: SamplingParams
+    calls: ToolCallParser | None = None
+    shown: frozenset[int] = frozenset()
+
+
+def prepare(llm: LLM, call: ChatCall) -> Prepared:
+    """The prompt, and the guide compiled; `RequestError` for what the model cannot do."""
+    want = call.wanted
+    ids = llm.chat_tokens(call.messages, call.thinking, want.functions)
+    guide, parser, shown = want.guide, None, frozenset[int]()
+    if want.functions:
+        form, tokenizer = llm.template.needed_tool_format(), llm.tokenizer
+        guide = Grammar(form.grammar(want.functions, want.choice, tokenizer.split_specials))
+        parser = ToolCallParser(form, frozenset(f.name for f in want.functions))
+        shown = frozenset(i for i in tokenizer.split_specials(form.marks) if isinstance(i, int))
+    if guide is None:
+        return Prepared(ids, call.params)
+    try:
+        llm.prepare(guide)
+    except RequestError as error:
+        raise RequestError(f"'{want.source}': {error}", param=want.source) from None
+    return Prepared(ids, replace(call.params, guide=guide), parser, shown)
 
 
 def _think_end_id(llm: LLM) -> int | None:
@@ -104,7 +156,7 @@ def _think_end_id(llm: LLM) -> int | None:
 
 async def _whole(answer: Answer, receive: Receive) -> Completion:
     deltas: list[Delta] = []
-    async with answer.watched(receive):
+    async with watched([answer], receive):
         while not deltas or not deltas[-1].is_last:
             deltas += await answer.next()
     return _checked(Completion.from_deltas(deltas))
@@ -134,7 +186,7 @@ class EventStream(Response):
                            "x-accel-buffering": "no"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._answer.watched(receive):
+        async with watched([self._answer], receive):
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             async for data in self._events():
                 await send({"type": "http.response.body", "body": data, "more_body": True})

@@ -18,12 +18,13 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from huozhong.errors import RequestError, TokenizerError
+from huozhong.text.tools import NAME, Function, ToolFormat, find_format
 
 if TYPE_CHECKING:
     from huozhong.text.tokenizer import Tokenizer
 
 THINK, END_THINK = "<think>", "</think>"
-ROLES = ("system", "user", "assistant")
+ROLES = ("system", "user", "assistant", "tool")
 
 # DeepSeek's layout.  Only the last turn keeps its reasoning: the model never sees earlier reasoning again.
 DEFAULT_TEMPLATE = """\
@@ -50,12 +51,21 @@ DEFAULT_TEMPLATE = """\
 """
 
 
-class Message(TypedDict, total=False):
-    """One turn.  `reasoning_content` belongs to assistants only and may be absent or None."""
+_KEYS = {"role", "content", "reasoning_content", "tool_calls", "tool_call_id"}
 
-    role: Literal["system", "user", "assistant"]
-    content: str
+
+class Message(TypedDict, total=False):
+    """One turn.  `reasoning_content` and `tool_calls` belong to assistants only and may be absent or None.
+
+    tool_calls: [{"id": ..., "type": "function", "function": {"name": ..., "arguments": JSON text}}]; with them
+    `content` may be None.  tool_call_id: which of these calls a message with role "tool" answers.
+    """
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str | None
     reasoning_content: str | None
+    tool_calls: list[dict[str, Any]] | None
+    tool_call_id: str
 
 
 class Span(NamedTuple):
@@ -87,14 +97,26 @@ class ChatTemplate:
 
         Raises TokenizerError if the folder has neither, or the template is broken.
         """
-        path = Path(folder) / "chat_template.jinja"
+        path = Path(folder)
+        names = ("chat_template.jinja", "tokenizer_config.json")
         try:
-            if path.exists():
-                return cls(path.read_text(encoding="utf-8"), tokenizer, where=str(path))
-            path = path.with_name("tokenizer_config.json")
-            config = json.loads(path.read_text(encoding="utf-8"))
+            files = {name: (path / name).read_bytes() for name in names if (path / name).exists()}
         except OSError as error:
-            raise TokenizerError(f"{folder} has no chat template: cannot read {path.name}") from error
+            raise TokenizerError(f"{folder} has no chat template: {error.filename} cannot be read") from error
+        return cls.from_files(files, tokenizer, where=str(folder))
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes], tokenizer: Tokenizer, *, where: str) -> ChatTemplate:
+        """From the contents of those files, by name; where: whose they are, for errors.  Raises TokenizerError."""
+        name = "chat_template.jinja" if "chat_template.jinja" in files else "tokenizer_config.json"
+        if name not in files:
+            raise TokenizerError(f"{where} has no chat template: there is no {name}")
+        path = Path(where) / name
+        try:
+            text = files[name].decode("utf-8")
+            if name == "chat_template.jinja":
+                return cls(text, tokenizer, where=str(path))
+            config = json.loads(text)
         except ValueError as error:
             raise TokenizerError(f"{path} is not complete, valid text ({error}); copy it again") from error
         source = config.get("chat_template") if isinstance(config, dict) else None
@@ -110,9 +132,11 @@ class ChatTemplate:
         *,
         add_generation_prompt: bool = True,
         thinking: bool = True,
+        tools: Sequence[Function] = (),
     ) -> str:
         """The conversation as one string, for people to read; `tokens` is what a model is given."""
-        return "".join(span.text for span in self._spans(check(messages), add_generation_prompt, thinking))
+        spans = self._spans(check(messages), add_generation_prompt, thinking, tools)
+        return "".join(span.text for span in spans)
 
     def tokens(
         self,
@@ -120,12 +144,14 @@ class ChatTemplate:
         *,
         add_generation_prompt: bool = True,
         thinking: bool = True,
+        tools: Sequence[Function] = (),
     ) -> list[int]:
         """The conversation as ids.  Contents never yield control tokens, whatever they spell.
 
-        Raises RequestError (param "messages") for messages that cannot be rendered.
+        tools: functions the model may call.  Raises RequestError (param "messages") for messages that cannot be
+        rendered, and (param "tools") when the model knows no form for tool calls.
         """
-        spans = self._spans(check(messages), add_generation_prompt, thinking)
+        spans = self._spans(check(messages), add_generation_prompt, thinking, tools)
         return self._encode(spans)
 
     def training_tokens(self, messages: Sequence[Mapping[str, Any]]) -> tuple[list[int], list[bool]]:
@@ -157,6 +183,25 @@ class ChatTemplate:
                 done = end
         return ids, mask
 
+    @cached_property
+    def tool_format(self) -> ToolFormat | None:
+        """How this model writes tool calls; None when its template has no form for them that is known here."""
+        return find_format(self.source)
+
+    def needed_tool_format(self) -> ToolFormat:
+        """`tool_format`, or a RequestError (param "tools")."""
+        if self.tool_format is None:
+            raise RequestError(
+                "This model has no form for tool calls: its chat template knows none of Qwen's, DeepSeek's and "
+                "Llama 3's; leave tools out, or ask for JSON with response_format.",
+                param="tools", code="unsupported_value",
+            )  # fmt: skip
+        return self.tool_format
+
+    def may_think(self, *, thinking: bool = True) -> bool:
+        """Whether the answer itself may begin with <think> (Qwen3's does; R1's prompt has opened it already)."""
+        return thinking and not self._opens_thinking and THINK in self.source
+
     def opens_thinking(self, *, thinking: bool = True) -> bool:
         """Whether the generation prompt ends inside <think>, so that the answer starts with reasoning."""
         return thinking and self._opens_thinking
@@ -174,17 +219,26 @@ class ChatTemplate:
         return len(text)
 
     def _spans(
-        self, messages: list[dict[str, Any]], add_generation_prompt: bool, thinking: bool
+        self,
+        messages: list[dict[str, Any]],
+        add_generation_prompt: bool,
+        thinking: bool,
+        tools: Sequence[Function] = (),
     ) -> list[Span]:
         if add_generation_prompt and messages and messages[-1]["role"] == "assistant":
             raise RequestError(
                 "The last message is the assistant's; the last one must be the user's", param="messages"
             )
         slots: list[str] = []
-        shown = [{k: _slot(v, slots) if k != "role" else v for k, v in m.items()} for m in messages]
+        form = self.needed_tool_format() if tools or any(_uses_tools(m) for m in messages) else None
+        shown = [self._shown(m, slots) for m in messages]
+        offered = [self._guarded(f.for_template(), slots) for f in tools] or None
+        if form is not None and tools and not form.describes:
+            _describe(form.description(tools), shown, slots)
+            offered = None
         try:
             text = self._template.render(
-                messages=shown, add_generation_prompt=add_generation_prompt,
+                messages=shown, tools=offered, add_generation_prompt=add_generation_prompt,
                 thinking=thinking, enable_thinking=thinking, **self._tokens,
             )  # fmt: skip
         except RequestError:
@@ -194,11 +248,45 @@ class ChatTemplate:
         spans = []
         for i, piece in enumerate(_SLOT.split(text)):
             if piece:
-                spans.append(Span(slots[int(piece)], False) if i % 2 else Span(piece, True))
+                spans.append(_from_slot(piece, slots) if i % 2 else Span(piece, True))
         if add_generation_prompt and not thinking and _ends_open(spans):
             # R1's template always opens a think block; closing it at once tells such a model not to think.
             spans.append(Span(f"\n{END_THINK}\n\n", True))
         return spans
+
+    def _shown(self, message: dict[str, Any], slots: list[str]) -> dict[str, Any]:
+        """A message as the template sees it: placeholders where people's words are."""
+        shown = {
+            k: _slot(v, slots) if k in ("content", "reasoning_content") else v for k, v in message.items()
+        }
+        if "tool_call_id" in message:
+            shown["tool_call_id"] = self._guarded(message["tool_call_id"], slots)
+        if calls := message.get("tool_calls"):
+            assert self.tool_format is not None
+            shown["content"] = shown["content"] or None
+            shown["tool_calls"] = [
+                self._guarded(call, slots) | {"function": {
+                    "name": call["function"]["name"],
+                    "arguments": _slot(call["function"]["arguments"], slots) if self.tool_format.arguments_as_text
+                    else self._guarded(json.loads(call["function"]["arguments"]), slots),
+                }}
+                for call in calls
+            ]  # fmt: skip
+        return shown
+
+    def _guarded(self, value: Any, slots: list[str]) -> Any:
+        """JSON in which every string that could help to spell a control token is a placeholder.
+
+        Others stay as they are, because templates compare them ('function', 'string', ...).
+        """
+        if isinstance(value, str):
+            risky = any(c in self.tokenizer.control_ends or c in _SLOT_MARKS for c in value)
+            return _slot(value, slots) if risky else value
+        if isinstance(value, Mapping):
+            return {self._guarded(k, slots): self._guarded(v, slots) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._guarded(v, slots) for v in value]
+        return value
 
     def _encode(self, spans: list[Span]) -> list[int]:
         """Ids of the spans as of one text in which only trusted text can hold control tokens."""
@@ -224,7 +312,13 @@ def check(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
     if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Sequence) or not messages:
         _refuse("messages must be a list with at least one message")
-    return [_check_one(f"messages[{i}]", m) for i, m in enumerate(messages)]
+    turns = [_check_one(f"messages[{i}]", m) for i, m in enumerate(messages)]
+    called: set[str] = set()
+    for i, turn in enumerate(turns):
+        called |= {call["id"] for call in turn.get("tool_calls", ())}
+        if turn["role"] == "tool" and turn["tool_call_id"] not in called:
+            _refuse(f"messages[{i}].tool_call_id is {turn['tool_call_id']!r}, but no earlier message has that call")
+    return turns
 
 
 def _check_one(where: str, message: Mapping[str, Any]) -> dict[str, Any]:
@@ -235,21 +329,58 @@ def _check_one(where: str, message: Mapping[str, Any]) -> dict[str, Any]:
         _refuse(f"{where}.role is {role!r}; it must be one of {', '.join(ROLES)}")
     if "content" not in message:
         _refuse(f"{where} has no content")
+    calls = message.get("tool_calls")
+    if calls is not None and role != "assistant":
+        _refuse(f"{where}.tool_calls belongs to assistant messages only")
+    if content is None and calls:
+        content = ""
     if not isinstance(content, str):
         _refuse(f"{where}.content must be a string, not {type(content).__name__}")
-    unknown = sorted(map(str, message.keys() - {"role", "content", "reasoning_content"}))
+    unknown = sorted(map(str, message.keys() - _KEYS))
     if unknown:
         _refuse(f"{where} has an unknown field {unknown[0]!r}")
     if reasoning is not None and role != "assistant":
         _refuse(f"{where}.reasoning_content belongs to assistant messages only")
     if reasoning is not None and not isinstance(reasoning, str):
         _refuse(f"{where}.reasoning_content must be a string, not {type(reasoning).__name__}")
+    if role == "tool":
+        if not isinstance(message.get("tool_call_id"), str):
+            _refuse(f"{where}.tool_call_id must say which call this answers")
+        return {"role": role, "content": content, "tool_call_id": message["tool_call_id"]}
+    if "tool_call_id" in message:
+        _refuse(f"{where}.tool_call_id belongs to tool messages only")
     if role != "assistant":
         return {"role": role, "content": content}
     inline = content.lstrip()
     if reasoning is None and inline.startswith(THINK) and END_THINK in inline:
         reasoning, content = inline.removeprefix(THINK).split(END_THINK, 1)
-    return {"role": role, "content": content, "reasoning_content": reasoning}
+    turn = {"role": role, "content": content, "reasoning_content": reasoning}
+    return turn | {"tool_calls": _check_calls(f"{where}.tool_calls", calls)} if calls else turn
+
+
+def _check_calls(where: str, calls: Any) -> list[dict[str, Any]]:
+    if not isinstance(calls, list | tuple):
+        _refuse(f"{where} must be a list")
+    checked = []
+    for i, call in enumerate(calls):
+        function = call.get("function") if isinstance(call, Mapping) else None
+        if not isinstance(function, Mapping) or not isinstance(call.get("id"), str):
+            _refuse(f"{where}[{i}] must be an object with id and function")
+        name, arguments = function.get("name"), function.get("arguments")
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            _refuse(f"{where}[{i}].function.name must be 1 to 64 letters, digits, '_' or '-'")
+        try:
+            is_object = isinstance(arguments, str) and isinstance(json.loads(arguments), dict)
+        except (ValueError, RecursionError):
+            is_object = False
+        if not is_object:
+            _refuse(f"{where}[{i}].function.arguments must be the JSON text of an object")
+        checked.append({"id": call["id"], "type": "function", "function": {"name": name, "arguments": arguments}})
+    return checked
+
+
+def _uses_tools(message: Mapping[str, Any]) -> bool:
+    return message["role"] == "tool" or "tool_calls" in message
 
 
 def _refuse(message: str) -> NoReturn:
@@ -261,7 +392,23 @@ def _without_reasoning(message: dict[str, Any]) -> dict[str, Any]:
 
 
 # Noncharacters: no template contains them, and contents are not in the rendered text at all.
-_SLOT = re.compile("\ufdd0([0-9]+)\ufdd1")
+# A slot that was written into JSON ends in its own character: its text must be escaped like the JSON around it.
+_SLOT_MARKS = "\ufdd0\ufdd1\ufdd2"
+_SLOT = re.compile("\ufdd0([0-9]+[\ufdd1\ufdd2])")
+
+
+def _from_slot(slot: str, slots: list[str]) -> Span:
+    text = slots[int(slot[:-1])]
+    return Span(json.dumps(text, ensure_ascii=False)[1:-1] if slot[-1] == "\ufdd2" else text, False)
+
+
+def _describe(description: str, shown: list[dict[str, Any]], slots: list[str]) -> None:
+    """Put the tools' description at the end of the system message; without one, before the conversation."""
+    slot = _slot(description, slots) or ""
+    if shown and shown[0]["role"] == "system":
+        shown[0]["content"] = f"{shown[0]['content']}\n\n{slot}"
+    else:
+        shown.insert(0, {"role": "system", "content": slot})
 
 
 def _slot(text: str | None, slots: list[str]) -> str | None:
@@ -297,7 +444,8 @@ def _environment() -> ImmutableSandboxedEnvironment:
         raise RequestError(f"The model's chat template refuses these messages: {message}", param="messages")
 
     def to_json(value: Any, ensure_ascii: bool = False, indent: int | None = None) -> str:
-        return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent)
+        text = json.dumps(value, ensure_ascii="\ufdd0" not in str(value) and ensure_ascii, indent=indent)
+        return text.replace("\ufdd1", "\ufdd2")
 
     env = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"], autoescape=False

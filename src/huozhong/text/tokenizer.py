@@ -11,7 +11,7 @@ import codecs
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,9 @@ PATTERN = (
 MAX_TOKEN_BYTES = 24
 
 
+MAX_ID = 1 << 24  # no vocabulary is near it; whoever makes a list of all ids may
+
+
 def _byte_alphabet() -> dict[str, int]:
     """GPT-2's printable stand-in for each of the 256 bytes: {character: byte}.
 
@@ -80,9 +83,9 @@ class Tokenizer:
         self._ids: dict[str, int] = dict(data["model"]["vocab"])
         self._ids.update({t["content"]: t["id"] for t in added})
         self._tokens = {i: token for token, i in self._ids.items()}
-        # Runs of blanks, which some vocabularies add, are harmless; any other added token is control.
-        control = [t for t in added if not t["content"].isspace()]
+        control = [t for t in added if not _is_ordinary(t)]
         self._control: dict[int, str] = {t["id"]: t["content"] for t in control}
+        self._verbatim = frozenset(t["id"] for t in added)  # written as they are, not in stand-ins for bytes
         self._hidden = frozenset(t["id"] for t in control if t.get("special"))
         self._control_pattern = _control_pattern(control)
         self._bytes: dict[int, bytes] = {}
@@ -116,6 +119,21 @@ class Tokenizer:
         if template.exists():  # where transformers 5 keeps it; it wins, as there
             config = config | {"chat_template": _read(template).decode("utf-8", "replace")}
         return cls(raw, config, where=str(path))
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes], *, where: str) -> Tokenizer:
+        """From the contents of those files, by name; where: whose they are, for errors.
+
+        Raises TokenizerError if tokenizer.json is missing or not a byte-level BPE tokenizer.
+        """
+        if "tokenizer.json" not in files:
+            raise TokenizerError(f"{where} has no tokenizer.json; copy it there from where the model came from")
+        config: dict[str, Any] = {}
+        if "tokenizer_config.json" in files:
+            config = _parse_json(files["tokenizer_config.json"], f"tokenizer_config.json of {where}")
+        if "chat_template.jinja" in files:
+            config = config | {"chat_template": files["chat_template.jinja"].decode("utf-8", "replace")}
+        return cls(files["tokenizer.json"], config, where=f"tokenizer.json of {where}")
 
     @classmethod
     def train(
@@ -235,9 +253,9 @@ class Tokenizer:
         """The exact bytes of `ids`, control tokens included."""
         return b"".join(self.bytes_of(i) for i in ids)
 
-    def stream(self, *, skip_special: bool = True) -> StreamDecoder:
-        """A fresh decoder for ids that arrive one by one."""
-        return StreamDecoder(self, skip_special=skip_special)
+    def stream(self, *, skip_special: bool = True, shown: frozenset[int] = frozenset()) -> StreamDecoder:
+        """A fresh decoder for ids that arrive one by one; `shown` ids are written out in any case."""
+        return StreamDecoder(self, skip_special=skip_special, shown=shown)
 
     def bytes_of(self, id: int) -> bytes:
         """The bytes one token stands for; empty for ids past the vocabulary (models pad theirs)."""
@@ -245,7 +263,7 @@ class Tokenizer:
         if known is None:
             assert id >= 0, f"token id {id} is negative"
             token = self._tokens.get(id, "")
-            if id not in self._control and all(c in BYTE_OF_CHAR for c in token):
+            if id not in self._verbatim and all(c in BYTE_OF_CHAR for c in token):
                 known = bytes(BYTE_OF_CHAR[c] for c in token)
             else:
                 known = token.encode()
@@ -268,6 +286,11 @@ class Tokenizer:
     def is_control(self, id: int) -> bool:
         """Whether `id` is a control token, which only `specials=True` can produce."""
         return id in self._control
+
+    @cached_property
+    def control_ends(self) -> frozenset[str]:
+        """The characters that control tokens begin and end with."""
+        return frozenset(c for token in self._control.values() for c in (token[0], token[-1]))
 
     def hides(self, id: int) -> bool:
         """Whether `skip_special` leaves out this token."""
@@ -298,8 +321,10 @@ class StreamDecoder:
     are U+FFFD as soon as that is certain.  Constant work per token.
     """
 
-    def __init__(self, tokenizer: Tokenizer, *, skip_special: bool = True) -> None:
-        self._tokenizer, self._skip_special = tokenizer, skip_special
+    def __init__(
+        self, tokenizer: Tokenizer, *, skip_special: bool = True, shown: frozenset[int] = frozenset()
+    ) -> None:
+        self._tokenizer, self._skip_special, self._shown = tokenizer, skip_special, shown
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
 
     def push(self, ids: Iterable[int]) -> str:
@@ -312,7 +337,7 @@ class StreamDecoder:
                     text.append(self.finish())  # Python waits for more of a surrogate, which is never valid
                 continue
             text.append(self.finish())  # no character spans a control token
-            if not (self._skip_special and self._tokenizer.hides(id)):
+            if not (self._skip_special and self._tokenizer.hides(id)) or id in self._shown:
                 text.append(self._tokenizer.bytes_of(id).decode())
         return "".join(text)
 
@@ -342,7 +367,7 @@ def _read(path: Path) -> bytes:
 def _parse_json(raw: bytes, where: str) -> dict[str, Any]:
     try:
         data = json.loads(raw)
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError
+    except (ValueError, RecursionError) as error:  # JSONDecodeError, UnicodeDecodeError; nested too deep
         raise TokenizerError(f"{where} is not complete, valid JSON ({error}); copy it again") from error
     if not isinstance(data, dict):
         raise TokenizerError(f"{where} holds a JSON {type(data).__name__} where an object belongs")
@@ -364,8 +389,11 @@ def _kinds(node: Any) -> Iterator[str]:
 def _check_byte_level(data: dict[str, Any], where: str) -> None:
     model = data.get("model")
     vocab = model.get("vocab") if isinstance(model, dict) else None
-    if not isinstance(vocab, dict) or not vocab or not all(isinstance(i, int) for i in vocab.values()):
+    if not isinstance(vocab, dict) or not vocab or not all(map(_is_id, vocab.values())):
         raise TokenizerError(f"{where} has no BPE vocabulary; it is not a tokenizer that Huozhong can read")
+    for key in ("continuing_subword_prefix", "end_of_word_suffix"):
+        if isinstance(model, dict) and model.get(key):  # the library panics where it does not fit the merges
+            raise TokenizerError(f"{where} has a {key}, which byte-level BPE does not; it cannot be read")
     if "ByteLevel" not in {*_kinds(data.get("pre_tokenizer")), *_kinds(data.get("decoder"))}:
         raise TokenizerError(f"{where} is not byte-level BPE (as DeepSeek's is); other kinds cannot be read")
     missing = [b for b in UTF8_BYTES if CHAR_OF_BYTE[b] not in vocab]
@@ -376,11 +404,28 @@ def _check_byte_level(data: dict[str, Any], where: str) -> None:
         isinstance(t, dict)
         and isinstance(t.get("content"), str)
         and t["content"]
-        and isinstance(t.get("id"), int)
+        and _is_id(t.get("id"))
         for t in added
     )
     if not whole:
         raise TokenizerError(f"{where} has an added token without content and id")
+    try:
+        "".join([*vocab, *(t["content"] for t in added)]).encode()
+    except UnicodeEncodeError as error:
+        raise TokenizerError(f"{where} has a token that is not text: half of a surrogate pair") from error
+
+
+def _is_id(value: Any) -> bool:
+    return type(value) is int and 0 <= value < MAX_ID
+
+
+def _is_ordinary(token: dict[str, Any]) -> bool:
+    """Whether an added token is text that anybody may write, not markup.
+
+    Some vocabularies add runs of blanks, single letters or words (DeepSeek's first one: "ö"), never as special.
+    """
+    content: str = token["content"]
+    return content.isspace() or (not token.get("special") and (len(content) == 1 or content.isalpha()))
 
 
 def _control_pattern(control: list[dict[str, Any]]) -> re.Pattern[str] | None:
@@ -399,6 +444,7 @@ def _without_control_tokens(
     names = set(control.values())
     vocab = {token: i for token, i in data["model"]["vocab"].items() if token not in names}
     ordinary = [t for t in data.get("added_tokens") or [] if t["content"] not in names]
+    vocab |= {t["content"]: t["id"] for t in ordinary}  # else the library counts on from the vocabulary's end
     plain = data | {
         "model": data["model"] | {"vocab": vocab},
         "added_tokens": ordinary,
@@ -408,5 +454,7 @@ def _without_control_tokens(
     }
     try:
         return tokenizers.Tokenizer.from_str(json.dumps(plain))
-    except Exception as error:  # the library raises bare Exception for everything
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # the library raises bare Exception for everything, and its panics are not even that
         raise TokenizerError(f"{where} cannot be read as a tokenizer: {error}") from error

@@ -7,6 +7,7 @@ native module was not built, hundreds of times slower.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import weakref
 from typing import TYPE_CHECKING, Protocol
@@ -15,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.engine.kernels import reference
-from huozhong.engine.kernels.batch import Batch, Span
+from huozhong.engine.kernels.batch import Batch, Cache, CacheFormat, Span
 from huozhong.engine.quant import PackedMatrix
 from huozhong.errors import KernelError
+from huozhong.model.architecture import GroupedAttention
 
 try:
     import huozhong.engine._kernels as native
@@ -25,8 +27,8 @@ except ModuleNotFoundError:  # a source tree that was not built
     native = None
 
 if TYPE_CHECKING:
-    from huozhong.engine.weights import AttentionWeights, LayerWeights, Weights
-    from huozhong.model.config import ModelConfig
+    from huozhong.engine.weights import LatentAttentionWeights, LayerWeights, Weights
+    from huozhong.model.architecture import Architecture, Experts
 
 F32 = NDArray[np.float32]
 
@@ -58,8 +60,12 @@ def use(name: str) -> None:
 class RunnableModel(Protocol):
     """What `load` returns."""
 
-    def forward(self, cache_LPSC: F32, batch: Batch) -> F32:
-        """Logits [len(batch.logit_rows), V]; writes the batch's latent rows into the cache."""
+    def forward(self, cache: Cache, batch: Batch) -> tuple[F32, F32]:
+        """Logits [len(batch.logit_rows), V] and hidden states [len(batch.hidden_rows), D]; fills the cache."""
+
+    def draft(self, module: int, states_TD: F32, cache: Cache, batch: Batch) -> tuple[F32, F32]:
+        """The same from an MTP module: states_TD are the hidden states at the batch's positions, and its tokens
+        those that follow there.  Fills the module's own layer of the cache."""
 
 
 def load(weights: Weights, rope: F32, num_threads: int) -> RunnableModel:
@@ -73,8 +79,20 @@ class _ReferenceModel:
     def __init__(self, weights: Weights, rope: F32) -> None:
         self._weights, self._rope = weights, rope
 
-    def forward(self, cache_LPSC: F32, batch: Batch) -> F32:
-        return reference.forward(self._weights, self._rope, cache_LPSC, batch)
+    def forward(self, cache: Cache, batch: Batch) -> tuple[F32, F32]:
+        return reference.forward(self._weights, self._rope, _rows(cache), batch)
+
+    def draft(self, module: int, states_TD: F32, cache: Cache, batch: Batch) -> tuple[F32, F32]:
+        w = self._weights
+        own_PSC = _rows(cache)[len(w.layers) + module]
+        h_TD = reference.draft_hidden(w, w.prediction[module], self._rope, own_PSC, states_TD, batch)
+        return reference.linear(h_TD[batch.logit_rows], w.head), h_TD[batch.hidden_rows]
+
+
+def _rows(cache: Cache) -> NDArray:
+    """The reference's layout of pages: [layers, pages, page_size, row]."""
+    rows = cache.pages.view(np.float32 if cache.format == "f32" else np.float16)
+    return rows.reshape(*rows.shape[:2], cache.page_size, -1)
 
 
 class _NativeModel:
@@ -83,7 +101,7 @@ class _NativeModel:
     def __init__(self, weights: Weights, rope: F32, num_threads: int) -> None:
         self._threads = num_threads
         self._model = native.Model(
-            config=_config_numbers(weights.config),
+            config=_config_numbers(weights.architecture),
             embedding=_matrix(weights.embedding),
             norm=weights.norm,
             head=_matrix(weights.head),
@@ -91,46 +109,65 @@ class _NativeModel:
         )
         for layer in weights.layers:
             self._model.add_layer(_layer_arrays(layer))
+        for m in weights.prediction:
+            arrays = {"enorm": m.enorm, "hnorm": m.hnorm, "norm": m.norm, "eh_proj": _matrix(m.eh_proj)}
+            self._model.add_prediction(arrays | {"layer": _layer_arrays(m.layer)})
 
-    def forward(self, cache_LPSC: F32, batch: Batch) -> F32:
+    def forward(self, cache: Cache, batch: Batch) -> tuple[F32, F32]:
+        return self._model.forward(*self._arguments(cache, batch))
+
+    def draft(self, module: int, states_TD: F32, cache: Cache, batch: Batch) -> tuple[F32, F32]:
+        return self._model.draft(module, states_TD, *self._arguments(cache, batch))
+
+    def _arguments(self, cache: Cache, batch: Batch) -> tuple[object, ...]:
         spans, first_page = [], 0
         for s in batch.spans:
             spans.append((s.first_row, s.length, s.start, s.prefill, first_page, len(s.pages)))
             first_page += len(s.pages)
         pages = batch.spans[0].pages if len(spans) == 1 else np.concatenate([s.pages for s in batch.spans])
-        return self._model.forward(
-            cache_LPSC, batch.tokens_T, np.array(spans, np.int64), pages, batch.logit_rows, self._threads
-        )
+        return (
+            cache.pages, cache.page_size, cache.format, batch.tokens_T, np.array(spans, np.int64), pages,
+            batch.logit_rows, batch.hidden_rows, self._threads,
+        )  # fmt: skip
 
 
-def _config_numbers(c: ModelConfig) -> dict[str, int | float | bool]:
-    return {
-        "vocab": c.vocab_size, "hidden": c.hidden_size, "heads": c.num_attention_heads,
-        "rank": c.kv_lora_rank, "q_rank": c.q_lora_rank or 0, "nope": c.qk_nope_head_dim,
-        "rope": c.qk_rope_head_dim, "v": c.v_head_dim, "experts": c.n_routed_experts,
-        "experts_per_token": c.num_experts_per_tok, "groups": c.n_group, "top_groups": c.topk_group,
-        "normalize": c.norm_topk_prob, "routed_scale": float(c.routed_scaling_factor),
+def _config_numbers(c: Architecture) -> dict[str, int | float | bool]:
+    a, e = c.attention, c.experts
+    numbers: dict[str, int | float | bool] = {
+        "vocab": c.vocab_size, "hidden": c.hidden_size, "heads": a.num_heads, "rope": c.rope.dim,
         "eps": float(c.rms_norm_eps), "softmax_scale": float(c.softmax_scale),
+        "experts": 0 if e is None else e.count, "experts_per_token": 0 if e is None else e.per_token,
+        "groups": 1 if e is None else e.groups, "top_groups": 1 if e is None else e.top_groups,
+        "softmax_scores": e is not None and e.scoring == "softmax",
+        "best_two": e is not None and e.group_score == "top2",
+        "normalize": e is not None and e.normalize, "routed_scale": 1.0 if e is None else float(e.scale),
+    }  # fmt: skip
+    if isinstance(a, GroupedAttention):
+        return numbers | {"grouped": True, "kv_heads": a.num_kv_heads, "dim": a.head_dim}
+    return numbers | {
+        "grouped": False, "rank": a.kv_lora_rank, "q_rank": a.q_lora_rank or 0, "nope": a.qk_nope_head_dim,
+        "v": a.v_head_dim, "latent_eps": float(c.latent_norm_eps),
     }  # fmt: skip
 
 
 def _layer_arrays(layer: LayerWeights) -> dict[str, object]:
-    a = layer.attention
-    arrays: dict[str, object] = {
-        "attention_norm": layer.attention_norm, "mlp_norm": layer.mlp_norm, "down": a.down,
-        "kv_norm": a.kv_norm, "k_up": a.k_up, "v_up": a.v_up, "q_absorb": a.q_absorb, "out": a.out,
-    }  # fmt: skip
-    if a.q_up is not None:
-        arrays |= {"q_norm": a.q_norm, "q_up": a.q_up}
+    """What PyModel::add_layer reads; what a layer does not have is left out."""
+    arrays: dict[str, object] = {"attention_norm": layer.attention_norm, "mlp_norm": layer.mlp_norm}
+    arrays |= {f.name: getattr(layer.attention, f.name) for f in dataclasses.fields(layer.attention)}
     if layer.moe is not None:
         m = layer.moe
-        arrays |= {"router": m.router, "router_bias": m.router_bias}
-        arrays |= {"gate_up": m.gate_up, "mlp_down": m.down}
+        arrays |= {"router": m.router, "router_bias": m.router_bias, "gate_up": m.gate_up, "mlp_down": m.down}
         if m.shared is not None:
             arrays |= {"shared_gate_up": m.shared.gate_up, "shared_down": m.shared.down}
     elif layer.dense is not None:
         arrays |= {"gate_up": layer.dense.gate_up, "mlp_down": layer.dense.down}
-    return {name: _matrix(a) if isinstance(a, PackedMatrix) else a for name, a in arrays.items()}
+    return {name: _native(array) for name, array in arrays.items() if array is not None}
+
+
+def _native(array: object) -> object:
+    if isinstance(array, tuple):
+        return tuple(_matrix(part) for part in array)
+    return _matrix(array) if isinstance(array, PackedMatrix) else array
 
 
 def _matrix(matrix: PackedMatrix) -> object:
@@ -183,18 +220,18 @@ def rotate(x_THK: F32, rope: F32, positions_T: NDArray[np.int64]) -> F32:
     return native.rotate(x_THK, rope, positions_T.astype(np.int32))
 
 
-def route(logits_TE: F32, bias_E: F32, config: ModelConfig) -> tuple[NDArray[np.int32], F32]:
-    c = config
+def route(logits_TE: F32, bias_E: F32 | None, experts: Experts) -> tuple[NDArray[np.int32], F32]:
+    e = experts
     if _used == "reference":
-        return reference.route(logits_TE, bias_E, c)
+        return reference.route(logits_TE, bias_E, e)
     return native.route(
-        logits_TE, bias_E, per_token=c.num_experts_per_tok, groups=c.n_group, top_groups=c.topk_group,
-        normalize=c.norm_topk_prob, scale=c.routed_scaling_factor,
+        logits_TE, bias_E, per_token=e.per_token, groups=e.groups, top_groups=e.top_groups,
+        softmax=e.scoring == "softmax", best_two=e.group_score == "top2", normalize=e.normalize, scale=e.scale,
     )  # fmt: skip
 
 
 def attend_prefill(
-    q_THK: F32, w: AttentionWeights, cache_PSC: F32, span: Span, scale: float, num_threads: int = 1
+    q_THK: F32, w: LatentAttentionWeights, cache_PSC: F32, span: Span, scale: float, num_threads: int = 1
 ) -> F32:
     if _used == "reference":
         return reference.attend_prefill(q_THK, w, cache_PSC, span, scale)
@@ -203,12 +240,24 @@ def attend_prefill(
 
 
 def attend_decode(
-    q_THK: F32, w: AttentionWeights, cache_PSC: F32, span: Span, scale: float, num_threads: int = 1
+    q_THK: F32, w: LatentAttentionWeights, cache_PSC: F32, span: Span, scale: float, num_threads: int = 1
 ) -> F32:
     if _used == "reference":
         return reference.attend_decode(q_THK, w, cache_PSC, span, scale)
     k_up, v_up, q_absorb = _matrix(w.k_up), _matrix(w.v_up), _matrix(w.q_absorb)
     return native.attend(q_THK, k_up, q_absorb, v_up, cache_PSC, span.pages, span.start, scale, num_threads)
+
+
+def attend_grouped(
+    q_THK: F32, kv_NPGK: F32, span: Span, scale: float, cache_format: CacheFormat, page_size: int, num_threads: int = 1
+) -> F32:
+    """Rows at positions span.start ... against keys and values [N, 2, G, K] of all positions up to the last."""
+    if _used == "reference":
+        cached = kv_NPGK.astype({"f32": np.float32, "f16": np.float16}[cache_format]).astype(np.float32)
+        return reference.attend_grouped(q_THK, cached[:, 0], cached[:, 1], span.start, scale)
+    return native.attend_grouped(
+        q_THK, kv_NPGK, span.start, span.prefill, cache_format, page_size, span.pages, scale, num_threads
+    )
 
 
 use(os.environ.get("HUOZHONG_KERNELS") or available()[0])

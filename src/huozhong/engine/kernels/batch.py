@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,26 @@ class Span:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """tokens_T: int32 token of every row.  logit_rows: int32 rows whose logits are wanted, ascending."""
+    """tokens_T: int32 token of every row.  logit_rows, hidden_rows: int32 rows whose logits, or whose hidden
+    states after the last norm, are wanted."""
 
     tokens_T: NDArray[np.int32]
     spans: tuple[Span, ...]
     logit_rows: NDArray[np.int32]
+    hidden_rows: NDArray[np.int32]
+
+
+CacheFormat = Literal["f32", "f16"]
+BYTES_PER_NUMBER: dict[str, int] = {"f32": 4, "f16": 2}  # of one number
+
+
+@dataclass(frozen=True, eq=False)
+class Cache:
+    """The paged cache.  pages: uint8 [layers, pages, bytes], of `page_size` positions each.
+
+    How a page is laid out inside is the kernels' own business; nobody else looks into one.
+    """
+
+    pages: NDArray[np.uint8]
+    page_size: int
+    format: CacheFormat

@@ -19,4 +19,22 @@ inline float half_to_float(uint16_t h) {
     return sign ? -x : x;
 }
 
+// To nearest, ties to even; what is too large becomes infinity.
+inline uint16_t float_to_half(float x) {
+    uint32_t bits;
+    std::memcpy(&bits, &x, 4);
+    const uint16_t sign = uint16_t(bits >> 16 & 0x8000);
+    bits &= 0x7fffffffu;
+    if (bits > 0x7f800000u) return sign | 0x7e00;         // NaN
+    if (bits >= 0x47800000u) return sign | 0x7c00;        // 65536 and more
+    if (bits < 0x38800000u) {                             // subnormal there: the float's own addition rounds
+        float magnitude;
+        std::memcpy(&magnitude, &bits, 4);
+        magnitude += 0.5f;
+        std::memcpy(&bits, &magnitude, 4);
+        return sign | uint16_t(bits - 0x3f000000u);
+    }
+    return sign | uint16_t((bits + 0xc8000fffu + (bits >> 13 & 1)) >> 13);
+}
+
 }  // namespace

@@ -5,5 +5,5 @@
 
 namespace huozhong {
 const Kernels kernels_plain = {"plain", quantize, matmul, rms_norm, silu_mul, largest, add_scaled, attend_prefill,
-                              attend_decode, combine};
+    attend_decode, grouped_prefill, grouped_decode, combine, load_row, store_row};
 }

@@ -8,28 +8,64 @@
 
 namespace huozhong {
 
+// Latent attention (MLA): rank, q_rank (0: none), nope, rope, v.  Grouped: kv_heads, dim, rope (0 of the other's).
 struct Config {
-    int32_t vocab, hidden, heads, rank, q_rank /* 0: none */, nope, rope, v;
+    int32_t vocab, hidden, heads;
+    bool grouped;
+    int32_t rank, q_rank, nope, rope, v;
+    int32_t kv_heads, dim;
     int32_t experts, experts_per_token, groups, top_groups;
-    bool normalize;
-    float routed_scale, eps, softmax_scale;
+    bool softmax_scores, best_two, normalize;  // best_two: a group's score sums its best two, not its best alone
+    float routed_scale, eps, latent_eps, softmax_scale;
 
     int32_t qk() const { return nope + rope; }
     int32_t latent() const { return rank + rope; }
+    int32_t row() const { return grouped ? 2 * kv_heads * dim : latent(); }
 };
 
-struct Attention {
+// The paged cache of one layer: page i begins at base + i * page_bytes.
+// Latent: rows [latent] one after the other.  Grouped: per group, keys in tiles of 16 positions [dim, 16], then the
+// values' rows [page_size, dim].
+struct Cache {
+    uint8_t* base;
+    int64_t page_bytes;
+    int32_t page_size;
+    CacheFormat format;
+};
+
+// Matrices that read the same rows and whose outputs lie side by side.
+struct Parts {
+    std::vector<Matrix> all;
+
+    int32_t out() const {
+        int32_t sum = 0;
+        for (const Matrix& m : all) sum += m.out;
+        return sum;
+    }
+    int32_t in() const { return all.front().in; }
+};
+
+struct Latent {
     const float *q_norm, *kv_norm;  // q_norm null without a query latent
-    Matrix down, q_up, k_up, v_up, q_absorb, out;
+    Parts down;
+    Matrix q_up, k_up, v_up, q_absorb, out;
+};
+
+struct Grouping {
+    Parts qkv;
+    const float *bias, *q_norm, *k_norm;  // null where there is none
+    Matrix out;
+    const float* out_bias;
 };
 
 struct Dense {
-    Matrix gate_up, down;
+    Parts gate_up;
+    Matrix down;
 };
 
 struct Moe {
     Matrix router;
-    const float* bias;
+    const float* bias;  // null where there is none
     Dense experts;
     bool has_shared;
     Dense shared;
@@ -37,13 +73,22 @@ struct Moe {
 
 struct Layer {
     const float *attention_norm, *mlp_norm;
-    Attention attention;
+    Latent latent;
+    Grouping grouping;
     bool is_moe;
     Dense dense;
     Moe moe;
 };
 
-// Rows first_row ... of the batch: positions start ... of one sequence, whose cached rows begin at offset[position].
+// A multi-token-prediction module (DeepSeek-V3, section 2.2).
+struct Prediction {
+    const float *enorm, *hnorm, *norm;
+    Matrix eh_proj;
+    Layer layer;
+};
+
+// Rows first_row ... of the batch: positions start ... of one sequence.  offset: where in the cache position p's row
+// begins (latent), or the tile of positions 16 p ... (grouped, of the first group).
 struct Span {
     int32_t first_row, length, start;
     bool prefill;
@@ -53,23 +98,25 @@ struct Span {
 };
 
 struct Batch {
-    std::vector<int32_t> tokens, logit_rows;
+    std::vector<int32_t> tokens, logit_rows, hidden_rows;
     std::vector<Span> spans;
 };
 
 // Activations prepared for matmuls, and the memory they live in.
 class Activations {
   public:
-    Rows rows(const float* x, int64_t stride, int32_t count, int32_t in, Format format);
+    // Room for `count` rows; x is passed through.
+    Rows rows(const float* x, int64_t stride, int32_t count, int32_t in);
     int8_t* q(int64_t row) { return q_.data() + row * groups_ * GROUP; }
     float* scale(int64_t row) { return scale_.data() + row * groups_; }
     int32_t* sum(int64_t row) { return sum_.data() + row * groups_; }
+    int32_t* half(int64_t row) { return half_.data() + row * groups_; }
 
   private:
     int64_t groups_ = 0;
     std::vector<int8_t> q_;
     std::vector<float> scale_;
-    std::vector<int32_t> sum_;
+    std::vector<int32_t> sum_, half_;
 };
 
 // The steps of a forward pass, and the buffers they share.  Not for two threads at a time.
@@ -78,15 +125,24 @@ class Worker {
     Worker(const Kernels& kernels, int32_t threads) : k_(kernels), threads_(threads) {}
 
     void embed(const Matrix& matrix, const int32_t* tokens, int32_t count, float* y);
+    void norm(const float* x, const float* weight, float eps, int32_t n, float* y) { k_.rms_norm(x, weight, eps, n, y); }
     void linear(const float* x, int32_t tokens, const Matrix& matrix, int32_t index, float* y, bool add);
     void rotate(float* x, int64_t stride, int32_t count, const float* table, int32_t dim);
-    void attend_prefill(const Config& c, const Attention& w, const float* q, const Span& span, const float* cache,
-                        float* y);
-    void attend_decode(const Config& c, const Attention& w, const float* q, const std::vector<const Span*>& spans,
-                       const float* cache, float* y);
+    void attend_prefill(const Config& c, const Latent& w, const float* q, const Span& span, const Cache& cache, float* y);
+    void attend_decode(const Config& c, const Latent& w, const float* q, const std::vector<const Span*>& spans,
+                       const Cache& cache, float* y);
+    void grouped_prefill(const Config& c, const float* q, int64_t stride, const Span& span, const Cache& cache, float* y);
+    void grouped_decode(const Config& c, const float* q, int64_t stride, const std::vector<const Span*>& spans,
+                        const Cache& cache, float* y);
+    // Keys and values of one position [kv_heads * dim each] into the cache, and a latent row.
+    void write_grouped(const Config& c, const Cache& cache, const Span& span, int32_t position, const float* kv);
+    void write_latent(const Config& c, const Cache& cache, const Span& span, int32_t position, const float* row);
     void route(const Config& c, const float* logits, const float* bias, int32_t tokens, int32_t* experts,
                float* weights);
-    void attention(const Config& c, const Layer& layer, const float* rope, float* cache, const Batch& batch, float* x);
+    void latent(const Config& c, const Layer& layer, const float* rope, const Cache& cache, const Batch& batch, float* x);
+    void grouped(const Config& c, const Layer& layer, const float* rope, const Cache& cache, const Batch& batch, float* x);
+    // x = eh_proj [enorm(embedded); hnorm(states)]
+    void join(const Config& c, const Prediction& w, const float* embedded, const float* states, int32_t tokens, float* x);
     void dense(const Config& c, const Dense& w, const float* norm, int32_t tokens, float* x);
     void moe(const Config& c, const Layer& layer, int32_t tokens, float* x);
     void logits(const Config& c, const Matrix& head, const float* norm, const Batch& batch, const float* x, float* y);
@@ -96,18 +152,22 @@ class Worker {
 
     void run(const std::vector<Matmul>& jobs);
     template <class F> void for_rows(int32_t rows, int64_t work_per_row, F f);
-    Rows prepare(Activations& to, const float* x, int64_t stride, int32_t count, int32_t in, Format format);
+    void quantize(Activations& to, const float* x, int32_t row, int32_t in);
+    Rows prepare(Activations& to, const float* x, int64_t stride, int32_t count, int32_t in, const Matrix& matrix);
     Rows normalize(Activations& to, std::vector<float>& h, const float* x, const float* weight, float eps,
-                   int32_t count, int64_t stride, int32_t in, Format format);
+                   int32_t count, int64_t stride, int32_t in, bool integers);
     Rows gate(Activations& to, std::vector<float>& h, const std::vector<float>& gate_up, int32_t count, int32_t width,
-              Format format);
+              const Matrix& matrix);
+    // One job per part: rows of h through matrix `index` of each.
+    static void add_jobs(std::vector<Matmul>& jobs, const Parts& parts, int32_t index, const Rows& h,
+                         const int32_t* rows, int32_t first, int32_t step, int32_t tokens, float* y);
 
     const Kernels& k_;
     int32_t threads_;
     std::vector<Item> items_;
     std::vector<Matmul> jobs_;
     Activations in_, mid_, latent_;
-    std::vector<float> h_, mid_h_, down_, q_, y_, q_latent_, parts_, mixed_, compact_q_, compact_y_, scratch_;
+    std::vector<float> h_, mid_h_, down_, q_, y_, row_, q_latent_, parts_, mixed_, compact_q_, compact_y_, scratch_;
     std::vector<float> gate_up_, shared_gate_up_, shared_h_, expert_out_, router_, weights_, latent_h_;
     Activations shared_in_;
     std::vector<int32_t> experts_, slot_rows_, slots_;
@@ -119,10 +179,22 @@ struct Model {
     const float *norm, *rope;
     int32_t positions;  // rows of the rope table
     std::vector<Layer> layers;
+    std::vector<Prediction> prediction;
     std::mutex busy;
 
-    // logits [batch.logit_rows, vocab]; cache: one float array [.., latent] per layer, layer_stride apart.
-    void forward(Worker& worker, float* cache, int64_t layer_stride, const Batch& batch, float* logits) const;
+    // logits [batch.logit_rows, vocab]; hidden [batch.hidden_rows, hidden]: rows after the last norm.
+    // The layers' caches lie layer_stride bytes apart.
+    void forward(Worker& worker, Cache cache, int64_t layer_stride, const Batch& batch, float* logits,
+                 float* hidden) const;
+    // Module `index` on `states` [tokens, hidden], the rows after the last norm that belong to batch.tokens' positions;
+    // batch.tokens are the tokens that follow them.  cache: of the module's own layer.
+    void draft(Worker& worker, int32_t index, Cache cache, const Batch& batch, const float* states, float* logits,
+               float* hidden) const;
+
+  private:
+    void run_layer(Worker& worker, const Layer& layer, const Cache& cache, const Batch& batch, float* x) const;
+    void finish(Worker& worker, const float* last_norm, const Batch& batch, const float* x, float* logits,
+                float* hidden) const;
 };
 
 }  // namespace huozhong

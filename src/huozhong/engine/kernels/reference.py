@@ -1,73 +1,160 @@
 """The engine's forward pass in plain NumPy: every kernel's slow twin, read top to bottom.
 
-Shape letters: T rows (tokens), D hidden, I in, O out, H heads, N keys or stacked matrices, K a head's width,
-C latent row (KV latent and rotary key), P pages, S slots of a page, E experts, V vocabulary.
+Shape letters: T rows (tokens), D hidden, I in, O out, H heads, G groups of heads, N keys or stacked matrices,
+K a head's width, C a cached row, L layers, P pages, S slots of a page, E experts, V vocabulary.
 
 A row's result never depends on the rows beside it: sums run in a fixed order per row.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.engine.kernels.batch import Batch, Span
-from huozhong.engine.quant import GROUP, PackedMatrix, unpack, unpack_integers
+from huozhong.engine.quant import BLOCK, FLOATS, GROUP, PackedMatrix, unpack, unpack_groups
+from huozhong.model.architecture import Architecture, Experts, GroupedAttention, LatentAttention
 
 if TYPE_CHECKING:  # the shapes of weights only; weights.py needs nothing of the kernels
-    from huozhong.engine.weights import AttentionWeights, DenseWeights, MoeWeights, Weights
-    from huozhong.model.config import ModelConfig
+    from huozhong.engine.weights import (
+        DenseWeights,
+        GroupedAttentionWeights,
+        LatentAttentionWeights,
+        LayerWeights,
+        MoeWeights,
+        PredictionWeights,
+        Weights,
+    )
 
 F32 = NDArray[np.float32]
-LATENT_NORM_EPS = 1e-6  # transformers' DeepseekV3 gives its latent norms this, whatever rms_norm_eps says
+Cache = NDArray[Any]  # float32 or float16; what is read from it is computed with in float32
 
 
-def forward(weights: Weights, rope: F32, cache_LPSC: F32, batch: Batch) -> F32:
-    """Logits [len(batch.logit_rows), V]; writes the batch's latent rows into the cache.
+def forward(weights: Weights, rope: F32, cache_LPSC: Cache, batch: Batch) -> tuple[F32, F32]:
+    """Logits [len(batch.logit_rows), V] and hidden states [len(batch.hidden_rows), D] behind the last norm.
 
-    rope: [positions, 2, qk_rope_head_dim / 2], cosines and sines.
+    Writes the batch's rows into the cache, which may have more layers than the model: those of its MTP modules.
+    rope: [positions, 2, rope.dim / 2], cosines and sines.
     """
-    config = weights.config
+    architecture = weights.architecture
     x_TD = embed(batch.tokens_T, weights.embedding)
-    for layer, cache_PSC in zip(weights.layers, cache_LPSC, strict=True):
-        h_TD = rms_norm(x_TD, layer.attention_norm, config.rms_norm_eps)
-        x_TD = x_TD + attention(h_TD, layer.attention, rope, cache_PSC, batch, config)
-        h_TD = rms_norm(x_TD, layer.mlp_norm, config.rms_norm_eps)
-        x_TD = x_TD + (dense(h_TD, layer.dense) if layer.moe is None else moe(h_TD, layer.moe, config))
-    h_TD = rms_norm(x_TD[batch.logit_rows], weights.norm, config.rms_norm_eps)
-    return linear(h_TD, weights.head)
+    for layer, cache_PSC in zip(weights.layers, cache_LPSC, strict=False):
+        x_TD = block(x_TD, layer, rope, cache_PSC, batch, architecture)
+    h_TD = rms_norm(x_TD, weights.norm, architecture.rms_norm_eps)
+    return linear(h_TD[batch.logit_rows], weights.head), h_TD[batch.hidden_rows]
 
 
-# -- attention (MLA) -------------------------------------------------------------------------------
+def draft_hidden(
+    weights: Weights, module: PredictionWeights, rope: F32, cache_PSC: Cache, hidden_TD: F32, batch: Batch
+) -> F32:
+    """One MTP module (DeepSeek-V3 §2.2): its normed hidden states [T, D], which the model's head turns to logits.
+
+    Row t guesses the token after the next: batch.tokens_T[t] is the token that follows the one at the row's
+    position, hidden_TD[t] the normed hidden state at that position, of the model or of the module before.
+    cache_PSC: the module's own layer of the cache, at the same positions.
+    """
+    eps = weights.architecture.rms_norm_eps
+    embedded = rms_norm(embed(batch.tokens_T, weights.embedding), module.enorm, eps)
+    both = np.concatenate([embedded, rms_norm(hidden_TD, module.hnorm, eps)], axis=1)
+    x_TD = block(linear(both, module.eh_proj), module.layer, rope, cache_PSC, batch, weights.architecture)
+    return rms_norm(x_TD, module.norm, eps)
 
 
-def attention(
-    x_TD: F32, w: AttentionWeights, rope: F32, cache_PSC: F32, batch: Batch, config: ModelConfig
+def block(
+    x_TD: F32, layer: LayerWeights, rope: F32, cache_PSC: Cache, batch: Batch, architecture: Architecture
+) -> F32:
+    """One layer: attention, then the feed-forward part, each on normed input and added to what came in."""
+    from huozhong.engine.weights import LatentAttentionWeights  # which imports this package's neighbours
+
+    a, eps = architecture, architecture.rms_norm_eps
+    h_TD = rms_norm(x_TD, layer.attention_norm, eps)
+    if isinstance(layer.attention, LatentAttentionWeights):
+        x_TD = x_TD + latent_attention(h_TD, layer.attention, rope, cache_PSC, batch, a)
+    else:
+        x_TD = x_TD + grouped_attention(h_TD, layer.attention, rope, cache_PSC, batch, a)
+    h_TD = rms_norm(x_TD, layer.mlp_norm, eps)
+    if layer.moe is None:
+        return x_TD + dense(h_TD, layer.dense)
+    assert a.experts is not None
+    return x_TD + moe(h_TD, layer.moe, a.experts)
+
+
+# -- attention -------------------------------------------------------------------------------------
+
+
+def latent_attention(
+    x_TD: F32, w: LatentAttentionWeights, rope: F32, cache_PSC: Cache, batch: Batch, architecture: Architecture
 ) -> F32:
     """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, §2.1) over the paged latent cache."""
-    c = config
-    down = linear(x_TD, w.down)  # the query (or its latent), the KV latent and the rotary key together
+    a, eps = architecture.attention, architecture.latent_norm_eps
+    assert isinstance(a, LatentAttention)
+    down = linears(x_TD, w.down)  # the query (or its latent), the KV latent and the rotary key together
     width = down.shape[1]
-    q, latent, rotary = np.split(down, [width - c.latent_dim, width - c.qk_rope_head_dim], axis=1)
+    q, latent, rotary = np.split(down, [width - a.row_dim, width - a.qk_rope_head_dim], axis=1)
     if w.q_up is not None:
-        q = linear(rms_norm(q, w.q_norm, LATENT_NORM_EPS), w.q_up)
-    positions_T = np.concatenate([np.arange(s.start, s.end) for s in batch.spans])
-    q_THK = np.ascontiguousarray(q).reshape(len(x_TD), c.num_attention_heads, c.qk_head_dim)
-    q_THK[..., c.qk_nope_head_dim :] = rotate(q_THK[..., c.qk_nope_head_dim :], rope, positions_T)
+        q = linear(rms_norm(q, w.q_norm, eps), w.q_up)
+    positions_T = _positions(batch)
+    q_THK = np.ascontiguousarray(q).reshape(len(x_TD), a.num_heads, a.qk_head_dim)
+    q_THK[..., a.qk_nope_head_dim :] = rotate(q_THK[..., a.qk_nope_head_dim :], rope, positions_T)
     rotary = rotate(rotary[:, None], rope, positions_T)[:, 0]
-    latent = rms_norm(latent, w.kv_norm, LATENT_NORM_EPS)
+    latent = rms_norm(latent, w.kv_norm, eps)
     write_cache(cache_PSC, np.concatenate([latent, rotary], axis=1), batch)
-    y_THK = np.empty((len(x_TD), c.num_attention_heads, c.v_head_dim), np.float32)
+    y_THK = np.empty((len(x_TD), a.num_heads, a.v_head_dim), np.float32)
     for span in batch.spans:
         rows = slice(span.first_row, span.first_row + span.length)
         attend = attend_prefill if span.prefill else attend_decode
-        y_THK[rows] = attend(q_THK[rows], w, cache_PSC, span, c.softmax_scale)
+        y_THK[rows] = attend(q_THK[rows], w, cache_PSC, span, architecture.softmax_scale)
     return linear(y_THK.reshape(len(x_TD), -1), w.out)
 
 
-def attend_prefill(q_THK: F32, w: AttentionWeights, cache_PSC: F32, span: Span, scale: float) -> F32:
+def grouped_attention(
+    x_TD: F32, w: GroupedAttentionWeights, rope: F32, cache_PSC: Cache, batch: Batch, architecture: Architecture
+) -> F32:
+    """Grouped-query attention; a cached row is the keys of all groups, rotated, then their values."""
+    a, eps = architecture.attention, architecture.rms_norm_eps
+    assert isinstance(a, GroupedAttention)
+    qkv = linears(x_TD, w.qkv)
+    if w.qkv_bias is not None:
+        qkv = qkv + w.qkv_bias
+    heads_THK = qkv.reshape(len(x_TD), -1, a.head_dim)
+    q_THK, k_TGK, v_TGK = np.split(heads_THK, [a.num_heads, a.num_heads + a.num_kv_heads], axis=1)
+    if w.q_norm is not None:
+        q_THK, k_TGK = rms_norm(q_THK, w.q_norm, eps), rms_norm(k_TGK, w.k_norm, eps)
+    positions_T = _positions(batch)
+    q_THK, k_TGK = rotate_first(q_THK, rope, positions_T), rotate_first(k_TGK, rope, positions_T)
+    write_cache(cache_PSC, np.concatenate([k_TGK, v_TGK], axis=1).reshape(len(x_TD), -1), batch)
+    y_THK = np.empty((len(x_TD), a.num_heads, a.head_dim), np.float32)
+    for span in batch.spans:
+        rows = slice(span.first_row, span.first_row + span.length)
+        keys, values = _read_cache(cache_PSC, span, cache_PSC.shape[2] // 2)
+        shape = (span.end, a.num_kv_heads, a.head_dim)
+        y_THK[rows] = attend_grouped(
+            q_THK[rows], keys.reshape(shape), values.reshape(shape), span.start, architecture.softmax_scale
+        )
+    y_TD = linear(y_THK.reshape(len(x_TD), -1), w.out)
+    return y_TD if w.out_bias is None else y_TD + w.out_bias
+
+
+def attend_grouped(q_THK: F32, key_NGK: F32, value_NGK: F32, start: int, scale: float) -> F32:
+    """Each query's mix of the values up to its own position, `start` for the first: [T, H, K] -> [T, H, K].
+
+    Heads of one group are neighbours: group g is read by heads g H / G to (g + 1) H / G.
+    """
+    rows, heads, width = q_THK.shape
+    groups = key_NGK.shape[1]
+    q_TGJK = q_THK.reshape(rows, groups, heads // groups, width)
+    out = np.empty_like(q_TGJK)
+    for t, q_GJK in enumerate(q_TGJK):
+        n = start + t + 1
+        scores = np.einsum("gjk,ngk->gjn", q_GJK, key_NGK[:n]) * np.float32(scale)
+        p = _softmax(scores.reshape(heads, n)).reshape(scores.shape)
+        out[t] = np.einsum("gjn,ngk->gjk", p, value_NGK[:n])
+    return out.reshape(rows, heads, width)
+
+
+def attend_prefill(q_THK: F32, w: LatentAttentionWeights, cache_PSC: Cache, span: Span, scale: float) -> F32:
     """Un-absorbed: keys and values of every head are expanded from the latent."""
     latent_NC, rotary_NK = _read_cache(cache_PSC, span, w.k_up.in_features)
     key_NHK = linear_shared(latent_NC, w.k_up)
@@ -83,7 +170,7 @@ def attend_prefill(q_THK: F32, w: AttentionWeights, cache_PSC: F32, span: Span, 
     return out
 
 
-def attend_decode(q_THK: F32, w: AttentionWeights, cache_PSC: F32, span: Span, scale: float) -> F32:
+def attend_decode(q_THK: F32, w: LatentAttentionWeights, cache_PSC: Cache, span: Span, scale: float) -> F32:
     """Absorbed: queries are mapped into the latent space, where all heads share the cached rows."""
     latent_NC, rotary_NK = _read_cache(cache_PSC, span, w.k_up.in_features)
     nope = w.k_up.out_features
@@ -97,18 +184,23 @@ def attend_decode(q_THK: F32, w: AttentionWeights, cache_PSC: F32, span: Span, s
     return linear_stack(mixed_THC, w.v_up)
 
 
-def write_cache(cache_PSC: F32, rows_TC: F32, batch: Batch) -> None:
+def _positions(batch: Batch) -> NDArray[np.int64]:
+    return np.concatenate([np.arange(s.start, s.end) for s in batch.spans])
+
+
+def write_cache(cache_PSC: Cache, rows_TC: F32, batch: Batch) -> None:
     size = cache_PSC.shape[1]
     for span in batch.spans:
         positions = np.arange(span.start, span.end)
         cache_PSC[span.pages[positions // size], positions % size] = rows_TC[span.first_row :][: span.length]
 
 
-def _read_cache(cache_PSC: F32, span: Span, latent: int) -> tuple[F32, F32]:
+def _read_cache(cache_PSC: Cache, span: Span, first: int) -> tuple[F32, F32]:
+    """The first numbers of the span's rows so far, and the others."""
     positions = np.arange(span.end)
     size = cache_PSC.shape[1]
     rows_NC = cache_PSC[span.pages[positions // size], positions % size].astype(np.float32)
-    return np.ascontiguousarray(rows_NC[:, :latent]), rows_NC[:, latent:]
+    return np.ascontiguousarray(rows_NC[:, :first]), rows_NC[:, first:]
 
 
 def _softmax(scores_HN: F32) -> F32:
@@ -120,44 +212,45 @@ def _softmax(scores_HN: F32) -> F32:
 
 
 def dense(x_TD: F32, w: DenseWeights | None) -> F32:
-    """SwiGLU: down(silu(gate x) * up x); gate and up are one matrix, gate first."""
+    """SwiGLU: down(silu(gate x) * up x)."""
     assert w is not None
-    return linear(silu_mul(linear(x_TD, w.gate_up)), w.down)
+    return linear(silu_mul(linears(x_TD, w.gate_up)), w.down)
 
 
-def moe(x_TD: F32, w: MoeWeights, config: ModelConfig) -> F32:
+def moe(x_TD: F32, w: MoeWeights, experts: Experts) -> F32:
     """Each row's chosen experts, weighted, added in the order of their choice; then the shared expert."""
-    experts_TK, weights_TK = route(linear(x_TD, w.router), w.router_bias, config)
+    experts_TK, weights_TK = route(linear(x_TD, w.router), w.router_bias, experts)
     y_TD = np.zeros_like(x_TD)
     for t, x_D in enumerate(x_TD):
         for expert, weight in zip(experts_TK[t], weights_TK[t], strict=True):
-            hidden = silu_mul(linear(x_D[None], w.gate_up, expert))
-            y_TD[t] += weight * linear(hidden, w.down, expert)[0]
+            inner = silu_mul(linears(x_D[None], w.gate_up, expert))
+            y_TD[t] += weight * linear(inner, w.down, expert)[0]
     return y_TD if w.shared is None else y_TD + dense(x_TD, w.shared)
 
 
-def route(logits_TE: F32, bias_E: F32, config: ModelConfig) -> tuple[NDArray[np.int32], F32]:
+def route(logits_TE: F32, bias_E: F32 | None, experts: Experts) -> tuple[NDArray[np.int32], F32]:
     """Chosen experts [T, k], best first (equal scores: the lower number), and their weights [T, k].
 
-    DeepSeek-V3 §2.1.2: scores s = sigmoid(logits); chosen by s + bias inside the best groups (a group's score
-    is the sum of its best two), weighted by s alone.
+    Scores are sigmoids or a softmax of the logits; experts are chosen by score + bias inside the best groups and
+    weighted by the score alone (`Experts`; DeepSeek-V3 §2.1.2, DeepSeek-V2 §2.2).
     """
-    c = config
-    s_TE = _sigmoid(logits_TE)
-    choice_TE = s_TE + bias_E
-    if c.n_group > 1:
-        grouped = choice_TE.reshape(len(s_TE), c.n_group, c.experts_per_group)
-        group_score = np.sort(grouped, axis=2)[..., -2:].sum(axis=2)
-        kept = np.argsort(-group_score, axis=1, kind="stable")[:, : c.topk_group]
+    e = experts
+    s_TE = _sigmoid(logits_TE) if e.scoring == "sigmoid" else _softmax(logits_TE)
+    choice_TE = s_TE if bias_E is None else s_TE + bias_E
+    if e.groups > 1:
+        grouped = choice_TE.reshape(len(s_TE), e.groups, -1)
+        best = 2 if e.group_score == "top2" else 1
+        group_score = np.sort(grouped, axis=2)[..., -best:].sum(axis=2)
+        kept = np.argsort(-group_score, axis=1, kind="stable")[:, : e.top_groups]
         masked = np.full_like(grouped, -np.inf)
         rows = np.arange(len(s_TE))[:, None]
         masked[rows, kept] = grouped[rows, kept]
         choice_TE = masked.reshape(choice_TE.shape)
-    experts_TK = np.argsort(-choice_TE, axis=1, kind="stable")[:, : c.num_experts_per_tok]
+    experts_TK = np.argsort(-choice_TE, axis=1, kind="stable")[:, : e.per_token]
     weights_TK = np.take_along_axis(s_TE, experts_TK, axis=1)
-    if c.norm_topk_prob:
+    if e.normalize:
         weights_TK = weights_TK / (weights_TK.sum(axis=1, keepdims=True) + np.float32(1e-20))
-    return experts_TK.astype(np.int32), weights_TK * np.float32(c.routed_scaling_factor)
+    return experts_TK.astype(np.int32), weights_TK * np.float32(e.scale)
 
 
 def silu_mul(gate_up_TI: F32) -> F32:
@@ -181,13 +274,11 @@ def largest(x: F32) -> np.float32:
 
 def embed(tokens_T: NDArray[np.int32], matrix: PackedMatrix) -> F32:
     """Rows of the embedding table, dequantised: [T, D]."""
-    block, lane = tokens_T // 16, tokens_T % 16
-    if matrix.format == "f32":
-        return np.ascontiguousarray(matrix.data[0, block, :, lane])
+    block, lane = tokens_T // BLOCK, tokens_T % BLOCK
     scales = None if matrix.scales is None else np.ascontiguousarray(matrix.scales[:, block])
     data = np.ascontiguousarray(matrix.data[:, block])
-    picked = PackedMatrix(matrix.format, 16 * len(tokens_T), matrix.in_features, data, scales)
-    return unpack(picked)[np.arange(len(tokens_T)) * 16 + lane]
+    picked = PackedMatrix(matrix.format, BLOCK * len(tokens_T), matrix.in_features, data, scales)
+    return unpack(picked)[np.arange(len(tokens_T)) * BLOCK + lane]
 
 
 def rms_norm(x_TD: F32, weight_D: F32 | None, eps: float) -> F32:
@@ -206,28 +297,44 @@ def rotate(x_THK: F32, rope: F32, positions_T: NDArray[np.int64]) -> F32:
     return out
 
 
+def rotate_first(x_THK: F32, rope: F32, positions_T: NDArray[np.int64]) -> F32:
+    """`rotate` of as many numbers of a head as the table has; what is behind them stays."""
+    width = 2 * rope.shape[2]
+    return np.concatenate([rotate(x_THK[..., :width], rope, positions_T), x_THK[..., width:]], axis=2)
+
+
 # -- matrices --------------------------------------------------------------------------------------
 
 
 def linear(x_TI: F32, matrix: PackedMatrix, index: int = 0) -> F32:
     """y = W x for every row: [T, I] -> [T, O], with matrix number `index` of a stack."""
-    if matrix.format == "f32":
-        w_OI = matrix.data[index].swapaxes(1, 2).reshape(-1, matrix.in_features)[: matrix.out_features]
+    scales = None if matrix.scales is None else matrix.scales[index : index + 1]
+    one = PackedMatrix(matrix.format, matrix.out_features, matrix.in_features, matrix.data[index : index + 1], scales)
+    if matrix.format in FLOATS:
+        w_OI = unpack(one)
         return np.array([w_OI @ x_I for x_I in x_TI], np.float32).reshape(len(x_TI), matrix.out_features)
     xq_TGK, xs_TG = quantize_rows(x_TI)
-    one = PackedMatrix(
-        matrix.format, matrix.out_features, matrix.in_features, matrix.data[index : index + 1],
-        None if matrix.scales is None else matrix.scales[index : index + 1],
-    )
-    wq_NOGK, ws_NOG = unpack_integers(one)
-    # float32 holds these integer sums exactly: 32 * 127 * 127 < 2**24
-    sums_GTO = xq_TGK.astype(np.float32).swapaxes(0, 1) @ wq_NOGK[0].astype(np.float32).transpose(1, 2, 0)
+    groups = unpack_groups(one)
+    halves = 2 if matrix.format == "q6_k" else 1  # of a group, each with a scale of its own
+    width = GROUP // halves
     y_TO = np.zeros((len(x_TI), matrix.out_features), np.float32)
-    for g, sums_TO in enumerate(sums_GTO):
-        scale_TO = ws_NOG[0, :, g].astype(np.float32) * xs_TG[:, g : g + 1]
-        # one fused multiply-add per group: the product is exact in float64
-        y_TO = (sums_TO.astype(np.float64) * scale_TO + y_TO).astype(np.float32)
+    for g in range(xq_TGK.shape[1]):
+        x_TK, w_OK = xq_TGK[:, g].astype(np.float64), groups.q[0, :, g].astype(np.float64)
+        for half in range(halves):
+            part = slice(half * width, (half + 1) * width)
+            scale_TO = groups.scale[0, :, g, half] * xs_TG[:, g : g + 1]
+            # one fused multiply-add: the sum is whole, and the product exact in float64
+            y_TO = ((x_TK[:, part] @ w_OK[:, part].T) * scale_TO + y_TO).astype(np.float32)
+        if groups.least is not None:
+            sums_T1 = xs_TG[:, g : g + 1] * xq_TGK[:, g].sum(axis=1, keepdims=True, dtype=np.int32).astype(np.float32)
+            least_O = groups.least[0, :, g].astype(np.float64)
+            y_TO = (least_O * sums_T1 + y_TO).astype(np.float32)
     return y_TO
+
+
+def linears(x_TI: F32, matrices: tuple[PackedMatrix, ...], index: int = 0) -> F32:
+    """The outputs of several matrices side by side."""
+    return np.concatenate([linear(x_TI, matrix, index) for matrix in matrices], axis=1)
 
 
 def linear_stack(x_TNI: F32, matrix: PackedMatrix) -> F32:
@@ -242,7 +349,8 @@ def linear_shared(x_TI: F32, matrix: PackedMatrix) -> F32:
 
 def quantize_rows(x_TI: F32) -> tuple[NDArray[np.int8], F32]:
     """Activations as int8 [T, G, 32] with one float scale per group [T, G]: x ≈ q * scale, |q| <= 127."""
-    x_TGK = np.pad(x_TI, ((0, 0), (0, -x_TI.shape[1] % GROUP))).reshape(len(x_TI), -1, GROUP)
+    groups = -(-x_TI.shape[1] // GROUP)  # not -1: there may be no rows
+    x_TGK = np.pad(x_TI, ((0, 0), (0, -x_TI.shape[1] % GROUP))).reshape(len(x_TI), groups, GROUP)
     largest_TG = np.abs(x_TGK).max(axis=2)
     inverse_TG = np.divide(np.float32(127), largest_TG, out=np.zeros_like(largest_TG), where=largest_TG > 0)
     return np.rint(x_TGK * inverse_TG[..., None]).astype(np.int8), largest_TG / np.float32(127)

@@ -1,4 +1,4 @@
-// Vectors of 8 floats: AVX2, FMA and F16C.
+// Vectors of 8 floats: AVX2, FMA and F16C; with AVX-VNNI where it is switched on.
 #pragma once
 #include <immintrin.h>
 
@@ -11,7 +11,18 @@ constexpr int W = 8;
 constexpr int TILE = 4;
 constexpr int TILE_F32 = 2;
 constexpr int KEY_VECS = 2;
+constexpr int GROUP_ROWS = 4;
+
+#ifdef __AVXVNNI__
+#define HUOZHONG_DPBUSD _mm256_dpbusd_avx_epi32
+#elif defined(__AVX512VNNI__) && defined(__AVX512VL__)  // the same instruction in AVX-512's encoding: for tests
+#define HUOZHONG_DPBUSD _mm256_dpbusd_epi32
+#endif
+#ifdef HUOZHONG_DPBUSD
+constexpr int Q8_OFFSET = 128;
+#else
 constexpr int Q8_OFFSET = 0;
+#endif
 
 struct Vec { __m256 v; };
 struct Int { __m256i v; };
@@ -44,6 +55,16 @@ inline Vec load_half(const uint16_t* p) {
     return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
 }
 
+inline Vec load_bfloat(const uint16_t* p) {
+    return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))), 16))};
+}
+inline Vec load_u8(const uint8_t* p) {
+    return {_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))))};
+}
+inline Vec load_i8(const int8_t* p) {
+    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))))};
+}
+
 inline Int set1(int32_t x) { return {_mm256_set1_epi32(x)}; }
 inline Vec to_float(Int a) { return {_mm256_cvtepi32_ps(a.v)}; }
 inline Int to_int(Vec a) { return {_mm256_cvtps_epi32(a.v)}; }
@@ -56,15 +77,44 @@ inline void store_bytes(int8_t* p, Int a) {
     std::memcpy(p + 4, &high, 4);
 }
 
+inline float add_across(const Vec (&a)[2]) {
+    const __m256 eight = _mm256_add_ps(a[0].v, a[1].v);
+    const __m128 quad = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_add_ps(quad, _mm_movehl_ps(quad, quad));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+inline float max_across(const Vec (&a)[2]) {
+    const __m256 eight = _mm256_max_ps(a[0].v, a[1].v);
+    const __m128 quad = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_max_ps(quad, _mm_movehl_ps(quad, quad));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+inline int32_t sum_across(Int a) {
+    const __m128i quad = _mm_add_epi32(_mm256_castsi256_si128(a.v), _mm256_extracti128_si256(a.v, 1));
+    const __m128i two = _mm_add_epi32(quad, _mm_shuffle_epi32(quad, 0x4e));
+    return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 0xb1)));
+}
+
 inline Bytes load_bytes(const uint8_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
 inline void keep(Bytes& a) { asm("" : "+x"(a.v)); }  // in a register: not loaded once more for its second use
 inline Bytes low_nibbles(Bytes a) { return {_mm256_and_si256(a.v, _mm256_set1_epi8(15))}; }
 inline Bytes high_nibbles(Bytes a) { return {_mm256_and_si256(_mm256_srli_epi16(a.v, 4), _mm256_set1_epi8(15))}; }
+// a | ((b << S) & mask), byte by byte; S < 0 shifts to the right
+template <int S> inline Bytes or_shifted(Bytes a, Bytes b, uint8_t mask) {
+    const __m256i shifted = S > 0 ? _mm256_slli_epi16(b.v, S > 0 ? S : 0) : _mm256_srli_epi16(b.v, S < 0 ? -S : 0);
+    return {_mm256_or_si256(a.v, _mm256_and_si256(shifted, _mm256_set1_epi8(char(mask))))};
+}
 inline __m256i four(const int8_t* x) {
     int32_t quad;
     std::memcpy(&quad, x, 4);
     return _mm256_set1_epi32(quad);
 }
+#ifdef HUOZHONG_DPBUSD
+// acc + sum over 4 of (q + 128) x
+inline Int dot_q8(Int acc, Bytes w, const int8_t* x) { return {HUOZHONG_DPBUSD(acc.v, w.v, four(x))}; }
+// acc + sum over 4 of (q + 8) x
+inline Int dot_q4(Int acc, Bytes w, const int8_t* x) { return dot_q8(acc, w, x); }
+#else
 inline Int add_quads(Int acc, __m256i pairs) {
     return {_mm256_add_epi32(acc.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
 }
@@ -76,6 +126,7 @@ inline Int dot_q8(Int acc, Bytes w, const int8_t* x) {
 }
 // acc + sum over 4 of (q + 8) x
 inline Int dot_q4(Int acc, Bytes w, const int8_t* x) { return add_quads(acc, _mm256_maddubs_epi16(w.v, four(x))); }
+#endif
 
 inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 

@@ -11,6 +11,7 @@ constexpr int W = 16;            // lanes
 constexpr int TILE = 8;          // tokens per pass of the integer matmul
 constexpr int TILE_F32 = 4;      // tokens per pass of the float matmul
 constexpr int KEY_VECS = 4;      // vectors of keys per pass of attention scores
+constexpr int GROUP_ROWS = 6;    // heads per pass of grouped attention
 constexpr int Q8_OFFSET = 128;   // what dot_q8 leaves in the sum per unit of x
 
 struct Vec { __m512 v; };
@@ -42,6 +43,16 @@ inline Vec load_half(const uint16_t* p) {
     return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
 }
 
+inline Vec load_bfloat(const uint16_t* p) {
+    return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16))};
+}
+inline Vec load_u8(const uint8_t* p) {
+    return {_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
+}
+inline Vec load_i8(const int8_t* p) {
+    return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
+}
+
 inline Int set1(int32_t x) { return {_mm512_set1_epi32(x)}; }
 inline Vec to_float(Int a) { return {_mm512_cvtepi32_ps(a.v)}; }
 inline Int to_int(Vec a) { return {_mm512_cvtps_epi32(a.v)}; }
@@ -51,10 +62,24 @@ inline void store_bytes(int8_t* p, Int a) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
 }
 
+inline float add_across(const Vec (&a)[1]) {
+    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a[0].v), _mm512_extractf32x8_ps(a[0].v, 1));
+    const __m128 quad = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_add_ps(quad, _mm_movehl_ps(quad, quad));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+inline float max_across(const Vec (&a)[1]) { return _mm512_reduce_max_ps(a[0].v); }
+inline int32_t sum_across(Int a) { return _mm512_reduce_add_epi32(a.v); }
+
 inline Bytes load_bytes(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
 inline void keep(Bytes& a) { asm("" : "+v"(a.v)); }  // in a register: not loaded once more for its second use
 inline Bytes low_nibbles(Bytes a) { return {_mm512_and_si512(a.v, _mm512_set1_epi8(15))}; }
 inline Bytes high_nibbles(Bytes a) { return {_mm512_and_si512(_mm512_srli_epi16(a.v, 4), _mm512_set1_epi8(15))}; }
+// a | ((b << S) & mask), byte by byte; S < 0 shifts to the right
+template <int S> inline Bytes or_shifted(Bytes a, Bytes b, uint8_t mask) {
+    const __m512i shifted = S > 0 ? _mm512_slli_epi16(b.v, S > 0 ? S : 0) : _mm512_srli_epi16(b.v, S < 0 ? -S : 0);
+    return {_mm512_ternarylogic_epi32(a.v, shifted, _mm512_set1_epi8(char(mask)), 0xf8)};
+}
 inline __m512i four(const int8_t* x) {
     int32_t quad;
     std::memcpy(&quad, x, 4);

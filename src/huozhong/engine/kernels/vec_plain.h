@@ -11,6 +11,7 @@ constexpr int W = 16;
 constexpr int TILE = 1;
 constexpr int TILE_F32 = 1;
 constexpr int KEY_VECS = 1;
+constexpr int GROUP_ROWS = 4;
 constexpr int Q8_OFFSET = 0;
 
 struct Vec { float v[W]; };
@@ -44,7 +45,7 @@ inline Vec sub(const Vec& a, const Vec& b) { return each([&](int i) { return a.v
 inline Vec div(const Vec& a, const Vec& b) { return each([&](int i) { return a.v[i] / b.v[i]; }); }
 inline Vec max(const Vec& a, const Vec& b) { return each([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; }); }
 inline Vec min(const Vec& a, const Vec& b) { return each([&](int i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; }); }
-inline Vec abs(const Vec& a) { return each([&](int i) { return a.v[i] < 0 ? -a.v[i] : a.v[i]; }); }
+inline Vec abs(const Vec& a) { return each([&](int i) { return __builtin_fabsf(a.v[i]); }); }
 // To nearest, ties to even, for |a| < 2^22: adding 1.5 * 2^23 leaves no bits for a fraction.
 inline Vec round(const Vec& a) { return each([&](int i) { return (a.v[i] + 12582912.0f) - 12582912.0f; }); }
 inline Vec zero_where_less(const Vec& a, const Vec& x, const Vec& limit) {
@@ -61,6 +62,17 @@ inline Vec power_of_two(const Vec& n) {
 }
 inline Vec load_half(const uint16_t* p) { return each([=](int i) { return half_to_float(p[i]); }); }
 
+inline Vec load_bfloat(const uint16_t* p) {
+    return each([=](int i) {
+        const uint32_t bits = uint32_t(p[i]) << 16;
+        float x;
+        std::memcpy(&x, &bits, 4);
+        return x;
+    });
+}
+inline Vec load_u8(const uint8_t* p) { return each([=](int i) { return float(p[i]); }); }
+inline Vec load_i8(const int8_t* p) { return each([=](int i) { return float(p[i]); }); }
+
 template <class F> inline Int each_int(F f) {
     Int out;
     for (int i = 0; i < W; ++i) out.v[i] = f(i);
@@ -76,6 +88,19 @@ inline Int add(const Int& a, const Int& b) { return each_int([&](int i) { return
 inline void store(int32_t* p, const Int& a) { std::memcpy(p, a.v, sizeof a.v); }
 inline void store_bytes(int8_t* p, const Int& a) { for (int i = 0; i < W; ++i) p[i] = int8_t(a.v[i]); }
 
+template <class F> inline float across(Vec a, F f) {
+    for (int half = W / 2; half; half /= 2)
+        for (int i = 0; i < half; ++i) a.v[i] = f(a.v[i], a.v[i + half]);
+    return a.v[0];
+}
+inline float add_across(const Vec (&a)[1]) { return across(a[0], [](float x, float y) { return x + y; }); }
+inline float max_across(const Vec (&a)[1]) { return across(a[0], [](float x, float y) { return x > y ? x : y; }); }
+inline int32_t sum_across(const Int& a) {
+    int32_t sum = 0;
+    for (int32_t lane : a.v) sum += lane;
+    return sum;
+}
+
 inline Bytes load_bytes(const uint8_t* p) {
     Bytes out;
     std::memcpy(out.v, p, sizeof out.v);
@@ -88,6 +113,10 @@ inline Bytes low_nibbles(Bytes a) {
 }
 inline Bytes high_nibbles(Bytes a) {
     for (uint8_t& byte : a.v) byte >>= 4;
+    return a;
+}
+template <int S> inline Bytes or_shifted(Bytes a, const Bytes& b, uint8_t mask) {
+    for (int i = 0; i < 4 * W; ++i) a.v[i] |= uint8_t((S > 0 ? b.v[i] << (S > 0 ? S : 0) : b.v[i] >> (S < 0 ? -S : 0)) & mask);
     return a;
 }
 template <int OFFSET> inline Int dot(Int acc, const Bytes& w, const int8_t* x) {

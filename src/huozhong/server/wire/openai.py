@@ -1,8 +1,8 @@
-"""OpenAI's and DeepSeek's chat completions: JSON -> `ChatCall`, and answers -> JSON.
+"""OpenAI's and DeepSeek's chat completions: JSON -> `ChatCall`.
 
 What differs from OpenAI's dialect is DeepSeek's: `thinking` in the request, `reasoning_content` in messages
-and deltas, `prompt_cache_hit_tokens` and `prompt_cache_miss_tokens` in the usage.  Ours are `top_k`, `min_p`
-and `repetition_penalty` in the request, `cost`, `tokens_per_second` and `seconds_to_first_token` in usage.
+(and what `wire.reply` says of answers).  Ours are `top_k`, `min_p` and `repetition_penalty`; `structured_outputs` is
+vLLM's.
 
 A field that this server does not know, or knows and does not support, is an error that names it; it is never
 dropped in silence.  (A null, or the value that means "off", is taken as not given: many clients send those.)
@@ -13,17 +13,23 @@ Sources: platform.openai.com/docs/api-reference/chat, api-docs.deepseek.com/api/
 from __future__ import annotations
 
 import difflib
-import secrets
-import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import pydantic_core
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
-from huozhong.engine.sequence import Completion, Delta, SamplingParams, TokenLogprob, Usage
-from huozhong.errors import HuozhongError, RequestError
+from huozhong.engine.sequence import SamplingParams
+from huozhong.errors import RequestError
+from huozhong.server.wire.strict import Strict
+from huozhong.server.wire.structure import (
+    ResponseFormat,
+    StructuredOutputs,
+    Tool,
+    ToolCallGiven,
+    Wanted,
+    wanted,
+)
 
 # Fields of the dialects that are not served yet, and the values (besides null) that ask for nothing.
 _NOT_YET: dict[str, tuple[Any, ...]] = {
@@ -35,16 +41,12 @@ _NOT_YET: dict[str, tuple[Any, ...]] = {
     "logit_bias": ({},),
     "metadata": ({},),
     "modalities": (["text"],),
-    "parallel_tool_calls": (False,),
     "prediction": (),
     "prompt_cache_key": (),
-    "response_format": ({"type": "text"},),
     "safety_identifier": (),
     "service_tier": ("auto", "default"),
     "store": (False,),
     "suffix": ("",),
-    "tool_choice": ("none",),
-    "tools": ([],),
     "verbosity": ("medium",),
     "web_search_options": (),
 }
@@ -55,8 +57,6 @@ _NOT_YET_IN_MESSAGE: dict[str, tuple[Any, ...]] = {
     "name": (),
     "prefix": (False,),
     "refusal": (),
-    "tool_call_id": (),
-    "tool_calls": ([],),
 }
 
 
@@ -82,28 +82,24 @@ def _strings(stop: Any) -> Any:
     return [stop] if isinstance(stop, str) else stop
 
 
-class _Strict(BaseModel):
-    """Unknown fields are errors, and so is a value of another type ("0.5" is no number)."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class ChatMessage(_Strict):
-    role: Literal["system", "developer", "user", "assistant"]
-    content: Annotated[str, BeforeValidator(_text_of)]
+class ChatMessage(Strict):
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: Annotated[str | None, BeforeValidator(_text_of)] = None
     # Of earlier answers; the chat template leaves it out, as DeepSeek does.
     reasoning_content: str | None = None
+    tool_calls: list[ToolCallGiven] | None = None
+    tool_call_id: str | None = None
 
 
-class ThinkingSwitch(_Strict):
+class ThinkingSwitch(Strict):
     type: Literal["enabled", "disabled"]
 
 
-class StreamOptions(_Strict):
+class StreamOptions(Strict):
     include_usage: bool | None = None
 
 
-class ChatRequest(_Strict):
+class ChatRequest(Strict):
     """The body of POST /v1/chat/completions.  None: not given, so the model's own default holds."""
 
     model: str
@@ -126,6 +122,11 @@ class ChatRequest(_Strict):
     stream_options: StreamOptions | None = None
     thinking: ThinkingSwitch | None = None
     reasoning_effort: Literal["none", "high"] | None = None
+    response_format: ResponseFormat | None = None
+    structured_outputs: StructuredOutputs | None = None
+    tools: list[Tool] | None = None
+    tool_choice: Any = None
+    parallel_tool_calls: bool | None = None
     user: str | None = None  # the client's own label, for its records; it changes nothing
 
 
@@ -134,8 +135,9 @@ class ChatCall:
     """A checked request, in the engine's words."""
 
     model: str
-    messages: list[dict[str, str]]
+    messages: list[dict[str, Any]]
     params: SamplingParams
+    wanted: Wanted
     thinking: bool
     stream: bool
     include_usage: bool
@@ -168,7 +170,7 @@ def parse_chat(body: bytes, defaults: SamplingParams) -> ChatCall:
     try:
         request = ChatRequest.model_validate(raw)
     except ValidationError as error:
-        raise _first_problem(error) from None
+        raise first_problem(error, ChatRequest) from None
     if request.messages[-1].role == "assistant":
         raise RequestError(
             "The last message is the assistant's own: continuing it (prefix completion) is not supported "
@@ -176,8 +178,9 @@ def parse_chat(body: bytes, defaults: SamplingParams) -> ChatCall:
         )
     return ChatCall(
         model=request.model,
-        messages=[_for_template(message) for message in request.messages],
+        messages=[_for_template(i, message) for i, message in enumerate(request.messages)],
         params=_sampling(request, defaults),
+        wanted=wanted(request),
         thinking=_thinking(request),
         stream=bool(request.stream),
         include_usage=_include_usage(request),
@@ -197,7 +200,7 @@ def _without_unsupported(
     return {name: value for name, value in raw.items() if name not in table}
 
 
-def _first_problem(error: ValidationError) -> RequestError:
+def first_problem(error: ValidationError, request: type[Strict]) -> RequestError:
     """One sentence for pydantic's first complaint, naming the field as a path such as messages[0].role."""
     problem = error.errors(include_url=False)[0]
     path = ""
@@ -206,20 +209,31 @@ def _first_problem(error: ValidationError) -> RequestError:
     if problem["type"] == "missing":
         return RequestError(f"'{path}' is missing.", param=path, code="missing_required_parameter")
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(problem["loc"][-1]), ChatRequest.model_fields, n=1)
+        near = difflib.get_close_matches(str(problem["loc"][-1]), request.model_fields, n=1)
         hint = f"; did you mean '{near[0]}'?" if near else "; leave it out."
         return RequestError(f"Unknown field '{path}'{hint}", param=path, code="unknown_parameter")
     what = problem["msg"].removeprefix("Value error, ")
     return RequestError(f"'{path}' is wrong: {what[:1].lower()}{what[1:]}.", param=path, code="invalid_value")
 
 
-def _for_template(message: ChatMessage) -> dict[str, str]:
+def _for_template(index: int, message: ChatMessage) -> dict[str, Any]:
     role = "system" if message.role == "developer" else message.role  # OpenAI's newer name for the same thing
-    out = {"role": role, "content": message.content}
-    if message.reasoning_content is not None:
-        if message.role != "assistant":
-            raise RequestError("Only an assistant's message has 'reasoning_content'.", param="messages")
-        out["reasoning_content"] = message.reasoning_content
+    calls = [call.model_dump() for call in message.tool_calls or ()]
+    if message.content is None and not calls:
+        where = f"messages[{index}].content"
+        raise RequestError(f"'{where}' is missing.", param=where, code="missing_required_parameter")
+    out: dict[str, Any] = {"role": role, "content": message.content}
+    for name, value, owner in (
+        ("reasoning_content", message.reasoning_content, "assistant"),
+        ("tool_calls", calls or None, "assistant"),
+        ("tool_call_id", message.tool_call_id, "tool"),
+    ):
+        if value is None:
+            continue
+        if role != owner:
+            said = "an assistant's" if owner == "assistant" else "a tool's"
+            raise RequestError(f"Only {said} message has '{name}'.", param="messages")
+        out[name] = value
     return out
 
 
@@ -266,127 +280,3 @@ def _include_usage(request: ChatRequest) -> bool:
     if not request.stream:
         raise RequestError("'stream_options' needs \"stream\": true.", param="stream_options")
     return bool(request.stream_options.include_usage)
-
-
-# -- the answer ----------------------------------------------------------------------------------
-
-
-@dataclass
-class Reply:
-    """Builds the JSON of one answer: `completion` for a whole one, `chunks` for a streamed one.
-
-    thinking: the prompt ended inside <think>, so tokens up to `think_end_id` are reasoning.
-    """
-
-    model: str
-    thinking: bool
-    think_end_id: int | None
-    include_usage: bool = False
-    id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
-    created: int = field(default_factory=lambda: int(time.time()))
-
-    def __post_init__(self) -> None:
-        self._in_reasoning = self.thinking
-
-    def completion(self, answer: Completion, *, with_logprobs: bool) -> dict[str, Any]:
-        """A `chat.completion` object."""
-        choice = {
-            "index": 0,
-            "message": {
-                "role": "assistant",
-                "content": answer.text,
-                "reasoning_content": answer.reasoning if self.thinking or answer.reasoning else None,
-            },
-            "logprobs": self._logprobs(answer.logprobs) if with_logprobs else None,
-            "finish_reason": answer.finish_reason,
-        }
-        return self._head("chat.completion") | {"choices": [choice], "usage": usage_json(answer.usage)}
-
-    def first_chunk(self) -> dict[str, Any]:
-        return self._chunk({"role": "assistant", "content": "", "reasoning_content": None})
-
-    def chunks(self, delta: Delta) -> Iterator[dict[str, Any]]:
-        """The `chat.completion.chunk` objects of one delta that carries no error.
-
-        Reasoning and content never share a chunk, and both keys are always there: DeepSeek's own examples
-        read `delta.reasoning_content` and, when that is empty, add `delta.content`.
-        """
-        logprobs = self._logprobs(delta.logprobs) if delta.logprobs else None
-        if delta.reasoning:
-            yield self._chunk({"content": None, "reasoning_content": delta.reasoning}, logprobs=logprobs)
-            logprobs = None
-        if delta.text or (logprobs is not None and delta.finish_reason is None):
-            yield self._chunk({"content": delta.text, "reasoning_content": None}, logprobs=logprobs)
-            logprobs = None
-        if delta.finish_reason is not None:
-            empty = {"content": "", "reasoning_content": None}
-            yield self._chunk(empty, logprobs=logprobs, finish_reason=delta.finish_reason)
-            if self.include_usage and delta.usage is not None:
-                yield self._head() | {"choices": [], "usage": usage_json(delta.usage)}
-
-    def _head(self, kind: str = "chat.completion.chunk") -> dict[str, Any]:
-        return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
-
-    def _chunk(
-        self, delta: dict[str, Any], *, logprobs: dict[str, Any] | None = None,
-        finish_reason: str | None = None,
-    ) -> dict[str, Any]:
-        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
-        usage = {"usage": None} if self.include_usage else {}
-        return self._head() | {"choices": [choice]} | usage
-
-    def _logprobs(self, tokens: Iterable[TokenLogprob]) -> dict[str, Any]:
-        content: list[dict[str, Any]] = []
-        reasoning: list[dict[str, Any]] = []
-        for token in tokens:
-            (reasoning if self._in_reasoning else content).append(_logprob_json(token))
-            if token.token_id == self.think_end_id:
-                self._in_reasoning = False
-        return {"content": content, "reasoning_content": reasoning if self.thinking else None}
-
-
-def _logprob_json(token: TokenLogprob) -> dict[str, Any]:
-    return _token_json(token) | {"top_logprobs": [_token_json(other) for other in token.top]}
-
-
-def _token_json(token: TokenLogprob) -> dict[str, Any]:
-    # JSON has no -inf; OpenAI writes -9999.0 for a token that cannot come.
-    return {"token": token.token, "logprob": max(token.logprob, -9999.0), "bytes": list(token.bytes)}
-
-
-def usage_json(usage: Usage) -> dict[str, Any]:
-    """The `usage` object: OpenAI's and DeepSeek's counts, then what the answer cost and how fast it came.
-
-    tokens_per_second: after the first token; null for an answer of one token.
-    """
-    seconds = usage.seconds - (usage.seconds_to_first_token or 0.0)
-    followers = usage.completion_tokens - 1
-    bill = usage.bill
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-        "prompt_cache_hit_tokens": usage.cache_hit_tokens,
-        "prompt_cache_miss_tokens": usage.prompt_tokens - usage.cache_hit_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cache_hit_tokens},
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
-        "tokens_per_second": round(followers / seconds, 2) if followers > 0 and seconds > 0 else None,
-        "seconds_to_first_token": usage.seconds_to_first_token,
-        "cost": None if bill is None else bill.as_dict(),
-    }
-
-
-def models_json(names: Iterable[str], created: int) -> dict[str, Any]:
-    """The answer of GET /v1/models."""
-    return {"object": "list", "data": [model_json(name, created) for name in names]}
-
-
-def model_json(name: str, created: int) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": created, "owned_by": "huozhong"}
-
-
-def error_json(error: HuozhongError | str, *, kind: str, code: str | None = None) -> dict[str, Any]:
-    """OpenAI's error object.  `kind` is its "type"; a `RequestError` brings its own param and code."""
-    param = error.param if isinstance(error, RequestError) else None
-    code = error.code if isinstance(error, RequestError) else code
-    return {"error": {"message": str(error), "type": kind, "param": param, "code": code}}

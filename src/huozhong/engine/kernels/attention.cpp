@@ -1,0 +1,333 @@
+// Attention of a batch: projections, rotation, the cache, and the pieces that threads take.
+#include <algorithm>
+#include <cstring>
+
+#include "model.h"
+#include "worker.inl"
+
+namespace huozhong {
+namespace {
+
+constexpr int32_t PREFILL_ROWS = 256;  // latent: prompt rows per item: their keys are expanded once
+constexpr int32_t GROUPED_ROWS = 64;   // grouped: prompt rows per item, each of a group's heads
+constexpr int32_t DECODE_HEADS = 8;    // latent: heads per item: their keys are turned once
+constexpr int32_t DECODE_KEYS = 256;   // keys per item; fixed, for it fixes the order of sums
+
+}  // namespace
+
+// Rotary embedding in place of `count` slices of `dim` floats, `stride` apart; table: cosines, then sines.
+void Worker::rotate(float* x, int64_t stride, int32_t count, const float* table, int32_t dim) {
+    const float *cosines = table, *sines = table + dim / 2;
+    for (int32_t n = 0; n < count; ++n, x += stride)
+        for (int32_t i = 0; i < dim / 2; ++i) {
+            const float even = x[2 * i], odd = x[2 * i + 1];
+            x[2 * i] = even * cosines[i] - odd * sines[i];
+            x[2 * i + 1] = even * sines[i] + odd * cosines[i];
+        }
+}
+
+// -- latent attention -----------------------------------------------------------------------------------------------
+
+// Latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1).
+void Worker::latent(const Config& c, const Layer& layer, const float* rope, const Cache& cache, const Batch& batch,
+                    float* x) {
+    const Latent& w = layer.latent;
+    const int32_t tokens = batch.tokens.size(), width = c.heads * c.qk(), down_width = w.down.out();
+    Rows h = normalize(in_, h_, x, layer.attention_norm, c.eps, tokens, c.hidden, c.hidden, any_integers(w.down));
+    float* down = grow(down_, int64_t(tokens) * down_width);
+    jobs_.clear();
+    add_jobs(jobs_, w.down, 0, h, nullptr, 0, 1, tokens, down);
+    run(jobs_);
+    float* q = grow(q_, int64_t(tokens) * width);
+    if (w.q_norm) {
+        h = normalize(mid_, mid_h_, down, w.q_norm, c.latent_eps, tokens, down_width, c.q_rank,
+                      !is_float(w.q_up.format));
+        run({{&w.q_up, 0, h, nullptr, 0, 1, tokens, q, width, false}});
+    } else {
+        for (int32_t t = 0; t < tokens; ++t)
+            std::memcpy(q + int64_t(t) * width, down + int64_t(t) * down_width, width * sizeof(float));
+    }
+    float* rows = grow(row_, int64_t(tokens) * c.latent());
+    for (const Span& span : batch.spans)
+        for_rows(span.length, (width + c.latent()) * 8, [&](int32_t i) {
+            const int64_t t = span.first_row + i;
+            const int32_t position = span.start + i;
+            const float* table = rope + int64_t(position) * c.rope;
+            float* row = rows + t * c.latent();
+            const float* latent = down + t * down_width + down_width - c.latent();
+            k_.rms_norm(latent, w.kv_norm, c.latent_eps, c.rank, row);
+            std::memcpy(row + c.rank, latent + c.rank, c.rope * sizeof(float));
+            rotate(row + c.rank, 0, 1, table, c.rope);
+            write_latent(c, cache, span, position, row);
+            rotate(q + t * width + c.nope, c.qk(), c.heads, table, c.rope);
+        });
+    float* y = grow(y_, int64_t(tokens) * c.heads * c.v);
+    std::vector<const Span*> generated;
+    for (const Span& span : batch.spans) {
+        if (span.prefill) {
+            attend_prefill(c, w, q + int64_t(span.first_row) * width, span, cache,
+                           y + int64_t(span.first_row) * c.heads * c.v);
+        } else {
+            generated.push_back(&span);
+        }
+    }
+    if (!generated.empty()) attend_decode(c, w, q, generated, cache, y);
+    h = prepare(in_, y, c.heads * c.v, tokens, c.heads * c.v, w.out);
+    run({{&w.out, 0, h, nullptr, 0, 1, tokens, x, c.hidden, true}});
+}
+
+void Worker::write_latent(const Config& c, const Cache& cache, const Span& span, int32_t position, const float* row) {
+    k_.store_row(cache.format, row, c.latent(), cache.base + span.offset[position]);
+}
+
+// Un-absorbed attention of one span: q [length, heads, qk] -> y [length, heads, v].
+void Worker::attend_prefill(const Config& c, const Latent& w, const float* q, const Span& span, const Cache& cache,
+                            float* y) {
+    float* unpacked = grow(latent_h_, int64_t(span.end()) * c.rank);
+    const Rows latent = latent_.rows(unpacked, c.rank, span.end(), c.rank);
+    for_rows(span.end(), c.rank * 4, [&](int32_t p) {
+        float* row = unpacked + int64_t(p) * c.rank;
+        k_.load_row(cache.format, cache.base + span.offset[p], c.rank, row);
+        if (!is_float(w.k_up.format)) quantize(latent_, row, p, c.rank);
+    });
+    const int64_t scratch = prefill_scratch(std::min(span.length, PREFILL_ROWS), c.nope, c.rope, c.v);
+    float* all_scratch = grow(scratch_, scratch * threads_);
+    const int32_t pieces = (span.length + PREFILL_ROWS - 1) / PREFILL_ROWS;
+    Pool::get().run(threads_, pieces * c.heads, [&](int32_t item, int32_t thread) {
+        // The last rows have most keys: they go first, so that no thread is left with the longest item.
+        const int32_t head = item % c.heads, first = (pieces - 1 - item / c.heads) * PREFILL_ROWS;
+        Prefill job{};
+        job.q = q + (int64_t(first) * c.heads + head) * c.qk();
+        job.q_stride = int64_t(c.heads) * c.qk();
+        job.rows = std::min(span.length - first, PREFILL_ROWS);
+        job.start = span.start + first;
+        job.cache = cache.base;
+        job.format = cache.format;
+        job.offset = span.offset.data();
+        job.latent = latent;
+        job.k_up = &w.k_up;
+        job.v_up = &w.v_up;
+        job.head = head;
+        job.rank = c.rank;
+        job.rope = c.rope;
+        job.scale = c.softmax_scale;
+        job.y = y + (int64_t(first) * c.heads + head) * c.v;
+        job.y_stride = int64_t(c.heads) * c.v;
+        job.scratch = all_scratch + scratch * thread;
+        k_.attend_prefill(job);
+    });
+}
+
+// Absorbed attention of all generated rows: q [T, heads, qk] -> y [T, heads, v], T the rows of the batch.
+void Worker::attend_decode(const Config& c, const Latent& w, const float* q, const std::vector<const Span*>& spans,
+                           const Cache& cache, float* y) {
+    struct Row { const Span* span; int32_t position, parts; int64_t first_part; };
+    std::vector<Row> rows;
+    struct Piece { int32_t row, head, part; };
+    std::vector<Piece> pieces;
+    const int64_t part_stride = c.rank + 2;
+    int64_t parts = 0;
+    for (const Span* span : spans)
+        for (int32_t i = 0; i < span->length; ++i) {
+            const int32_t position = span->start + i, count = position / DECODE_KEYS + 1;
+            rows.push_back({span, position, count, parts});
+            parts += int64_t(count) * c.heads;
+        }
+    // A block of keys is turned once for all heads of a piece: few pieces, where there are enough for the threads.
+    const int32_t most = parts / c.heads < 4 * threads_ ? DECODE_HEADS : 2 * DECODE_HEADS;
+    for (int32_t r = 0; r < int32_t(rows.size()); ++r)
+        for (int32_t part = 0; part < rows[r].parts; ++part)
+            for (int32_t head = 0; head < c.heads; head += most) pieces.push_back({r, head, part});
+    const int32_t count = rows.size();
+    const auto batch_row = [&](const Row& row) { return int64_t(row.span->first_row + row.position - row.span->start); };
+
+    const int32_t width = c.heads * c.qk();
+    float* compact = grow(compact_q_, int64_t(count) * width);
+    float* q_latent = grow(q_latent_, int64_t(count) * c.heads * c.latent());
+    for (int32_t r = 0; r < count; ++r) {
+        std::memcpy(compact + int64_t(r) * width, q + batch_row(rows[r]) * width, width * sizeof(float));
+        for (int32_t h = 0; h < c.heads; ++h)
+            std::memcpy(q_latent + (int64_t(r) * c.heads + h) * c.latent() + c.rank,
+                        compact + int64_t(r) * width + h * c.qk() + c.nope, c.rope * sizeof(float));
+    }
+    Rows in = prepare(mid_, compact, c.qk(), count * c.heads, c.nope, w.q_absorb);
+    jobs_.clear();
+    for (int32_t h = 0; h < c.heads; ++h)
+        jobs_.push_back({&w.q_absorb, h, in, nullptr, h, c.heads, count, q_latent + int64_t(h) * c.latent(),
+                         int64_t(c.heads) * c.latent(), false});
+    run(jobs_);
+
+    float* all_parts = grow(parts_, parts * part_stride);
+    const int64_t scratch = decode_scratch(most, c.latent());
+    float* all_scratch = grow(scratch_, scratch * threads_);
+    Pool::get().run(threads_, pieces.size(), [&](int32_t item, int32_t thread) {
+        const Piece& piece = pieces[item];
+        const Row& row = rows[piece.row];
+        Decode job{};
+        job.q = q_latent + (int64_t(piece.row) * c.heads + piece.head) * c.latent();
+        job.heads = std::min(most, c.heads - piece.head);
+        job.rank = c.rank;
+        job.rope = c.rope;
+        job.cache = cache.base;
+        job.format = cache.format;
+        job.offset = row.span->offset.data();
+        job.begin = piece.part * DECODE_KEYS;
+        job.end = std::min(job.begin + DECODE_KEYS, row.position + 1);
+        job.scale = c.softmax_scale;
+        job.part = all_parts + (row.first_part + int64_t(piece.part) * c.heads + piece.head) * part_stride;
+        job.part_stride = part_stride;
+        job.scratch = all_scratch + scratch * thread;
+        k_.attend_decode(job);
+    });
+
+    float* mixed = grow(mixed_, int64_t(count) * c.heads * c.rank);
+    for_rows(count * c.heads, rows.back().parts * c.rank * 8, [&](int32_t i) {
+        const Row& row = rows[i / c.heads];
+        k_.combine(all_parts + (row.first_part + i % c.heads) * part_stride, part_stride * c.heads, row.parts, c.rank,
+                   mixed + int64_t(i) * c.rank);
+    });
+    in = prepare(mid_, mixed, c.rank, count * c.heads, c.rank, w.v_up);
+    float* out = grow(compact_y_, int64_t(count) * c.heads * c.v);
+    jobs_.clear();
+    for (int32_t h = 0; h < c.heads; ++h)
+        jobs_.push_back({&w.v_up, h, in, nullptr, h, c.heads, count, out + int64_t(h) * c.v,
+                         int64_t(c.heads) * c.v, false});
+    run(jobs_);
+    for (int32_t r = 0; r < count; ++r)
+        std::memcpy(y + batch_row(rows[r]) * c.heads * c.v, out + int64_t(r) * c.heads * c.v,
+                    c.heads * c.v * sizeof(float));
+}
+
+// -- grouped attention ----------------------------------------------------------------------------------------------
+
+// Ainslie et al. 2023, arXiv:2305.13245.
+void Worker::grouped(const Config& c, const Layer& layer, const float* rope, const Cache& cache, const Batch& batch,
+                     float* x) {
+    const Grouping& w = layer.grouping;
+    const int32_t tokens = batch.tokens.size(), width = w.qkv.out(), inner = c.heads * c.dim;
+    Rows h = normalize(in_, h_, x, layer.attention_norm, c.eps, tokens, c.hidden, c.hidden, any_integers(w.qkv));
+    float* qkv = grow(q_, int64_t(tokens) * width);
+    jobs_.clear();
+    add_jobs(jobs_, w.qkv, 0, h, nullptr, 0, 1, tokens, qkv);
+    run(jobs_);
+    for (const Span& span : batch.spans)
+        for_rows(span.length, width * 16, [&](int32_t i) {
+            const int32_t position = span.start + i;
+            float* row = qkv + int64_t(span.first_row + i) * width;
+            if (w.bias) k_.add_scaled(row, w.bias, 1.0f, width);
+            for (int32_t head = 0; head < c.heads + c.kv_heads; ++head) {
+                const float* norm = head < c.heads ? w.q_norm : w.k_norm;
+                if (norm) k_.rms_norm(row + head * c.dim, norm, c.eps, c.dim, row + head * c.dim);
+            }
+            rotate(row, c.dim, c.heads + c.kv_heads, rope + int64_t(position) * c.rope, c.rope);
+            write_grouped(c, cache, span, position, row + inner);
+        });
+    float* y = grow(y_, int64_t(tokens) * inner);
+    std::vector<const Span*> generated;
+    for (const Span& span : batch.spans) {
+        if (span.prefill) {
+            grouped_prefill(c, qkv + int64_t(span.first_row) * width, width, span, cache,
+                            y + int64_t(span.first_row) * inner);
+        } else {
+            generated.push_back(&span);
+        }
+    }
+    if (!generated.empty()) grouped_decode(c, qkv, width, generated, cache, y);
+    h = prepare(in_, y, inner, tokens, inner, w.out);
+    run({{&w.out, 0, h, nullptr, 0, 1, tokens, x, c.hidden, true}});
+    if (w.out_bias)
+        for (int32_t t = 0; t < tokens; ++t) k_.add_scaled(x + int64_t(t) * c.hidden, w.out_bias, 1.0f, c.hidden);
+}
+
+void Worker::write_grouped(const Config& c, const Cache& cache, const Span& span, int32_t position, const float* kv) {
+    const int64_t element = element_bytes(cache.format), values = int64_t(cache.page_size) * c.dim * element;
+    const int32_t slot = position % KEY_TILE;
+    uint8_t* tile = cache.base + span.offset[position / KEY_TILE];
+    std::vector<uint8_t> key(c.dim * element);
+    for (int32_t group = 0; group < c.kv_heads; ++group, tile += 2 * values) {
+        k_.store_row(cache.format, kv + group * c.dim, c.dim, key.data());
+        for (int32_t d = 0; d < c.dim; ++d)
+            std::memcpy(tile + (int64_t(d) * KEY_TILE + slot) * element, key.data() + d * element, element);
+        k_.store_row(cache.format, kv + (c.kv_heads + group) * c.dim, c.dim,
+                     tile + values + int64_t(slot) * c.dim * element);
+    }
+}
+
+void Worker::grouped_prefill(const Config& c, const float* q, int64_t stride, const Span& span, const Cache& cache,
+                             float* y) {
+    const int32_t heads = c.heads / c.kv_heads, pieces = (span.length + GROUPED_ROWS - 1) / GROUPED_ROWS;
+    const int64_t values = int64_t(cache.page_size) * c.dim * element_bytes(cache.format);
+    const int64_t scratch = grouped_scratch(std::min(span.length, GROUPED_ROWS), heads, c.dim);
+    float* all_scratch = grow(scratch_, scratch * threads_);
+    Pool::get().run(threads_, pieces * c.kv_heads, [&](int32_t item, int32_t thread) {
+        const int32_t group = item % c.kv_heads, first = (pieces - 1 - item / c.kv_heads) * GROUPED_ROWS;
+        Grouped job{};
+        job.q = q + first * stride + group * heads * c.dim;
+        job.q_stride = stride;
+        job.rows = std::min(span.length - first, GROUPED_ROWS);
+        job.start = span.start + first;
+        job.heads = heads;
+        job.dim = c.dim;
+        job.cache = cache.base + group * 2 * values;
+        job.format = cache.format;
+        job.tile = span.offset.data();
+        job.value_offset = values;
+        job.scale = c.softmax_scale;
+        job.y = y + (int64_t(first) * c.heads + group * heads) * c.dim;
+        job.y_stride = int64_t(c.heads) * c.dim;
+        job.scratch = all_scratch + scratch * thread;
+        k_.grouped_prefill(job);
+    });
+}
+
+void Worker::grouped_decode(const Config& c, const float* q, int64_t stride, const std::vector<const Span*>& spans,
+                            const Cache& cache, float* y) {
+    struct Row { const Span* span; int32_t position, parts; int64_t first_part; };
+    struct Piece { int32_t row, group, part; };
+    std::vector<Row> rows;
+    std::vector<Piece> pieces;
+    const int64_t part_stride = c.dim + 2;
+    int64_t parts = 0;
+    for (const Span* span : spans)
+        for (int32_t i = 0; i < span->length; ++i) {
+            const int32_t position = span->start + i, count = position / DECODE_KEYS + 1;
+            for (int32_t part = 0; part < count; ++part)
+                for (int32_t group = 0; group < c.kv_heads; ++group) pieces.push_back({int32_t(rows.size()), group, part});
+            rows.push_back({span, position, count, parts});
+            parts += int64_t(count) * c.heads;
+        }
+    const int32_t heads = c.heads / c.kv_heads;
+    const int64_t values = int64_t(cache.page_size) * c.dim * element_bytes(cache.format);
+    const auto batch_row = [&](const Row& row) { return int64_t(row.span->first_row + row.position - row.span->start); };
+    float* all_parts = grow(parts_, parts * part_stride);
+    const int64_t scratch = grouped_scratch(1, heads, c.dim);
+    float* all_scratch = grow(scratch_, scratch * threads_);
+    int64_t work = 0;
+    for (const Row& row : rows) work += int64_t(row.position + 1) * c.row() * element_bytes(cache.format);
+    Pool::get().run(work < SMALL ? 1 : threads_, pieces.size(), [&](int32_t item, int32_t thread) {
+        const Piece& piece = pieces[item];
+        const Row& row = rows[piece.row];
+        Grouped job{};
+        job.q = q + batch_row(row) * stride + piece.group * heads * c.dim;
+        job.heads = heads;
+        job.dim = c.dim;
+        job.cache = cache.base + piece.group * 2 * values;
+        job.format = cache.format;
+        job.tile = row.span->offset.data();
+        job.value_offset = values;
+        job.scale = c.softmax_scale;
+        job.begin = piece.part * DECODE_KEYS;
+        job.end = std::min(job.begin + DECODE_KEYS, row.position + 1);
+        job.part = all_parts + (row.first_part + int64_t(piece.part) * c.heads + piece.group * heads) * part_stride;
+        job.part_stride = part_stride;
+        job.scratch = all_scratch + scratch * thread;
+        k_.grouped_decode(job);
+    });
+    for_rows(rows.size() * c.heads, rows.back().parts * c.dim * 8, [&](int32_t i) {
+        const Row& row = rows[i / c.heads];
+        k_.combine(all_parts + (row.first_part + i % c.heads) * part_stride, part_stride * c.heads, row.parts, c.dim,
+                   y + (batch_row(row) * c.heads + i % c.heads) * c.dim);
+    });
+}
+
+}  // namespace huozhong

@@ -1,0 +1,91 @@
+"""Which tensors a model of an `Architecture` has, by Hugging Face name, with their shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from huozhong.model.architecture import Architecture, GroupedAttention, LatentAttention
+
+Shape = tuple[int, ...]
+
+
+def expected_tensors(architecture: Architecture, stacked_experts: bool = False) -> Iterator[tuple[str, Shape]]:
+    """Names and shapes in order; an iterator, so that a nonsensical file cannot make an endless list.
+
+    stacked_experts: routed experts as one tensor [experts, out, in] each for gate, up and down, as GGUF files have
+    them; otherwise every expert has its own tensors.  MTP modules follow at layer num_layers; their duplicates of
+    embedding and head are left out.
+    """
+    a = architecture
+    yield "model.embed_tokens.weight", (a.vocab_size, a.hidden_size)
+    for layer in range(a.num_layers):
+        yield from _layer(a, layer, stacked_experts)
+    yield "model.norm.weight", (a.hidden_size,)
+    if not a.tie_word_embeddings:
+        yield "lm_head.weight", (a.vocab_size, a.hidden_size)
+    for layer in range(a.num_layers, a.num_layers + a.num_nextn_predict_layers):
+        yield from _layer(a, layer, stacked_experts)
+        for norm in ("enorm", "hnorm", "shared_head.norm"):
+            yield f"model.layers.{layer}.{norm}.weight", (a.hidden_size,)
+        yield f"model.layers.{layer}.eh_proj.weight", (a.hidden_size, 2 * a.hidden_size)
+
+
+def _layer(a: Architecture, layer: int, stacked: bool) -> Iterator[tuple[str, Shape]]:
+    prefix = f"model.layers.{layer}."
+    yield f"{prefix}input_layernorm.weight", (a.hidden_size,)
+    yield f"{prefix}post_attention_layernorm.weight", (a.hidden_size,)
+    if isinstance(a.attention, LatentAttention):
+        yield from _latent(a.attention, a.hidden_size, f"{prefix}self_attn.")
+    else:
+        yield from _grouped(a.attention, a.hidden_size, f"{prefix}self_attn.")
+    if a.is_moe_layer(layer):
+        yield from _moe(a, f"{prefix}mlp.", stacked)
+    else:
+        yield from _swiglu(f"{prefix}mlp.", (), a.hidden_size, a.intermediate_size)
+
+
+def _latent(a: LatentAttention, width: int, prefix: str) -> Iterator[tuple[str, Shape]]:
+    if a.q_lora_rank is None:
+        yield f"{prefix}q_proj.weight", (a.num_heads * a.qk_head_dim, width)
+    else:
+        yield f"{prefix}q_a_proj.weight", (a.q_lora_rank, width)
+        yield f"{prefix}q_a_layernorm.weight", (a.q_lora_rank,)
+        yield f"{prefix}q_b_proj.weight", (a.num_heads * a.qk_head_dim, a.q_lora_rank)
+    yield f"{prefix}kv_a_proj_with_mqa.weight", (a.row_dim, width)
+    yield f"{prefix}kv_a_layernorm.weight", (a.kv_lora_rank,)
+    yield f"{prefix}kv_b_proj.weight", (a.num_heads * (a.qk_nope_head_dim + a.v_head_dim), a.kv_lora_rank)
+    yield f"{prefix}o_proj.weight", (width, a.num_heads * a.v_head_dim)
+
+
+def _grouped(a: GroupedAttention, width: int, prefix: str) -> Iterator[tuple[str, Shape]]:
+    for name, heads in (("q", a.num_heads), ("k", a.num_kv_heads), ("v", a.num_kv_heads)):
+        yield f"{prefix}{name}_proj.weight", (heads * a.head_dim, width)
+        if a.qkv_bias:
+            yield f"{prefix}{name}_proj.bias", (heads * a.head_dim,)
+    if a.qk_norm:
+        yield f"{prefix}q_norm.weight", (a.head_dim,)
+        yield f"{prefix}k_norm.weight", (a.head_dim,)
+    yield f"{prefix}o_proj.weight", (width, a.num_heads * a.head_dim)
+    if a.out_bias:
+        yield f"{prefix}o_proj.bias", (width,)
+
+
+def _moe(a: Architecture, prefix: str, stacked: bool) -> Iterator[tuple[str, Shape]]:
+    e = a.experts
+    assert e is not None
+    yield f"{prefix}gate.weight", (e.count, a.hidden_size)
+    if e.bias:
+        yield f"{prefix}gate.e_score_correction_bias", (e.count,)
+    if stacked:
+        yield from _swiglu(f"{prefix}experts.", (e.count,), a.hidden_size, e.hidden)
+    else:
+        for expert in range(e.count):
+            yield from _swiglu(f"{prefix}experts.{expert}.", (), a.hidden_size, e.hidden)
+    if e.shared_hidden:
+        yield from _swiglu(f"{prefix}shared_experts.", (), a.hidden_size, e.shared_hidden)
+
+
+def _swiglu(prefix: str, stack: Shape, width: int, inner: int) -> Iterator[tuple[str, Shape]]:
+    yield f"{prefix}gate_proj.weight", (*stack, inner, width)
+    yield f"{prefix}up_proj.weight", (*stack, inner, width)
+    yield f"{prefix}down_proj.weight", (*stack, width, inner)

@@ -1,0 +1,291 @@
+"""Random schedules of everything at once: each answer has the very bits that it has alone.
+
+Arrivals, users, shared beginnings, chunk budgets, pools so small that requests are put back (swapped out or
+computed again), aborts, prompt pages from the disk, speculation on, off and forced.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from huozhong.cost import Meter
+from huozhong.engine import kernels
+from huozhong.engine.loop import Engine, Handle
+from huozhong.engine.prefix_store import PrefixStore
+from huozhong.engine.runner import Chunk, Runner
+from huozhong.engine.sequence import Completion, Delta, SamplingParams
+from huozhong.engine.speculate import Proposal
+from huozhong.engine.weights import Weights, pack_weights
+from huozhong.model.transformer import Transformer
+from huozhong.text.tokenizer import Tokenizer
+
+PAGE = 4
+TEXTS = [
+    "小明有3个苹果，又买了5个，",
+    "春眠不觉晓，处处闻啼鸟。春眠不觉晓，处处闻",
+    "The quick brown fox. The quick brown",
+    "5 5 5 5 5",
+]
+
+
+@pytest.fixture(scope="module", params=["f32", "q8"])
+def weights(request: pytest.FixtureRequest, tiny_model: Transformer) -> Weights:
+    """One dense layer and one of experts, with latent attention."""
+    state = {name: value.numpy() for name, value in tiny_model.state_dict().items()}
+    return pack_weights(tiny_model.config, state.__getitem__, request.param)
+
+
+@pytest.fixture(autouse=True)
+def restore_kernels() -> Iterator[None]:
+    before = kernels.used()
+    yield
+    kernels.use(before)
+
+
+def make(weights: Weights, tokenizer: Tokenizer, *, num_pages: int = 64, context: int = 96, **options) -> Engine:  # type: ignore[no-untyped-def]
+    return Engine(
+        Runner(weights, num_pages, PAGE, num_threads=1), tokenizer, max_context=context, eos_ids=frozenset({2}),
+        meter=Meter(), **options,
+    )  # fmt: skip
+
+
+@dataclass
+class Reply:
+    """One request and what came of it; aborted after so many deltas, if ever."""
+
+    ids: list[int]
+    params: SamplingParams
+    abort_after: int | None = None
+    deltas: list[Delta] = field(default_factory=list)
+    done: threading.Event = field(default_factory=threading.Event)
+    handle: Handle | None = None
+
+    def start(self, engine: Engine, user: str | None = None) -> Reply:
+        self.handle = engine.submit(self.ids, self.params, self.receive, user=user)
+        return self
+
+    def receive(self, delta: Delta) -> None:
+        assert not self.done.is_set(), "a delta after the last one"
+        self.deltas.append(delta)
+        if delta.is_last:
+            self.done.set()
+        elif self.abort_after is not None and len(self.deltas) >= self.abort_after and self.handle:
+            self.handle.abort()
+
+    def wait(self) -> Completion:
+        assert self.done.wait(120)
+        return Completion.from_deltas(self.deltas)
+
+
+def exactly(completion: Completion) -> list[tuple[int, float, tuple[tuple[int, float], ...]]]:
+    return [(p.token_id, p.logprob, tuple((t.token_id, t.logprob) for t in p.top)) for p in completion.logprobs]
+
+
+def some_request(dice: random.Random, tokenizer: Tokenizer) -> Reply:
+    ids = [1, *tokenizer.encode(dice.choice(TEXTS) * dice.choice([1, 2]))][:44] + [
+        dice.randrange(5, 9)
+    ] * dice.randrange(3)
+    params = SamplingParams(
+        temperature=dice.choice([0, 0, 0.7, 1.0]), seed=dice.randrange(100), top_p=dice.choice([1.0, 0.9]),
+        top_k=dice.choice([None, 5]), min_p=dice.choice([0.0, 0.05]), max_tokens=dice.randrange(1, 24),
+        repetition_penalty=dice.choice([1, 1, 1.2]), frequency_penalty=dice.choice([0, 0, 0.5]),
+        stop=dice.choice([(), (), ("e", "，")]), ignore_eos=dice.random() < 0.7, logprobs=2,
+    )  # fmt: skip
+    return Reply(ids, params, dice.randrange(1, 9) if dice.random() < 0.2 else None)
+
+
+class Oracle:
+    """Proposes what the request will answer, spoilt now and then: runs of accepted drafts of every length."""
+
+    def __init__(self, answers: dict[tuple[int, ...], list[int]], seed: int) -> None:
+        self.answers, self.dice = answers, random.Random(seed)
+
+    def propose(self, sequence, k: int) -> Proposal | None:  # type: ignore[no-untyped-def]
+        known = self.answers.get((sequence.params.seed, *sequence.prompt.tolist()))
+        if known is None:
+            return None
+        drafts = known[len(sequence.generated) : len(sequence.generated) + k]
+        drafts = [d if self.dice.random() < 0.8 else self.dice.randrange(300) for d in drafts]
+        return Proposal(drafts, 1) if drafts else None
+
+
+# The reference kernels are slow: two schedules are enough for them.
+@pytest.mark.parametrize(("kind", "seed"), [("native", s) for s in range(12)] + [("reference", s) for s in range(2)])
+def test_any_schedule(weights: Weights, tokenizer: Tokenizer, kind: str, seed: int, tmp_path: Path) -> None:
+    kernels.use(kind if kind == "reference" else kernels.available()[0])
+    dice = random.Random(seed)
+    requests = [some_request(dice, tokenizer) for _ in range(6 if kind == "reference" else 16)]
+    alone = make(weights, tokenizer, speculation="off")
+    expected = [Reply(r.ids, r.params).start(alone).wait() for r in requests]
+    alone.close()
+
+    pages = dice.choice([18, 20, 26, 40])
+    uses_disk = dice.random() < 0.7
+    for round in range(2):  # the second finds what the first has left on disk
+        runner = Runner(weights, pages, PAGE, num_threads=1)
+        page_bytes = len(runner.read_page(0))
+        store = PrefixStore(tmp_path, "any", page_bytes, 1 << 22) if uses_disk else None
+        engine = Engine(
+            runner, tokenizer, max_context=72, eos_ids=frozenset({2}), meter=Meter(),
+            token_budget=dice.choice([5, 11, 64]), max_running=dice.choice([2, 5]),
+            swap_bytes=dice.choice([0, 6 * page_bytes, 1 << 22]), store=store,
+            speculation=dice.choice(["off", "auto", 3, 8]),
+        )  # fmt: skip
+        if dice.random() < 0.5:
+            engine.speculator.proposer = Oracle(
+                {(r.params.seed, *r.ids): list(c.token_ids) for r, c in zip(requests, expected, strict=True)}, seed
+            )
+        replies = []
+        for r in requests:
+            replies.append(Reply(r.ids, r.params, r.abort_after).start(engine, dice.choice(["a", "b", None])))
+            if dice.random() < 0.3:
+                replies[-1].done.wait(dice.random() * 0.02)
+        for reply, completion in zip(replies, expected, strict=True):
+            got = reply.wait()
+            if got.finish_reason == "abort":
+                assert exactly(got) == exactly(completion)[: len(got.token_ids)]
+            else:
+                assert exactly(got) == exactly(completion), (round, reply.params)
+                assert (got.text, got.finish_reason) == (completion.text, completion.finish_reason)
+        engine.close()
+        stats = engine.stats()
+        assert (stats.used_pages, stats.running, stats.waiting, stats.swap_bytes) == (0, 0, 0, 0)
+        assert stats.accepted_tokens <= stats.drafted_tokens
+    assert not list(tmp_path.glob("*/*.new"))
+
+
+@pytest.mark.parametrize("weights", ["q8"], indirect=True)
+def test_the_schedules_do_what_they_are_for(weights: Weights, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    """Preemption with and without room for copies, drafts accepted and refused, hits in memory and on disk."""
+    params = SamplingParams(temperature=0, max_tokens=40, ignore_eos=True, logprobs=0)
+    prompts = [[1, *tokenizer.encode(text)] for text in TEXTS]
+    alone = make(weights, tokenizer, speculation="off")
+    answers = [Reply(ids, params).start(alone).wait() for ids in prompts]
+    expected = [exactly(answer) for answer in answers]
+    alone.close()
+    known = {(None, *ids): list(answer.token_ids) for ids, answer in zip(prompts, answers, strict=True)}
+    for swap in (0, 1 << 22):
+        page_bytes = len(Runner(weights, 1, PAGE).read_page(0))
+        store = PrefixStore(tmp_path / str(swap), "m", page_bytes, 1 << 22)
+        engine = make(weights, tokenizer, num_pages=24, swap_bytes=swap, speculation=4, store=store)
+        engine.speculator.proposer = Oracle(known, 3)  # type: ignore[arg-type]
+        replies = [Reply(ids, params).start(engine) for ids in prompts]
+        assert [exactly(reply.wait()) for reply in replies] == expected
+        engine.close()
+        stats = engine.stats()
+        assert stats.preemptions > 0
+        assert stats.swapped_out == (stats.preemptions if swap else 0)
+        assert 0 < stats.accepted_tokens < stats.drafted_tokens
+        assert stats.disk_pages_written > 0
+        store = PrefixStore(tmp_path / str(swap), "m", page_bytes, 1 << 22)
+        engine = make(weights, tokenizer, store=store)
+        for ids, wanted in zip(prompts, expected, strict=True):
+            got = Reply(ids, params).start(engine).wait()
+            assert exactly(got) == wanted
+            assert got.usage.cache_hit_tokens == (len(ids) - 1) // PAGE * PAGE
+        assert engine.stats().disk_hit_tokens > 0
+        engine.close()
+
+
+@pytest.mark.parametrize("weights", ["q8"], indirect=True)
+def test_one_prefix_is_computed_once_by_requests_that_arrive_together(weights: Weights, tokenizer: Tokenizer) -> None:
+    computed = []
+
+    class Watch(Runner):
+        def forward(self, chunks):  # type: ignore[no-untyped-def]
+            computed.append(sum(len(c.tokens) for c in chunks if c.prefill))
+            return super().forward(chunks)
+
+    engine = Engine(
+        Watch(weights, 160, PAGE, num_threads=1), tokenizer, max_context=96, eos_ids=frozenset(), meter=Meter(),
+        token_budget=32,
+    )  # fmt: skip
+    shared = [1, *range(20, 83)]
+    params = SamplingParams(temperature=0, max_tokens=2, ignore_eos=True)
+    replies = [Reply([*shared, 100 + i, 101 + i], params).start(engine) for i in range(8)]
+    hits = [reply.wait().usage.cache_hit_tokens for reply in replies]
+    engine.close()
+    assert sum(computed) == 64 + 8 * 2
+    assert sorted(hits) == [0] + [64] * 7
+
+
+@pytest.mark.parametrize("weights", ["q8"], indirect=True)
+def test_abort_at_random_moments_frees_everything(weights: Weights, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    """While running, waiting, put back with copies, or waiting for the disk."""
+    dice = random.Random(5)
+    page_bytes = len(Runner(weights, 1, PAGE).read_page(0))
+    store = PrefixStore(tmp_path, "m", page_bytes, 1 << 22)
+    engine = make(weights, tokenizer, num_pages=24, swap_bytes=1 << 22, speculation=4, store=store)
+    forever = SamplingParams(temperature=0, ignore_eos=True)
+    replies = []
+    for _ in range(60):
+        ids = [1, *tokenizer.encode(dice.choice(TEXTS))][: dice.randrange(4, 40)]
+        replies.append(Reply(ids, forever).start(engine))
+        if dice.random() < 0.5:
+            replies[-1].done.wait(dice.random() * 0.01)
+        victim = dice.choice(replies)
+        assert victim.handle is not None
+        victim.handle.abort()
+    for reply in replies:
+        assert reply.handle is not None
+        reply.handle.abort()
+    assert {reply.wait().finish_reason for reply in replies} <= {"abort", "length"}
+    Reply([1, 2, 3], SamplingParams(max_tokens=1)).start(engine).wait()
+    engine.close()
+    stats = engine.stats()
+    assert stats.swapped_out > 0
+    assert (stats.used_pages, stats.running, stats.waiting, stats.swap_bytes) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("weights", ["q8"], indirect=True)
+def test_sampling_with_guesses_follows_the_models_distribution(weights: Weights, tokenizer: Tokenizer) -> None:
+    """Chi-square of the first two sampled tokens, 1,500 seeds, guesses forced, against the exact probabilities."""
+    params = {"temperature": 1.0, "top_k": 4, "max_tokens": 3, "ignore_eos": True}
+    prompt = [1, *tokenizer.encode("5 5 5 5")]
+    engine = make(weights, tokenizer, speculation=2)
+
+    class Fixed:
+        def propose(self, sequence, k: int) -> Proposal | None:  # type: ignore[no-untyped-def]
+            return Proposal(favourites[:k], 1)
+
+    first = Reply(prompt, SamplingParams(temperature=0, max_tokens=3, ignore_eos=True)).start(engine).wait()
+    favourites = list(first.token_ids[1:])
+    engine.speculator.proposer = Fixed()
+    replies = [Reply(prompt, SamplingParams(seed=s, **params)).start(engine) for s in range(1500)]  # type: ignore[arg-type]
+    seen = [reply.wait().token_ids for reply in replies]
+    assert engine.stats().accepted_tokens > 50
+    engine.close()
+    # The exact probabilities of (second token | most frequent first token), from the model's own log-probabilities.
+    starts, counts = np.unique([s[0] for s in seen], return_counts=True)
+    start = int(starts[counts.argmax()])
+    exact = make(weights, tokenizer, speculation="off")
+    top = Reply(prompt, SamplingParams(temperature=0, max_tokens=1, logprobs=4)).start(exact).wait().logprobs[0].top
+    _chi_square([s[0] for s in seen], {t.token_id: np.exp(t.logprob) for t in top})
+    # Alone and without guesses, the same seeds give the same tokens: the distribution is the sampler's own.
+    for seed in range(40):
+        assert Reply(prompt, SamplingParams(seed=seed, **params)).start(exact).wait().token_ids == seen[seed]  # type: ignore[arg-type]
+    exact.close()
+    second = [s[1] for s in seen if s[0] == start]
+    logits = Runner(weights, 8, PAGE, num_threads=1)
+    pages = np.arange(8, dtype=np.int32)
+    logits.forward([Chunk(np.array(prompt, np.int32), 0, pages, "none", True)])
+    (row,) = logits.forward([Chunk(np.array([start], np.int32), len(prompt), pages, "last", False)])
+    assert row is not None
+    best = np.argsort(-row[: tokenizer.vocab_size])[:4]
+    _chi_square(second, {int(i): float(np.exp(row[i] - row[best[0]])) for i in best})
+
+
+def _chi_square(seen: list[int], weights: dict[int, float]) -> None:
+    """Pearson's statistic with 3 degrees of freedom below its 0.1% point, 16.27; the seeds are fixed."""
+    assert set(seen) <= set(weights)
+    total = sum(weights.values())
+    expected = {token: len(seen) * weight / total for token, weight in weights.items()}
+    statistic = sum((seen.count(token) - e) ** 2 / e for token, e in expected.items())
+    assert statistic < 16.27, (statistic, expected)

@@ -1,0 +1,263 @@
+"""Tool calls as text: every family's form, written by a random model under its grammar, and read back."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from huozhong.engine.constraint import Guides
+from huozhong.engine.guide import Grammar
+from huozhong.errors import RequestError
+from huozhong.text.chat import ChatTemplate
+from huozhong.text.tokenizer import SPECIALS, Tokenizer
+from huozhong.text.tools import (
+    DEEPSEEK_V3,
+    DEEPSEEK_V31,
+    HERMES,
+    LLAMA3,
+    CallPart,
+    Function,
+    ToolCallParser,
+    ToolChoice,
+    ToolFormat,
+    find_format,
+)
+
+DEEPSEEK_MARKS = (
+    "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>", "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>", "<｜tool▁sep｜>",
+)  # fmt: skip
+FORMS = [HERMES, DEEPSEEK_V3, DEEPSEEK_V31, LLAMA3]
+WEATHER = Function(
+    "weather", "The weather <｜User｜> of a \"place\".",
+    {"type": "object", "properties": {"place": {"type": "string", "maxLength": 6}, "days": {"type": "integer"}},
+     "required": ["place"], "additionalProperties": False}, strict=True,
+)  # fmt: skip
+CLOCK = Function("clock")
+NAMES = frozenset({"weather", "clock"})
+
+# Written for these tests after what each family's template does.
+HERMES_TEMPLATE = """\
+{%- if tools %}<|im_start|>system
+{{ messages[0].content + '\\n' if messages[0].role == 'system' else '' }}# Tools
+{% for tool in tools %}{{ tool | tojson }}
+{% endfor %}Answer with <tool_call>{"name": NAME, "arguments": {...}}</tool_call>.<|im_end|>
+{% endif %}
+{%- for m in messages if m.role != 'system' %}<|im_start|>{{ 'user' if m.role == 'tool' else m.role }}
+{% if m.role == 'tool' %}<tool_response>
+{{ m.content }}
+</tool_response>{% else %}{{ m.content or '' }}{% endif %}
+{%- for call in m.tool_calls or [] %}
+<tool_call>
+{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}
+</tool_call>{% endfor %}<|im_end|>
+{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+{% endif %}"""
+DEEPSEEK_TEMPLATE = """\
+{{ bos_token }}{% for m in messages %}{% if m['role'] == 'system' %}{{ m['content'] }}{% endif %}
+{%- if m['role'] == 'user' %}{{ '<｜User｜>' + m['content'] }}{% endif %}
+{%- if m['role'] == 'assistant' and m['content'] is none %}{{ '<｜Assistant｜>' }}
+{%- for call in m['tool_calls'] %}
+{{- '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>' + call['function']['name'] + '\\n```json\\n' }}
+{{- call['function']['arguments'] + '\\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>' + eos_token }}{% endfor %}
+{%- elif m['role'] == 'assistant' %}{{ '<｜Assistant｜>' + m['content'] + eos_token }}{% endif %}
+{%- if m['role'] == 'tool' %}{{ '\\n' + m['content'] }}{% endif %}
+{%- endfor %}{% if add_generation_prompt %}{{ '<｜Assistant｜>' }}{% endif %}"""
+LLAMA_TEMPLATE = """\
+{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>{{ m.content }}{% endfor %}
+{%- if tools is not none %}{"name": NAME, "parameters": {...}} {{ tools | tojson(indent=4) }}{% endif %}"""
+
+
+@pytest.fixture(scope="module", params=["control", "plain"])
+def vocabulary(request: pytest.FixtureRequest) -> Tokenizer:
+    """One in which the marks are control tokens, and one that spells them."""
+    more = ("<tool_call>", "</tool_call>", *DEEPSEEK_MARKS) if request.param == "control" else ()
+    return Tokenizer.train(["小明问天气。" * 4, '{"name": "weather"}' * 4], 340, (*SPECIALS, *more))
+
+
+def random_answer(vocabulary: Tokenizer, grammar: str, seed: int, *, after: str = "") -> str | None:
+    """What a model with no idea says under a grammar, having said `after`; None when it does not come to an end."""
+    rng = np.random.default_rng(seed)
+    guides = Guides(vocabulary, vocabulary.vocab_size, frozenset({vocabulary.eos_id}))
+    constraint = guides.constraint(Grammar(grammar))
+    ids = vocabulary.encode(after, specials=True)
+    assert constraint.validate(ids) == len(ids)
+    for token in ids:
+        constraint.advance(token)
+    for _ in range(1200):
+        if constraint.is_finished:
+            return vocabulary.decode_bytes(ids).decode()
+        token = int(rng.choice(constraint.mask().nonzero()[0]))
+        if token == vocabulary.eos_id:
+            return vocabulary.decode_bytes(ids).decode()
+        constraint.advance(token)
+        ids.append(token)
+    return None
+
+
+def read(form: ToolFormat, text: str, seed: int = 0) -> tuple[str, list[tuple[str, str]], int]:
+    """(text, [(name, arguments)], complete calls), with the text arriving in random pieces."""
+    rng = random.Random(seed)
+    parser = ToolCallParser(form, NAMES)
+    parts: list[Any] = []
+    while text:
+        cut = rng.randint(1, 9)
+        parts += parser.push(text[:cut])
+        text = text[cut:]
+    parts += parser.finish()
+    calls: list[list[str]] = []
+    for part in parts:
+        if isinstance(part, CallPart) and part.name is not None:
+            assert part.index == len(calls)
+            calls.append([part.name, ""])
+        if isinstance(part, CallPart):
+            calls[part.index][1] += part.arguments
+    told = "".join(part for part in parts if isinstance(part, str))
+    return told, [(name, arguments) for name, arguments in calls], parser.num_calls
+
+
+def check_call(name: str, arguments: str) -> None:
+    value = json.loads(arguments)
+    if name == "clock":
+        assert value == {}
+    else:
+        assert list(value) in (["place"], ["place", "days"])
+        assert isinstance(value["place"], str)
+        assert len(value["place"]) <= 6
+        assert isinstance(value.get("days", 0), int)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda f: f.name)
+def test_a_call_that_must_come_is_valid(vocabulary: Tokenizer, form: ToolFormat) -> None:
+    several = done = 0
+    for seed in range(16):
+        one = seed % 2 == 0
+        choice = ToolChoice("named", "weather") if one else ToolChoice("required", parallel=seed % 4 == 1)
+        text = random_answer(vocabulary, form.grammar([WEATHER, CLOCK], choice, vocabulary.split_specials), seed)
+        if text is None:
+            continue
+        done += 1
+        told, calls, complete = read(form, text, seed)
+        assert told.strip() == ""
+        assert complete == len(calls) >= 1
+        assert not one or [name for name, _ in calls] == ["weather"]
+        assert choice.parallel or len(calls) == 1
+        several += len(calls) > 1
+        for call in calls:
+            check_call(*call)
+    assert done >= 4
+    assert form is LLAMA3 or several
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda f: f.name)
+def test_a_call_may_come_after_text(vocabulary: Tokenizer, form: ToolFormat) -> None:
+    grammar = form.grammar([WEATHER, CLOCK], ToolChoice(), vocabulary.split_specials)
+    before = "" if form.at_start else "我看看。\n\n"
+    done = 0
+    for seed in range(8):
+        text = random_answer(vocabulary, grammar, seed, after=before + form.start)
+        if text is not None:
+            told, calls, complete = read(form, text, seed)
+            assert told == before.strip()
+            assert complete == len(calls) >= 1
+            for call in calls:
+                check_call(*call)
+            done += 1
+    assert done >= 3
+    assert random_answer(vocabulary, grammar, 3, after="天气好。") != ""
+    joined = form.grammar(
+        [WEATHER], ToolChoice(text={"type": "integer", "minimum": 10, "maximum": 12}), vocabulary.split_specials
+    )
+    assert random_answer(vocabulary, joined, 5, after="1") in ("10", "11", "12")
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda f: f.name)
+def test_what_only_looks_like_a_call_is_text(form: ToolFormat) -> None:
+    for text in (
+        "春眠不觉晓", f"{form.start}unknown{form.between}{{}}{form.after}", form.start, form.start[:3],
+        form.start + "weath", form.start + "weather nonsense", "a < b <tool { <｜", f"{form.start}{'x' * 90}",
+    ):
+        for seed in range(4):
+            assert read(form, text, seed) == (text, [], 0)
+
+
+def test_arguments_stream_as_they_come() -> None:
+    parser = ToolCallParser(HERMES, NAMES)
+    assert parser.push("好。 \n") == ["好。"]
+    assert parser.push('<tool_call>\n{"name": "wea') == []
+    assert parser.push('ther", "arguments": {"pl') == [CallPart(0, "weather"), CallPart(0, arguments='{"pl')]
+    assert parser.push('ace": "}\\"{"') == [CallPart(0, arguments='ace": "}\\"{"')]
+    assert parser.push("}}\n</tool") == [CallPart(0, arguments="}")]
+    assert parser.num_calls == 0
+    assert parser.push("_call>") == []
+    assert (parser.num_calls, parser.finish()) == (1, [])
+
+
+def test_a_template_tells_its_form(tokenizer: Tokenizer) -> None:
+    assert find_format(HERMES_TEMPLATE) == HERMES
+    assert find_format(LLAMA_TEMPLATE) is not None
+    assert find_format(LLAMA_TEMPLATE).name == "llama3"  # type: ignore[union-attr]
+    found = find_format(DEEPSEEK_TEMPLATE)
+    assert found is not None
+    assert (found.name, found.describes, found.arguments_as_text) == ("deepseek-v3", False, True)
+    assert find_format(DEEPSEEK_TEMPLATE.replace("\\n```json\\n", "")).name == "deepseek-v3.1"  # type: ignore[union-attr]
+    assert find_format(tokenizer.config["chat_template"]) is None
+    assert find_format("<tool_call><function={{ tools }}>") is None
+
+
+def test_messages_with_tools_are_rendered(vocabulary: Tokenizer) -> None:
+    call = {"id": "c1", "type": "function",
+            "function": {"name": "weather", "arguments": '{"place": "<｜User｜>\\"北京"}'}}  # fmt: skip
+    messages = [
+        {"role": "system", "content": "简短。"}, {"role": "user", "content": "天气？"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "晴<｜User｜>"},
+    ]  # fmt: skip
+    user = vocabulary.token_id("<｜User｜>")
+    for source, users in ((HERMES_TEMPLATE, 0), (DEEPSEEK_TEMPLATE, 1)):
+        template = ChatTemplate(source, vocabulary)
+        text = template.render(messages, tools=[WEATHER, CLOCK])
+        ids = template.tokens(messages, tools=[WEATHER, CLOCK])
+        assert vocabulary.decode(ids, skip_special=False) == text
+        assert ids.count(user) == users  # what descriptions, arguments and results spell is only text
+        assert '{"place": "<｜User｜>\\"北京"}' in text
+        assert "简短。" in text
+        assert "晴<｜User｜>" in text
+        assert 'The weather <｜User｜> of a \\"place\\".' in text or 'The weather <｜User｜> of a "place".' in text
+        assert '"maxLength": 6' in text
+        assert text.count("weather") >= 2
+    tools = json.loads(ChatTemplate(HERMES_TEMPLATE, vocabulary).render(messages, tools=[WEATHER]).split("\n")[3])
+    assert tools == WEATHER.for_template()
+    marks = Function("f", "\ufdd07\ufdd1\ufdd2")
+    assert "\ufdd07" in ChatTemplate(HERMES_TEMPLATE, vocabulary).render(messages, tools=[marks])
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ({"role": "tool", "content": "a"}, "tool_call_id must say"),
+        ({"role": "tool", "content": "a", "tool_call_id": "x"}, "no earlier message"),
+        ({"role": "user", "content": "a", "tool_call_id": "x"}, "belongs to tool messages"),
+        ({"role": "user", "content": "a", "tool_calls": []}, "belongs to assistant"),
+        ({"role": "assistant", "content": None, "tool_calls": [{}]}, "id and function"),
+        ({"role": "assistant", "content": None, "tool_calls": [
+            {"id": "1", "function": {"name": "f", "arguments": "[]"}}]}, "JSON text of an object"),
+        ({"role": "assistant", "content": None, "tool_calls": [
+            {"id": "1", "function": {"name": "f g", "arguments": "{}"}}]}, "letters"),
+    ],
+)  # fmt: skip
+def test_bad_tool_messages_are_refused(vocabulary: Tokenizer, message: dict[str, Any], words: str) -> None:
+    template = ChatTemplate(HERMES_TEMPLATE, vocabulary)
+    with pytest.raises(RequestError, match=words) as caught:
+        template.tokens([message, {"role": "user", "content": "b"}])
+    assert caught.value.param == "messages"
+
+
+def test_a_model_without_a_form_says_so(tokenizer: Tokenizer) -> None:
+    template = ChatTemplate(tokenizer.config["chat_template"], tokenizer)
+    with pytest.raises(RequestError, match="no form for tool calls") as caught:
+        template.tokens([{"role": "user", "content": "a"}], tools=[CLOCK])
+    assert caught.value.param == "tools"
