@@ -46,11 +46,8 @@ _HOMES = {
     "Delta": "engine.sequence",
     "EngineError": "errors",
     "ExamError": "errors",
-<<<<<<< HEAD
-    "HubError": "errors",
-=======
     "Grammar": "engine.guide",
->>>>>>> lead
+    "HubError": "errors",
     "HuozhongError": "errors",
     "JsonObject": "engine.guide",
     "JsonSchema": "engine.guide",
@@ -81,11 +78,8 @@ __all__ = [
     "Delta",
     "EngineError",
     "ExamError",
-<<<<<<< HEAD
-    "HubError",
-=======
     "Grammar",
->>>>>>> lead
+    "HubError",
     "HuozhongError",
     "JsonObject",
     "JsonSchema",

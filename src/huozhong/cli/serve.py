@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from huozhong.cli.models import find_model
 from huozhong.cli.words import bold, dim, say
 from huozhong.errors import ConfigError, HuozhongError
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 # How long an answer may go on after Ctrl-C before its connection is cut.
 _GRACE_SECONDS = 2
 
-Model = Annotated[str, typer.Argument(help="内置模型名或模型文件夹 / built-in name or model folder")]
+Model = Annotated[str, typer.Argument(help="模型名、文件夹或 .gguf 文件 / a name, a folder or a .gguf file")]
 Host = Annotated[str, typer.Option(help="监听地址；0.0.0.0 给同一网络的人用 / 0.0.0.0 for the network")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="端口，0 为自动选择 / port; 0 picks a free one")]
 Quant = Annotated[str | None, typer.Option(
@@ -72,9 +73,9 @@ def load(
 ) -> tuple[LLM, Path]:
     """The model and its folder, for the options that `serve` and `chat` share."""
     from huozhong.cost import Meter
-    from huozhong.engine.llm import LLM, resolve_model
+    from huozhong.engine.llm import LLM
 
-    folder = resolve_model(model)
+    folder = find_model(model)
     llm = LLM(folder, quantization=quantization, num_threads=threads, max_context=max_context,
               meter=Meter(price, currency))
     return llm, folder

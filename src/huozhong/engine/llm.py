@@ -35,6 +35,7 @@ from huozhong.engine.sequence import Completion, Delta, Pooling, SamplingParams,
 from huozhong.engine.speculate import MAX_DRAFT, Speculation
 from huozhong.engine.weights import default_cache_dir, load_weights
 from huozhong.errors import CheckpointError, ConfigError, EngineError, RequestError
+from huozhong.model import store
 from huozhong.model.architecture import Architecture
 from huozhong.model.source import ModelSource, gguf_files, open_model
 from huozhong.text import gguf_vocab
@@ -60,7 +61,9 @@ MODELS = Path(__file__).resolve().parent.parent / "models"
 
 
 def resolve_model(name_or_path: str | Path) -> Path:
-    """Where the model of a built-in name ("ember") or of a path lies: a folder, or a .gguf file.
+    """Where the model of a name (built in, or in the store) or of a path lies: a folder, or a .gguf file.
+
+    Names come before paths; a path with a "/" in it is never a name.
 
     Raises `CheckpointError` with what there is when there is no such model.
     """
@@ -68,6 +71,8 @@ def resolve_model(name_or_path: str | Path) -> Path:
     builtin = sorted(folder.name for folder in MODELS.glob("*") if (folder / "config.json").is_file())
     if isinstance(name_or_path, str) and name_or_path in builtin:
         return MODELS / name_or_path
+    if isinstance(name_or_path, str) and (stored := store.find(name_or_path)) is not None:
+        return stored
     if (path / "config.json").is_file() or (path.suffix == ".gguf" and path.is_file()):
         return path
     if path.is_dir() and gguf_files(path):
@@ -83,7 +88,7 @@ def resolve_model(name_or_path: str | Path) -> Path:
 class LLM:
     """A model ready to answer.  Thread-safe; use it as a context manager or `close()` it.
 
-    path: a built-in name, a Hugging Face folder or a .gguf file.
+    path: a built-in or stored name, a Hugging Face folder or a .gguf file.
     quantization: weights packed to 8 ("q8") or 4 ("q4") bits, or "none" for weights as they are stored.  None is
         "none" for GGUF, whose weights are quantised already, and "q8" for folders.
     num_threads: None for one per core.
@@ -131,8 +136,7 @@ class LLM:
         self._files = _small_files(source)
         self._where = str(source.path)
         self.tokenizer = Tokenizer.from_files(self._files, where=self._where)
-        resolved = source.path.resolve()
-        self.name = resolved.stem if source.kind == "gguf" else resolved.name
+        self.name = store.name_of(source.path)
         self.max_context = _checked_context(max_context, self.config)
         if cache_format is None:
             cache_format = "f32" if source.kind == "folder" and quantization == "none" else "f16"

@@ -8,6 +8,7 @@ from typing import get_args
 
 from huozhong.errors import HubError
 from huozhong.model.architecture import Family
+from huozhong.model.source import ModelSource, open_model
 
 
 def check_family(config: Path) -> None:
@@ -23,7 +24,8 @@ def check_family(config: Path) -> None:
                        f"This model's architecture is {family!r}, which cannot be run here; those that can: {known}.")
 
 
-def check_opens(folder: Path) -> None:
-    """`CheckpointError` or `HubError` when the model in `folder` (or the GGUF file) cannot be opened."""
-    if (folder / "config.json").is_file():
-        check_family(folder / "config.json")
+def check_opens(path: Path) -> ModelSource:
+    """The model in a folder or a GGUF file; `CheckpointError` or `ConfigError` when it cannot be opened."""
+    if (path / "config.json").is_file():
+        check_family(path / "config.json")
+    return open_model(path)

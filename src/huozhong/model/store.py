@@ -93,11 +93,14 @@ def folder_of(name: str) -> Path:
     return models_folder() / checked_name(name).replace(":", "@")
 
 
-def name_of(folder: Path) -> str:
-    """How the model in `folder` is called: its stored name, or else the folder's (or file's) own."""
-    if folder.parent == models_folder().resolve() or folder.parent == models_folder():
-        return folder.name.replace("@", ":")
-    return folder.stem if folder.suffix == ".gguf" else folder.name
+def name_of(path: Path) -> str:
+    """How the model in a folder or a .gguf file is called: its stored name, or else the folder's or file's own."""
+    for lies in (path.absolute(), path.resolve()):  # a stored .gguf file may be a link to elsewhere
+        folder = lies.parent if lies.suffix == ".gguf" else lies
+        if folder.parent in (models_folder().absolute(), models_folder().resolve()):
+            return folder.name.replace("@", ":")
+    resolved = path.resolve()
+    return resolved.stem if resolved.suffix == ".gguf" else resolved.name
 
 
 def find(name: str) -> Path | None:
