@@ -108,7 +108,7 @@ def _progress() -> Iterator[Watcher]:
     from rich.console import Console
 
     console = Console(stderr=True)
-    columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.DownloadColumn(),
+    columns = (bars.TextColumn("{task.description}", markup=False), bars.BarColumn(), bars.DownloadColumn(),
                bars.TransferSpeedColumn(), bars.TimeRemainingColumn(compact=True))
     with bars.Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         yield _Bar(bar)
@@ -167,7 +167,7 @@ def list_command() -> None:
         table.add_row(model.name, gigabytes(model.manifest.bytes), kind, model.manifest.source)
     for name, size in unfinished():
         table.add_row(name, gigabytes(size), say("未下载完", "unfinished"), f"huozhong pull {name}")
-    Console().print(table)
+    Console(markup=False, emoji=False).print(table)
     typer.echo(dim(str(models_folder())))
 
 
@@ -199,8 +199,9 @@ def show_command(model: AnyModel) -> None:
     told = say("未知", "unknown") if free is None else gigabytes(free)
     table.add_row(say("本机可用内存", "memory free here"), told)
     table.add_row(say("内存带宽（实测）", "memory bandwidth (measured)"), f"{gigabytes(bandwidth)}/s")
-    Console().print(table)
-    Console().print(_fits(source, sizes, free, bandwidth))
+    console = Console(markup=False, emoji=False)
+    console.print(table)
+    console.print(_fits(source, sizes, free, bandwidth))
 
 
 def _about(source: ModelSource, sizes: Footprint) -> Iterator[tuple[str, str]]:

@@ -149,7 +149,7 @@ class Download:
                     start = 0
                     self._tell(0)
                 self._check(file, answer, start)
-                for piece in answer.iter_bytes(_CHUNK):
+                for piece in answer.iter_bytes():  # as it comes: what is held back is lost when it breaks
                     start += len(piece)
                     if start > file.size:
                         raise _WrongSize(f"> {file.size}")
@@ -187,6 +187,17 @@ def _wrong(file: RemoteFile, wrong: _WrongSize | _WrongHash) -> HubError:
         f"{file.name} has the wrong size ({wrong} instead of {file.size} bytes) and was deleted; run the command "
         "again, or try another --from.",
     )
+
+
+def holds(path: Path, file: RemoteFile) -> bool:
+    """Whether `path` has the content of `file`; False too when the hub tells no hash of it."""
+    if file.key is None or _size(path) != file.size:
+        return False
+    hashes = _Hashes(file)
+    with open(path, "rb") as content:
+        while piece := content.read(_CHUNK):
+            hashes.update(piece)
+    return hashes.right(file)
 
 
 class _Hashes:

@@ -16,10 +16,10 @@ import httpx
 from huozhong.errors import HubError
 from huozhong.hub.check import check_family, check_opens
 from huozhong.hub.choose import choose
-from huozhong.hub.download import Download, Watcher, part_path
+from huozhong.hub.download import Download, Watcher, holds, part_path
 from huozhong.hub.names import HubName, Wanted
 from huozhong.hub.sources import Hub, Listing, RemoteFile, Unreachable, hub_named
-from huozhong.hub.store import Arrival, arriving, need_space, same_files, stored
+from huozhong.hub.store import Arrival, arriving, need_space, stored
 from huozhong.model.store import StoredFile, StoredModel, checked_name
 
 From = Literal["auto", "huggingface", "modelscope"]
@@ -63,10 +63,19 @@ def pull(
                     f"There is a model {name} already, from {before.manifest.source}; choose another --name, or "
                     f"first: huozhong remove {name}.",
                 )
-            if same_files(before, {file.name: file.sha256 for file in files}):
+            if _unchanged(before, files):
                 return Pulled(before, news=False)
         with arriving(name) as arrival:
             return Pulled(_bring(client, listing, files, arrival, watcher, sleep), news=True)
+
+
+def _unchanged(model: StoredModel, files: list[RemoteFile]) -> bool:
+    """Whether a stored model is what these files would make.  Only files without a listed SHA-256 are read."""
+    held = {file.name: file for file in model.manifest.files}
+    if held.keys() != {file.name for file in files}:
+        return False
+    return all(held[file.name].sha256 == file.sha256 if file.sha256 else holds(model.folder / file.name, file)
+               for file in files)
 
 
 def _bring(

@@ -261,6 +261,6 @@ def is_safe_path(path: Any) -> bool:
     """Whether a path that somebody else names stays inside the folder it is put into, on every system."""
     if not isinstance(path, str) or not path or len(path) > 500:
         return False
-    if re.search(r"[\x00-\x1f\x7f\\]|^[A-Za-z]:", path):
+    if re.search(r"[\x00-\x1f\x7f-\x9f\\]|^[A-Za-z]:", path):
         return False
     return all(part.strip(" .") for part in path.split("/"))

@@ -161,12 +161,6 @@ def gigabytes(count: float) -> str:
     return f"{count:.1f} GB"
 
 
-def same_files(model: StoredModel, keys: dict[str, str | None]) -> bool:
-    """Whether a stored model already is what a listing's files (name -> SHA-256 or None) would make."""
-    held = {file.name: file.sha256 for file in model.manifest.files}
-    return held.keys() == keys.keys() and all(key is None or held[name] == key for name, key in keys.items())
-
-
 def stored(name: str) -> StoredModel | None:
     """The stored model of exactly this name."""
     folder = folder_of(name)
