@@ -40,6 +40,7 @@ class StandIn:
     cuts: file name -> after how many bytes of an answer the connection breaks, one per request.
     answers: file name -> (status, headers) to give first.  damage: names whose bytes are flipped on the way.
     listed_sizes: what is listed instead of the true size.  extra: hostile entries.  delay: seconds per 8 KiB.
+    refusals: repository -> (status, headers) of every answer about it.  hashes: whether ModelScope tells them.
     sent: body bytes that left, per file name.  asked: (server, path, headers).
     """
 
@@ -52,7 +53,6 @@ class StandIn:
     refusals: dict[str, tuple[int, dict[str, str]]] = field(default_factory=dict)
     ignore_range: bool = False
     wrong_range: bool = False
-    cut_short: bool = False
     delay: float = 0.0
     hashes: bool = True
     sent: Counter[str] = field(default_factory=Counter)
@@ -135,7 +135,8 @@ class Handler(BaseHTTPRequestHandler):
         files = [{"Type": "tree", "Path": "onnx", "Size": 0}]
         for path, content in self.hub.repositories[repository].items():
             size = self.hub.listed_sizes.get(path, len(content))
-            files.append({"Type": "blob", "Path": path, "Size": size, "Sha256": sha256(content) if self.hub.hashes else ""})
+            digest = sha256(content) if self.hub.hashes else ""
+            files.append({"Type": "blob", "Path": path, "Size": size, "Sha256": digest})
         files += [{"Type": "blob", "Path": path, "Size": 1, "Sha256": sha256(b"x")} for path in self.hub.extra]
         self.answer(200, json.dumps({"Code": 200, "Success": True, "Data": {"Files": files}}).encode())
 

@@ -41,7 +41,8 @@ def test_a_folder_comes_with_what_it_needs_and_no_more(hub: StandIn, tiny_folder
     assert folder == find("tiny")
     assert waits == []
     came = {file.name for file in folder.iterdir()}
-    assert came == {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", WEIGHTS, MANIFEST}
+    small = {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"}
+    assert came == {*small, WEIGHTS, MANIFEST}
     for file in tiny_folder.iterdir():
         assert (folder / file.name).read_bytes() == file.read_bytes()
     assert watcher.total == sum((tiny_folder / name).stat().st_size for name in came - {MANIFEST})
@@ -84,8 +85,11 @@ def test_again_is_nothing_new_until_the_hub_has_something_new(hub: StandIn) -> N
     assert (pulled.model.folder / "generation_config.json").read_bytes().endswith(b" ")
     assert len(stored_models()) == 1
     assert len(list(models_folder().iterdir())) == 1
+    assert not bring(f"ms:{MODEL}")[0].news, "the same files, wherever from"
+    hub.repositories[MODEL]["generation_config.json"] = b"{}"
     with pytest.raises(HubError, match="another --name"):
         bring(f"ms:{MODEL}")
+    assert bring(MODEL, origin="modelscope")[0].news, "the same model's other home"
     assert bring(f"ms:{MODEL}", name="other:one")[0].model.name == "other:one"
 
 

@@ -138,9 +138,13 @@ class _Bar:
 
 
 def remove_command(model: Stored) -> None:
+    from huozhong.engine.weights import forget_packed
     from huozhong.hub.store import gigabytes, remove
+    from huozhong.model.store import find
 
-    freed = remove(model)
+    folder = find(model)
+    packed = [] if folder is None else [folder.resolve(), *(file.resolve() for file in folder.glob("*.gguf"))]
+    freed = remove(model) + sum(forget_packed(path) for path in packed)
     typer.echo(say(f"已删除 {model}，腾出 {gigabytes(freed)}。",
                    f"Removed {model}: {gigabytes(freed)} are free again."))
 
@@ -248,7 +252,8 @@ def _fits(source: ModelSource, sizes: Footprint, free: int | None, bandwidth: fl
         if free is not None:
             room = (free - weights - _OVERHEAD) // max(1, cache_bytes(a, 1))
             context = min(a.max_position_embeddings, room)
-            verdict = (say(f"放得下，上下文 {context:,}", f"fits, with {context:,} tokens of context") if context >= 512
+            enough = context >= min(512, a.max_position_embeddings)
+            verdict = (say(f"放得下，上下文 {context:,}", f"fits, with {context:,} tokens of context") if enough
                        else say("放不下", "does not fit"))
         speed = bandwidth / sizes.read[packing]
         label = option + (say("（默认）", " (default)") if usual else "")

@@ -56,15 +56,15 @@ def pull(
         files = choose(listing.files, wanted.select, f"{listing.hub.title} {listing.repository}")
         before = stored(name)
         if before is not None:
-            if before.manifest.source != listing.source:
+            if _unchanged(before, files):
+                return Pulled(before, news=False)
+            if before.manifest.source not in (f"hf:{wanted.huggingface}", f"ms:{wanted.modelscope}"):
                 raise HubError(
                     f"已有名为 {name} 的模型，来自 {before.manifest.source}；请用 --name 另取一个名字，或先 "
                     f"huozhong remove {name}。",
                     f"There is a model {name} already, from {before.manifest.source}; choose another --name, or "
                     f"first: huozhong remove {name}.",
                 )
-            if _unchanged(before, files):
-                return Pulled(before, news=False)
         with arriving(name) as arrival:
             return Pulled(_bring(client, listing, files, arrival, watcher, sleep), news=True)
 
