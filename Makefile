@@ -1,7 +1,7 @@
 # make serve    install if needed, then serve the built-in model and the chat page   (ARGS="--host 0.0.0.0")
 # make test     everything CI checks: ruff, the types, the tests, against the installed package
 # make check    ruff and the types only
-# make bench    the benchmarks; each ends in one JSON line
+# make bench    the benchmarks that need nothing else; each ends in one JSON line   (BENCH="kernels serve")
 # make clean    remove what these made
 #
 # Needs python3 >= 3.11 with venv, a C++17 compiler and a package index; cmake and ninja come from that index.
@@ -9,6 +9,7 @@
 PYTHON ?= python3
 MODEL ?= ember
 ARGS ?=
+BENCH ?= kernels generate serve memory
 
 # Where the index serves torch with CUDA (2 GB) and you want the CPU build (200 MB):
 #   make test TORCH_INDEX="--index-url https://download.pytorch.org/whl/cpu"
@@ -53,7 +54,7 @@ $(TEST)/tools.stamp: pyproject.toml | tools
 	@touch $@
 
 bench: $(SERVE)/huozhong.stamp
-	@for file in benchmarks/*.py; do $(SERVE)/bin/python $$file || exit 1; done
+	@for name in $(BENCH); do $(SERVE)/bin/python benchmarks/$$name.py || exit 1; done
 
 clean:
 	rm -rf build $(SERVE)/huozhong.stamp .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,9 +1,11 @@
 """What a user of the server feels: start to the first answer, first token, tokens per second, memory, all over HTTP.
 
-    python benchmarks/serve.py [MODEL] [--streams 8] [--answers 20]
+    python benchmarks/serve.py [MODEL] [--streams 1,4,8,16] [--depths 4096,16384] [-- options of huozhong serve]
 
-Starts `huozhong serve MODEL` (default: ember) on a free port and talks to it as any client would.  Words for people
-go to stderr; the last line, on stdout, is one JSON object.
+Starts `huozhong serve MODEL` (default: ember) on a free port and talks to it as any client would.  Questions give
+the first-token time of short prompts; texts of random letters, which no cache knows, give the rest: prefill,
+decode, both behind a long prompt (where the context allows it), and crowds of streams whose prompts share a
+prefix.  Words for people go to stderr; the last line, on stdout, is one JSON object.
 """
 
 from __future__ import annotations
@@ -11,128 +13,151 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import socket
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
+from benchlib.processes import StartError, free_port, memory_mb, our_server, running
+from benchlib.streams import Answer, Crowd, Prompts, Server, StreamError, ask, body, percentile
 
 QUESTION = "学校买来 {} 箱粉笔，每箱 24 盒，用去 50 盒，还剩多少盒？"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("model", nargs="?", default="ember", help="folder or built-in name (default: ember)")
-    parser.add_argument("--streams", type=int, default=8)
-    parser.add_argument("--answers", type=int, default=20, help="answers that the first-token time is taken of")
-    options = parser.parse_args()
-    with serving(options.model):  # the first start packs the weights; users see the second kind from then on
-        pass
-    with serving(options.model) as server:
-        first = [server.stream(QUESTION.format(number))[0] for number in range(3, 3 + options.answers)]
-        poems = [server.stream(f"写一首七言律诗，主题是{theme}") for theme in ("月亮", "春天", "雪", "山", "送别")]
-        alone = sum(tokens for _, tokens, _ in poems) / sum(seconds for *_, seconds in poems)
-        questions = [QUESTION.format(number) for number in range(3, 3 + 4 * options.streams)]
-        began = time.perf_counter()
-        with ThreadPoolExecutor(options.streams) as pool:
-            together = sum(tokens for _, tokens, _ in pool.map(server.stream, questions))
-        rate = together / (time.perf_counter() - began)
-        memory = peak_mb(server.pid)
-    p50, p95 = statistics.median(first) * 1e3, sorted(first)[int(0.95 * len(first))] * 1e3
-    result: dict[str, Any] = {
-        "benchmark": "serve", "model": options.model, "start_to_first_answer_s": server.start_seconds,
-        "first_token_ms_p50": p50, "first_token_ms_p95": p95,
-        "stream_tokens_per_s": alone, "streams": options.streams, "streams_tokens_per_s": rate,
-        "peak_memory_mb": memory, "cpus": os.cpu_count(),
-    }  # fmt: skip
-    say(f"start of the program to the first answer: {server.start_seconds:.2f} s")
-    say(f"first token: {p50:.0f} ms (median), {p95:.0f} ms (95%)")
-    say(f"one stream: {alone:.0f} tokens/s, prompts included; {options.streams} streams: {rate:.0f} tokens/s together")
-    say(f"memory at its highest: {memory:.0f} MB")
-    print(json.dumps(result))
+POEMS = ("月亮", "春天", "雪", "山", "送别")
+MARGIN = 24  # tokens that a prompt's length may be off, and room for the answer's end
 
 
 @dataclass(frozen=True)
-class Server:
-    """A running server, the name of its model, and the seconds from its start to the end of a first short answer."""
+class Started:
+    """A running server, its process, its context, and the seconds from its start to the end of a first answer."""
 
-    client: httpx.Client
-    model: str
+    server: Server
     pid: int
+    context: int
     start_seconds: float
 
-    def stream(self, question: str) -> tuple[float, int, float]:
-        """Seconds to the first piece of text, tokens of the answer, seconds until its end."""
-        body = {
-            "messages": [{"role": "user", "content": question}], "temperature": 0, "stream": True,
-            "model": self.model, "stream_options": {"include_usage": True},
-        }  # fmt: skip
-        began = time.perf_counter()
-        first, tokens = 0.0, 0
-        with self.client.stream("POST", "/v1/chat/completions", json=body) as answer:
-            answer.raise_for_status()
-            for line in answer.iter_lines():
-                if not line.startswith("data: {"):
-                    continue
-                event = json.loads(line[6:])
-                if event.get("usage"):
-                    tokens = event["usage"]["completion_tokens"]
-                delta = event["choices"][0]["delta"] if event["choices"] else {}
-                if not first and (delta.get("content") or delta.get("reasoning_content")):
-                    first = time.perf_counter() - began
-        return first, tokens, time.perf_counter() - began
+
+def main() -> None:
+    options = parse()
+    try:
+        with serving(options.model, options.serve):  # the first start packs the weights; users see the second kind
+            pass
+        with serving(options.model, options.serve) as started:
+            result = measure(started, options)
+    except (StartError, StreamError) as error:
+        sys.exit(f"serve: {error}")
+    print(json.dumps({"benchmark": "serve", "model": options.model, **result}))
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("model", nargs="?", default="ember", help="name, folder or GGUF file (default: ember)")
+    parser.add_argument("--answers", type=int, default=20, help="answers that the first-token time is taken of")
+    parser.add_argument("--streams", type=whole_numbers, default=(1, 4, 8, 16), help="default: 1,4,8,16")
+    parser.add_argument("--depths", type=whole_numbers, default=(4096, 16384), help="default: 4096,16384")
+    parser.add_argument("--prefix", type=int, default=200, help="tokens that the prompts of a crowd share")
+    parser.add_argument("--prompt", type=int, default=256, help="tokens of a crowd's prompts")
+    parser.add_argument("--tokens", type=int, default=64, help="tokens of each answer")
+    parser.add_argument("--rounds", type=int, default=3, help="repetitions of each figure; medians are shown")
+    parser.add_argument("serve", nargs="*", metavar="-- OPTION", help="after --: options of huozhong serve")
+    return parser.parse_args()
+
+
+def whole_numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(",") if part)
+
+
+def measure(started: Started, options: argparse.Namespace) -> dict[str, Any]:
+    server = started.server
+    say(f"{server.model}: start of the program to the first answer {started.start_seconds:.2f} s")
+    result: dict[str, Any] = {"start_to_first_answer_s": started.start_seconds, "context": started.context}
+    result |= real_questions(server, options)
+    prompts = Prompts.measure(server)
+    result |= alone(server, prompts, min(512, started.context - options.tokens - MARGIN), options, "")
+    for depth in options.depths:
+        if depth + options.tokens + MARGIN <= started.context:
+            result |= alone(server, prompts, depth, options, f"_at_{depth}")
+        else:
+            say(f"{depth} tokens deep: longer than the context of {started.context}")
+    result["streams"] = {
+        str(count): crowd(server, prompts, count, options) for count in options.streams
+    }
+    memory = memory_mb(started.pid)
+    say(f"memory at its highest {memory['VmHWM']:.0f} MB, now {memory['RssAnon']:.0f} MB of its own")
+    return result | {"peak_memory_mb": memory["VmHWM"], "own_memory_mb": memory["RssAnon"], "cpus": os.cpu_count()}
+
+
+def real_questions(server: Server, options: argparse.Namespace) -> dict[str, Any]:
+    """Short questions and poems, ended by the model itself (but for endless models: at 256 tokens)."""
+
+    def one(text: str) -> Answer:
+        return ask(server, [body(server, text, 256, ignore_eos=False)], 1)[0]
+
+    first = [one(QUESTION.format(number)).first_s for number in range(3, 3 + options.answers)]
+    poems = [one(f"写一首七言律诗，主题是{theme}") for theme in POEMS]
+    rate = sum(poem.tokens for poem in poems) / sum(poem.end_s for poem in poems)
+    p50, p95 = statistics.median(first) * 1e3, percentile(first, 0.95) * 1e3
+    say(f"first token of a short question: {p50:.0f} ms (median), {p95:.0f} ms (95%)")
+    say(f"one stream of real questions: {rate:.0f} tokens/s, prompts included")
+    return {"first_token_ms_p50": p50, "first_token_ms_p95": p95, "stream_tokens_per_s": rate}
+
+
+def alone(
+    server: Server, prompts: Prompts, depth: int, options: argparse.Namespace, suffix: str
+) -> dict[str, float]:
+    """Prefill and decode of one stream whose prompt has `depth` tokens; medians of the rounds."""
+    answers = [
+        ask(server, [body(server, prompts.text(depth - prompts.overhead), options.tokens)], 1)[0]
+        for _ in range(options.rounds)
+    ]
+    prefill = statistics.median(a.prompt_tokens / a.first_s for a in answers)
+    decode = statistics.median(a.decode_per_s for a in answers)
+    first = statistics.median(a.first_s for a in answers) * 1e3
+    say(f"alone, {depth} tokens deep: prefill {prefill:.1f}, decode {decode:.1f} tokens/s, first token {first:.0f} ms")
+    return {
+        f"prefill{suffix}_tokens_per_s": prefill, f"decode{suffix}_tokens_per_s": decode,
+        f"first_token{suffix}_ms": first,
+    }  # fmt: skip
+
+
+def crowd(server: Server, prompts: Prompts, count: int, options: argparse.Namespace) -> dict[str, Any]:
+    """`count` streams at once whose prompts share a prefix; a new prefix each round."""
+    rounds = [
+        Crowd.of(server, prompts.sharing(count, options.prefix, options.prompt), options.tokens)
+        for _ in range(options.rounds)
+    ]
+    first = [second for one in rounds for second in one.first_s]
+    rates = [one.tokens_per_s for one in rounds]
+    p50, p95 = statistics.median(first) * 1e3, percentile(first, 0.95) * 1e3
+    rate = statistics.median(rates)
+    say(f"{count} streams: {rate:.1f} tokens/s together, first token {p50:.0f} ms, 95% {p95:.0f} ms")
+    return {
+        "tokens_per_s": rate, "min": min(rates), "max": max(rates),
+        "first_token_ms_p50": p50, "first_token_ms_p95": p95,
+        "prompt_tokens": statistics.mean(one.prompt_tokens for one in rounds),
+        "tokens": statistics.mean(one.tokens for one in rounds),
+    }  # fmt: skip
 
 
 @contextmanager
-def serving(model: str) -> Iterator[Server]:
+def serving(model: str, options: list[str]) -> Iterator[Started]:
     """Start `huozhong serve model`, wait for its first answer, and stop it at the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "huozhong.cli.main", "serve", model, "--port", str(port)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            name = served_model(client, process)
-            body = {"model": name, "messages": [{"role": "user", "content": "3+4"}], "max_tokens": 16}
-            client.post("/v1/chat/completions", json=body).raise_for_status()
-            yield Server(client, name, process.pid, time.perf_counter() - began)
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def served_model(client: httpx.Client, process: subprocess.Popen[bytes]) -> str:
-    """The name of the served model, as soon as the server listens."""
-    while True:
-        try:
-            return client.get("/v1/models").json()["data"][0]["id"]
-        except httpx.ConnectError:
-            if process.poll() is not None:
-                sys.exit(f"huozhong serve ended with status {process.returncode}")
-            time.sleep(0.01)
-
-
-def peak_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
+    with running(our_server(model, port, *options), port=port, ready="/health") as process:
+        name = httpx.get(f"http://127.0.0.1:{port}/v1/models").json()["data"][0]["id"]
+        server = Server(port, name)
+        ask(server, [body(server, "3+4", 16, ignore_eos=False)], 1)
+        seconds = time.perf_counter() - began
+        context = httpx.get(f"http://127.0.0.1:{port}/page/info").json()["max_context"]
+        yield Started(server, process.pid, context, seconds)
 
 
 def say(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import gc
 import threading
+from pathlib import Path
 
 import psutil
 import pytest
 
 from huozhong.cost import Meter
 from huozhong.engine.loop import Engine
+from huozhong.engine.packing import pack_weights
 from huozhong.engine.runner import Runner
 from huozhong.engine.sequence import Delta, SamplingParams
-from huozhong.engine.weights import pack_weights
-from huozhong.model.transformer import Transformer
+from huozhong.model.source import open_model
 from huozhong.text.tokenizer import Tokenizer
 
 
 @pytest.mark.slow
-def test_ten_thousand_requests(tiny_model: Transformer, tokenizer: Tokenizer) -> None:
+def test_ten_thousand_requests(tiny_folder: Path, tokenizer: Tokenizer) -> None:
     """Resident memory after 3,000 requests and after 10,000 more: 0.0 MB apart when written; 4 MB are allowed."""
-    state = {name: value.numpy() for name, value in tiny_model.state_dict().items()}
-    weights = pack_weights(tiny_model.config, state.__getitem__, "q8")
+    weights = pack_weights(open_model(tiny_folder), "q8")
     runner = Runner(weights, 64, 4, num_threads=1)
     engine = Engine(
         runner, tokenizer, max_context=64, eos_ids=frozenset({2}), meter=Meter(), swap_bytes=1 << 20

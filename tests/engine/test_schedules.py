@@ -18,12 +18,13 @@ import pytest
 from huozhong.cost import Meter
 from huozhong.engine import kernels
 from huozhong.engine.loop import Engine, Handle
+from huozhong.engine.packing import pack_weights
 from huozhong.engine.prefix_store import PrefixStore
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.sequence import Completion, Delta, SamplingParams
 from huozhong.engine.speculate import Proposal
-from huozhong.engine.weights import Weights, pack_weights
-from huozhong.model.transformer import Transformer
+from huozhong.engine.weights import Weights
+from huozhong.model.source import open_model
 from huozhong.text.tokenizer import Tokenizer
 
 PAGE = 4
@@ -36,10 +37,9 @@ TEXTS = [
 
 
 @pytest.fixture(scope="module", params=["f32", "q8"])
-def weights(request: pytest.FixtureRequest, tiny_model: Transformer) -> Weights:
+def weights(request: pytest.FixtureRequest, tiny_folder: Path) -> Weights:
     """One dense layer and one of experts, with latent attention."""
-    state = {name: value.numpy() for name, value in tiny_model.state_dict().items()}
-    return pack_weights(tiny_model.config, state.__getitem__, request.param)
+    return pack_weights(open_model(tiny_folder), request.param)
 
 
 @pytest.fixture(autouse=True)

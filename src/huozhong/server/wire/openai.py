@@ -1,8 +1,8 @@
 """OpenAI's and DeepSeek's chat completions: JSON -> `ChatCall`.
 
 What differs from OpenAI's dialect is DeepSeek's: `thinking` in the request, `reasoning_content` in messages
-(and what `wire.reply` says of answers).  Ours are `top_k`, `min_p` and `repetition_penalty`; `structured_outputs` is
-vLLM's.
+(and what `wire.reply` says of answers).  Ours are `top_k`, `min_p`, `repetition_penalty` and `ignore_eos` (for
+benchmarks, named as by vLLM and llama.cpp); `structured_outputs` is vLLM's.
 
 A field that this server does not know, or knows and does not support, is an error that names it; it is never
 dropped in silence.  (A null, or the value that means "off", is taken as not given: many clients send those.)
@@ -115,6 +115,7 @@ class ChatRequest(Strict):
     max_completion_tokens: int | None = None
     stop: Annotated[list[str] | None, BeforeValidator(_strings)] = None
     seed: int | None = None
+    ignore_eos: bool | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = None
     n: int | None = None
@@ -239,7 +240,7 @@ def _for_template(index: int, message: ChatMessage) -> dict[str, Any]:
 
 def _sampling(request: ChatRequest, defaults: SamplingParams) -> SamplingParams:
     same = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "presence_penalty",
-            "frequency_penalty", "seed")
+            "frequency_penalty", "seed", "ignore_eos")
     given = {name: getattr(request, name) for name in same if getattr(request, name) is not None}
     if request.n not in (None, 1):
         raise RequestError(f"'n' is {request.n}; this server gives one answer per request, so leave it at 1.",
