@@ -19,7 +19,11 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "server": ("engine", "text", "cost"),
     "exam": ("verify", "cost", "text", "engine"),
     "train": ("model", "text", "cost", "verify"),
-    "engine": ("model.config", "model.checkpoint", "model.architecture", "model.gguf", "model.source", "text", "cost"),
+    "hub": ("model",),
+    "engine": (
+        "model.config", "model.checkpoint", "model.architecture", "model.gguf", "model.source", "model.store", "text",
+        "cost",
+    ),
     "text": (), "model": (), "cost": (), "verify": (), "errors": (),
 }  # fmt: skip
 MAY_USE_TORCH = ("model.layers", "model.transformer", "train")

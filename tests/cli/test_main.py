@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from huozhong.cli.main import build, main
 
-COMMANDS = {"serve", "chat", "train", "eval"}
+COMMANDS = {"serve", "chat", "train", "eval", "pull", "import", "list", "show", "remove", "export"}
 
 
 def test_every_command_has_bilingual_help() -> None:

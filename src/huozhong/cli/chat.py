@@ -24,7 +24,7 @@ Message = dict[str, str]
 Piece = tuple[Literal["reasoning", "content", "bill"], str]
 Ask = Callable[[list[Message]], Iterator[Piece]]
 
-Model = Annotated[str | None, typer.Argument(help="内置模型名或模型文件夹 / built-in name or model folder")]
+Model = Annotated[str | None, typer.Argument(help="模型名、文件夹或 .gguf 文件 / a name, a folder or a .gguf file")]
 Url = Annotated[str | None, typer.Option(help="已在运行的服务 / a running server, e.g. http://127.0.0.1:8000")]
 Think = Annotated[bool, typer.Option("--thinking/--no-thinking", help="先思考再回答 / think first")]
 Temperature = Annotated[float | None, typer.Option(min=0.0, max=2.0, help="温度，0 为最确定 / 0 is greedy")]

@@ -6,9 +6,9 @@ import sys
 
 import typer
 
-from huozhong.cli import chat, eval, serve, train
-from huozhong.cli.words import red
-from huozhong.errors import HuozhongError
+from huozhong.cli import chat, eval, models, serve, train
+from huozhong.cli.words import red, say
+from huozhong.errors import HubError, HuozhongError
 
 
 def build() -> typer.Typer:
@@ -22,7 +22,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback(invoke_without_command=True)(_root)
-    for module in (serve, chat, train, eval):
+    for module in (serve, chat, models, train, eval):
         module.register(app)
     return app
 
@@ -42,7 +42,8 @@ def main() -> None:
     try:
         build()()
     except HuozhongError as error:
-        print(red(str(error)), file=sys.stderr)
+        text = say(error.chinese, str(error)) if isinstance(error, HubError) else str(error)
+        print(red(text), file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from huozhong.cli.models import find_model
 from huozhong.cli.words import bold, dim, say
 from huozhong.errors import ConfigError, HuozhongError
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _GRACE_SECONDS = 2
 _LONG_TO_PACK = 64 << 20  # bytes of a model that take long enough for a bar
 
-Model = Annotated[str, typer.Argument(help="内置模型名或模型文件夹 / built-in name or model folder")]
+Model = Annotated[str, typer.Argument(help="模型名、文件夹或 .gguf 文件 / a name, a folder or a .gguf file")]
 Host = Annotated[str, typer.Option(help="监听地址；0.0.0.0 给同一网络的人用 / 0.0.0.0 for the network")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="端口，0 为自动选择 / port; 0 picks a free one")]
 Quant = Annotated[str | None, typer.Option(
@@ -78,9 +79,9 @@ def load(
 ) -> tuple[LLM, Path]:
     """The model and its folder, for the options that `serve` and `chat` share; packing shows a bar."""
     from huozhong.cost import Meter
-    from huozhong.engine.llm import LLM, resolve_model
+    from huozhong.engine.llm import LLM
 
-    folder = resolve_model(model)
+    folder = find_model(model)
     with packing_bar() as progress:
         llm = LLM(folder, quantization=quantization, num_threads=threads, max_context=max_context,
                   cache_tokens=cache_tokens, meter=Meter(price, currency), progress=progress)

@@ -36,6 +36,7 @@ from huozhong.engine.speculate import MAX_DRAFT, Speculation
 from huozhong.engine.stats import EngineStats
 from huozhong.engine.weights import default_cache_dir, load_weights
 from huozhong.errors import CheckpointError, ConfigError, EngineError, RequestError
+from huozhong.model import store
 from huozhong.model.architecture import Architecture
 from huozhong.model.source import ModelSource, gguf_files, open_model
 from huozhong.text import gguf_vocab
@@ -55,13 +56,16 @@ DEFAULT_CONTEXT = 32768  # where the model would take more: its cache would take
 # Room in the cache for all running requests: sixteen full contexts, but no more than this many bytes
 # (one full context is always there).
 CACHE_CONTEXTS = 16
+SMALL_CONTEXT = 16 * 2**20  # bytes of one context below which halving them is not worth the conversions
 CACHE_BYTES = 64 * 2**20
 SWAP_BYTES = 64 * 2**20  # used only when the pages run out
 MODELS = Path(__file__).resolve().parent.parent / "models"
 
 
 def resolve_model(name_or_path: str | Path) -> Path:
-    """Where the model of a built-in name ("ember") or of a path lies: a folder, or a .gguf file.
+    """Where the model of a name (built in, or in the store) or of a path lies: a folder, or a .gguf file.
+
+    Names come before paths; a path with a "/" in it is never a name.
 
     Raises `CheckpointError` with what there is when there is no such model.
     """
@@ -69,6 +73,8 @@ def resolve_model(name_or_path: str | Path) -> Path:
     builtin = sorted(folder.name for folder in MODELS.glob("*") if (folder / "config.json").is_file())
     if isinstance(name_or_path, str) and name_or_path in builtin:
         return MODELS / name_or_path
+    if isinstance(name_or_path, str) and (stored := store.find(name_or_path)) is not None:
+        return stored
     if (path / "config.json").is_file() or (path.suffix == ".gguf" and path.is_file()):
         return path
     if path.is_dir() and gguf_files(path):
@@ -84,7 +90,7 @@ def resolve_model(name_or_path: str | Path) -> Path:
 class LLM:
     """A model ready to answer.  Thread-safe; use it as a context manager or `close()` it.
 
-    path: a built-in name, a Hugging Face folder or a .gguf file.
+    path: a built-in or stored name, a Hugging Face folder or a .gguf file.
     quantization: weights packed to 8 ("q8") or 4 ("q4") bits, or "none" for weights as they are stored.  None is
         "none" for GGUF, whose weights are quantised already, and "q8" for folders.
     num_threads: None for one per core.
@@ -92,8 +98,8 @@ class LLM:
     cache_dir: where packed weights are kept; None for the user's cache folder.
     cache_tokens: tokens the latent cache holds for all requests together (at least max_context); None for
         sixteen full contexts or 64 MiB, whichever is less.  When it is full, requests wait.
-    cache_format: how the cache keeps a number: "f32" or "f16"; None for f32 where quantization is "none" and the
-        model's weights are unquantised, f16 otherwise.
+    cache_format: how the cache keeps a number: "f32" or "f16"; None for f32 where the weights are unquantised or
+        a context takes little room, f16 otherwise.
     prefix_cache_bytes: how much disk may hold computed prompts for later starts (all models in that folder
         together); 0 for none, None for 2 GiB, but at most 5% of the free disk.
     prefix_cache_dir: where; None for `prefixes` in the cache folder.
@@ -132,11 +138,12 @@ class LLM:
         self._files = _small_files(source)
         self._where = str(source.path)
         self.tokenizer = Tokenizer.from_files(self._files, where=self._where)
-        resolved = source.path.resolve()
-        self.name = resolved.stem if source.kind == "gguf" else resolved.name
+        self.name = store.name_of(source.path)
         self.max_context = _checked_context(max_context, self.config)
         if cache_format is None:
-            cache_format = "f32" if source.kind == "folder" and quantization == "none" else "f16"
+            exact = source.kind == "folder" and quantization == "none"
+            numbers = self.config.num_layers * self.config.row_dim * self.max_context
+            cache_format = "f32" if exact or 4 * numbers <= SMALL_CONTEXT else "f16"
         if cache_format not in BYTES_PER_NUMBER:
             raise ConfigError(f"cache_format is {cache_format!r}; it must be 'f32' or 'f16'.")
         bytes_per_token = self.config.num_layers * self.config.row_dim * BYTES_PER_NUMBER[cache_format]

@@ -152,7 +152,7 @@ def load_weights(
         raise ConfigError(f"unknown quantization {quantization!r}; the quantizations are {names}.")
     fingerprint = _fingerprint(source, quantization)
     path = default_cache_dir() if cache_dir is None else Path(cache_dir)
-    path /= f"{source.path.resolve().name}-{fingerprint['id']}-{quantization}.packed"
+    path /= f"{_packed_stem(source.path.resolve())}-{quantization}.packed"
     if (found := weights_cache.read(path, fingerprint)) is not None:
         return found
     try:
@@ -165,6 +165,23 @@ def load_weights(
     return found if found is not None else packing.pack_weights(source, quantization, None, progress)
 
 
+def forget_packed(path: Path, cache_dir: str | Path | None = None) -> int:
+    """Delete what was packed from the model that lies, or lay, at `path` (resolved); the bytes that are free again."""
+    folder = default_cache_dir() if cache_dir is None else Path(cache_dir)
+    freed = 0
+    for quantization in QUANTIZATIONS:
+        packed = folder / f"{_packed_stem(path)}-{quantization}.packed"
+        if packed.is_file():
+            freed += packed.stat().st_size
+            packed.unlink()
+    return freed
+
+
+def _packed_stem(resolved: Path) -> str:
+    """How the packed files of a model begin: its name, and what tells its place from others."""
+    return f"{resolved.name}-{hashlib.sha256(str(resolved).encode()).hexdigest()[:12]}"
+
+
 def default_cache_dir() -> Path:
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "huozhong"
@@ -174,7 +191,6 @@ def _fingerprint(source: ModelSource, quantization: str) -> dict[str, Any]:
     """What the packed weights depend on: the model's files as they are now, and the quantisation."""
     resolved = source.path.resolve()
     return {
-        "id": hashlib.sha256(str(resolved).encode()).hexdigest()[:12],
         "path": str(resolved),
         "format": quantization,
         "files": [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in source.files()],

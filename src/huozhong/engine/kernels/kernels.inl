@@ -647,7 +647,9 @@ void attend_decode(const Decode& job) {
         }
         turn(rows, latent, turned);
         int32_t head = 0;
-        for (; head + 4 <= job.heads; head += 4) decode_heads<4>(job, head, turned, rows, keys, scores);
+        for (; head + GROUP_ROWS <= job.heads; head += GROUP_ROWS)
+            decode_heads<GROUP_ROWS>(job, head, turned, rows, keys, scores);
+        for (; head + 2 <= job.heads; head += 2) decode_heads<2>(job, head, turned, rows, keys, scores);
         for (; head < job.heads; ++head) decode_heads<1>(job, head, turned, rows, keys, scores);
     }
 }

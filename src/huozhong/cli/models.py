@@ -1,0 +1,306 @@
+"""`huozhong pull`, `import`, `list`, `show`, `remove` and `export`: the models on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from huozhong.cli.words import dim, say
+from huozhong.errors import CheckpointError, ConfigError, HubError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from huozhong.hub.download import Watcher
+    from huozhong.model.footprint import Footprint, Packing
+    from huozhong.model.source import ModelSource
+
+_FROM = {"auto": "auto", "hf": "huggingface", "huggingface": "huggingface", "ms": "modelscope",
+         "modelscope": "modelscope"}  # fmt: skip
+_HF_TYPES = {"bf16": "bfloat16", "f32": "float32"}
+_OVERHEAD = 150 * 10**6  # bytes of the program itself beside weights and cache
+
+Name = Annotated[str | None, typer.Option("--name", help="在本机的名字 / what to call it here")]
+Stored = Annotated[str, typer.Argument(metavar="NAME", help="模型名 / the model's name")]
+AnyModel = Annotated[
+    str, typer.Argument(metavar="MODEL", help="模型名、文件夹或 .gguf 文件 / a name, a folder or a .gguf file")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands about models to `app`."""
+    app.command("pull", help="下载模型，断了可续 / download a model; goes on where it stopped")(pull_command)
+    app.command("import", help="从 U 盘或文件夹导入模型 / bring a model from a USB stick or a folder")(import_command)
+    app.command("list", help="列出本机的模型 / the models on this machine")(list_command)
+    app.command("show", help="模型的结构、大小、内存和预计速度 / a model's shape, size, memory and speed")(show_command)
+    app.command("remove", help="删除下载或导入的模型 / delete a model that was brought here")(remove_command)
+    app.command("export", help="导出模型给其他程序 / write a model for other programs")(export_command)
+
+
+def find_model(model: str) -> Path:
+    """Where the model lies; an error says how to get one that has a short name."""
+    from huozhong.engine.llm import resolve_model
+
+    try:
+        return resolve_model(model)
+    except CheckpointError:
+        from huozhong.hub.names import find_short_name
+
+        wanted = find_short_name(model)
+        if wanted is None:
+            raise
+        raise HubError(
+            f"模型 {model} 还没有下载；先运行：huozhong pull {wanted.name}",
+            f"The model {model} is not on this machine yet; first run: huozhong pull {wanted.name}",
+        ) from None
+
+
+# -- bringing ------------------------------------------------------------------------------------
+
+
+def pull_command(
+    model: Annotated[str, typer.Argument(
+        metavar="NAME", help="简称，如 deepseek-r1:1.5b，或 hf:作者/仓库[:Q4_K_M]、ms:作者/仓库 / "
+        "a short name, or hf:owner/repo[:Q4_K_M], ms:owner/repo")],
+    name: Name = None,
+    origin: Annotated[str, typer.Option("--from", help="从哪里下载 / where from: auto, hf, modelscope")] = "auto",
+    revision: Annotated[str | None, typer.Option(help="分支、标签或提交 / a branch, tag or commit")] = None,
+) -> None:
+    from huozhong.hub.names import parse_wanted
+    from huozhong.hub.pull import pull
+
+    if origin not in _FROM:
+        raise ConfigError(f"--from is {origin!r}; it must be auto, hf or modelscope.")
+    wanted = parse_wanted(model)
+    with _progress() as watcher:
+        pulled = pull(wanted, watcher, name=name, origin=_FROM[origin], revision=revision)  # type: ignore[arg-type]
+    _arrived(pulled.model.name, pulled.news)
+
+
+def import_command(
+    path: Annotated[Path, typer.Argument(metavar="FILE|FOLDER", help=".gguf 文件或模型文件夹 / .gguf file or folder")],
+    name: Name = None,
+    link: Annotated[bool, typer.Option("--link", help="不复制，只链接 / link to the files, do not copy")] = False,
+) -> None:
+    from huozhong.hub.bring import bring
+
+    with _progress() as watcher:
+        model = bring(path, watcher, name=name, link=link)
+    _arrived(model.name, True)
+
+
+def _arrived(name: str, news: bool) -> None:
+    if news:
+        typer.echo(say(f"模型 {name} 已就绪。", f"The model {name} is ready."))
+    else:
+        typer.echo(say(f"模型 {name} 已经是最新的。", f"The model {name} is here already, unchanged."))
+    typer.echo(dim(f"  huozhong chat {name}\n  huozhong serve {name}"))
+
+
+@contextmanager
+def _progress() -> Iterator[Watcher]:
+    """A bar on a terminal: bytes, speed, time left; lines elsewhere."""
+    from rich import progress as bars
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    columns = (bars.TextColumn("{task.description}", markup=False), bars.BarColumn(), bars.DownloadColumn(),
+               bars.TransferSpeedColumn(), bars.TimeRemainingColumn(compact=True))
+    with bars.Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        yield _Bar(bar)
+
+
+class _Bar:
+    """rich's progress bar as a `Watcher`."""
+
+    def __init__(self, bar: object) -> None:
+        from rich.progress import Progress
+
+        assert isinstance(bar, Progress)
+        self._bar = bar
+        self._task = bar.add_task("", total=None)
+
+    def start(self, total: int) -> None:
+        self._bar.update(self._task, total=total)
+
+    def file(self, name: str) -> None:
+        self._bar.update(self._task, description=name)
+
+    def advance(self, count: int) -> None:
+        self._bar.advance(self._task, count)
+
+    def note(self, chinese: str, english: str) -> None:
+        typer.echo(say(chinese, english), err=True)
+
+
+def remove_command(model: Stored) -> None:
+    from huozhong.engine.weights import forget_packed
+    from huozhong.hub.store import gigabytes, remove
+    from huozhong.model.store import find
+
+    folder = find(model)
+    packed = [] if folder is None else [folder.resolve(), *(file.resolve() for file in folder.glob("*.gguf"))]
+    freed = remove(model) + sum(forget_packed(path) for path in packed)
+    typer.echo(say(f"已删除 {model}，腾出 {gigabytes(freed)}。",
+                   f"Removed {model}: {gigabytes(freed)} are free again."))
+
+
+# -- looking -------------------------------------------------------------------------------------
+
+
+def list_command() -> None:
+    from rich.console import Console
+
+    from huozhong.engine.llm import MODELS
+    from huozhong.hub.store import gigabytes, unfinished
+    from huozhong.model.store import models_folder, stored_models
+
+    table = _table(say("名字", "name"), say("大小", "size"), say("格式", "format"), say("来源", "from"))
+    for folder in sorted(MODELS.glob("*/config.json")):
+        size = sum(file.stat().st_size for file in folder.parent.iterdir() if file.is_file())
+        table.add_row(folder.parent.name, gigabytes(size), "safetensors", say("内置", "built in"))
+    for model in stored_models():
+        names = [file.name for file in model.manifest.files]
+        kind = "GGUF" if any(name.endswith(".gguf") for name in names) else "safetensors"
+        if model.manifest.linked and not all((model.folder / name).exists() for name in names):
+            kind = say("链接的文件不在了", "linked files are gone")
+        table.add_row(model.name, gigabytes(model.manifest.bytes), kind, model.manifest.source)
+    for name, size in unfinished():
+        table.add_row(name, gigabytes(size), say("未下载完", "unfinished"), f"huozhong pull {name}")
+    Console(markup=False, emoji=False).print(table)
+    typer.echo(dim(str(models_folder())))
+
+
+def _table(*columns: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def show_command(model: AnyModel) -> None:
+    from rich.console import Console
+
+    from huozhong.cli.machine import available_memory, read_bandwidth
+    from huozhong.hub.store import gigabytes
+    from huozhong.model.footprint import footprint
+    from huozhong.model.source import open_model
+    from huozhong.model.store import name_of
+
+    source = open_model(find_model(model))
+    sizes = footprint(source)
+    table = _table(say("模型", "model"), name_of(source.path))
+    for label, value in _about(source, sizes):
+        table.add_row(label, value)
+    free, bandwidth = available_memory(), read_bandwidth()
+    told = say("未知", "unknown") if free is None else gigabytes(free)
+    table.add_row(say("本机可用内存", "memory free here"), told)
+    table.add_row(say("内存带宽（实测）", "memory bandwidth (measured)"), f"{gigabytes(bandwidth)}/s")
+    console = Console(markup=False, emoji=False)
+    console.print(table)
+    console.print(_fits(source, sizes, free, bandwidth))
+
+
+def _about(source: ModelSource, sizes: Footprint) -> Iterator[tuple[str, str]]:
+    from huozhong.hub.store import gigabytes
+    from huozhong.model.architecture import LatentAttention
+    from huozhong.model.footprint import cache_bytes
+
+    a = source.architecture
+    latent = isinstance(a.attention, LatentAttention)
+    yield say("结构", "architecture"), f"{a.family}, {'MLA' if latent else 'GQA'}" + (", MoE" if a.experts else "")
+    layers = f"{a.num_layers} x {a.hidden_size}"
+    if a.experts is not None:
+        layers += say(f"，{a.experts.count} 个专家中用 {a.experts.per_token} 个",
+                      f", {a.experts.per_token} of {a.experts.count} experts")
+    yield say("层数与宽度", "layers and width"), layers
+    yield say("参数", "parameters"), say(
+        f"{_count(sizes.total)}，每个词元用到 {_count(sizes.active)}",
+        f"{_count(sizes.total)}, of which a token meets {_count(sizes.active)}")
+    if a.num_nextn_predict_layers:
+        yield say("多词元预测模块", "prediction modules"), str(a.num_nextn_predict_layers)
+    yield say("词表", "vocabulary"), f"{a.vocab_size:,}"
+    disk = sum(file.stat().st_size for file in source.files())
+    yield say("磁盘上", "on disk"), f"{gigabytes(disk)} ({', '.join(sizes.types)})"
+    yield say("上下文", "context"), say(f"{a.max_position_embeddings:,} 词元", f"{a.max_position_embeddings:,} tokens")
+    per_token, full = cache_bytes(a, 1), cache_bytes(a, a.max_position_embeddings)
+    yield say("缓存（f16）", "cache (f16)"), say(
+        f"每个词元 {gigabytes(per_token)}，整个上下文 {gigabytes(full)}",
+        f"{gigabytes(per_token)} per token, {gigabytes(full)} for a full context")
+
+
+def _fits(source: ModelSource, sizes: Footprint, free: int | None, bandwidth: float) -> Table:
+    """Per weight format: memory, whether it fits, for how long a context, and the speed to expect."""
+    from huozhong.hub.store import gigabytes
+    from huozhong.model.footprint import cache_bytes
+
+    table = _table("--quantization", say("权重内存", "weights in memory"), say("这台机器", "on this machine"),
+                   say("预计词元/秒（估计）", "tokens/s (estimate)"))
+    a = source.architecture
+    rows: list[tuple[str, Packing]] = [("none", "stored"), ("q8", "q8"), ("q4", "q4")]
+    for option, packing in rows:
+        weights = sizes.memory[packing]
+        usual = option == ("none" if source.kind == "gguf" else "q8")
+        verdict = "?"
+        if free is not None:
+            room = (free - weights - _OVERHEAD) // max(1, cache_bytes(a, 1))
+            context = min(a.max_position_embeddings, room)
+            enough = context >= min(512, a.max_position_embeddings)
+            verdict = (say(f"放得下，上下文 {context:,}", f"fits, with {context:,} tokens of context") if enough
+                       else say("放不下", "does not fit"))
+        speed = bandwidth / sizes.read[packing]
+        label = option + (say("（默认）", " (default)") if usual else "")
+        table.add_row(label, gigabytes(weights), verdict, f"{speed:,.0f}" if speed >= 10 else f"{speed:.1f}")
+    return table
+
+
+def _count(number: int) -> str:
+    for size, unit in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+        if number >= size:
+            return f"{number / size:.3g}{unit}" if number < 1000 * size else f"{number / size:,.0f}{unit}"
+    return str(number)
+
+
+# -- giving --------------------------------------------------------------------------------------
+
+
+def export_command(
+    model: AnyModel,
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="要写的文件或文件夹 / file or folder to write")],
+    format: Annotated[str, typer.Option("--format", help="hf（文件夹 / folder）, gguf")],
+    type: Annotated[str | None, typer.Option(
+        "--type", help="gguf: f32, f16, bf16, q8_0, q4_0（默认 / default f16）; hf: bf16, f32（默认 / default bf16）",
+        show_default=False)] = None,
+) -> None:
+    from huozhong.model.export import TYPES, export_gguf
+    from huozhong.model.export_hf import export_hf
+    from huozhong.model.source import open_model
+    from huozhong.model.store import name_of
+    from huozhong.text import gguf_vocab
+
+    kinds = {"hf": tuple(_HF_TYPES), "gguf": tuple(TYPES)}
+    if format not in kinds:
+        raise ConfigError(f"--format is {format!r}; it must be hf or gguf.")
+    type = type or ("bf16" if format == "hf" else "f16")
+    if type not in kinds[format]:
+        raise ConfigError(f"--type is {type!r}; for {format} it must be {', '.join(kinds[format])}.")
+    if target.exists():
+        raise ConfigError(f"{target} exists already; choose another name, or delete it first.")
+    source = open_model(find_model(model))
+    if source.kind == "gguf":
+        files = gguf_vocab.small_files(source.metadata, where=str(source.path))
+    else:
+        files = source.small_files()
+    if format == "hf":
+        export_hf(source, target, small_files=files, dtype=_HF_TYPES[type])
+    else:
+        vocabulary = gguf_vocab.vocab_metadata(files, source.architecture.vocab_size)
+        export_gguf(source, target, type, vocabulary=vocabulary, name=name_of(source.path))
+    typer.echo(say(f"已写好 {target}。", f"Wrote {target}."))

@@ -1,0 +1,110 @@
+"""`bring`: a model from a folder or a GGUF file, say on a USB stick, into the store."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from huozhong.errors import HubError
+from huozhong.hub.check import check_opens
+from huozhong.hub.choose import choose
+from huozhong.hub.download import Watcher
+from huozhong.hub.sources import RemoteFile
+from huozhong.hub.store import arriving, need_space, stored
+from huozhong.model.store import MANIFEST, StoredFile, StoredModel, checked_name, read_manifest
+
+_CHUNK = 4 * 2**20
+_SHARD = re.compile(r"-\d{5}-of-\d{5}$")
+
+
+def bring(path: Path, watcher: Watcher, *, name: str | None = None, link: bool = False) -> StoredModel:
+    """Copy the model at `path` into the store (or link to it) after checking that it can be opened.
+
+    path: a .gguf file (of several shards, any one), or a folder.  name: what to call it; None for the file's or
+    folder's own name.  link: leave the files where they are; the model is gone when they are.
+    Raises `HubError` or `CheckpointError`; nothing is left behind then.
+    """
+    path = path.expanduser()
+    files = model_files(path)
+    name = checked_name(name) if name is not None else _own_name(path)
+    if (before := stored(name)) is not None:
+        raise HubError(
+            f"已有名为 {name} 的模型（来自 {before.manifest.source}）；请用 --name 另取一个名字，"
+            f"或先 huozhong remove {name}。",
+            f"There is a model {name} already (from {before.manifest.source}); choose another --name, or first: "
+            f"huozhong remove {name}.",
+        )
+    check_opens(path)
+    with arriving(name) as arrival:
+        for old in arrival.folder.iterdir():
+            if old.name != "lock":
+                old.unlink()
+        total = sum(file.stat().st_size for file in files)
+        if not link:
+            need_space(arrival.folder, total)
+        watcher.start(total)
+        stored_files = []
+        for file in files:
+            watcher.file(file.name)
+            target = arrival.folder / file.name
+            stored_files.append(_link(file, target, watcher) if link else _copy(file, target, watcher))
+        return arrival.complete(str(path.resolve()), None, stored_files, linked=link)
+
+
+def model_files(path: Path) -> list[Path]:
+    """The files that make up the model at `path`; `HubError` when there is none."""
+    if path.is_dir():
+        folder, select = path, None
+    elif path.is_file() and path.suffix.lower() == ".gguf":
+        folder, select = path.parent, path.name
+    else:
+        raise HubError(f"{path} 既不是模型文件夹，也不是 .gguf 文件。",
+                       f"{path} is neither a model folder nor a .gguf file.")
+    found = [RemoteFile(one.name, one.stat().st_size) for one in sorted(folder.iterdir()) if one.is_file()]
+    if select is None and not any(f.name == "config.json" for f in found):
+        found = [file for file in found if not file.name.endswith(".safetensors")]
+    return [folder / file.name for file in choose(found, select, str(path))]
+
+
+def _own_name(path: Path) -> str:
+    """The name a model had in another machine's store, or one made of its file's or folder's name."""
+    folder = path if path.is_dir() else path.parent
+    if path.is_dir() and (folder / MANIFEST).is_file():
+        return checked_name(read_manifest(folder).name)
+    own = path.resolve()
+    text = _SHARD.sub("", own.stem) if path.is_file() else own.name
+    return checked_name(re.sub(r"[^\w.-]+", "-", text).strip("-.") or "model")
+
+
+def _link(file: Path, target: Path, watcher: Watcher) -> StoredFile:
+    size = file.stat().st_size
+    try:
+        os.symlink(file.resolve(), target)
+    except OSError as error:
+        raise HubError(f"不能创建链接（{error.strerror}）；请不用 --link，改为复制。",
+                       f"A link cannot be made ({error.strerror}); copy instead, without --link.") from None
+    watcher.advance(size)
+    return StoredFile(file.name, size, None)
+
+
+def _copy(file: Path, target: Path, watcher: Watcher) -> StoredFile:
+    """Copy one file, synced to the disk, and check that all of it came."""
+    size, digest = file.stat().st_size, hashlib.sha256()
+    try:
+        with open(file, "rb") as source, open(target, "wb") as out:
+            while piece := source.read(_CHUNK):
+                out.write(piece)
+                digest.update(piece)
+                watcher.advance(len(piece))
+            out.flush()
+            os.fsync(out.fileno())
+    except OSError as error:
+        target.unlink(missing_ok=True)
+        raise HubError(f"{file.name} 复制失败（{error.strerror}）。",
+                       f"{file.name} could not be copied ({error.strerror}).") from None
+    if target.stat().st_size != size:
+        raise HubError(f"{file.name} 在复制时变了大小；请再试一次。",
+                       f"{file.name} changed its size while it was copied; try again.")
+    return StoredFile(file.name, size, digest.hexdigest())

@@ -1,0 +1,98 @@
+"""What a model on disk will take of a machine: memory, and bytes read for each token.  Nothing is loaded."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from huozhong.model.architecture import Architecture, LatentAttention
+from huozhong.model.source import FLOAT_TYPES, ModelSource
+
+Packing = Literal["stored", "q8", "q4"]
+# Bytes per weight of the engine's formats: a group of 32 weights and its half-precision scale.
+_PACKED = {"q8": 34 / 32, "q4": 18 / 32}
+_STORED = {  # bytes per weight; blocks of 32, or of 256 for the K formats; float8 is unpacked to float32
+    "F32": 4.0, "F16": 2.0, "BF16": 2.0, "F8_E4M3": 4.0, "Q4_0": 18 / 32, "Q4_1": 20 / 32, "Q5_0": 22 / 32,
+    "Q8_0": 34 / 32, "Q4_K": 144 / 256, "Q5_K": 176 / 256, "Q6_K": 210 / 256,
+}  # fmt: skip
+_EMBEDDING = "model.embed_tokens.weight"
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """A model in numbers, prediction modules (MTP) left out, as they are when it runs.
+
+    total, active: parameters, and those that one token meets.  memory: bytes of the weights by packing.
+    read: bytes of weights that the computation of one token reads, by packing.
+    types: how the matrices are stored, the commonest first.
+    """
+
+    total: int
+    active: int
+    memory: dict[Packing, int]
+    read: dict[Packing, int]
+    types: tuple[str, ...]
+
+
+def footprint(source: ModelSource) -> Footprint:
+    """Count the tensors of a model."""
+    a = source.architecture
+    total = active = 0.0
+    memory: dict[Packing, float] = {"stored": 0.0, "q8": 0.0, "q4": 0.0}
+    read = dict(memory)
+    types: dict[str, int] = {}
+    for name in source.names():
+        if _is_prediction(a, name):
+            continue
+        stored = source.stored(name)
+        size, share = math.prod(stored.shape), _share(a, name)
+        total += size
+        active += size * share
+        if len(stored.shape) > 1:
+            types[stored.type] = types.get(stored.type, 0) + size
+        met = share if name != _EMBEDDING or a.tie_word_embeddings else 0.0  # one row of it is looked up
+        for packing in memory:
+            count = _bytes(name, stored.shape, stored.type, packing)
+            memory[packing] += count * (1 + _kept_again(a, name))
+            read[packing] += count * met
+    order = sorted(types, key=lambda kind: -types[kind])
+    return Footprint(round(total), round(active), {p: round(b) for p, b in memory.items()},
+                     {p: round(b) for p, b in read.items()}, tuple(order))
+
+
+def cache_bytes(a: Architecture, tokens: int, bytes_per_number: int = 2) -> int:
+    """What the cache of `tokens` tokens takes."""
+    return a.num_layers * a.row_dim * tokens * bytes_per_number
+
+
+def _is_prediction(a: Architecture, name: str) -> bool:
+    layer = name.removeprefix("model.layers.").split(".")[0]
+    return layer.isdecimal() and int(layer) >= a.num_layers
+
+
+def _share(a: Architecture, name: str) -> float:
+    """The part of a tensor that one token meets: of the routed experts, those it is sent to."""
+    if a.experts is None or ".mlp.experts." not in name:
+        return 1.0
+    return a.experts.per_token / a.experts.count
+
+
+def _bytes(name: str, shape: tuple[int, ...], kind: str, packing: Packing) -> float:
+    size = math.prod(shape)
+    if len(shape) == 1 or name.endswith("mlp.gate.weight"):
+        return 4.0 * size  # vectors and the router are float32, whatever the rest is
+    per_weight = _STORED[kind] if packing == "stored" else _PACKED[packing]
+    if packing == "q4" and name in (_EMBEDDING, "lm_head.weight"):
+        per_weight = _PACKED["q8"]
+    if name.endswith("kv_b_proj.weight"):  # q8 when anything is quantised, else float32
+        per_weight = 4.0 if packing == "stored" and kind in FLOAT_TYPES else _PACKED["q8"]
+    return per_weight * size
+
+
+def _kept_again(a: Architecture, name: str) -> float:
+    """The part of a tensor that memory holds twice: the keys' half of kv_b_proj, plain and turned."""
+    latent = a.attention
+    if not isinstance(latent, LatentAttention) or not name.endswith("kv_b_proj.weight"):
+        return 0.0
+    return latent.qk_nope_head_dim / (latent.qk_nope_head_dim + latent.v_head_dim)

@@ -1,0 +1,160 @@
+"""`huozhong pull`, `import`, `list`, `show`, `remove`, `export` as users meet them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.hub.conftest import MODEL, StandIn, hub, tiny_gguf
+
+from huozhong.cli import machine
+from huozhong.cli.main import main
+from huozhong.model.source import open_model
+from huozhong.model.store import find, models_folder
+
+__all__ = ["hub", "tiny_gguf"]  # fixtures
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HUOZHONG_MODELS", str(tmp_path / "store"))
+    monkeypatch.setenv("HUOZHONG_LANG", "en")
+    monkeypatch.setenv("COLUMNS", "160")
+
+
+class Command:
+    """The command in this process: what it printed, and its exit status."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+        self.errors = ""
+
+    def __call__(self, *arguments: str, status: int = 0) -> str:
+        self._monkeypatch.setattr(sys, "argv", ["huozhong", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        said, self.errors = self._capsys.readouterr()
+        assert (end.value.code or 0) == status, self.errors
+        return said
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(monkeypatch, capsys)
+
+
+def test_pull_list_show_remove(hub: StandIn, command: Command, tmp_path: Path) -> None:
+    assert "The model tiny is ready." in command("pull", f"hf:{MODEL}")
+    assert "huozhong chat tiny" in command("pull", f"hf:{MODEL}", "--from", "hf")
+    listed = command("list")
+    assert re.search(r"ember +\d+ MB +safetensors +built in", listed)
+    assert re.search(rf"tiny +\d+ kB +safetensors +hf:{MODEL}", listed)
+    shown = command("show", "tiny")
+    assert re.search(r"architecture +deepseek_v3, MLA, MoE", shown)
+    assert "2 of 4 experts" in shown
+    assert "Removed tiny" in command("remove", "tiny")
+    assert "tiny" not in command("list")
+    command("remove", "tiny", status=2)
+    assert "There is no stored model 'tiny'" in command.errors
+    command("pull", f"hf:{MODEL}", "--from", "moon", status=2)
+    assert "--from is 'moon'" in command.errors
+
+
+def test_errors_of_the_hub_come_in_the_users_language(
+    hub: StandIn, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.refusals[MODEL] = (401, {"X-Error-Code": "GatedRepo"})
+    command("pull", f"hf:{MODEL}", status=2)
+    assert command.errors.count("\n") == 1
+    assert "accept its licence" in command.errors
+    monkeypatch.setenv("HUOZHONG_LANG", "zh_CN")
+    command("pull", f"hf:{MODEL}", status=2)
+    assert "接受许可协议" in command.errors
+    assert "HF_TOKEN" in command.errors
+
+
+def test_import_a_file_and_show_what_it_takes(tiny_gguf: Path, command: Command) -> None:
+    command("import", str(tiny_gguf), "--name", "t:1", "--link")
+    shown = command("show", "t:1")
+    assert re.search(r"none \(default\) .*fits, with 256 tokens of context", shown)
+    assert "(Q8_0" in shown
+    assert re.search(r"memory bandwidth \(measured\) +[\d.]+ GB/s", shown)
+    listed = command("list")
+    assert re.search(r"t:1 +\d+ kB +GGUF", listed)
+    (find("t:1") / tiny_gguf.name).unlink()  # type: ignore[operator]
+    assert find("t:1") is not None
+    (models_folder() / "t@1" / tiny_gguf.name).symlink_to("/nowhere")
+    assert "linked files are gone" in command("list")
+
+
+def test_show_of_a_model_that_does_not_fit(
+    tiny_folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "available_memory", lambda: 100 * 10**6)
+    assert command("show", str(tiny_folder)).count("does not fit") == 3
+    monkeypatch.setattr(machine, "available_memory", lambda: None)
+    assert "unknown" in command("show", str(tiny_folder))
+
+
+def test_the_machine() -> None:
+    free = machine.available_memory()
+    assert free is not None
+    assert 10**8 < free < 10**14
+    assert 10**8 < machine.read_bandwidth(2**22) < 10**13
+
+
+@pytest.mark.parametrize("name", ["serve", "chat", "show", "export"])
+def test_a_model_that_can_be_pulled_is_told_so(name: str, command: Command, tmp_path: Path) -> None:
+    more = [str(tmp_path / "x"), "--format", "hf"] if name == "export" else ["--port", "0"] if name == "serve" else []
+    command(name, "deepseek-r1:14b", *more, status=2)
+    assert "first run: huozhong pull deepseek-r1:14b" in command.errors
+
+
+def test_export_to_gguf_and_back(tiny_folder: Path, command: Command, tmp_path: Path) -> None:
+    gguf, folder = tmp_path / "out.gguf", tmp_path / "out"
+    assert f"Wrote {gguf}" in command("export", str(tiny_folder), str(gguf), "--format", "gguf", "--type", "f32")
+    command("export", str(gguf), str(folder), "--format", "hf", "--type", "f32")
+    one, other = open_model(tiny_folder), open_model(folder)
+    assert all((one.tensor(name) == other.tensor(name)).all() for name in one.names())
+    command("export", str(gguf), str(folder), "--format", "hf", status=2)
+    assert "exists already" in command.errors
+    for options, told in [
+        (("--format", "onnx"), "must be hf or gguf"), (("--format", "hf", "--type", "q4_0"), "bf16, f32"),
+        (("--format", "gguf", "--type", "q2_k"), "q4_0, q8_0"),
+    ]:  # fmt: skip
+        command("export", "ember", str(tmp_path / "new"), *options, status=2)
+        assert told in command.errors
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_what_came_for_the_next_run(hub: StandIn, tmp_path: Path) -> None:
+    hub.delay = 0.05
+    size = len(hub.repositories[MODEL]["model.safetensors"])
+    line = [sys.executable, "-m", "huozhong.cli.main", "pull", f"hf:{MODEL}"]
+    # A shell may have started us with Ctrl-C ignored; the command has to hear it.
+    pull = subprocess.Popen(
+        line, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while hub.sent["model.safetensors"] < size // 4:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    pull.send_signal(signal.SIGINT)
+    said, errors = pull.communicate(timeout=30)
+    assert (pull.returncode, said, errors) == (130, "", "")
+    assert find("tiny") is None
+    (part,) = (models_folder() / ".tiny.partial").glob("model.safetensors.*.part")
+    came = part.stat().st_size
+    assert 0 < came < size
+    hub.delay, hub.sent = 0.0, type(hub.sent)()
+    done = subprocess.run(line, text=True, capture_output=True, timeout=60, env=dict(os.environ), check=True)
+    assert "The model tiny is ready." in done.stdout
+    assert hub.sent["model.safetensors"] == size - came
+    open_model(find("tiny"))  # type: ignore[arg-type]

@@ -1,0 +1,57 @@
+"""What a model takes, against what packing it really takes."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+
+from huozhong.engine.llm import resolve_model
+from huozhong.engine.quant import PackedMatrix
+from huozhong.engine.weights import load_weights
+from huozhong.model.checkpoint import read_config
+from huozhong.model.footprint import cache_bytes, footprint
+from huozhong.model.sizes import count_parameters
+from huozhong.model.source import open_model
+
+
+def packed_bytes(part: Any, seen: set[int]) -> int:
+    if part is None or id(part) in seen:
+        return 0
+    seen.add(id(part))
+    if isinstance(part, PackedMatrix | np.ndarray):
+        return part.nbytes
+    if isinstance(part, tuple):
+        return sum(packed_bytes(one, seen) for one in part)
+    if dataclasses.is_dataclass(part):
+        return sum(packed_bytes(getattr(part, f.name), seen) for f in dataclasses.fields(part))
+    return 0
+
+
+def test_parameters(tiny_folder: Path) -> None:
+    for folder in (tiny_folder, resolve_model("ember")):
+        count, sizes = count_parameters(read_config(folder)), footprint(open_model(folder))
+        assert (sizes.total, sizes.active) == (count.total, count.active)
+
+
+@pytest.mark.parametrize("quantization", ["q8", "q4", "none"])
+def test_memory_is_what_packing_takes(quantization: Literal["q8", "q4", "none"], tmp_path: Path) -> None:
+    source = open_model(resolve_model("ember"))
+    weights = load_weights(source, quantization, tmp_path)
+    expected = footprint(source).memory["stored" if quantization == "none" else quantization]
+    assert packed_bytes(dataclasses.replace(weights, prediction=()), set()) == pytest.approx(expected, rel=0.01)
+
+
+def test_a_token_reads_the_experts_it_meets(tiny_folder: Path) -> None:
+    sizes = footprint(open_model(tiny_folder))
+    assert sizes.types == ("F32",)
+    assert sizes.read["stored"] < sizes.active * 4 < sizes.memory["stored"]
+    assert sizes.read["q4"] < sizes.read["q8"] < sizes.read["stored"]
+
+
+def test_cache() -> None:
+    a = open_model(resolve_model("ember")).architecture
+    assert cache_bytes(a, 3) == 3 * a.num_layers * a.row_dim * 2
