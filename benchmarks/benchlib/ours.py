@@ -62,8 +62,7 @@ def measure(
         rates = bench.rates(sorted(depths), prompt, tokens)
         memory = memory_mb(os.getpid())
         read = bytes_per_token(runner.weights, share_of_experts(runner))
-        cache = getattr(runner, "cache", None)
-        cache = runner.cache_LPSC if cache is None else cache  # type: ignore[attr-defined]
+        cache = runner.cache.pages
     return {
         "rates": rates, "memory": memory, "load_s": loaded, "read_gb_s": max(before, read_gb_s(threads)),
         "bytes_per_token": read, "cache_mb": cache.nbytes / 2**20, "file_mb": size_mb(Path(model)),
@@ -77,8 +76,7 @@ class Bench:
         self._runner = runner
         self._pages = np.arange(runner.num_pages, dtype=np.int32)
         self._dice = np.random.default_rng(0)
-        shape = getattr(runner, "architecture", None) or runner.config  # type: ignore[attr-defined]
-        self._vocab = shape.vocab_size
+        self._vocab = runner.architecture.vocab_size
 
     def _forward(self, start: int, count: int, *, prefill: bool) -> None:
         ids = self._dice.integers(0, self._vocab, count, np.int32)
@@ -125,8 +123,7 @@ def read_gb_s(threads: int) -> float:
 
 def share_of_experts(runner: Runner) -> float:
     """Which share of the routed experts one token meets."""
-    shape = getattr(runner, "architecture", None)
-    experts = None if shape is None else shape.experts
+    experts = runner.architecture.experts
     return 1.0 if experts is None else experts.per_token / experts.count
 
 

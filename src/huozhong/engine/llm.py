@@ -56,7 +56,6 @@ DEFAULT_CONTEXT = 32768  # where the model would take more: its cache would take
 # Room in the cache for all running requests: sixteen full contexts, but no more than this many bytes
 # (one full context is always there).
 CACHE_CONTEXTS = 16
-SMALL_CONTEXT = 16 * 2**20  # bytes of one context below which halving them is not worth the conversions
 CACHE_BYTES = 64 * 2**20
 SWAP_BYTES = 64 * 2**20  # used only when the pages run out
 MODELS = Path(__file__).resolve().parent.parent / "models"
@@ -98,8 +97,8 @@ class LLM:
     cache_dir: where packed weights are kept; None for the user's cache folder.
     cache_tokens: tokens the latent cache holds for all requests together (at least max_context); None for
         sixteen full contexts or 64 MiB, whichever is less.  When it is full, requests wait.
-    cache_format: how the cache keeps a number: "f32" or "f16"; None for f32 where the weights are unquantised or
-        a context takes little room, f16 otherwise.
+    cache_format: how the cache keeps a number: "f32" or "f16"; None for f32 where the weights of a folder are unquantised,
+        f16 otherwise.
     prefix_cache_bytes: how much disk may hold computed prompts for later starts (all models in that folder
         together); 0 for none, None for 2 GiB, but at most 5% of the free disk.
     prefix_cache_dir: where; None for `prefixes` in the cache folder.
@@ -141,9 +140,7 @@ class LLM:
         self.name = store.name_of(source.path)
         self.max_context = _checked_context(max_context, self.config)
         if cache_format is None:
-            exact = source.kind == "folder" and quantization == "none"
-            numbers = self.config.num_layers * self.config.row_dim * self.max_context
-            cache_format = "f32" if exact or 4 * numbers <= SMALL_CONTEXT else "f16"
+            cache_format = "f32" if source.kind == "folder" and quantization == "none" else "f16"
         if cache_format not in BYTES_PER_NUMBER:
             raise ConfigError(f"cache_format is {cache_format!r}; it must be 'f32' or 'f16'.")
         bytes_per_token = self.config.num_layers * self.config.row_dim * BYTES_PER_NUMBER[cache_format]
