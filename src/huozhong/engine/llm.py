@@ -97,8 +97,8 @@ class LLM:
     cache_dir: where packed weights are kept; None for the user's cache folder.
     cache_tokens: tokens the latent cache holds for all requests together (at least max_context); None for
         sixteen full contexts or 64 MiB, whichever is less.  When it is full, requests wait.
-    cache_format: how the cache keeps a number: "f32" or "f16"; None for f32 where the weights of a folder are unquantised,
-        f16 otherwise.
+    cache_format: how the cache keeps a number: "f32" or "f16"; None for f32 where a folder's weights are not
+        quantised, f16 otherwise.
     prefix_cache_bytes: how much disk may hold computed prompts for later starts (all models in that folder
         together); 0 for none, None for 2 GiB, but at most 5% of the free disk.
     prefix_cache_dir: where; None for `prefixes` in the cache folder.
