@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,19 +35,35 @@ router = APIRouter()
 KEEP_ALIVE_SECONDS = 10.0
 
 
+# A stream's pieces are sent at most so often: at thousands of tokens a second, an event and a write for each of them
+# would cost more than the tokens.  The first piece and the last are never held back.
+PIECE_SECONDS = 0.01
+
+
 class Answer:
     """One running request: its deltas as an async iterator of lists (all that have come by now)."""
 
     def __init__(self, start: Callable[[Callable[[Delta], None]], Handle]) -> None:
         """start: hands the request to the engine, which will call back with its deltas."""
         self._loop = asyncio.get_running_loop()
-        self._deltas: asyncio.Queue[Delta] = asyncio.Queue()
+        self._deltas: deque[Delta] = deque()  # filled in the engine's thread
+        self._is_told = False  # that there are some
+        self._some, self._last = asyncio.Event(), asyncio.Event()
         self._handle = start(self._on_delta)
 
     def _on_delta(self, delta: Delta) -> None:
+        self._deltas.append(delta)
+        if self._is_told and not delta.is_last:
+            return
+        self._is_told = True
         # The loop may be closed already while the server goes down; then nobody is waiting any more.
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._deltas.put_nowait, delta)
+            self._loop.call_soon_threadsafe(self._tell, delta.is_last)
+
+    def _tell(self, is_last: bool) -> None:
+        self._some.set()
+        if is_last:
+            self._last.set()
 
     def abort(self) -> None:
         """End the request; its last delta comes with finish_reason "abort".  No effect on a finished one."""
@@ -56,12 +73,22 @@ class Answer:
         """Waits for at least one delta; after `patience` seconds without any, the list is empty."""
         try:
             async with asyncio.timeout(patience):
-                deltas = [await self._deltas.get()]
+                await self._some.wait()
         except TimeoutError:
             return []
-        while not self._deltas.empty():
-            deltas.append(self._deltas.get_nowait())
-        return deltas
+        # In this order: a delta that comes in between is taken now, and told of once more for nothing.
+        self._some.clear()
+        self._is_told = False
+        deltas = []
+        while self._deltas:
+            deltas.append(self._deltas.popleft())
+        return deltas or await self.next(patience)
+
+    async def collect(self, seconds: float) -> None:
+        """Waits so long for more deltas, or until the last one is there."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._last.wait()
 
 
 @contextlib.asynccontextmanager
@@ -199,9 +226,10 @@ class EventStream(Response):
             deltas: list[Delta] = []
             while not deltas or not deltas[-1].is_last:
                 deltas = await self._answer.next(KEEP_ALIVE_SECONDS)
-                data = b"".join(self._encode(delta) for delta in deltas) if deltas else b": keep-alive\n\n"
+                data = b"".join(self._encode(delta) for delta in joined(deltas)) if deltas else b": keep-alive\n\n"
                 if data:  # a delta whose text is held back says nothing yet
                     yield data
+                    await self._answer.collect(PIECE_SECONDS)
         except Exception as error:
             # The status line is long gone: the error is an event, and the traceback goes to the log.
             log.exception("answer %s failed in mid-stream", self._reply.id)
@@ -215,6 +243,21 @@ class EventStream(Response):
             return _event(error_json(error, kind=kind, code="internal_error"))
         data = b"".join(_event(chunk) for chunk in self._reply.chunks(delta))
         return data + b"data: [DONE]\n\n" if delta.is_last else data
+
+
+def joined(deltas: list[Delta]) -> list[Delta]:
+    """The same answer in fewer deltas: neighbours become one, as long as no reasoning follows text in it."""
+    out: list[Delta] = []
+    for delta in deltas:
+        before = out[-1] if out else None
+        if before is None or before.error is not None or delta.error is not None or (before.text and delta.reasoning):
+            out.append(delta)
+        else:
+            out[-1] = replace(
+                delta, text=before.text + delta.text, reasoning=before.reasoning + delta.reasoning,
+                token_ids=before.token_ids + delta.token_ids, logprobs=before.logprobs + delta.logprobs,
+            )  # fmt: skip
+    return out
 
 
 def _event(content: dict[str, Any]) -> bytes:
