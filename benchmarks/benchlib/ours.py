@@ -64,7 +64,7 @@ def measure(
         read = bytes_per_token(runner.weights, share_of_experts(runner))
         cache = runner.cache.pages
     return {
-        "rates": rates, "memory": memory, "load_s": loaded, "read_gb_s": max(before, read_gb_s(threads)),
+        "rates": rates, "memory": memory, "load_s": loaded, "read_gb_s": (before + read_gb_s(threads)) / 2,
         "bytes_per_token": read, "cache_mb": cache.nbytes / 2**20, "file_mb": size_mb(Path(model)),
     }  # fmt: skip
 
@@ -117,8 +117,8 @@ def read_gb_s(threads: int) -> float:
             began = time.perf_counter()
             kernels.largest(piece, threads)
             times.append(time.perf_counter() - began)
-    best = statistics.quantiles(times, n=20)[0]  # not the very best, which may have found a piece in a cache
-    return pieces[0].nbytes / best / 1e9
+    # What it does most of the time, as decoding must: the best may be a neighbour's pause, or a piece in a cache.
+    return pieces[0].nbytes / statistics.median(times) / 1e9
 
 
 def share_of_experts(runner: Runner) -> float:
