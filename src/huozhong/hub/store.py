@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from huozhong.errors import HubError
+from huozhong.model.checkpoint import sync_folder
 from huozhong.model.store import (
     MANIFEST,
     Manifest,
@@ -167,16 +168,6 @@ def stored(name: str) -> StoredModel | None:
     if not (folder / MANIFEST).is_file():
         return None
     return StoredModel(checked_name(name), folder, read_manifest(folder))
-
-
-def sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return  # Windows cannot open a folder to sync it; its renames are journalled
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _write(path: Path, text: str) -> None:

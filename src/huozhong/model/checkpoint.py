@@ -365,7 +365,7 @@ def replace_model_folder(folder: Path, files: Mapping[str, Iterable[bytes]]) -> 
         partial.mkdir()
         for name, pieces in files.items():
             _write_synced(partial / name, pieces)
-        _sync_folder(partial)
+        sync_folder(partial)
         _replace_folder(partial, folder, replaced)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
@@ -435,7 +435,8 @@ def _write_synced(path: Path, pieces: Iterable[bytes]) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make a folder's new names last through a crash."""
     if os.name == "nt":
         return  # Windows cannot open a folder to sync it; its renames are journalled
     descriptor = os.open(folder, os.O_RDONLY)
@@ -453,7 +454,7 @@ def _replace_folder(partial: Path, folder: Path, replaced: Path) -> None:
         shutil.rmtree(replaced, ignore_errors=True)
         os.rename(folder, replaced)
         os.rename(partial, folder)
-    _sync_folder(folder.parent)
+    sync_folder(folder.parent)
     for old in (partial, replaced):
         shutil.rmtree(old, ignore_errors=True)
 

@@ -23,6 +23,7 @@ from typing import Any
 import torch
 
 from huozhong.errors import ConfigError, TrainingError
+from huozhong.model.checkpoint import sync_folder
 from huozhong.train.recipe import FREE_KEYS
 
 _FORMAT = 1
@@ -62,9 +63,9 @@ class CheckpointFolder:
                 with open(temporary / "meta.json", "w", encoding="utf-8") as text:
                     json.dump({"format": _FORMAT, "step": step, **meta}, text, indent=1, ensure_ascii=False)
                     _flush(text)
-                _sync_folder(temporary)
+                sync_folder(temporary)
                 os.rename(temporary, target)
-                _sync_folder(self.folder)
+                sync_folder(self.folder)
             except BaseException:
                 shutil.rmtree(temporary, ignore_errors=True)
                 raise
@@ -190,11 +191,3 @@ def _disk_errors(what: str, consolation: str) -> Iterator[None]:
 def _flush(file: Any) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
