@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from tests.engine.oracles import make_model, oracle
 from transformers import (
     DeepseekV2Config,
     DeepseekV3Config,
@@ -79,26 +80,6 @@ def restore() -> Iterator[None]:
     before = kernels.used()
     yield
     kernels.use(before)
-
-
-def make_model(config: PreTrainedConfig) -> Any:
-    """A random float32 model in which every tensor matters."""
-    torch.manual_seed(3)
-    model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
-    with torch.no_grad():
-        for name, weight in [*model.named_parameters(), *model.named_buffers()]:
-            if "norm" in name:
-                weight.uniform_(0.5, 1.5)
-            elif "correction_bias" in name or name.endswith(".bias"):
-                weight.uniform_(-0.2, 0.2)
-            elif "inv_freq" not in name:
-                weight.normal_(0.0, 0.15)
-    return model
-
-
-@torch.no_grad()
-def oracle(model: Any, tokens: np.ndarray) -> np.ndarray:
-    return model(torch.from_numpy(tokens)[None].long()).logits[0].numpy()
 
 
 @pytest.fixture(scope="module", params=list(CONFIGS))

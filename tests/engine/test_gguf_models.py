@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-import transformers
+from tests.engine.oracles import make_model, oracle
 from transformers import DeepseekV2Config, DeepseekV3Config, LlamaConfig, Qwen2Config, Qwen3Config, Qwen3MoeConfig
 
 from huozhong.engine import kernels
@@ -85,20 +84,6 @@ def restore() -> Iterator[None]:
     kernels.use(before)
 
 
-def make_model(config: Any) -> Any:
-    torch.manual_seed(5)
-    model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
-    with torch.no_grad():
-        for name, weight in [*model.named_parameters(), *model.named_buffers()]:
-            if "norm" in name:
-                weight.uniform_(0.5, 1.5)
-            elif "correction_bias" in name or name.endswith(".bias"):
-                weight.uniform_(-0.2, 0.2)
-            elif "inv_freq" not in name:
-                weight.normal_(0.0, 0.12)
-    return model
-
-
 def metadata(word: str, config: Any, more: dict[str, Any], split: bool) -> dict[str, Any]:
     keys: dict[str, Any] = {
         "block_count": config.num_hidden_layers, "context_length": 256, "embedding_length": config.hidden_size,
@@ -125,7 +110,7 @@ def metadata(word: str, config: Any, more: dict[str, Any], split: bool) -> dict[
 def write(folder: Path, name: str, type: str = "F32", split: bool = False) -> tuple[Any, Path]:
     """(the transformers model, its GGUF file).  split: MLA's newer layout."""
     word, config, more = MODELS[name]
-    model = make_model(config)
+    model = make_model(config, seed=5, spread=0.12)
     model.save_pretrained(folder / name)
     source = open_model(folder / name)
     tensors: dict[str, np.ndarray] = {}
@@ -165,11 +150,6 @@ def packed(name: str, value: np.ndarray, type: str) -> NewTensor:
         type = "F32"
     data = quantize(np.ascontiguousarray(value), type)
     return NewTensor(name, type, value.shape, lambda: data)
-
-
-@torch.no_grad()
-def oracle(model: Any, tokens: np.ndarray) -> np.ndarray:
-    return model(torch.from_numpy(tokens)[None].long()).logits[0].numpy()
 
 
 def tokens_of(n: int) -> np.ndarray:

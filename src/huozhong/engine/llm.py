@@ -34,7 +34,7 @@ from huozhong.engine.runner import Runner
 from huozhong.engine.sequence import Completion, Delta, Pooling, SamplingParams, Sequence, TokenLogprob, Usage
 from huozhong.engine.speculate import MAX_DRAFT, Speculation
 from huozhong.engine.stats import EngineStats
-from huozhong.engine.weights import default_cache_dir, load_weights
+from huozhong.engine.weights import default_cache_dir, load_weights, source_fingerprint
 from huozhong.errors import CheckpointError, ConfigError, EngineError, RequestError
 from huozhong.model import store
 from huozhong.model.architecture import Architecture
@@ -147,8 +147,8 @@ class LLM:
         num_pages = _num_pages(cache_tokens, self.max_context, bytes_per_token)
         eos_ids = _eos_ids(self._files, self._where, self.config, self.tokenizer)
         # The slow part comes last, so that a wrong option is told at once.
-        self.quantization = quantization or ("none" if source.kind == "gguf" else "q8")
-        weights = load_weights(source, self.quantization, cache_dir, progress)
+        weights = load_weights(source, quantization, cache_dir, progress)
+        self.quantization = weights.format
         weights = replace(weights, prediction=())  # nobody asks the modules yet: their cache would be for nothing
         runner = Runner(weights, num_pages, PAGE_SIZE, num_threads, cache_format)
         self._engine = Engine(
@@ -469,11 +469,10 @@ def _prefix_store(folder: Path, capacity: int, runner: Runner, source: ModelSour
     page_bytes = runner.cache.pages.shape[0] * runner.page_bytes
     if capacity < 2 * page_bytes:
         return None
-    files = sorted((f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in source.files())
     name = fingerprint(
         {
-            "model": str(source.path.resolve()), "files": files, "architecture": repr(runner.architecture),
-            "format": runner.weights.format, "reference": used_kernels() == "reference",
+            "weights": source_fingerprint(source, runner.weights.format), "architecture": repr(runner.architecture),
+            "reference": used_kernels() == "reference",
             "cache": runner.cache.format, "page_size": runner.page_size, "page_bytes": page_bytes,
         }
     )  # fmt: skip

@@ -350,21 +350,20 @@ class Engine:
             slice_.sequence.joules += share * bill.joules
 
     def _postprocess(self, done: Slice, logits: np.ndarray | None) -> None:
+        # First, as a finished request has no pages.  Drafts do not count as computed until they are accepted.
+        self.scheduler.advance(done)
         sequence = done.sequence
         if sequence.pooling is not None:
-            self.scheduler.advance(done)
             self._pool(done, logits)
         elif sequence.only_score:
-            self.scheduler.advance(done)
             self._score(done, logits)
         elif not done.reaches_end:
-            self.scheduler.advance(done)
+            return
         elif done.drafts:
             assert logits is not None
             self._verify(done, logits)
         else:
             assert logits is not None
-            self.scheduler.advance(done)
             token = self._choose(sequence, logits)
             if sequence.proposal is not None:
                 self.speculator.learn(sequence, 0, [token])
@@ -381,13 +380,11 @@ class Engine:
         """Choose token after token, as ever, as long as the next logits were computed after the one chosen.
 
         The state of the sampler (random numbers, penalties, stop strings) thus goes through exactly what it
-        would go through without the guess.  The cache is set right first, as a finished request has no pages.
+        would go through without the guess.
         """
         sequence = done.sequence
         chosen: list[int] = []
         pending = done.drafts
-        # Which drafts will be accepted is known only after sampling: until then none counts as computed.
-        self.scheduler.advance(done)
         for position in range(done.count):
             token = self._choose(sequence, logits_TV[position])
             chosen.append(token)

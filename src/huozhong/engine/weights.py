@@ -150,7 +150,7 @@ def load_weights(
     if quantization not in QUANTIZATIONS:
         names = ", ".join(QUANTIZATIONS)
         raise ConfigError(f"unknown quantization {quantization!r}; the quantizations are {names}.")
-    fingerprint = _fingerprint(source, quantization)
+    fingerprint = source_fingerprint(source, quantization)
     path = default_cache_dir() if cache_dir is None else Path(cache_dir)
     path /= f"{_packed_stem(source.path.resolve())}-{quantization}.packed"
     if (found := weights_cache.read(path, fingerprint)) is not None:
@@ -187,8 +187,8 @@ def default_cache_dir() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "huozhong"
 
 
-def _fingerprint(source: ModelSource, quantization: str) -> dict[str, Any]:
-    """What the packed weights depend on: the model's files as they are now, and the quantisation."""
+def source_fingerprint(source: ModelSource, quantization: str) -> dict[str, Any]:
+    """What packed weights, and all computed with them, depend on: the files as they are now, and the quantisation."""
     resolved = source.path.resolve()
     return {
         "path": str(resolved),
