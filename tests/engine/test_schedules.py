@@ -14,17 +14,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from tests.conftest import tiny_config
 
 from huozhong.cost import Meter
 from huozhong.engine import kernels
 from huozhong.engine.loop import Engine, Handle
 from huozhong.engine.packing import pack_weights
 from huozhong.engine.prefix_store import PrefixStore
+from huozhong.engine.proposers import Proposal
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.sequence import Completion, Delta, SamplingParams
-from huozhong.engine.speculate import Proposal
 from huozhong.engine.weights import Weights
 from huozhong.model.source import open_model
+from huozhong.model.transformer import Transformer, save_transformer
 from huozhong.text.tokenizer import Tokenizer
 
 PAGE = 4
@@ -36,10 +39,16 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["f32", "q8"])
-def weights(request: pytest.FixtureRequest, tiny_folder: Path) -> Weights:
+@pytest.fixture(scope="module", params=["f32", "q8", "q8 with a prediction module"])
+def weights(request: pytest.FixtureRequest, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Weights:
     """One dense layer and one of experts, with latent attention."""
-    return pack_weights(open_model(tiny_folder), request.param)
+    if "module" not in request.param:
+        return pack_weights(open_model(tiny_folder), request.param)
+    torch.manual_seed(7)
+    model = Transformer(tiny_config(320, num_nextn_predict_layers=1))
+    folder = tmp_path_factory.mktemp("models") / "mtp"
+    save_transformer(model, folder, dtype="float32")
+    return pack_weights(open_model(folder), "q8")
 
 
 @pytest.fixture(autouse=True)
@@ -113,7 +122,7 @@ class Oracle:
             return None
         drafts = known[len(sequence.generated) : len(sequence.generated) + k]
         drafts = [d if self.dice.random() < 0.8 else self.dice.randrange(300) for d in drafts]
-        return Proposal(drafts, 1) if drafts else None
+        return Proposal(drafts, [1] * len(drafts)) if drafts else None
 
 
 # The reference kernels are slow: two schedules are enough for them.
@@ -253,7 +262,7 @@ def test_sampling_with_guesses_follows_the_models_distribution(weights: Weights,
 
     class Fixed:
         def propose(self, sequence, k: int) -> Proposal | None:  # type: ignore[no-untyped-def]
-            return Proposal(favourites[:k], 1)
+            return Proposal(favourites[:k], [1] * k)
 
     first = Reply(prompt, SamplingParams(temperature=0, max_tokens=3, ignore_eos=True)).start(engine).wait()
     favourites = list(first.token_ids[1:])

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from huozhong.engine.output import OutputText
+from huozhong.engine.proposers import NgramIndex, NgramProposer, Proposal
 from huozhong.engine.sequence import SamplingParams, Sequence
-from huozhong.engine.speculate import MAX_DRAFT, Cost, NgramIndex, NgramProposer, Proposal, Speculator
+from huozhong.engine.speculate import MAX_DRAFT, Cost, Speculator
 
 NO_OUTPUT: OutputText = None  # type: ignore[assignment]  # text plays no part in guessing
 
@@ -63,16 +64,16 @@ def test_work_per_token_does_not_grow() -> None:
     began = time.perf_counter()
     for _ in range(1000):
         index.extend([7])
-        assert index.propose(8) == Proposal([7] * 8, 12)
+        assert index.propose(8) == Proposal([7] * 8, [12] * 8)
     assert time.perf_counter() - began < 0.5
 
 
 def test_a_proposal_continues_prompt_and_answer() -> None:
     sequence = request([1, 5, 6, 7, 8, 9, 5, 6])
     proposer = NgramProposer()
-    assert proposer.propose(sequence, 3) == Proposal([7, 8, 9], 2)
+    assert proposer.propose(sequence, 3) == Proposal([7, 8, 9], [2] * 3)
     sequence.generated += [7]
-    assert proposer.propose(sequence, 2) == Proposal([8, 9], 3)
+    assert proposer.propose(sequence, 2) == Proposal([8, 9], [3] * 2)
     sequence.generated += [3]
     assert proposer.propose(sequence, 2) is None
 
@@ -80,7 +81,7 @@ def test_a_proposal_continues_prompt_and_answer() -> None:
 def test_a_long_prompt_is_indexed_over_several_steps() -> None:
     sequence = request([*range(9000), 5, 6])
     proposer = NgramProposer()
-    assert [proposer.propose(sequence, 1) for _ in range(3)] == [None, None, Proposal([7], 2)]
+    assert [proposer.propose(sequence, 1) for _ in range(3)] == [None, None, Proposal([7], [2])]
 
 
 def simulate(speculator: Speculator, accept: float, row_cost: float, tokens: int = 6000) -> float:
@@ -89,7 +90,7 @@ def simulate(speculator: Speculator, accept: float, row_cost: float, tokens: int
 
     class Always:
         def propose(self, sequence: Sequence, k: int) -> Proposal | None:
-            return Proposal([1] * k, 3)
+            return Proposal([1] * k, [3] * k)
 
     speculator.proposer = Always()
     sequence = request([1], answer=tokens)
@@ -104,7 +105,7 @@ def simulate(speculator: Speculator, accept: float, row_cost: float, tokens: int
         speculator.learn(sequence, len(drafts), chosen)
         sequence.generated += chosen
         step = (1 + row_cost * len(drafts)) * dice.uniform(0.95, 1.1)
-        speculator.timed(1, len(drafts), step)
+        speculator.timed(1, len(drafts), len(chosen), step)
         seconds += step
     return seconds
 

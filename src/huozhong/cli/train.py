@@ -1,4 +1,4 @@
-"""`huozhong train pretrain RECIPE.toml` and `huozhong train sft RECIPE.toml`."""
+"""`huozhong train pretrain RECIPE.toml`, `... sft RECIPE.toml`, `... mtp RECIPE.toml`."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
     )
     commands.command("pretrain", help="预训练 / pretrain on plain text")(pretrain_command)
     commands.command("sft", help="对话微调 / fine-tune on conversations")(sft_command)
+    commands.command("mtp", help="学会多猜几个词元，回答更快 / learn to guess ahead, for faster answers")(mtp_command)
     app.add_typer(commands, name="train")
 
 
@@ -46,6 +47,14 @@ def sft_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False
     from huozhong.train.sft import sft
 
     sft(recipe, start=start)
+
+
+def mtp_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False) -> None:
+    start = _start(resume, fresh)
+    _need_torch()
+    from huozhong.train.mtp import train_mtp
+
+    train_mtp(recipe, start=start)
 
 
 def _start(resume: bool, fresh: bool) -> Start:

@@ -143,13 +143,15 @@ class LLM:
             cache_format = "f32" if source.kind == "folder" and quantization == "none" else "f16"
         if cache_format not in BYTES_PER_NUMBER:
             raise ConfigError(f"cache_format is {cache_format!r}; it must be 'f32' or 'f16'.")
-        bytes_per_token = self.config.num_layers * self.config.row_dim * BYTES_PER_NUMBER[cache_format]
+        layers = self.config.num_layers + min(self.config.num_nextn_predict_layers, 1)
+        bytes_per_token = layers * self.config.row_dim * BYTES_PER_NUMBER[cache_format]
         num_pages = _num_pages(cache_tokens, self.max_context, bytes_per_token)
         eos_ids = _eos_ids(self._files, self._where, self.config, self.tokenizer)
         # The slow part comes last, so that a wrong option is told at once.
         weights = load_weights(source, quantization, cache_dir, progress)
         self.quantization = weights.format
-        weights = replace(weights, prediction=())  # nobody asks the modules yet: their cache would be for nothing
+        # One module guesses (on its own guesses, where more are wanted); further ones would be for nothing.
+        weights = replace(weights, prediction=weights.prediction[: int(speculation not in ("off", 0))])
         runner = Runner(weights, num_pages, PAGE_SIZE, num_threads, cache_format)
         self._engine = Engine(
             runner,

@@ -19,6 +19,7 @@ import numpy as np
 from huozhong.cost import JOULES_PER_KWH, Bill, Meter
 from huozhong.engine.constraint import Beginning, Guides
 from huozhong.engine.kv_cache import PagePool
+from huozhong.engine.lookahead import LookAhead
 from huozhong.engine.output import OutputText
 from huozhong.engine.prefix_store import PrefixStore
 from huozhong.engine.runner import Chunk, Runner, Want
@@ -90,7 +91,7 @@ class Engine:
         self.meter = meter
         # A model's table may be longer than its tokenizer's: the tokens in between have no meaning.
         self.vocab_size = min(runner.architecture.vocab_size, tokenizer.vocab_size)
-        self.speculator = Speculator(speculation)
+        self.speculator = Speculator(speculation, ahead=LookAhead(runner) if runner.weights.prediction else None)
         self.scheduler = Scheduler(
             PagePool(runner.num_pages, runner.page_size),
             token_budget=token_budget,
@@ -256,7 +257,12 @@ class Engine:
             if not slices:  # everyone waits for the disk
                 self._wait_for_disk()
                 return
-            outputs = self.runner.forward([_chunk(s) for s in slices])
+            chunks = [_chunk(s) for s in slices]
+            states: list[np.ndarray] | list[None] = [None] * len(slices)
+            if self.speculator.wants_states:
+                outputs, states = self.runner.forward_with_states(chunks)
+            else:
+                outputs = self.runner.forward(chunks)
             self.num_steps += 1
             self._charge(slices)
             self._pace(slices, time.perf_counter() - began)
@@ -266,9 +272,11 @@ class Engine:
             for sequence in affected:
                 self._fail(sequence, error)
             return
-        for slice_, logits in zip(slices, outputs, strict=True):
+        generated = self.num_generated
+        for slice_, logits, states_TD in zip(slices, outputs, states, strict=True):
             try:
                 self._postprocess(slice_, logits)
+                self._note(slice_, states_TD)
             except Exception as error:
                 log.exception("request %d failed", slice_.sequence.request_id)
                 self._fail(slice_.sequence, error)
@@ -276,7 +284,8 @@ class Engine:
             rows = sum(s.count for s in slices)
             extra = sum(len(s.drafts) for s in slices)
             if rows - extra == len(slices) and not any(s.prefill for s in slices):
-                self.speculator.timed(len(slices), extra, time.perf_counter() - began)
+                tokens = self.num_generated - generated
+                self.speculator.timed(len(slices), extra, tokens, time.perf_counter() - began)
         self.scheduler.save_pages(1)
 
     def _run(self) -> None:
@@ -367,6 +376,16 @@ class Engine:
             token = self._choose(sequence, logits)
             if sequence.proposal is not None:
                 self.speculator.learn(sequence, 0, [token])
+
+    def _note(self, done: Slice, states_TD: np.ndarray | None) -> None:
+        """Show the prediction module what was computed, as far as it stays: a wrong guess's state leads nowhere."""
+        sequence = done.sequence
+        if self.speculator.ahead is None or sequence.is_finished or sequence.only_score:
+            return
+        if states_TD is None:
+            sequence.trail = None
+        else:
+            self.speculator.ahead.note(sequence, done.start, states_TD[: sequence.num_computed - done.start])
 
     def _choose(self, sequence: Sequence, logits_V: np.ndarray) -> int:
         """Sample the next token and append it; the request may be finished then."""

@@ -114,6 +114,20 @@ class Runner:
         states_TD = np.ascontiguousarray(np.concatenate(states))
         return _outputs(chunks, *self._model.draft(module, states_TD, self.cache, self._batch(chunks)))
 
+    def draft_ahead(
+        self, chunks: Sequence[Chunk], states: Sequence[F32], limits: Sequence[int], *, vocab: int, least: float
+    ) -> tuple[NDArray[np.int32], F32]:
+        """What the first MTP module guesses after each chunk, up to limits[s] tokens, each from the one before.
+
+        chunks, states: as for `draft` (the page tables cover the guesses too).  Only tokens below `vocab` are
+        guessed, and a chunk's guesses end where the product of their chances falls below `least`.
+        Returns tokens [S, K] and the module's own probability of each, 0 where there is none.
+        """
+        states_TD = np.ascontiguousarray(np.concatenate(states))
+        return self._model.draft_ahead(
+            0, states_TD, np.array(limits, np.int32), vocab, least, self.cache, self._batch(chunks)
+        )
+
     def _batch(self, chunks: Sequence[Chunk]) -> Batch:
         spans: list[Span] = []
         logit_rows: list[int] = []

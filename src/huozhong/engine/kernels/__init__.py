@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from huozhong.model.architecture import Architecture, Experts
 
 F32 = NDArray[np.float32]
+I32 = NDArray[np.int32]
 
 _matrices: weakref.WeakKeyDictionary[PackedMatrix, object] = weakref.WeakKeyDictionary()
 _used = "reference"
@@ -67,6 +68,16 @@ class RunnableModel(Protocol):
         """The same from an MTP module: states_TD are the hidden states at the batch's positions, and its tokens
         those that follow there.  Fills the module's own layer of the cache."""
 
+    def draft_ahead(
+        self, module: int, states_TD: F32, limits: I32, vocab: int, least: float, cache: Cache, batch: Batch
+    ) -> tuple[I32, F32]:
+        """Tokens [S, largest limit] that the module guesses after each span, one from the other, and how likely it
+        finds each (0 where it stopped: behind limits[s], or where the product of the chances fell below `least`).
+
+        states_TD and batch: as for `draft`; the page tables reach as far as the guesses.  vocab: the tokens looked at
+        are those below it.
+        """
+
 
 def load(weights: Weights, rope: F32, num_threads: int) -> RunnableModel:
     """A model ready to run on the kernels in use.  rope: see `runner.rope_table`."""
@@ -87,6 +98,14 @@ class _ReferenceModel:
         own_PSC = _rows(cache)[len(w.layers) + module]
         h_TD = reference.draft_hidden(w, w.prediction[module], self._rope, own_PSC, states_TD, batch)
         return reference.linear(h_TD[batch.logit_rows], w.head), h_TD[batch.hidden_rows]
+
+    def draft_ahead(
+        self, module: int, states_TD: F32, limits: I32, vocab: int, least: float, cache: Cache, batch: Batch
+    ) -> tuple[I32, F32]:
+        w = self._weights
+        own_PSC = _rows(cache)[len(w.layers) + module]
+        m = w.prediction[module]
+        return reference.draft_ahead(w, m, self._rope, own_PSC, states_TD, batch, limits, vocab, least)
 
 
 def _rows(cache: Cache) -> NDArray:
@@ -118,6 +137,11 @@ class _NativeModel:
 
     def draft(self, module: int, states_TD: F32, cache: Cache, batch: Batch) -> tuple[F32, F32]:
         return self._model.draft(module, states_TD, *self._arguments(cache, batch))
+
+    def draft_ahead(
+        self, module: int, states_TD: F32, limits: I32, vocab: int, least: float, cache: Cache, batch: Batch
+    ) -> tuple[I32, F32]:
+        return self._model.draft_ahead(module, states_TD, limits, vocab, least, *self._arguments(cache, batch))
 
     def _arguments(self, cache: Cache, batch: Batch) -> tuple[object, ...]:
         spans, first_page = [], 0

@@ -37,21 +37,22 @@ int32_t size(int64_t n, const char* name) {
 }
 
 // A new float array that NumPy owns.
-struct NewArray {
-    std::unique_ptr<float[]> data;
+template <class T> struct New {
+    std::unique_ptr<T[]> data;
     std::vector<size_t> shape;
 
-    explicit NewArray(std::vector<size_t> s) : shape(std::move(s)) {
+    explicit New(std::vector<size_t> s) : shape(std::move(s)) {
         size_t n = 1;
         for (size_t length : shape) n *= length;
-        data.reset(new float[n]);
+        data.reset(new T[n]);
     }
-    Out numpy() {
-        float* p = data.release();
-        nb::capsule owner(p, [](void* q) noexcept { delete[] static_cast<float*>(q); });
-        return Out(p, shape.size(), shape.data(), owner);
+    nb::ndarray<nb::numpy, T> numpy() {
+        T* p = data.release();
+        nb::capsule owner(p, [](void* q) noexcept { delete[] static_cast<T*>(q); });
+        return nb::ndarray<nb::numpy, T>(p, shape.size(), shape.data(), owner);
     }
 };
+using NewArray = New<float>;
 
 // -- which kernels ----------------------------------------------------------------------------------------------------
 
@@ -236,18 +237,19 @@ int64_t page_bytes(const Config& c, int64_t page_size, CacheFormat format) {
     return page_size * c.row() * element_bytes(format);
 }
 
+// beyond: positions behind the span that its offsets cover too.
 Span make_span(const Config& c, int64_t first_row, int64_t length, int64_t start, bool prefill, const int32_t* pages,
-               size_t num_pages, int64_t cache_pages, int64_t page_size, CacheFormat format) {
+               size_t num_pages, int64_t cache_pages, int64_t page_size, CacheFormat format, int64_t beyond = 0) {
     Span span{size(first_row, "first_row"), size(length, "length"), size(start, "start"), prefill, {}};
     check(length >= 1, "a span needs at least one row");
-    check(start + length <= LARGEST && start + length <= int64_t(num_pages) * page_size,
-          "the page table is too short for the span");
+    const int64_t end = start + length + beyond;
+    check(end <= LARGEST && end <= int64_t(num_pages) * page_size, "the page table is too short for the span");
     const int64_t bytes = page_bytes(c, page_size, format), element = element_bytes(format);
     const int64_t step = c.grouped ? KEY_TILE : 1, step_bytes = (c.grouped ? KEY_TILE * c.dim : c.latent()) * element;
-    span.offset.reserve((span.end() + step - 1) / step);
-    for (int64_t first = 0; first < span.end(); first += page_size, ++pages) {
+    span.offset.reserve((end + step - 1) / step);
+    for (int64_t first = 0; first < end; first += page_size, ++pages) {
         check(*pages >= 0 && *pages < cache_pages, "a page is not in the cache");
-        const int64_t last = std::min<int64_t>(first + page_size, span.end());
+        const int64_t last = std::min(first + page_size, end);
         for (int64_t p = first; p < last; p += step) span.offset.push_back(*pages * bytes + (p - first) / step * step_bytes);
     }
     return span;
@@ -387,18 +389,44 @@ class PyModel {
                     const std::string& cache_format, In<int32_t, 1> tokens, In<int64_t, 2> spans, In<int32_t, 1> pages,
                     In<int32_t, 1> logit_rows, In<int32_t, 1> hidden_rows, int32_t threads) {
         const Batch batch = make_batch(cache, page_size, cache_format, tokens, spans, pages, logit_rows, hidden_rows);
-        check(index >= 0 && index < int64_t(model_.prediction.size()), "there is no such prediction module");
-        check(states.shape(0) == batch.tokens.size() && states.shape(1) == size_t(model_.config.hidden),
-              "one hidden state per token is needed");
-        const int64_t bytes = cache.shape(2), layer = int64_t(model_.layers.size()) + index;
-        const Cache own{cache.data() + layer * bytes * cache.shape(1), bytes, int32_t(page_size),
-                        cache_format_of(cache_format)};
+        const Cache own = module_cache(index, states, batch, cache, page_size, cache_format);
         return run(batch, threads, [&](float* logits, float* hidden) {
             model_.draft(*worker_, int32_t(index), own, batch, states.data(), logits, hidden);
         });
     }
 
+    // Tokens and chances [spans, largest limit]; see Model::draft_ahead.  limits: how many tokens each span guesses.
+    nb::tuple draft_ahead(int64_t index, In<float, 2> states, In<int32_t, 1> limits, int64_t vocab, float least,
+                          InOut<uint8_t, 3> cache, int64_t page_size, const std::string& cache_format,
+                          In<int32_t, 1> tokens, In<int64_t, 2> spans, In<int32_t, 1> pages, In<int32_t, 1> logit_rows,
+                          In<int32_t, 1> hidden_rows, int32_t threads) {
+        check(limits.size() == spans.shape(0) && limits.size() >= 1, "one limit per span is needed");
+        for (size_t i = 0; i < limits.size(); ++i)
+            check(limits.data()[i] >= 1 && limits.data()[i] <= 64, "a limit must lie between 1 and 64");
+        check(vocab >= 1 && vocab <= model_.config.vocab, "vocab must lie between 1 and the model's");
+        Batch batch = make_batch(cache, page_size, cache_format, tokens, spans, pages, logit_rows, hidden_rows,
+                                 limits.data());
+        const Cache own = module_cache(index, states, batch, cache, page_size, cache_format);
+        const int32_t most = *std::max_element(limits.data(), limits.data() + limits.size());
+        New<int32_t> guessed({limits.size(), size_t(most)});
+        NewArray chances({limits.size(), size_t(most)});
+        with_worker(threads, [&] {
+            model_.draft_ahead(*worker_, int32_t(index), own, std::move(batch), states.data(), limits.data(), most,
+                               int32_t(vocab), least, guessed.data.get(), chances.data.get());
+        });
+        return nb::make_tuple(guessed.numpy(), chances.numpy());
+    }
+
   private:
+    Cache module_cache(int64_t index, const In<float, 2>& states, const Batch& batch, InOut<uint8_t, 3>& cache,
+                       int64_t page_size, const std::string& cache_format) {
+        check(index >= 0 && index < int64_t(model_.prediction.size()), "there is no such prediction module");
+        check(states.shape(0) == batch.tokens.size() && states.shape(1) == size_t(model_.config.hidden),
+              "one hidden state per token is needed");
+        const int64_t bytes = cache.shape(2), layer = int64_t(model_.layers.size()) + index;
+        return {cache.data() + layer * bytes * cache.shape(1), bytes, int32_t(page_size), cache_format_of(cache_format)};
+    }
+
     Layer layer(nb::dict w) {
         const Config& c = model_.config;
         Layer layer{};
@@ -423,7 +451,8 @@ class PyModel {
     }
 
     Batch make_batch(InOut<uint8_t, 3> cache, int64_t page_size, const std::string& cache_format, In<int32_t, 1> tokens,
-                     In<int64_t, 2> spans, In<int32_t, 1> pages, In<int32_t, 1> logit_rows, In<int32_t, 1> hidden_rows) {
+                     In<int64_t, 2> spans, In<int32_t, 1> pages, In<int32_t, 1> logit_rows, In<int32_t, 1> hidden_rows,
+                     const int32_t* limits = nullptr) {
         const Config& c = model_.config;
         check(cache.shape(0) == model_.layers.size() + model_.prediction.size(),
               "the cache has another number of layers than the model");
@@ -443,9 +472,10 @@ class PyModel {
             check(s[0] == row, "spans must follow one another");
             check(s[4] >= 0 && s[5] >= 0 && s[4] <= int64_t(pages.size()) && s[5] <= int64_t(pages.size()) - s[4],
                   "a span's pages are not there");
+            const int64_t beyond = limits ? limits[i] - 1 : 0;
             batch.spans.push_back(make_span(c, s[0], s[1], s[2], s[3] != 0, pages.data() + s[4], s[5], cache.shape(1),
-                                            page_size, format));
-            check(batch.spans.back().end() <= model_.positions, "a position is not in the rope table");
+                                            page_size, format, beyond));
+            check(batch.spans.back().end() + beyond <= model_.positions, "a position is not in the rope table");
             row += s[1];
         }
         check(row == count, "spans must cover every row");
@@ -457,20 +487,22 @@ class PyModel {
     }
 
     template <class F> nb::tuple run(const Batch& batch, int32_t threads, F f) {
-        check(threads >= 1 && threads <= 1024, "threads must lie between 1 and 1024");
         NewArray logits({batch.logit_rows.size(), size_t(model_.config.vocab)});
         NewArray hidden({batch.hidden_rows.size(), size_t(model_.config.hidden)});
-        {
-            nb::gil_scoped_release release;
-            std::lock_guard<std::mutex> only(model_.busy);
-            if (!worker_ || &kernels() != used_ || threads != threads_) {
-                used_ = &kernels();
-                threads_ = threads;
-                worker_ = std::make_unique<Worker>(*used_, threads);
-            }
-            f(logits.data.get(), hidden.data.get());
-        }
+        with_worker(threads, [&] { f(logits.data.get(), hidden.data.get()); });
         return nb::make_tuple(logits.numpy(), hidden.numpy());
+    }
+
+    template <class F> void with_worker(int32_t threads, F f) {
+        check(threads >= 1 && threads <= 1024, "threads must lie between 1 and 1024");
+        nb::gil_scoped_release release;
+        std::lock_guard<std::mutex> only(model_.busy);
+        if (!worker_ || &kernels() != used_ || threads != threads_) {
+            used_ = &kernels();
+            threads_ = threads;
+            worker_ = std::make_unique<Worker>(*used_, threads);
+        }
+        f();
     }
 
     Matrix matrix(nb::handle object, int32_t out, int32_t in, int32_t count, const char* name) {
@@ -561,6 +593,9 @@ NB_MODULE(_kernels, module) {
         .def("add_prediction", &PyModel::add_prediction, "weights"_a)
         .def("draft", &PyModel::draft, "index"_a, "states"_a, "cache"_a.noconvert(), "page_size"_a, "cache_format"_a,
              "tokens"_a, "spans"_a, "pages"_a, "logit_rows"_a, "hidden_rows"_a, "threads"_a)
+        .def("draft_ahead", &PyModel::draft_ahead, "index"_a, "states"_a, "limits"_a, "vocab"_a, "least"_a,
+             "cache"_a.noconvert(), "page_size"_a, "cache_format"_a, "tokens"_a, "spans"_a, "pages"_a, "logit_rows"_a,
+             "hidden_rows"_a, "threads"_a)
         .def("forward", &PyModel::forward, "cache"_a.noconvert(), "page_size"_a, "cache_format"_a, "tokens"_a, "spans"_a,
              "pages"_a, "logit_rows"_a, "hidden_rows"_a, "threads"_a);
     module.def("largest", &largest, "x"_a, "threads"_a);

@@ -62,6 +62,28 @@ def draft_hidden(
     return rms_norm(x_TD, module.norm, eps)
 
 
+def draft_ahead(
+    weights: Weights, module: PredictionWeights, rope: F32, cache_PSC: Cache, states_TD: F32, batch: Batch,
+    limits: NDArray[np.int32], vocab: int, least: float,
+) -> tuple[NDArray[np.int32], F32]:  # fmt: skip
+    """Guesses of a module, one from the other: tokens and chances [S, largest limit]; see `RunnableModel`."""
+    tokens_SK = np.zeros((len(batch.spans), limits.max()), np.int32)
+    chances_SK = np.zeros(tokens_SK.shape, np.float32)
+    hidden_TD = draft_hidden(weights, module, rope, cache_PSC, states_TD, batch)
+    for s, span in enumerate(batch.spans):
+        state_D = hidden_TD[span.first_row + span.length - 1]
+        for k in range(limits[s]):
+            logits_V = linear(state_D[None], weights.head)[0, :vocab]
+            tokens_SK[s, k] = token = logits_V.argmax()
+            chances_SK[s, k] = 1 / np.exp(logits_V - logits_V[token]).sum()
+            if k + 1 == limits[s] or chances_SK[s, : k + 1].prod() < least:
+                break
+            one = np.array([token], np.int32)
+            ahead = Batch(one, (Span(0, 1, span.end + k, False, span.pages),), one[:0], one[:0])
+            state_D = draft_hidden(weights, module, rope, cache_PSC, state_D[None], ahead)[0]
+    return tokens_SK, chances_SK
+
+
 def block(
     x_TD: F32, layer: LayerWeights, rope: F32, cache_PSC: Cache, batch: Batch, architecture: Architecture
 ) -> F32:
