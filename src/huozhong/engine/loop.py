@@ -12,11 +12,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from huozhong.cost import JOULES_PER_KWH, Bill, Meter
+from huozhong.cost import Meter
+from huozhong.engine import intake
+from huozhong.engine.billing import charge, usage
 from huozhong.engine.constraint import Beginning, Guides
 from huozhong.engine.kv_cache import PagePool
 from huozhong.engine.lookahead import LookAhead
@@ -33,11 +34,10 @@ from huozhong.engine.sequence import (
     Sequence,
     TokenCounts,
     TokenLogprob,
-    Usage,
 )
 from huozhong.engine.speculate import Speculation, Speculator
 from huozhong.engine.stats import EngineStats
-from huozhong.errors import ContextLengthError, EngineError, HuozhongError, RequestError
+from huozhong.errors import EngineError, HuozhongError
 from huozhong.text.tokenizer import Tokenizer
 
 log = logging.getLogger(__name__)
@@ -160,24 +160,12 @@ class Engine:
         return self._queue(sequence), sequence
 
     def check_text(self, ids: list[int]) -> np.ndarray:
-        """A text to score or embed as int32 [T]; `RequestError` or `ContextLengthError` if it cannot be."""
-        prompt = self._token_ids(ids)
-        if len(prompt) > self.max_context:
-            raise ContextLengthError(
-                f"the text has {len(prompt)} tokens, but the model's context is {self.max_context}: cut it.",
-                param="prompt",
-            )
-        return prompt
+        """A text to score or embed as int32 [T]; see `intake.check_text`."""
+        return intake.check_text(ids, self.max_context, self.runner.architecture.vocab_size)
 
     def check_prompt(self, prompt_ids: list[int]) -> np.ndarray:
-        """The prompt as int32 [T]; `RequestError` or `ContextLengthError` if it cannot be answered."""
-        prompt = self._token_ids(prompt_ids)
-        if len(prompt) >= self.max_context:
-            raise ContextLengthError(
-                f"the prompt has {len(prompt)} tokens, but the model's context of {self.max_context} must "
-                "hold it and at least one token of the answer: shorten it or begin a new conversation."
-            )
-        return prompt
+        """The prompt as int32 [T]; see `intake.check_prompt`."""
+        return intake.check_prompt(prompt_ids, self.max_context, self.runner.architecture.vocab_size)
 
     def abort(self, sequence: Sequence) -> None:
         """End a request before the next step."""
@@ -230,22 +218,6 @@ class Engine:
             self._wake.notify()
         return Handle(self, sequence)
 
-    def _token_ids(self, prompt_ids: Any) -> np.ndarray:
-        """int32 [T]; `RequestError` for anything that is not a non-empty list of the model's token ids."""
-        try:
-            prompt = np.asarray(prompt_ids)
-        except ValueError:  # a ragged list
-            prompt = np.zeros(1)
-        if prompt.size == 0:
-            raise RequestError("the prompt is empty; give at least one token.", param="prompt")
-        if prompt.ndim != 1 or prompt.dtype.kind not in "iu":
-            raise RequestError("the prompt must be a text or a list of token ids.", param="prompt")
-        size = self.runner.architecture.vocab_size
-        wrong = prompt[(prompt < 0) | (prompt >= size)]
-        if len(wrong):
-            raise RequestError(f"token id {wrong[0]} is not in the vocabulary of {size}.", param="prompt")
-        return prompt.astype(np.int32)
-
     # -- the step thread -------------------------------------------------------------------------
 
     def step(self) -> None:
@@ -264,7 +236,7 @@ class Engine:
             else:
                 outputs = self.runner.forward(chunks)
             self.num_steps += 1
-            self._charge(slices)
+            charge(slices, self.meter)
             self._pace(slices, time.perf_counter() - began)
         except Exception as error:
             log.exception("an engine step failed")
@@ -348,15 +320,6 @@ class Engine:
         self._prompt_rate = rate if self._prompt_rate is None else 0.7 * self._prompt_rate + 0.3 * rate
         budget = int(self._prompt_rate * MAX_STALL)
         self.scheduler.busy_budget = min(max(budget, MIN_PIECE), self.scheduler.token_budget)
-
-    def _charge(self, slices: list[Slice]) -> None:
-        """Share the step's time and energy among its requests, by the tokens computed for each."""
-        bill = self.meter.lap()
-        total = sum(s.count for s in slices)
-        for slice_ in slices:
-            share = slice_.count / total
-            slice_.sequence.seconds += share * bill.seconds
-            slice_.sequence.joules += share * bill.joules
 
     def _postprocess(self, done: Slice, logits: np.ndarray | None) -> None:
         # First, as a finished request has no pages.  Drafts do not count as computed until they are accepted.
@@ -473,7 +436,7 @@ class Engine:
                 token_ids=delta.token_ids,
                 logprobs=delta.logprobs,
                 finish_reason=reason,
-                usage=self._usage(sequence),
+                usage=usage(sequence, self.meter),
             ),
         )
 
@@ -489,7 +452,7 @@ class Engine:
         )
         if told is not error:
             told.__cause__ = error
-        self._deliver(sequence, Delta(error=told, usage=self._usage(sequence)))
+        self._deliver(sequence, Delta(error=told, usage=usage(sequence, self.meter)))
 
     def _forget(self, sequence: Sequence) -> None:
         sequence.is_finished = True
@@ -502,28 +465,6 @@ class Engine:
             # The receiver is broken; nobody can be told, so the request ends and the log says why.
             log.exception("the receiver of request %d failed; the request is ended", sequence.request_id)
             self._forget(sequence)
-
-    def _usage(self, sequence: Sequence) -> Usage:
-        now = time.perf_counter()
-        first = sequence.first_token_at
-        total = self.meter.snapshot()
-        return Usage(
-            prompt_tokens=sequence.prompt_len,
-            completion_tokens=len(sequence.generated),
-            reasoning_tokens=sequence.output.reasoning_tokens,
-            cache_hit_tokens=sequence.cache_hit_tokens,
-            seconds_to_first_token=None if first is None else first - sequence.submitted_at,
-            seconds=now - sequence.submitted_at,
-            bill=Bill(
-                tokens=sequence.num_tokens,
-                seconds=sequence.seconds,
-                joules=sequence.joules,
-                money=sequence.joules / JOULES_PER_KWH * self.meter.price_per_kwh,
-                currency=total.currency,
-                source=total.source,
-                how=f"{total.how}; a step's cost is shared by tokens",
-            ),
-        )
 
     def _logprob(self, token: int, logprob: float, top: tuple[tuple[int, float], ...]) -> TokenLogprob:
         raw = self.tokenizer.bytes_of(token)
