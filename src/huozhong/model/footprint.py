@@ -21,10 +21,11 @@ _EMBEDDING = "model.embed_tokens.weight"
 
 @dataclass(frozen=True)
 class Footprint:
-    """A model in numbers, prediction modules (MTP) left out, as they are when it runs.
+    """A model in numbers.
 
     total, active: parameters, and those that one token meets.  memory: bytes of the weights by packing.
     read: bytes of weights that the computation of one token reads, by packing.
+    Of prediction modules (MTP) only the first runs, to guess ahead: it takes memory and counts nowhere else.
     types: how the matrices are stored, the commonest first.
     """
 
@@ -43,15 +44,19 @@ def footprint(source: ModelSource) -> Footprint:
     read = dict(memory)
     types: dict[str, int] = {}
     for name in source.names():
-        if _is_prediction(a, name):
+        module = _layer(name) - a.num_layers
+        if module > 0:
             continue
         stored = source.stored(name)
         size, share = math.prod(stored.shape), _share(a, name)
-        total += size
-        active += size * share
-        if len(stored.shape) > 1:
-            types[stored.type] = types.get(stored.type, 0) + size
         met = share if name != _EMBEDDING or a.tie_word_embeddings else 0.0  # one row of it is looked up
+        if module < 0:
+            total += size
+            active += size * share
+            if len(stored.shape) > 1:
+                types[stored.type] = types.get(stored.type, 0) + size
+        else:
+            met = 0.0
         for packing in memory:
             count = _bytes(name, stored.shape, stored.type, packing)
             memory[packing] += count * (1 + _kept_again(a, name))
@@ -63,12 +68,14 @@ def footprint(source: ModelSource) -> Footprint:
 
 def cache_bytes(a: Architecture, tokens: int, bytes_per_number: int = 2) -> int:
     """What the cache of `tokens` tokens takes."""
-    return a.num_layers * a.row_dim * tokens * bytes_per_number
+    layers = a.num_layers + min(a.num_nextn_predict_layers, 1)
+    return layers * a.row_dim * tokens * bytes_per_number
 
 
-def _is_prediction(a: Architecture, name: str) -> bool:
+def _layer(name: str) -> int:
+    """The layer a tensor belongs to; -1 for those of no layer, which come before all."""
     layer = name.removeprefix("model.layers.").split(".")[0]
-    return layer.isdecimal() and int(layer) >= a.num_layers
+    return int(layer) if layer.isdecimal() else -1
 
 
 def _share(a: Architecture, name: str) -> float:
