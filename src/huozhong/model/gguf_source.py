@@ -34,6 +34,9 @@ FAMILIES: dict[str, Family] = {
 }  # fmt: skip
 _SOFTMAX, _SIGMOID = 1, 2  # llama.cpp's numbers for expert_gating_func
 _REQUIRED = object()
+# What tells a prediction module (MTP) that is whole.  llama.cpp also takes files that state modules and leave their
+# tensors out, or the last norm; those are models without modules.
+_OF_MODULE = ("eh_proj", "enorm", "hnorm", "shared_head.norm", "self_attn.kv_a_layernorm")
 
 
 class GgufSource:
@@ -196,7 +199,7 @@ def _architecture(file: GgufFile, tensors: dict[str, GgufTensor]) -> Architectur
     if not 0 < layers <= Architecture.MAX_LAYERS or stated > Architecture.MAX_LAYERS:
         raise CheckpointError(f"{file.path}: the number of layers, {layers}, is not possible.")
     modules = 0
-    while modules < stated and f"model.layers.{layers + modules}.eh_proj.weight" in tensors:
+    while modules < stated and all(f"model.layers.{layers + modules}.{part}.weight" in tensors for part in _OF_MODULE):
         modules += 1
     moe_layers = tuple(f"model.layers.{i}.mlp.gate.weight" in tensors for i in range(layers + modules))
     attention: LatentAttention | GroupedAttention
