@@ -212,10 +212,11 @@ def test_modules_without_words_are_left_out() -> None:
 
 
 def moe(**changes: int) -> ModelConfig:
-    values: dict[str, Any] = dict(
-        vocab_size=64, hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=2,
-        kv_lora_rank=32, q_lora_rank=None, qk_nope_head_dim=32, qk_rope_head_dim=8, v_head_dim=16,
-        moe_intermediate_size=32, n_shared_experts=1, n_routed_experts=4, num_experts_per_tok=2, n_group=2,
-        topk_group=1, routed_scaling_factor=2.5, first_k_dense_replace=1, tie_word_embeddings=False,
-    )  # fmt: skip
+    values: dict[str, Any] = {
+        "vocab_size": 64, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3,
+        "num_attention_heads": 2, "kv_lora_rank": 32, "q_lora_rank": None, "qk_nope_head_dim": 32,
+        "qk_rope_head_dim": 8, "v_head_dim": 16, "moe_intermediate_size": 32, "n_shared_experts": 1,
+        "n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 2, "topk_group": 1, "routed_scaling_factor": 2.5,
+        "first_k_dense_replace": 1, "tie_word_embeddings": False,
+    }  # fmt: skip
     return ModelConfig(**(values | changes))

@@ -315,5 +315,5 @@ def _about_modules(written: int) -> str:
         return say("文件里没有多词元预测模块。", "The prediction modules are not in the file.")
     return say(
         f"文件里有 {written} 个多词元预测模块；旧的 llama.cpp 打不开它，那就再用 --no-mtp 导出一次。",
-        f"The file holds {written} prediction module(s); where an old llama.cpp refuses it, export again with --no-mtp.",
+        f"The file holds {written} prediction module(s); if an old llama.cpp refuses it, export again with --no-mtp.",
     )

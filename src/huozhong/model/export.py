@@ -90,8 +90,8 @@ def gguf_metadata(architecture: Architecture, modules: int = 0) -> dict[str, Any
     """The keys that describe an architecture and so many of its prediction modules, `general.architecture` first."""
     a, word = architecture, _FAMILIES[architecture.family]
     out: dict[str, Any] = {
-        "block_count": a.num_layers + modules, "context_length": a.max_position_embeddings, "embedding_length": a.hidden_size,
-        "feed_forward_length": a.intermediate_size, "vocab_size": a.vocab_size,
+        "block_count": a.num_layers + modules, "context_length": a.max_position_embeddings,
+        "embedding_length": a.hidden_size, "feed_forward_length": a.intermediate_size, "vocab_size": a.vocab_size,
         "attention.layer_norm_rms_epsilon": float(a.rms_norm_eps),
         "rope.freq_base": float(a.rope.theta), "rope.dimension_count": a.rope.dim,
     }  # fmt: skip
