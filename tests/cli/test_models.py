@@ -15,6 +15,7 @@ from tests.hub.conftest import MODEL, StandIn, hub, tiny_gguf
 
 from huozhong.cli import machine
 from huozhong.cli.main import main
+from huozhong.engine.bandwidth import read_bandwidth
 from huozhong.model.source import open_model
 from huozhong.model.store import find, models_folder
 
@@ -106,7 +107,7 @@ def test_the_machine() -> None:
     free = machine.available_memory()
     assert free is not None
     assert 10**8 < free < 10**14
-    assert 10**8 < machine.read_bandwidth(2**22) < 10**13
+    assert 10**8 < read_bandwidth(2**22) < 10**13
 
 
 @pytest.mark.parametrize("name", ["serve", "chat", "show", "export"])

@@ -188,7 +188,8 @@ def _table(*columns: str) -> Table:
 def show_command(model: AnyModel) -> None:
     from rich.console import Console
 
-    from huozhong.cli.machine import available_memory, read_bandwidth
+    from huozhong.cli.machine import available_memory
+    from huozhong.engine.bandwidth import read_bandwidth
     from huozhong.hub.store import gigabytes
     from huozhong.model.footprint import footprint
     from huozhong.model.source import open_model
