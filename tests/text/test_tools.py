@@ -12,6 +12,7 @@ import pytest
 from huozhong.engine.constraint import Guides
 from huozhong.engine.guide import Grammar
 from huozhong.errors import RequestError
+from huozhong.text.arguments import value_kinds
 from huozhong.text.chat import ChatTemplate
 from huozhong.text.tokenizer import SPECIALS, Tokenizer
 from huozhong.text.tools import (
@@ -293,12 +294,34 @@ def test_what_cannot_be_enforced_between_tags_is_said(vocabulary: Tokenizer) -> 
 
     assert grammar(False, pattern="x+") == grammar(False)
     assert grammar(True, maxLength=3) != grammar(True)
-    for schema in ({"pattern": "x+"}, {"maxLength": 100_000}):
+    for nullable in ({"type": ["string", "null"]}, {"anyOf": [{"type": "string"}, {"type": "null"}]}):
+        assert grammar(True, **nullable) == grammar(False, **nullable)
+    assert '("x" | "null")' in grammar(True, type=["string", "null"], enum=["x", None, 7])
+    for schema in ({"pattern": "x+"}, {"maxLength": 100_000}, {"type": ["string", "null"], "maxLength": 3}):
         with pytest.raises(RequestError, match="cannot be enforced"):
             grammar(True, **schema)
+    nonsense: list[tuple[dict[str, Any], str]] = [
+        ({"properties": []}, "'properties' is"), ({"required": 1}, "'required' is"),
+        ({"properties": {"a": {"type": "string", "maxLength": "9"}}}, "maxLength is '9'"),
+        ({"properties": {"a": {"type": "string", "enum": [1]}}}, "none of its enum"),
+    ]  # fmt: skip
+    for parameters, words in nonsense:
+        with pytest.raises(RequestError, match=words):
+            QWEN_CODER.grammar([Function("f", None, parameters)], ToolChoice(), vocabulary.split_specials)
     odd = Function("f", None, {"type": "object", "properties": {"a</arg_key>\n<arg_value>": {}}})
     with pytest.raises(RequestError, match="parameter name"):
         GLM.grammar([odd], ToolChoice(), vocabulary.split_specials)
+
+
+def test_kinds_of_values_end(vocabulary: Tokenizer) -> None:
+    """Schemas that refer to themselves, many times over."""
+    root: dict[str, Any] = {"$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}] * 50 + [{"type": "integer"}]}}}
+    assert value_kinds({"$ref": "#/$defs/a"}, root) == {"number"}
+    root["$defs"]["a"]["anyOf"].pop()
+    every = value_kinds({}, root)
+    assert len(every) == 6
+    assert value_kinds({"$ref": "#/$defs/a"}, root) == every
+    assert value_kinds({"$ref": "#/nowhere/a"}, root) == value_kinds(False, root) == every
 
 
 def test_a_tag_before_llamas_call(vocabulary: Tokenizer) -> None:

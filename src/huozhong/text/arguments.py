@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from huozhong.errors import RequestError
 
@@ -19,6 +19,7 @@ Progress = Literal["more", "ended", "wrong"]
 
 _LONGEST = 2000  # characters up to which a string's length is counted
 _SAYS_NOTHING = {"type", "title", "description", "default", "examples", "deprecated", "$comment"}
+_EVERY = frozenset({"string", "number", "boolean", "null", "array", "object"})
 _KINDS = {bool: "boolean", int: "number", float: "number", str: "string", list: "array", dict: "object"}
 
 
@@ -39,12 +40,12 @@ class Tags:
 
         Raises RequestError where strict is asked for and a string's schema says more than can be held.
         """
-        required, sequence, lines = set(schema.get("required", ())), [], []
-        for j, (key, value) in enumerate(schema.get("properties", {}).items()):
+        required, sequence, lines = schema.get("required", []), [], []
+        if not isinstance(required, list):
+            _refuse(f"'required' is {required!r}; it must be a list of names.")
+        for j, (key, value) in enumerate(_properties(schema).items()):
             if self.key_closes in key:
-                raise RequestError(
-                    f"the parameter name {key!r} cannot be written in this model's calls.", param="tools"
-                )
+                _refuse(f"the parameter name {key!r} cannot be written in this model's calls.")
             rule = f"{name}_{j}"
             opened = literal([*split(self.key_opens), key, *split(self.key_closes)])
             body, more = self._value(rule, key, value, schema, strict, split)
@@ -59,19 +60,22 @@ class Tags:
         kinds = value_kinds(value, root)
         if "string" not in kinds:
             more = {k: root[k] for k in ("$defs", "definitions") if k in root}
-            inner = {**value, **more} if isinstance(value, Mapping) else {}
-            return f"%json {schema_json(inner, strict=strict)} {literal(closes)}", []
-        listed = value.get("enum", [value["const"]] if "const" in value else None) if kinds == {"string"} else None
-        if listed is not None:
-            return f"({' | '.join(literal([text]) for text in listed)}) {literal(closes)}", []
-        least, most = (value.get(word, default) if kinds == {"string"} else default
-                       for word, default in (("minLength", 0), ("maxLength", None)))  # fmt: skip
-        bounded = {word for word, n in (("minLength", least), ("maxLength", most)) if n is None or n <= _LONGEST}
-        if strict and (unheld := sorted(set(value) - _SAYS_NOTHING - bounded)):
-            raise RequestError(
+            return f"%json {schema_json({**value, **more}, strict=strict)} {literal(closes)}", []
+        said: Mapping[str, Any] = value if isinstance(value, Mapping) and "$ref" not in value else {}
+        if (listed := _listed(said)) is not None:
+            texts = [text if isinstance(text, str) else json.dumps(text) for text in listed if _kind(text) in kinds]
+            if not texts:
+                _refuse(f"parameter {key!r}: none of its enum is of its type.")
+            return f"({' | '.join(json.dumps(t, ensure_ascii=False) for t in texts)}) {literal(closes)}", []
+        counted = said if kinds == {"string"} else {}
+        least, most = _length(key, counted, "minLength", 0), _length(key, counted, "maxLength", None)
+        held = {word for word, n in (("minLength", least), ("maxLength", most)) if n is None or n <= _LONGEST}
+        unheld = sorted(_more_than_kinds(value, root, set()) - (held if counted else set()))
+        if strict and unheld:
+            _refuse(
                 f"parameter {key!r}: {unheld[0]!r} cannot be enforced in the form in which this model writes calls; "
-                "leave it out, or set strict to false.", param="tools",
-            )  # fmt: skip
+                "leave it out, or set strict to false."
+            )
         least, most = (n if n is not None and n <= _LONGEST else default for n, default in ((least, 0), (most, "")))
         if isinstance(closes[0], int):  # a control token, which no text contains
             text = f"/(.|\\n){{{max(least, 1)},{most}}}/" + ("" if least else "?")
@@ -80,24 +84,74 @@ class Tags:
         return f"{rule}_text {literal(closes[1:])}", ends
 
 
-def value_kinds(schema: Any, root: Mapping[str, Any], depth: int = 8) -> frozenset[str]:
+def value_kinds(schema: Any, root: Mapping[str, Any]) -> frozenset[str]:
     """Which kinds of value a schema allows: string, number, boolean, null, array, object; all where it does not say."""
-    every = frozenset({"string", "number", "boolean", "null", "array", "object"})
-    if not isinstance(schema, Mapping) or depth == 0:
-        return every
+    return _kinds(schema, root, set()) or _EVERY
+
+
+def _kinds(schema: Any, root: Mapping[str, Any], seen: set[str]) -> frozenset[str]:
+    """seen: references that were followed already, which can add nothing."""
+    if not isinstance(schema, Mapping):
+        return _EVERY
     if isinstance(reference := schema.get("$ref"), str):
-        return value_kinds(_pointed(root, reference), root, depth - 1)
+        if reference in seen:
+            return frozenset()
+        seen.add(reference)
+        return _kinds(_pointed(root, reference), root, seen)
     stated = schema.get("type")
     if isinstance(stated, str | list):
-        kinds = [stated] if isinstance(stated, str) else stated
-        return frozenset("number" if kind == "integer" else str(kind) for kind in kinds)
-    values = schema.get("enum", [schema["const"]] if "const" in schema else None)
-    if isinstance(values, list):
-        return frozenset(_KINDS.get(type(value), "null") for value in values)
+        names = [stated] if isinstance(stated, str) else stated
+        return frozenset("number" if name == "integer" else str(name) for name in names)
+    if (values := _listed(schema)) is not None:
+        return frozenset(map(_kind, values))
     for word in ("anyOf", "oneOf"):
         if isinstance(choices := schema.get(word), list) and choices:
-            return frozenset().union(*(value_kinds(choice, root, depth - 1) for choice in choices))
-    return every
+            return frozenset().union(*(_kinds(choice, root, seen) for choice in choices))
+    return _EVERY
+
+
+def _more_than_kinds(schema: Any, root: Mapping[str, Any], seen: set[str]) -> set[str]:
+    """The keywords that say more than which kinds of value are allowed."""
+    if not isinstance(schema, Mapping):
+        return set()
+    if isinstance(reference := schema.get("$ref"), str):
+        if reference in seen:
+            return set()
+        seen.add(reference)
+        return _more_than_kinds(_pointed(root, reference), root, seen)
+    words = set(schema) - _SAYS_NOTHING
+    for word in ("anyOf", "oneOf"):
+        if isinstance(choices := schema.get(word), list):
+            words = (words - {word}).union(*(_more_than_kinds(choice, root, seen) for choice in choices))
+    return words
+
+
+def _kind(value: Any) -> str:
+    return _KINDS.get(type(value), "null")
+
+
+def _listed(schema: Mapping[str, Any]) -> list[Any] | None:
+    """The only values that are allowed, where a schema lists them."""
+    values = schema.get("enum", [schema["const"]] if "const" in schema else None)
+    return values if isinstance(values, list) else None
+
+
+def _length(key: str, schema: Mapping[str, Any], word: str, default: int | None) -> int | None:
+    found = schema.get(word, default)
+    if found is not default and (type(found) is not int or found < 0):
+        _refuse(f"parameter {key!r}: {word} is {found!r}; it must be a whole number.")
+    return found
+
+
+def _properties(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = schema.get("properties", {})
+    if not isinstance(found, Mapping):
+        _refuse(f"'properties' is {found!r}; it must be an object.")
+    return found
+
+
+def _refuse(sentence: str) -> NoReturn:
+    raise RequestError(sentence, param="tools")
 
 
 def _pointed(root: Any, reference: str) -> Any:
@@ -173,8 +227,7 @@ class TaggedArguments:
                 return out, text, "more" if waits else "wrong"
 
     def _key(self, key: str) -> str:
-        properties = self._schema.get("properties", {})
-        self._kinds = value_kinds(properties.get(key), self._schema)
+        self._kinds = value_kinds(_properties(self._schema).get(key), self._schema)
         before, self._first = "{" if self._first else ", ", False
         return f"{before}{json.dumps(key, ensure_ascii=False)}: "
 
@@ -203,7 +256,7 @@ def _as_json(raw: str, kinds: frozenset[str]) -> Any:
         value = json.loads(raw)
     except ValueError:
         return raw
-    return value if "string" not in kinds or _KINDS.get(type(value), "null") in kinds - {"string"} else raw
+    return value if "string" not in kinds or _kind(value) in kinds - {"string"} else raw
 
 
 # -- grammar text ----------------------------------------------------------------------------------
