@@ -304,6 +304,7 @@ def test_what_cannot_be_enforced_between_tags_is_said(vocabulary: Tokenizer) -> 
         ({"properties": []}, "'properties' is"), ({"required": 1}, "'required' is"),
         ({"properties": {"a": {"type": "string", "maxLength": "9"}}}, "maxLength is '9'"),
         ({"properties": {"a": {"type": "string", "enum": [1]}}}, "none of its enum"),
+        ({"properties": {"a": {"type": "string", "minLength": 3, "maxLength": 2}}}, "above its maxLength"),
     ]  # fmt: skip
     for parameters, words in nonsense:
         with pytest.raises(RequestError, match=words):

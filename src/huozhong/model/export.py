@@ -56,8 +56,8 @@ def export_gguf(
     type: a key of `TYPES`; matrices whose rows are not whole blocks stay F16, and with q4_0 the embedding and the
     head are Q8_0.  vocabulary: `text.gguf_vocab.vocab_metadata` of the source's small files.
     name: `general.name`, the source's own without one.
-    prediction: also write the prediction modules (MTP), as layers behind the last one.  A llama.cpp of 2026 reads
-    such files; older ones refuse them.
+    prediction: also write the prediction modules (MTP), as layers behind the last one.  llama.cpp reads such files
+    since it drafts with them; older versions refuse them.
     Raises CheckpointError, or ConfigError for an architecture that GGUF has no words for.
     """
     if type not in TYPES:

@@ -76,11 +76,14 @@ class Tags:
                 f"parameter {key!r}: {unheld[0]!r} cannot be enforced in the form in which this model writes calls; "
                 "leave it out, or set strict to false."
             )
-        least, most = (n if n is not None and n <= _LONGEST else default for n, default in ((least, 0), (most, "")))
+        low = least if least is not None and least <= _LONGEST else 0
+        high = most if most is not None and most <= _LONGEST else ""
+        if high != "" and low > high:
+            _refuse(f"parameter {key!r}: its minLength is above its maxLength.")
         if isinstance(closes[0], int):  # a control token, which no text contains
-            text = f"/(.|\\n){{{max(least, 1)},{most}}}/" + ("" if least else "?")
-            return f"{text if most != 0 else ''} {literal(closes)}", []
-        ends = [f"{rule}_text[lazy]: /(.|\\n){{{least},{most}}}/ {literal(closes[:1])}"]
+            text = f"/(.|\\n){{{max(low, 1)},{high}}}/" + ("" if low else "?")
+            return f"{text if high != 0 else ''} {literal(closes)}", []
+        ends = [f"{rule}_text[lazy]: /(.|\\n){{{low},{high}}}/ {literal(closes[:1])}"]
         return f"{rule}_text {literal(closes[1:])}", ends
 
 
