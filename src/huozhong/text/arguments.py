@@ -78,7 +78,7 @@ class Tags:
             )
         low = least if least is not None and least <= _LONGEST else 0
         high = most if most is not None and most <= _LONGEST else ""
-        if high != "" and low > high:
+        if isinstance(high, int) and low > high:
             _refuse(f"parameter {key!r}: its minLength is above its maxLength.")
         if isinstance(closes[0], int):  # a control token, which no text contains
             text = f"/(.|\\n){{{max(low, 1)},{high}}}/" + ("" if low else "?")
