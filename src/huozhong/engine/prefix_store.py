@@ -39,7 +39,7 @@ _MAGIC = b"HZPAGE01"
 _QUEUE_BYTES = 64 << 20  # copied pages that wait to be written; more are not taken
 PATIENCE_SECONDS = 1.0  # for one page: a sleeping disk, a network folder that hangs
 _READ_AHEAD = 16  # pages that were read and wait for the step thread
-_KNOWN = 100_000  # digests remembered as stored, so that they are not looked up again
+_KNOWN = 8192  # digests (200 bytes each) remembered as stored, so that the newest are not looked up on the disk
 _STALE_SECONDS = 3600.0  # a temporary file as old as this belongs to a process that died
 
 
