@@ -275,12 +275,13 @@ class Transformer(nn.Module):
         """
         loads = []
         for router in self.modules():
-            if isinstance(router, Router) and router.load.any():  # a frozen one has seen nothing
+            if isinstance(router, Router):
                 load = router.load.clone()
-                bias = router.e_score_correction_bias
-                bias += gamma * torch.sign(load.mean() - load)
-                bias -= bias.mean()
-                router.load.zero_()
+                if load.any():  # a frozen one has seen nothing and stays as it is, to the bit
+                    bias = router.e_score_correction_bias
+                    bias += gamma * torch.sign(load.mean() - load)
+                    bias -= bias.mean()
+                    router.load.zero_()
                 loads.append(load)
         return loads
 

@@ -299,8 +299,8 @@ class Run:
         }
         if mtp_count:
             record["mtp_loss"] = float(mtp) / mtp_count
-        if loads:
-            record["max_load"] = max(float(load.max() / load.mean()) for load in loads)
+        if seen := [load for load in loads if load.any()]:
+            record["max_load"] = max(float(load.max() / load.mean()) for load in seen)
         return record
 
     def _diverged(self, loss: float, norm: float) -> str:
