@@ -35,6 +35,9 @@ Threads = Annotated[int | None, typer.Option(min=1, help="线程数，默认每�
 Context = Annotated[int | None, typer.Option(min=2, help="上下文词元数 / tokens of prompt and answer")]
 CacheTokens = Annotated[int | None, typer.Option(
     min=2, help="缓存总词元数，所有对话共用 / tokens that the cache holds for everybody together")]
+CacheFormat = Annotated[str | None, typer.Option(
+    help="缓存里数的位数 / how the cache keeps a number: f32, f16, q8（内存减半 / half the memory；默认 / default f16）",
+    show_default=False)]
 Price = Annotated[float, typer.Option(min=0.0, help="一度电的价钱 / price of one kWh")]
 Currency = Annotated[str, typer.Option(help="货币 / currency of the price")]
 AllowHost = Annotated[list[str] | None, typer.Option(help="本服务的其他名字 / another name of this server")]
@@ -56,6 +59,7 @@ def serve_command(
     threads: Threads = None,
     max_context: Context = None,
     cache_tokens: CacheTokens = None,
+    cache_format: CacheFormat = None,
     price: Price = 0.6,
     currency: Currency = "CNY",
     allow_host: AllowHost = None,
@@ -65,7 +69,7 @@ def serve_command(
         from huozhong.server.app import create_app
         from huozhong.server.defaults import sampling_defaults
 
-        llm, folder = load(model, quantization, threads, max_context, price, currency, cache_tokens)
+        llm, folder = load(model, quantization, threads, max_context, price, currency, cache_tokens, cache_format)
         with llm:
             app = create_app(llm, defaults=sampling_defaults(folder), allow_hosts=allow_host or (),
                              allow_origins=allow_origin or ())
@@ -75,7 +79,7 @@ def serve_command(
 
 def load(
     model: str, quantization: Any, threads: int | None, max_context: int | None, price: float, currency: str,
-    cache_tokens: int | None = None,
+    cache_tokens: int | None = None, cache_format: Any = None,
 ) -> tuple[LLM, Path]:
     """The model and its folder, for the options that `serve` and `chat` share; packing shows a bar."""
     from huozhong.cost import Meter
@@ -84,7 +88,7 @@ def load(
     folder = find_model(model)
     with packing_bar() as progress:
         llm = LLM(folder, quantization=quantization, num_threads=threads, max_context=max_context,
-                  cache_tokens=cache_tokens, meter=Meter(price, currency), progress=progress)
+                  cache_tokens=cache_tokens, cache_format=cache_format, meter=Meter(price, currency), progress=progress)
     return llm, folder
 
 
