@@ -8,14 +8,26 @@ namespace {
 // What scores and sums are computed from: a float in each lane, or two bfloat16 that are multiplied and added at once.
 struct Singles {
     using Number = float;
+    using Row = float;
     static constexpr int per = 1;
 };
 #ifdef HUOZHONG_PAIRS
 struct Paired {
     using Number = uint32_t;
+    using Row = uint32_t;
     static constexpr int per = 2;
 };
 #endif
+
+struct Halves : Singles {  // rows of float16
+    using Row = uint16_t;
+};
+inline Vec load(const uint16_t* p) { return load_half(p); }
+inline Vec load_n(const uint16_t* p, int n) {
+    uint16_t x[W] = {};
+    for (int i = 0; i < n; ++i) x[i] = p[i];
+    return load_half(x);
+}
 
 // out [width, KEY_BLOCK] = the rows' floats, turned.
 void turn(const float* const* rows, int32_t width, float* out) {
@@ -52,34 +64,6 @@ void score(const typename B::Number* const* q, const typename B::Number* keys, i
     }
 }
 
-// scores [R, KEY_BLOCK] of R query rows against rows of keys, as they lie: lanes run over a row's numbers
-template <int R>
-void score_rows(const float* const* q, const float* const* rows, int32_t keys, int32_t width, float scale,
-                float* scores) {
-    constexpr int PARTS = 16 / W;
-    for (int32_t k = 0; k < keys; k += ROW_KEYS) {  // rows[] is full: behind the last key it repeats it
-        Sixteen sum[R * ROW_KEYS];
-        for (Sixteen& s : sum) s = sixteen(0);
-        for (int32_t d = 0; d < width; d += 16)
-            for (int part = 0; part < PARTS; ++part) {
-                const int at = d + part * W, left = lanes_left(width - at);
-                Vec key[ROW_KEYS];
-                for (int i = 0; i < ROW_KEYS; ++i) key[i] = left == W ? load(rows[k + i] + at) : load_n(rows[k + i] + at, left);
-                for (int r = 0; r < R; ++r) {
-                    const Vec x = left == W ? load(q[r] + at) : load_n(q[r] + at, left);
-                    for (int i = 0; i < ROW_KEYS; ++i) {
-                        Vec& s = sum[r * ROW_KEYS + i].part[part];
-                        s = fma(x, key[i], s);
-                    }
-                }
-            }
-        float sums[R * ROW_KEYS];
-        store_sums<R * ROW_KEYS>(sum, sums);
-        for (int r = 0; r < R; ++r)
-            for (int i = 0; i < ROW_KEYS; ++i) scores[r * KEY_BLOCK + k + i] = sums[r * ROW_KEYS + i] * scale;
-    }
-}
-
 // One step of the online softmax (Milakov & Gimelshein 2018): scores of the first `valid` keys become weights relative
 // to the new maximum; the return value is what earlier sums must be multiplied by.
 float soften(float* scores, int32_t valid, float& maximum, float& total) {
@@ -111,7 +95,7 @@ float soften(float* scores, int32_t valid, float& maximum, float& total) {
 template <int R> struct Sums { float* row[R]; };
 
 template <class B, int R, int V>
-inline void mix_columns(const typename B::Number* p, const float* shrink, const typename B::Number* const* rows,
+inline void mix_columns(const typename B::Number* p, const float* shrink, const typename B::Row* const* rows,
                         int32_t steps, int32_t column, int32_t left, const Sums<R>& sums) {
     Vec sum[R][V];
     for (int r = 0; r < R; ++r)
@@ -140,7 +124,7 @@ inline void mix_columns(const typename B::Number* p, const float* shrink, const 
 
 // sums [R, width] = sums * shrink + p [R, KEY_BLOCK / per] x rows [steps, width]
 template <class B, int R>
-void mix(const typename B::Number* p, const float* shrink, const typename B::Number* const* rows, int32_t steps,
+void mix(const typename B::Number* p, const float* shrink, const typename B::Row* const* rows, int32_t steps,
          int32_t width, const Sums<R>& sums) {
     int32_t column = 0;
     if constexpr (KEY_VECS > 1) {

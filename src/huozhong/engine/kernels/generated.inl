@@ -3,6 +3,8 @@
 
 namespace {
 
+constexpr int32_t DIRECT_QUERIES = 16;  // that convert float16 themselves; for more of them it is converted once
+
 // R queries of a job, which may be of several rows: row by row, and head by head.
 template <int R> struct Queries {
     const float* q[R];
@@ -41,33 +43,82 @@ inline void prefetch_keys(const Decode& job, int32_t begin) {
         for (int64_t i = 0; i < bytes; i += 64) prefetch(job.cache + job.offset[k] + i);
 }
 
+// scores [R, KEY_BLOCK] of R query rows against rows of keys, as they lie: lanes run over a row's numbers
+template <class B, int R>
+void score_rows(const float* const* q, const typename B::Row* const* rows, int32_t keys, int32_t width, float scale,
+                float* scores) {
+    constexpr int PARTS = 16 / W;
+    for (int32_t k = 0; k < keys; k += ROW_KEYS) {  // rows[] is full: behind the last key it repeats it
+        Vec sum[R][ROW_KEYS][PARTS];
+        for (auto& row : sum)
+            for (auto& one : row)
+                for (Vec& part : one) part = set1(0.0f);
+        int32_t d = 0;
+        for (; d + 16 <= width; d += 16)
+            for (int part = 0; part < PARTS; ++part) {
+                Vec key[ROW_KEYS];
+                for (int i = 0; i < ROW_KEYS; ++i) key[i] = load(rows[k + i] + d + part * W);
+                for (int r = 0; r < R; ++r) {
+                    const Vec x = load(q[r] + d + part * W);
+                    for (int i = 0; i < ROW_KEYS; ++i) sum[r][i][part] = fma(x, key[i], sum[r][i][part]);
+                }
+            }
+        Sixteen all[R * ROW_KEYS];
+        for (int r = 0; r < R; ++r)
+            for (int i = 0; i < ROW_KEYS; ++i)
+                for (int part = 0; part < PARTS; ++part) {
+                    const int left = lanes_left(width - d - part * W);
+                    Vec& to = all[r * ROW_KEYS + i].part[part];
+                    to = sum[r][i][part];
+                    if (left) to = fma(load_n(q[r] + d + part * W, left), load_n(rows[k + i] + d + part * W, left), to);
+                }
+        float sums[R * ROW_KEYS];
+        store_sums<R * ROW_KEYS>(all, sums);
+        for (int r = 0; r < R; ++r)
+            for (int i = 0; i < ROW_KEYS; ++i) scores[r * KEY_BLOCK + k + i] = sums[r * ROW_KEYS + i] * scale;
+    }
+}
+
+template <class B>
+void decode_rows(const Decode& job, const typename B::Row* const* rows, int32_t begin, int32_t keys, float* scores) {
+    in_passes(0, job.rows * job.heads, [&](auto pass, int32_t index) {
+        constexpr int R = decltype(pass)::rows;
+        const Queries<R> queries(job, index, job.position, job.rank + job.rope);
+        float shrink[R];
+        score_rows<B, R>(queries.q, rows, keys, job.rank + job.rope, job.scale, scores);
+        queries.soften_all(scores, begin, keys, job.rank, shrink);
+        mix<B, R>(scores, shrink, rows, keys, job.rank, queries.sums);
+    });
+}
+
 // Rows are read as they lie, for both products: scores add lanes at their end, which costs less than turning keys.
 void attend_decode(const Decode& job) {
     const int32_t latent = job.rank + job.rope;
     float* natural = job.scratch;
     float* scores = natural + KEY_BLOCK * latent;
     start_parts(job, job.rank);
+    prefetch_keys(job, job.begin);
     for (int32_t begin = job.begin; begin < job.end; begin += KEY_BLOCK) {
         prefetch_keys(job, begin + KEY_BLOCK);
         const int32_t keys = job.end - begin < KEY_BLOCK ? job.end - begin : KEY_BLOCK;
-        const float* rows[KEY_BLOCK];
-        for (int32_t k = 0; k < keys; ++k) {
-            const uint8_t* row = job.cache + job.offset[begin + k];
-            rows[k] = reinterpret_cast<const float*>(row);
-            if (job.format == CacheFormat::f32) continue;
-            rows[k] = natural + k * latent;
-            load_row(job.format, row, job.rank, natural + k * latent);
-            load_row(job.format, row + cached_bytes(job.format, job.rank), job.rope, natural + k * latent + job.rank);
+        const uint8_t* at[KEY_BLOCK];
+        for (int32_t k = 0; k < KEY_BLOCK; ++k)  // those behind the last key are masked later
+            at[k] = job.cache + job.offset[begin + (k < keys ? k : keys - 1)];
+        if (job.format == CacheFormat::f16 && job.rows * job.heads <= DIRECT_QUERIES) {
+            const uint16_t* rows[KEY_BLOCK];
+            for (int32_t k = 0; k < KEY_BLOCK; ++k) rows[k] = reinterpret_cast<const uint16_t*>(at[k]);
+            decode_rows<Halves>(job, rows, begin, keys, scores);
+            continue;
         }
-        for (int32_t k = keys; k < KEY_BLOCK; ++k) rows[k] = rows[keys - 1];  // masked later
-        in_passes(0, job.rows * job.heads, [&](auto pass, int32_t index) {
-            constexpr int R = decltype(pass)::rows;
-            const Queries<R> queries(job, index, job.position, latent);
-            float shrink[R];
-            score_rows<R>(queries.q, rows, keys, latent, job.scale, scores);
-            queries.soften_all(scores, begin, keys, job.rank, shrink);
-            mix<Singles, R>(scores, shrink, rows, keys, job.rank, queries.sums);
-        });
+        const float* rows[KEY_BLOCK];
+        for (int32_t k = 0; k < KEY_BLOCK; ++k) {
+            rows[k] = k < keys ? natural + k * latent : rows[keys - 1];
+            if (job.format == CacheFormat::f32) rows[k] = reinterpret_cast<const float*>(at[k]);
+            if (job.format == CacheFormat::f32 || k >= keys) continue;
+            load_row(job.format, at[k], job.rank, natural + k * latent);
+            load_row(job.format, at[k] + cached_bytes(job.format, job.rank), job.rope, natural + k * latent + job.rank);
+        }
+        decode_rows<Singles>(job, rows, begin, keys, scores);
     }
 }
 
