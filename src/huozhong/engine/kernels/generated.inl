@@ -171,11 +171,12 @@ void score_tiles(const float* const* q, int32_t dim, const Tiles& tiles, float s
             at[i] = reinterpret_cast<const typename E::Number*>(tiles.keys[(k + i * W) / KEY_TILE]) + (k + i * W) % KEY_TILE;
             for (int r = 0; r < R; ++r) sum[r][i] = set1(0.0f);
         }
-        for (int32_t first = 0; first < dim; first += GROUP) {
+        const int32_t step = E::format == CacheFormat::q8 ? GROUP : dim;  // that share a scale
+        for (int32_t first = 0; first < dim; first += step) {
             typename E::Scale scales[KEY_VECS];
             for (int i = 0; i < KEY_VECS; ++i)
                 scales[i] = E::key_scale(tiles.keys[(k + i * W) / KEY_TILE], dim, first / GROUP, (k + i * W) % KEY_TILE);
-            const int32_t end = dim - first < GROUP ? dim : first + GROUP;
+            const int32_t end = dim - first < step ? dim : first + step;
             for (int32_t d = first; d < end; ++d) {
                 Vec key[KEY_VECS];
                 for (int i = 0; i < KEY_VECS; ++i) key[i] = E::get(at[i] + d * KEY_TILE, scales[i]);
@@ -190,29 +191,46 @@ void score_tiles(const float* const* q, int32_t dim, const Tiles& tiles, float s
     }
 }
 
+// Some columns of mix_tiles; `left`: how many of each vector's lanes there are, if not all.
+template <class E, int R, bool ALL>
+inline void mix_tile_columns(const float* p, const float* shrink, const Tiles& tiles, int32_t keys, int32_t dim,
+                             int32_t column, const Sums<R>& sums) {
+    Vec sum[R][KEY_VECS];
+    int left[KEY_VECS];
+    for (int i = 0; i < KEY_VECS; ++i) left[i] = ALL ? W : lanes_left(dim - column - i * W);
+    for (int r = 0; r < R; ++r)
+        for (int i = 0; i < KEY_VECS; ++i) {
+            const float* at = sums.row[r] + column + i * W;
+            sum[r][i] = mul(set1(shrink[r]), ALL ? load(at) : load_n(at, left[i]));
+        }
+    for (int32_t k = 0; k < keys; ++k) {
+        const auto* row = reinterpret_cast<const typename E::Number*>(tiles.values[k / KEY_TILE]) +
+                          (k % KEY_TILE) * dim + column;
+        Vec value[KEY_VECS];
+        for (int i = 0; i < KEY_VECS; ++i) {
+            const auto scale = [&] { return E::value_scale(tiles.scales, (column + i * W) / GROUP, k); };
+            if constexpr (ALL) value[i] = E::get(row + i * W, scale());
+            else value[i] = left[i] ? get_n<E>(row + i * W, left[i], scale()) : set1(0.0f);
+        }
+        for (int r = 0; r < R; ++r)
+            for (int i = 0; i < KEY_VECS; ++i) sum[r][i] = fma(set1(p[r * KEY_BLOCK + k]), value[i], sum[r][i]);
+    }
+    for (int r = 0; r < R; ++r)
+        for (int i = 0; i < KEY_VECS; ++i) {
+            float* at = sums.row[r] + column + i * W;
+            if constexpr (ALL) store(at, sum[r][i]);
+            else store_n(at, sum[r][i], left[i]);
+        }
+}
+
 // sums [R, dim] = sums * shrink + p [R, KEY_BLOCK] x values [keys, dim], the values of 16 keys side by side
 template <class E, int R>
 void mix_tiles(const float* p, const float* shrink, const Tiles& tiles, int32_t keys, int32_t dim, const Sums<R>& sums) {
-    for (int32_t column = 0; column < dim; column += KEY_VECS * W) {
-        Vec sum[R][KEY_VECS];
-        int left[KEY_VECS];
-        for (int i = 0; i < KEY_VECS; ++i) left[i] = lanes_left(dim - column - i * W);
-        for (int r = 0; r < R; ++r)
-            for (int i = 0; i < KEY_VECS; ++i)
-                sum[r][i] = mul(set1(shrink[r]), load_n(sums.row[r] + column + i * W, left[i]));
-        for (int32_t k = 0; k < keys; ++k) {
-            const auto* row = reinterpret_cast<const typename E::Number*>(tiles.values[k / KEY_TILE]) +
-                              (k % KEY_TILE) * dim + column;
-            Vec value[KEY_VECS];
-            for (int i = 0; i < KEY_VECS; ++i)
-                value[i] = left[i] ? get_n<E>(row + i * W, left[i], E::value_scale(tiles.scales, (column + i * W) / GROUP, k))
-                                   : set1(0.0f);
-            for (int r = 0; r < R; ++r)
-                for (int i = 0; i < KEY_VECS; ++i) sum[r][i] = fma(set1(p[r * KEY_BLOCK + k]), value[i], sum[r][i]);
-        }
-        for (int r = 0; r < R; ++r)
-            for (int i = 0; i < KEY_VECS; ++i) store_n(sums.row[r] + column + i * W, sum[r][i], left[i]);
-    }
+    int32_t column = 0;
+    for (; column + KEY_VECS * W <= dim; column += KEY_VECS * W)
+        mix_tile_columns<E, R, true>(p, shrink, tiles, keys, dim, column, sums);
+    for (; column < dim; column += KEY_VECS * W)
+        mix_tile_columns<E, R, false>(p, shrink, tiles, keys, dim, column, sums);
 }
 
 template <class E> void decode_tiles(const Grouped& job) {
