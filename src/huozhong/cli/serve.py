@@ -36,7 +36,7 @@ Context = Annotated[int | None, typer.Option(min=2, help="上下文词元数 / t
 CacheTokens = Annotated[int | None, typer.Option(
     min=2, help="缓存总词元数，所有对话共用 / tokens that the cache holds for everybody together")]
 CacheFormat = Annotated[str | None, typer.Option(
-    help="缓存里数的位数 / how the cache keeps a number: f32, f16, q8（内存减半 / half the memory；默认 / default f16）",
+    help="缓存格式，q8 内存减半 / how the cache keeps a number: f32, f16, q8 (half of f16; 默认 / default: f16)",
     show_default=False)]
 Price = Annotated[float, typer.Option(min=0.0, help="一度电的价钱 / price of one kWh")]
 Currency = Annotated[str, typer.Option(help="货币 / currency of the price")]

@@ -254,7 +254,9 @@ def attend_decode(
     if _used == "reference":
         return reference.attend_decode(q_THK, w, _kept(cache_PSC, w, cache_format), span, scale)
     k_up, v_up, q_absorb = _matrix(w.k_up), _matrix(w.v_up), _matrix(w.q_absorb)
-    return native.attend(q_THK, k_up, q_absorb, v_up, cache_PSC, span.pages, span.start, cache_format, scale, num_threads)
+    return native.attend(
+        q_THK, k_up, q_absorb, v_up, cache_PSC, span.pages, span.start, cache_format, scale, num_threads
+    )
 
 
 def _kept(cache_PSC: F32, w: LatentAttentionWeights, format: CacheFormat) -> F32:
