@@ -26,6 +26,7 @@ from huozhong.engine.proposers import Proposal
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.sequence import Completion, Delta, SamplingParams
 from huozhong.engine.weights import Weights
+from huozhong.model.footprint import CacheFormat
 from huozhong.model.source import open_model
 from huozhong.model.transformer import Transformer, save_transformer
 from huozhong.text.tokenizer import Tokenizer
@@ -58,10 +59,13 @@ def restore_kernels() -> Iterator[None]:
     kernels.use(before)
 
 
-def make(weights: Weights, tokenizer: Tokenizer, *, num_pages: int = 64, context: int = 96, **options) -> Engine:  # type: ignore[no-untyped-def]
+def make(  # type: ignore[no-untyped-def]
+    weights: Weights, tokenizer: Tokenizer, *, num_pages: int = 64, context: int = 96,
+    cache_format: CacheFormat = "f32", **options,
+) -> Engine:
     return Engine(
-        Runner(weights, num_pages, PAGE, num_threads=1), tokenizer, max_context=context, eos_ids=frozenset({2}),
-        meter=Meter(), **options,
+        Runner(weights, num_pages, PAGE, num_threads=1, cache_format=cache_format), tokenizer, max_context=context,
+        eos_ids=frozenset({2}), meter=Meter(), **options,
     )  # fmt: skip
 
 
@@ -131,14 +135,16 @@ def test_any_schedule(weights: Weights, tokenizer: Tokenizer, kind: str, seed: i
     kernels.use(kind if kind == "reference" else kernels.available()[0])
     dice = random.Random(seed)
     requests = [some_request(dice, tokenizer) for _ in range(6 if kind == "reference" else 16)]
-    alone = make(weights, tokenizer, speculation="off")
+    formats: tuple[CacheFormat, ...] = ("f32", "f16", "q8")
+    cache_format = formats[seed % 3]
+    alone = make(weights, tokenizer, speculation="off", cache_format=cache_format)
     expected = [Reply(r.ids, r.params).start(alone).wait() for r in requests]
     alone.close()
 
     pages = dice.choice([18, 20, 26, 40])
     uses_disk = dice.random() < 0.7
     for round in range(2):  # the second finds what the first has left on disk
-        runner = Runner(weights, pages, PAGE, num_threads=1)
+        runner = Runner(weights, pages, PAGE, num_threads=1, cache_format=cache_format)
         page_bytes = len(runner.read_page(0))
         store = PrefixStore(tmp_path, "any", page_bytes, 1 << 22) if uses_disk else None
         engine = Engine(

@@ -12,8 +12,9 @@ import pytest
 from huozhong.engine.llm import resolve_model
 from huozhong.engine.quant import PackedMatrix
 from huozhong.engine.weights import load_weights
+from huozhong.model.architecture import GroupedAttention
 from huozhong.model.checkpoint import read_config
-from huozhong.model.footprint import cache_bytes, footprint
+from huozhong.model.footprint import cache_bytes, footprint, row_bytes
 from huozhong.model.sizes import count_parameters
 from huozhong.model.source import open_model
 
@@ -55,5 +56,12 @@ def test_a_token_reads_the_experts_it_meets(tiny_folder: Path) -> None:
 
 def test_cache() -> None:
     a = open_model(resolve_model("ember")).architecture
-    assert cache_bytes(dataclasses.replace(a, num_nextn_predict_layers=0), 3) == 3 * a.num_layers * a.row_dim * 2
-    assert cache_bytes(dataclasses.replace(a, num_nextn_predict_layers=2), 3) == 3 * (a.num_layers + 1) * a.row_dim * 2
+    modules = dataclasses.replace(a, num_nextn_predict_layers=2)
+    a = dataclasses.replace(a, num_nextn_predict_layers=0)
+    assert cache_bytes(modules, 3) == 3 * (a.num_layers + 1) * a.row_dim * 2
+    assert cache_bytes(a, 3) == 3 * a.num_layers * a.row_dim * 2
+    assert cache_bytes(a, 3, "f32") == 2 * cache_bytes(a, 3)
+    scales = sum(2 * -(-width // 32) for width in a.attention.row_parts)
+    assert cache_bytes(a, 3, "q8") == 3 * a.num_layers * (a.row_dim + scales)
+    grouped = GroupedAttention(num_heads=4, num_kv_heads=2, head_dim=33)
+    assert row_bytes(dataclasses.replace(a, attention=grouped), "q8") == 4 * (34 + 4)

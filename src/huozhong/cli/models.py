@@ -212,7 +212,7 @@ def show_command(model: AnyModel) -> None:
 def _about(source: ModelSource, sizes: Footprint) -> Iterator[tuple[str, str]]:
     from huozhong.hub.store import gigabytes
     from huozhong.model.architecture import LatentAttention
-    from huozhong.model.footprint import cache_bytes
+    from huozhong.model.footprint import CacheFormat, cache_bytes
 
     a = source.architecture
     latent = isinstance(a.attention, LatentAttention)
@@ -231,10 +231,11 @@ def _about(source: ModelSource, sizes: Footprint) -> Iterator[tuple[str, str]]:
     disk = sum(file.stat().st_size for file in source.files())
     yield say("磁盘上", "on disk"), f"{gigabytes(disk)} ({', '.join(sizes.types)})"
     yield say("上下文", "context"), say(f"{a.max_position_embeddings:,} 词元", f"{a.max_position_embeddings:,} tokens")
-    per_token, full = cache_bytes(a, 1), cache_bytes(a, a.max_position_embeddings)
-    yield say("缓存（f16）", "cache (f16)"), say(
-        f"每个词元 {gigabytes(per_token)}，整个上下文 {gigabytes(full)}",
-        f"{gigabytes(per_token)} per token, {gigabytes(full)} for a full context")
+    formats: tuple[CacheFormat, ...] = ("f16", "q8")
+    for format in formats:
+        per_token, full = (gigabytes(cache_bytes(a, n, format)) for n in (1, a.max_position_embeddings))
+        yield say(f"缓存（{format}）", f"cache ({format})"), say(
+            f"每个词元 {per_token}，整个上下文 {full}", f"{per_token} per token, {full} for a full context")
 
 
 def _fits(source: ModelSource, sizes: Footprint, free: int | None, bandwidth: float) -> Table:

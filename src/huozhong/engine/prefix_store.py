@@ -31,7 +31,7 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-ENGINE_VERSION = 1  # raise it when a change to the engine changes bits
+ENGINE_VERSION = 2  # raise it when a change to the engine changes bits
 DEFAULT_BYTES = 2 << 30
 DEFAULT_SHARE = 0.05  # of the free disk
 _HEADER = struct.Struct("<8s16sQ16s")  # magic, digest, length, checksum

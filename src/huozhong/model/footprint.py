@@ -10,6 +10,7 @@ from huozhong.model.architecture import Architecture, LatentAttention
 from huozhong.model.source import FLOAT_TYPES, ModelSource
 
 Packing = Literal["stored", "q8", "q4"]
+CacheFormat = Literal["f32", "f16", "q8"]
 # Bytes per weight of the engine's formats: a group of 32 weights and its half-precision scale.
 _PACKED = {"q8": 34 / 32, "q4": 18 / 32}
 _STORED = {  # bytes per weight; blocks of 32, or of 256 for the K formats; float8 is unpacked to float32
@@ -66,10 +67,17 @@ def footprint(source: ModelSource) -> Footprint:
                      {p: round(b) for p, b in read.items()}, tuple(order))
 
 
-def cache_bytes(a: Architecture, tokens: int, bytes_per_number: int = 2) -> int:
+def cache_bytes(a: Architecture, tokens: int, format: CacheFormat = "f16") -> int:
     """What the cache of `tokens` tokens takes."""
-    layers = a.num_layers + min(a.num_nextn_predict_layers, 1)
-    return layers * a.row_dim * tokens * bytes_per_number
+    layers = a.num_layers + min(a.num_nextn_predict_layers, 1)  # the first prediction module keeps its own
+    return layers * row_bytes(a, format) * tokens
+
+
+def row_bytes(a: Architecture, format: CacheFormat) -> int:
+    """What the cache keeps of one token in one layer.  q8: a byte a number, and a half-precision scale for each 32."""
+    if format != "q8":
+        return a.row_dim * {"f32": 4, "f16": 2}[format]
+    return sum(width + width % 2 + 2 * math.ceil(width / 32) for width in a.attention.row_parts)
 
 
 def _layer(name: str) -> int:

@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.engine.kernels import reference
-from huozhong.engine.kernels.batch import Batch, Cache, CacheFormat, Span
+from huozhong.engine.kernels.batch import Batch, Cache, Span
+from huozhong.engine.kernels.cached import rounded
 from huozhong.engine.quant import PackedMatrix
 from huozhong.errors import KernelError
 from huozhong.model.architecture import GroupedAttention
+from huozhong.model.footprint import CacheFormat
 
 try:
     import huozhong.engine._kernels as native
@@ -56,6 +58,11 @@ def use(name: str) -> None:
     if name != "reference":
         native.use(name)
     _used = name
+
+
+def arithmetic() -> str:
+    """How prompts are computed: sets of one kind agree in every bit."""
+    return {"reference": "reference", "avx512bf16": "bf16"}.get(_used, "float")
 
 
 class RunnableModel(Protocol):
@@ -110,7 +117,7 @@ class _ReferenceModel:
 
 def _rows(cache: Cache) -> NDArray:
     """The reference's layout of pages: [layers, pages, page_size, row]."""
-    rows = cache.pages.view(np.float32 if cache.format == "f32" else np.float16)
+    rows = cache.pages.view({"f32": np.float32, "f16": np.float16, "q8": np.uint8}[cache.format])
     return rows.reshape(*rows.shape[:2], cache.page_size, -1)
 
 
@@ -255,21 +262,30 @@ def route(logits_TE: F32, bias_E: F32 | None, experts: Experts) -> tuple[NDArray
 
 
 def attend_prefill(
-    q_THK: F32, w: LatentAttentionWeights, cache_PSC: F32, span: Span, scale: float, num_threads: int = 1
+    q_THK: F32, w: LatentAttentionWeights, cache_PSC: F32, span: Span, scale: float, num_threads: int = 1,
+    cache_format: CacheFormat = "f32",
 ) -> F32:
     if _used == "reference":
-        return reference.attend_prefill(q_THK, w, cache_PSC, span, scale)
+        return reference.attend_prefill(q_THK, w, _kept(cache_PSC, w, cache_format), span, scale)
     k_up, v_up = _matrix(w.k_up), _matrix(w.v_up)
-    return native.attend(q_THK, k_up, None, v_up, cache_PSC, span.pages, span.start, scale, num_threads)
+    return native.attend(q_THK, k_up, None, v_up, cache_PSC, span.pages, span.start, cache_format, scale, num_threads)
 
 
 def attend_decode(
-    q_THK: F32, w: LatentAttentionWeights, cache_PSC: F32, span: Span, scale: float, num_threads: int = 1
+    q_THK: F32, w: LatentAttentionWeights, cache_PSC: F32, span: Span, scale: float, num_threads: int = 1,
+    cache_format: CacheFormat = "f32",
 ) -> F32:
     if _used == "reference":
-        return reference.attend_decode(q_THK, w, cache_PSC, span, scale)
+        return reference.attend_decode(q_THK, w, _kept(cache_PSC, w, cache_format), span, scale)
     k_up, v_up, q_absorb = _matrix(w.k_up), _matrix(w.v_up), _matrix(w.q_absorb)
-    return native.attend(q_THK, k_up, q_absorb, v_up, cache_PSC, span.pages, span.start, scale, num_threads)
+    return native.attend(
+        q_THK, k_up, q_absorb, v_up, cache_PSC, span.pages, span.start, cache_format, scale, num_threads
+    )
+
+
+def _kept(cache_PSC: F32, w: LatentAttentionWeights, format: CacheFormat) -> F32:
+    rank, width = w.k_up.in_features, cache_PSC.shape[2]
+    return rounded(cache_PSC.reshape(-1, width), (rank, width - rank), format).reshape(cache_PSC.shape)
 
 
 def attend_grouped(
@@ -277,7 +293,7 @@ def attend_grouped(
 ) -> F32:
     """Rows at positions span.start ... against keys and values [N, 2, G, K] of all positions up to the last."""
     if _used == "reference":
-        cached = kv_NPGK.astype({"f32": np.float32, "f16": np.float16}[cache_format]).astype(np.float32)
+        cached = rounded(kv_NPGK.reshape(-1, kv_NPGK.shape[3]), kv_NPGK.shape[3:], cache_format).reshape(kv_NPGK.shape)
         return reference.attend_grouped(q_THK, cached[:, 0], cached[:, 1], span.start, scale)
     return native.attend_grouped(
         q_THK, kv_NPGK, span.start, span.prefill, cache_format, page_size, span.pages, scale, num_threads

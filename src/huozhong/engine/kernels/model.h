@@ -20,12 +20,16 @@ struct Config {
 
     int32_t qk() const { return nope + rope; }
     int32_t latent() const { return rank + rope; }
-    int32_t row() const { return grouped ? 2 * kv_heads * dim : latent(); }
+    // What the cache keeps of one position in one layer, and where in a page the next row (or tile) begins.
+    int64_t row_bytes(CacheFormat f) const {
+        return grouped ? 2 * kv_heads * cached_bytes(f, dim) : cached_bytes(f, rank) + cached_bytes(f, rope);
+    }
+    int64_t step_bytes(CacheFormat f) const { return grouped ? KEY_TILE * cached_bytes(f, dim) : row_bytes(f); }
 };
 
 // The paged cache of one layer: page i begins at base + i * page_bytes.
-// Latent: rows [latent] one after the other.  Grouped: per group, keys in tiles of 16 positions [dim, 16], then the
-// values' rows [page_size, dim].
+// Latent: rows [rank], [rope] one after the other.  Grouped: per group, keys in tiles of 16 positions [dim, 16], then the
+// values' rows in as many tiles [16, dim].  In q8 the scales lie behind a row, or behind a tile [groups of 32, 16].
 struct Cache {
     uint8_t* base;
     int64_t page_bytes;
