@@ -11,7 +11,7 @@ import pytest
 from huozhong.engine.output import OutputText
 from huozhong.engine.proposers import NgramIndex, NgramProposer, Proposal
 from huozhong.engine.sequence import SamplingParams, Sequence
-from huozhong.engine.speculate import MAX_DRAFT, Cost, Speculator
+from huozhong.engine.speculate import MAX_DRAFT, Contest, Cost, Speculator
 
 NO_OUTPUT: OutputText = None  # type: ignore[assignment]  # text plays no part in guessing
 
@@ -143,3 +143,16 @@ def test_cost_follows_a_change_and_forgives_a_hiccup() -> None:
     for _ in range(20):
         cost.add(0.5, 0)
     assert cost.step < 0.52
+
+
+@pytest.mark.parametrize(("gain", "wins"), [(0.9, False), (1.3, True)])
+def test_the_module_is_asked_only_where_it_pays(gain: float, wins: bool) -> None:
+    """Steps with the module choose two tokens and take 2 / gain as long; the loser has a few turns in a thousand."""
+    contest, dice, asked = Contest(), random.Random(4), 0
+    for _ in range(6000):
+        asked += contest.asks
+        contest.add(2 if contest.asks else 1, (2 / gain if contest.asks else 1.0) * dice.uniform(0.95, 1.2))
+    assert (asked > 5700) if wins else (asked < 300)
+    for _ in range(30_000):  # the machine changes: the other becomes the better one
+        contest.add(2 if contest.asks else 1, (2 * gain if contest.asks else 1.0) * dice.uniform(0.95, 1.2))
+    assert contest.asks != wins or contest._on_trial

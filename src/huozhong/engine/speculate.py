@@ -25,6 +25,7 @@ per second with and without it, for each number of requests (`Contest`).
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Literal
 
@@ -114,13 +115,11 @@ class Contest:
     def __init__(self) -> None:
         self.plain, self.ahead = Speed(), Speed()
         self.asks = False
-        self._left, self._every = self.WARM, 512
+        self._on_trial, self._left, self._every = True, self.WARM, 512
 
     @property
     def prefers_module(self) -> bool:
-        if not (self.plain.rate and self.ahead.rate):
-            return self.ahead.rate is None
-        return self.ahead.rate > self.EDGE * self.plain.rate
+        return (self.ahead.rate or 0.0) > self.EDGE * (self.plain.rate or 0.0)
 
     def add(self, tokens: int, seconds: float) -> None:
         """A step of the kind that was asked for."""
@@ -128,12 +127,13 @@ class Contest:
         self._left -= 1
         if self._left > 0:
             return
-        if self.asks == self.prefers_module:  # the better one's turn is over: try the other
-            self.asks = not self.asks
-            self._left = self.WARM if not (self.plain.rate and self.ahead.rate) else self.TRY
+        if self.ahead.rate is None:
+            self.asks, self._left = True, self.WARM
+        elif self._on_trial:
+            self.asks, self._left, self._on_trial = self.prefers_module, self._every, False
+            self._every = min(2 * self._every, 8192)
         else:
-            self.asks = self.prefers_module
-            self._left, self._every = self._every, min(2 * self._every, 8192)
+            self.asks, self._left, self._on_trial = not self.asks, self.TRY, True
 
 
 class Speed:
@@ -166,13 +166,13 @@ class Speculator:
     ) -> None:
         self.mode = mode
         self.ahead = ahead
-        self._contests: dict[int, Contest] = {}
+        self._contests: defaultdict[int, Contest] = defaultdict(Contest)
         self._asked = False  # the module, in this step
         self._asking_took = 0.0
         self.proposer: Proposer = proposer or NgramProposer()
         self.stats = SpeculationStats()
         self._rates: dict[int, Rate] = {}
-        self._costs: dict[int, Cost] = {}
+        self._costs: defaultdict[int, Cost] = defaultdict(Cost)  # by the number of decoding requests
         self._until_probe = 16
         self._nap = self._asleep = 0  # steps to come without looking; see NAP
         self._probe_every = PROBE_EVERY
@@ -192,15 +192,13 @@ class Speculator:
         """Drafts for the decoding requests of a step; at most `room` tokens in all."""
         self._asked, self._asking_took = False, 0.0
         drafts = self._look_up(sequences, room)
-        if self.ahead is not None and (self.mode != "auto" or self._contest(len(sequences)).asks):
+        if self.ahead is not None and (self.mode != "auto" or self._contests[len(sequences)].asks):
             drafts |= self._ask(sequences, drafts, room - sum(map(len, drafts.values())))
-        return _allowed(drafts)
+        return _allowed(drafts) if drafts else drafts
 
     def _look_up(self, sequences: list[Sequence], room: int) -> dict[Sequence, list[int]]:
         if self._asleep > 0:
             self._asleep -= 1
-            for sequence in sequences:
-                sequence.proposal = None
             return {}
         proposals: dict[Sequence, Proposal] = {}
         for sequence in sequences:
@@ -210,8 +208,8 @@ class Speculator:
             if proposal is not None and (sequence.trail is None or proposal.evidence[0] >= SURE):
                 proposals[sequence] = sequence.proposal = proposal
         if self.mode == "auto":
-            cost = self._costs.get(len(sequences))
-            is_dear = cost is not None and cost.row is not None and cost.row * len(sequences) > DEAR * (cost.step or 0)
+            cost = self._costs[len(sequences)]
+            is_dear = cost.row is not None and cost.row * len(sequences) > DEAR * (cost.step or 0)
             self._asleep, self._nap = self._nap, min(2 * self._nap + 1, LONG_NAP if is_dear else NAP)
         if not proposals or room <= 0:
             return {}
@@ -236,13 +234,9 @@ class Speculator:
         self._asking_took = time.perf_counter() - began
         for sequence, proposal in proposals.items():
             sequence.proposal = proposal
-        cost = self._costs.get(len(sequences))
-        if self.mode != "auto" or cost is None or cost.row is None:
+        if self.mode != "auto" or self._costs[len(sequences)].row is None:
             return self._first(proposals, room)
         return self._where_it_pays(proposals, len(sequences), room)
-
-    def _contest(self, rows: int) -> Contest:
-        return self._contests.setdefault(rows, Contest())
 
     def _most(self, sequence: Sequence) -> int:
         # The last token of an answer is never followed by another: its logits would be wasted.
@@ -273,9 +267,9 @@ class Speculator:
 
     def timed(self, rows: int, extra: int, tokens: int, seconds: float) -> None:
         """A step of nothing but `rows` decoding requests and `extra` draft rows took so long and chose `tokens`."""
-        self._costs.setdefault(rows, Cost()).add(seconds - self._asking_took, extra)
+        self._costs[rows].add(seconds - self._asking_took, extra)
         if self.ahead is not None and self.mode == "auto":
-            contest = self._contest(rows)
+            contest = self._contests[rows]
             if contest.asks == self._asked:
                 contest.add(tokens, seconds)
         if extra:
@@ -284,7 +278,7 @@ class Speculator:
     # -- inside ----------------------------------------------------------------------------------
 
     def _where_it_pays(self, proposals: dict[Sequence, Proposal], rows: int, room: int) -> dict[Sequence, list[int]]:
-        cost = self._costs.setdefault(rows, Cost())
+        cost = self._costs[rows]
         chances = {s: self._chances(s, p) for s, p in proposals.items()}
         drafts: dict[Sequence, list[int]] = {}
         pays = MARGIN * rows * cost.row / cost.step if cost.step and cost.row is not None else 1.0
