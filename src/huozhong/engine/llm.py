@@ -441,9 +441,7 @@ def _num_pages(cache_tokens: int | None, max_context: int, bytes_per_token: int)
     if cache_tokens is None:
         cache_tokens = max(max_context, min(CACHE_CONTEXTS * max_context, CACHE_BYTES // bytes_per_token))
     if isinstance(cache_tokens, bool) or not isinstance(cache_tokens, int) or cache_tokens < max_context:
-        raise ConfigError(
-            f"cache_tokens is {cache_tokens!r}; it must hold one context ({max_context} tokens)."
-        )
+        raise ConfigError(f"cache_tokens is {cache_tokens!r}; it must hold one context ({max_context} tokens).")
     return -(-cache_tokens // PAGE_SIZE)
 
 
