@@ -1,4 +1,4 @@
-"""Every family that the engine runs, in torch, to be trained further: DeepSeek-V2 and V3, Llama, Qwen2, Qwen3 and its MoE.
+"""Every family that the engine runs, in torch, to be trained further: DeepSeek-V2, V3, Llama, Qwen2, Qwen3, Qwen3-MoE.
 
 One module for all, driven by an `Architecture`: what differs is its attention (latent or grouped), its feed-forward
 part (dense or experts), biases, norms and rotations.  Read downwards: linear, norm, rotation, attention, feed-forward,
