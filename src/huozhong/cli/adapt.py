@@ -23,11 +23,13 @@ from huozhong.errors import ConfigError, HuozhongError
 if TYPE_CHECKING:
     from huozhong.train.adapt import Adapted, Settings
     from huozhong.train.adapt_show import Asked
-    from huozhong.train.examples import Encoder, Messages
+    from huozhong.train.examples import Encoder, Example, Messages
     from huozhong.train.fit import Method
     from huozhong.train.loop import Start
     from huozhong.train.tasks import Task
 
+MOST_REHEARSED = 400
+REHEARSED_TOKENS = 192  # the longest answer that is rehearsed; a cut one still says how it began
 ASKED = 40  # held-out questions that are put to the model
 METHODS = ("auto", "lora", "qlora", "full")
 DTYPES = {"bf16": "bf16", "float32": "float32"}
@@ -55,6 +57,7 @@ class Wish:
     plan: bool
     answers: bool
     start: Start
+    rehearse: int | None = None
 
 
 def run_sft(wish: Wish) -> None:
@@ -68,7 +71,8 @@ def run_sft(wish: Wish) -> None:
         training, heldout = split(training, wish.seed)
     else:
         heldout = read_examples(wish.heldout, bench.encoder)
-    bench.run(SftTask(training, heldout), [(e.prompt, e.answer) for e in heldout])
+    rehearsed = bench.rehearsed(training)
+    bench.run(SftTask(training, heldout, rehearsed), [(e.prompt, e.answer) for e in heldout])
 
 
 def run_dpo(wish: Wish, beta: float) -> None:
@@ -114,6 +118,30 @@ class _Bench:
         default = Path("runs") / f"{self.name.replace(':', '-')}-{wish.data.stem}{'-dpo' if stage == 'dpo' else ''}"
         self.out = default if wish.out is None else wish.out
 
+    def rehearsed(self, training: list[Example]) -> list[Example]:
+        """What the untouched model says to everyday questions; kept beside the run.
+
+        As many as there are examples, at most 400, and for large models, whose every token costs, no more tokens
+        than the examples have.
+        """
+        from huozhong.train.everyday import everyday_prompts
+        from huozhong.train.examples import as_said
+        from huozhong.train.state import write_file
+
+        wish = self.wish
+        count = min(MOST_REHEARSED, 2 * len(training)) if wish.rehearse is None else wish.rehearse
+        if not count or wish.plan or self.encoder.template is None:
+            return []
+        kept, key = self.out / "rehearsed.json", {"base": self.name, "count": count, "seed": wish.seed}
+        said = _kept(kept, key)
+        if said is None:
+            typer.echo(dim(say(f"记下 {self.name} 自己对 {count} 个日常问题的回答 …",
+                               f"Noting what {self.name} itself says to {count} everyday questions ...")))
+            room = min(REHEARSED_TOKENS, self.encoder.limit // 2)
+            said = answer_ids(self.path, everyday_prompts(count, wish.seed), room, wish.threads)
+            write_file(kept, json.dumps({"key": key, "answers": said}, ensure_ascii=False).encode())
+        return [as_said(*one) for one in said]
+
     def settings(self) -> Settings:
         from huozhong.train.adapt import Settings
 
@@ -157,12 +185,8 @@ class _Bench:
         from huozhong.train.state import write_file
 
         kept, key = self.out / "before.json", {**task.identity(), "base": self.name, "asked": len(held_out)}
-        try:
-            stored = json.loads(kept.read_text(encoding="utf-8"))
-            if stored["key"] == key:
-                return list(stored["answers"])
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # nothing was kept, or it is of another run
+        if (stored := _kept(kept, key)) is not None:
+            return stored
         answers = self._answers(self.path, held_out)
         write_file(kept, json.dumps({"key": key, "answers": answers}, ensure_ascii=False, indent=1).encode())
         return answers
@@ -209,6 +233,28 @@ def ask(path: Path, prompts: Sequence[Messages | str], max_tokens: int, threads:
 
         with ThreadPoolExecutor(8) as pool:
             return list(pool.map(one, prompts))
+
+
+def answer_ids(
+    path: Path, prompts: Sequence[str], max_tokens: int, threads: int | None
+) -> list[tuple[str, list[int], list[int]]]:
+    """(question, prompt's ids, answer's ids) of every question, answered greedily; long answers are cut."""
+    from huozhong.engine.llm import LLM, SamplingParams
+
+    params = SamplingParams(temperature=0.0, max_tokens=max_tokens)
+    with LLM(path, num_threads=threads, prefix_cache_bytes=0) as llm:
+        ids = [llm.chat_tokens([{"role": "user", "content": prompt}]) for prompt in prompts]
+        done = llm.generate(ids, params)
+    return [(prompt, one, list(said.token_ids)) for prompt, one, said in zip(prompts, ids, done, strict=True)]
+
+
+def _kept(path: Path, key: dict[str, Any]) -> list[Any] | None:
+    """Answers that an earlier sitting wrote for the same key."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return list(stored["answers"]) if stored["key"] == key else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # nothing was kept, or it was cut off: it is asked for again
 
 
 def _asked(

@@ -69,6 +69,8 @@ def sft_command(
     bits: Bits = None, rank: Rank = 16, lr: Rate = None, epochs: Epochs = None, batch: Batch = None, seed: Seed = 0,
     adapter: Adapter = None, threads: Threads = None, dtype: Dtype = None, price: Price = 0.6, plan: PlanOnly = False,
     answers: Answers = True, resume: Resume = False, fresh: Fresh = False,
+    rehearse: Annotated[int | None, typer.Option(
+        "--rehearse", help="复习几个它自己的回答，免得忘 / how many of its own answers it rehearses")] = None,
 ) -> None:  # fmt: skip
     start = _start(resume, fresh)
     _need_torch()
@@ -88,7 +90,7 @@ def sft_command(
     run_sft(Wish(
         base=base, data=_needed(data), heldout=heldout, out=out, method=method, bits=bits, rank=rank, lr=lr,
         epochs=epochs, batch=batch, seed=seed, adapter=adapter, threads=threads, dtype=dtype, price=price, plan=plan,
-        answers=answers, start=start,
+        answers=answers, start=start, rehearse=rehearse,
     ))  # fmt: skip
 
 

@@ -182,7 +182,7 @@ class GroupedSelfAttention(nn.Module):
             self.q_norm = RMSNorm(width, a.rms_norm_eps)
             self.k_norm = RMSNorm(width, a.rms_norm_eps)
 
-    def forward(self, x_BTD: Tensor, rotate: Rotation, mask: Tensor | None) -> Tensor:
+    def forward(self, x_BTD: Tensor, rotate: Rotation, docs: Documents | None) -> Tensor:
         batch, length, _ = x_BTD.shape
         q, k, v = (p(x_BTD).view(batch, length, -1, self.a.head_dim) for p in (self.q_proj, self.k_proj, self.v_proj))
         if self.a.qk_norm:
@@ -190,7 +190,7 @@ class GroupedSelfAttention(nn.Module):
         q, k = rotate(q), rotate(k)
         shared = self.a.num_heads // self.a.num_kv_heads
         k, v = (x.repeat_interleave(shared, dim=2) for x in (k, v))
-        return self.o_proj(_attend(q, k, v, mask, self.scale))
+        return self.o_proj(_attend(q, k, v, docs, self.scale))
 
 
 class LatentSelfAttention(nn.Module):
@@ -211,7 +211,7 @@ class LatentSelfAttention(nn.Module):
         self.kv_b_proj = Linear(attention.kv_lora_rank, heads * (attention.qk_nope_head_dim + attention.v_head_dim))
         self.o_proj = Linear(heads * attention.v_head_dim, width)
 
-    def forward(self, x_BTD: Tensor, rotate: Rotation, mask: Tensor | None) -> Tensor:
+    def forward(self, x_BTD: Tensor, rotate: Rotation, docs: Documents | None) -> Tensor:
         a = self.a
         batch, length, _ = x_BTD.shape
         if a.q_lora_rank is None:
@@ -224,16 +224,44 @@ class LatentSelfAttention(nn.Module):
         k_nope, v = kv.split([a.qk_nope_head_dim, a.v_head_dim], dim=-1)
         k_rope = rotate(k_rope[:, :, None]).expand(-1, -1, a.num_heads, -1)
         q, k = torch.cat((q_nope, rotate(q_rope)), dim=-1), torch.cat((k_nope, k_rope), dim=-1)
-        return self.o_proj(_attend(q, k, v, mask, self.scale))
+        return self.o_proj(_attend(q, k, v, docs, self.scale))
 
 
-def _attend(q_BTHK: Tensor, k_BTHK: Tensor, v_BTHv: Tensor, mask: Tensor | None, scale: float) -> Tensor:
-    """softmax(scale · q kᵀ + mask) v as [B, T, H·v]; causal when mask is None."""
-    width = v_BTHv.shape[-1]
+class Documents:
+    """Which tokens of a row may see each other: those of one document, which lie together.
+
+    Short documents are attended side by side, padded to the longest (place_SL: where their tokens stand in the row;
+    back_T: where a token of the row stands among them); where padding would cost more, by a mask over the whole row.
+    """
+
+    def __init__(self, doc_BT: Tensor) -> None:
+        sizes_S = torch.unique_consecutive(doc_BT.flatten(), return_counts=True)[1]
+        longest, length = int(sizes_S.max()), doc_BT.shape[1]
+        self.mask: Tensor | None = None
+        if len(doc_BT) > 1 or len(sizes_S) * longest**2 > length**2:
+            same = doc_BT[:, :, None] == doc_BT[:, None, :]
+            self.mask = same.tril()[:, None]
+            return
+        starts_S = sizes_S.cumsum(0) - sizes_S
+        within_L = torch.arange(longest, device=doc_BT.device)
+        # what lies behind a document's end is later than all of it, so nothing of it sees that
+        self.place_SL = (starts_S[:, None] + within_L).clamp_max(length - 1)
+        self.back_T = (within_L < sizes_S[:, None]).flatten().nonzero().squeeze(1)
+
+
+def _attend(q_BTHK: Tensor, k_BTHK: Tensor, v_BTHv: Tensor, docs: Documents | None, scale: float) -> Tensor:
+    """softmax(scale · q kᵀ) v as [B, T, H·v], over what is not later and in the same document."""
+    width, mask = v_BTHv.shape[-1], None
+    v_BTHv = F.pad(v_BTHv, (0, q_BTHK.shape[-1] - width))  # torch's fused kernels want equal widths
+    apart = docs is not None and docs.mask is None
+    if docs is not None:
+        mask = docs.mask
+        if apart:
+            q_BTHK, k_BTHK, v_BTHv = (x[0, docs.place_SL] for x in (q_BTHK, k_BTHK, v_BTHv))
     q, k, v = (x.transpose(1, 2) for x in (q_BTHK, k_BTHK, v_BTHv))
-    v = F.pad(v, (0, q.shape[-1] - width))  # torch's fused kernels want equal widths
     out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, scale=scale)
-    return out[..., :width].transpose(1, 2).flatten(2)
+    out = out[..., :width].transpose(1, 2).flatten(2)
+    return out.flatten(0, 1)[docs.back_T][None] if docs is not None and apart else out
 
 
 # -- feed-forward ----------------------------------------------------------------------------------------
@@ -327,8 +355,8 @@ class Block(nn.Module):
         else:
             self.mlp = SwiGLU(a.hidden_size, a.intermediate_size)
 
-    def forward(self, x_BTD: Tensor, rotate: Rotation, mask: Tensor | None) -> Tensor:
-        x_BTD = x_BTD + self.self_attn(self.input_layernorm(x_BTD), rotate, mask)
+    def forward(self, x_BTD: Tensor, rotate: Rotation, docs: Documents | None) -> Tensor:
+        x_BTD = x_BTD + self.self_attn(self.input_layernorm(x_BTD), rotate, docs)
         return x_BTD + self.mlp(self.post_attention_layernorm(x_BTD))
 
 
@@ -360,7 +388,7 @@ class CausalLM(nn.Module):
     def forward(self, tokens_BT: Tensor, *, doc_BT: Tensor | None = None, pos_BT: Tensor | None = None) -> Tensor:
         """Final-normed hidden states [B, T, D].
 
-        doc_BT: document of each token; attention stays inside a document (None: one per row).
+        doc_BT: document of each token, neighbours together; attention stays inside one (None: one per row).
         pos_BT: position of each token in its document (None: 0, 1, 2 ...).
         """
         if pos_BT is None:
@@ -369,13 +397,13 @@ class CausalLM(nn.Module):
         rotate = Rotation(
             angle.cos() * self._rope_factor, angle.sin() * self._rope_factor, self.architecture.rope.interleaved
         )
-        mask = None if doc_BT is None else _document_mask(doc_BT)
+        docs = None if doc_BT is None else Documents(doc_BT)
         x_BTD = self.model.embed_tokens(tokens_BT).to(self.dtype)
         for block in self.model.layers:
             if self.recompute and torch.is_grad_enabled():
-                x_BTD = checkpoint(block, x_BTD, rotate, mask, use_reentrant=False)
+                x_BTD = checkpoint(block, x_BTD, rotate, docs, use_reentrant=False)
             else:
-                x_BTD = block(x_BTD, rotate, mask)
+                x_BTD = block(x_BTD, rotate, docs)
         return self.model.norm(x_BTD)
 
     @property
@@ -408,12 +436,6 @@ class CausalLM(nn.Module):
 def _chosen_log_probs(hidden_MD: Tensor, weight_VD: Tensor, targets_M: Tensor) -> Tensor:
     logits_MV = F.linear(hidden_MD, weight_VD.to(hidden_MD.dtype))
     return torch.log_softmax(logits_MV, dim=-1, dtype=torch.float32).gather(1, targets_M[:, None]).squeeze(1)
-
-
-def _document_mask(doc_BT: Tensor) -> Tensor:
-    """Boolean [B, 1, T, T]: the key is not later and in the same document."""
-    same = doc_BT[:, :, None] == doc_BT[:, None, :]
-    return same.tril()[:, None]
 
 
 # -- loading ---------------------------------------------------------------------------------------------

@@ -349,10 +349,10 @@ class Adaptation:
 
         epoch = self.step // self.recipe.steps_per_epoch
         self.scores = self.task.score(self.model, self.fit.row_tokens)
-        if not self.scores:  # nothing was held out: the last epoch is the best that is known
+        if "loss" not in self.scores:  # nothing was held out: the last epoch is the best that is known
             self._keep_best(epoch)
             return {}
-        better = self.scores["loss"] < self.best_score
+        better = self.task.objective(self.scores) < self.best_score
         if better:
             self._keep_best(epoch)
         self.since_best = 0 if better else self.since_best + 1
@@ -360,7 +360,8 @@ class Adaptation:
         return {f"heldout_{name}": value for name, value in self.scores.items()}
 
     def _keep_best(self, epoch: int) -> None:
-        self.best_score, self.best_epoch = self.scores.get("loss", math.inf), epoch
+        held_out = "loss" in self.scores
+        self.best_score, self.best_epoch = self.task.objective(self.scores) if held_out else math.inf, epoch
         self.after = dict(self.scores)
         self.best = {name: weight.detach().clone() for name, weight in self.trained.items()}
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from huozhong.train.adapt import Adaptation
 
 _SCORES = {
-    "loss": ("损失", "loss"), "accuracy": ("比原来更偏向好答案", "gained on the rejected answer"),
+    "loss": ("损失", "loss"), "kept": ("自己原来的回答上的损失", "loss on what it said itself before"),
+    "accuracy": ("比原来更偏向好答案", "gained on the rejected answer"),
     "preferred": ("更可能说出好答案", "chosen answer likelier"), "margin": ("差距", "margin"),
 }  # fmt: skip
 _SHARES = ("accuracy", "preferred")

@@ -10,7 +10,7 @@ The reference is the model as it was; its log-probabilities are computed once, b
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -153,6 +153,9 @@ class DpoTask:
             "preferred": float((policy[:, 0] > policy[:, 1]).float().mean()),
             "margin": float(margins.mean()),
         }
+
+    def objective(self, scores: Mapping[str, float]) -> float:
+        return scores["loss"]
 
     def identity(self) -> dict[str, Any]:
         return {

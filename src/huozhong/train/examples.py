@@ -103,6 +103,12 @@ class Encoder:
         return self.template
 
 
+def as_said(prompt: str, prompt_ids: list[int], said_ids: Sequence[int]) -> Example:
+    """What a model itself answered, token for token, as something to learn."""
+    mask = [False] * len(prompt_ids) + [True] * len(said_ids)
+    return Example([*prompt_ids, *said_ids], mask, prompt, "", 0)
+
+
 def load_template(files: Mapping[str, bytes], tokenizer: Tokenizer, where: str) -> ChatTemplate | None:
     """The model's chat template; None for a model that only continues texts."""
     try:

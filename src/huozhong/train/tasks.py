@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 from huozhong.model.causal_lm import CausalLM
 from huozhong.train.examples import Example, Packed, groups, pack
 
-Say = Any
+KEPT_SHARE = 0.1
 
 
 class Task(Protocol):
@@ -45,22 +46,33 @@ class Task(Protocol):
         """Sum of losses in nats, with a gradient."""
 
     def score(self, model: CausalLM, row_tokens: int) -> dict[str, float]:
-        """What held-out examples say: "loss" decides; empty without held-out examples."""
+        """What held-out examples say: empty without held-out examples."""
+
+    def objective(self, scores: Mapping[str, float]) -> float:
+        """What the best epoch has least of."""
 
     def identity(self) -> dict[str, Any]:
         """What a resumed run must agree on."""
 
 
 class SftTask:
-    """Loss on the answers' tokens, all tokens alike."""
+    """Loss on the answers' tokens, all tokens alike.
+
+    rehearsed: what the untouched model said itself, so that it goes on saying it (`train.everyday`); a tenth of them
+    is held out and scored as "kept".
+    """
 
     stage: Literal["sft", "dpo"] = "sft"
 
-    def __init__(self, training: list[Example], heldout: list[Example]) -> None:
-        self.training, self.heldout_examples = training, heldout
-        self.count, self.heldout = len(training), len(heldout)
-        self.lengths = [len(e.ids) for e in training]
-        self.heldout_lengths = [len(e.ids) for e in heldout]
+    def __init__(
+        self, training: Sequence[Example], heldout: Sequence[Example], rehearsed: Sequence[Example] = ()
+    ) -> None:
+        apart = math.ceil(KEPT_SHARE * len(rehearsed))
+        self.kept, rehearsed = list(rehearsed[:apart]), rehearsed[apart:]
+        self.training, self.heldout_examples = [*training, *rehearsed], list(heldout)
+        self.count, self.heldout, self.rehearsed = len(self.training), len(heldout), len(rehearsed)
+        self.lengths = [len(e.ids) for e in self.training]
+        self.heldout_lengths = [len(e.ids) for e in [*heldout, *self.kept]]
 
     def prepare(self, model: CausalLM, row_tokens: int) -> None:
         """Nothing: the data say what is right."""
@@ -77,11 +89,15 @@ class SftTask:
 
     @torch.no_grad()
     def score(self, model: CausalLM, row_tokens: int) -> dict[str, float]:
-        parts = _rows(self.heldout_examples, row_tokens)
-        if not parts:
-            return {}
-        total = sum(float(self.loss(model, part)) for part in parts)
-        return {"loss": total / sum(part.count for part in parts)}
+        named = {"loss": self.heldout_examples, "kept": self.kept}
+        return {name: self._mean(model, examples, row_tokens) for name, examples in named.items() if examples}
+
+    def _mean(self, model: CausalLM, examples: list[Example], row_tokens: int) -> float:
+        parts = _rows(examples, row_tokens)
+        return sum(float(self.loss(model, part)) for part in parts) / sum(part.count for part in parts)
+
+    def objective(self, scores: Mapping[str, float]) -> float:
+        return scores["loss"] + scores.get("kept", 0.0)
 
     def identity(self) -> dict[str, Any]:
         return {"data": fingerprint([e.ids for e in self.training]),
