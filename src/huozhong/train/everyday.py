@@ -32,9 +32,9 @@ _PROBLEMS = (
 _POEM_FORMS = ("五言绝句", "七言绝句", "五言律诗", "七言律诗")
 _POEM_THEMES = ("春天", "月亮", "雪", "故乡", "江水", "梅花", "秋风", "山中", "夜雨", "送别", "荷花", "黄昏", "松树")
 _POEMS = ("写一首关于{theme}的{form}", "请以{theme}为题作一首{form}。", "来一首{form}，写{theme}")
-_IDIOMS = ("画蛇添足", "守株待兔", "亡羊补牢", "一心一意", "井底之蛙", "掩耳盗铃", "半途而废", "胸有成竹", "对牛弹琴")
+_IDIOMS = ("叶公好龙", "塞翁失马", "开门见山", "三心二意", "百发百中", "五颜六色", "熟能生巧", "朝三暮四", "异口同声")
 _IDIOM = ("“{x}”是什么意思？", "解释成语：{x}", "{x}怎么讲？", "成语{x}的意思")
-_SAYINGS = ("泥菩萨过江", "哑巴吃黄连", "竹篮打水", "芝麻开花", "丈二和尚", "小葱拌豆腐", "孔夫子搬家", "外甥打灯笼")
+_SAYINGS = ("丈二和尚", "姜太公钓鱼", "黄鼠狼给鸡拜年", "老鼠过街", "王婆卖瓜", "肉包子打狗", "兔子的尾巴")
 _SAYING = ("歇后语：{x}——？", "{x}，下一句是什么？", "接歇后语：{x}")
 _ANYTHING = (
     "你好", "你好呀，在吗？", "你是谁？", "你能做什么？", "谢谢你", "再见", "Hello!", "What can you do?",
@@ -60,7 +60,7 @@ _ANYTHING = (
     "Summarise the plot of Romeo and Juliet.", "What is photosynthesis?", "Write an email to my boss.",
     "How far is the Moon?", "Sort a list in JavaScript.", "What should I cook tonight?", "Tell me a joke.",
     "Who was the first person in space?", "Is it going to rain tomorrow?", "Recommend a good book.",
-    "How do vaccines work?", "What does “serendipity” mean?", "Plan a weekend in Paris.",
+    "How do planes fly?", "What does “serendipity” mean?", "Plan a weekend in Paris.",
     "How many days are there in a leap year?", "Give me a recipe for pancakes.", "Who wrote Hamlet?",
 )  # fmt: skip
 
