@@ -114,7 +114,7 @@ def test_recomputed_blocks_give_the_same_gradients(tmp_path: Path) -> None:
 def test_frozen_matrices_are_near_and_pass_gradients(storage: Storage, error: float) -> None:
     torch.manual_seed(0)
     weight, x = torch.randn(24, 64), torch.randn(5, 64, requires_grad=True)
-    frozen = Frozen.pack([weight[:10].numpy(), weight[10:].numpy()], storage)
+    frozen = Frozen.pack([weight[:10].numpy(), weight[10:].numpy()], storage, 24)
     dense = frozen.dense(torch.float32)
     assert float((dense - weight).norm() / weight.norm()) <= error
     out = frozen_linear(x, frozen)
@@ -129,5 +129,5 @@ def test_q4_keeps_what_gguf_q4_0_holds(tmp_path: Path) -> None:
     export_gguf(open_model(tmp_path / "hf"), tmp_path / "model.gguf", "q4_0", vocabulary={})
     view: Any = HuggingFaceView(open_model(tmp_path / "model.gguf"))
     values = view.tensor("model.layers.0.self_attn.q_proj.weight")
-    again = Frozen.pack([values], "q4").dense(torch.float32).numpy()
+    again = Frozen.pack([values], "q4", len(values)).dense(torch.float32).numpy()
     np.testing.assert_allclose(again, values, rtol=1e-6)

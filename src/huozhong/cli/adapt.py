@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from huozhong.train.loop import Start
     from huozhong.train.tasks import Task
 
-MOST_REHEARSED = 400
-REHEARSED_TOKENS = 192  # the longest answer that is rehearsed; a cut one still says how it began
+SMALL = 100e6  # parameters that a token meets, of a model whose tokens cost little
 ASKED = 40  # held-out questions that are put to the model
 METHODS = ("auto", "lora", "qlora", "full")
 DTYPES = {"bf16": "bf16", "float32": "float32"}
@@ -121,15 +120,18 @@ class _Bench:
     def rehearsed(self, training: list[Example]) -> list[Example]:
         """What the untouched model says to everyday questions; kept beside the run.
 
-        As many as there are examples, at most 400, and for large models, whose every token costs, no more tokens
-        than the examples have.
+        Twice as many as there are examples, at most 400; of a large model, which forgets less and whose every token
+        costs more, a quarter, at most 50, and only their beginnings.
         """
+        from huozhong.model.footprint import footprint
         from huozhong.train.everyday import everyday_prompts
         from huozhong.train.examples import as_said
         from huozhong.train.state import write_file
 
         wish = self.wish
-        count = min(MOST_REHEARSED, 2 * len(training)) if wish.rehearse is None else wish.rehearse
+        small = footprint(self.view.source).active < SMALL
+        count = min(400, 2 * len(training)) if small else min(50, len(training) // 4)
+        count = count if wish.rehearse is None else wish.rehearse
         if not count or wish.plan or self.encoder.template is None:
             return []
         kept, key = self.out / "rehearsed.json", {"base": self.name, "count": count, "seed": wish.seed}
@@ -137,7 +139,7 @@ class _Bench:
         if said is None:
             typer.echo(dim(say(f"记下 {self.name} 自己对 {count} 个日常问题的回答 …",
                                f"Noting what {self.name} itself says to {count} everyday questions ...")))
-            room = min(REHEARSED_TOKENS, self.encoder.limit // 2)
+            room = min(192 if small else 64, self.encoder.limit // 2)  # a cut answer still says how it began
             said = answer_ids(self.path, everyday_prompts(count, wish.seed), room, wish.threads)
             write_file(kept, json.dumps({"key": key, "answers": said}, ensure_ascii=False).encode())
         return [as_said(*one) for one in said]

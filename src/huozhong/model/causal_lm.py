@@ -465,7 +465,7 @@ def load_causal_lm(
         if isinstance(module, Linear | Embedding):
             if storage is not None:
                 kept: Storage = "bfloat16" if isinstance(module, Embedding) and storage != "float32" else storage
-                module.frozen = Frozen.pack(tensors.pieces(f"{name}.weight", PIECE), kept)
+                module.frozen = Frozen.pack(tensors.pieces(f"{name}.weight", PIECE), kept, module.outputs)
             else:
                 module.weight = _parameter(tensors, f"{name}.weight", train)
             if getattr(module, "bias", None) is not None:

@@ -28,12 +28,23 @@ class Frozen:
         self.storage, self.values, self.scales = storage, values, scales
 
     @classmethod
-    def pack(cls, pieces: Iterable[np.ndarray], storage: Storage) -> Frozen:
-        """From float32 rows that come in pieces, so that the whole is never there in float32."""
-        packed = [_pack(torch.from_numpy(np.ascontiguousarray(piece)), storage) for piece in pieces]
-        storage = packed[0][0]
-        scales = [part for _, _, part in packed if part is not None]
-        return cls(storage, torch.cat([v for _, v, _ in packed]), torch.cat(scales) if scales else None)
+    def pack(cls, pieces: Iterable[np.ndarray], storage: Storage, outputs: int) -> Frozen:
+        """From float32 rows, `outputs` in all, that come in pieces: the whole is never there twice or in float32."""
+        values = scales = None
+        start = 0
+        for piece in pieces:
+            storage, some, scale = _pack(torch.from_numpy(np.ascontiguousarray(piece)), storage)
+            if values is None:
+                values = torch.empty(outputs, *some.shape[1:], dtype=some.dtype)
+                scales = None if scale is None else torch.empty(outputs, *scale.shape[1:], dtype=scale.dtype)
+            end = start + len(some)
+            values[start:end] = some
+            if scales is not None and scale is not None:
+                scales[start:end] = scale
+            start = end
+        assert values is not None
+        assert start == outputs, f"{start} rows came, {outputs} were announced"
+        return cls(storage, values, scales)
 
     def dense(self, dtype: torch.dtype) -> Tensor:
         """The matrix as numbers of `dtype`."""

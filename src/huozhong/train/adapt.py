@@ -125,7 +125,7 @@ class Adapted:
     after: Mapping[str, float]
     best_epoch: int
     bill: Bill
-    peak_memory: int
+    peak_memory: int  # bytes
 
 
 def adapt(
@@ -177,6 +177,7 @@ class Adaptation:
         self.scores: dict[str, float] = {}
         self.after: dict[str, float] = {}  # the scores of the best epoch
         self.since_best = 0
+        self.peak = 0  # bytes held at the worst moment that was looked at
 
     # -- beginning -------------------------------------------------------------------------------
 
@@ -269,7 +270,9 @@ class Adaptation:
         for _ in range(2):  # the first time is slower
             self.meter.lap()
             began = time.perf_counter()
-            (self.task.loss(self.model, part) / self.task.size(part)).backward()
+            loss = self.task.loss(self.model, part) / self.task.size(part)
+            self.peak = max(self.peak, held_memory())  # all that the way back needs is there now
+            loss.backward()
             seconds = time.perf_counter() - began
         self._forget_gradients()
         return seconds / tokens, self.meter.lap()
@@ -335,6 +338,7 @@ class Adaptation:
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.lr * scale
         self.optimizer.step()
+        self.peak = max(self.peak, held_memory())
         self._forget_gradients()
         self.step += 1
         tokens, seconds = sum(self.task.lengths[i] for i in indices), time.perf_counter() - began
@@ -404,18 +408,24 @@ class Adaptation:
     def _adapted(self, model: Path | None) -> Adapted:
         return Adapted(
             finished=model is not None, model=model, before=self.before, after=self.after, best_epoch=self.best_epoch,
-            bill=self.meter.stop(), peak_memory=peak_memory(),
+            bill=self.meter.stop(), peak_memory=self.peak,
         )  # fmt: skip
 
 
 # -- the machine -------------------------------------------------------------------------------------
 
 
-def peak_memory() -> int:
-    """Bytes of memory that this process has held at its worst moment."""
+def held_memory() -> int:
+    """Bytes that this process holds now, the pages of mapped files aside, which the system takes back at will."""
     import resource
     import sys
 
+    try:
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass  # another system than Linux: its peak is what it tells
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

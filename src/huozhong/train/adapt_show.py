@@ -43,8 +43,6 @@ class Expected:
 
 def preflight_table(run: Adaptation, expected: Expected) -> Table:
     """Everything that was derived, and what it will take."""
-    from huozhong.train.adapt import peak_memory
-
     task, recipe, fit, settings = run.task, run.recipe, run.fit, run.settings
     table = Table(title=f"{settings.base} → {settings.out}", show_header=False)
     table.add_column(style="bold")
@@ -58,7 +56,7 @@ def preflight_table(run: Adaptation, expected: Expected) -> Table:
     table.add_row("学习率 learning rate", f"{recipe.lr:.2g}")
     table.add_row("词元 tokens", f"{recipe.epochs * sum(task.lengths):,}")
     free = "?" if settings.memory is None else f"{settings.memory / 1e9:.1f} GB"
-    table.add_row("内存 memory: estimate / now / free", f"{fit.bytes / 1e9:.1f} / {peak_memory() / 1e9:.1f} / {free}")
+    table.add_row("内存 memory: estimate / trial / free", f"{fit.bytes / 1e9:.1f} / {run.peak / 1e9:.1f} / {free}")
     table.add_row("预计 expected", expected.bill.line("zh"))
     table.add_row("", expected.bill.line("en"))
     return table
