@@ -1,4 +1,4 @@
-"""`huozhong train pretrain RECIPE.toml`, `... sft RECIPE.toml`, `... sft --base MODEL` and `... dpo --base MODEL`."""
+"""`huozhong train pretrain | sft | mtp RECIPE.toml`, and `sft | dpo --base MODEL --data FILE.jsonl`."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ def register(app: typer.Typer) -> None:
     commands.command("pretrain", help="预训练 / pretrain on plain text")(pretrain_command)
     commands.command("sft", help="用问答改进模型，或按配方 / fine-tune on your answers, or by a recipe")(sft_command)
     commands.command("dpo", help="学会人更喜欢的回答 / learn which of two answers people prefer")(dpo_command)
+    commands.command("mtp", help="学会多猜几个词元，回答更快 / learn to guess ahead, for faster answers")(mtp_command)
     app.add_typer(commands, name="train")
 
 
@@ -118,6 +119,14 @@ def _needed(data: Path | None) -> Path:
     if data is None:
         raise ConfigError("give --data FILE.jsonl, one example a line.")
     return data
+
+
+def mtp_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False) -> None:
+    start = _start(resume, fresh)
+    _need_torch()
+    from huozhong.train.mtp import train_mtp
+
+    train_mtp(recipe, start=start)
 
 
 def _start(resume: bool, fresh: bool) -> Start:
