@@ -19,7 +19,7 @@ from huozhong.model.hf_view import HuggingFaceView
 Method = Literal["auto", "lora", "qlora", "full"]
 PROGRAM = 450 * 10**6  # bytes of Python, torch and the tokenizer
 LOGITS = 3 * (64 << 20)  # a piece of the logits, its softmax and its gradient
-ROW_TOKENS = 1024  # tokens that go through the model at once, where memory allows
+ROW_TOKENS = (1024, 512, 256)  # tokens that go through the model at once, where memory allows
 _TABLES = ("model.embed_tokens.weight", "lm_head.weight")
 
 
@@ -51,8 +51,10 @@ def choose_fit(
     longest: tokens of the longest row that cannot be cut.  dtype_bytes: of the arithmetic.  memory: bytes there are,
     None when unknown (then the first choice is taken).  Raises ConfigError when nothing fits.
     """
+    sizes = [size for size in ROW_TOKENS if size > longest] or [longest]
+    # every row unpacks the whole base twice, so rows of one example come last
     ways = [_fit(view, storage, rows, recompute, rank, dtype_bytes)
-            for storage, recompute in _ways(method, bits) for rows in _rows(longest)]
+            for some in (sizes, [longest]) for storage, recompute in _ways(method, bits) for rows in some]
     if memory is None:
         return ways[0]
     for way in ways:
@@ -78,11 +80,6 @@ def _ways(method: Method, bits: int | None) -> Iterator[tuple[Storage | None, bo
     rough: list[Storage] = [s for s in storages if s == "q4"]
     yield from ((s, recompute) for recompute in (False, True) for s in storages if s not in rough)
     yield from ((s, recompute) for s in rough for recompute in (False, True))
-
-
-def _rows(longest: int) -> list[int]:
-    sizes = [size for size in (ROW_TOKENS, ROW_TOKENS // 2, ROW_TOKENS // 4) if size > longest]
-    return [*sizes, longest]
 
 
 def _fit(
