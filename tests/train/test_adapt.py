@@ -23,7 +23,7 @@ from huozhong.model.source import open_model
 from huozhong.text.chat import ChatTemplate
 from huozhong.text.gguf_vocab import small_files, vocab_metadata
 from huozhong.text.tokenizer import Tokenizer
-from huozhong.train.adapt import Adapted, Settings, adapt
+from huozhong.train.adapt import Adapted, Settings, adapt, as_before
 from huozhong.train.examples import Encoder, Example
 from huozhong.train.fit import choose_fit
 from huozhong.train.lora import add_adapters, load_adapter, merged, read_adapter, trained_weights
@@ -240,6 +240,17 @@ def test_memory_decides_the_way(folders: dict[str, Path]) -> None:
     assert fit("full").bytes > first.bytes
     with pytest.raises(ConfigError, match=r"needs about 0\.\d GB .* and 0\.4 GB are free"):
         fit(memory=400_000_000)
+
+
+def test_a_resumed_run_stays_as_it_began(folders: dict[str, Path], task: SftTask, tmp_path: Path) -> None:
+    """Less memory, or another moment, would choose otherwise."""
+    wish = settings(tmp_path / "run", method="qlora", bits=8, epochs=1)
+    run(folders["llama"], task, wish)
+    later = dataclasses.replace(wish, method="auto", bits=None, dtype=None)
+    found = as_before(later)
+    assert (found.method, found.bits, found.dtype) == ("qlora", 8, "float32")
+    assert run(folders["llama"], task, later, start="resume").finished
+    assert as_before(dataclasses.replace(later, out=tmp_path / "other")).method == "auto"
 
 
 def test_nonsense_is_refused(folders: dict[str, Path], task: SftTask, tmp_path: Path) -> None:

@@ -114,6 +114,8 @@ class _Bench:
         limit = min(self.view.architecture.max_position_embeddings, 4096)
         self.encoder: Encoder = Encoder(tokenizer, load_template(self.files, tokenizer, where), limit)
         self.name = name_of(source.path)
+        if self.name == "model":  # of another run: the run's name tells more
+            self.name = source.path.resolve().parent.name
         default = Path("runs") / f"{self.name.replace(':', '-')}-{wish.data.stem}{'-dpo' if stage == 'dpo' else ''}"
         self.out = default if wish.out is None else wish.out
 

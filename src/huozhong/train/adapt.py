@@ -31,6 +31,7 @@ from huozhong.cost import Bill, Meter
 from huozhong.errors import ConfigError, DataError, TrainingError
 from huozhong.model.causal_lm import CausalLM, load_causal_lm
 from huozhong.model.export_hf import export_hf
+from huozhong.model.frozen import Storage
 from huozhong.model.hf_view import HuggingFaceView
 from huozhong.train.fit import Fit, Method, choose_fit
 from huozhong.train.loop import Start, _sole_user, _stop_switch
@@ -146,9 +147,30 @@ def adapt(
     if task.count < 1:
         raise DataError("there is nothing to train on: all examples are held out.")
     with _sole_user(settings.out), _stop_switch() as stop:
+        if start != "fresh":
+            settings = as_before(settings)
         run = Adaptation(view, small_files, task, settings, console or Console())
         run.begin(start)
         return None if plan_only else run.train(stop)
+
+
+def as_before(settings: Settings) -> Settings:
+    """What was left to the machine stays as the run in `out` began, though less memory may be free by now."""
+    checkpoints = CheckpointFolder(settings.out)
+    steps = checkpoints.steps()
+    if not steps:
+        return settings
+    then = checkpoints.read_meta(steps[-1])["identity"]
+    ways: dict[Storage | None, tuple[Method, Literal[4, 8] | None]] = {
+        None: ("full", None), "q8": ("qlora", 8), "q4": ("qlora", 4), "bfloat16": ("lora", None),
+    }  # fmt: skip
+    if settings.method == "auto" or (settings.method == "qlora" and settings.bits is None):
+        method, bits = ways[then["storage"]]
+        settings = dataclasses.replace(settings, method=method, bits=bits)
+    if settings.dtype is None:
+        dtype: Literal["bf16", "float32"] = "bf16" if then["dtype"] == str(torch.bfloat16) else "float32"
+        settings = dataclasses.replace(settings, dtype=dtype)
+    return settings
 
 
 class Adaptation:
@@ -228,7 +250,7 @@ class Adaptation:
         settings = {
             "base": s.base, "method": self.fit.method, "storage": self.fit.storage, "seed": s.seed,
             "adapter": None if s.adapter is None else str(s.adapter), "stage": self.task.stage,
-            "dtype": str(self.dtype), "row_tokens": self.fit.row_tokens,
+            "dtype": str(self.dtype),
         }  # fmt: skip
         lora = {} if self.fit.method == "full" else {"rank": s.rank, "alpha": s.alpha}
         return settings | lora | dataclasses.asdict(self.recipe) | self.task.identity()
