@@ -51,6 +51,9 @@ def register(app: typer.Typer) -> None:
     commands.command("sft", help="用问答改进模型，或按配方 / fine-tune on your answers, or by a recipe")(sft_command)
     commands.command("dpo", help="学会人更喜欢的回答 / learn which of two answers people prefer")(dpo_command)
     commands.command("mtp", help="学会多猜几个词元，回答更快 / learn to guess ahead, for faster answers")(mtp_command)
+    commands.command("tensorboard", help="把训练曲线写给 TensorBoard / write a run's curves for TensorBoard")(
+        tensorboard_command
+    )
     app.add_typer(commands, name="train")
 
 
@@ -127,6 +130,15 @@ def mtp_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False
     from huozhong.train.mtp import train_mtp
 
     train_mtp(recipe, start=start)
+
+
+def tensorboard_command(
+    run: Annotated[Path, typer.Argument(metavar="FOLDER", help="一次训练的文件夹 / the folder of a run")],
+) -> None:
+    _need_torch()
+    from huozhong.train.events import write_events
+
+    typer.echo(str(write_events(run)))
 
 
 def _start(resume: bool, fresh: bool) -> Start:
