@@ -38,6 +38,7 @@ from huozhong.model.frozen import Frozen, Storage, frozen_linear
 
 IGNORED = -100  # a target that carries no loss
 LOGITS_BYTES = 64 << 20  # float32 logits held at once
+SHAPES = 64  # positions that meet the vocabulary are a multiple of it
 PIECE = 1 << 22  # numbers read from a file at once
 
 
@@ -424,13 +425,15 @@ class CausalLM(nn.Module):
         """
         hidden_ND = self(tokens_BT, doc_BT=doc_BT, pos_BT=pos_BT).flatten(0, 1)
         places_M = (targets_BT.flatten() != IGNORED).nonzero().squeeze(1)
-        targets_M, hidden_MD = targets_BT.flatten()[places_M], hidden_ND[places_M]
+        count = len(places_M)
+        filled_M = F.pad(places_M, (0, -count % SHAPES))  # few shapes: torch keeps code and memory for each
+        targets_M, hidden_MD = targets_BT.flatten()[filled_M].clamp_min(0), hidden_ND[filled_M]
         weight, rows = self.head_weight, max(1, LOGITS_BYTES // (4 * self.architecture.vocab_size))
         parts = [
             checkpoint(_chosen_log_probs, hidden, weight, target, use_reentrant=False)
             for hidden, target in zip(hidden_MD.split(rows), targets_M.split(rows), strict=True)
         ]
-        return torch.cat(parts), places_M
+        return torch.cat(parts)[:count], places_M
 
 
 def _chosen_log_probs(hidden_MD: Tensor, weight_VD: Tensor, targets_M: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from huozhong.errors import DataError
 from huozhong.model.causal_lm import CausalLM
-from huozhong.train.examples import Encoder, Messages, Packed, encoded, groups, pack, read_rows
+from huozhong.train.examples import SHAPES, Encoder, Messages, Packed, encoded, groups, pack, read_rows
 from huozhong.train.tasks import fingerprint
 
 
@@ -113,7 +113,7 @@ class DpoTask:
 
     def __init__(self, training: list[Pair], heldout: list[Pair], beta: float) -> None:
         self.training, self.heldout_pairs, self.beta = training, heldout, beta
-        self.count, self.heldout = len(training), len(heldout)
+        self.count, self.rehearsed, self.heldout = len(training), 0, len(heldout)
         self.lengths = [pair.length for pair in training]
         self.heldout_lengths = [pair.length for pair in heldout]
         self._reference: dict[int, Tensor] = {}  # by line of the pair, [2]
@@ -123,7 +123,7 @@ class DpoTask:
         with torch.no_grad():
             for number, pairs in enumerate((self.training, self.heldout_pairs)):
                 for part in self._rows(pairs, row_tokens, with_reference=False):
-                    for pair, values in zip(part.pairs, answer_log_probs(model, part.row), strict=True):
+                    for pair, values in zip(part.pairs, answer_log_probs(model, part), strict=True):
                         self._reference[2 * pair.line + number] = values
 
     def parts(self, indices: Sequence[int], row_tokens: int) -> list[PairRow]:
@@ -134,7 +134,7 @@ class DpoTask:
 
     def loss(self, model: CausalLM, part: PairRow) -> Tensor:
         assert part.reference is not None, "prepare was not called"
-        return dpo_loss(answer_log_probs(model, part.row), part.reference, self.beta)
+        return dpo_loss(answer_log_probs(model, part), part.reference, self.beta)
 
     @torch.no_grad()
     def score(self, model: CausalLM, row_tokens: int) -> dict[str, float]:
@@ -144,7 +144,7 @@ class DpoTask:
         parts = self._rows(self.heldout_pairs, row_tokens)
         if not parts:
             return {}
-        policy = torch.cat([answer_log_probs(model, part.row) for part in parts])
+        policy = torch.cat([answer_log_probs(model, part) for part in parts])
         reference = torch.cat([part.reference for part in parts if part.reference is not None])
         margins = dpo_margins(policy, reference, self.beta)
         return {
@@ -168,15 +168,15 @@ class DpoTask:
         rows = []
         for group in groups([pair.length for pair in pairs], row_tokens):
             some = [pairs[i] for i in group]
-            row = pack([side for pair in some for side in (pair.chosen, pair.rejected)])
+            row = pack([side for pair in some for side in (pair.chosen, pair.rejected)], SHAPES)
             known = torch.stack([self._reference[2 * p.line + kind] for p in some]) if with_reference else None
             rows.append(PairRow(row, some, known))
         return rows
 
 
-def answer_log_probs(model: CausalLM, row: Packed) -> Tensor:
+def answer_log_probs(model: CausalLM, part: PairRow) -> Tensor:
     """log p of every answer in a row of pairs [P, 2] (chosen, rejected), summed over its tokens, float32."""
+    row = part.row
     log_probs, places = model.log_probs(row.tokens, row.targets, row.doc, row.pos)
-    answers = int(row.doc.max()) + 1
-    sums = torch.zeros(answers).index_add(0, row.doc.flatten()[places], log_probs)
+    sums = torch.zeros(2 * len(part.pairs)).index_add(0, row.doc.flatten()[places], log_probs)
     return sums.view(-1, 2)

@@ -231,6 +231,9 @@ def split(examples: Sequence[Keyed], seed: int, share: float = HELDOUT_SHARE) ->
     return [e for e in examples if e.key not in kept], [e for e in examples if e.key in kept]
 
 
+SHAPES = 64  # rows of adapting are multiples of it
+
+
 # -- batches ---------------------------------------------------------------------------------------------
 
 
@@ -254,8 +257,12 @@ class Packed:
         return Packed(self.tokens.to(device), self.targets.to(device), self.doc.to(device), self.pos.to(device))
 
 
-def pack(rows: Sequence[tuple[list[int], list[bool]]]) -> Packed:
-    """One row of (ids, mask) after the other; document i is rows[i]."""
+def pack(rows: Sequence[tuple[list[int], list[bool]]], multiple: int = 1) -> Packed:
+    """One row of (ids, mask) after the other; document i is rows[i].
+
+    multiple: T is filled up to a multiple of it with a document without targets: on a CPU torch keeps code and memory
+    for every new shape (30 MB a step for ember), so there should be few.
+    """
     tokens: list[int] = []
     targets: list[int] = []
     doc: list[int] = []
@@ -265,6 +272,11 @@ def pack(rows: Sequence[tuple[list[int], list[bool]]]) -> Packed:
         targets += [i if learn else IGNORED for i, learn in zip(ids[1:], mask[1:], strict=True)] + [IGNORED]
         doc += [number] * len(ids)
         pos += range(len(ids))
+    if rest := -len(tokens) % multiple:
+        tokens += [0] * rest
+        targets += [IGNORED] * rest
+        doc += [len(rows)] * rest
+        pos += range(rest)
     return Packed(*(torch.tensor([values]) for values in (tokens, targets, doc, pos)))
 
 

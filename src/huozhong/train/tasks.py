@@ -15,13 +15,14 @@ import torch
 from torch import Tensor
 
 from huozhong.model.causal_lm import CausalLM
-from huozhong.train.examples import Example, Packed, groups, pack
+from huozhong.train.examples import SHAPES, Example, Packed, groups, pack
 
 KEPT_SHARE = 0.1
 
 
 class Task(Protocol):
-    """count: training examples.  heldout: held-out ones.  lengths: tokens that one training example takes.
+    """count: training examples, of which `rehearsed` are the model's own.  heldout: held-out ones.
+    lengths: tokens that one training example takes.
 
     A part is a row that goes through the model at once; a step's loss is the sum over its parts divided by the sum of
     their sizes, so it does not matter how the examples were put into rows.
@@ -29,6 +30,7 @@ class Task(Protocol):
 
     stage: Literal["sft", "dpo"]
     count: int
+    rehearsed: int
     heldout: int
     lengths: list[int]
     heldout_lengths: list[int]
@@ -106,7 +108,7 @@ class SftTask:
 
 def _rows(examples: list[Example], row_tokens: int) -> list[Packed]:
     together = groups([len(e.ids) for e in examples], row_tokens)
-    return [pack([(examples[i].ids, examples[i].mask) for i in group]) for group in together]
+    return [pack([(examples[i].ids, examples[i].mask) for i in group], SHAPES) for group in together]
 
 
 def fingerprint(ids: Any) -> str:
