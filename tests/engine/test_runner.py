@@ -14,9 +14,8 @@ from huozhong.engine import kernels
 from huozhong.engine.rope import rope_table
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.weights import Weights, load_weights
-from huozhong.model.architecture import Architecture
+from huozhong.model.architecture import Architecture, CacheFormat
 from huozhong.model.config import ModelConfig, YarnScaling
-from huozhong.model.footprint import CacheFormat
 from huozhong.model.layers import rope_frequencies
 from huozhong.model.transformer import Transformer, generate, save_transformer
 

@@ -26,7 +26,7 @@ from huozhong.engine.proposers import Proposal
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.sequence import Completion, Delta, SamplingParams
 from huozhong.engine.weights import Weights
-from huozhong.model.footprint import CacheFormat
+from huozhong.model.architecture import CacheFormat
 from huozhong.model.source import open_model
 from huozhong.model.transformer import Transformer, save_transformer
 from huozhong.text.tokenizer import Tokenizer

@@ -12,9 +12,9 @@ import pytest
 from huozhong.engine.llm import resolve_model
 from huozhong.engine.quant import PackedMatrix
 from huozhong.engine.weights import load_weights
-from huozhong.model.architecture import GroupedAttention
+from huozhong.model.architecture import GroupedAttention, row_bytes
 from huozhong.model.checkpoint import read_config
-from huozhong.model.footprint import cache_bytes, footprint, row_bytes
+from huozhong.model.footprint import cache_bytes, footprint
 from huozhong.model.sizes import count_parameters
 from huozhong.model.source import open_model
 

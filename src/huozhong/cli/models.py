@@ -211,8 +211,8 @@ def show_command(model: AnyModel) -> None:
 
 def _about(source: ModelSource, sizes: Footprint) -> Iterator[tuple[str, str]]:
     from huozhong.hub.store import gigabytes
-    from huozhong.model.architecture import LatentAttention
-    from huozhong.model.footprint import CacheFormat, cache_bytes
+    from huozhong.model.architecture import CacheFormat, LatentAttention
+    from huozhong.model.footprint import cache_bytes
 
     a = source.architecture
     latent = isinstance(a.attention, LatentAttention)

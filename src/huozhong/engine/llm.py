@@ -36,8 +36,7 @@ from huozhong.engine.stats import EngineStats
 from huozhong.engine.weights import default_cache_dir, load_weights, source_fingerprint
 from huozhong.errors import CheckpointError, ConfigError, EngineError, RequestError
 from huozhong.model import store
-from huozhong.model.architecture import Architecture
-from huozhong.model.footprint import CacheFormat, cache_bytes
+from huozhong.model.architecture import Architecture, CacheFormat, row_bytes
 from huozhong.model.source import ModelSource, gguf_files, open_model
 from huozhong.text import gguf_vocab
 from huozhong.text.chat import ChatTemplate
@@ -143,7 +142,9 @@ class LLM:
             cache_format = "f32" if source.kind == "folder" and quantization == "none" else "f16"
         if cache_format not in get_args(CacheFormat):
             raise ConfigError(f"cache_format is {cache_format!r}; it must be 'f32', 'f16' or 'q8'.")
-        num_pages = _num_pages(cache_tokens, self.max_context, cache_bytes(self.config, 1, cache_format))
+        layers = self.config.num_layers + min(self.config.num_nextn_predict_layers, 1)
+        bytes_per_token = layers * row_bytes(self.config, cache_format)
+        num_pages = _num_pages(cache_tokens, self.max_context, bytes_per_token)
         eos_ids = _eos_ids(self._files, self._where, self.config, self.tokenizer)
         # The slow part comes last, so that a wrong option is told at once.
         weights = load_weights(source, quantization, cache_dir, progress)
@@ -442,9 +443,7 @@ def _num_pages(cache_tokens: int | None, max_context: int, bytes_per_token: int)
     if cache_tokens is None:
         cache_tokens = max(max_context, min(CACHE_CONTEXTS * max_context, CACHE_BYTES // bytes_per_token))
     if isinstance(cache_tokens, bool) or not isinstance(cache_tokens, int) or cache_tokens < max_context:
-        raise ConfigError(
-            f"cache_tokens is {cache_tokens!r}; it must hold one context ({max_context} tokens)."
-        )
+        raise ConfigError(f"cache_tokens is {cache_tokens!r}; it must hold one context ({max_context} tokens).")
     return -(-cache_tokens // PAGE_SIZE)
 
 

@@ -18,8 +18,7 @@ from huozhong.engine import kernels
 from huozhong.engine.kernels.batch import Batch, Cache, Span
 from huozhong.engine.rope import rope_table
 from huozhong.engine.weights import Weights
-from huozhong.model.architecture import Architecture, LatentAttention
-from huozhong.model.footprint import CacheFormat, row_bytes
+from huozhong.model.architecture import Architecture, CacheFormat, LatentAttention, row_bytes
 
 F32 = NDArray[np.float32]
 Want = Literal["last", "all", "none", "hidden"]

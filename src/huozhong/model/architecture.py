@@ -7,6 +7,7 @@ train, always DeepSeek-V3; an `Architecture` is what we run, whoever trained it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -14,6 +15,7 @@ from huozhong.errors import ConfigError
 from huozhong.model.config import ModelConfig, YarnScaling, yarn_mscale
 
 Family = Literal["deepseek_v3", "deepseek_v2", "llama", "qwen2", "qwen3", "qwen3_moe"]
+CacheFormat = Literal["f32", "f16", "q8"]  # how the cache keeps a number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,3 +248,10 @@ class Architecture:
         from huozhong.model.hf_configs import architecture_from_hf  # which builds on this file
 
         return architecture_from_hf(raw)
+
+
+def row_bytes(a: Architecture, format: CacheFormat) -> int:
+    """What the cache keeps of one token in one layer.  q8: a byte a number, and a half-precision scale for each 32."""
+    if format != "q8":
+        return a.row_dim * {"f32": 4, "f16": 2}[format]
+    return sum(width + width % 2 + 2 * math.ceil(width / 32) for width in a.attention.row_parts)

@@ -6,11 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from huozhong.model.architecture import Architecture, LatentAttention
+from huozhong.model.architecture import Architecture, CacheFormat, LatentAttention, row_bytes
 from huozhong.model.source import FLOAT_TYPES, ModelSource
 
 Packing = Literal["stored", "q8", "q4"]
-CacheFormat = Literal["f32", "f16", "q8"]
 # Bytes per weight of the engine's formats: a group of 32 weights and its half-precision scale.
 _PACKED = {"q8": 34 / 32, "q4": 18 / 32}
 _STORED = {  # bytes per weight; blocks of 32, or of 256 for the K formats; float8 is unpacked to float32
@@ -71,13 +70,6 @@ def cache_bytes(a: Architecture, tokens: int, format: CacheFormat = "f16") -> in
     """What the cache of `tokens` tokens takes."""
     layers = a.num_layers + min(a.num_nextn_predict_layers, 1)  # the first prediction module keeps its own
     return layers * row_bytes(a, format) * tokens
-
-
-def row_bytes(a: Architecture, format: CacheFormat) -> int:
-    """What the cache keeps of one token in one layer.  q8: a byte a number, and a half-precision scale for each 32."""
-    if format != "q8":
-        return a.row_dim * {"f32": 4, "f16": 2}[format]
-    return sum(width + width % 2 + 2 * math.ceil(width / 32) for width in a.attention.row_parts)
 
 
 def _layer(name: str) -> int:

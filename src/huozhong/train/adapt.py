@@ -102,7 +102,8 @@ def derive(settings: Settings, task: Task, fit: Fit, width: int) -> Recipe:
     """Epochs, batch and learning rate from the number of examples and the model's width.
 
     About 1,000 looks at people's own examples, two to eight epochs.  Learning rates fall with the width; LoRA's are
-    ten times those of training everything (Schulman et al. 2025, "LoRA Without Regret"); DPO's are a tenth of fine-tuning's.
+    ten times those of training everything (Schulman et al. 2025, "LoRA Without Regret"); DPO's are a tenth of
+    fine-tuning's.
     """
     epochs = settings.epochs or min(8, max(2, round(1000 / (task.count - task.rehearsed))))
     batch = settings.batch or min(8, max(1, task.count // 8))

@@ -20,8 +20,7 @@ from huozhong.engine.kernels.batch import Batch, Cache, Span
 from huozhong.engine.kernels.cached import rounded
 from huozhong.engine.quant import PackedMatrix
 from huozhong.errors import KernelError
-from huozhong.model.architecture import GroupedAttention
-from huozhong.model.footprint import CacheFormat
+from huozhong.model.architecture import CacheFormat, GroupedAttention
 
 try:
     import huozhong.engine._kernels as native

@@ -37,6 +37,7 @@ struct Plan {
 
     // `step` heads a piece.
     void cut(int32_t step) {
+        pieces.clear();
         for (int32_t first = 0, next; first < int32_t(rows.size()); first = next) {
             for (next = first; next < int32_t(rows.size()) && next < first + DECODE_ROWS; ++next)
                 if (rows[next].span != rows[first].span) break;
@@ -177,6 +178,7 @@ void Worker::attend_decode(const Config& c, const Latent& w, const float* q, con
     Plan plan(spans, c.heads);
     // A block of keys is unpacked once for all heads of a piece: few pieces, where there are enough for the threads.
     plan.cut(plan.parts / c.heads < 4 * threads_ ? DECODE_HEADS : 2 * DECODE_HEADS);
+    if (int32_t(plan.pieces.size()) < threads_) plan.cut((c.heads + threads_ - 1) / threads_);
     const std::vector<Plan::Row>& rows = plan.rows;
     const int32_t count = rows.size();
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from huozhong.model.footprint import CacheFormat
+from huozhong.model.architecture import CacheFormat
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.engine.quant import GROUP
-from huozhong.model.footprint import CacheFormat
+from huozhong.model.architecture import CacheFormat
 
 F32 = NDArray[np.float32]
 

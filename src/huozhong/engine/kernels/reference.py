@@ -213,11 +213,10 @@ def _positions(batch: Batch) -> NDArray[np.int64]:
 
 def write_cache(cache_PSC: Cache, rows_TC: F32, batch: Batch, parts: tuple[int, ...]) -> None:
     size = cache_PSC.shape[1]
-    if cache_PSC.dtype == np.uint8:
-        rows_TC = encode_rows(rows_TC, parts)
+    rows: Cache = encode_rows(rows_TC, parts) if cache_PSC.dtype == np.uint8 else rows_TC
     for span in batch.spans:
         positions = np.arange(span.start, span.end)
-        cache_PSC[span.pages[positions // size], positions % size] = rows_TC[span.first_row :][: span.length]
+        cache_PSC[span.pages[positions // size], positions % size] = rows[span.first_row :][: span.length]
 
 
 def _read_cache(cache_PSC: Cache, span: Span, parts: tuple[int, ...]) -> F32:
