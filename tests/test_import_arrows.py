@@ -26,7 +26,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     ),
     "text": (), "model": (), "cost": (), "verify": (), "errors": (),
 }  # fmt: skip
-MAY_USE_TORCH = ("model.layers", "model.transformer", "train")
+MAY_USE_TORCH = ("model.layers", "model.transformer", "model.causal_lm", "model.frozen", "train")
 
 FILES = sorted(SOURCE.rglob("*.py"))
 

@@ -1,8 +1,9 @@
-"""`huozhong eval MODEL|URL`: sit the exam, print a table, write JSON."""
+"""`huozhong eval MODEL|URL`: sit the exam, print a table, write JSON; with --gate, exit 1 when it fell short."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from huozhong.errors import ConfigError
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from huozhong.exam.gate import Verdict
     from huozhong.exam.parts import Setting
     from huozhong.exam.report import Item, Report
     from huozhong.exam.subject import Asking, Subject
@@ -46,6 +48,10 @@ def eval_command(
         int | None, typer.Option(help="每部分最多几题 / at most N questions of each part")
     ] = None,
     seed: Annotated[int, typer.Option(help="随机种子 / seed of generated questions and poems")] = 0,
+    gate: Annotated[
+        Path | None,
+        typer.Option(help="放行线：配方里的 [gate] / fail unless its [gate] is reached", metavar="RECIPE.toml"),
+    ] = None,
     text: Annotated[
         Path | None, typer.Option(help="另选文本测困惑度 / another text for the perplexity", metavar="FILE")
     ] = None,
@@ -71,9 +77,13 @@ def eval_command(
         typer.Option(help="网址的密钥，也可用 HUOZHONG_API_KEY / key for the URL, or set HUOZHONG_API_KEY"),
     ] = None,
 ) -> None:
+    from huozhong.exam.gate import judge, load_gate
     from huozhong.exam.parts import Setting, choose
     from huozhong.exam.subject import Asking
 
+    thresholds = None if gate is None else load_gate(gate)
+    if gate is not None and limit is not None:
+        raise ConfigError("--gate asks for the whole exam; leave --limit out.")
     parts = choose(only)
     setting = Setting(data=data, seed=seed, limit=limit, text=text)
     asking = Asking(max_tokens=max_tokens, thinking=thinking)
@@ -81,6 +91,8 @@ def eval_command(
     try:
         path = out if out is not None else Path(f"exam-{_file_name(subject.name)}.json")
         report = _examine(subject, parts, setting, asking, path)
+        if thresholds is not None:
+            report = replace(report, gate=judge(report, thresholds))
     finally:
         subject.close()
     _show(report, path)
@@ -155,3 +167,20 @@ def _show(report: Report, path: Path) -> None:
         raise typer.Exit(130)
     if report.stopped_by is not None:
         raise ExamError(report.stopped_by + say("（已答的都保存了）", " (What had been answered is kept.)"))
+    if report.gate is not None:
+        _tell_gate(report.gate)
+
+
+def _tell_gate(verdicts: tuple[Verdict, ...]) -> None:
+    """The gate's table; exit status 1 when anything fell short."""
+    from rich.console import Console
+
+    from huozhong.exam.gate import gate_table
+
+    Console().print(gate_table(verdicts, language()))
+    short = sum(not verdict.reached for verdict in verdicts)
+    if short:
+        count = len(verdicts)
+        typer.echo(say(f"{count} 项要求中 {short} 项没达到。", f"{short} of {count} demands fell short."))
+        raise typer.Exit(1)
+    typer.echo(say("全部达到。", "All demands are reached."))

@@ -1,4 +1,4 @@
-"""`huozhong train pretrain RECIPE.toml`, `... sft RECIPE.toml`, `... mtp RECIPE.toml`."""
+"""`huozhong train pretrain | sft | mtp RECIPE.toml`, and `sft | dpo --base MODEL --data FILE.jsonl`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,26 @@ Resume = Annotated[
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="删除已有进度，从头开始 / delete earlier progress and start over")
 ]
+Base = Annotated[str | None, typer.Option("--base", metavar="MODEL", help="要改进的模型 / the model to adapt")]
+Data = Annotated[Path | None, typer.Option("--data", metavar="FILE.jsonl", help="例子，每行一个 / one example a line")]
+Heldout = Annotated[Path | None, typer.Option(
+    "--heldout", metavar="FILE.jsonl", help="留出的例子，默认十分之一 / held-out examples, default a tenth")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="放结果的文件夹 / where results go")]
+MethodName = Annotated[str, typer.Option("--method", help="auto, lora, qlora, full")]
+Bits = Annotated[int | None, typer.Option("--bits", help="qlora 的位数 4 或 8 / bits of the frozen base")]
+Rank = Annotated[int, typer.Option("--rank", help="LoRA 的秩 / rank of LoRA")]
+Rate = Annotated[float | None, typer.Option("--lr", help="学习率，默认推算 / learning rate, derived by default")]
+Epochs = Annotated[int | None, typer.Option("--epochs", help="轮数，默认推算 / derived by default")]
+Batch = Annotated[int | None, typer.Option("--batch", help="每步几个例子 / examples per step")]
+Seed = Annotated[int, typer.Option("--seed", help="随机种子 / seed of split and order")]
+Adapter = Annotated[Path | None, typer.Option(
+    "--adapter", metavar="FOLDER", help="从这个适配器开始 / start from a LoRA adapter")]
+Threads = Annotated[int | None, typer.Option("--threads", help="线程数 / threads")]
+Dtype = Annotated[str | None, typer.Option("--dtype", help="bf16, float32；默认用较快的 / default the faster one")]
+Price = Annotated[float, typer.Option("--price", help="每度电多少元 / yuan per kWh")]
+PlanOnly = Annotated[bool, typer.Option("--plan", help="只看要用多少时间和内存 / show what it would take, and stop")]
+Answers = Annotated[bool, typer.Option(
+    "--answers/--no-answers", help="训练前后回答留出的问题 / answer held-out questions before and after")]
 
 
 def register(app: typer.Typer) -> None:
@@ -28,8 +48,12 @@ def register(app: typer.Typer) -> None:
         no_args_is_help=True,
     )
     commands.command("pretrain", help="预训练 / pretrain on plain text")(pretrain_command)
-    commands.command("sft", help="对话微调 / fine-tune on conversations")(sft_command)
+    commands.command("sft", help="用问答改进模型，或按配方 / fine-tune on your answers, or by a recipe")(sft_command)
+    commands.command("dpo", help="学会人更喜欢的回答 / learn which of two answers people prefer")(dpo_command)
     commands.command("mtp", help="学会多猜几个词元，回答更快 / learn to guess ahead, for faster answers")(mtp_command)
+    commands.command("tensorboard", help="把训练曲线写给 TensorBoard / write a run's curves for TensorBoard")(
+        tensorboard_command
+    )
     app.add_typer(commands, name="train")
 
 
@@ -41,12 +65,63 @@ def pretrain_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = 
     pretrain(recipe, start=start)
 
 
-def sft_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False) -> None:
+def sft_command(
+    recipe: Annotated[
+        Path | None, typer.Argument(metavar="[RECIPE.toml]", help="配方文件，或者用 --base / a recipe, or --base")
+    ] = None,
+    base: Base = None, data: Data = None, heldout: Heldout = None, out: Out = None, method: MethodName = "auto",
+    bits: Bits = None, rank: Rank = 16, lr: Rate = None, epochs: Epochs = None, batch: Batch = None, seed: Seed = 0,
+    adapter: Adapter = None, threads: Threads = None, dtype: Dtype = None, price: Price = 0.6, plan: PlanOnly = False,
+    answers: Answers = True, resume: Resume = False, fresh: Fresh = False,
+    rehearse: Annotated[int | None, typer.Option(
+        "--rehearse", help="复习几个它自己的回答，免得忘 / how many of its own answers it rehearses")] = None,
+) -> None:  # fmt: skip
     start = _start(resume, fresh)
     _need_torch()
-    from huozhong.train.sft import sft
+    if base is None:
+        if recipe is None:
+            raise ConfigError("give a recipe, or --base MODEL and --data FILE.jsonl.")
+        if data is not None:
+            raise ConfigError("--data goes with --base MODEL; a recipe names its own data.")
+        from huozhong.train.sft import sft
 
-    sft(recipe, start=start)
+        sft(recipe, start=start)
+        return
+    if recipe is not None:
+        raise ConfigError("a recipe and --base exclude each other; leave one of them out.")
+    from huozhong.cli.adapt import Wish, run_sft
+
+    run_sft(Wish(
+        base=base, data=_needed(data), heldout=heldout, out=out, method=method, bits=bits, rank=rank, lr=lr,
+        epochs=epochs, batch=batch, seed=seed, adapter=adapter, threads=threads, dtype=dtype, price=price, plan=plan,
+        answers=answers, start=start, rehearse=rehearse,
+    ))  # fmt: skip
+
+
+def dpo_command(
+    base: Base = None, data: Data = None, heldout: Heldout = None, out: Out = None, method: MethodName = "auto",
+    bits: Bits = None, rank: Rank = 16, lr: Rate = None, epochs: Epochs = None, batch: Batch = None, seed: Seed = 0,
+    adapter: Adapter = None, threads: Threads = None, dtype: Dtype = None, price: Price = 0.6, plan: PlanOnly = False,
+    answers: Answers = True, resume: Resume = False, fresh: Fresh = False,
+    beta: Annotated[float, typer.Option(help="离原模型多近 / how closely to stay by the model as it was")] = 0.1,
+) -> None:  # fmt: skip
+    start = _start(resume, fresh)
+    _need_torch()
+    if base is None:
+        raise ConfigError("give --base MODEL, the model that shall learn what is preferred.")
+    from huozhong.cli.adapt import Wish, run_dpo
+
+    run_dpo(Wish(
+        base=base, data=_needed(data), heldout=heldout, out=out, method=method, bits=bits, rank=rank, lr=lr,
+        epochs=epochs, batch=batch, seed=seed, adapter=adapter, threads=threads, dtype=dtype, price=price, plan=plan,
+        answers=answers, start=start,
+    ), beta)  # fmt: skip
+
+
+def _needed(data: Path | None) -> Path:
+    if data is None:
+        raise ConfigError("give --data FILE.jsonl, one example a line.")
+    return data
 
 
 def mtp_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False) -> None:
@@ -55,6 +130,15 @@ def mtp_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False
     from huozhong.train.mtp import train_mtp
 
     train_mtp(recipe, start=start)
+
+
+def tensorboard_command(
+    run: Annotated[Path, typer.Argument(metavar="FOLDER", help="一次训练的文件夹 / the folder of a run")],
+) -> None:
+    _need_torch()
+    from huozhong.train.events import write_events
+
+    typer.echo(str(write_events(run)))
 
 
 def _start(resume: bool, fresh: bool) -> Start:

@@ -15,6 +15,7 @@ from huozhong.exam.lines import write_atomic
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from huozhong.exam.gate import Verdict
     from huozhong.exam.parts import Mark, Question
     from huozhong.exam.subject import Answer
 
@@ -124,7 +125,10 @@ class PartResult:
 
 @dataclass(frozen=True)
 class Report:
-    """A whole exam.  `stopped_by` is None when it was finished, else why it was not."""
+    """A whole exam.  `stopped_by` is None when it was finished, else why it was not.
+
+    gate: what was demanded and whether it was reached (`exam.gate`); None without a gate.
+    """
 
     model: str
     kind: Literal["local", "url"]
@@ -138,6 +142,7 @@ class Report:
     seconds: float
     bill: Bill | None
     stopped_by: str | None = None
+    gate: tuple[Verdict, ...] | None = None
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     @property
@@ -152,7 +157,7 @@ class Report:
         return sum(part.completion_tokens for part in asked) / seconds if seconds else None
 
     def share(self, part: str, score: str) -> float | None:
-        """One score between 0 and 1, or None when it was not measured.  What a gate will compare."""
+        """One score between 0 and 1, or None when it was not measured."""
         for result in self.parts:
             for entry in result.scores:
                 if (result.name, entry.name) == (part, score):
@@ -180,6 +185,7 @@ class Report:
             "seconds": round(self.seconds, 3),
             "tokens_per_second": self.tokens_per_second,
             "bill": self.bill.as_dict() if self.bill else None,
+            "gate": None if self.gate is None else [verdict.as_dict() for verdict in self.gate],
         }
 
     def write(self, path: Path) -> Path:

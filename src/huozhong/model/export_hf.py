@@ -54,7 +54,7 @@ def export_hf(
     config["torch_dtype"] = dtype
     files = {name: [content] for name, content in small_files.items()}
     text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
-    pieces = _safetensors(list(_tensors(source)), dtype)
+    pieces = _safetensors(list(hf_tensors(source)), dtype)
     replace_model_folder(Path(folder), {**files, CONFIG: [text.encode()], WEIGHTS: pieces})
 
 
@@ -75,6 +75,8 @@ def hf_config(architecture: Architecture) -> dict[str, Any]:
         "bos_token_id": a.bos_token_id,
         "eos_token_id": a.eos_token_ids[0] if len(a.eos_token_ids) == 1 else list(a.eos_token_ids) or None,
     }  # fmt: skip
+    if a.family == "qwen2":
+        del out["attention_bias"]  # Qwen2 has no such key: its queries, keys and values always have one
     out |= _latent(a, a.attention) if isinstance(a.attention, LatentAttention) else _grouped(a, a.attention)
     scaling = _rope_scaling(a)
     return out if scaling is None else out | {"rope_scaling": scaling}
@@ -113,10 +115,10 @@ def _dense_layers(a: Architecture) -> int:
 def _grouped(a: Architecture, grouped: GroupedAttention) -> dict[str, Any]:
     out: dict[str, Any] = {
         "num_attention_heads": grouped.num_heads, "num_key_value_heads": grouped.num_kv_heads,
-        "head_dim": grouped.head_dim, "attention_bias": grouped.out_bias,
+        "head_dim": grouped.head_dim,
     }  # fmt: skip
-    if a.family == "qwen2":
-        del out["attention_bias"]  # Qwen2's queries, keys and values always have one
+    if a.family != "qwen2":
+        out["attention_bias"] = grouped.out_bias
     e = a.experts
     if e is not None:
         out |= {
@@ -162,7 +164,9 @@ def _fitted(a: Architecture) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Tensor:
+class HfTensor:
+    """A tensor under its Hugging Face name, with how to read it as float32."""
+
     name: str
     shape: tuple[int, ...]
     read: Callable[[], np.ndarray]
@@ -171,7 +175,8 @@ class _Tensor:
         return dtype == "float32" or self.name.endswith("e_score_correction_bias")
 
 
-def _tensors(source: ModelSource) -> Iterator[_Tensor]:
+def hf_tensors(source: ModelSource) -> Iterator[HfTensor]:
+    """The tensors of any model as a Hugging Face folder has them: experts apart, rows in its order."""
     for name in source.names():
         shape = source.stored(name).shape
         if ".mlp.experts." in name and len(shape) == 3:
@@ -179,18 +184,18 @@ def _tensors(source: ModelSource) -> Iterator[_Tensor]:
             continue
         heads = _llama_heads(source.architecture, name)
         if heads and source.kind == "gguf":
-            yield _Tensor(name, shape, lambda name=name, heads=heads: _halves(source.tensor(name), heads))  # type: ignore[misc]
+            yield HfTensor(name, shape, lambda name=name, heads=heads: _halves(source.tensor(name), heads))  # type: ignore[misc]
         else:
-            yield _Tensor(name, shape, lambda name=name: source.tensor(name))  # type: ignore[misc]
+            yield HfTensor(name, shape, lambda name=name: source.tensor(name))  # type: ignore[misc]
 
 
-def _apart(source: ModelSource, name: str, shape: tuple[int, ...]) -> Iterator[_Tensor]:
+def _apart(source: ModelSource, name: str, shape: tuple[int, ...]) -> Iterator[HfTensor]:
     """The experts of a stack one by one."""
     rows = shape[1]
     for expert in range(shape[0]):
         part = slice(expert * rows, (expert + 1) * rows)
         new = name.replace(".experts.", f".experts.{expert}.")
-        yield _Tensor(new, shape[1:], lambda part=part: source.rows(name, part))  # type: ignore[misc]
+        yield HfTensor(new, shape[1:], lambda part=part: source.rows(name, part))  # type: ignore[misc]
 
 
 def _llama_heads(a: Architecture, name: str) -> int:
@@ -207,7 +212,7 @@ def _halves(values: np.ndarray, heads: int) -> np.ndarray:
     return pairs.swapaxes(1, 2).reshape(values.shape)
 
 
-def _safetensors(tensors: list[_Tensor], dtype: str) -> Iterator[bytes]:
+def _safetensors(tensors: list[HfTensor], dtype: str) -> Iterator[bytes]:
     """The bytes of a safetensors file, one tensor at a time; wide ones first keep every tensor aligned."""
     tensors = sorted(tensors, key=lambda tensor: not tensor.is_wide(dtype))
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}

@@ -267,6 +267,10 @@ class Transformer(nn.Module):
         parts = [part.detach() for part in sums]
         return LossParts(total, parts[0], tuple(parts[1:]), counts[0], tuple(counts[1:]))
 
+    def expert_loads(self) -> list[Tensor]:
+        """Tokens per expert [E] of each mixture layer since the last `update_expert_bias`; the counters themselves."""
+        return [router.load for router in self.modules() if isinstance(router, Router)]
+
     @torch.no_grad()
     def update_expert_bias(self, gamma: float = 1e-3) -> list[Tensor]:
         """Balance the experts (arXiv:2408.15664): once per optimiser step, b += γ·sign(mean load − load).

@@ -38,6 +38,7 @@ from huozhong.train.recipe import Recipe, build_config
 from huozhong.train.score import Scorer, bytes_per_token
 from huozhong.train.show import Display, draw_loss
 from huozhong.train.state import CheckpointFolder, MetricsFile, check_same_run
+from huozhong.train.team import Team, join_team
 
 Start = Literal["auto", "resume", "fresh"]
 
@@ -70,14 +71,17 @@ def train(
     wrong on the way.
     """
     out = Path(recipe.run.out)
-    with _sole_user(out), _stop_switch() as stop:
-        run = (kind or Run)(recipe, console or Console())
+    with join_team() as team, _sole_user(out) if team.leads else contextlib.nullcontext(), _stop_switch() as stop:
+        run = (kind or Run)(recipe, (console or Console()) if team.leads else Console(quiet=True))
+        run.team = team
         run.begin(start)
         return run.train(stop)
 
 
 class Run:
     """Everything that lives while a recipe is being trained."""
+
+    team = Team()
 
     def __init__(self, recipe: Recipe, console: Console) -> None:
         self.recipe, self.console = recipe, console
@@ -141,10 +145,12 @@ class Run:
         """Find where to start, try one step's work, show the plan, and load the checkpoint if there is
         one.
         """
-        self.checkpoints.clean()
-        if start == "fresh":
+        if self.team.leads:
+            self.checkpoints.clean()
+        if start == "fresh" and self.team.leads:
             for step in self.checkpoints.steps():
                 self.checkpoints.remove(step)
+        self.team.wait()
         steps = self.checkpoints.steps()
         if start == "resume" and not steps:
             raise ConfigError(f"{self.out} holds no checkpoint to resume; run without --resume to begin.")
@@ -157,7 +163,8 @@ class Run:
                 f"从第 {self.step} 步的检查点继续。Going on from the checkpoint of step {self.step}.",
                 highlight=False,
             )
-        self.metrics.keep_until(self.step if steps else -1)
+        if self.team.leads:
+            self.metrics.keep_until(self.step if steps else -1)
         self.meter.start()
         self._show_plan(self._trial() if self.step < self.recipe.total_steps else None)
         if steps:
@@ -235,8 +242,10 @@ class Run:
         with Display(
             self.console, total_steps=recipe.total_steps, done_steps=self.step, log_every=recipe.run.log_every
         ) as display:
-            while self.step < recipe.total_steps and not stop.is_set():
+            while self.step < recipe.total_steps and not self.team.any(stop.is_set()):
                 record = self._one_step()
+                if not self.team.leads:
+                    continue
                 last = self.step == recipe.total_steps
                 if self.scorer is not None and (last or self.step % recipe.run.eval_every == 0):
                     record |= self._score()
@@ -248,6 +257,8 @@ class Run:
                 if self._checkpoint_due(saved_at):
                     self.save()
                     saved_at = time.monotonic()
+        if not self.team.leads:
+            return self._outcome(None)
         self.save()
         return self._finish() if self.step == recipe.total_steps else self._interrupted()
 
@@ -259,7 +270,7 @@ class Run:
         main = torch.zeros((), device=self.device)
         mtp = torch.zeros((), device=self.device)
         mtp_count = 0
-        for part in rows.split(recipe.optim.micro_batch):
+        for part in self.team.share(rows.split(recipe.optim.micro_batch)):
             part = part.to(self.device)
             losses = self._loss(part)
             # sums over the whole batch's token count: the gradient does not depend on how the batch was cut
@@ -268,6 +279,9 @@ class Run:
             if losses.mtp:
                 mtp += losses.mtp[0]
                 mtp_count += losses.mtp_counts[0]
+        mtp_counts = torch.tensor(float(mtp_count), device=self.device)
+        self.team.add_up(self.model, [main, mtp, mtp_counts, *self.model.expert_loads()])
+        mtp_count = int(mtp_counts)
         loss = float(main) / count
         norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), recipe.optim.grad_clip))
         if not (math.isfinite(loss) and math.isfinite(norm)):

@@ -191,3 +191,15 @@ def _disk_errors(what: str, consolation: str) -> Iterator[None]:
 def _flush(file: Any) -> None:
     file.flush()
     os.fsync(file.fileno())
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Replace a file whole: temporary file in the same folder, fsync, rename.  Raises TrainingError."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with _disk_errors(str(path), "what was there before is intact"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            file.write(content)
+            _flush(file)
+        os.replace(temporary, path)
+        sync_folder(path.parent)

@@ -1,0 +1,90 @@
+"""Several processes that train one model: data parallelism under `torchrun`, on one machine or several.
+
+    torchrun --nproc-per-node 2 -m huozhong.cli.main train pretrain RECIPE.toml
+
+Every process reads the whole batch and computes its share of the micro-batches; gradients are added up, and then all
+take the same step from the same sums (Li et al. 2020, arXiv:2006.15704, without the buckets: one sum after the last
+micro-batch).  So the losses are those of one process with the same batch, but for the order of additions, and a
+checkpoint, which the first process writes, goes on with any number of processes.  The bill is the first process's own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from huozhong.errors import ConfigError
+
+Part = TypeVar("Part")
+
+
+class Team:
+    """`rank` of `size` processes; alone, everything here does nothing."""
+
+    def __init__(self, rank: int = 0, size: int = 1) -> None:
+        self.rank, self.size = rank, size
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files and speaks."""
+        return self.rank == 0
+
+    def share(self, parts: Sequence[Part]) -> Sequence[Part]:
+        """The parts that this process computes."""
+        return parts[self.rank :: self.size]
+
+    def add_up(self, model: nn.Module, sums: Iterable[Tensor]) -> None:
+        """Replace gradients and `sums` by their sums over the processes, the same bits everywhere."""
+        if self.size == 1:
+            return
+        weights = [weight for weight in model.parameters() if weight.requires_grad]
+        reached = torch.tensor([float(weight.grad is not None) for weight in weights], device=weights[0].device)
+        dist.all_reduce(reached)
+        for tensor in sums:
+            dist.all_reduce(tensor)
+        for weight, count in zip(weights, reached.tolist(), strict=True):
+            if count:  # what no process reached keeps no gradient, as it would alone
+                weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
+                dist.all_reduce(weight.grad)
+
+    def any(self, told: bool) -> bool:
+        """Whether any of the processes says so: a stop must come to all in the same step."""
+        if self.size == 1:
+            return told
+        votes = torch.tensor([float(told)])
+        if dist.get_backend() == "nccl":
+            votes = votes.cuda()
+        dist.all_reduce(votes)
+        return bool(votes.item())
+
+    def wait(self) -> None:
+        """Go on when all have come here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+@contextlib.contextmanager
+def join_team() -> Iterator[Team]:
+    """The processes that `torchrun` started, or this one alone.  Raises ConfigError when they do not meet."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield Team()
+        return
+    use_gpu = torch.cuda.is_available()
+    if use_gpu:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    try:
+        dist.init_process_group("nccl" if use_gpu else "gloo")
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0][:200]
+        raise ConfigError(f"the {size} processes of this run do not meet ({reason}); use torchrun.") from None
+    try:
+        yield Team(dist.get_rank(), size)
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,112 @@
+"""`huozhong train sft --base` and `huozhong train dpo` as a teacher types them."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from huozhong.cli import train
+from huozhong.engine.llm import LLM, SamplingParams
+from huozhong.errors import ConfigError, DataError, HuozhongError
+
+COLOURS = ("红", "蓝", "白")
+
+
+@pytest.fixture(autouse=True)
+def _quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HUOZHONG_LANG", "en")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HUOZHONG_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("COLUMNS", "160")
+
+
+def train_command(*words: str) -> Result:
+    app = typer.Typer()
+    train.register(app)
+    app.command("other")(lambda: None)  # with a single command typer would leave out its name
+    return CliRunner().invoke(app, ["train", *words, "--threads", "1"])
+
+
+def questions(path: Path, count: int = 30) -> Path:
+    rng = random.Random(0)
+    rows = [
+        {"question": f"{rng.choice(COLOURS)}{i}号？", "answer": f"在{rng.choice(COLOURS)}处。"} for i in range(count)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.slow
+def test_from_a_file_to_a_model_that_answers(tiny_folder: Path, tmp_path: Path) -> None:
+    data = questions(tmp_path / "school.jsonl")
+    words = ["sft", "--base", str(tiny_folder), "--data", str(data), "--epochs", "2", "--rehearse", "10"]
+    result = train_command(*words)
+    assert result.exception is None, result.output
+    out = tmp_path / "runs" / "tiny-school"
+    for word in (
+        "36 / 3", "LoRA, rank 16", "expected", "held-out loss", "Held-out examples, before and after",
+        "the same answer", "loss on what it said itself before", "0/3", "huozhong chat runs/tiny-school/model",
+    ):  # fmt: skip
+        assert word in result.output, word
+    report = json.loads((out / "report.json").read_text())
+    assert report["after"]["loss"] < report["before"]["loss"]
+    assert len(report["answers"]) == 3
+    assert {file.name for file in (out / "model").iterdir()} >= {"config.json", "model.safetensors", "tokenizer.json"}
+    assert (out / "adapter" / "adapter_config.json").is_file()
+    with LLM(out / "model", num_threads=1, prefix_cache_bytes=0) as llm:
+        text = llm.chat([{"role": "user", "content": "?"}], SamplingParams(temperature=0.0, max_tokens=8)).text
+        assert isinstance(text, str)
+    # finished is finished: the same command trains no further and shows the same
+    again = train_command(*words)
+    assert again.exception is None, again.output
+    assert "Going on from the checkpoint of step" in again.output
+    assert json.loads((out / "report.json").read_text())["after"] == report["after"]
+
+
+@pytest.mark.slow
+def test_preferences(tiny_folder: Path, tmp_path: Path) -> None:
+    rows = [{"prompt": f"{i}？", "chosen": f"好，{i}。", "rejected": "不。"} for i in range(20)]
+    data = tmp_path / "pairs.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = train_command("dpo", "--base", str(tiny_folder), "--data", str(data), "--epochs", "1", "--lr", "0.003")
+    assert result.exception is None, result.output
+    assert "chosen answer likelier" in result.output
+    assert (tmp_path / "runs" / "tiny-pairs-dpo" / "model" / "config.json").is_file()
+
+
+def test_only_the_plan(tiny_folder: Path, tmp_path: Path) -> None:
+    data = questions(tmp_path / "school.jsonl")
+    result = train_command("sft", "--base", str(tiny_folder), "--data", str(data), "--plan")
+    assert result.exception is None, result.output
+    assert "27 / 3" in result.output
+    assert not (tmp_path / "runs" / "tiny-school" / "model").exists()
+
+
+@pytest.mark.parametrize(("words", "error", "message"), [
+    (["sft"], ConfigError, "give a recipe, or --base"), (["dpo"], ConfigError, "give --base MODEL"),
+    (["sft", "--base", "TINY"], ConfigError, "give --data"),
+    (["sft", "a.toml", "--data", "x.jsonl"], ConfigError, "--data goes with --base"),
+    (["sft", "a.toml", "--base", "TINY"], ConfigError, "exclude each other"),
+    (["sft", "--base", "TINY", "--data", "nowhere.jsonl"], DataError, "nowhere.jsonl cannot be read"),
+    (["sft", "--base", "TINY", "--data", "school.jsonl", "--method", "magic"], ConfigError, "--method is 'magic'"),
+    (["sft", "--base", "TINY", "--data", "school.jsonl", "--bits", "5"], ConfigError, "--bits is 5"),
+    (["sft", "--base", "TINY", "--data", "school.jsonl", "--method", "full", "--bits", "8"], ConfigError,
+     "--bits is for"),
+    (["sft", "--base", "nobody", "--data", "school.jsonl"], HuozhongError, "nobody"),
+    (["dpo", "--base", "TINY", "--data", "school.jsonl"], DataError, "line 1: 'chosen' must be"),
+    (["dpo", "--base", "TINY", "--data", "school.jsonl", "--beta", "-1"], ConfigError, "--beta is -1"),
+])  # fmt: skip
+def test_mistakes_are_one_sentence(
+    words: list[str], error: type[Exception], message: str, tiny_folder: Path, tmp_path: Path
+) -> None:
+    questions(tmp_path / "school.jsonl")
+    result = train_command(*[str(tiny_folder) if word == "TINY" else word for word in words])
+    assert isinstance(result.exception, error), result.output
+    assert message in str(result.exception)
+    assert "\n" not in str(result.exception)
