@@ -1,4 +1,4 @@
-"""A peer in the project's own loop: same batches, clipping, metering, checkpoints and scoring; model and optimiser differ."""
+"""A peer in the project's own loop: same batches, clipping, metering and scoring; model and optimiser differ."""
 
 from __future__ import annotations
 

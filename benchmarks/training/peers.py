@@ -1,7 +1,7 @@
 """The two peers as models: GPT-2 (Radford et al. 2019) and what is usual since LLaMA (Touvron et al. 2023).
 
-They get what ours gets: our attention (documents do not see each other), our fused loss head, bf16 arithmetic over float32 weights,
-torch.compile.  So what is compared is the recipe and the architecture, not who wrote the faster kernel.
+They get what ours gets: our attention (documents do not see each other), our fused loss head, bf16 arithmetic over
+float32 weights, torch.compile.  So what is compared is recipe and architecture, not who wrote the faster kernel.
 
 Shapes: B rows, T positions, D width, H heads, K head width, V vocabulary.
 """

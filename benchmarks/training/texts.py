@@ -1,8 +1,8 @@
 """Text of any kind -> one tokenizer and two shards, the same for every contestant.
 
-Read are .txt and .md (a document each; a .txt with blank lines between paragraphs is cut into documents of about
-4 kB there, so that a held-out part can be split off) and .jsonl with a `text` field, plain or compressed (.xz, .gz).  A document is
-held out by the hash of its first 4 kB, so that the split does not depend on the order of files.
+Read are .txt and .md (cut between paragraphs into documents of about 4 kB, so that a held-out part can be split off)
+and .jsonl with a `text` field, plain or compressed (.xz, .gz).  A document is held out by the hash of its beginning, so
+that the split does not depend on the order of files.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Corpus:
     train_tokens: int
     heldout_tokens: int
     train_bytes: int
+    vocab_size: int
     files: dict[str, int]  # bytes taken from each
 
 
@@ -93,7 +94,8 @@ def _write(files: list[Path], folder: Path, vocab_size: int, limit: int) -> Corp
     kept = write_text_shard(folder / "heldout", "text", tokenizer, heldout)
     size = sum(len(text.encode()) for text in train)
     return Corpus(
-        str(folder / "tokenizer"), str(folder / "train"), str(folder / "heldout"), learned.tokens, kept.tokens, size, taken
+        str(folder / "tokenizer"), str(folder / "train"), str(folder / "heldout"), learned.tokens, kept.tokens, size,
+        tokenizer.vocab_size, taken,
     )
 
 

@@ -1,4 +1,4 @@
-"""Stretches of a run that differ: what they are, that they learn the same text, and that a cut inside one costs nothing."""
+"""Ramps: what they are, that they learn the same text, and that a cut inside one costs nothing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import torch
 from rich.console import Console
+from tests.train.test_optim import CONFIG
+from tests.train.test_training_loop import changed, course, cut_after, records
 
 from huozhong.errors import ConfigError
 from huozhong.model.transformer import Transformer
@@ -19,8 +21,6 @@ from huozhong.train.loop import Run, train
 from huozhong.train.optim import MuonAdamW
 from huozhong.train.plan import flops_of_step, make_plan
 from huozhong.train.recipe import Recipe, Stretch, parse_recipe
-from tests.train.test_optim import CONFIG
-from tests.train.test_training_loop import changed, course, cut_after, records
 
 RAMP = """
 [[ramp]]

@@ -88,7 +88,7 @@ class Muon:
         grads = [weight.grad for weight, _ in awake]
         update_NAB = torch.cat([grad.float().reshape(-1, *shape) for grad in grads if grad is not None])
         start = 0
-        for weight, rows in awake:
+        for _, rows in awake:
             momentum_NAB = self._buffers[shape][rows]
             part_NAB = update_NAB[start : start + len(momentum_NAB)]
             momentum_NAB.mul_(self.momentum).add_(part_NAB)
