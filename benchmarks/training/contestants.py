@@ -79,7 +79,22 @@ class Setting:
 
 GPT2 = Setting(rate=GPT2_RATE, batch_tokens=4096, shape="cosine", decay=1.0, floor=0.1, warmup=0.02)
 BASELINE = Setting(rate=4e-3, batch_tokens=2048, shape="cosine", decay=1.0, floor=0.0, warmup=0.05)
-OURS = Setting(rate=4e-3, batch_tokens=2048, shape="linear", decay=0.5, floor=0.0, warmup=0.02, muon=1e-2)
+
+
+def ours(size: str) -> Setting:
+    """Ours at a size: two fifths of the layers in the first half of the run."""
+    layers = max(1, round(0.4 * SIZES[size].layers))
+    return Setting(
+        rate=2e-2,
+        batch_tokens=2048,
+        shape="linear",
+        decay=0.5,
+        floor=0.0,
+        warmup=0.02,
+        muon=1e-2,
+        ramp=(RampRecipe(share=0.5, layers=layers),),
+        optim={"momentum": 0.9},
+    )
 
 
 @dataclass(frozen=True)

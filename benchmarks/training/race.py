@@ -6,13 +6,13 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-from training.contestants import BASELINE, GPT2, OURS, Contest, Setting, Who
+from training.contestants import BASELINE, GPT2, Contest, Setting, Who, ours
 from training.ladder import STEP, Reached, climb
 from training.runs import Result, run
 
-RATES = (1e-3, 2e-3, 4e-3, 8e-3)
-SHORT_RATES = (2e-3, 4e-3)
-SWEEP_SHARE = 4  # the sweep's runs have a quarter of the budget
+RATES = (2e-3, 4e-3, 8e-3, 1.6e-2)
+SHORT_RATES = (4e-3, 8e-3)
+SWEEP_SHARE = 3  # the sweep's runs have a third of the second budget
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,16 @@ class Heat:
 class Race:
     """All runs of one size and budget; `run` trains what is not there yet."""
 
-    def __init__(self, contest: Contest, budget: int, *, short: bool, seeds: int) -> None:
+    def __init__(self, contest: Contest, budget: int, *, short: bool, seeds: int, second: int | None = None) -> None:
+        """second: tokens of the second comparison, the baseline's whole run; None = `budget`, as GPT-2's."""
         self.contest, self.budget, self.short, self.seeds = contest, budget, short, seeds
+        self.second = second or budget
         self.settings: dict[str, tuple[Who, Setting]] = {}  # by the run's name
         self.results: dict[str, Result] = {}
         self.sweep: list[tuple[str, Result]] = []
         self.heats: list[Heat] = []
         self.baseline = BASELINE
+        self.ours = ours(contest.size)
         self._guesses = {"first": 3, "ours": 6, "again": 2}
 
     def run(self) -> None:
@@ -47,11 +50,11 @@ class Race:
         self.baseline = self._tune()
         for seed in range(1, self.seeds + 1):
             published = self._train("gpt2", GPT2, self.budget, seed)
-            ours = self._climb("ours", "ours", OURS, published.bpb, seed)
-            tuned = self._train("baseline", self.baseline, self.budget, seed)
-            again = self._climb("again", "ours", OURS, tuned.bpb, seed)
+            reached = self._climb("ours", "ours", self.ours, published.bpb, seed)
+            tuned = self._train("baseline", self.baseline, self.second, seed)
+            again = self._climb("again", "ours", self.ours, tuned.bpb, seed)
             first = self._climb("first", "baseline", self.baseline, published.bpb, seed)
-            self.heats.append(Heat(seed, published, tuned, first, ours, again))
+            self.heats.append(Heat(seed, published, tuned, first, reached, again))
 
     def _train(self, who: Who, setting: Setting, tokens: int, seed: int) -> Result:
         result = run(self.contest, who, setting, tokens=tokens, seed=seed)
@@ -83,6 +86,6 @@ class Race:
         return min(tried, key=lambda pair: pair[0])[1]
 
     def _score(self, setting: Setting, name: str) -> tuple[float, Setting]:
-        result = self._train("baseline", setting, self.budget // SWEEP_SHARE, 1)
+        result = self._train("baseline", setting, self.second // SWEEP_SHARE, 1)
         self.sweep.append((name, result))
         return result.bpb, setting

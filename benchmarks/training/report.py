@@ -32,6 +32,7 @@ def report(race: Race, *, again: bool) -> dict[str, Any]:
         "benchmark": "training_cost",
         "size": contest.size,
         "budget_tokens": race.budget,
+        "baseline_tokens": race.second,
         "cores": os.cpu_count(),
         "threads": contest.threads,
         "parameters": {who: contest.parameters(who, recipe) for who, recipe in recipes.values()},

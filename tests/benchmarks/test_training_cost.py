@@ -14,7 +14,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 from training.bill import Cost, cost
-from training.contestants import GPT2, OURS, SIZES, Contest, muon_flops
+from training.contestants import GPT2, SIZES, Contest, muon_flops, ours
 from training.ladder import RUNGS, climb, rung_tokens
 from training.peers import Peer, PeerConfig, flops_per_token, parameters
 from training.race import Race
@@ -126,7 +126,7 @@ def test_sizes_have_about_as_many_parameters_each(size: str, tmp_path: Path) -> 
     contest = some_contest(tmp_path, size=size)
     counts = []
     for who in ("gpt2", "baseline", "ours"):
-        recipe = contest.recipe(who, OURS if who == "ours" else GPT2, tokens=10**6, seed=1, name="x")
+        recipe = contest.recipe(who, ours(size) if who == "ours" else GPT2, tokens=10**6, seed=1, name="x")
         counts.append(contest.parameters(who, recipe))
     assert max(counts) / min(counts) < 1.12
     assert counts[2] <= counts[0]
@@ -191,7 +191,7 @@ def test_a_target_below_the_last_rung_has_no_bracket() -> None:
 
 def test_a_run_costs_its_steps_times_their_pace(tmp_path: Path) -> None:
     contest = some_contest(tmp_path)
-    recipe = contest.recipe("ours", OURS, tokens=200_000, seed=1, name="x")
+    recipe = contest.recipe("ours", ours("1m"), tokens=200_000, seed=1, name="x")
     table = {
         key("ours", recipe, stretch): Pace(n, n + 0.5, 2 * n, 30 * n, contest.step_flops("ours", recipe, stretch))
         for n, stretch in enumerate(recipe.stretches, 1)

@@ -191,7 +191,7 @@ class Transformer(nn.Module):
         """
         # torch 2.13 looks whether a block's input has a .grad, and warns itself that it has none
         message = "The .grad attribute of a Tensor that is not a leaf"
-        warnings.filterwarnings("ignore", message, UserWarning, r"torch\._dynamo")
+        warnings.filterwarnings("ignore", message, UserWarning)
         for block in self.model.layers:
             block.compile(**options)
 
