@@ -1,4 +1,4 @@
-"""`huozhong train pretrain RECIPE.toml` and `huozhong train sft RECIPE.toml`."""
+"""`huozhong train pretrain | sft | rl RECIPE.toml`."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
     )
     commands.command("pretrain", help="预训练 / pretrain on plain text")(pretrain_command)
     commands.command("sft", help="对话微调 / fine-tune on conversations")(sft_command)
+    commands.command("rl", help="用可核对的奖励做强化学习 / reinforce what a rule finds right")(rl_command)
     app.add_typer(commands, name="train")
 
 
@@ -46,6 +47,21 @@ def sft_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False
     from huozhong.train.sft import sft
 
     sft(recipe, start=start)
+
+
+def rl_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False) -> None:
+    start = _start(resume, fresh)
+    _need_torch()
+    from huozhong.cli.sampling import EngineSampler
+    from huozhong.text.tokenizer import Tokenizer
+    from huozhong.train.rl import train_rl
+    from huozhong.train.rl_recipe import load_rl_recipe
+
+    plan = load_rl_recipe(recipe)
+    sampler = EngineSampler(
+        Tokenizer.load(plan.base), quantization=plan.rollout.quantization, num_threads=plan.run.threads
+    )
+    train_rl(plan, sampler, start=start)
 
 
 def _start(resume: bool, fresh: bool) -> Start:
