@@ -12,9 +12,11 @@ from huozhong.engine.llm import LLM, Delta, SamplingParams
 from huozhong.errors import EngineError
 from huozhong.model.transformer import save_transformer
 from huozhong.text.tokenizer import Tokenizer
+from huozhong.train.distill import Reply
 from huozhong.train.rollout import Ask, Drawn
 
 if TYPE_CHECKING:
+    from huozhong.exam.subject import Subject
     from huozhong.model.transformer import Transformer
 
 MEMORY = Path("/dev/shm")  # a file system in memory, where there is one
@@ -103,3 +105,33 @@ class _Gathered:
         ids = tuple(token for delta in self._deltas for token in delta.token_ids)
         logprobs = tuple(entry.logprob for delta in self._deltas for entry in delta.logprobs)
         return Drawn(ids, logprobs, finished=ids[-1] == eos_id)
+
+
+class SubjectTeacher:
+    """`train.distill.Teacher` through whoever the exam can ask: a URL or a local model."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+
+    def answer(
+        self, question: str, *, temperature: float, seed: int, max_tokens: int, thinking: bool | None
+    ) -> Reply:
+        from huozhong.exam.subject import Asking
+
+        asking = Asking(max_tokens=max_tokens, thinking=thinking)
+        answer = self._subject.answer(question, asking, temperature=temperature, seed=seed)
+        finished = answer.finish_reason in ("stop", None) and answer.error is None
+        return Reply(answer.text, answer.reasoning, finished, answer.error)
+
+    def close(self) -> None:
+        self._subject.close()
+
+
+def open_teacher(url: str | None, model: str | None, concurrency: int) -> SubjectTeacher:
+    """A server, or else the local model of that name or folder.  Raises ConfigError, ExamError, CheckpointError."""
+    from huozhong.exam.subject import UrlSubject, open_local
+
+    if url is not None:
+        return SubjectTeacher(UrlSubject(url, model=model, concurrency=concurrency))
+    assert model is not None
+    return SubjectTeacher(open_local(model, concurrency=concurrency))

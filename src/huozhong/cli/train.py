@@ -1,4 +1,4 @@
-"""`huozhong train pretrain | sft | rl RECIPE.toml`."""
+"""`huozhong train pretrain | sft | rl | distill RECIPE.toml`."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     commands.command("pretrain", help="预训练 / pretrain on plain text")(pretrain_command)
     commands.command("sft", help="对话微调 / fine-tune on conversations")(sft_command)
     commands.command("rl", help="用可核对的奖励做强化学习 / reinforce what a rule finds right")(rl_command)
+    commands.command("distill", help="向更大的模型学 / learn from a larger model's right answers")(distill_command)
     app.add_typer(commands, name="train")
 
 
@@ -62,6 +63,19 @@ def rl_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False)
         Tokenizer.load(plan.base), quantization=plan.rollout.quantization, num_threads=plan.run.threads
     )
     train_rl(plan, sampler, start=start)
+
+
+def distill_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False) -> None:
+    start = _start(resume, fresh)
+    _need_torch()
+    from huozhong.cli.sampling import open_teacher
+    from huozhong.train.distill import distill
+    from huozhong.train.distill_recipe import load_distill_recipe
+
+    plan = load_distill_recipe(recipe)
+    wanted = plan.teacher
+    teacher = None if wanted is None else open_teacher(wanted.url, wanted.model, wanted.concurrency)
+    distill(plan, teacher, start=start)
 
 
 def _start(resume: bool, fresh: bool) -> Start:

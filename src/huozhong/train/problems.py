@@ -50,13 +50,17 @@ class ProblemSource(Protocol):
 # -- from a file ---------------------------------------------------------------------------------------
 
 
-def read_problems(path: str | Path) -> list[Problem]:
+def read_problems(path: str | Path, *, checked: bool = True) -> list[Problem]:
     """The problems of a JSON-lines file (plain, .xz or .gz), in its order.
 
     Each line has `question` and at least one of `answer` (a number), `form` (see `verify.poem.FORMS`) and
-    `refuse` (true or false); `level` (1, 2, ...) may be left out.  Raises DataError naming the problem.
+    `refuse` (true or false); `level` (1, 2, ...) may be left out.  checked=False: a question alone will do, and
+    nothing else is looked at.  Raises DataError naming the problem.
     """
-    problems = [_problem(row, f"{path}, problem {number}") for number, row in enumerate(read_jsonl(path), 1)]
+    problems = [
+        _problem(row if checked else {"question": row.get("question"), "form": ""}, f"{path}, problem {number}")
+        for number, row in enumerate(read_jsonl(path), 1)
+    ]
     if not problems:
         raise DataError(f"{path} holds no problem; give one JSON object with question and answer per line.")
     return problems

@@ -10,6 +10,7 @@ that a resumed run goes on exactly where it was.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import random
@@ -32,7 +33,7 @@ from huozhong.text.data import NO_TARGET
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.grpo import PolicyStats, group_advantages, policy_loss, token_logprobs
 from huozhong.train.loop import Start, _device, _sole_user, _stop_switch
-from huozhong.train.optim import MuonAdamW, warmup_stable_decay
+from huozhong.train.optim import MuonAdamW, WeightAverage, warmup_stable_decay
 from huozhong.train.problems import ARITHMETIC, Arithmetic, Curriculum, Listed, Mixture, Problem, read_problems
 from huozhong.train.rewards import Attempt, reward, solved
 from huozhong.train.rl_recipe import RlRecipe
@@ -102,6 +103,7 @@ class RlRun:
             self.model, muon_lr=optim.muon_lr, adamw_lr=optim.adamw_lr, weight_decay=optim.weight_decay,
             momentum=optim.momentum, betas=optim.betas,
         )  # fmt: skip
+        self.average = None if optim.ema is None else WeightAverage(self.model, optim.ema)
         self.problems = _mixture(recipe)
         curriculum = recipe.curriculum
         self.curriculum = Curriculum(
@@ -180,6 +182,8 @@ class RlRun:
         state = self.checkpoints.read_state(step, self.device)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
         self.curriculum.restore(meta["curriculum"])
         self.step, self.tokens, self._last = step, meta["tokens"], meta["last"]
         self.meter.restore(meta["bill"])
@@ -402,6 +406,8 @@ class RlRun:
             )
         self.optimizer.step(scale)
         self.optimizer.zero_grad()
+        if self.average is not None:
+            self.average.update(self.model)
         self.model.update_expert_bias(0.0)  # forget the loads: the balance was learnt before
         return total / count, norm
 
@@ -417,9 +423,13 @@ class RlRun:
 
     # -- looking ---------------------------------------------------------------------------------
 
+    def _averaged(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext() if self.average is None else self.average.swapped_in(self.model)
+
     def _validate(self) -> float:
         """Share of the held-out problems that one greedy answer solves."""
-        self.sampler.load(self.model)
+        with self._averaged():
+            self.sampler.load(self.model)
         asks = [Ask(prompt, 0) for _, prompt in self.valid]
         drawn = self.sampler.generate(asks, max_tokens=self.recipe.rollout.max_tokens, greedy=True)
         pairs = zip(self.valid, drawn, strict=True)
@@ -456,7 +466,11 @@ class RlRun:
         self.metrics.sync()
         self.checkpoints.save(
             self.step,
-            {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()},
+            {
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "average": None if self.average is None else self.average.state_dict(),
+            },
             {
                 "identity": self.recipe.identity(),
                 "tokens": self.tokens,
@@ -473,9 +487,10 @@ class RlRun:
         bill = self.meter.stop()
         folder = self.out / "model" if finished else None
         if folder is not None:
-            save_transformer(
-                self.model, folder, extra_files=self.tokenizer.files(), dtype=self.recipe.run.export_dtype
-            )
+            with self._averaged():
+                save_transformer(
+                    self.model, folder, extra_files=self.tokenizer.files(), dtype=self.recipe.run.export_dtype
+                )
             words = f"完成：{bill.line('zh')} → {folder}\nDone: {bill.line('en')} → {folder}"
         else:
             words = (

@@ -111,7 +111,11 @@ class CurriculumRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class RlOptimRecipe:
-    """As in `recipe.OptimRecipe`; micro_batch: rows of seq_len that go through the model at once."""
+    """As in `recipe.OptimRecipe`; micro_batch: rows of seq_len that go through the model at once.
+
+    ema: the held-out problems are solved by, and the run ends with, an averaged copy; answers to learn from always come
+    from the plain weights.
+    """
 
     muon_lr: float
     adamw_lr: float
@@ -120,9 +124,12 @@ class RlOptimRecipe:
     momentum: float = 0.95
     betas: tuple[float, float] = (0.9, 0.95)
     grad_clip: float = 1.0
+    ema: float | None = None
 
     def __post_init__(self) -> None:
         _at_least(self, muon_lr=0, adamw_lr=0, micro_batch=1, weight_decay=0)
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise ConfigError(f"ema is {self.ema}; give a decay between 0 and 1, or leave it out.")
         for name, value in (("momentum", self.momentum), *(("betas", beta) for beta in self.betas)):
             if not 0 <= value < 1:
                 raise ConfigError(f"{name} is {value}; it must lie in [0, 1).")
