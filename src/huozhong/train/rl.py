@@ -11,7 +11,6 @@ that a resumed run goes on exactly where it was.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import math
 import random
 import threading
@@ -28,17 +27,15 @@ from torch import Tensor, nn
 from huozhong.cost import IDLE_WATTS, WATTS_PER_CORE, Bill, Meter
 from huozhong.errors import ConfigError, TrainingError
 from huozhong.model.transformer import Transformer, load_transformer, save_transformer
-from huozhong.text.chat import ChatTemplate
 from huozhong.text.data import NO_TARGET
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.grpo import PolicyStats, group_advantages, policy_loss, token_logprobs
 from huozhong.train.loop import Start, _device, _sole_user, _stop_switch
 from huozhong.train.optim import MuonAdamW, WeightAverage, warmup_stable_decay
-from huozhong.train.problems import ARITHMETIC, Arithmetic, Curriculum, Listed, Mixture, Problem, read_problems
-from huozhong.train.rewards import Attempt, reward, solved
+from huozhong.train.rl_groups import Group, Practice
 from huozhong.train.rl_recipe import RlRecipe
 from huozhong.train.rl_show import RlDisplay, draw_curves, plan_of, write_samples
-from huozhong.train.rollout import Ask, Drawn, Sampler, Trace, TraceRows, pack_traces
+from huozhong.train.rollout import Sampler, Trace, TraceRows, pack_traces
 from huozhong.train.state import CheckpointFolder, MetricsFile, check_same_run
 
 
@@ -53,21 +50,6 @@ class RlOutcome:
     valid: float | None
     bill: Bill
     model: Path | None
-
-
-@dataclass(frozen=True)
-class Group:
-    """One question, its answers and what they earned."""
-
-    problem: Problem
-    prompt: tuple[int, ...]
-    drawn: tuple[Drawn, ...]
-    attempts: tuple[Attempt, ...]
-    rewards: tuple[float, ...]
-
-    @property
-    def solved(self) -> list[bool]:
-        return [solved(self.problem, attempt) for attempt in self.attempts]
 
 
 def train_rl(
@@ -94,8 +76,7 @@ class RlRun:
         torch.manual_seed(recipe.run.seed)
         self.device = _device(recipe.run.device)
         self.tokenizer = Tokenizer.load(recipe.base)
-        self.template = ChatTemplate.load(recipe.base, self.tokenizer)
-        self.opened = self.template.opens_thinking(thinking=recipe.rollout.thinking)
+        self.practice = Practice(recipe, self.tokenizer)
         self.model = self._load_model()
         self.reference = self._load_model().requires_grad_(False) if recipe.grpo.kl > 0 else None
         optim = recipe.optim
@@ -104,12 +85,6 @@ class RlRun:
             momentum=optim.momentum, betas=optim.betas,
         )  # fmt: skip
         self.average = None if optim.ema is None else WeightAverage(self.model, optim.ema)
-        self.problems = _mixture(recipe)
-        curriculum = recipe.curriculum
-        self.curriculum = Curriculum(
-            self.problems.levels, threshold=curriculum.threshold, window=curriculum.window, focus=curriculum.focus
-        )
-        self.valid = self._read_valid()
         self.checkpoints = CheckpointFolder(self.out, recipe.run.keep)
         self.metrics = MetricsFile(self.out)
         self.meter = _meter(recipe, self.device)
@@ -126,24 +101,6 @@ class RlRun:
                 "most; lower it."
             )
         return model.to(self.device).train()
-
-    def _read_valid(self) -> list[tuple[Problem, tuple[int, ...]]]:
-        """Held-out problems with their prompts; those that are too long for a row are left out."""
-        if self.recipe.problems.valid is None:
-            return []
-        problems = read_problems(self.recipe.problems.valid)[: self.recipe.problems.valid_rows]
-        prompts = [(problem, self._prompt(problem)) for problem in problems]
-        fitting = [(problem, prompt) for problem, prompt in prompts if prompt is not None]
-        if not fitting:
-            raise ConfigError(f"no problem of {self.recipe.problems.valid} leaves room for an answer in seq_len.")
-        return fitting
-
-    def _prompt(self, problem: Problem) -> tuple[int, ...] | None:
-        """None when prompt and answer would not fit a row."""
-        messages = [{"role": "user", "content": problem.question}]
-        ids = self.template.tokens(messages, thinking=self.recipe.rollout.thinking)
-        room = self.recipe.rollout.seq_len - self.recipe.rollout.max_tokens
-        return tuple(ids) if len(ids) <= room else None
 
     # -- beginning -------------------------------------------------------------------------------
 
@@ -169,7 +126,7 @@ class RlRun:
             plan_of(
                 self.recipe,
                 parameters=sum(p.numel() for p in self.model.parameters()),
-                levels=self.problems.levels,
+                levels=self.practice.levels,
                 device=where,
                 steps_left=self.recipe.total_steps - self.step,
             )
@@ -184,7 +141,7 @@ class RlRun:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
-        self.curriculum.restore(meta["curriculum"])
+        self.practice.curriculum.restore(meta["curriculum"])
         self.step, self.tokens, self._last = step, meta["tokens"], meta["last"]
         self.meter.restore(meta["bill"])
 
@@ -195,15 +152,15 @@ class RlRun:
         with RlDisplay(
             self.console, total_steps=recipe.total_steps, done_steps=self.step, log_every=recipe.run.log_every
         ) as display:
-            if self.step == 0 and self.valid:
+            if self.step == 0 and self.practice.valid:
                 before = self._validate()
                 self.metrics.append({"step": 0, "valid": before})
                 self._last = {"valid_before": before, "valid": before}
-                display.say(f"训练前 / before: held-out {before:.1%} of {len(self.valid)}")
+                display.say(f"训练前 / before: held-out {before:.1%} of {len(self.practice.valid)}")
             while self.step < recipe.total_steps and not stop.is_set():
                 record = self._one_step()
                 last = self.step == recipe.total_steps
-                if self.valid and (last or self.step % recipe.run.eval_every == 0):
+                if self.practice.valid and (last or self.step % recipe.run.eval_every == 0):
                     record["valid"] = self._validate()
                     self._last["valid"] = record["valid"]
                 bill = self.meter.snapshot()
@@ -222,15 +179,14 @@ class RlRun:
         began = time.perf_counter()
         self.sampler.load(self.model)
         loaded = time.perf_counter()
-        groups = self._rollout()
+        groups = self.practice.ask(self.sampler, self.step)
         sampled = time.perf_counter()
-        record = self._judge(groups)
+        record = self.practice.judge(groups)
         record |= self._learn(groups)
         self.step += 1
-        for group in groups:
-            self.curriculum.record(group.problem.level, group.solved)
+        self.practice.record(groups)
         if self.step % self.recipe.rollout.show_every == 0:
-            self._show(groups)
+            write_samples(self.out / "samples", self.step, self.practice.shown(groups, self.step))
         ended = time.perf_counter()
         generated = sum(len(drawn.token_ids) for group in groups for drawn in group.drawn)
         self.tokens += generated
@@ -245,63 +201,6 @@ class RlRun:
             "train_seconds": ended - sampled,
             "seconds": ended - began,
             "generated_per_second": generated / (sampled - loaded),
-        }
-
-    def _rollout(self) -> list[Group]:
-        """This step's problems, each answered several times."""
-        rollout, seed = self.recipe.rollout, self.recipe.run.seed
-        rng = random.Random(f"problems {seed} {self.step}")
-        chosen = [self._draw(rng) for _ in range(rollout.questions)]
-        asks = [
-            Ask(prompt, seed_of(seed, self.step, number, sample))
-            for number, (_, prompt) in enumerate(chosen)
-            for sample in range(rollout.samples)
-        ]
-        drawn = self.sampler.generate(asks, max_tokens=rollout.max_tokens)
-        groups = []
-        for number, (problem, prompt) in enumerate(chosen):
-            answers = drawn[number * rollout.samples : (number + 1) * rollout.samples]
-            attempts = tuple(self._attempt(answer) for answer in answers)
-            rewards = tuple(reward(self.recipe.rewards, problem, attempt) for attempt in attempts)
-            groups.append(Group(problem, prompt, tuple(answers), attempts, rewards))
-        return groups
-
-    def _draw(self, rng: random.Random) -> tuple[Problem, tuple[int, ...]]:
-        for _ in range(1000):
-            problem = self.problems.draw(self.curriculum.draw(rng), rng)
-            prompt = self._prompt(problem)
-            if prompt is not None:
-                return problem, prompt
-        raise ConfigError(
-            f"[rollout] seq_len {self.recipe.rollout.seq_len} leaves hardly any problem room for max_tokens "
-            f"({self.recipe.rollout.max_tokens}); raise the one or lower the other."
-        )
-
-    def _attempt(self, drawn: Drawn) -> Attempt:
-        ids = drawn.token_ids[:-1] if drawn.finished else drawn.token_ids
-        rollout = self.recipe.rollout
-        return Attempt.read(
-            self.tokenizer.decode(ids, skip_special=False),
-            tokens=len(drawn.token_ids),
-            finished=drawn.finished,
-            limit=rollout.max_tokens,
-            margin=rollout.margin,
-            opened=self.opened,
-        )
-
-    def _judge(self, groups: Sequence[Group]) -> dict[str, Any]:
-        rewards = [value for group in groups for value in group.rewards]
-        right = [flag for group in groups for flag in group.solved]
-        drawn = [answer for group in groups for answer in group.drawn]
-        logprobs = [value for answer in drawn for value in answer.logprobs]
-        return {
-            "level": self.curriculum.level,
-            "reward": sum(rewards) / len(rewards),
-            "solved": sum(right) / len(right),
-            "length": sum(len(answer.token_ids) for answer in drawn) / len(drawn),
-            "cut": sum(not answer.finished for answer in drawn) / len(drawn),
-            # the mean of -log p over what was drawn from p is an unbiased estimate of the entropy
-            "entropy": -sum(logprobs) / len(logprobs),
         }
 
     # -- learning --------------------------------------------------------------------------------
@@ -427,31 +326,9 @@ class RlRun:
         return contextlib.nullcontext() if self.average is None else self.average.swapped_in(self.model)
 
     def _validate(self) -> float:
-        """Share of the held-out problems that one greedy answer solves."""
         with self._averaged():
             self.sampler.load(self.model)
-        asks = [Ask(prompt, 0) for _, prompt in self.valid]
-        drawn = self.sampler.generate(asks, max_tokens=self.recipe.rollout.max_tokens, greedy=True)
-        pairs = zip(self.valid, drawn, strict=True)
-        return sum(solved(problem, self._attempt(answer)) for (problem, _), answer in pairs) / len(drawn)
-
-    def _show(self, groups: Sequence[Group]) -> None:
-        chosen = random.Random(f"show {self.step}").sample(groups, min(self.recipe.rollout.show_groups, len(groups)))
-        told = []
-        for group in chosen:
-            order = sorted(range(len(group.drawn)), key=lambda n, g=group: -g.rewards[n])  # type: ignore[misc]
-            answers = [
-                {
-                    "reward": group.rewards[n],
-                    "tokens": group.attempts[n].tokens,
-                    "finished": group.attempts[n].finished,
-                    "text": self.tokenizer.decode(group.drawn[n].token_ids, skip_special=False),
-                }
-                for n in order
-            ]
-            gold = group.problem.answer or group.problem.form or str(group.problem.refuse)
-            told.append({"question": group.problem.question, "gold": gold, "answers": answers})
-        write_samples(self.out / "samples", self.step, told)
+        return self.practice.validate(self.sampler)
 
     # -- keeping and ending ----------------------------------------------------------------------
 
@@ -476,7 +353,7 @@ class RlRun:
                 "tokens": self.tokens,
                 "bill": self.meter.snapshot().as_dict(),
                 "last": self._last,
-                "curriculum": self.curriculum.state(),
+                "curriculum": self.practice.curriculum.state(),
             },
         )
 
@@ -508,20 +385,6 @@ class RlRun:
             draw_curves(self.metrics.read(), self.out / "rl.png", title=f"rl {self.out.name}")
         except ImportError:
             self.console.print("没有 matplotlib，未画 rl.png。rl.png not drawn: matplotlib is not installed.")
-
-
-def seed_of(*parts: int) -> int:
-    """A seed for one answer, from where in the run it belongs."""
-    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "big") >> 1
-
-
-def _mixture(recipe: RlRecipe) -> Mixture:
-    return Mixture(
-        [
-            (Arithmetic() if source.path == ARITHMETIC else Listed(read_problems(source.path)), source.weight)
-            for source in recipe.problems.train
-        ]
-    )
 
 
 def _meter(recipe: RlRecipe, device: torch.device) -> Meter:
