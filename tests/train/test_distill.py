@@ -159,6 +159,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 # -- the whole way ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_student_learns_from_a_server(recipe: DistillRecipe, url: str, console: Console, folder: Path) -> None:
     outcome = distill(recipe, open_teacher(url, None, 4), console=console)
     generated, kept = lines(folder / "out" / "generated.jsonl"), lines(folder / "out" / "kept.jsonl")
@@ -179,6 +180,7 @@ def test_a_student_learns_from_a_server(recipe: DistillRecipe, url: str, console
     assert (outcome.training.model / "model.safetensors").is_file()
 
 
+@pytest.mark.slow
 def test_the_same_questions_give_the_same_answers(recipe: DistillRecipe, url: str, console: Console) -> None:
     """Seeds come from question and sample, so that a lost file could be made again."""
     elsewhere = dataclasses.replace(recipe.student.run, out=f"{recipe.out}2")

@@ -157,6 +157,7 @@ def cut_after(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 # -- it learns -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_tiny_model_learns_to_say_seven(recipe: RlRecipe, learn: Learn, console: Console) -> None:
     recipe = changed(changed(recipe, "schedule", total_steps=40), "rollout", samples=16)
     outcome = learn(recipe)
@@ -182,6 +183,7 @@ def test_a_tiny_model_learns_to_say_seven(recipe: RlRecipe, learn: Learn, consol
         assert earned == sorted(earned, reverse=True)
 
 
+@pytest.mark.slow
 def test_through_the_engine_it_learns_too(recipe: RlRecipe, tokenizer: Tokenizer, console: Console) -> None:
     recipe = changed(changed(recipe, "schedule", total_steps=30), "rollout", samples=16)
     sampler = EngineSampler(tokenizer, quantization="q8", num_threads=1)
@@ -192,6 +194,7 @@ def test_through_the_engine_it_learns_too(recipe: RlRecipe, tokenizer: Tokenizer
     assert 0.9 < steps[0]["weight"] < 1.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -237,6 +240,7 @@ def test_the_correction_for_the_engines_arithmetic(
     assert first["ratio"]["gap"] == 0  # the ratio itself starts from the sampler's probabilities
 
 
+@pytest.mark.slow
 def test_the_divergence_term_keeps_the_policy_near(recipe: RlRecipe, learn: Learn) -> None:
     recipe = changed(changed(recipe, "schedule", total_steps=14), "rollout", samples=24)
     apart = {}
@@ -259,6 +263,7 @@ def test_groups_without_variance_teach_nothing(recipe: RlRecipe, learn: Learn) -
 # -- it can be stopped -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_resuming_gives_the_same_run_bit_for_bit(
     recipe: RlRecipe, learn: Learn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,6 +279,7 @@ def test_resuming_gives_the_same_run_bit_for_bit(
     assert (resumed.valid_before, resumed.valid) == (whole.valid_before, whole.valid)
 
 
+@pytest.mark.slow
 def test_resuming_through_the_engine_too(
     recipe: RlRecipe, tokenizer: Tokenizer, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:

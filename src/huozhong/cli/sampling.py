@@ -68,7 +68,7 @@ class EngineSampler:
                     temperature=0.0 if greedy else 1.0, seed=ask.seed, max_tokens=max_tokens, logprobs=0
                 )
                 handles.append(llm.submit(list(ask.prompt), params, answer.put))
-            return [answer.drawn(llm.tokenizer.eos_id) for answer in gathered]
+            return [answer.drawn() for answer in gathered]
         finally:
             for handle in handles:
                 handle.abort()
@@ -95,7 +95,7 @@ class _Gathered:
         if delta.is_last:
             self._done.set()
 
-    def drawn(self, eos_id: int) -> Drawn:
+    def drawn(self) -> Drawn:
         self._done.wait()
         last = self._deltas[-1]
         if last.error is not None:
@@ -104,7 +104,7 @@ class _Gathered:
             raise EngineError("the engine was closed while it answered; run the same command again.")
         ids = tuple(token for delta in self._deltas for token in delta.token_ids)
         logprobs = tuple(entry.logprob for delta in self._deltas for entry in delta.logprobs)
-        return Drawn(ids, logprobs, finished=ids[-1] == eos_id)
+        return Drawn(ids, logprobs, finished=last.finish_reason == "stop")
 
 
 class SubjectTeacher:
