@@ -23,7 +23,7 @@ from huozhong.errors import ConfigError, TrainingError
 from huozhong.model.transformer import Transformer, load_transformer, save_transformer
 from huozhong.text.chat import DEFAULT_TEMPLATE
 from huozhong.text.tokenizer import Tokenizer
-from huozhong.train.rl import RlOutcome, RlRun, train_rl
+from huozhong.train.rl import RlOutcome, RlRun, tempered, train_rl
 from huozhong.train.rl_recipe import RlRecipe, parse_rl_recipe
 from huozhong.train.rollout import TorchSampler
 
@@ -173,6 +173,7 @@ def test_a_tiny_model_learns_to_say_seven(recipe: RlRecipe, learn: Learn, consol
     told = console.file.getvalue()  # type: ignore[attr-defined]
     assert "step 40/40" in told
     assert "dropped" in told
+    assert "0.0 min left" in told
     text = (out / "samples" / "step-00000040.txt").read_text()
     assert "gold: 7" in text
     groups = [json.loads(line) for line in (out / "samples" / "step-00000040.jsonl").read_text().splitlines()]
@@ -238,6 +239,31 @@ def test_the_correction_for_the_engines_arithmetic(
     assert first["truncated"]["weight"] != 1 == first["none"]["weight"]
     assert first["truncated"]["gap"] == first["none"]["gap"] > 0
     assert first["ratio"]["gap"] == 0  # the ratio itself starts from the sampler's probabilities
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("temperature", [0.5, 1.5])
+def test_the_policy_that_answers_is_the_one_that_is_trained(
+    recipe: RlRecipe, tokenizer: Tokenizer, console: Console, temperature: float
+) -> None:
+    """At any temperature sampler and trainer agree on the probabilities, and the model comes back as it was."""
+    recipe = changed(changed(recipe, "rollout", temperature=temperature, samples=32), "schedule", total_steps=2)
+    sampler = EngineSampler(tokenizer, quantization="none", num_threads=1, precision="float32")
+    train_rl(changed(recipe, "optim", muon_lr=0.0, adamw_lr=0.0), sampler, console=console)
+    steps = records(recipe)[1:]
+    assert all(r["gap"] < 1e-4 for r in steps if r["dropped"] < 1)
+    assert any(r["dropped"] < 1 for r in steps)
+    before, after = weights(Path(recipe.base)), weights(Path(recipe.run.out) / "model")
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_temperature_divides_the_logits(base: Path) -> None:
+    model = load_transformer(base / "base")
+    ids = torch.tensor([[1, 5, 9, 13]])
+    plain = model.logits(model(ids))
+    with tempered(model, 0.5):
+        torch.testing.assert_close(model.logits(model(ids)), 2 * plain)
+    assert torch.equal(model.logits(model(ids)), plain)
 
 
 @pytest.mark.slow
@@ -323,6 +349,7 @@ def test_a_loss_that_is_no_number_stops_before_it_is_used(recipe: RlRecipe, lear
         ("rewards", "beauty", 1.0, "'beauty'"),
         ("rewards", "answer", "yes", "must be a number"),
         ("rollout", "samples", 1, "at least 2"),
+        ("rollout", "temperature", 0.0, "above 0"),
         ("rollout", "max_tokens", 32, "room for a question"),
         ("rollout", "margin", 9, "larger than max_tokens"),
         ("problems", "train", [], "train is empty"),

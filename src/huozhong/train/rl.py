@@ -15,7 +15,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -177,9 +177,10 @@ class RlRun:
     def _one_step(self) -> dict[str, Any]:
         """One batch of answers and what is learnt from it; returns its metrics record."""
         began = time.perf_counter()
-        self.sampler.load(self.model)
-        loaded = time.perf_counter()
-        groups = self.practice.ask(self.sampler, self.step)
+        with tempered(self.model, self.recipe.rollout.temperature):
+            self.sampler.load(self.model)
+            loaded = time.perf_counter()
+            groups = self.practice.ask(self.sampler, self.step)
         sampled = time.perf_counter()
         record = self.practice.judge(groups)
         record |= self._learn(groups)
@@ -269,7 +270,8 @@ class RlRun:
         kept_BT = rows.targets_BT != NO_TARGET
         # A table may be longer than the tokenizer's; the sampler never chooses the rest.
         weight_VD = model.head_weight[: self.tokenizer.vocab_size]
-        return token_logprobs(hidden_BTD[kept_BT], weight_VD, rows.targets_BT[kept_BT])
+        hidden_TD = hidden_BTD[kept_BT] / self.recipe.rollout.temperature
+        return token_logprobs(hidden_TD, weight_VD, rows.targets_BT[kept_BT])
 
     def _update(
         self, part: Sequence[tuple[TraceRows, Tensor | None]], scale: float, stats: PolicyStats
@@ -385,6 +387,20 @@ class RlRun:
             draw_curves(self.metrics.read(), self.out / "rl.png", title=f"rl {self.out.name}")
         except ImportError:
             self.console.print("没有 matplotlib，未画 rl.png。rl.png not drawn: matplotlib is not installed.")
+
+
+@contextlib.contextmanager
+def tempered(model: Transformer, temperature: float) -> Iterator[None]:
+    """Inside, the model's logits are divided by `temperature`: its last norm is scaled, so that a sampler that
+    draws at temperature 1 draws from, and tells the probabilities of, the policy that is trained.
+    """
+    weight = model.model.norm.weight
+    kept = weight.detach().clone()
+    try:
+        weight.data.div_(temperature)
+        yield
+    finally:
+        weight.data.copy_(kept)
 
 
 def _meter(recipe: RlRecipe, device: torch.device) -> Meter:

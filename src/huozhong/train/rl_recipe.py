@@ -44,6 +44,8 @@ class ProblemsRecipe:
 class RolloutRecipe:
     """Each step asks `questions` questions `samples` times; an answer has at most `max_tokens` tokens.
 
+    temperature: the policy that answers, and is trained, is softmax(logits / temperature).  Below 1 what is practised
+    are the mistakes that a greedy answer makes too, and fewer of those that only chance makes.
     seq_len: rows of so many tokens are trained on, several short answers to a row; prompt and answer must fit.
     margin: see the reward `length`.  quantization: of the engine's weights.  Each `show_every` steps the best and
     the worst answer to `show_groups` questions are written where one can read them.
@@ -52,6 +54,7 @@ class RolloutRecipe:
     questions: int
     max_tokens: int
     samples: int = 8
+    temperature: float = 1.0
     seq_len: int = 256
     margin: int = 0
     thinking: bool = True
@@ -61,6 +64,8 @@ class RolloutRecipe:
 
     def __post_init__(self) -> None:
         _at_least(self, questions=1, max_tokens=1, samples=2, seq_len=8, margin=0, show_every=1, show_groups=1)
+        if not 0 < self.temperature <= 2:
+            raise ConfigError(f"temperature is {self.temperature}; it must lie above 0 and be at most 2.")
         if self.max_tokens >= self.seq_len:
             raise ConfigError(f"max_tokens is {self.max_tokens}; it must leave room for a question in seq_len.")
         if self.margin > self.max_tokens:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,9 @@ class RlDisplay(Display):
             if record.get("valid") is not None:
                 self.say(f"{record['step']}: {line}")
         elif record["step"] % self._log_every == 0 or record["step"] == self._total or "valid" in record:
-            self.say(f"step {record['step']}/{self._total} · {line} · {bill.line('en')}")
+            per_step = (time.monotonic() - self._began) / (record["step"] - self._done)
+            left = (self._total - record["step"]) * per_step / 60
+            self.say(f"step {record['step']}/{self._total} · {line} · {left:.1f} min left · {bill.line('en')}")
 
 
 def plan_of(recipe: RlRecipe, *, parameters: int, levels: Sequence[int], device: str, steps_left: int) -> Table:
