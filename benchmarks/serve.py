@@ -4,8 +4,8 @@
 
 Starts `huozhong serve MODEL` (default: ember) on a free port and talks to it as any client would.  Questions give
 the first-token time of short prompts; texts of random letters, which no cache knows, give the rest: prefill,
-decode, both behind a long prompt (where the context allows it), and crowds of streams whose prompts share a
-prefix.  Words for people go to stderr; the last line, on stdout, is one JSON object.
+decode, both with a long prompt and behind one (where the context allows it), and crowds of streams whose prompts
+share a prefix.  Words for people go to stderr; the last line, on stdout, is one JSON object.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from benchlib.streams import Answer, Crowd, Prompts, Server, StreamError, ask, b
 
 QUESTION = "学校买来 {} 箱粉笔，每箱 24 盒，用去 50 盒，还剩多少盒？"
 POEMS = ("月亮", "春天", "雪", "山", "送别")
+BEHIND = 512  # tokens that are read after a long prompt
 MARGIN = 24  # tokens that a prompt's length may be off, and room for the answer's end
 
 
@@ -77,11 +78,12 @@ def measure(started: Started, options: argparse.Namespace) -> dict[str, Any]:
     result |= real_questions(server, options)
     prompts = Prompts.measure(server)
     result |= alone(server, prompts, min(512, started.context - options.tokens - MARGIN), options, "")
-    for depth in options.depths:
-        if depth + options.tokens + MARGIN <= started.context:
-            result |= alone(server, prompts, depth, options, f"_at_{depth}")
-        else:
-            say(f"{depth} tokens deep: longer than the context of {started.context}")
+    deep = [d for d in options.depths if d + BEHIND + options.tokens + MARGIN <= started.context]
+    for depth in deep:
+        result |= alone(server, prompts, depth, options, f"_at_{depth}") | behind(server, prompts, depth, options)
+    result["depths_beyond_context"] = [d for d in options.depths if d not in deep]
+    for depth in result["depths_beyond_context"]:
+        say(f"{depth} tokens deep: longer than the context of {started.context}")
     result["streams"] = {
         str(count): crowd(server, prompts, count, options) for count in options.streams
     }
@@ -107,20 +109,34 @@ def real_questions(server: Server, options: argparse.Namespace) -> dict[str, Any
 
 def alone(
     server: Server, prompts: Prompts, depth: int, options: argparse.Namespace, suffix: str
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Prefill and decode of one stream whose prompt has `depth` tokens; medians of the rounds."""
-    answers = [
-        ask(server, [body(server, prompts.text(depth - prompts.overhead), options.tokens)], 1)[0]
-        for _ in range(options.rounds)
-    ]
-    prefill = statistics.median(a.prompt_tokens / a.first_s for a in answers)
+    answers = [_one(server, prompts.text(depth - prompts.overhead), options) for _ in range(options.rounds)]
+    prefill = statistics.median(a.computed_tokens / a.first_s for a in answers)
     decode = statistics.median(a.decode_per_s for a in answers)
     first = statistics.median(a.first_s for a in answers) * 1e3
-    say(f"alone, {depth} tokens deep: prefill {prefill:.1f}, decode {decode:.1f} tokens/s, first token {first:.0f} ms")
+    say(f"alone, a prompt of {depth}: prefill {prefill:.1f}, decode {decode:.1f} tokens/s, first token {first:.0f} ms")
     return {
-        f"prefill{suffix}_tokens_per_s": prefill, f"decode{suffix}_tokens_per_s": decode,
-        f"first_token{suffix}_ms": first,
+        f"prompt{suffix}_tokens": answers[0].prompt_tokens, f"prefill{suffix}_tokens_per_s": prefill,
+        f"decode{suffix}_tokens_per_s": decode, f"first_token{suffix}_ms": first,
     }  # fmt: skip
+
+
+def behind(server: Server, prompts: Prompts, depth: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Prefill of more text after a prompt of `depth` tokens that the server has just read, as a conversation grows."""
+    rates = []
+    for _ in range(options.rounds):
+        text = prompts.text(depth - prompts.overhead)
+        _one(server, text, options)
+        again = _one(server, text + prompts.text(BEHIND), options)
+        rates.append(again.computed_tokens / again.first_s)
+    rate = statistics.median(rates)
+    say(f"alone, {BEHIND} more tokens behind {depth}: prefill {rate:.1f} tokens/s")
+    return {f"prefill_behind_{depth}_tokens_per_s": rate}
+
+
+def _one(server: Server, text: str, options: argparse.Namespace) -> Answer:
+    return ask(server, [body(server, text, options.tokens)], 1)[0]
 
 
 def crowd(server: Server, prompts: Prompts, count: int, options: argparse.Namespace) -> dict[str, Any]:

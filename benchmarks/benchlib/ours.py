@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import statistics
 import sys
 import time
 from pathlib import Path
@@ -22,13 +21,12 @@ if __name__ == "__main__":  # its folder is on the path then, not the one above
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchlib.processes import memory_mb
-from huozhong.engine import kernels
+from huozhong.engine.bandwidth import read_bandwidth
 from huozhong.engine.llm import LLM
 from huozhong.engine.quant import PackedMatrix
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.errors import HuozhongError
 
-MEMORY = 192 << 20  # bytes read in turn: several times what caches hold
 FILL = 512  # tokens per forward while a depth is being filled
 # Not read for a generated token: a row of the embedding is nothing, k_up is for prompts, MTP for speculation.
 UNREAD = {"embedding", "k_up", "prediction"}
@@ -46,8 +44,7 @@ def measure(
     model: str, quantization: str | None, depths: list[int], prompt: int, tokens: int
 ) -> dict[str, Any]:
     """Rates by test, memory, the machine's read bandwidth and what decode reads of it."""
-    threads = len(os.sched_getaffinity(0))
-    before = read_gb_s(threads)
+    before = read_bandwidth()
     Path("/proc/self/clear_refs").write_text("5")  # the highest memory counts from here: proc(5)
     given = {} if quantization is None else {"quantization": quantization}
     room = max(depths) + max(prompt, tokens)
@@ -64,7 +61,7 @@ def measure(
         read = bytes_per_token(runner.weights, share_of_experts(runner))
         cache = runner.cache.pages
     return {
-        "rates": rates, "memory": memory, "load_s": loaded, "read_gb_s": (before + read_gb_s(threads)) / 2,
+        "rates": rates, "memory": memory, "load_s": loaded, "read_gb_s": (before + read_bandwidth()) / 2e9,
         "bytes_per_token": read, "cache_mb": cache.nbytes / 2**20, "file_mb": size_mb(Path(model)),
     }  # fmt: skip
 
@@ -106,19 +103,6 @@ class Bench:
             rates[f"prefill@{depth}"] = self.prefill(depth, prompt)
             rates[f"decode@{depth}"] = self.decode(depth, tokens)
         return rates
-
-
-def read_gb_s(threads: int) -> float:
-    """GB/s at which this machine reads memory: pieces in turn of an array that no cache holds."""
-    pieces = np.ones((MEMORY >> 22, 1 << 20), np.float32)
-    times = []
-    for _ in range(4):
-        for piece in pieces:
-            began = time.perf_counter()
-            kernels.largest(piece, threads)
-            times.append(time.perf_counter() - began)
-    # What it does most of the time, as decoding must: the best may be a neighbour's pause, or a piece in a cache.
-    return pieces[0].nbytes / statistics.median(times) / 1e9
 
 
 def share_of_experts(runner: Runner) -> float:

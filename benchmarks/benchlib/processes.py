@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
@@ -67,13 +67,15 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(command: list[str], *, port: int, ready: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A server, from the moment that GET `ready` answers 200 until the block ends.
+def running(
+    command: list[str], *, port: int, ready: str, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A server, from the moment that GET `ready` answers 200 until the block ends.  env: None for this process's.
 
     Raises `StartError` with the end of what it said when it ends before that.
     """
     with tempfile.TemporaryFile() as said, httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5) as client:
-        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, env=env)
         try:
             while not _answers(client, ready):
                 if process.poll() is not None:

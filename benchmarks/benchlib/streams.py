@@ -42,11 +42,15 @@ class Server:
 
 @dataclass(frozen=True)
 class Answer:
-    """Seconds from sending the request to the first piece of text and to the end; tokens as the server counts."""
+    """Seconds from sending the request to the first piece of text and to the end; tokens as the server counts.
+
+    computed_tokens: those of the prompt that no cache had, where the server says so.
+    """
 
     first_s: float
     end_s: float
     prompt_tokens: int
+    computed_tokens: int
     tokens: int
 
     @property
@@ -133,8 +137,10 @@ def _receive(connection: socket.socket, stream: _Open) -> Answer | None:
     if not all(counts) or b"[DONE]" not in tail:
         raise StreamError("with a stream that ends early", tail.decode(errors="replace"))
     prompt, tokens = (int(found[-1]) for found in counts)
+    missed = re.findall(rb'"prompt_cache_miss_tokens": ?(\d+)', tail)
+    computed = int(missed[-1]) if missed else prompt
     first = now if stream.first is None else stream.first  # all of it was empty text
-    return Answer(first - stream.began, now - stream.began, prompt, tokens)
+    return Answer(first - stream.began, now - stream.began, prompt, computed, tokens)
 
 
 # -- prompts of so many tokens -------------------------------------------------------------------

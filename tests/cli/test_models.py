@@ -10,13 +10,18 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from tests.conftest import tiny_config
 from tests.hub.conftest import MODEL, StandIn, hub, tiny_gguf
 
 from huozhong.cli import machine
 from huozhong.cli.main import main
+from huozhong.engine.bandwidth import read_bandwidth
+from huozhong.model.checkpoint import expected_tensors, write_checkpoint
 from huozhong.model.source import open_model
 from huozhong.model.store import find, models_folder
+from huozhong.text.tokenizer import Tokenizer
 
 __all__ = ["hub", "tiny_gguf"]  # fixtures
 
@@ -106,7 +111,7 @@ def test_the_machine() -> None:
     free = machine.available_memory()
     assert free is not None
     assert 10**8 < free < 10**14
-    assert 10**8 < machine.read_bandwidth(2**22) < 10**13
+    assert 10**8 < read_bandwidth(2**22) < 10**13
 
 
 @pytest.mark.parametrize("name", ["serve", "chat", "show", "export"])
@@ -130,6 +135,18 @@ def test_export_to_gguf_and_back(tiny_folder: Path, command: Command, tmp_path: 
     ]:  # fmt: skip
         command("export", "ember", str(tmp_path / "new"), *options, status=2)
         assert told in command.errors
+
+
+def test_export_says_what_becomes_of_prediction_modules(tokenizer: Tokenizer, command: Command, tmp_path: Path) -> None:
+    config = tiny_config(tokenizer.vocab_size, num_nextn_predict_layers=1)
+    zeros = {name: np.zeros(shape, np.float32) for name, shape in expected_tensors(config).items()}
+    write_checkpoint(tmp_path / "mtp", config, zeros, extra_files=tokenizer.files())
+    gguf = ["export", str(tmp_path / "mtp"), str(tmp_path / "a.gguf"), "--format", "gguf"]
+    assert "holds 1 prediction module" in command(*gguf)
+    assert open_model(tmp_path / "a.gguf").architecture.num_nextn_predict_layers == 1
+    (tmp_path / "a.gguf").unlink()
+    assert "prediction modules are not in the file" in command(*gguf, "--no-mtp")
+    assert open_model(tmp_path / "a.gguf").architecture.num_nextn_predict_layers == 0
 
 
 @pytest.mark.slow

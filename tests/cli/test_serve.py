@@ -24,15 +24,15 @@ COMMAND = [sys.executable, "-m", "huozhong.cli.main"]
 
 @contextmanager
 def process(
-    folder: Path, cache: Path, *options: str, lang: str = "en_US.UTF-8"
+    folder: Path, cache: Path, *options: str, lang: str = "en_US.UTF-8", seconds: float = 60
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The running command and what it has said up to its last line of greeting."""
+    """The running command and what it has said up to its last line of greeting; killed after `seconds`."""
     environment = os.environ | {"LC_ALL": lang, "XDG_CACHE_HOME": str(cache), "PYTHONUNBUFFERED": "1"}
     server = subprocess.Popen(
         [*COMMAND, "serve", str(folder), "--port", "0", "--threads", "1", *options],
         text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, encoding="utf-8",
     )  # fmt: skip
-    watchdog = threading.Timer(60, server.kill)
+    watchdog = threading.Timer(seconds, server.kill)
     watchdog.start()
     try:
         said = ""

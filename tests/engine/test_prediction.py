@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,3 +62,38 @@ def test_drafts_are_the_torch_models(pair: tuple[Transformer, Path], name: str) 
         assert logits is not None
         found.append(logits)
     np.testing.assert_allclose(np.concatenate(found), expected[:48], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", kernels.available())
+def test_drafts_ahead_are_drafts_one_by_one(pair: tuple[Transformer, Path], name: str) -> None:
+    """Two requests of different length, in one call: what `draft` says when it is fed with its own guesses."""
+    kernels.use(name)
+    weights = load_weights(pair[1], "none", pair[1].parent / "cache")
+    rng = np.random.default_rng(2)
+    texts = [rng.integers(0, 90, 30).astype(np.int32), rng.integers(0, 90, 9).astype(np.int32)]
+    pages = [np.array([3, 0, 2], np.int32), np.array([1, 4], np.int32)]
+    whole, single = Runner(weights, 6, 16), Runner(weights, 6, 16)
+    for runner in (whole, single):
+        chunks = [Chunk(t[:-1], 0, p, "last", True) for t, p in zip(texts, pages, strict=True)]
+        _, states = runner.forward_with_states(chunks)
+        ahead = [Chunk(t[1:], 0, p, "last", True) for t, p in zip(texts, pages, strict=True)]
+        if runner is whole:
+            tokens, chances = runner.draft_ahead(ahead, states, [4, 2], vocab=80, least=0.0)
+            some, stopped = runner.draft_ahead(ahead, states, [4, 2], vocab=80, least=float(chances[0, 0]))
+    assert tokens.shape == (2, 4)
+    assert (chances[1, 2:] == 0).all()
+    # The least chance ends a chain after the guess that falls below it.
+    np.testing.assert_array_equal(stopped[0] > 0, [True, True, False, False])
+    np.testing.assert_array_equal(some[0, :2], tokens[0, :2])
+    for s, limit in enumerate([4, 2]):
+        state, chunk = states[s], ahead[s]
+        for k in range(limit):
+            hidden = single.draft([replace(chunk, want="hidden")], [state])[0]
+            logits = single.draft([chunk], [state])[0]
+            assert hidden is not None
+            assert logits is not None
+            found = logits[:80]
+            assert tokens[s, k] == found.argmax()
+            assert chances[s, k] == pytest.approx(1 / np.exp(found - found.max()).sum(), rel=1e-3)
+            state = hidden[-1:]
+            chunk = Chunk(tokens[s, k : k + 1], len(texts[s]) - 1 + k, pages[s], "last", False)

@@ -16,6 +16,7 @@ from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.weights import Weights, load_weights
 from huozhong.model.architecture import Architecture
 from huozhong.model.config import ModelConfig, YarnScaling
+from huozhong.model.footprint import CacheFormat
 from huozhong.model.layers import rope_frequencies
 from huozhong.model.transformer import Transformer, generate, save_transformer
 
@@ -148,35 +149,36 @@ def test_rope_table_is_the_torch_models(yarn: YarnScaling | None) -> None:
 # -- against itself: the same bits -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("format", ["f32", "q8", "q4"])
-def test_chunks_pages_and_threads_change_no_bit(moe_folder: Path, format: str) -> None:
+@pytest.mark.parametrize(("format", "cache"), [("f32", "f32"), ("q8", "f16"), ("q8", "q8"), ("q4", "f32")])
+def test_chunks_pages_and_threads_change_no_bit(moe_folder: Path, format: str, cache: CacheFormat) -> None:
     weights, tokens = load(moe_folder, format), tokens_of(150)
-    (whole,) = logits_of(Runner(weights, 20, PAGE, num_threads=1), prompt(tokens, pages_of(150)))
+    (whole,) = logits_of(Runner(weights, 20, PAGE, num_threads=1, cache_format=cache), prompt(tokens, pages_of(150)))
     shuffled = np.random.default_rng(1).permutation(40).astype(np.int32)
     for cuts in ([0, 1, 2, 66, 149, 150], [0, 64, 128, 150], [0, 149, 150]):
-        runner = Runner(weights, 40, PAGE, num_threads=2)
+        runner = Runner(weights, 40, PAGE, num_threads=2, cache_format=cache)
         pieces = [logits_of(runner, prompt(tokens[a:b], shuffled, a))[0] for a, b in pairwise(cuts)]
         np.testing.assert_array_equal(np.concatenate(pieces), whole)
-    (other,) = logits_of(Runner(weights, 3, page_size=50, num_threads=3), prompt(tokens, np.array([2, 0, 1])))
+    other_pages = Runner(weights, 3, page_size=50, num_threads=3, cache_format=cache)
+    (other,) = logits_of(other_pages, prompt(tokens, np.array([2, 0, 1])))
     np.testing.assert_array_equal(other, whole)
 
 
-@pytest.mark.parametrize("format", ["f32", "q8", "q4"])
-def test_company_changes_no_bit(moe_folder: Path, format: str) -> None:
+@pytest.mark.parametrize(("format", "cache"), [("f32", "f32"), ("q8", "f16"), ("q8", "q8"), ("q4", "f32")])
+def test_company_changes_no_bit(moe_folder: Path, format: str, cache: CacheFormat) -> None:
     """Three sequences, prompts and generated tokens, alone and mixed in one batch."""
     weights = load(moe_folder, format)
     a, b, c = tokens_of(40, 1), tokens_of(75, 2), tokens_of(20, 3)
     page_a, page_b, page_c = pages_of(48), pages_of(80, 6), pages_of(24, 16)
 
     def alone(tokens: np.ndarray, pages: np.ndarray, prompt_length: int) -> list[np.ndarray]:
-        runner = Runner(weights, 20, PAGE, num_threads=1)
+        runner = Runner(weights, 20, PAGE, num_threads=1, cache_format=cache)
         out = logits_of(runner, prompt(tokens[:prompt_length], pages))
         for t in range(prompt_length, len(tokens)):
             out += logits_of(runner, generated(tokens[t : t + 1], pages, t))
         return out
 
     alone_a, alone_b, alone_c = alone(a, page_a, 38), alone(b, page_b, 74), alone(c, page_c, 20)
-    runner = Runner(weights, 20, PAGE, num_threads=2)
+    runner = Runner(weights, 20, PAGE, num_threads=2, cache_format=cache)
     first = logits_of(runner, prompt(a[:38], page_a), prompt(b[:50], page_b))
     np.testing.assert_array_equal(first[0], alone_a[0])
     np.testing.assert_array_equal(first[1], alone_b[0][:50])
@@ -191,16 +193,16 @@ def test_company_changes_no_bit(moe_folder: Path, format: str) -> None:
     np.testing.assert_array_equal(third[1], alone_a[2])
 
 
-@pytest.mark.parametrize("format", ["f32", "q8", "q4"])
-def test_generated_tokens_together_or_one_by_one(moe_folder: Path, format: str) -> None:
+@pytest.mark.parametrize(("format", "cache"), [("f32", "f32"), ("q8", "f16"), ("q8", "q8"), ("q4", "f32")])
+def test_generated_tokens_together_or_one_by_one(moe_folder: Path, format: str, cache: CacheFormat) -> None:
     """What recomputation after a preemption does, and later the verification of a guess."""
     weights, tokens, pages = load(moe_folder, format), tokens_of(50), pages_of(50)
-    runner = Runner(weights, 20, PAGE)
+    runner = Runner(weights, 20, PAGE, cache_format=cache)
     logits_of(runner, prompt(tokens[:30], pages))
     one_by_one = np.concatenate(
         [logits_of(runner, generated(tokens[t : t + 1], pages, t))[0] for t in range(30, 50)]
     )
-    fresh = Runner(weights, 20, PAGE)
+    fresh = Runner(weights, 20, PAGE, cache_format=cache)
     logits_of(fresh, prompt(tokens[:30], pages))
     np.testing.assert_array_equal(logits_of(fresh, generated(tokens[30:], pages, 30))[0], one_by_one)
 

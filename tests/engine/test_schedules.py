@@ -14,17 +14,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from tests.conftest import tiny_config
 
 from huozhong.cost import Meter
 from huozhong.engine import kernels
 from huozhong.engine.loop import Engine, Handle
 from huozhong.engine.packing import pack_weights
 from huozhong.engine.prefix_store import PrefixStore
+from huozhong.engine.proposers import Proposal
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.sequence import Completion, Delta, SamplingParams
-from huozhong.engine.speculate import Proposal
 from huozhong.engine.weights import Weights
+from huozhong.model.footprint import CacheFormat
 from huozhong.model.source import open_model
+from huozhong.model.transformer import Transformer, save_transformer
 from huozhong.text.tokenizer import Tokenizer
 
 PAGE = 4
@@ -36,10 +40,16 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["f32", "q8"])
-def weights(request: pytest.FixtureRequest, tiny_folder: Path) -> Weights:
+@pytest.fixture(scope="module", params=["f32", "q8", "q8 with a prediction module"])
+def weights(request: pytest.FixtureRequest, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Weights:
     """One dense layer and one of experts, with latent attention."""
-    return pack_weights(open_model(tiny_folder), request.param)
+    if "module" not in request.param:
+        return pack_weights(open_model(tiny_folder), request.param)
+    torch.manual_seed(7)
+    model = Transformer(tiny_config(320, num_nextn_predict_layers=1))
+    folder = tmp_path_factory.mktemp("models") / "mtp"
+    save_transformer(model, folder, dtype="float32")
+    return pack_weights(open_model(folder), "q8")
 
 
 @pytest.fixture(autouse=True)
@@ -49,10 +59,13 @@ def restore_kernels() -> Iterator[None]:
     kernels.use(before)
 
 
-def make(weights: Weights, tokenizer: Tokenizer, *, num_pages: int = 64, context: int = 96, **options) -> Engine:  # type: ignore[no-untyped-def]
+def make(  # type: ignore[no-untyped-def]
+    weights: Weights, tokenizer: Tokenizer, *, num_pages: int = 64, context: int = 96,
+    cache_format: CacheFormat = "f32", **options,
+) -> Engine:
     return Engine(
-        Runner(weights, num_pages, PAGE, num_threads=1), tokenizer, max_context=context, eos_ids=frozenset({2}),
-        meter=Meter(), **options,
+        Runner(weights, num_pages, PAGE, num_threads=1, cache_format=cache_format), tokenizer, max_context=context,
+        eos_ids=frozenset({2}), meter=Meter(), **options,
     )  # fmt: skip
 
 
@@ -113,7 +126,7 @@ class Oracle:
             return None
         drafts = known[len(sequence.generated) : len(sequence.generated) + k]
         drafts = [d if self.dice.random() < 0.8 else self.dice.randrange(300) for d in drafts]
-        return Proposal(drafts, 1) if drafts else None
+        return Proposal(drafts, [1] * len(drafts)) if drafts else None
 
 
 # The reference kernels are slow: two schedules are enough for them.
@@ -122,14 +135,16 @@ def test_any_schedule(weights: Weights, tokenizer: Tokenizer, kind: str, seed: i
     kernels.use(kind if kind == "reference" else kernels.available()[0])
     dice = random.Random(seed)
     requests = [some_request(dice, tokenizer) for _ in range(6 if kind == "reference" else 16)]
-    alone = make(weights, tokenizer, speculation="off")
+    formats: tuple[CacheFormat, ...] = ("f32", "f16", "q8")
+    cache_format = formats[seed % 3]
+    alone = make(weights, tokenizer, speculation="off", cache_format=cache_format)
     expected = [Reply(r.ids, r.params).start(alone).wait() for r in requests]
     alone.close()
 
     pages = dice.choice([18, 20, 26, 40])
     uses_disk = dice.random() < 0.7
     for round in range(2):  # the second finds what the first has left on disk
-        runner = Runner(weights, pages, PAGE, num_threads=1)
+        runner = Runner(weights, pages, PAGE, num_threads=1, cache_format=cache_format)
         page_bytes = len(runner.read_page(0))
         store = PrefixStore(tmp_path, "any", page_bytes, 1 << 22) if uses_disk else None
         engine = Engine(
@@ -253,7 +268,7 @@ def test_sampling_with_guesses_follows_the_models_distribution(weights: Weights,
 
     class Fixed:
         def propose(self, sequence, k: int) -> Proposal | None:  # type: ignore[no-untyped-def]
-            return Proposal(favourites[:k], 1)
+            return Proposal(favourites[:k], [1] * k)
 
     first = Reply(prompt, SamplingParams(temperature=0, max_tokens=3, ignore_eos=True)).start(engine).wait()
     favourites = list(first.token_ids[1:])

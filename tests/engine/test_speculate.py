@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from huozhong.engine.output import OutputText
+from huozhong.engine.proposers import NgramIndex, NgramProposer, Proposal
 from huozhong.engine.sequence import SamplingParams, Sequence
-from huozhong.engine.speculate import MAX_DRAFT, Cost, NgramIndex, NgramProposer, Proposal, Speculator
+from huozhong.engine.speculate import MAX_DRAFT, Contest, Cost, Speculator
 
 NO_OUTPUT: OutputText = None  # type: ignore[assignment]  # text plays no part in guessing
 
@@ -63,16 +64,16 @@ def test_work_per_token_does_not_grow() -> None:
     began = time.perf_counter()
     for _ in range(1000):
         index.extend([7])
-        assert index.propose(8) == Proposal([7] * 8, 12)
+        assert index.propose(8) == Proposal([7] * 8, [12] * 8)
     assert time.perf_counter() - began < 0.5
 
 
 def test_a_proposal_continues_prompt_and_answer() -> None:
     sequence = request([1, 5, 6, 7, 8, 9, 5, 6])
     proposer = NgramProposer()
-    assert proposer.propose(sequence, 3) == Proposal([7, 8, 9], 2)
+    assert proposer.propose(sequence, 3) == Proposal([7, 8, 9], [2] * 3)
     sequence.generated += [7]
-    assert proposer.propose(sequence, 2) == Proposal([8, 9], 3)
+    assert proposer.propose(sequence, 2) == Proposal([8, 9], [3] * 2)
     sequence.generated += [3]
     assert proposer.propose(sequence, 2) is None
 
@@ -80,7 +81,7 @@ def test_a_proposal_continues_prompt_and_answer() -> None:
 def test_a_long_prompt_is_indexed_over_several_steps() -> None:
     sequence = request([*range(9000), 5, 6])
     proposer = NgramProposer()
-    assert [proposer.propose(sequence, 1) for _ in range(3)] == [None, None, Proposal([7], 2)]
+    assert [proposer.propose(sequence, 1) for _ in range(3)] == [None, None, Proposal([7], [2])]
 
 
 def simulate(speculator: Speculator, accept: float, row_cost: float, tokens: int = 6000) -> float:
@@ -89,7 +90,7 @@ def simulate(speculator: Speculator, accept: float, row_cost: float, tokens: int
 
     class Always:
         def propose(self, sequence: Sequence, k: int) -> Proposal | None:
-            return Proposal([1] * k, 3)
+            return Proposal([1] * k, [3] * k)
 
     speculator.proposer = Always()
     sequence = request([1], answer=tokens)
@@ -104,7 +105,7 @@ def simulate(speculator: Speculator, accept: float, row_cost: float, tokens: int
         speculator.learn(sequence, len(drafts), chosen)
         sequence.generated += chosen
         step = (1 + row_cost * len(drafts)) * dice.uniform(0.95, 1.1)
-        speculator.timed(1, len(drafts), step)
+        speculator.timed(1, len(drafts), len(chosen), step)
         seconds += step
     return seconds
 
@@ -142,3 +143,16 @@ def test_cost_follows_a_change_and_forgives_a_hiccup() -> None:
     for _ in range(20):
         cost.add(0.5, 0)
     assert cost.step < 0.52
+
+
+@pytest.mark.parametrize(("gain", "wins"), [(0.9, False), (1.3, True)])
+def test_the_module_is_asked_only_where_it_pays(gain: float, wins: bool) -> None:
+    """Steps with the module choose two tokens and take 2 / gain as long; the loser has a few turns in a thousand."""
+    contest, dice, asked = Contest(), random.Random(4), 0
+    for _ in range(6000):
+        asked += contest.asks
+        contest.add(2 if contest.asks else 1, (2 / gain if contest.asks else 1.0) * dice.uniform(0.95, 1.2))
+    assert (asked > 5700) if wins else (asked < 300)
+    for _ in range(30_000):  # the machine changes: the other becomes the better one
+        contest.add(2 if contest.asks else 1, (2 * gain if contest.asks else 1.0) * dice.uniform(0.95, 1.2))
+    assert contest.asks != wins or contest._on_trial

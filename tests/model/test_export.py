@@ -17,7 +17,7 @@ from huozhong.errors import ConfigError
 from huozhong.model.architecture import Architecture
 from huozhong.model.checkpoint import CheckpointReader, expected_tensors, write_checkpoint
 from huozhong.model.config import ModelConfig
-from huozhong.model.export import TYPES, export_gguf
+from huozhong.model.export import TYPES, _layer_of, export_gguf, prediction_modules
 from huozhong.model.export_hf import export_hf
 from huozhong.model.gguf import GgufFile
 from huozhong.model.gguf_names import gguf_name, hf_name
@@ -174,20 +174,49 @@ def test_other_families_through_gguf_to_a_folder_again(family: str, tmp_path: Pa
         assert torch.allclose(again(tokens).logits, model(tokens).logits, atol=1e-5)
 
 
-def test_a_mixture_of_experts_both_ways(tmp_path: Path) -> None:
-    config = ModelConfig(
-        vocab_size=64, hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=2,
-        kv_lora_rank=32, q_lora_rank=None, qk_nope_head_dim=32, qk_rope_head_dim=8, v_head_dim=16,
-        moe_intermediate_size=32, n_shared_experts=1, n_routed_experts=4, num_experts_per_tok=2, n_group=2,
-        topk_group=1, routed_scaling_factor=2.5, first_k_dense_replace=1, tie_word_embeddings=False,
-    )  # fmt: skip
+@pytest.mark.parametrize("changes", [
+    {}, {"num_nextn_predict_layers": 2},
+    {"num_nextn_predict_layers": 1, "n_routed_experts": 0, "n_shared_experts": 0, "first_k_dense_replace": 3},
+], ids=["no modules", "modules of experts", "all dense"])  # fmt: skip
+def test_our_models_both_ways(tmp_path: Path, changes: dict[str, int]) -> None:
+    """With their prediction modules, and without."""
+    config = moe(**changes)
     numbers = np.random.default_rng(0)
     tensors = {name: numbers.normal(size=shape).astype(np.float32) for name, shape in expected_tensors(config).items()}
     write_checkpoint(tmp_path / "folder", config, tensors, dtype="float32")
     file = exported(tmp_path / "folder", tmp_path / "m.gguf", "f32")
+    modules = config.num_nextn_predict_layers
+    assert file.metadata["deepseek2.block_count"] == 3 + modules
+    assert file.metadata.get("deepseek2.nextn_predict_layers", 0) == modules
+    assert f"blk.{2 + modules}.nextn.eh_proj.weight" in file.tensors or not modules
     for name, (found, wanted) in twins(tmp_path / "folder", file).items():
         assert np.array_equal(found, wanted), name
     export_hf(open_model(tmp_path / "m.gguf"), tmp_path / "back", small_files={}, dtype="float32")
     there = CheckpointReader(tmp_path / "back")
-    assert all(np.array_equal(there.tensor(name), tensors[name]) for name in tensors)
-    assert dataclasses.replace(there.config, rms_norm_eps=1e-6) == config
+    copies = (".embed_tokens.weight", ".shared_head.head.weight")  # a module's own, which are the model's
+    own = [name for name in tensors if not (name.startswith("model.layers.") and name.endswith(copies))]
+    assert all(np.array_equal(there.tensor(name), tensors[name]) for name in own)
+    again = dataclasses.replace(there.config, rms_norm_eps=1e-6)
+    assert Architecture.from_config(again) == Architecture.from_config(config)
+    source = open_model(tmp_path / "folder")
+    export_gguf(source, tmp_path / "without.gguf", "f32", vocabulary={}, prediction=False)
+    without = open_model(tmp_path / "without.gguf")
+    assert (without.architecture.num_layers, without.architecture.num_nextn_predict_layers) == (3, 0)
+    assert set(without.names()) == {n for n in open_model(tmp_path / "m.gguf").names() if _layer_of(n) < 3}
+
+
+def test_modules_without_words_are_left_out() -> None:
+    a = Architecture.from_config(moe(num_nextn_predict_layers=1))
+    assert prediction_modules(a) == 1
+    assert prediction_modules(dataclasses.replace(a, moe_layers=(*a.moe_layers[:3], False))) == 0
+
+
+def moe(**changes: int) -> ModelConfig:
+    values: dict[str, Any] = {
+        "vocab_size": 64, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3,
+        "num_attention_heads": 2, "kv_lora_rank": 32, "q_lora_rank": None, "qk_nope_head_dim": 32,
+        "qk_rope_head_dim": 8, "v_head_dim": 16, "moe_intermediate_size": 32, "n_shared_experts": 1,
+        "n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 2, "topk_group": 1, "routed_scaling_factor": 2.5,
+        "first_k_dense_replace": 1, "tie_word_embeddings": False,
+    }  # fmt: skip
+    return ModelConfig(**(values | changes))

@@ -12,8 +12,9 @@ import pytest
 from huozhong.engine.llm import resolve_model
 from huozhong.engine.quant import PackedMatrix
 from huozhong.engine.weights import load_weights
+from huozhong.model.architecture import GroupedAttention
 from huozhong.model.checkpoint import read_config
-from huozhong.model.footprint import cache_bytes, footprint
+from huozhong.model.footprint import cache_bytes, footprint, row_bytes
 from huozhong.model.sizes import count_parameters
 from huozhong.model.source import open_model
 
@@ -33,7 +34,8 @@ def packed_bytes(part: Any, seen: set[int]) -> int:
 
 def test_parameters(tiny_folder: Path) -> None:
     for folder in (tiny_folder, resolve_model("ember")):
-        count, sizes = count_parameters(read_config(folder)), footprint(open_model(folder))
+        config = dataclasses.replace(read_config(folder), num_nextn_predict_layers=0)
+        count, sizes = count_parameters(config), footprint(open_model(folder))
         assert (sizes.total, sizes.active) == (count.total, count.active)
 
 
@@ -42,7 +44,7 @@ def test_memory_is_what_packing_takes(quantization: Literal["q8", "q4", "none"],
     source = open_model(resolve_model("ember"))
     weights = load_weights(source, quantization, tmp_path)
     expected = footprint(source).memory["stored" if quantization == "none" else quantization]
-    assert packed_bytes(dataclasses.replace(weights, prediction=()), set()) == pytest.approx(expected, rel=0.01)
+    assert packed_bytes(weights, set()) == pytest.approx(expected, rel=0.01)
 
 
 def test_a_token_reads_the_experts_it_meets(tiny_folder: Path) -> None:
@@ -54,4 +56,12 @@ def test_a_token_reads_the_experts_it_meets(tiny_folder: Path) -> None:
 
 def test_cache() -> None:
     a = open_model(resolve_model("ember")).architecture
+    modules = dataclasses.replace(a, num_nextn_predict_layers=2)
+    a = dataclasses.replace(a, num_nextn_predict_layers=0)
+    assert cache_bytes(modules, 3) == 3 * (a.num_layers + 1) * a.row_dim * 2
     assert cache_bytes(a, 3) == 3 * a.num_layers * a.row_dim * 2
+    assert cache_bytes(a, 3, "f32") == 2 * cache_bytes(a, 3)
+    scales = sum(2 * -(-width // 32) for width in a.attention.row_parts)
+    assert cache_bytes(a, 3, "q8") == 3 * a.num_layers * (a.row_dim + scales)
+    grouped = GroupedAttention(num_heads=4, num_kv_heads=2, head_dim=33)
+    assert row_bytes(dataclasses.replace(a, attention=grouped), "q8") == 4 * (34 + 4)

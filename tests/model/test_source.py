@@ -203,6 +203,23 @@ def test_split_halves_are_the_whole(tmp_path: Path, tensors: dict[str, np.ndarra
     assert source.stored(name).shape == (32, 16)
 
 
+def test_modules_that_are_not_whole_are_left_out(tmp_path: Path, tensors: dict[str, np.ndarray]) -> None:
+    """llama.cpp takes files that state modules and hold none, or not all of their tensors."""
+    keys = KEYS | {"deepseek2.block_count": 3, "deepseek2.nextn_predict_layers": 1}
+    layer = {n.replace("blk.1.", "blk.2."): v for n, v in tensors.items() if n.startswith("blk.1.")}
+    module = {
+        "eh_proj": np.zeros((32, 64), np.float32), "enorm": np.ones(32, np.float32), "hnorm": np.ones(32, np.float32),
+        "shared_head_norm": np.ones(32, np.float32),
+    }  # fmt: skip
+    whole = tensors | layer | {f"blk.2.nextn.{part}.weight": value for part, value in module.items()}
+    found = write(tmp_path / "whole.gguf", whole, keys).architecture
+    assert (found.num_layers, found.num_nextn_predict_layers, found.moe_layers) == (2, 1, (False, True, True))
+    del whole["blk.2.nextn.shared_head_norm.weight"]
+    for i, kept in enumerate((whole, tensors)):
+        found = write(tmp_path / f"{i}.gguf", kept, keys).architecture
+        assert (found.num_layers, found.num_nextn_predict_layers, found.moe_layers) == (2, 0, (False, True))
+
+
 def test_what_old_files_leave_out(tmp_path: Path, tensors: dict[str, np.ndarray]) -> None:
     gone = ("expert_gating_func", "expert_weights_norm", "expert_weights_scale", "q_lora_rank", "freq_base")
     keys = {key: value for key, value in KEYS.items() if not key.endswith(gone)}

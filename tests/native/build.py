@@ -39,6 +39,9 @@ def this_machine() -> Target:
     flags = processor_flags()
     units: dict[str, Sequence[str]] = {"avx2": AVX2, "avx512": (*AVX512, "-mprefer-vector-width=512")}
     definitions: tuple[str, ...] = ("-DHUOZHONG_X86",)
+    if "avx512_bf16" in flags:
+        units["avx512bf16"] = (*AVX512, "-mavx512bf16", "-mprefer-vector-width=512")
+        definitions += ("-DHUOZHONG_BF16",)
     if "avx_vnni" in flags:
         units["avx2vnni"] = (*AVX2, "-mavxvnni")
         definitions += ("-DHUOZHONG_AVXVNNI",)

@@ -158,9 +158,8 @@ constexpr int32_t SEQUENCES = 3, LONGEST = 300;
 // bindings.cpp's make_span, without its checks.
 Span make_span(const Shape& s, const Piece& piece, int32_t first_row, int32_t start, const std::vector<int32_t>& pages) {
     const Config& c = s.config;
-    const int64_t element = element_bytes(s.cache), step = c.grouped ? KEY_TILE : 1;
-    const int64_t page_bytes = int64_t(s.page_size) * c.row() * element;
-    const int64_t step_bytes = (c.grouped ? KEY_TILE * c.dim : c.latent()) * element;
+    const int64_t step = c.grouped ? KEY_TILE : 1, step_bytes = c.step_bytes(s.cache);
+    const int64_t page_bytes = s.page_size * c.row_bytes(s.cache);
     Span span{first_row, piece.length, start, piece.prefill, {}};
     for (int64_t p = 0; p < span.end(); p += step)
         span.offset.push_back(pages[p / s.page_size] * page_bytes + p % s.page_size / step * step_bytes);
@@ -171,7 +170,7 @@ Span make_span(const Shape& s, const Piece& piece, int32_t first_row, int32_t st
 std::vector<Array<float>> run_steps(const Shape& s, const Model& model, const Kernels& kernels, int32_t threads) {
     const Config& c = s.config;
     const int32_t per_sequence = (LONGEST + s.page_size - 1) / s.page_size, pages = SEQUENCES * per_sequence;
-    const int64_t page_bytes = int64_t(s.page_size) * c.row() * element_bytes(s.cache), layer_bytes = pages * page_bytes;
+    const int64_t page_bytes = s.page_size * c.row_bytes(s.cache), layer_bytes = pages * page_bytes;
     Array<uint8_t> cache((s.layers + 1) * layer_bytes);
     Random random(3);
     const std::vector<int32_t> order = random.permutation(pages);
@@ -222,11 +221,15 @@ void check(const Shape& s, const std::vector<const Kernels*>& sets, const std::v
     const RandomModel random(s, 5);
     const Model& model = random.model;
     const std::vector<Array<float>> expected = run_steps(s, model, *sets.front(), 1);
-    for (const Kernels* k : sets)
-        for (int32_t count : threads) compare(s, model, expected, *k, count);
+    for (const Kernels* k : sets) {
+        const bool rounds = k->bf16 && s.cache != CacheFormat::f32;  // to bits of its own
+        const std::vector<Array<float>> own = rounds ? run_steps(s, model, *k, 1) : std::vector<Array<float>>();
+        for (int32_t count : threads) compare(s, model, rounds ? own : expected, *k, count);
+    }
     // Two callers of the one pool at a time.
-    std::thread other([&] { compare(s, model, expected, *sets.back(), 2); });
-    compare(s, model, expected, *sets.back(), 4);
+    const std::vector<Array<float>> last = run_steps(s, model, *sets.back(), 1);
+    std::thread other([&] { compare(s, model, last, *sets.back(), 2); });
+    compare(s, model, last, *sets.back(), 4);
     other.join();
 }
 
@@ -240,7 +243,7 @@ int main(int argc, char**) {
     using V = std::vector<int32_t>;
     const std::vector<Format> floats{F::f32}, halves{F::f16, F::bf16}, mixed{F::q8, F::q4, F::q4_1, F::q5_0};
     const std::vector<Format> super{F::q4_k, F::q5_k, F::q6_k};
-    const CacheFormat f32 = CacheFormat::f32, f16 = CacheFormat::f16;
+    const CacheFormat f32 = CacheFormat::f32, f16 = CacheFormat::f16, q8 = CacheFormat::q8;
     const Shape shapes[] = {
         {"latent f32", latent(common(50, 33, 3, 6), 21, 19, 11, 9), floats, f32, 7, 2, 45, 0, false, false},
         {"latent q8 experts", experts(latent(common(67, 96, 9, 8), 40, 0, 24, 17), 6, 2, 3, 2, false), {F::q8, F::q4}, f16,
@@ -251,6 +254,8 @@ int main(int argc, char**) {
         {"grouped halves", grouped(common(64, 64, 7, 8), 1, 20), halves, f16, 48, 2, 70, 0, false, false},
         {"grouped K experts", experts(grouped(common(70, 256, 8, 32), 2, 32), 5, 2, 1, 1, true), super, f16, 64, 2, 256, 256,
          true, true},
+        {"latent q8 cache", latent(common(50, 64, 5, 6), 33, 19, 11, 9), {F::q8}, q8, 7, 2, 45, 0, false, false},
+        {"grouped q8 cache", grouped(common(51, 64, 6, 10), 2, 33), {F::q8}, q8, 32, 2, 47, 0, false, true},
         {"grouped mixed", grouped(common(90, 130, 5, 16), 5, 16), mixed, f32, 32, 2, 99, 0, false, true},
     };
     const std::vector<const Kernels*> fastest{available_kernels()[0]};

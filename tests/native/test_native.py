@@ -30,6 +30,7 @@ def expected_sets() -> set[str]:
         if "avx_vnni" in flags:
             sets.add("avx2vnni")
         if {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512_vnni"} <= flags:
+            sets |= {"avx512bf16"} if "avx512_bf16" in flags else set()
             sets |= {"avx512", "avx2vnni"}  # the latter in the encoding of AVX-512
     return sets
 

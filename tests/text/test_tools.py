@@ -12,13 +12,17 @@ import pytest
 from huozhong.engine.constraint import Guides
 from huozhong.engine.guide import Grammar
 from huozhong.errors import RequestError
+from huozhong.text.arguments import value_kinds
 from huozhong.text.chat import ChatTemplate
 from huozhong.text.tokenizer import SPECIALS, Tokenizer
 from huozhong.text.tools import (
     DEEPSEEK_V3,
     DEEPSEEK_V31,
+    GLM,
+    GLM_47,
     HERMES,
     LLAMA3,
+    QWEN_CODER,
     CallPart,
     Function,
     ToolCallParser,
@@ -30,14 +34,15 @@ from huozhong.text.tools import (
 DEEPSEEK_MARKS = (
     "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>", "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>", "<｜tool▁sep｜>",
 )  # fmt: skip
-FORMS = [HERMES, DEEPSEEK_V3, DEEPSEEK_V31, LLAMA3]
+FORMS = [HERMES, QWEN_CODER, DEEPSEEK_V3, DEEPSEEK_V31, GLM, GLM_47, LLAMA3]
+TAGS = ("<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>")
 WEATHER = Function(
     "weather", "The weather <｜User｜> of a \"place\".",
     {"type": "object", "properties": {"place": {"type": "string", "maxLength": 6}, "days": {"type": "integer"}},
      "required": ["place"], "additionalProperties": False}, strict=True,
 )  # fmt: skip
 CLOCK = Function("clock")
-NAMES = frozenset({"weather", "clock"})
+BOTH = [WEATHER, CLOCK]
 
 # Written for these tests after what each family's template does.
 HERMES_TEMPLATE = """\
@@ -70,11 +75,44 @@ LLAMA_TEMPLATE = """\
 {% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>{{ m.content }}{% endfor %}
 {%- if tools is not none %}{"name": NAME, "parameters": {...}} {{ tools | tojson(indent=4) }}{% endif %}"""
 
+CODER_TEMPLATE = """\
+{%- for m in messages %}<|im_start|>{{ m.role }}
+{{ m.content or '' }}{% if m.role == 'system' and tools %}{% for tool in tools %}{{ tool | tojson }}
+{% endfor %}Answer with <tool_call>
+<function=NAME>
+<parameter=PARAMETER>
+VALUE
+</parameter>
+</function>
+</tool_call>{% endif %}
+{%- for call in m.tool_calls or [] %}
+<tool_call>
+<function={{ call.function.name }}>
+{% for key, value in call.function.arguments|items %}<parameter={{ key }}>
+{{ value | string if value is string else value | tojson }}
+</parameter>
+{% endfor %}</function>
+</tool_call>{% endfor %}<|im_end|>
+{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+{% endif %}"""
+GLM_TEMPLATE = """\
+[gMASK]{%- for m in messages %}<|{{ m.role }}|>
+{{ m.content or '' }}{% if m.role == 'system' and tools %}{% for tool in tools %}{{ tool | tojson }}
+{% endfor %}{% endif %}
+{%- for call in m.tool_calls or [] %}
+<tool_call>{{ call.function.name }}
+{% for key, value in call.function.arguments.items() %}<arg_key>{{ key }}</arg_key>
+<arg_value>{{ value if value is string else value | tojson }}</arg_value>
+{% endfor %}</tool_call>{% endfor %}
+{% endfor %}{% if add_generation_prompt %}<|assistant|>
+{% endif %}"""
+
 
 @pytest.fixture(scope="module", params=["control", "plain"])
 def vocabulary(request: pytest.FixtureRequest) -> Tokenizer:
     """One in which the marks are control tokens, and one that spells them."""
-    more = ("<tool_call>", "</tool_call>", *DEEPSEEK_MARKS) if request.param == "control" else ()
+    marks = ("<tool_call>", "</tool_call>", "<|python_tag|>", *TAGS, *DEEPSEEK_MARKS)
+    more = marks if request.param == "control" else ()
     return Tokenizer.train(["小明问天气。" * 4, '{"name": "weather"}' * 4], 340, (*SPECIALS, *more))
 
 
@@ -98,10 +136,12 @@ def random_answer(vocabulary: Tokenizer, grammar: str, seed: int, *, after: str 
     return None
 
 
-def read(form: ToolFormat, text: str, seed: int = 0) -> tuple[str, list[tuple[str, str]], int]:
+def read(
+    form: ToolFormat, text: str, seed: int = 0, functions: list[Function] = BOTH
+) -> tuple[str, list[tuple[str, str]], int]:
     """(text, [(name, arguments)], complete calls), with the text arriving in random pieces."""
     rng = random.Random(seed)
-    parser = ToolCallParser(form, NAMES)
+    parser = ToolCallParser(form, functions)
     parts: list[Any] = []
     while text:
         cut = rng.randint(1, 9)
@@ -185,7 +225,7 @@ def test_what_only_looks_like_a_call_is_text(form: ToolFormat) -> None:
 
 
 def test_arguments_stream_as_they_come() -> None:
-    parser = ToolCallParser(HERMES, NAMES)
+    parser = ToolCallParser(HERMES, BOTH)
     assert parser.push("好。 \n") == ["好。"]
     assert parser.push('<tool_call>\n{"name": "wea') == []
     assert parser.push('ther", "arguments": {"pl') == [CallPart(0, "weather"), CallPart(0, arguments='{"pl')]
@@ -196,6 +236,112 @@ def test_arguments_stream_as_they_come() -> None:
     assert (parser.num_calls, parser.finish()) == (1, [])
 
 
+LONG = Function("write", None, {
+    "type": "object", "required": ["text"],
+    "properties": {
+        "text": {"$ref": "#/$defs/text"}, "count": {"type": "integer"}, "kind": {"enum": ["a b", "c"]},
+        "either": {"type": ["string", "number"]}, "list": {"type": "array", "items": {"$ref": "#/$defs/text"}},
+        "any": {"anyOf": [{"type": "boolean"}, {"type": "null"}]}, "open": {},
+    },
+    "$defs": {"text": {"type": "string"}},
+})  # fmt: skip
+WRITTEN = {  # as a model writes it between tags
+    "text": 'a "b"\n<b>\\ 中\n\n', "count": "7", "kind": "a b", "either": "7.5", "list": '["x"]', "any": "null",
+    "open": "not JSON",
+}  # fmt: skip
+READ = WRITTEN | {"count": 7, "either": 7.5, "list": ["x"], "any": None}
+
+
+@pytest.mark.parametrize("form", [QWEN_CODER, GLM, GLM_47], ids=lambda f: f.name)
+def test_values_between_tags_become_json(form: ToolFormat, vocabulary: Tokenizer) -> None:
+    tags = form.tags
+    assert tags is not None
+    body = "".join(f"{tags.key_opens}{k}{tags.key_closes}{v}{tags.value_closes}" for k, v in WRITTEN.items())
+    text = f"好{form.start}write{form.between}{body}{form.after}"
+    for seed in range(8):
+        told, calls, complete = read(form, text, seed, [LONG])
+        assert (told, complete, [name for name, _ in calls]) == ("好", 1, ["write"])
+        assert json.loads(calls[0][1]) == READ
+    guides = Guides(vocabulary, vocabulary.vocab_size, frozenset({vocabulary.eos_id}))
+    guide = guides.constraint(Grammar(form.grammar([LONG], ToolChoice(), vocabulary.split_specials)))
+    ids = vocabulary.encode(text, specials=True)
+    assert guide.validate(ids) == len(ids)
+    for right, wrong in (("7</", "x</"), ("7\n", "x\n"), ("a b", "a c"), ("count", "size")):
+        if right not in text:
+            continue
+        ids = vocabulary.encode(text.replace(right, wrong), specials=True)
+        assert guide.validate(ids) < len(ids)
+    cut = ToolCallParser(form, [LONG])
+    parts = cut.push(text[: text.index("count") - 3])
+    assert "".join(part.arguments for part in parts if isinstance(part, CallPart)).startswith('{"text": "a \\"b')
+    assert (cut.finish(), cut.num_calls) == ([], 0)
+
+
+def test_a_string_between_tags_streams() -> None:
+    parser = ToolCallParser(QWEN_CODER, BOTH)
+    parts = parser.push("<tool_call>\n<function=weather>\n<parameter=place>\n北")
+    assert parts == [CallPart(0, "weather"), CallPart(0, arguments='{"place": "北')]
+    assert parser.push("京\n</par") == [CallPart(0, arguments="京")]
+    assert parser.push("ty\n") == [CallPart(0, arguments="\\n</party")]
+    assert parser.push("\n</parameter>\n</function>\n</tool_call>") == [CallPart(0, arguments='\\n"}')]
+    assert (parser.num_calls, parser.finish()) == (1, [])
+
+
+def test_what_cannot_be_enforced_between_tags_is_said(vocabulary: Tokenizer) -> None:
+    def grammar(strict: bool, **schema: Any) -> str:
+        parameters = {"type": "object", "properties": {"a": {"type": "string"} | schema}}
+        return GLM.grammar([Function("f", None, parameters, strict)], ToolChoice(), vocabulary.split_specials)
+
+    assert grammar(False, pattern="x+") == grammar(False)
+    assert grammar(True, maxLength=3) != grammar(True)
+    for nullable in ({"type": ["string", "null"]}, {"anyOf": [{"type": "string"}, {"type": "null"}]}):
+        assert grammar(True, **nullable) == grammar(False, **nullable)
+    assert '("x" | "null")' in grammar(True, type=["string", "null"], enum=["x", None, 7])
+    for schema in ({"pattern": "x+"}, {"maxLength": 100_000}, {"type": ["string", "null"], "maxLength": 3}):
+        with pytest.raises(RequestError, match="cannot be enforced"):
+            grammar(True, **schema)
+    nonsense: list[tuple[dict[str, Any], str]] = [
+        ({"properties": []}, "'properties' is"), ({"required": 1}, "'required' is"),
+        ({"properties": {"a": {"type": "string", "maxLength": "9"}}}, "maxLength is '9'"),
+        ({"properties": {"a": {"type": "string", "enum": [1]}}}, "none of its enum"),
+        ({"properties": {"a": {"type": "string", "minLength": 3, "maxLength": 2}}}, "above its maxLength"),
+    ]  # fmt: skip
+    for parameters, words in nonsense:
+        with pytest.raises(RequestError, match=words):
+            QWEN_CODER.grammar([Function("f", None, parameters)], ToolChoice(), vocabulary.split_specials)
+    odd = Function("f", None, {"type": "object", "properties": {"a</arg_key>\n<arg_value>": {}}})
+    with pytest.raises(RequestError, match="parameter name"):
+        GLM.grammar([odd], ToolChoice(), vocabulary.split_specials)
+
+
+def test_kinds_of_values_end(vocabulary: Tokenizer) -> None:
+    """Schemas that refer to themselves, many times over."""
+    root: dict[str, Any] = {"$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}] * 50 + [{"type": "integer"}]}}}
+    assert value_kinds({"$ref": "#/$defs/a"}, root) == {"number"}
+    root["$defs"]["a"]["anyOf"].pop()
+    every = value_kinds({}, root)
+    assert len(every) == 6
+    assert value_kinds({"$ref": "#/$defs/a"}, root) == every
+    assert value_kinds({"$ref": "#/nowhere/a"}, root) == value_kinds(False, root) == every
+
+
+def test_a_tag_before_llamas_call(vocabulary: Tokenizer) -> None:
+    form = find_format(LLAMA_TEMPLATE + "{# <|python_tag|> #}")
+    assert form is not None
+    call = f"{LLAMA3.start}weather{LLAMA3.between}{{}}{LLAMA3.after}"
+    for text in (call, f"<|python_tag|>{call}", f" \n<|python_tag|>{call}"):
+        assert read(form, text, 1) == ("", [("weather", "{}")], 1)
+    for text in ("<|python_tag|>print(1)", "<|python_tag|>", "<|pyth", f"x <|python_tag|>{call}"):
+        assert read(form, text, 2) == (text, [], 0)
+    tag = vocabulary.encode("<|python_tag|>", specials=True)
+    grammar = form.grammar([CLOCK], ToolChoice("required"), vocabulary.split_specials)
+    guides = Guides(vocabulary, vocabulary.vocab_size, frozenset({vocabulary.eos_id}))
+    assert (guides.constraint(Grammar(grammar)).validate(tag) == len(tag)) == (len(tag) == 1)
+    answer = random_answer(vocabulary, grammar, 0, after=form.starts[0] if len(tag) == 1 else form.start)
+    assert answer is not None
+    assert [name for name, _ in read(form, answer)[1]] == ["clock"]
+
+
 def test_a_template_tells_its_form(tokenizer: Tokenizer) -> None:
     assert find_format(HERMES_TEMPLATE) == HERMES
     assert find_format(LLAMA_TEMPLATE) is not None
@@ -204,6 +350,9 @@ def test_a_template_tells_its_form(tokenizer: Tokenizer) -> None:
     assert found is not None
     assert (found.name, found.describes, found.arguments_as_text) == ("deepseek-v3", False, True)
     assert find_format(DEEPSEEK_TEMPLATE.replace("\\n```json\\n", "")).name == "deepseek-v3.1"  # type: ignore[union-attr]
+    assert find_format(CODER_TEMPLATE) == QWEN_CODER
+    assert find_format(GLM_TEMPLATE) == GLM
+    assert find_format(GLM_TEMPLATE.replace("</arg_key>\n", "</arg_key>")) == GLM_47
     assert find_format(tokenizer.config["chat_template"]) is None
     assert find_format("<tool_call><function={{ tools }}>") is None
 
@@ -229,6 +378,11 @@ def test_messages_with_tools_are_rendered(vocabulary: Tokenizer) -> None:
         assert 'The weather <｜User｜> of a \\"place\\".' in text or 'The weather <｜User｜> of a "place".' in text
         assert '"maxLength": 6' in text
         assert text.count("weather") >= 2
+    for source, value in ((CODER_TEMPLATE, "<parameter=place>\n{}\n</"), (GLM_TEMPLATE, "<arg_value>{}</")):
+        template = ChatTemplate(source, vocabulary)
+        text = template.render(messages, tools=[WEATHER, CLOCK])
+        assert value.format('<｜User｜>"北京') in text
+        assert template.tokens(messages, tools=[WEATHER, CLOCK]).count(user) == 0
     tools = json.loads(ChatTemplate(HERMES_TEMPLATE, vocabulary).render(messages, tools=[WEATHER]).split("\n")[3])
     assert tools == WEATHER.for_template()
     marks = Function("f", "\ufdd07\ufdd1\ufdd2")

@@ -188,7 +188,8 @@ def _table(*columns: str) -> Table:
 def show_command(model: AnyModel) -> None:
     from rich.console import Console
 
-    from huozhong.cli.machine import available_memory, read_bandwidth
+    from huozhong.cli.machine import available_memory
+    from huozhong.engine.bandwidth import read_bandwidth
     from huozhong.hub.store import gigabytes
     from huozhong.model.footprint import footprint
     from huozhong.model.source import open_model
@@ -211,7 +212,7 @@ def show_command(model: AnyModel) -> None:
 def _about(source: ModelSource, sizes: Footprint) -> Iterator[tuple[str, str]]:
     from huozhong.hub.store import gigabytes
     from huozhong.model.architecture import LatentAttention
-    from huozhong.model.footprint import cache_bytes
+    from huozhong.model.footprint import CacheFormat, cache_bytes
 
     a = source.architecture
     latent = isinstance(a.attention, LatentAttention)
@@ -230,10 +231,11 @@ def _about(source: ModelSource, sizes: Footprint) -> Iterator[tuple[str, str]]:
     disk = sum(file.stat().st_size for file in source.files())
     yield say("磁盘上", "on disk"), f"{gigabytes(disk)} ({', '.join(sizes.types)})"
     yield say("上下文", "context"), say(f"{a.max_position_embeddings:,} 词元", f"{a.max_position_embeddings:,} tokens")
-    per_token, full = cache_bytes(a, 1), cache_bytes(a, a.max_position_embeddings)
-    yield say("缓存（f16）", "cache (f16)"), say(
-        f"每个词元 {gigabytes(per_token)}，整个上下文 {gigabytes(full)}",
-        f"{gigabytes(per_token)} per token, {gigabytes(full)} for a full context")
+    formats: tuple[CacheFormat, ...] = ("f16", "q8")
+    for format in formats:
+        per_token, full = (gigabytes(cache_bytes(a, n, format)) for n in (1, a.max_position_embeddings))
+        yield say(f"缓存（{format}）", f"cache ({format})"), say(
+            f"每个词元 {per_token}，整个上下文 {full}", f"{per_token} per token, {full} for a full context")
 
 
 def _fits(source: ModelSource, sizes: Footprint, free: int | None, bandwidth: float) -> Table:
@@ -278,8 +280,10 @@ def export_command(
     type: Annotated[str | None, typer.Option(
         "--type", help="gguf: f32, f16, bf16, q8_0, q4_0（默认 / default f16）; hf: bf16, f32（默认 / default bf16）",
         show_default=False)] = None,
+    mtp: Annotated[bool, typer.Option(
+        "--mtp/--no-mtp", help="gguf: 是否写入多词元预测模块 / whether to write the prediction modules")] = True,
 ) -> None:
-    from huozhong.model.export import TYPES, export_gguf
+    from huozhong.model.export import TYPES, export_gguf, prediction_modules
     from huozhong.model.export_hf import export_hf
     from huozhong.model.source import open_model
     from huozhong.model.store import name_of
@@ -302,5 +306,16 @@ def export_command(
         export_hf(source, target, small_files=files, dtype=_HF_TYPES[type])
     else:
         vocabulary = gguf_vocab.vocab_metadata(files, source.architecture.vocab_size)
-        export_gguf(source, target, type, vocabulary=vocabulary, name=name_of(source.path))
+        export_gguf(source, target, type, vocabulary=vocabulary, name=name_of(source.path), prediction=mtp)
+        if source.architecture.num_nextn_predict_layers:
+            typer.echo(_about_modules(prediction_modules(source.architecture) if mtp else 0))
     typer.echo(say(f"已写好 {target}。", f"Wrote {target}."))
+
+
+def _about_modules(written: int) -> str:
+    if not written:
+        return say("文件里没有多词元预测模块。", "The prediction modules are not in the file.")
+    return say(
+        f"文件里有 {written} 个多词元预测模块；旧的 llama.cpp 打不开它，那就再用 --no-mtp 导出一次。",
+        f"The file holds {written} prediction module(s); if an old llama.cpp refuses it, export again with --no-mtp.",
+    )

@@ -35,6 +35,12 @@ Threads = Annotated[int | None, typer.Option(min=1, help="线程数，默认每�
 Context = Annotated[int | None, typer.Option(min=2, help="上下文词元数 / tokens of prompt and answer")]
 CacheTokens = Annotated[int | None, typer.Option(
     min=2, help="缓存总词元数，所有对话共用 / tokens that the cache holds for everybody together")]
+DiskCache = Annotated[float | None, typer.Option(
+    min=0.0, help="磁盘上最多存多少 GB 读过的提示，0 为不存 / GB of disk that may keep prompts it has read; 0: none "
+                  "(默认 / default: 2, 但不超过空闲的 5% / but at most 5% of what is free)", show_default=False)]
+CacheFormat = Annotated[str | None, typer.Option(
+    help="缓存格式，q8 内存减半 / how the cache keeps a number: f32, f16, q8 (half of f16; 默认 / default: f16)",
+    show_default=False)]
 Price = Annotated[float, typer.Option(min=0.0, help="一度电的价钱 / price of one kWh")]
 Currency = Annotated[str, typer.Option(help="货币 / currency of the price")]
 AllowHost = Annotated[list[str] | None, typer.Option(help="本服务的其他名字 / another name of this server")]
@@ -56,6 +62,8 @@ def serve_command(
     threads: Threads = None,
     max_context: Context = None,
     cache_tokens: CacheTokens = None,
+    disk_cache: DiskCache = None,
+    cache_format: CacheFormat = None,
     price: Price = 0.6,
     currency: Currency = "CNY",
     allow_host: AllowHost = None,
@@ -65,7 +73,9 @@ def serve_command(
         from huozhong.server.app import create_app
         from huozhong.server.defaults import sampling_defaults
 
-        llm, folder = load(model, quantization, threads, max_context, price, currency, cache_tokens)
+        llm, folder = load(
+            model, quantization, threads, max_context, price, currency, cache_tokens, disk_cache, cache_format
+        )
         with llm:
             app = create_app(llm, defaults=sampling_defaults(folder), allow_hosts=allow_host or (),
                              allow_origins=allow_origin or ())
@@ -75,16 +85,21 @@ def serve_command(
 
 def load(
     model: str, quantization: Any, threads: int | None, max_context: int | None, price: float, currency: str,
-    cache_tokens: int | None = None,
+    cache_tokens: int | None = None, disk_cache: float | None = None, cache_format: Any = None,
 ) -> tuple[LLM, Path]:
-    """The model and its folder, for the options that `serve` and `chat` share; packing shows a bar."""
+    """The model and its folder, for the options that `serve` and `chat` share; packing shows a bar.
+
+    disk_cache: GB (2**30 bytes) of disk for prompts; None for the engine's own choice.
+    """
     from huozhong.cost import Meter
     from huozhong.engine.llm import LLM
 
     folder = find_model(model)
+    disk_bytes = None if disk_cache is None else int(disk_cache * 2**30)
     with packing_bar() as progress:
         llm = LLM(folder, quantization=quantization, num_threads=threads, max_context=max_context,
-                  cache_tokens=cache_tokens, meter=Meter(price, currency), progress=progress)
+                  cache_tokens=cache_tokens, prefix_cache_bytes=disk_bytes, cache_format=cache_format,
+                  meter=Meter(price, currency), progress=progress)
     return llm, folder
 
 

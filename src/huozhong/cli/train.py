@@ -1,4 +1,4 @@
-"""`huozhong train pretrain | sft | rl | distill RECIPE.toml`."""
+"""`huozhong train pretrain | sft | rl | distill | mtp RECIPE.toml`."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
     commands.command("sft", help="对话微调 / fine-tune on conversations")(sft_command)
     commands.command("rl", help="用可核对的奖励做强化学习 / reinforce what a rule finds right")(rl_command)
     commands.command("distill", help="向更大的模型学 / learn from a larger model's right answers")(distill_command)
+    commands.command("mtp", help="学会多猜几个词元，回答更快 / learn to guess ahead, for faster answers")(mtp_command)
     app.add_typer(commands, name="train")
 
 
@@ -76,6 +77,14 @@ def distill_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = F
     wanted = plan.teacher
     teacher = None if wanted is None else open_teacher(wanted.url, wanted.model, wanted.concurrency)
     distill(plan, teacher, start=start)
+
+
+def mtp_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False) -> None:
+    start = _start(resume, fresh)
+    _need_torch()
+    from huozhong.train.mtp import train_mtp
+
+    train_mtp(recipe, start=start)
 
 
 def _start(resume: bool, fresh: bool) -> Start:

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from huozhong.engine.guide import Grammar, Guide, JsonObject, JsonSchema, Regex
 from huozhong.errors import RequestError
+from huozhong.text.arguments import JSON_BLANKS
 from huozhong.text.tokenizer import END_THINK, THINK, Tokenizer
-from huozhong.text.tools import JSON_BLANKS
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer

@@ -20,14 +20,13 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeGuard
+from typing import Any, Literal, Self, TypeGuard, get_args
 
 import numpy as np
 
 from huozhong.cost import Meter
 from huozhong.engine.guide import Guide
-from huozhong.engine.kernels import used as used_kernels
-from huozhong.engine.kernels.batch import BYTES_PER_NUMBER, CacheFormat
+from huozhong.engine.kernels import arithmetic
 from huozhong.engine.loop import Engine, Handle
 from huozhong.engine.prefix_store import PrefixStore, default_capacity, fingerprint
 from huozhong.engine.runner import Runner
@@ -38,6 +37,7 @@ from huozhong.engine.weights import default_cache_dir, load_weights, source_fing
 from huozhong.errors import CheckpointError, ConfigError, EngineError, RequestError
 from huozhong.model import store
 from huozhong.model.architecture import Architecture
+from huozhong.model.footprint import CacheFormat, cache_bytes
 from huozhong.model.source import ModelSource, gguf_files, open_model
 from huozhong.text import gguf_vocab
 from huozhong.text.chat import ChatTemplate
@@ -97,8 +97,8 @@ class LLM:
     cache_dir: where packed weights are kept; None for the user's cache folder.
     cache_tokens: tokens the latent cache holds for all requests together (at least max_context); None for
         sixteen full contexts or 64 MiB, whichever is less.  When it is full, requests wait.
-    cache_format: how the cache keeps a number: "f32" or "f16"; None for f32 where a folder's weights are not
-        quantised, f16 otherwise.
+    cache_format: how the cache keeps a number: "f32", "f16", or "q8" for half of f16's memory and answers that may
+        differ a little; None for f32 where a folder's weights are not quantised, f16 otherwise.
     prefix_cache_bytes: how much disk may hold computed prompts for later starts (all models in that folder
         together); 0 for none, None for 2 GiB, but at most 5% of the free disk.
     prefix_cache_dir: where; None for `prefixes` in the cache folder.
@@ -141,15 +141,15 @@ class LLM:
         self.max_context = _checked_context(max_context, self.config)
         if cache_format is None:
             cache_format = "f32" if source.kind == "folder" and quantization == "none" else "f16"
-        if cache_format not in BYTES_PER_NUMBER:
-            raise ConfigError(f"cache_format is {cache_format!r}; it must be 'f32' or 'f16'.")
-        bytes_per_token = self.config.num_layers * self.config.row_dim * BYTES_PER_NUMBER[cache_format]
-        num_pages = _num_pages(cache_tokens, self.max_context, bytes_per_token)
+        if cache_format not in get_args(CacheFormat):
+            raise ConfigError(f"cache_format is {cache_format!r}; it must be 'f32', 'f16' or 'q8'.")
+        num_pages = _num_pages(cache_tokens, self.max_context, cache_bytes(self.config, 1, cache_format))
         eos_ids = _eos_ids(self._files, self._where, self.config, self.tokenizer)
         # The slow part comes last, so that a wrong option is told at once.
         weights = load_weights(source, quantization, cache_dir, progress)
         self.quantization = weights.format
-        weights = replace(weights, prediction=())  # nobody asks the modules yet: their cache would be for nothing
+        # One module guesses (on its own guesses, where more are wanted); further ones would be for nothing.
+        weights = replace(weights, prediction=weights.prediction[: int(speculation not in ("off", 0))])
         runner = Runner(weights, num_pages, PAGE_SIZE, num_threads, cache_format)
         self._engine = Engine(
             runner,
@@ -472,7 +472,7 @@ def _prefix_store(folder: Path, capacity: int, runner: Runner, source: ModelSour
     name = fingerprint(
         {
             "weights": source_fingerprint(source, runner.weights.format), "architecture": repr(runner.architecture),
-            "reference": used_kernels() == "reference",
+            "arithmetic": arithmetic(),
             "cache": runner.cache.format, "page_size": runner.page_size, "page_bytes": page_bytes,
         }
     )  # fmt: skip

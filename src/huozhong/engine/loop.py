@@ -12,13 +12,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from huozhong.cost import JOULES_PER_KWH, Bill, Meter
+from huozhong.cost import Meter
+from huozhong.engine import intake
+from huozhong.engine.billing import charge, usage
 from huozhong.engine.constraint import Beginning, Guides
 from huozhong.engine.kv_cache import PagePool
+from huozhong.engine.lookahead import LookAhead
 from huozhong.engine.output import OutputText
 from huozhong.engine.prefix_store import PrefixStore
 from huozhong.engine.runner import Chunk, Runner, Want
@@ -32,11 +34,10 @@ from huozhong.engine.sequence import (
     Sequence,
     TokenCounts,
     TokenLogprob,
-    Usage,
 )
 from huozhong.engine.speculate import Speculation, Speculator
 from huozhong.engine.stats import EngineStats
-from huozhong.errors import ContextLengthError, EngineError, HuozhongError, RequestError
+from huozhong.errors import EngineError, HuozhongError
 from huozhong.text.tokenizer import Tokenizer
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ class Engine:
         self.meter = meter
         # A model's table may be longer than its tokenizer's: the tokens in between have no meaning.
         self.vocab_size = min(runner.architecture.vocab_size, tokenizer.vocab_size)
-        self.speculator = Speculator(speculation)
+        self.speculator = Speculator(speculation, ahead=LookAhead(runner) if runner.weights.prediction else None)
         self.scheduler = Scheduler(
             PagePool(runner.num_pages, runner.page_size),
             token_budget=token_budget,
@@ -159,24 +160,12 @@ class Engine:
         return self._queue(sequence), sequence
 
     def check_text(self, ids: list[int]) -> np.ndarray:
-        """A text to score or embed as int32 [T]; `RequestError` or `ContextLengthError` if it cannot be."""
-        prompt = self._token_ids(ids)
-        if len(prompt) > self.max_context:
-            raise ContextLengthError(
-                f"the text has {len(prompt)} tokens, but the model's context is {self.max_context}: cut it.",
-                param="prompt",
-            )
-        return prompt
+        """A text to score or embed as int32 [T]; see `intake.check_text`."""
+        return intake.check_text(ids, self.max_context, self.runner.architecture.vocab_size)
 
     def check_prompt(self, prompt_ids: list[int]) -> np.ndarray:
-        """The prompt as int32 [T]; `RequestError` or `ContextLengthError` if it cannot be answered."""
-        prompt = self._token_ids(prompt_ids)
-        if len(prompt) >= self.max_context:
-            raise ContextLengthError(
-                f"the prompt has {len(prompt)} tokens, but the model's context of {self.max_context} must "
-                "hold it and at least one token of the answer: shorten it or begin a new conversation."
-            )
-        return prompt
+        """The prompt as int32 [T]; see `intake.check_prompt`."""
+        return intake.check_prompt(prompt_ids, self.max_context, self.runner.architecture.vocab_size)
 
     def abort(self, sequence: Sequence) -> None:
         """End a request before the next step."""
@@ -229,22 +218,6 @@ class Engine:
             self._wake.notify()
         return Handle(self, sequence)
 
-    def _token_ids(self, prompt_ids: Any) -> np.ndarray:
-        """int32 [T]; `RequestError` for anything that is not a non-empty list of the model's token ids."""
-        try:
-            prompt = np.asarray(prompt_ids)
-        except ValueError:  # a ragged list
-            prompt = np.zeros(1)
-        if prompt.size == 0:
-            raise RequestError("the prompt is empty; give at least one token.", param="prompt")
-        if prompt.ndim != 1 or prompt.dtype.kind not in "iu":
-            raise RequestError("the prompt must be a text or a list of token ids.", param="prompt")
-        size = self.runner.architecture.vocab_size
-        wrong = prompt[(prompt < 0) | (prompt >= size)]
-        if len(wrong):
-            raise RequestError(f"token id {wrong[0]} is not in the vocabulary of {size}.", param="prompt")
-        return prompt.astype(np.int32)
-
     # -- the step thread -------------------------------------------------------------------------
 
     def step(self) -> None:
@@ -256,9 +229,14 @@ class Engine:
             if not slices:  # everyone waits for the disk
                 self._wait_for_disk()
                 return
-            outputs = self.runner.forward([_chunk(s) for s in slices])
+            chunks = [_chunk(s) for s in slices]
+            states: list[np.ndarray] | list[None] = [None] * len(slices)
+            if self.speculator.wants_states:
+                outputs, states = self.runner.forward_with_states(chunks)
+            else:
+                outputs = self.runner.forward(chunks)
             self.num_steps += 1
-            self._charge(slices)
+            charge(slices, self.meter)
             self._pace(slices, time.perf_counter() - began)
         except Exception as error:
             log.exception("an engine step failed")
@@ -266,9 +244,11 @@ class Engine:
             for sequence in affected:
                 self._fail(sequence, error)
             return
-        for slice_, logits in zip(slices, outputs, strict=True):
+        generated = self.num_generated
+        for slice_, logits, states_TD in zip(slices, outputs, states, strict=True):
             try:
                 self._postprocess(slice_, logits)
+                self._note(slice_, states_TD)
             except Exception as error:
                 log.exception("request %d failed", slice_.sequence.request_id)
                 self._fail(slice_.sequence, error)
@@ -276,7 +256,8 @@ class Engine:
             rows = sum(s.count for s in slices)
             extra = sum(len(s.drafts) for s in slices)
             if rows - extra == len(slices) and not any(s.prefill for s in slices):
-                self.speculator.timed(len(slices), extra, time.perf_counter() - began)
+                tokens = self.num_generated - generated
+                self.speculator.timed(len(slices), extra, tokens, time.perf_counter() - began)
         self.scheduler.save_pages(1)
 
     def _run(self) -> None:
@@ -340,15 +321,6 @@ class Engine:
         budget = int(self._prompt_rate * MAX_STALL)
         self.scheduler.busy_budget = min(max(budget, MIN_PIECE), self.scheduler.token_budget)
 
-    def _charge(self, slices: list[Slice]) -> None:
-        """Share the step's time and energy among its requests, by the tokens computed for each."""
-        bill = self.meter.lap()
-        total = sum(s.count for s in slices)
-        for slice_ in slices:
-            share = slice_.count / total
-            slice_.sequence.seconds += share * bill.seconds
-            slice_.sequence.joules += share * bill.joules
-
     def _postprocess(self, done: Slice, logits: np.ndarray | None) -> None:
         # First, as a finished request has no pages.  Drafts do not count as computed until they are accepted.
         self.scheduler.advance(done)
@@ -367,6 +339,16 @@ class Engine:
             token = self._choose(sequence, logits)
             if sequence.proposal is not None:
                 self.speculator.learn(sequence, 0, [token])
+
+    def _note(self, done: Slice, states_TD: np.ndarray | None) -> None:
+        """Show the prediction module what was computed, as far as it stays: a wrong guess's state leads nowhere."""
+        sequence = done.sequence
+        if self.speculator.ahead is None or sequence.is_finished or sequence.only_score:
+            return
+        if states_TD is None:
+            sequence.trail = None
+        else:
+            self.speculator.ahead.note(sequence, done.start, states_TD[: sequence.num_computed - done.start])
 
     def _choose(self, sequence: Sequence, logits_V: np.ndarray) -> int:
         """Sample the next token and append it; the request may be finished then."""
@@ -454,7 +436,7 @@ class Engine:
                 token_ids=delta.token_ids,
                 logprobs=delta.logprobs,
                 finish_reason=reason,
-                usage=self._usage(sequence),
+                usage=usage(sequence, self.meter),
             ),
         )
 
@@ -470,7 +452,7 @@ class Engine:
         )
         if told is not error:
             told.__cause__ = error
-        self._deliver(sequence, Delta(error=told, usage=self._usage(sequence)))
+        self._deliver(sequence, Delta(error=told, usage=usage(sequence, self.meter)))
 
     def _forget(self, sequence: Sequence) -> None:
         sequence.is_finished = True
@@ -483,28 +465,6 @@ class Engine:
             # The receiver is broken; nobody can be told, so the request ends and the log says why.
             log.exception("the receiver of request %d failed; the request is ended", sequence.request_id)
             self._forget(sequence)
-
-    def _usage(self, sequence: Sequence) -> Usage:
-        now = time.perf_counter()
-        first = sequence.first_token_at
-        total = self.meter.snapshot()
-        return Usage(
-            prompt_tokens=sequence.prompt_len,
-            completion_tokens=len(sequence.generated),
-            reasoning_tokens=sequence.output.reasoning_tokens,
-            cache_hit_tokens=sequence.cache_hit_tokens,
-            seconds_to_first_token=None if first is None else first - sequence.submitted_at,
-            seconds=now - sequence.submitted_at,
-            bill=Bill(
-                tokens=sequence.num_tokens,
-                seconds=sequence.seconds,
-                joules=sequence.joules,
-                money=sequence.joules / JOULES_PER_KWH * self.meter.price_per_kwh,
-                currency=total.currency,
-                source=total.source,
-                how=f"{total.how}; a step's cost is shared by tokens",
-            ),
-        )
 
     def _logprob(self, token: int, logprob: float, top: tuple[tuple[int, float], ...]) -> TokenLogprob:
         raw = self.tokenizer.bytes_of(token)

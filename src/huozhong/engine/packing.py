@@ -33,7 +33,7 @@ from huozhong.model.source import FLOAT_TYPES, ModelSource
 
 Progress = Callable[[int, int], None]  # bytes of the source that are done, and how many there are
 
-PIECE = 1 << 22  # numbers packed at once
+PIECE = 1 << 20  # numbers packed at once: their copy stays in the caches
 
 
 def pack_weights(

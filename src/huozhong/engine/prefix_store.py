@@ -31,7 +31,7 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-ENGINE_VERSION = 1  # raise it when a change to the engine changes bits
+ENGINE_VERSION = 2  # raise it when a change to the engine changes bits
 DEFAULT_BYTES = 2 << 30
 DEFAULT_SHARE = 0.05  # of the free disk
 _HEADER = struct.Struct("<8s16sQ16s")  # magic, digest, length, checksum
@@ -39,7 +39,7 @@ _MAGIC = b"HZPAGE01"
 _QUEUE_BYTES = 64 << 20  # copied pages that wait to be written; more are not taken
 PATIENCE_SECONDS = 1.0  # for one page: a sleeping disk, a network folder that hangs
 _READ_AHEAD = 16  # pages that were read and wait for the step thread
-_KNOWN = 100_000  # digests remembered as stored, so that they are not looked up again
+_KNOWN = 8192  # digests (200 bytes each) remembered as stored, so that the newest are not looked up on the disk
 _STALE_SECONDS = 3600.0  # a temporary file as old as this belongs to a process that died
 
 

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.engine import kernels
-from huozhong.engine.kernels.batch import BYTES_PER_NUMBER, Batch, Cache, CacheFormat, Span
+from huozhong.engine.kernels.batch import Batch, Cache, Span
 from huozhong.engine.rope import rope_table
 from huozhong.engine.weights import Weights
 from huozhong.model.architecture import Architecture, LatentAttention
+from huozhong.model.footprint import CacheFormat, row_bytes
 
 F32 = NDArray[np.float32]
 Want = Literal["last", "all", "none", "hidden"]
@@ -62,7 +63,7 @@ class Runner:
         self.num_threads = num_threads or len(os.sched_getaffinity(0))
         c = weights.architecture
         assert isinstance(c.attention, LatentAttention) or page_size % 16 == 0
-        self.page_bytes = page_size * c.row_dim * BYTES_PER_NUMBER[cache_format]  # of one layer
+        self.page_bytes = page_size * row_bytes(c, cache_format)  # of one layer
         layers = c.num_layers + len(weights.prediction)
         pages_LPB = np.zeros((layers, num_pages, self.page_bytes), np.uint8)
         self.cache = Cache(pages_LPB, page_size, cache_format)
@@ -113,6 +114,20 @@ class Runner:
         """
         states_TD = np.ascontiguousarray(np.concatenate(states))
         return _outputs(chunks, *self._model.draft(module, states_TD, self.cache, self._batch(chunks)))
+
+    def draft_ahead(
+        self, chunks: Sequence[Chunk], states: Sequence[F32], limits: Sequence[int], *, vocab: int, least: float
+    ) -> tuple[NDArray[np.int32], F32]:
+        """What the first MTP module guesses after each chunk, up to limits[s] tokens, each from the one before.
+
+        chunks, states: as for `draft` (the page tables cover the guesses too).  Only tokens below `vocab` are
+        guessed, and a chunk's guesses end where the product of their chances falls below `least`.
+        Returns tokens [S, K] and the module's own probability of each, 0 where there is none.
+        """
+        states_TD = np.ascontiguousarray(np.concatenate(states))
+        return self._model.draft_ahead(
+            0, states_TD, np.array(limits, np.int32), vocab, least, self.cache, self._batch(chunks)
+        )
 
     def _batch(self, chunks: Sequence[Chunk]) -> Batch:
         spans: list[Span] = []

@@ -17,9 +17,11 @@ from huozhong.errors import HuozhongError, RequestError
 if TYPE_CHECKING:
     from huozhong.engine.constraint import Constraint
     from huozhong.engine.kv_cache import SwappedOut
+    from huozhong.engine.lookahead import Trail
     from huozhong.engine.output import OutputText
     from huozhong.engine.prefix_store import Load
-    from huozhong.engine.speculate import NgramIndex, Proposal, Rate
+    from huozhong.engine.proposers import NgramIndex, Proposal
+    from huozhong.engine.speculate import Rate
 
 FinishReason = Literal["stop", "length", "abort"]
 # How a text becomes one vector: the mean of its tokens' states, or its last token's state.
@@ -261,6 +263,7 @@ class Sequence:
     load: Load | None = None  # prompt pages on their way from the disk
     looked_on_disk: bool = False
     ngrams: NgramIndex | None = None
+    trail: Trail | None = None  # states that the prediction module has not read; None: it cannot guess here
     proposal: Proposal | None = None  # the guess made for the step in progress
     guess_rate: Rate | None = None
     lets_guess: bool = True

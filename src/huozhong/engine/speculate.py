@@ -13,16 +13,24 @@ same experiment: it accepts with p(x), and a t that is not x is distributed as p
 seed: the answer does not depend on whether speculation is on, nor on what was guessed, and log-probabilities,
 penalties and constraints need no correction, as each position is sampled as ever.
 
+Two things guess: the look-up in what was already said (`proposers`), which costs next to nothing, and the model's own
+multi-token-prediction module (`lookahead`), if it has one, which costs a part of a forward pass.
+
 `Speculator` drafts only where it pays: it estimates how likely a draft token is accepted, for free, by
 comparing guesses that were not computed with what came; it measures what a further row costs; and it adds
-rows while they raise the expected tokens per second.
+rows while they raise the expected tokens per second.  Whether to ask the module at all it decides by measuring tokens
+per second with and without it, for each number of requests (`Contest`).
 """
 
 from __future__ import annotations
 
+import time
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
+from huozhong.engine.lookahead import LookAhead
+from huozhong.engine.proposers import NgramProposer, Proposal, Proposer
 from huozhong.engine.sequence import Sequence
 
 MAX_DRAFT = 8
@@ -38,99 +46,9 @@ NAP, LONG_NAP = 3, 15
 DEAR = 0.35  # of a step's share per request
 WORTH_PROBING = 0.25  # acceptance below which a row would have to cost next to nothing
 MARGIN = 1.1  # a row must promise this much more than it costs: estimates are noisy
-_CHAIN = 8  # earlier occurrences looked at
-_DEEPEST = 12  # tokens of agreement that are told apart
-_INDEX_AT_ONCE = 4096  # tokens of a long prompt indexed per step, about 2 ms
+SURE = 6  # tokens of agreement from which on the look-up is believed sooner than the model's own module
 
 Speculation = Literal["auto", "off"] | int
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """Guessed next tokens; evidence: a small number, guesses with the same one are about equally good."""
-
-    tokens: list[int]
-    evidence: int
-
-
-class Proposer(Protocol):
-    """Anything that guesses.  It must not depend on chance: see the module's text."""
-
-    def propose(self, sequence: Sequence, k: int) -> Proposal | None:
-        """At most k tokens that may follow the request's known tokens; None without an idea."""
-
-
-class NgramIndex:
-    """Where each pair of tokens occurred, newest first: constant work per token.
-
-    The longest agreement among the last few occurrences of the final pair is looked for, token by token.
-    """
-
-    def __init__(self) -> None:
-        self.tokens: list[int] = []
-        self._last: dict[int, int] = {}  # pair -> position of its second token
-        self._before: list[int | None] = []  # the pair's previous occurrence
-
-    def extend(self, tokens: list[int]) -> None:
-        """Go on with these tokens."""
-        last, before = self._last, self._before
-        previous = self.tokens[-1] if self.tokens else None
-        position = len(self.tokens)
-        for token in tokens:
-            if previous is None:
-                before.append(None)
-            else:
-                pair = previous << 32 | token
-                before.append(last.get(pair))
-                last[pair] = position
-            previous = token
-            position += 1
-        self.tokens += tokens
-
-    def propose(self, k: int) -> Proposal | None:
-        """What followed the longest earlier occurrence of the end (the newest of equals)."""
-        if not self.tokens:
-            return None
-        tokens, end = self.tokens, len(self.tokens) - 1
-        best, best_length = None, 1
-        candidate = self._before[end]
-        for _ in range(_CHAIN):
-            if candidate is None:
-                break
-            length = 2
-            while length < _DEEPEST and length <= candidate and tokens[candidate - length] == tokens[end - length]:
-                length += 1
-            if length > best_length:
-                best, best_length = candidate, length
-                if length == _DEEPEST:
-                    break
-            candidate = self._before[candidate]
-        if best is None:
-            return None
-        drafts = tokens[best + 1 : best + 1 + k]
-        while len(drafts) < k:  # the occurrence runs into the end itself: the text goes in circles
-            drafts.append(drafts[len(drafts) - (end - best)])
-        return Proposal(drafts, best_length)
-
-
-class NgramProposer:
-    """Prompt look-up (Saxena 2023) over prompt and answer; works with every model."""
-
-    def propose(self, sequence: Sequence, k: int) -> Proposal | None:
-        """None also while a long prompt is not yet wholly indexed."""
-        index = sequence.ngrams
-        if index is None:
-            index = sequence.ngrams = NgramIndex()
-        known, total = len(index.tokens), sequence.num_tokens
-        if known < sequence.prompt_len:
-            stop = min(known + _INDEX_AT_ONCE, sequence.prompt_len)
-            index.extend(sequence.prompt[known:stop].tolist())
-            known = stop
-        if known < sequence.prompt_len:
-            return None
-        if known < total:
-            index.extend(sequence.generated[known - sequence.prompt_len :])
-        return index.propose(k)
 
 
 class Rate:
@@ -184,18 +102,77 @@ class SpeculationStats:
     shadow_hits: int = 0
 
 
+class Contest:
+    """Whether asking the module pays, for a number of requests: tokens per second with it and without, by turns.
+
+    The one that is ahead goes on; the other is tried again now and then, ever more rarely.
+    """
+
+    WARM = 24  # steps of each before anything is decided
+    TRY = 16  # steps of a later trial
+    EDGE = 1.02  # the module must be ahead by this
+
+    def __init__(self) -> None:
+        self.plain, self.ahead = Speed(), Speed()
+        self.asks = False
+        self._on_trial, self._left, self._every = True, self.WARM, 512
+
+    @property
+    def prefers_module(self) -> bool:
+        return (self.ahead.rate or 0.0) > self.EDGE * (self.plain.rate or 0.0)
+
+    def add(self, tokens: int, seconds: float) -> None:
+        """A step of the kind that was asked for."""
+        (self.ahead if self.asks else self.plain).add(tokens, seconds)
+        self._left -= 1
+        if self._left > 0:
+            return
+        if self.ahead.rate is None:
+            self.asks, self._left = True, self.WARM
+        elif self._on_trial:
+            self.asks, self._left, self._on_trial = self.prefers_module, self._every, False
+            self._every = min(2 * self._every, 8192)
+        else:
+            self.asks, self._left, self._on_trial = not self.asks, self.TRY, True
+
+
+class Speed:
+    """Tokens per second of late; a hiccup of the machine weighs little."""
+
+    def __init__(self) -> None:
+        self._tokens: float | None = None
+        self._seconds = 0.0
+
+    def add(self, tokens: int, seconds: float) -> None:
+        if self._tokens is None:
+            self._tokens, self._seconds = float(tokens), seconds
+        self._tokens += 0.04 * (tokens - self._tokens)
+        self._seconds += 0.04 * (min(seconds, 2 * self._seconds) - self._seconds)
+
+    @property
+    def rate(self) -> float | None:
+        return None if self._tokens is None or self._seconds <= 0 else self._tokens / self._seconds
+
+
 class Speculator:
     """Decides, step by step, how many guessed tokens each decoding request computes.
 
     mode: "auto" (where it pays), "off", or a number: always so many, where there is a guess.
+    ahead: the model's own module, if it has one.
     """
 
-    def __init__(self, mode: Speculation = "auto", proposer: Proposer | None = None) -> None:
+    def __init__(
+        self, mode: Speculation = "auto", proposer: Proposer | None = None, ahead: LookAhead | None = None
+    ) -> None:
         self.mode = mode
+        self.ahead = ahead
+        self._contests: defaultdict[int, Contest] = defaultdict(Contest)
+        self._asked = False  # the module, in this step
+        self._asking_took = 0.0
         self.proposer: Proposer = proposer or NgramProposer()
         self.stats = SpeculationStats()
         self._rates: dict[int, Rate] = {}
-        self._costs: dict[int, Cost] = {}
+        self._costs: defaultdict[int, Cost] = defaultdict(Cost)  # by the number of decoding requests
         self._until_probe = 16
         self._nap = self._asleep = 0  # steps to come without looking; see NAP
         self._probe_every = PROBE_EVERY
@@ -204,31 +181,67 @@ class Speculator:
     def is_on(self) -> bool:
         return self.mode not in ("off", 0)
 
+    @property
+    def wants_states(self) -> bool:
+        """Whether the module should see what is computed now."""
+        if self.ahead is None or not self.is_on:
+            return False
+        return self.mode != "auto" or not self._contests or any(c.asks for c in self._contests.values())
+
     def plan(self, sequences: list[Sequence], room: int) -> dict[Sequence, list[int]]:
         """Drafts for the decoding requests of a step; at most `room` tokens in all."""
+        self._asked, self._asking_took = False, 0.0
+        drafts = self._look_up(sequences, room)
+        if self.ahead is not None and (self.mode != "auto" or self._contests[len(sequences)].asks):
+            drafts |= self._ask(sequences, drafts, room - sum(map(len, drafts.values())))
+        return _allowed(drafts) if drafts else drafts
+
+    def _look_up(self, sequences: list[Sequence], room: int) -> dict[Sequence, list[int]]:
         if self._asleep > 0:
             self._asleep -= 1
             return {}
         proposals: dict[Sequence, Proposal] = {}
-        limit = MAX_DRAFT if self.mode == "auto" else int(self.mode)
         for sequence in sequences:
             sequence.proposal = None
-            # The last token of an answer is never followed by another: its logits would be wasted.
-            k = min(limit, sequence.max_new_tokens - len(sequence.generated) - 1)
-            if k > 0 and sequence.lets_guess and (proposal := self.proposer.propose(sequence, k)):
+            k = self._most(sequence)
+            proposal = self.proposer.propose(sequence, k) if k > 0 else None
+            if proposal is not None and (sequence.trail is None or proposal.evidence[0] >= SURE):
                 proposals[sequence] = sequence.proposal = proposal
         if self.mode == "auto":
-            cost = self._costs.get(len(sequences))
-            is_dear = cost is not None and cost.row is not None and cost.row * len(sequences) > DEAR * (cost.step or 0)
+            cost = self._costs[len(sequences)]
+            is_dear = cost.row is not None and cost.row * len(sequences) > DEAR * (cost.step or 0)
             self._asleep, self._nap = self._nap, min(2 * self._nap + 1, LONG_NAP if is_dear else NAP)
         if not proposals or room <= 0:
             return {}
         if self.mode != "auto":
-            return _allowed(self._first(proposals, limit, room))
+            return self._first(proposals, room)
         drafts = self._where_it_pays(proposals, len(sequences), room)
         if drafts:
             self._asleep = self._nap = 0
-        return _allowed(drafts)
+        return drafts
+
+    def _ask(
+        self, sequences: list[Sequence], drafts: dict[Sequence, list[int]], room: int
+    ) -> dict[Sequence, list[int]]:
+        """The module's guesses for the requests without drafts."""
+        assert self.ahead is not None
+        limits = {s: k for s in sequences if s not in drafts and s.trail is not None and (k := self._most(s)) > 0}
+        if not limits or room <= 0:
+            return {}
+        self._asked = True
+        began = time.perf_counter()
+        proposals = self.ahead.propose(limits)
+        self._asking_took = time.perf_counter() - began
+        for sequence, proposal in proposals.items():
+            sequence.proposal = proposal
+        if self.mode != "auto" or self._costs[len(sequences)].row is None:
+            return self._first(proposals, room)
+        return self._where_it_pays(proposals, len(sequences), room)
+
+    def _most(self, sequence: Sequence) -> int:
+        # The last token of an answer is never followed by another: its logits would be wasted.
+        limit = MAX_DRAFT if self.mode == "auto" else int(self.mode)
+        return min(limit, sequence.max_new_tokens - len(sequence.generated) - 1) if sequence.lets_guess else 0
 
     def learn(self, sequence: Sequence, drafted: int, chosen: list[int]) -> None:
         """A request's step chose these tokens; `drafted` of its guessed ones were computed."""
@@ -239,37 +252,40 @@ class Speculator:
         compared = min(len(chosen), max(drafted, 1), len(proposal.tokens))
         hits = 0
         while hits < compared and chosen[hits] == proposal.tokens[hits]:
+            self._rate(proposal.evidence[hits]).add(1, 1)
             hits += 1
+        if hits < compared:
+            self._rate(proposal.evidence[hits]).add(0, 1)
         if drafted:
             self.stats.drafted += drafted
             self.stats.accepted += hits
         else:
             self.stats.shadow_trials += 1
             self.stats.shadow_hits += hits
-        trials = min(hits + 1, compared)
-        self._rate(proposal.evidence).add(hits, trials)
-        self._own_rate(sequence).add(hits, trials)
+        if proposal.evidence[0] < LookAhead.EVIDENCE:
+            self._own_rate(sequence).add(hits, min(hits + 1, compared))
 
-    def timed(self, rows: int, extra: int, seconds: float) -> None:
-        """A step of nothing but `rows` decoding requests and `extra` draft rows took so long."""
-        self._costs.setdefault(rows, Cost()).add(seconds, extra)
+    def timed(self, rows: int, extra: int, tokens: int, seconds: float) -> None:
+        """A step of nothing but `rows` decoding requests and `extra` draft rows took so long and chose `tokens`."""
+        self._costs[rows].add(seconds - self._asking_took, extra)
+        if self.ahead is not None and self.mode == "auto":
+            contest = self._contests[rows]
+            if contest.asks == self._asked:
+                contest.add(tokens, seconds)
         if extra:
             self.stats.steps += 1
 
     # -- inside ----------------------------------------------------------------------------------
 
     def _where_it_pays(self, proposals: dict[Sequence, Proposal], rows: int, room: int) -> dict[Sequence, list[int]]:
-        cost = self._costs.setdefault(rows, Cost())
-        chances = {s: self._chance(s, p.evidence) for s, p in proposals.items()}
+        cost = self._costs[rows]
+        chances = {s: self._chances(s, p) for s, p in proposals.items()}
         drafts: dict[Sequence, list[int]] = {}
         pays = MARGIN * rows * cost.row / cost.step if cost.step and cost.row is not None else 1.0
-        if cost.step is not None and cost.row is not None and max(chances.values()) > pays:
-            # A further row pays while it adds more tokens per second than the step has so far.  The chance of
-            # the j-th draft token to be kept is chance^j, so the best rows over all requests go first.
-            options = sorted(
-                ((chance ** (j + 1), s) for s, chance in chances.items() for j in range(len(proposals[s].tokens))),
-                key=lambda option: -option[0],
-            )
+        if cost.step is not None and cost.row is not None and max(kept[0] for kept in chances.values()) > pays:
+            # A further row pays while it adds more tokens per second than the step has so far.  A draft token is kept
+            # only if those before it are, so the best rows over all requests go first.
+            options = sorted(((chance, s) for s, kept in chances.items() for chance in kept), key=lambda o: -o[0])
             tokens, seconds = float(rows), cost.step
             for chance, sequence in options[:room]:
                 if chance * seconds <= MARGIN * tokens * cost.row:
@@ -281,8 +297,8 @@ class Speculator:
             self._until_probe, self._probe_every = PROBE_EVERY, PROBE_EVERY
             return drafts
         self._until_probe -= 1
-        best = max(chances, key=lambda s: chances[s])
-        if self._until_probe > 0 or chances[best] < WORTH_PROBING or cost.step is None:
+        best = max(chances, key=lambda s: chances[s][0])
+        if self._until_probe > 0 or chances[best][0] < WORTH_PROBING or cost.step is None:
             return {}
         self._until_probe = self._probe_every
         self._probe_every = min(2 * self._probe_every, MAX_PROBE_EVERY)
@@ -290,22 +306,29 @@ class Speculator:
         return {best: proposals[best].tokens[: min(PROBE_ROWS, room)]}
 
     @staticmethod
-    def _first(proposals: dict[Sequence, Proposal], limit: int, room: int) -> dict[Sequence, list[int]]:
+    def _first(proposals: dict[Sequence, Proposal], room: int) -> dict[Sequence, list[int]]:
         drafts = {}
         for sequence, proposal in proposals.items():
-            if tokens := proposal.tokens[: min(limit, room)]:
+            if tokens := proposal.tokens[:room]:
                 drafts[sequence] = tokens
                 room -= len(tokens)
         return drafts
 
-    def _chance(self, sequence: Sequence, evidence: int) -> float:
-        """Of a draft token to be accepted: what holds for such guesses, and for this request's."""
-        own = self._own_rate(sequence).value
-        return min(0.98, (self._rate(evidence).value + own) / 2)
+    def _chances(self, sequence: Sequence, proposal: Proposal) -> list[float]:
+        """Of each draft token to be kept, with those before it."""
+        own = None if proposal.evidence[0] >= LookAhead.EVIDENCE else self._own_rate(sequence).value
+        chances, chance = [], 1.0
+        for evidence in proposal.evidence:
+            # What holds for such guesses and, for the look-up, for this request's.
+            rate = self._rate(evidence).value
+            chance *= min(0.98, rate if own is None else (rate + own) / 2)
+            chances.append(chance)
+        return chances
 
     def _rate(self, evidence: int) -> Rate:
-        # More agreement, better guess; what is seen soon outweighs this.
-        return self._rates.setdefault(evidence, Rate(min(0.1 * evidence, 0.8), 4, 500))
+        # More agreement, or the module's own opinion: better guess; what is seen soon outweighs this.
+        prior = LookAhead.chance(evidence) if evidence >= LookAhead.EVIDENCE else min(0.1 * evidence, 0.8)
+        return self._rates.setdefault(evidence, Rate(prior, 4, 500))
 
     @staticmethod
     def _own_rate(sequence: Sequence) -> Rate:

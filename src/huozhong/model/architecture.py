@@ -34,7 +34,12 @@ class LatentAttention:
     @property
     def row_dim(self) -> int:
         """Numbers cached per token and layer: the KV latent and the shared rotary key."""
-        return self.kv_lora_rank + self.qk_rope_head_dim
+        return sum(self.row_parts)
+
+    @property
+    def row_parts(self) -> tuple[int, ...]:
+        """`row_dim` by what lies together: scales of a quantised cache do not cross from one to the next."""
+        return self.kv_lora_rank, self.qk_rope_head_dim
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +60,12 @@ class GroupedAttention:
     @property
     def row_dim(self) -> int:
         """Numbers cached per token and layer: keys and values of every group."""
-        return 2 * self.num_kv_heads * self.head_dim
+        return sum(self.row_parts)
+
+    @property
+    def row_parts(self) -> tuple[int, ...]:
+        """`row_dim` by what lies together: a key, or a value, of one group."""
+        return (self.head_dim,) * (2 * self.num_kv_heads)
 
 
 @dataclass(frozen=True, kw_only=True)

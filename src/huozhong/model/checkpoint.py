@@ -105,11 +105,13 @@ def _swiglu_tensors(prefix: str, width: int, inner: int) -> Iterator[tuple[str, 
 
 
 def _duplicates(config: ModelConfig) -> Iterator[tuple[str, str]]:
-    """(name, the tensor it repeats): each prediction module ships the embedding and the head again."""
-    head = "model.embed_tokens.weight" if config.tie_word_embeddings else "lm_head.weight"
-    for layer in _prediction_layers(config):
+    """(name, the tensor it repeats): each prediction module ships the embedding and the head again.
+
+    Not where head and embedding are tied: such a file does not repeat them for the main model either.
+    """
+    for layer in () if config.tie_word_embeddings else _prediction_layers(config):
         yield f"model.layers.{layer}.embed_tokens.weight", "model.embed_tokens.weight"
-        yield f"model.layers.{layer}.shared_head.head.weight", head
+        yield f"model.layers.{layer}.shared_head.head.weight", "lm_head.weight"
 
 
 # -- reading ---------------------------------------------------------------------------------------------

@@ -49,32 +49,49 @@ def export_gguf(
     *,
     vocabulary: Mapping[str, Any],
     name: str | None = None,
+    prediction: bool = True,
 ) -> None:
     """Write, or atomically replace, one GGUF file.
 
     type: a key of `TYPES`; matrices whose rows are not whole blocks stay F16, and with q4_0 the embedding and the
     head are Q8_0.  vocabulary: `text.gguf_vocab.vocab_metadata` of the source's small files.
-    name: `general.name`, the source's own without one.  Prediction modules (MTP) are left out.
+    name: `general.name`, the source's own without one.
+    prediction: also write the prediction modules (MTP), as layers behind the last one.  llama.cpp reads such files
+    since it drafts with them; older versions refuse them.
     Raises CheckpointError, or ConfigError for an architecture that GGUF has no words for.
     """
     if type not in TYPES:
         raise ConfigError(f"type {type!r} cannot be exported; choose {', '.join(TYPES)}.")
-    metadata = gguf_metadata(source.architecture) | dict(vocabulary)
+    modules = prediction_modules(source.architecture) if prediction else 0
+    metadata = gguf_metadata(source.architecture, modules) | dict(vocabulary)
     metadata["general.name"] = name or source.path.stem
     metadata["general.file_type"] = TYPES[type][1]
     metadata["general.quantization_version"] = 2
-    write_gguf(path, metadata, list(_tensors(source, type)))
+    write_gguf(path, metadata, list(_tensors(source, type, source.architecture.num_layers + modules)))
+
+
+def prediction_modules(architecture: Architecture) -> int:
+    """How many of the model's prediction modules a GGUF file can hold.
+
+    Only deepseek2 has words for them, and there none for a dense module behind layers of experts.
+    """
+    a = architecture
+    if not isinstance(a.attention, LatentAttention):
+        return 0
+    every = a.num_layers + a.num_nextn_predict_layers
+    moe = [a.is_moe_layer(i) for i in range(every)]
+    return a.num_nextn_predict_layers if moe == sorted(moe) else 0
 
 
 # -- metadata --------------------------------------------------------------------------------------------
 
 
-def gguf_metadata(architecture: Architecture) -> dict[str, Any]:
-    """The keys that describe an architecture, `general.architecture` first."""
+def gguf_metadata(architecture: Architecture, modules: int = 0) -> dict[str, Any]:
+    """The keys that describe an architecture and so many of its prediction modules, `general.architecture` first."""
     a, word = architecture, _FAMILIES[architecture.family]
     out: dict[str, Any] = {
-        "block_count": a.num_layers, "context_length": a.max_position_embeddings, "embedding_length": a.hidden_size,
-        "feed_forward_length": a.intermediate_size, "vocab_size": a.vocab_size,
+        "block_count": a.num_layers + modules, "context_length": a.max_position_embeddings,
+        "embedding_length": a.hidden_size, "feed_forward_length": a.intermediate_size, "vocab_size": a.vocab_size,
         "attention.layer_norm_rms_epsilon": float(a.rms_norm_eps),
         "rope.freq_base": float(a.rope.theta), "rope.dimension_count": a.rope.dim,
     }  # fmt: skip
@@ -85,7 +102,9 @@ def gguf_metadata(architecture: Architecture) -> dict[str, Any]:
             "attention.head_count": a.attention.num_heads, "attention.head_count_kv": a.attention.num_kv_heads,
             "attention.key_length": a.attention.head_dim, "attention.value_length": a.attention.head_dim,
         }  # fmt: skip
-    out |= _expert_metadata(a) | _rope_metadata(a)
+    if modules:
+        out["nextn_predict_layers"] = modules
+    out |= _expert_metadata(a, modules) | _rope_metadata(a)
     return {"general.architecture": word, "general.type": "model"} | {f"{word}.{k}": v for k, v in out.items()}
 
 
@@ -103,15 +122,15 @@ def _latent_metadata(a: LatentAttention) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _expert_metadata(a: Architecture) -> dict[str, Any]:
+def _expert_metadata(a: Architecture, modules: int) -> dict[str, Any]:
     latent = isinstance(a.attention, LatentAttention)
-    moe = a.moe_layers[: a.num_layers]
+    moe = a.moe_layers[: a.num_layers + modules]
     if a.experts is None or not any(moe):
         if not latent:
             return {}
         # A dense DeepSeek: every layer is a "leading dense" one.  llama.cpp asks for these two keys all the same.
         return {
-            "leading_dense_block_count": a.num_layers, "expert_feed_forward_length": a.intermediate_size,
+            "leading_dense_block_count": a.num_layers + modules, "expert_feed_forward_length": a.intermediate_size,
             "expert_shared_count": 0,
         }  # fmt: skip
     e, dense = a.experts, moe.index(True)
@@ -156,14 +175,14 @@ def _rope_metadata(a: Architecture) -> dict[str, Any]:
 # -- tensors ---------------------------------------------------------------------------------------------
 
 
-def _tensors(source: ModelSource, type: str) -> Iterator[NewTensor]:
-    """Every tensor of the file, each made only when its turn to be written comes."""
+def _tensors(source: ModelSource, type: str, layers: int) -> Iterator[NewTensor]:
+    """Every tensor of the file's first `layers` layers, each made only when its turn to be written comes."""
     a = source.architecture
     if isinstance(a.rope.scaling, Llama3Scaling) or a.rope.factors is not None:
         factors = _factors(a)
         yield _new(ROPE_FACTORS, "F32", factors.shape, lambda: factors)
     for name in source.names():
-        if _layer_of(name) >= a.num_layers:
+        if _layer_of(name) >= layers:
             continue
         match = _EXPERT.fullmatch(name)
         if match is None:

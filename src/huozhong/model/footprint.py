@@ -10,6 +10,7 @@ from huozhong.model.architecture import Architecture, LatentAttention
 from huozhong.model.source import FLOAT_TYPES, ModelSource
 
 Packing = Literal["stored", "q8", "q4"]
+CacheFormat = Literal["f32", "f16", "q8"]
 # Bytes per weight of the engine's formats: a group of 32 weights and its half-precision scale.
 _PACKED = {"q8": 34 / 32, "q4": 18 / 32}
 _STORED = {  # bytes per weight; blocks of 32, or of 256 for the K formats; float8 is unpacked to float32
@@ -21,10 +22,11 @@ _EMBEDDING = "model.embed_tokens.weight"
 
 @dataclass(frozen=True)
 class Footprint:
-    """A model in numbers, prediction modules (MTP) left out, as they are when it runs.
+    """A model in numbers.
 
     total, active: parameters, and those that one token meets.  memory: bytes of the weights by packing.
     read: bytes of weights that the computation of one token reads, by packing.
+    Of prediction modules (MTP) only the first runs, to guess ahead: it takes memory and counts nowhere else.
     types: how the matrices are stored, the commonest first.
     """
 
@@ -43,15 +45,19 @@ def footprint(source: ModelSource) -> Footprint:
     read = dict(memory)
     types: dict[str, int] = {}
     for name in source.names():
-        if _is_prediction(a, name):
+        module = _layer(name) - a.num_layers
+        if module > 0:
             continue
         stored = source.stored(name)
         size, share = math.prod(stored.shape), _share(a, name)
-        total += size
-        active += size * share
-        if len(stored.shape) > 1:
-            types[stored.type] = types.get(stored.type, 0) + size
         met = share if name != _EMBEDDING or a.tie_word_embeddings else 0.0  # one row of it is looked up
+        if module < 0:
+            total += size
+            active += size * share
+            if len(stored.shape) > 1:
+                types[stored.type] = types.get(stored.type, 0) + size
+        else:
+            met = 0.0
         for packing in memory:
             count = _bytes(name, stored.shape, stored.type, packing)
             memory[packing] += count * (1 + _kept_again(a, name))
@@ -61,14 +67,23 @@ def footprint(source: ModelSource) -> Footprint:
                      {p: round(b) for p, b in read.items()}, tuple(order))
 
 
-def cache_bytes(a: Architecture, tokens: int, bytes_per_number: int = 2) -> int:
+def cache_bytes(a: Architecture, tokens: int, format: CacheFormat = "f16") -> int:
     """What the cache of `tokens` tokens takes."""
-    return a.num_layers * a.row_dim * tokens * bytes_per_number
+    layers = a.num_layers + min(a.num_nextn_predict_layers, 1)  # the first prediction module keeps its own
+    return layers * row_bytes(a, format) * tokens
 
 
-def _is_prediction(a: Architecture, name: str) -> bool:
+def row_bytes(a: Architecture, format: CacheFormat) -> int:
+    """What the cache keeps of one token in one layer.  q8: a byte a number, and a half-precision scale for each 32."""
+    if format != "q8":
+        return a.row_dim * {"f32": 4, "f16": 2}[format]
+    return sum(width + width % 2 + 2 * math.ceil(width / 32) for width in a.attention.row_parts)
+
+
+def _layer(name: str) -> int:
+    """The layer a tensor belongs to; -1 for those of no layer, which come before all."""
     layer = name.removeprefix("model.layers.").split(".")[0]
-    return layer.isdecimal() and int(layer) >= a.num_layers
+    return int(layer) if layer.isdecimal() else -1
 
 
 def _share(a: Architecture, name: str) -> float:

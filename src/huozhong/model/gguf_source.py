@@ -26,6 +26,7 @@ from huozhong.model.architecture import (
 from huozhong.model.config import YarnScaling
 from huozhong.model.gguf import GgufFile, GgufTensor, dequantize, parts_of
 from huozhong.model.gguf_names import ROPE_FACTORS, hf_name
+from huozhong.model.keys import REQUIRED, Keys
 from huozhong.model.source import Rows, Stored
 from huozhong.model.tensors import expected_tensors
 
@@ -33,7 +34,9 @@ FAMILIES: dict[str, Family] = {
     "llama": "llama", "qwen2": "qwen2", "qwen3": "qwen3", "qwen3moe": "qwen3_moe", "deepseek2": "deepseek_v3",
 }  # fmt: skip
 _SOFTMAX, _SIGMOID = 1, 2  # llama.cpp's numbers for expert_gating_func
-_REQUIRED = object()
+# What tells a prediction module (MTP) that is whole.  llama.cpp also takes files that state modules and leave their
+# tensors out, or the last norm; those are models without modules.
+_OF_MODULE = ("eh_proj", "enorm", "hnorm", "shared_head.norm", "self_attn.kv_a_layernorm")
 
 
 class GgufSource:
@@ -134,8 +137,10 @@ class GgufSource:
             raise CheckpointError(f"{self.path}: tensor {tensor.name!r} has no place in the model of the file's keys.")
 
 
-class _Keys:
+class _Keys(Keys):
     """The metadata of a file; names count on from the architecture's prefix."""
+
+    error = CheckpointError
 
     def __init__(self, file: GgufFile) -> None:
         self.where, self._metadata = file.path, file.metadata
@@ -144,39 +149,18 @@ class _Keys:
             names = ", ".join(FAMILIES)
             raise CheckpointError(f"{self.where}: holds a model of architecture {prefix!r}; the engine runs {names}.")
         self.prefix = prefix
+        begin = f"{prefix}."
+        super().__init__({k.removeprefix(begin): v for k, v in file.metadata.items() if k.startswith(begin)})
 
-    def value(self, key: str, default: Any = _REQUIRED) -> Any:
-        found = self._metadata.get(f"{self.prefix}.{key}", default)
-        if found is _REQUIRED:
-            raise CheckpointError(f"{self.where}: metadata key '{self.prefix}.{key}' is missing.")
-        return found
-
-    def whole(self, key: str, default: Any = _REQUIRED, minimum: int = 1) -> int:
-        found = self.value(key, default)
-        if type(found) is not int or not minimum <= found < 2**31:
-            raise CheckpointError(
-                f"{self.where}: metadata key '{self.prefix}.{key}' is {found!r}; "
-                f"it must be a whole number of at least {minimum}."
-            )
-        return found
-
-    def number(self, key: str, default: Any = _REQUIRED) -> float:
-        """A number above 0, or the default itself."""
-        found = self.value(key, default)
-        if isinstance(found, int | float) and found == default:
-            return float(found)
-        if isinstance(found, bool) or not isinstance(found, int | float) or not 0 < found < 1e30:
-            raise CheckpointError(
-                f"{self.where}: metadata key '{self.prefix}.{key}' is {found!r}; it must be a number above 0."
-            )
-        return float(found)
+    def words(self, key: str) -> str:
+        return f"{self.where}: metadata key '{self.prefix}.{key}'"
 
     def of_type(self, key: str, default: bool | str) -> Any:
         """A value of the default's type."""
         found = self.value(key, default)
         if not isinstance(found, type(default)):
             kind = type(default).__name__
-            raise CheckpointError(f"{self.where}: metadata key '{self.prefix}.{key}' is {found!r}, not a {kind}.")
+            raise CheckpointError(f"{self.words(key)} is {found!r}, not a {kind}.")
         return found
 
     def token(self, name: str) -> int | None:
@@ -196,7 +180,7 @@ def _architecture(file: GgufFile, tensors: dict[str, GgufTensor]) -> Architectur
     if not 0 < layers <= Architecture.MAX_LAYERS or stated > Architecture.MAX_LAYERS:
         raise CheckpointError(f"{file.path}: the number of layers, {layers}, is not possible.")
     modules = 0
-    while modules < stated and f"model.layers.{layers + modules}.eh_proj.weight" in tensors:
+    while modules < stated and all(f"model.layers.{layers + modules}.{part}.weight" in tensors for part in _OF_MODULE):
         modules += 1
     moe_layers = tuple(f"model.layers.{i}.mlp.gate.weight" in tensors for i in range(layers + modules))
     attention: LatentAttention | GroupedAttention
@@ -213,7 +197,7 @@ def _architecture(file: GgufFile, tensors: dict[str, GgufTensor]) -> Architectur
     ends = (keys.token("eos"), keys.token("eot"))
     return Architecture(
         family=family, vocab_size=embedding.shape[0], hidden_size=keys.whole("embedding_length"),
-        intermediate_size=keys.whole("feed_forward_length", 1 if all(moe_layers) else _REQUIRED), num_layers=layers,
+        intermediate_size=keys.whole("feed_forward_length", 1 if all(moe_layers) else REQUIRED), num_layers=layers,
         attention=attention, rope=_rope(keys, file, width), experts=experts, moe_layers=moe_layers,
         rms_norm_eps=keys.number("attention.layer_norm_rms_epsilon"),
         max_position_embeddings=keys.whole("context_length"), tie_word_embeddings="lm_head.weight" not in tensors,
@@ -225,14 +209,14 @@ def _architecture(file: GgufFile, tensors: dict[str, GgufTensor]) -> Architectur
 def _latent(keys: _Keys) -> LatentAttention:
     """The newer layout states the absorbed widths, and the true ones as key_length_mla and value_length_mla."""
     rope = keys.whole("rope.dimension_count")
-    key = keys.whole("attention.key_length_mla", keys.value("attention.key_length", _REQUIRED))
+    key = keys.whole("attention.key_length_mla", keys.value("attention.key_length", REQUIRED))
     rank = keys.whole("attention.q_lora_rank", 0, 0)
     if key <= rope:
         raise CheckpointError(f"{keys.where}: a key of {key} numbers is not wider than its rotated part, {rope}.")
     return LatentAttention(
         num_heads=keys.whole("attention.head_count"), q_lora_rank=rank or None,
         kv_lora_rank=keys.whole("attention.kv_lora_rank"), qk_nope_head_dim=key - rope, qk_rope_head_dim=rope,
-        v_head_dim=keys.whole("attention.value_length_mla", keys.value("attention.value_length", _REQUIRED)),
+        v_head_dim=keys.whole("attention.value_length_mla", keys.value("attention.value_length", REQUIRED)),
     )  # fmt: skip
 
 

@@ -23,13 +23,13 @@ from huozhong.model.architecture import (
     YarnScaling,
 )
 from huozhong.model.config import ModelConfig
+from huozhong.model.keys import REQUIRED, Keys, positive
 
 FAMILIES: dict[str, Family] = {
     "deepseek_v2": "deepseek_v2", "deepseek_v3": "deepseek_v3", "llama": "llama", "qwen2": "qwen2",
     "qwen3": "qwen3", "qwen3_moe": "qwen3_moe",
 }  # fmt: skip
 FP8_BLOCK = 128  # rows and columns that share one scale in DeepSeek's fp8 folders
-_REQUIRED = object()
 # Keys that say nothing about the computation, or say again what other keys say.
 _IGNORED = {
     "architectures", "auto_map", "torch_dtype", "dtype", "transformers_version", "use_cache", "_name_or_path",
@@ -67,30 +67,22 @@ def architecture_from_hf(raw: dict[str, Any]) -> Architecture:
     return Architecture(**common, **parts)
 
 
-class _Keys:
+class _Keys(Keys):
     """The keys of a config.json, type by type; it remembers which were asked for."""
 
+    error = ConfigError
+
     def __init__(self, raw: dict[str, Any]) -> None:
+        super().__init__(raw)
         self.raw = raw
         self.asked: set[str] = set()
 
-    def value(self, key: str, default: Any = _REQUIRED) -> Any:
+    def words(self, key: str) -> str:
+        return f"config.json: {key}"
+
+    def value(self, key: str, default: Any = REQUIRED) -> Any:
         self.asked.add(key)
-        found = self.raw.get(key)
-        if found is not None:
-            return found
-        if default is _REQUIRED:
-            raise ConfigError(f"config.json: {key} is missing.")
-        return default
-
-    def whole(self, key: str, default: Any = _REQUIRED, minimum: int = 1) -> int:
-        found = self.value(key, default)
-        if type(found) is not int or not minimum <= found < 2**31:
-            raise ConfigError(f"config.json: {key} is {found!r}; it must be a whole number of at least {minimum}.")
-        return found
-
-    def number(self, key: str, default: Any = _REQUIRED) -> float:
-        return _positive(self.value(key, default), key)
+        return super().value(key, default)
 
     def flag(self, key: str, default: bool) -> bool:
         found = self.value(key, default)
@@ -286,9 +278,7 @@ def _attention_factor(settings: dict[str, Any], yarn: YarnScaling) -> float | No
 
 
 def _positive(value: Any, key: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e300:
-        raise ConfigError(f"config.json: {key} is {value!r}; it must be a number above 0.")
-    return float(value)
+    return positive(value, f"config.json: {key}", ConfigError)
 
 
 def _eos_ids(raw: dict[str, Any]) -> tuple[int, ...]:

@@ -202,6 +202,13 @@ class Transformer(nn.Module):
     ) -> list[Tensor]:
         """Rotations and mask are made here, outside what `compile` compiles: fused into each layer's kernels
         they would be computed again for every layer and head."""
+        hiddens: list[Tensor] = self.model(tokens_BT, *self._places(tokens_BT, doc_BT, pos_BT), predict)
+        return hiddens
+
+    def _places(
+        self, tokens_BT: Tensor, doc_BT: Tensor | None, pos_BT: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """What a block needs to know of positions: cosines, sines and the mask of what a token may see."""
         if pos_BT is None:
             pos_BT = torch.arange(tokens_BT.shape[1], device=tokens_BT.device)[None]
         angle_BTr = pos_BT[..., None].float() * self.frequencies
@@ -209,8 +216,25 @@ class Transformer(nn.Module):
         if doc_BT is None and uses_blocks(tokens_BT):
             doc_BT = torch.zeros_like(tokens_BT[:1])
         mask = None if doc_BT is None else document_mask(doc_BT, self.dtype)
-        hiddens: list[Tensor] = self.model(tokens_BT, cos, sin, mask, predict)
-        return hiddens
+        return cos, sin, mask
+
+    def look_ahead(
+        self, tokens_BT: Tensor, hidden_BTD: Tensor, doc_BT: Tensor | None, depth: int
+    ) -> list[Tensor]:
+        """The first prediction module, `depth` times, each time fed with its own states: final-normed [B, T, D] each.
+
+        hidden_BTD: what `forward` returns.  The k-th states (k from 1) at t have seen the tokens up to t + k and
+        predict the next.  This is how one module drafts several tokens (EAGLE, Li et al. 2024, arXiv:2401.15077).
+        """
+        module = cast(PredictionModule, self.model.layers[self.config.num_hidden_layers])
+        places = self._places(tokens_BT, doc_BT, None)
+        states = []
+        for k in range(1, depth + 1):
+            ahead_BT = F.pad(tokens_BT[:, k:], (0, k))  # the padded end carries no loss
+            joined_BTD = module.join(self.model.embed_tokens(ahead_BT).to(self.dtype), hidden_BTD)
+            hidden_BTD = module.shared_head["norm"](module(joined_BTD, *places))
+            states.append(hidden_BTD)
+        return states
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Vocabulary scores [..., V] of final-normed hidden states [..., D], in their dtype."""
@@ -253,10 +277,11 @@ class Transformer(nn.Module):
         for router in self.modules():
             if isinstance(router, Router):
                 load = router.load.clone()
-                bias = router.e_score_correction_bias
-                bias += gamma * torch.sign(load.mean() - load)
-                bias -= bias.mean()
-                router.load.zero_()
+                if load.any():  # a frozen one has seen nothing and stays as it is, to the bit
+                    bias = router.e_score_correction_bias
+                    bias += gamma * torch.sign(load.mean() - load)
+                    bias -= bias.mean()
+                    router.load.zero_()
                 loads.append(load)
         return loads
 

@@ -167,7 +167,7 @@ def prepare(llm: LLM, call: ChatCall) -> Prepared:
     if want.functions:
         form, tokenizer = llm.template.needed_tool_format(), llm.tokenizer
         guide = Grammar(form.grammar(want.functions, want.choice, tokenizer.split_specials))
-        parser = ToolCallParser(form, frozenset(f.name for f in want.functions))
+        parser = ToolCallParser(form, want.functions)
         shown = frozenset(i for i in tokenizer.split_specials(form.marks) if isinstance(i, int))
     if guide is None:
         return Prepared(ids, call.params)

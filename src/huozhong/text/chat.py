@@ -192,8 +192,8 @@ class ChatTemplate:
         """`tool_format`, or a RequestError (param "tools")."""
         if self.tool_format is None:
             raise RequestError(
-                "This model has no form for tool calls: its chat template knows none of Qwen's, DeepSeek's and "
-                "Llama 3's; leave tools out, or ask for JSON with response_format.",
+                "This model has no form for tool calls: its chat template knows none of Qwen's, DeepSeek's, "
+                "GLM's and Llama 3's; leave tools out, or ask for JSON with response_format.",
                 param="tools", code="unsupported_value",
             )  # fmt: skip
         return self.tool_format

@@ -1,24 +1,24 @@
 """Tool calls as text: how each family of models writes them, the grammar that holds it to that, and the way back.
 
-Every known form is the same sequence of marks around a function's name and its arguments (a JSON object):
+Every known form is the same sequence of marks around a function's name and its arguments (see `text.arguments`):
 
     opens  before NAME between ARGUMENTS after  (separator before NAME between ARGUMENTS after)*  closes
 
 Which form a model knows is read off its chat template.  Sources: the chat templates that Qwen 2.5/3 (Hermes),
-DeepSeek V3/R1 and V3.1, and Llama 3.1 are published with.
+Qwen3-Coder, DeepSeek V3/R1 and V3.1, GLM-4.5 and 4.7, and Llama 3.1 are published with.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from huozhong.errors import RequestError
+from huozhong.text.arguments import JsonArguments, Split, TaggedArguments, Tags, literal, schema_json
 
-JSON_BLANKS = r" |\n[ \t]{0,24}"  # between two JSON tokens; see engine.constraint
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -84,6 +84,8 @@ class ToolFormat:
     at_start: the first mark is ordinary JSON, so only an answer that begins with it is a call.
     describes: the template tells the model about the tools; otherwise `description` goes into the system message.
     arguments_as_text: the template wants earlier calls' arguments as JSON text, not as an object.
+    tags: how arguments are written that are no JSON object.
+    lead: a control token that may come before the first call (Llama's <|python_tag|>), or nothing.
     """
 
     name: str
@@ -96,6 +98,8 @@ class ToolFormat:
     at_start: bool = False
     describes: bool = True
     arguments_as_text: bool = False
+    tags: Tags | None = None
+    lead: str = ""
 
     @property
     def start(self) -> str:
@@ -103,13 +107,17 @@ class ToolFormat:
         return self.opens + self.before
 
     @property
+    def starts(self) -> tuple[str, ...]:
+        """All that an answer with calls may begin with, the longest first."""
+        return (self.lead + self.start, self.start) if self.lead else (self.start,)
+
+    @property
     def marks(self) -> str:
         """All marks, one after the other."""
-        return self.opens + self.before + self.between + self.after + self.closes
+        tags = "" if self.tags is None else self.tags.marks
+        return self.lead + self.opens + self.before + self.between + tags + self.after + self.closes
 
-    def grammar(
-        self, functions: Sequence[Function], choice: ToolChoice, split: Callable[[str], Iterator[str | int]]
-    ) -> str:
+    def grammar(self, functions: Sequence[Function], choice: ToolChoice, split: Split) -> str:
         """The Lark grammar (llguidance's dialect) of an answer.
 
         split: cuts text into ordinary pieces and the ids of control tokens (`Tokenizer.split_specials`).
@@ -118,9 +126,7 @@ class ToolFormat:
             functions = [f for f in functions if f.name == choice.name]
 
         def mark(text: str) -> str:
-            """Control tokens by id, the rest as a string literal."""
-            pieces = split(text)
-            return " ".join(f"<[{p}]>" if isinstance(p, int) else json.dumps(p, ensure_ascii=False) for p in pieces)
+            return literal(list(split(text)))
 
         def calls(head: str) -> str:
             return " | ".join(f"{mark(head + f.name)} arguments_{i}" for i, f in enumerate(functions))
@@ -129,26 +135,32 @@ class ToolFormat:
         end = self.start.find(">") + 1 or 1
         trigger = mark(self.start[:end])
         many = choice.parallel and choice.kind != "named" and self.separator is not None
-        lines = ["%llguidance {}", *self._start_rules(choice, trigger)]
+        lead = [token for token in split(self.lead) if isinstance(token, int)]  # spelled out it would be text
+        lines = ["%llguidance {}", *self._start_rules(choice, trigger, f"{literal(lead)}? " if lead else "")]
         lines.append(f"calls: {trigger} rest_of_calls")
         lines.append(f"rest_of_calls: first_call {'next_call*' if many else ''} {mark(self.closes)}")
         lines.append(f"first_call: {calls(self.start[end:])}")
         if many:
             lines.append(f"next_call: {mark(self.separator or '')} ({calls(self.before)})")
-        between, after = mark(self.between), mark(self.after)
-        lines += [
-            f"arguments_{i}: {between} %json {_schema_json(f.schema, strict=f.strict)} {after}"
-            for i, f in enumerate(functions)
-        ]
+        for i, function in enumerate(functions):
+            lines += self._arguments_rules(f"arguments_{i}", function, split)
         return "\n".join(lines) + "\n"
 
-    def _start_rules(self, choice: ToolChoice, trigger: str) -> list[str]:
+    def _arguments_rules(self, rule: str, function: Function, split: Split) -> list[str]:
+        """From the end of the name to the end of the call."""
+        between, after, schema = literal([*split(self.between)]), literal([*split(self.after)]), function.schema
+        if self.tags is None:
+            return [f"{rule}: {between} %json {schema_json(schema, strict=function.strict)} {after}"]
+        sequence, more = self.tags.rules(rule, schema, strict=function.strict, split=split)
+        return [f"{rule}: {between} {sequence} {after}", *more]
+
+    def _start_rules(self, choice: ToolChoice, trigger: str, lead: str) -> list[str]:
         if choice.kind != "auto":
-            return ["start: calls"] if self.at_start else ["start: BLANKS? calls", r"BLANKS: /[ \n]{1,4}/"]
+            return [f"start: {lead}calls"] if self.at_start else ["start: BLANKS? calls", r"BLANKS: /[ \n]{1,4}/"]
         if choice.text is not None:
-            return [f"start: calls | %json {_schema_json(choice.text, strict=choice.text_strict)}"]
+            return [f"start: {lead}calls | %json {schema_json(choice.text, strict=choice.text_strict)}"]
         if self.at_start:
-            return ["start: calls | TEXT", r"TEXT: /[^{ \n](.|\n)*/"]
+            return [f"start: {lead}calls | TEXT", r"TEXT: /[^{ \n](.|\n)*/"]
         if trigger.startswith("<["):
             return ["start: TEXT | TEXT? calls", r"TEXT: /(.|\n)+/"]
         return ["start: TEXT | found rest_of_calls", f"found[lazy]: TEXT {trigger}", r"TEXT: /(.|\n)*/"]
@@ -161,14 +173,31 @@ class ToolFormat:
             if function.description is not None:
                 lines.append(f"Description: {function.description}")
             lines += [f"Parameters: {json.dumps(function.schema, ensure_ascii=False)}", ""]
-        example = f"{self.start}NAME{self.between}ARGUMENTS{self.after}{self.closes}"
-        lines.append(f"To call one, write exactly this, with the arguments as a JSON object:\n{example}")
+        if self.tags is None:
+            arguments, how = "ARGUMENTS", "with the arguments as a JSON object"
+        else:
+            arguments = f"{self.tags.key_opens}PARAMETER{self.tags.key_closes}VALUE{self.tags.value_closes}"
+            how = "with as many parameters as are needed; a value that is no text is JSON"
+        example = f"{self.start}NAME{self.between}{arguments}{self.after}{self.closes}"
+        lines.append(f"To call one, write exactly this, {how}:\n{example}")
         return "\n".join(lines)
 
 
 HERMES = ToolFormat(
     name="hermes", opens="", before='<tool_call>\n{"name": "', between='", "arguments": ',
     after="}\n</tool_call>", separator="\n", closes="",
+)  # fmt: skip
+QWEN_CODER = ToolFormat(
+    name="qwen-coder", opens="", before="<tool_call>\n<function=", between=">\n", after="</function>\n</tool_call>",
+    separator="\n", closes="", tags=Tags("<parameter=", ">\n", "\n</parameter>\n"),
+)  # fmt: skip
+GLM = ToolFormat(
+    name="glm", opens="", before="<tool_call>", between="\n", after="</tool_call>", separator="\n", closes="",
+    tags=Tags("<arg_key>", "</arg_key>\n<arg_value>", "</arg_value>\n"),
+)  # fmt: skip
+GLM_47 = ToolFormat(
+    name="glm-4.7", opens="", before="<tool_call>", between="", after="</tool_call>", separator="", closes="",
+    tags=Tags("<arg_key>", "</arg_key><arg_value>", "</arg_value>"),
 )  # fmt: skip
 DEEPSEEK_V3 = ToolFormat(
     name="deepseek-v3", opens="<｜tool▁calls▁begin｜>", before="<｜tool▁call▁begin｜>function<｜tool▁sep｜>",
@@ -183,6 +212,7 @@ LLAMA3 = ToolFormat(
     name="llama3", opens="", before='{"name": "', between='", "parameters": ', after="}", separator=None,
     closes="", at_start=True,
 )  # fmt: skip
+_PYTHON_TAG = "<|python_tag|>"  # Llama 3.1 often puts it before a call, although its template does not
 
 
 def find_format(template: str) -> ToolFormat | None:
@@ -190,15 +220,20 @@ def find_format(template: str) -> ToolFormat | None:
     found = None
     if DEEPSEEK_V3.opens in template:
         found = DEEPSEEK_V3 if "```json" in template else DEEPSEEK_V31
+    elif "<tool_call>" in template and "<parameter=" in template:
+        found = QWEN_CODER
+    elif "<tool_call>" in template and "<arg_key>" in template:
+        found = GLM_47 if "</arg_key><arg_value>" in template else GLM
     elif "<tool_call>" in template and re.search(r'"arguments\\?"', template):
         found = HERMES
     elif "<|start_header_id|>" in template and re.search(r'"parameters\\?"', template):
         found = LLAMA3
     if found is None:
         return None
-    as_text = not re.search(r"arguments(['\"]\])?\s*\|\s*tojson", template)
+    as_text = found.tags is None and not re.search(r"arguments(['\"]\])?\s*\|\s*tojson", template)
+    lead = _PYTHON_TAG if found is LLAMA3 and _PYTHON_TAG in template else ""
     describes = re.search(r"\btools\b", re.sub(r"\{#.*?#\}", "", template)) is not None
-    return ToolFormat(**{**vars(found), "arguments_as_text": as_text, "describes": describes})
+    return replace(found, arguments_as_text=as_text, describes=describes, lead=lead)
 
 
 # -- the way back ----------------------------------------------------------------------------------
@@ -220,12 +255,12 @@ class ToolCallParser:
     call and is none comes back as text.
     """
 
-    def __init__(self, form: ToolFormat, names: frozenset[str]) -> None:
-        self._form, self._names = form, names
+    def __init__(self, form: ToolFormat, functions: Sequence[Function]) -> None:
+        self._form, self._functions = form, {function.name: function for function in functions}
         self._expect: Literal["text", "name", "arguments", "after", "next", "rest"] = "text"
         self._held = ""
         self._mark = ""  # what began the call whose name is still open
-        self._json = _JsonObjectEnd()
+        self._reader: JsonArguments | TaggedArguments = JsonArguments()
         self._anything = False
         self.num_calls = 0  # complete ones
 
@@ -243,7 +278,7 @@ class ToolCallParser:
         rest, self._held = self._held, ""
         if self._expect == "name":
             rest = self._mark + rest
-        elif self._expect in ("after", "next"):
+        elif self._expect in ("arguments", "after", "next"):
             rest = ""  # a cut-off mark
         self._expect = "rest"
         return [rest] if rest else []
@@ -266,16 +301,18 @@ class ToolCallParser:
                 return text or None
 
     def _text(self) -> str | None:
-        start, held = self._form.start, self._held
-        at = held.find(start)
-        if at >= 0 and not (self._form.at_start and (self._anything or held[:at].strip())):
-            text, self._held = held[:at].rstrip(), held[at + len(start) :]
-            self._expect, self._mark = "name", start
-            return text
-        if self._form.at_start and (self._anything or not start.startswith(held.strip()[: len(start)])):
+        at_start, held = self._form.at_start, self._held
+        for start in self._form.starts:
+            at = held.find(start)
+            if at >= 0 and not (at_start and (self._anything or held[:at].strip())):
+                text, self._held = held[:at].rstrip(), held[at + len(start) :]
+                self._expect, self._mark = "name", start
+                return text
+        begun = held.strip()
+        if at_start and (self._anything or not any(s.startswith(begun[: len(s)]) for s in self._form.starts)):
             keep = 0
         else:
-            keep = next((n for n in range(min(len(start) - 1, len(held)), 0, -1) if held.endswith(start[:n])), 0)
+            keep = max(_overlap(held, start) for start in self._form.starts)
             body = held[: len(held) - keep]
             keep += len(body) - len(body.rstrip())
         text, self._held = held[: len(held) - keep], held[len(held) - keep :]
@@ -283,27 +320,35 @@ class ToolCallParser:
         return text or None
 
     def _name(self) -> str | CallPart | None:
-        between = self._form.between
+        between, tags = self._form.between, self._form.tags
+        ends = (between,) if between or tags is None else (tags.key_opens, self._form.after)
         name = re.match(r"[a-zA-Z0-9_-]*", self._held)
         assert name is not None
         rest = self._held[name.end() :]
-        if not rest.startswith(between):
-            return None if between.startswith(rest) and len(name[0]) <= 64 else self._give_up(self._mark)
-        if name[0] not in self._names:
+        if not any(rest.startswith(end) for end in ends):
+            waits = any(end.startswith(rest) for end in ends) and len(name[0]) <= 64
+            return None if waits else self._give_up(self._mark)
+        function = self._functions.get(name[0])
+        if function is None:
             return self._give_up(self._mark)
         self._held = rest[len(between) :]
-        self._expect, self._json = "arguments", _JsonObjectEnd()
+        self._expect = "arguments"
+        self._reader = (
+            JsonArguments() if tags is None else TaggedArguments(tags, self._form.after, function.schema)
+        )
         return CallPart(self.num_calls, name=name[0])
 
     def _arguments(self) -> str | CallPart | None:
         if not self._held:
             return None
-        end = self._json.find(self._held)
-        piece = self._held if end is None else self._held[:end]
-        self._held = self._held[len(piece) :]
-        if end is not None:
+        piece, self._held, progress = self._reader.read(self._held)
+        if progress == "ended":
             self._expect = "after"
-        return CallPart(self.num_calls, arguments=piece)
+        if piece:
+            return CallPart(self.num_calls, arguments=piece)
+        if progress == "wrong":
+            return self._give_up("")
+        return "" if progress == "ended" else None
 
     def _after(self) -> str | None:
         after = self._form.after
@@ -334,37 +379,6 @@ class ToolCallParser:
         return text
 
 
-class _JsonObjectEnd:
-    """Finds where a JSON object that arrives in pieces ends."""
-
-    def __init__(self) -> None:
-        self._depth = 0
-        self._in_string = self._escaped = False
-
-    def find(self, text: str) -> int | None:
-        """The offset after the object's last brace in this next piece; None when it goes on."""
-        for index, char in enumerate(text):
-            if self._in_string:
-                if self._escaped:
-                    self._escaped = False
-                elif char == "\\":
-                    self._escaped = True
-                elif char == '"':
-                    self._in_string = False
-            elif char == '"':
-                self._in_string = True
-            elif char in "{[":
-                self._depth += 1
-            elif char in "}]":
-                self._depth -= 1
-                if self._depth <= 0:
-                    return index + 1
-        return None
-
-
-# -- grammar text ----------------------------------------------------------------------------------
-
-
-def _schema_json(schema: Mapping[str, Any], *, strict: bool) -> str:
-    options = {"lenient": not strict, "whitespace_flexible": True, "whitespace_pattern": JSON_BLANKS}
-    return json.dumps({**schema, "x-guidance": options}, ensure_ascii=False)
+def _overlap(text: str, mark: str) -> int:
+    """How many of the text's last characters may be the beginning of a mark that is not whole yet."""
+    return next((n for n in range(min(len(mark) - 1, len(text)), 0, -1) if text.endswith(mark[:n])), 0)

@@ -8,8 +8,6 @@ never more than the whole divergence, and equal to it for k = V.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
 from rich.console import Console
@@ -23,25 +21,25 @@ from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.distill_recipe import LogitsRecipe, StudentRecipe
 from huozhong.train.feed import Rows
 from huozhong.train.grpo import _parts
-from huozhong.train.loop import Outcome, Run, Start, _sole_user, _stop_switch
+from huozhong.train.loop import Outcome, Run, Start, train
+from huozhong.train.recipe import Recipe
 
 _TINY = 1e-9
 
 
 def train_student(recipe: StudentRecipe, *, start: Start, console: Console) -> Outcome:
     """`loop.train`, with the teacher's probabilities where the recipe has some."""
-    with _sole_user(Path(recipe.run.out)), _stop_switch() as stop:
-        run = Run(recipe, console) if recipe.logits is None else LogitsRun(recipe, recipe.logits, console)
-        run.begin(start)
-        return run.train(stop)
+    return train(recipe, start=start, console=console, kind=None if recipe.logits is None else LogitsRun)
 
 
 class LogitsRun(Run):
     """A run whose loss looks at a teacher that reads the same rows."""
 
-    def __init__(self, recipe: StudentRecipe, logits: LogitsRecipe, console: Console) -> None:
+    def __init__(self, recipe: Recipe, console: Console) -> None:
         super().__init__(recipe, console)
-        self.logits = logits
+        assert isinstance(recipe, StudentRecipe)
+        assert recipe.logits is not None
+        logits = self.logits = recipe.logits
         theirs = Tokenizer.load(logits.teacher)
         if theirs.fingerprint != self.tokenizer.fingerprint:
             raise ConfigError(

@@ -16,7 +16,7 @@ from huozhong.errors import ConfigError
 from huozhong.train.recipe import Recipe, _at_least, _jsonable, _read, parse_recipe
 from huozhong.train.rl_recipe import read_toml
 
-_STUDENT = ("model", "tokenizer", "data", "optim", "schedule", "run", "cost")
+_STUDENT = ("model", "tokenizer", "data", "optim", "schedule", "run", "cost", "ramp")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +149,7 @@ def parse_distill_recipe(raw: Mapping[str, Any], *, where: str = "recipe") -> Di
     if "teacher" not in raw and "logits" not in raw:
         raise ConfigError(f"{where} names no teacher; give [teacher] and [questions], or [logits].")
     for name, value in raw.items():
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) and name != "ramp":
             raise ConfigError(f"{where}: {name} stands outside a section; write it under [{name}].")
     parts = {name: _read(kind, raw[name], f"{where}: [{name}]") for name, kind in kinds.items() if name in raw}
     logits = parts.pop("logits", None)

@@ -57,8 +57,12 @@ class Outcome:
     model: Path | None
 
 
-def train(recipe: Recipe, *, start: Start = "auto", console: Console | None = None) -> Outcome:
+def train(
+    recipe: Recipe, *, start: Start = "auto", console: Console | None = None, kind: type[Run] | None = None
+) -> Outcome:
     """Run `recipe` to its end, or until Ctrl-C.
+
+    kind: what differs in this stage, as a subclass of Run; None for next-token prediction.
 
     start: "auto" resumes where `run.out` has a checkpoint of the same recipe and begins otherwise;
     "resume" insists on a checkpoint; "fresh" deletes what is there.  Raises ConfigError, DataError,
@@ -67,7 +71,7 @@ def train(recipe: Recipe, *, start: Start = "auto", console: Console | None = No
     """
     out = Path(recipe.run.out)
     with _sole_user(out), _stop_switch() as stop:
-        run = Run(recipe, console or Console())
+        run = (kind or Run)(recipe, console or Console())
         run.begin(start)
         return run.train(stop)
 
@@ -235,7 +239,7 @@ class Run:
                 record = self._one_step()
                 last = self.step == recipe.total_steps
                 if self.scorer is not None and (last or self.step % recipe.run.eval_every == 0):
-                    record["heldout_bpb"] = self._score()
+                    record |= self._score()
                 bill = self.meter.snapshot()
                 record |= {"joules": bill.joules, "money": bill.money}
                 self.metrics.append(record)
@@ -295,8 +299,8 @@ class Run:
         }
         if mtp_count:
             record["mtp_loss"] = float(mtp) / mtp_count
-        if loads:
-            record["max_load"] = max(float(load.max() / load.mean()) for load in loads)
+        if seen := [load for load in loads if load.any()]:
+            record["max_load"] = max(float(load.max() / load.mean()) for load in seen)
         return record
 
     def _diverged(self, loss: float, norm: float) -> str:
@@ -309,10 +313,15 @@ class Run:
             f"using it ({kept}); lower muon_lr and adamw_lr or lengthen warmup_steps, and start with --fresh."
         )
 
-    def _score(self) -> float:
+    def _score(self) -> dict[str, float]:
+        """What the metrics record says of the held-out rows."""
         assert self.scorer is not None
-        with contextlib.nullcontext() if self.average is None else self.average.swapped_in(self.model):
-            return self.scorer.bits_per_byte(self.model)
+        with self._weights_to_keep():
+            return {"heldout_bpb": self.scorer.bits_per_byte(self.model)}
+
+    def _weights_to_keep(self) -> contextlib.AbstractContextManager[None]:
+        """Inside, the model has the weights that are scored and exported."""
+        return contextlib.nullcontext() if self.average is None else self.average.swapped_in(self.model)
 
     def _checkpoint_due(self, saved_at: float) -> bool:
         run = self.recipe.run
@@ -354,7 +363,7 @@ class Run:
 
     def _finish(self) -> Outcome:
         folder = self.out / "model"
-        with contextlib.nullcontext() if self.average is None else self.average.swapped_in(self.model):
+        with self._weights_to_keep():
             save_transformer(
                 self.model, folder, extra_files=self.tokenizer.files(), dtype=self.recipe.run.export_dtype
             )

@@ -18,7 +18,7 @@ from huozhong.errors import ConfigError
 from huozhong.model.config import ModelConfig
 from huozhong.text.data import Source
 
-Stage = Literal["pretrain", "sft"]
+Stage = Literal["pretrain", "sft", "mtp"]
 
 # Named sizes of the house, for `[model] size = "..."`; keys beside it override single numbers.
 SIZES: dict[str, dict[str, Any]] = {
@@ -356,9 +356,9 @@ def _read_model(
                 f"{where}: [model] and [run] init_from exclude each other; take one of them out."
             )
         return None
-    if stage == "sft":
+    if stage in ("sft", "mtp"):
         raise ConfigError(
-            f"{where}: [run] init_from is missing; sft starts from a pretrained model's folder."
+            f"{where}: [run] init_from is missing; {stage} starts from a trained model's folder."
         )
     if raw is None:
         raise ConfigError(f"{where}: section [model] is missing; give a size or the model's numbers.")

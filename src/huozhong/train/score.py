@@ -23,7 +23,7 @@ class Scorer:
         sizes_BT = torch.where(rows.targets_BT >= 0, bytes_V[rows.targets_BT.clamp_min(0)], 0)
         targets_BT = rows.targets_BT.masked_fill(sizes_BT == 0, -100)
         self.bytes = int(sizes_BT.sum())
-        self._parts = [
+        self.parts = [
             part.to(device) for part in Rows(rows.tokens_BT, targets_BT, rows.doc_BT).split(micro_batch)
         ]
         if self.bytes == 0:
@@ -34,7 +34,7 @@ class Scorer:
         model.eval()
         # compiled code would be compiled once more for scoring, which takes longer than the scoring
         with torch.compiler.set_stance("force_eager"):
-            total = sum(float(model.loss(p.tokens_BT, p.targets_BT, p.doc_BT).main) for p in self._parts)
+            total = sum(float(model.loss(p.tokens_BT, p.targets_BT, p.doc_BT).main) for p in self.parts)
         model.train()
         return total / math.log(2) / self.bytes
 

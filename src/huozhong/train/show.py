@@ -52,15 +52,20 @@ class Display:
         line = f"loss {record['loss']:.4f}"
         if record.get("heldout_bpb") is not None:
             line += f" · held-out {record['heldout_bpb']:.4f} bits/byte"
+        if (accepted := [f"{v:.1%}" for k, v in record.items() if k.startswith("accepted_")]):
+            line += f" · accepted {' '.join(accepted)}"
         line += f" · {record['tokens_per_second']:,.0f} tok/s"
         if self._progress is not None and self._task is not None:
             self._progress.update(
                 self._task, completed=record["step"], description=f"{line} · {bill.line('zh')}"
             )
-            if record.get("heldout_bpb") is not None:
+            if record.get("heldout_bpb") is not None or accepted:
                 self.say(f"{record['step']}: {line}")
         elif (
-            record["step"] % self._log_every == 0 or record["step"] == self._total or "heldout_bpb" in record
+            record["step"] % self._log_every == 0
+            or record["step"] == self._total
+            or "heldout_bpb" in record
+            or accepted
         ):
             per_step = (time.monotonic() - self._began) / (record["step"] - self._done)
             left = (self._total - record["step"]) * per_step

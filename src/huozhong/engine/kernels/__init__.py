@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.engine.kernels import reference
-from huozhong.engine.kernels.batch import Batch, Cache, CacheFormat, Span
+from huozhong.engine.kernels.batch import Batch, Cache, Span
+from huozhong.engine.kernels.cached import rounded
 from huozhong.engine.quant import PackedMatrix
 from huozhong.errors import KernelError
 from huozhong.model.architecture import GroupedAttention
+from huozhong.model.footprint import CacheFormat
 
 try:
     import huozhong.engine._kernels as native
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from huozhong.model.architecture import Architecture, Experts
 
 F32 = NDArray[np.float32]
+I32 = NDArray[np.int32]
 
 _matrices: weakref.WeakKeyDictionary[PackedMatrix, object] = weakref.WeakKeyDictionary()
 _used = "reference"
@@ -57,6 +60,11 @@ def use(name: str) -> None:
     _used = name
 
 
+def arithmetic() -> str:
+    """How prompts are computed: sets of one kind agree in every bit."""
+    return {"reference": "reference", "avx512bf16": "bf16"}.get(_used, "float")
+
+
 class RunnableModel(Protocol):
     """What `load` returns."""
 
@@ -66,6 +74,16 @@ class RunnableModel(Protocol):
     def draft(self, module: int, states_TD: F32, cache: Cache, batch: Batch) -> tuple[F32, F32]:
         """The same from an MTP module: states_TD are the hidden states at the batch's positions, and its tokens
         those that follow there.  Fills the module's own layer of the cache."""
+
+    def draft_ahead(
+        self, module: int, states_TD: F32, limits: I32, vocab: int, least: float, cache: Cache, batch: Batch
+    ) -> tuple[I32, F32]:
+        """Tokens [S, largest limit] that the module guesses after each span, one from the other, and how likely it
+        finds each (0 where it stopped: behind limits[s], or where the product of the chances fell below `least`).
+
+        states_TD and batch: as for `draft`; the page tables reach as far as the guesses.  vocab: the tokens looked at
+        are those below it.
+        """
 
 
 def load(weights: Weights, rope: F32, num_threads: int) -> RunnableModel:
@@ -88,10 +106,18 @@ class _ReferenceModel:
         h_TD = reference.draft_hidden(w, w.prediction[module], self._rope, own_PSC, states_TD, batch)
         return reference.linear(h_TD[batch.logit_rows], w.head), h_TD[batch.hidden_rows]
 
+    def draft_ahead(
+        self, module: int, states_TD: F32, limits: I32, vocab: int, least: float, cache: Cache, batch: Batch
+    ) -> tuple[I32, F32]:
+        w = self._weights
+        own_PSC = _rows(cache)[len(w.layers) + module]
+        m = w.prediction[module]
+        return reference.draft_ahead(w, m, self._rope, own_PSC, states_TD, batch, limits, vocab, least)
+
 
 def _rows(cache: Cache) -> NDArray:
     """The reference's layout of pages: [layers, pages, page_size, row]."""
-    rows = cache.pages.view(np.float32 if cache.format == "f32" else np.float16)
+    rows = cache.pages.view({"f32": np.float32, "f16": np.float16, "q8": np.uint8}[cache.format])
     return rows.reshape(*rows.shape[:2], cache.page_size, -1)
 
 
@@ -118,6 +144,11 @@ class _NativeModel:
 
     def draft(self, module: int, states_TD: F32, cache: Cache, batch: Batch) -> tuple[F32, F32]:
         return self._model.draft(module, states_TD, *self._arguments(cache, batch))
+
+    def draft_ahead(
+        self, module: int, states_TD: F32, limits: I32, vocab: int, least: float, cache: Cache, batch: Batch
+    ) -> tuple[I32, F32]:
+        return self._model.draft_ahead(module, states_TD, limits, vocab, least, *self._arguments(cache, batch))
 
     def _arguments(self, cache: Cache, batch: Batch) -> tuple[object, ...]:
         spans, first_page = [], 0
@@ -231,21 +262,30 @@ def route(logits_TE: F32, bias_E: F32 | None, experts: Experts) -> tuple[NDArray
 
 
 def attend_prefill(
-    q_THK: F32, w: LatentAttentionWeights, cache_PSC: F32, span: Span, scale: float, num_threads: int = 1
+    q_THK: F32, w: LatentAttentionWeights, cache_PSC: F32, span: Span, scale: float, num_threads: int = 1,
+    cache_format: CacheFormat = "f32",
 ) -> F32:
     if _used == "reference":
-        return reference.attend_prefill(q_THK, w, cache_PSC, span, scale)
+        return reference.attend_prefill(q_THK, w, _kept(cache_PSC, w, cache_format), span, scale)
     k_up, v_up = _matrix(w.k_up), _matrix(w.v_up)
-    return native.attend(q_THK, k_up, None, v_up, cache_PSC, span.pages, span.start, scale, num_threads)
+    return native.attend(q_THK, k_up, None, v_up, cache_PSC, span.pages, span.start, cache_format, scale, num_threads)
 
 
 def attend_decode(
-    q_THK: F32, w: LatentAttentionWeights, cache_PSC: F32, span: Span, scale: float, num_threads: int = 1
+    q_THK: F32, w: LatentAttentionWeights, cache_PSC: F32, span: Span, scale: float, num_threads: int = 1,
+    cache_format: CacheFormat = "f32",
 ) -> F32:
     if _used == "reference":
-        return reference.attend_decode(q_THK, w, cache_PSC, span, scale)
+        return reference.attend_decode(q_THK, w, _kept(cache_PSC, w, cache_format), span, scale)
     k_up, v_up, q_absorb = _matrix(w.k_up), _matrix(w.v_up), _matrix(w.q_absorb)
-    return native.attend(q_THK, k_up, q_absorb, v_up, cache_PSC, span.pages, span.start, scale, num_threads)
+    return native.attend(
+        q_THK, k_up, q_absorb, v_up, cache_PSC, span.pages, span.start, cache_format, scale, num_threads
+    )
+
+
+def _kept(cache_PSC: F32, w: LatentAttentionWeights, format: CacheFormat) -> F32:
+    rank, width = w.k_up.in_features, cache_PSC.shape[2]
+    return rounded(cache_PSC.reshape(-1, width), (rank, width - rank), format).reshape(cache_PSC.shape)
 
 
 def attend_grouped(
@@ -253,7 +293,7 @@ def attend_grouped(
 ) -> F32:
     """Rows at positions span.start ... against keys and values [N, 2, G, K] of all positions up to the last."""
     if _used == "reference":
-        cached = kv_NPGK.astype({"f32": np.float32, "f16": np.float16}[cache_format]).astype(np.float32)
+        cached = rounded(kv_NPGK.reshape(-1, kv_NPGK.shape[3]), kv_NPGK.shape[3:], cache_format).reshape(kv_NPGK.shape)
         return reference.attend_grouped(q_THK, cached[:, 0], cached[:, 1], span.start, scale)
     return native.attend_grouped(
         q_THK, kv_NPGK, span.start, span.prefill, cache_format, page_size, span.pages, scale, num_threads

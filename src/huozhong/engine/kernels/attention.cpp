@@ -12,6 +12,57 @@ constexpr int32_t PREFILL_ROWS = 256;  // latent: prompt rows per item: their ke
 constexpr int32_t GROUPED_ROWS = 64;   // grouped: prompt rows per item, each of a group's heads
 constexpr int32_t DECODE_HEADS = 8;    // latent: heads per item: their keys are turned once
 constexpr int32_t DECODE_KEYS = 256;   // keys per item; fixed, for it fixes the order of sums
+constexpr int32_t DECODE_ROWS = 8;     // rows of one sequence per item, at most
+
+// Generated rows, and what threads take of them: some rows of a sequence, some heads, DECODE_KEYS keys.  Such a part
+// leaves sums for each row and head; a row's parts are put together in the end.
+struct Plan {
+    struct Row { const Span* span; int32_t position, parts; int64_t first_part; };
+    struct Piece { int32_t row, rows, head, heads, part; };
+    std::vector<Row> rows;
+    std::vector<Piece> pieces;
+    int32_t heads;
+    int64_t parts = 0;  // of all rows and heads: those of one key range lie side by side
+
+    Plan(const std::vector<const Span*>& spans, int32_t all_heads) : heads(all_heads) {
+        for (const Span* span : spans) {
+            const int64_t most = (span->end() - 1) / DECODE_KEYS + 1;
+            for (int32_t i = 0; i < span->length; ++i) {
+                const int32_t position = span->start + i;
+                rows.push_back({span, position, position / DECODE_KEYS + 1, parts});
+                parts += most * heads;
+            }
+        }
+    }
+
+    // `step` heads a piece.
+    void cut(int32_t step) {
+        for (int32_t first = 0, next; first < int32_t(rows.size()); first = next) {
+            for (next = first; next < int32_t(rows.size()) && next < first + DECODE_ROWS; ++next)
+                if (rows[next].span != rows[first].span) break;
+            for (int32_t part = 0; part < rows[next - 1].parts; ++part) {
+                int32_t row = first;
+                while (rows[row].parts <= part) ++row;  // earlier rows do not see these keys
+                for (int32_t head = 0; head < heads; head += step)
+                    pieces.push_back({row, next - row, head, std::min(step, heads - head), part});
+            }
+        }
+    }
+
+    int64_t batch_row(const Row& row) const { return int64_t(row.span->first_row + row.position - row.span->start); }
+    int64_t part(const Row& row, int32_t part, int32_t head) const { return row.first_part + int64_t(part) * heads + head; }
+    // What decode jobs of both kinds say alike.  `width`: numbers of a part's sums.
+    template <class Job> void fill(Job& job, const Piece& piece, int32_t width, float* all_parts) const {
+        const Row &row = rows[piece.row], &last = rows[piece.row + piece.rows - 1];
+        job.rows = piece.rows;
+        job.heads = piece.heads;
+        job.begin = piece.part * DECODE_KEYS;
+        job.end = std::min(job.begin + DECODE_KEYS, last.position + 1);
+        job.part_stride = width + 2;
+        job.row_stride = piece.rows > 1 ? (rows[piece.row + 1].first_part - row.first_part) * job.part_stride : 0;
+        job.part = all_parts + part(row, piece.part, piece.head) * job.part_stride;
+    }
+};
 
 }  // namespace
 
@@ -77,7 +128,9 @@ void Worker::latent(const Config& c, const Layer& layer, const float* rope, cons
 }
 
 void Worker::write_latent(const Config& c, const Cache& cache, const Span& span, int32_t position, const float* row) {
-    k_.store_row(cache.format, row, c.latent(), cache.base + span.offset[position]);
+    uint8_t* to = cache.base + span.offset[position];
+    k_.store_row(cache.format, row, c.rank, to);
+    k_.store_row(cache.format, row + c.rank, c.rope, to + cached_bytes(cache.format, c.rank));
 }
 
 // Un-absorbed attention of one span: q [length, heads, qk] -> y [length, heads, v].
@@ -121,31 +174,17 @@ void Worker::attend_prefill(const Config& c, const Latent& w, const float* q, co
 // Absorbed attention of all generated rows: q [T, heads, qk] -> y [T, heads, v], T the rows of the batch.
 void Worker::attend_decode(const Config& c, const Latent& w, const float* q, const std::vector<const Span*>& spans,
                            const Cache& cache, float* y) {
-    struct Row { const Span* span; int32_t position, parts; int64_t first_part; };
-    std::vector<Row> rows;
-    struct Piece { int32_t row, head, part; };
-    std::vector<Piece> pieces;
-    const int64_t part_stride = c.rank + 2;
-    int64_t parts = 0;
-    for (const Span* span : spans)
-        for (int32_t i = 0; i < span->length; ++i) {
-            const int32_t position = span->start + i, count = position / DECODE_KEYS + 1;
-            rows.push_back({span, position, count, parts});
-            parts += int64_t(count) * c.heads;
-        }
-    // A block of keys is turned once for all heads of a piece: few pieces, where there are enough for the threads.
-    const int32_t most = parts / c.heads < 4 * threads_ ? DECODE_HEADS : 2 * DECODE_HEADS;
-    for (int32_t r = 0; r < int32_t(rows.size()); ++r)
-        for (int32_t part = 0; part < rows[r].parts; ++part)
-            for (int32_t head = 0; head < c.heads; head += most) pieces.push_back({r, head, part});
+    Plan plan(spans, c.heads);
+    // A block of keys is unpacked once for all heads of a piece: few pieces, where there are enough for the threads.
+    plan.cut(plan.parts / c.heads < 4 * threads_ ? DECODE_HEADS : 2 * DECODE_HEADS);
+    const std::vector<Plan::Row>& rows = plan.rows;
     const int32_t count = rows.size();
-    const auto batch_row = [&](const Row& row) { return int64_t(row.span->first_row + row.position - row.span->start); };
 
     const int32_t width = c.heads * c.qk();
     float* compact = grow(compact_q_, int64_t(count) * width);
     float* q_latent = grow(q_latent_, int64_t(count) * c.heads * c.latent());
     for (int32_t r = 0; r < count; ++r) {
-        std::memcpy(compact + int64_t(r) * width, q + batch_row(rows[r]) * width, width * sizeof(float));
+        std::memcpy(compact + int64_t(r) * width, q + plan.batch_row(rows[r]) * width, width * sizeof(float));
         for (int32_t h = 0; h < c.heads; ++h)
             std::memcpy(q_latent + (int64_t(r) * c.heads + h) * c.latent() + c.rank,
                         compact + int64_t(r) * width + h * c.qk() + c.nope, c.rope * sizeof(float));
@@ -157,33 +196,31 @@ void Worker::attend_decode(const Config& c, const Latent& w, const float* q, con
                          int64_t(c.heads) * c.latent(), false});
     run(jobs_);
 
-    float* all_parts = grow(parts_, parts * part_stride);
-    const int64_t scratch = decode_scratch(most, c.latent());
+    float* all_parts = grow(parts_, plan.parts * (c.rank + 2));
+    const int64_t scratch = decode_scratch(c.latent());
     float* all_scratch = grow(scratch_, scratch * threads_);
-    Pool::get().run(threads_, pieces.size(), [&](int32_t item, int32_t thread) {
-        const Piece& piece = pieces[item];
-        const Row& row = rows[piece.row];
+    Pool::get().run(threads_, plan.pieces.size(), [&](int32_t item, int32_t thread) {
+        const Plan::Piece& piece = plan.pieces[item];
         Decode job{};
+        plan.fill(job, piece, c.rank, all_parts);
         job.q = q_latent + (int64_t(piece.row) * c.heads + piece.head) * c.latent();
-        job.heads = std::min(most, c.heads - piece.head);
+        job.q_stride = int64_t(c.heads) * c.latent();
+        job.position = rows[piece.row].position;
         job.rank = c.rank;
         job.rope = c.rope;
         job.cache = cache.base;
         job.format = cache.format;
-        job.offset = row.span->offset.data();
-        job.begin = piece.part * DECODE_KEYS;
-        job.end = std::min(job.begin + DECODE_KEYS, row.position + 1);
+        job.offset = rows[piece.row].span->offset.data();
         job.scale = c.softmax_scale;
-        job.part = all_parts + (row.first_part + int64_t(piece.part) * c.heads + piece.head) * part_stride;
-        job.part_stride = part_stride;
         job.scratch = all_scratch + scratch * thread;
         k_.attend_decode(job);
     });
 
     float* mixed = grow(mixed_, int64_t(count) * c.heads * c.rank);
     for_rows(count * c.heads, rows.back().parts * c.rank * 8, [&](int32_t i) {
-        const Row& row = rows[i / c.heads];
-        k_.combine(all_parts + (row.first_part + i % c.heads) * part_stride, part_stride * c.heads, row.parts, c.rank,
+        const Plan::Row& row = rows[i / c.heads];
+        const int64_t stride = c.rank + 2;
+        k_.combine(all_parts + plan.part(row, 0, i % c.heads) * stride, stride * c.heads, row.parts, c.rank,
                    mixed + int64_t(i) * c.rank);
     });
     in = prepare(mid_, mixed, c.rank, count * c.heads, c.rank, w.v_up);
@@ -194,7 +231,7 @@ void Worker::attend_decode(const Config& c, const Latent& w, const float* q, con
                          int64_t(c.heads) * c.v, false});
     run(jobs_);
     for (int32_t r = 0; r < count; ++r)
-        std::memcpy(y + batch_row(rows[r]) * c.heads * c.v, out + int64_t(r) * c.heads * c.v,
+        std::memcpy(y + plan.batch_row(rows[r]) * c.heads * c.v, out + int64_t(r) * c.heads * c.v,
                     c.heads * c.v * sizeof(float));
 }
 
@@ -240,23 +277,31 @@ void Worker::grouped(const Config& c, const Layer& layer, const float* rope, con
 }
 
 void Worker::write_grouped(const Config& c, const Cache& cache, const Span& span, int32_t position, const float* kv) {
-    const int64_t element = element_bytes(cache.format), values = int64_t(cache.page_size) * c.dim * element;
-    const int32_t slot = position % KEY_TILE;
+    const CacheFormat format = cache.format;
+    const int64_t values = cache.page_size * cached_bytes(format, c.dim);
+    const int64_t element = format == CacheFormat::f32 ? 4 : format == CacheFormat::f16 ? 2 : 1;
+    const int32_t slot = position % KEY_TILE, scales = format == CacheFormat::q8 ? (c.dim + GROUP - 1) / GROUP : 0;
     uint8_t* tile = cache.base + span.offset[position / KEY_TILE];
-    std::vector<uint8_t> key(c.dim * element);
+    std::vector<uint8_t> row(cached_bytes(format, c.dim));
+    const auto store_scales = [&](uint8_t* to) {
+        for (int32_t i = 0; i < scales; ++i)
+            std::memcpy(to + KEY_TILE * c.dim + (i * KEY_TILE + slot) * 2, row.data() + even(c.dim) + 2 * i, 2);
+    };
     for (int32_t group = 0; group < c.kv_heads; ++group, tile += 2 * values) {
-        k_.store_row(cache.format, kv + group * c.dim, c.dim, key.data());
+        k_.store_row(format, kv + group * c.dim, c.dim, row.data());
         for (int32_t d = 0; d < c.dim; ++d)
-            std::memcpy(tile + (int64_t(d) * KEY_TILE + slot) * element, key.data() + d * element, element);
-        k_.store_row(cache.format, kv + (c.kv_heads + group) * c.dim, c.dim,
-                     tile + values + int64_t(slot) * c.dim * element);
+            std::memcpy(tile + (int64_t(d) * KEY_TILE + slot) * element, row.data() + d * element, element);
+        store_scales(tile);
+        k_.store_row(format, kv + (c.kv_heads + group) * c.dim, c.dim, row.data());
+        std::memcpy(tile + values + slot * c.dim * element, row.data(), c.dim * element);
+        store_scales(tile + values);
     }
 }
 
 void Worker::grouped_prefill(const Config& c, const float* q, int64_t stride, const Span& span, const Cache& cache,
                              float* y) {
     const int32_t heads = c.heads / c.kv_heads, pieces = (span.length + GROUPED_ROWS - 1) / GROUPED_ROWS;
-    const int64_t values = int64_t(cache.page_size) * c.dim * element_bytes(cache.format);
+    const int64_t values = cache.page_size * cached_bytes(cache.format, c.dim);
     const int64_t scratch = grouped_scratch(std::min(span.length, GROUPED_ROWS), heads, c.dim);
     float* all_scratch = grow(scratch_, scratch * threads_);
     Pool::get().run(threads_, pieces * c.kv_heads, [&](int32_t item, int32_t thread) {
@@ -282,51 +327,38 @@ void Worker::grouped_prefill(const Config& c, const float* q, int64_t stride, co
 
 void Worker::grouped_decode(const Config& c, const float* q, int64_t stride, const std::vector<const Span*>& spans,
                             const Cache& cache, float* y) {
-    struct Row { const Span* span; int32_t position, parts; int64_t first_part; };
-    struct Piece { int32_t row, group, part; };
-    std::vector<Row> rows;
-    std::vector<Piece> pieces;
-    const int64_t part_stride = c.dim + 2;
-    int64_t parts = 0;
-    for (const Span* span : spans)
-        for (int32_t i = 0; i < span->length; ++i) {
-            const int32_t position = span->start + i, count = position / DECODE_KEYS + 1;
-            for (int32_t part = 0; part < count; ++part)
-                for (int32_t group = 0; group < c.kv_heads; ++group) pieces.push_back({int32_t(rows.size()), group, part});
-            rows.push_back({span, position, count, parts});
-            parts += int64_t(count) * c.heads;
-        }
     const int32_t heads = c.heads / c.kv_heads;
-    const int64_t values = int64_t(cache.page_size) * c.dim * element_bytes(cache.format);
-    const auto batch_row = [&](const Row& row) { return int64_t(row.span->first_row + row.position - row.span->start); };
-    float* all_parts = grow(parts_, parts * part_stride);
-    const int64_t scratch = grouped_scratch(1, heads, c.dim);
+    Plan plan(spans, c.heads);
+    plan.cut(heads);
+    const std::vector<Plan::Row>& rows = plan.rows;
+    const int64_t values = cache.page_size * cached_bytes(cache.format, c.dim);
+    float* all_parts = grow(parts_, plan.parts * (c.dim + 2));
+    const int64_t scratch = grouped_decode_scratch(c.dim);
     float* all_scratch = grow(scratch_, scratch * threads_);
     int64_t work = 0;
-    for (const Row& row : rows) work += int64_t(row.position + 1) * c.row() * element_bytes(cache.format);
-    Pool::get().run(work < SMALL ? 1 : threads_, pieces.size(), [&](int32_t item, int32_t thread) {
-        const Piece& piece = pieces[item];
-        const Row& row = rows[piece.row];
+    for (const Plan::Row& row : rows) work += 2 * (row.position + 1) * c.kv_heads * cached_bytes(cache.format, c.dim);
+    Pool::get().run(work < SMALL ? 1 : threads_, plan.pieces.size(), [&](int32_t item, int32_t thread) {
+        const Plan::Piece& piece = plan.pieces[item];
+        const Plan::Row& row = rows[piece.row];
         Grouped job{};
-        job.q = q + batch_row(row) * stride + piece.group * heads * c.dim;
-        job.heads = heads;
+        plan.fill(job, piece, c.dim, all_parts);
+        job.q = q + plan.batch_row(row) * stride + piece.head * c.dim;
+        job.q_stride = stride;
+        job.start = row.position;
         job.dim = c.dim;
-        job.cache = cache.base + piece.group * 2 * values;
+        job.cache = cache.base + piece.head / heads * 2 * values;
         job.format = cache.format;
         job.tile = row.span->offset.data();
         job.value_offset = values;
         job.scale = c.softmax_scale;
-        job.begin = piece.part * DECODE_KEYS;
-        job.end = std::min(job.begin + DECODE_KEYS, row.position + 1);
-        job.part = all_parts + (row.first_part + int64_t(piece.part) * c.heads + piece.group * heads) * part_stride;
-        job.part_stride = part_stride;
         job.scratch = all_scratch + scratch * thread;
         k_.grouped_decode(job);
     });
     for_rows(rows.size() * c.heads, rows.back().parts * c.dim * 8, [&](int32_t i) {
-        const Row& row = rows[i / c.heads];
-        k_.combine(all_parts + (row.first_part + i % c.heads) * part_stride, part_stride * c.heads, row.parts, c.dim,
-                   y + (batch_row(row) * c.heads + i % c.heads) * c.dim);
+        const Plan::Row& row = rows[i / c.heads];
+        const int64_t part_stride = c.dim + 2;
+        k_.combine(all_parts + plan.part(row, 0, i % c.heads) * part_stride, part_stride * c.heads, row.parts, c.dim,
+                   y + (plan.batch_row(row) * c.heads + i % c.heads) * c.dim);
     });
 }
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from huozhong.model.footprint import CacheFormat
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +38,6 @@ class Batch:
     spans: tuple[Span, ...]
     logit_rows: NDArray[np.int32]
     hidden_rows: NDArray[np.int32]
-
-
-CacheFormat = Literal["f32", "f16"]
-BYTES_PER_NUMBER: dict[str, int] = {"f32": 4, "f16": 2}  # of one number
 
 
 @dataclass(frozen=True, eq=False)

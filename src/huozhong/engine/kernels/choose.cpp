@@ -19,6 +19,13 @@ bool has_avxvnni() {  // not every compiler's __builtin_cpu_supports knows it
 }
 #endif
 
+#if defined(HUOZHONG_BF16)
+bool has_bf16() {
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1);
+}
+#endif
+
 #if defined(HUOZHONG_ARM)
 bool has_dotprod() {
 #if defined(__APPLE__)
@@ -44,8 +51,12 @@ struct Available {
         const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
         if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
             __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-            __builtin_cpu_supports("avx512vnni"))
+            __builtin_cpu_supports("avx512vnni")) {
+#if defined(HUOZHONG_BF16)
+            if (has_bf16()) *next++ = &kernels_avx512bf16;
+#endif
             *next++ = &kernels_avx512;
+        }
 #if defined(HUOZHONG_AVXVNNI)
         if (avx2 && has_avxvnni()) *next++ = &kernels_avx2vnni;
 #endif

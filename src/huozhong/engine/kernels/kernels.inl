@@ -420,417 +420,59 @@ void matmul(const Matmul& job, int32_t first, int32_t last) {
 void load_row(CacheFormat format, const uint8_t* from, int32_t n, float* x) {
     if (format == CacheFormat::f32) {
         __builtin_memcpy(x, from, n * sizeof(float));
-        return;
+    } else if (format == CacheFormat::f16) {
+        const auto* half = reinterpret_cast<const uint16_t*>(from);
+        int32_t i = 0;
+        for (; i + W <= n; i += W) store(x + i, load_half(half + i));
+        for (; i < n; ++i) x[i] = half_to_float(half[i]);
+    } else {
+        const auto* q = reinterpret_cast<const int8_t*>(from);
+        const auto* scales = reinterpret_cast<const uint16_t*>(from + even(n));
+        for (int32_t i = 0; i < n; i += GROUP) {
+            const float scale = half_to_float(scales[i / GROUP]);
+            int32_t j = i, end = n - i < GROUP ? n : i + GROUP;
+            for (; j + W <= end; j += W) store(x + j, mul(load_i8(q + j), set1(scale)));
+            for (; j < end; ++j) x[j] = float(q[j]) * scale;
+        }
     }
-    const auto* half = reinterpret_cast<const uint16_t*>(from);
-    int32_t i = 0;
-    for (; i + W <= n; i += W) store(x + i, load_half(half + i));
-    for (; i < n; ++i) x[i] = half_to_float(half[i]);
+}
+
+// Groups of 32 numbers as int8 with a float16 scale each; what is too large for one becomes the largest there is.
+void store_bytes_row(const float* x, int32_t n, uint8_t* to) {
+    auto* scales = reinterpret_cast<uint16_t*>(to + even(n));
+    for (int32_t first = 0; first < n; first += GROUP) {
+        const int32_t count = n - first < GROUP ? n - first : GROUP;
+        Vec v[GROUP / W];
+        Sixteen largest = sixteen(0);
+        for (int i = 0; i < GROUP / W; ++i) {
+            v[i] = load_n(x + first + i * W, lanes_left(count - i * W));
+            Vec& part = largest.part[i % (16 / W)];
+            part = max(part, abs(v[i]));
+        }
+        uint16_t half = float_to_half(reduce_max(largest) / 127.0f) & 0x7fff;
+        if (half > 0x7bff) half = 0x7bff;
+        const float scale = half_to_float(half), inverse = scale > 0 ? 1.0f / scale : 0.0f;
+        int8_t q[GROUP];
+        for (int i = 0; i < GROUP / W; ++i)  // NaN becomes -127
+            store_bytes(q + i * W, to_int(min(max(mul(v[i], set1(inverse)), set1(-127.0f)), set1(127.0f))));
+        __builtin_memcpy(to + first, q, count);
+        scales[first / GROUP] = half;
+    }
+    if (n % 2) to[n] = 0;
 }
 
 void store_row(CacheFormat format, const float* x, int32_t n, uint8_t* to) {
     if (format == CacheFormat::f32) {
         __builtin_memcpy(to, x, n * sizeof(float));
-        return;
+    } else if (format == CacheFormat::f16) {
+        auto* half = reinterpret_cast<uint16_t*>(to);
+        for (int32_t i = 0; i < n; ++i) half[i] = float_to_half(x[i]);
+    } else {
+        store_bytes_row(x, n, to);
     }
-    auto* half = reinterpret_cast<uint16_t*>(to);
-    for (int32_t i = 0; i < n; ++i) half[i] = float_to_half(x[i]);
-}
-
-// -- attention ----------------------------------------------------------------------------------------------------
-
-// out [width, KEY_BLOCK] = the rows' floats, turned.
-void turn(const float* const* rows, int32_t width, float* out) {
-    int32_t d = 0;
-    for (; d + W <= width; d += W)
-        for (int k = 0; k < KEY_BLOCK; k += W) {
-            const float* part[W];
-            for (int i = 0; i < W; ++i) part[i] = rows[k + i] + d;
-            transpose(part, out + d * KEY_BLOCK + k, KEY_BLOCK);
-        }
-    for (; d < width; ++d)
-        for (int k = 0; k < KEY_BLOCK; ++k) out[d * KEY_BLOCK + k] = rows[k][d];
-}
-
-// scores [R, KEY_BLOCK] of R query rows against a turned block of keys
-template <int R>
-void score(const float* q, int64_t q_stride, const float* keys, int32_t width, float scale, float* scores) {
-    for (int k = 0; k < KEY_BLOCK; k += KEY_VECS * W) {
-        Vec sum[R][KEY_VECS];
-        for (int r = 0; r < R; ++r)
-            for (int i = 0; i < KEY_VECS; ++i) sum[r][i] = set1(0.0f);
-        for (int32_t d = 0; d < width; ++d) {
-            Vec key[KEY_VECS];
-            for (int i = 0; i < KEY_VECS; ++i) key[i] = load(keys + d * KEY_BLOCK + k + i * W);
-            for (int r = 0; r < R; ++r) {
-                const Vec x = set1(q[r * q_stride + d]);
-                for (int i = 0; i < KEY_VECS; ++i) sum[r][i] = fma(x, key[i], sum[r][i]);
-            }
-        }
-        for (int r = 0; r < R; ++r)
-            for (int i = 0; i < KEY_VECS; ++i)
-                store(scores + r * KEY_BLOCK + k + i * W, mul(sum[r][i], set1(scale)));
-    }
-}
-
-// One step of the online softmax (Milakov & Gimelshein 2018): scores of the first `valid` keys become weights relative
-// to the new maximum; the return value is what earlier sums must be multiplied by.
-float soften(float* scores, int32_t valid, float& maximum, float& total) {
-    if (valid <= 0) {
-        for (int k = 0; k < KEY_BLOCK; ++k) scores[k] = 0;
-        return 1;
-    }
-    for (int k = valid; k < KEY_BLOCK; ++k) scores[k] = -INFINITE;
-    Sixteen top = sixteen(-INFINITE);
-    for (int k = 0; k < KEY_BLOCK; k += W) {
-        Vec& part = top.part[k / W % (16 / W)];
-        part = max(part, load(scores + k));
-    }
-    const float block_top = reduce_max(top), new_top = block_top > maximum ? block_top : maximum;
-    Sixteen sum = sixteen(0);
-    for (int k = 0; k < KEY_BLOCK; k += W) {
-        const Vec p = exp(sub(load(scores + k), set1(new_top)));
-        store(scores + k, p);
-        Vec& part = sum.part[k / W % (16 / W)];
-        part = add(part, p);
-    }
-    const float shrink = exp1(maximum - new_top);
-    maximum = new_top;
-    total = total * shrink + reduce_add(sum);
-    return shrink;
-}
-
-template <int R, int V>
-inline void mix_columns(const float* p, const float* shrink, const float* const* rows, int32_t keys, int32_t column,
-                        int32_t left, float* sums, int64_t stride) {
-    Vec sum[R][V];
-    for (int r = 0; r < R; ++r)
-        for (int i = 0; i < V; ++i) {
-            const float* at = sums + r * stride + column + i * W;
-            sum[r][i] = mul(set1(shrink[r]), V > 1 ? load(at) : load_n(at, left));
-        }
-    for (int32_t k = 0; k < keys; ++k) {
-        Vec value[V];
-        for (int i = 0; i < V; ++i) {
-            const float* at = rows[k] + column + i * W;
-            value[i] = V > 1 ? load(at) : load_n(at, left);
-        }
-        for (int r = 0; r < R; ++r)
-            for (int i = 0; i < V; ++i) sum[r][i] = fma(set1(p[r * KEY_BLOCK + k]), value[i], sum[r][i]);
-    }
-    for (int r = 0; r < R; ++r)
-        for (int i = 0; i < V; ++i) {
-            float* at = sums + r * stride + column + i * W;
-            if (V > 1) store(at, sum[r][i]);
-            else store_n(at, sum[r][i], left);
-        }
-}
-
-// sums [R, width] = sums * shrink + p [R, KEY_BLOCK] x rows [keys, width]
-template <int R>
-void mix(const float* p, const float* shrink, const float* const* rows, int32_t keys, int32_t width, float* sums,
-         int64_t stride) {
-    int32_t column = 0;
-    if constexpr (KEY_VECS > 1) {
-        for (; column + KEY_VECS * W <= width; column += KEY_VECS * W)
-            mix_columns<R, KEY_VECS>(p, shrink, rows, keys, column, W, sums, stride);
-        for (; column + 2 * W <= width; column += 2 * W)
-            mix_columns<R, 2>(p, shrink, rows, keys, column, W, sums, stride);
-    }
-    for (; column < width; column += W)
-        mix_columns<R, 1>(p, shrink, rows, keys, column, lanes_left(width - column), sums, stride);
-}
-
-inline void divide(const float* sums, float total, int32_t n, float* y) {
-    for (int32_t i = 0; i < n; i += W) {
-        const int left = lanes_left(n - i);
-        store_n(y + i, div(load_n(sums + i, left), set1(total)), left);
-    }
-}
-
-// Scores, softmax and sums of R prompt rows (positions pos ...) against the block of keys that begins at `begin`.
-template <int R>
-void prefill_rows(const Prefill& job, int32_t row, const float* turned, const float* const* values, int32_t begin,
-                  int32_t keys, float* state, float* scores) {
-    const int32_t width = job.k_up->out + job.rope, v = job.v_up->out;
-    const int64_t stride = round16(v) + 2;
-    float shrink[R];
-    score<R>(job.q + row * job.q_stride, job.q_stride, turned, width, job.scale, scores);
-    for (int r = 0; r < R; ++r) {
-        float* at = state + (row + r) * stride;
-        const int32_t valid = job.start + row + r + 1 - begin;
-        shrink[r] = soften(scores + r * KEY_BLOCK, valid < keys ? valid : keys, at[stride - 2], at[stride - 1]);
-    }
-    mix<R>(scores, shrink, values, keys, v, state + row * stride, stride);
-}
-
-void attend_prefill(const Prefill& job) {
-    const int32_t nope = job.k_up->out, v = job.v_up->out, end = job.start + job.rows;
-    const int64_t key_stride = round16(nope), value_stride = round16(v), stride = value_stride + 2;
-    float* keys_natural = job.scratch;
-    float* rotary = keys_natural + KEY_BLOCK * key_stride;
-    float* turned = rotary + KEY_BLOCK * job.rope;
-    float* values = turned + KEY_BLOCK * (nope + job.rope);
-    float* scores = values + KEY_BLOCK * value_stride;
-    float* state = scores + 4 * KEY_BLOCK;
-    for (int64_t i = 0; i < job.rows * stride; ++i) state[i] = 0;
-    for (int32_t row = 0; row < job.rows; ++row) state[row * stride + stride - 2] = -INFINITE;
-    for (int32_t begin = 0; begin < end; begin += KEY_BLOCK) {
-        const int32_t keys = end - begin < KEY_BLOCK ? end - begin : KEY_BLOCK;
-        matmul({job.k_up, job.head, job.latent, nullptr, begin, 1, keys, keys_natural, key_stride, false}, 0,
-               job.k_up->blocks());
-        matmul({job.v_up, job.head, job.latent, nullptr, begin, 1, keys, values, value_stride, false}, 0,
-               job.v_up->blocks());
-        const float *key_rows[KEY_BLOCK], *rotary_rows[KEY_BLOCK], *value_rows[KEY_BLOCK];
-        for (int32_t k = 0; k < KEY_BLOCK; ++k) {
-            const int32_t there = k < keys ? k : keys - 1;  // keys that do not exist are masked later
-            key_rows[k] = keys_natural + there * key_stride;
-            rotary_rows[k] = rotary + k * job.rope;
-            load_row(job.format, job.cache + job.offset[begin + there] + job.rank * element_bytes(job.format), job.rope,
-                     rotary + k * job.rope);
-            value_rows[k] = values + there * value_stride;
-        }
-        turn(key_rows, nope, turned);
-        turn(rotary_rows, job.rope, turned + nope * KEY_BLOCK);
-        int32_t row = begin - job.start > 0 ? begin - job.start : 0;  // earlier rows see none of these keys
-        for (; row + 4 <= job.rows; row += 4) prefill_rows<4>(job, row, turned, value_rows, begin, keys, state, scores);
-        for (; row < job.rows; ++row) prefill_rows<1>(job, row, turned, value_rows, begin, keys, state, scores);
-    }
-    for (int32_t row = 0; row < job.rows; ++row)
-        divide(state + row * stride, state[row * stride + stride - 1], v, job.y + row * job.y_stride);
-}
-
-template <int R>
-void decode_heads(const Decode& job, int32_t head, const float* turned, const float* const* rows, int32_t keys,
-                  float* scores) {
-    const int32_t latent = job.rank + job.rope;
-    float shrink[R];
-    score<R>(job.q + head * latent, latent, turned, latent, job.scale, scores);
-    for (int r = 0; r < R; ++r) {
-        float* at = job.part + (head + r) * job.part_stride + job.rank;
-        shrink[r] = soften(scores + r * KEY_BLOCK, keys, at[0], at[1]);
-    }
-    mix<R>(scores, shrink, rows, keys, job.rank, job.part + head * job.part_stride, job.part_stride);
-}
-
-// Blocks of keys are read by columns, which the hardware does not foresee.
-void prefetch_keys(const Decode& job, int32_t begin) {
-    const int32_t end = begin + KEY_BLOCK < job.end ? begin + KEY_BLOCK : job.end;
-    const int64_t bytes = (job.rank + job.rope) * element_bytes(job.format);
-    for (int32_t k = begin; k < end; ++k)
-        for (int64_t i = 0; i < bytes; i += 64) prefetch(job.cache + job.offset[k] + i);
-}
-
-void attend_decode(const Decode& job) {
-    const int32_t latent = job.rank + job.rope;
-    float* turned = job.scratch;
-    float* natural = turned + KEY_BLOCK * latent;
-    float* scores = natural + KEY_BLOCK * latent;
-    for (int32_t head = 0; head < job.heads; ++head) {
-        float* part = job.part + head * job.part_stride;
-        for (int32_t i = 0; i < job.rank + 2; ++i) part[i] = i == job.rank ? -INFINITE : 0;
-    }
-    prefetch_keys(job, job.begin);
-    for (int32_t begin = job.begin; begin < job.end; begin += KEY_BLOCK) {
-        prefetch_keys(job, begin + KEY_BLOCK);
-        const int32_t keys = job.end - begin < KEY_BLOCK ? job.end - begin : KEY_BLOCK;
-        const float* rows[KEY_BLOCK];
-        for (int32_t k = 0; k < KEY_BLOCK; ++k) {
-            const uint8_t* row = job.cache + job.offset[begin + (k < keys ? k : keys - 1)];
-            if (job.format == CacheFormat::f32) {
-                rows[k] = reinterpret_cast<const float*>(row);
-            } else {
-                rows[k] = natural + k * latent;
-                if (k < keys) load_row(job.format, row, latent, natural + k * latent);
-                else __builtin_memcpy(natural + k * latent, rows[keys - 1], latent * sizeof(float));
-            }
-        }
-        turn(rows, latent, turned);
-        int32_t head = 0;
-        for (; head + GROUP_ROWS <= job.heads; head += GROUP_ROWS)
-            decode_heads<GROUP_ROWS>(job, head, turned, rows, keys, scores);
-        for (; head + 2 <= job.heads; head += 2) decode_heads<2>(job, head, turned, rows, keys, scores);
-        for (; head < job.heads; ++head) decode_heads<1>(job, head, turned, rows, keys, scores);
-    }
-}
-
-// -- grouped attention ----------------------------------------------------------------------------------------------
-
-struct CachedFloat {
-    using Number = float;
-    static Vec get(const float* p) { return load(p); }
-    static Vec get_n(const float* p, int n) { return load_n(p, n); }
-};
-struct CachedHalf {
-    using Number = uint16_t;
-    static Vec get(const uint16_t* p) { return load_half(p); }
-    static Vec get_n(const uint16_t* p, int n) {
-        float x[W];
-        for (int i = 0; i < W; ++i) x[i] = i < n ? half_to_float(p[i]) : 0.0f;
-        return load(x);
-    }
-};
-
-// scores [R, KEY_BLOCK] of R heads of one row against four tiles of keys
-template <class E, int R>
-void score_tiles(const float* q, int32_t dim, const typename E::Number* const* tiles, float scale, float* scores) {
-    for (int k = 0; k < KEY_BLOCK; k += KEY_VECS * W) {
-        const typename E::Number* at[KEY_VECS];
-        Vec sum[R][KEY_VECS];
-        for (int i = 0; i < KEY_VECS; ++i) {
-            at[i] = tiles[(k + i * W) / KEY_TILE] + (k + i * W) % KEY_TILE;
-            for (int r = 0; r < R; ++r) sum[r][i] = set1(0.0f);
-        }
-        for (int32_t d = 0; d < dim; ++d) {
-            Vec key[KEY_VECS];
-            for (int i = 0; i < KEY_VECS; ++i) key[i] = E::get(at[i] + d * KEY_TILE);
-            for (int r = 0; r < R; ++r) {
-                const Vec x = set1(q[r * dim + d]);
-                for (int i = 0; i < KEY_VECS; ++i) sum[r][i] = fma(x, key[i], sum[r][i]);
-            }
-        }
-        for (int r = 0; r < R; ++r)
-            for (int i = 0; i < KEY_VECS; ++i) store(scores + r * KEY_BLOCK + k + i * W, mul(sum[r][i], set1(scale)));
-    }
-}
-
-// sums [R, dim] = sums * shrink + p [R, KEY_BLOCK] x values [keys, dim], the values of 16 keys side by side
-template <class E, int R>
-void mix_tiles(const float* p, const float* shrink, const typename E::Number* const* tiles, int32_t keys, int32_t dim,
-               float* sums, int64_t stride) {
-    for (int32_t column = 0; column < dim; column += KEY_VECS * W) {
-        Vec sum[R][KEY_VECS];
-        int left[KEY_VECS];
-        for (int i = 0; i < KEY_VECS; ++i) left[i] = lanes_left(dim - column - i * W);
-        for (int r = 0; r < R; ++r)
-            for (int i = 0; i < KEY_VECS; ++i)
-                sum[r][i] = mul(set1(shrink[r]), load_n(sums + r * stride + column + i * W, left[i]));
-        for (int32_t k = 0; k < keys; ++k) {
-            const typename E::Number* row = tiles[k / KEY_TILE] + (k % KEY_TILE) * dim + column;
-            Vec value[KEY_VECS];
-            for (int i = 0; i < KEY_VECS; ++i)
-                value[i] = left[i] == W ? E::get(row + i * W) : left[i] ? E::get_n(row + i * W, left[i]) : set1(0.0f);
-            for (int r = 0; r < R; ++r)
-                for (int i = 0; i < KEY_VECS; ++i) sum[r][i] = fma(set1(p[r * KEY_BLOCK + k]), value[i], sum[r][i]);
-        }
-        for (int r = 0; r < R; ++r)
-            for (int i = 0; i < KEY_VECS; ++i) store_n(sums + r * stride + column + i * W, sum[r][i], left[i]);
-    }
-}
-
-template <class E, int R>
-void decode_group(const Grouped& job, int32_t head, const typename E::Number* const* keys,
-                  const typename E::Number* const* values, int32_t count, float* scores) {
-    float shrink[R];
-    score_tiles<E, R>(job.q + head * job.dim, job.dim, keys, job.scale, scores);
-    for (int r = 0; r < R; ++r) {
-        float* at = job.part + (head + r) * job.part_stride + job.dim;
-        shrink[r] = soften(scores + r * KEY_BLOCK, count, at[0], at[1]);
-    }
-    mix_tiles<E, R>(scores, shrink, values, count, job.dim, job.part + head * job.part_stride, job.part_stride);
-}
-
-template <class E> void decode_all(const Grouped& job) {
-    float* scores = job.scratch;
-    for (int32_t head = 0; head < job.heads; ++head) {
-        float* part = job.part + head * job.part_stride;
-        for (int32_t i = 0; i < job.dim + 2; ++i) part[i] = i == job.dim ? -INFINITE : 0;
-    }
-    const int64_t tile_bytes = int64_t(KEY_TILE) * job.dim * sizeof(typename E::Number);
-    for (int32_t begin = job.begin; begin < job.end; begin += KEY_BLOCK) {
-        const int32_t count = job.end - begin < KEY_BLOCK ? job.end - begin : KEY_BLOCK;
-        const typename E::Number *keys[KEY_BLOCK / KEY_TILE], *values[KEY_BLOCK / KEY_TILE];
-        for (int32_t i = 0; i < KEY_BLOCK / KEY_TILE; ++i) {
-            const int32_t there = i * KEY_TILE < count ? i : (count - 1) / KEY_TILE;  // what is not there is masked
-            const uint8_t* tile = job.cache + job.tile[begin / KEY_TILE + there];
-            keys[i] = reinterpret_cast<const typename E::Number*>(tile);
-            values[i] = reinterpret_cast<const typename E::Number*>(tile + job.value_offset);
-            if (begin + KEY_BLOCK + i * KEY_TILE < job.end) {  // the next block's, while this one is worked on
-                const uint8_t* next = job.cache + job.tile[begin / KEY_TILE + KEY_BLOCK / KEY_TILE + i];
-                for (int64_t line = 0; line < tile_bytes; line += 64) {
-                    prefetch(next + line);
-                    prefetch(next + job.value_offset + line);
-                }
-            }
-        }
-        int32_t head = 0;
-        for (; head + GROUP_ROWS <= job.heads; head += GROUP_ROWS)
-            decode_group<E, GROUP_ROWS>(job, head, keys, values, count, scores);
-        for (; head + 2 <= job.heads; head += 2) decode_group<E, 2>(job, head, keys, values, count, scores);
-        for (; head < job.heads; ++head) decode_group<E, 1>(job, head, keys, values, count, scores);
-    }
-}
-
-void grouped_decode(const Grouped& job) {
-    if (job.format == CacheFormat::f32) decode_all<CachedFloat>(job);
-    else decode_all<CachedHalf>(job);
-}
-
-template <int R>
-void prefill_group(const Grouped& job, int32_t row, int32_t head, const float* keys, const float* const* values,
-                   int32_t begin, int32_t count, float* state, float* scores) {
-    const int64_t stride = job.dim + 2;
-    float shrink[R], *at = state + (int64_t(row) * job.heads + head) * stride;
-    const int32_t valid = job.start + row + 1 - begin;
-    score<R>(job.q + row * job.q_stride + head * job.dim, job.dim, keys, job.dim, job.scale, scores);
-    for (int r = 0; r < R; ++r)
-        shrink[r] = soften(scores + r * KEY_BLOCK, valid < count ? valid : count, at[r * stride + job.dim],
-                           at[r * stride + job.dim + 1]);
-    mix<R>(scores, shrink, values, count, job.dim, at, stride);
-}
-
-// A block of keys and values is unpacked once for all rows and heads.
-void grouped_prefill(const Grouped& job) {
-    const int32_t end = job.start + job.rows;
-    const int64_t stride = job.dim + 2, element = element_bytes(job.format);
-    float* keys = job.scratch;                 // [dim, KEY_BLOCK]
-    float* values = keys + KEY_BLOCK * job.dim;  // [KEY_BLOCK, dim]
-    float* scores = values + KEY_BLOCK * job.dim;
-    float* state = scores + KEY_BLOCK * job.heads;
-    for (int64_t i = 0; i < job.rows * job.heads; ++i)
-        for (int64_t d = 0; d < stride; ++d) state[i * stride + d] = d == job.dim ? -INFINITE : 0;
-    for (int32_t begin = 0; begin < end; begin += KEY_BLOCK) {
-        const int32_t count = end - begin < KEY_BLOCK ? end - begin : KEY_BLOCK;
-        const float* value_rows[KEY_BLOCK];
-        for (int32_t i = 0; i < KEY_BLOCK / KEY_TILE; ++i) {
-            const int32_t there = i * KEY_TILE < count ? i : (count - 1) / KEY_TILE;
-            const uint8_t* tile = job.cache + job.tile[begin / KEY_TILE + there];
-            for (int32_t d = 0; d < job.dim; ++d)
-                load_row(job.format, tile + d * KEY_TILE * element, KEY_TILE, keys + d * KEY_BLOCK + i * KEY_TILE);
-            load_row(job.format, tile + job.value_offset, KEY_TILE * job.dim, values + i * KEY_TILE * job.dim);
-        }
-        for (int32_t k = 0; k < KEY_BLOCK; ++k) value_rows[k] = values + k * job.dim;
-        for (int32_t row = begin - job.start > 0 ? begin - job.start : 0; row < job.rows; ++row) {
-            int32_t head = 0;
-            for (; head + GROUP_ROWS <= job.heads; head += GROUP_ROWS)
-                prefill_group<GROUP_ROWS>(job, row, head, keys, value_rows, begin, count, state, scores);
-            for (; head + 2 <= job.heads; head += 2)
-                prefill_group<2>(job, row, head, keys, value_rows, begin, count, state, scores);
-            for (; head < job.heads; ++head)
-                prefill_group<1>(job, row, head, keys, value_rows, begin, count, state, scores);
-        }
-    }
-    for (int32_t row = 0; row < job.rows; ++row)
-        for (int32_t head = 0; head < job.heads; ++head) {
-            const float* at = state + (int64_t(row) * job.heads + head) * stride;
-            divide(at, at[job.dim + 1], job.dim, job.y + row * job.y_stride + head * job.dim);
-        }
-}
-
-void combine(const float* part, int64_t part_stride, int32_t parts, int32_t rank, float* y) {
-    float top = -INFINITE, total = 0;
-    for (int32_t i = 0; i < parts; ++i) {
-        const float maximum = part[i * part_stride + rank];
-        top = maximum > top ? maximum : top;
-    }
-    for (int32_t i = 0; i < rank; ++i) y[i] = 0;
-    for (int32_t i = 0; i < parts; ++i) {
-        const float* at = part + i * part_stride;
-        const float weight = exp1(at[rank] - top);
-        total += weight * at[rank + 1];
-        add_scaled(y, at, weight, rank);
-    }
-    divide(y, total, rank, y);
 }
 
 }  // namespace
+
+#include "attention.inl"
+#include "generated.inl"

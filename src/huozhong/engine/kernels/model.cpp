@@ -253,6 +253,20 @@ void Worker::logits(const Config& c, const Matrix& head, const float* norm, cons
     run({{&head, 0, h, nullptr, 0, 1, rows, y, c.vocab, false}});
 }
 
+void Worker::likeliest(const float* x, int32_t count, const Matrix& head, int32_t* tokens, float* chances) {
+    float* y = grow(gate_up_, int64_t(count) * head.out);
+    linear(x, count, head, 0, y, false);
+    for (int32_t r = 0; r < count; ++r, y += head.out) {
+        const float* best = std::max_element(y, y + head.out);
+        float total = 0;
+        // What is e^-16 as likely changes nothing that is asked of the sum.
+        for (int32_t i = 0; i < head.out; ++i)
+            if (y[i] > *best - 16.0f) total += std::exp(y[i] - *best);
+        tokens[r] = int32_t(best - y);
+        chances[r] = total > 0 ? 1.0f / total : 0.0f;  // 0: nothing but NaN
+    }
+}
+
 void Worker::join(const Config& c, const Prediction& w, const float* embedded, const float* states, int32_t tokens,
                   float* x) {
     float* both = grow(h_, int64_t(tokens) * 2 * c.hidden);
@@ -301,6 +315,62 @@ void Model::draft(Worker& worker, int32_t index, Cache cache, const Batch& batch
     worker.join(config, module, embedded.data(), states, tokens, x.data());
     run_layer(worker, module.layer, cache, batch, x.data());
     finish(worker, module.norm, batch, x.data(), logits, hidden);
+}
+
+void Model::draft_ahead(Worker& worker, int32_t index, const Cache& cache, Batch batch, const float* states,
+                        const int32_t* limits, int32_t most, int32_t vocab, float least, int32_t* tokens,
+                        float* chances) const {
+    struct Chain { int32_t span, done; float chance; };
+    const Prediction& module = prediction[index];
+    Matrix head_part = head;
+    head_part.out = vocab;
+    const int32_t d = config.hidden, spans = batch.spans.size();
+    std::fill(tokens, tokens + int64_t(spans) * most, 0);
+    std::fill(chances, chances + int64_t(spans) * most, 0.0f);
+    std::vector<Chain> chains;
+    std::vector<int32_t> last;  // the rows that guess
+    for (int32_t s = 0; s < spans; ++s) {
+        chains.push_back({s, 0, 1.0f});
+        last.push_back(batch.spans[s].first_row + batch.spans[s].length - 1);
+    }
+    std::vector<float> embedded, x, state(states, states + int64_t(batch.tokens.size()) * d), next, chance;
+    std::vector<int32_t> guess;
+    while (true) {
+        const int32_t rows = batch.tokens.size(), count = chains.size();
+        embedded.resize(int64_t(rows) * d);
+        x.resize(int64_t(rows) * d);
+        worker.embed(embedding, batch.tokens.data(), rows, embedded.data());
+        worker.join(config, module, embedded.data(), state.data(), rows, x.data());
+        run_layer(worker, module.layer, cache, batch, x.data());
+        next.resize(int64_t(count) * d);
+        guess.resize(count);
+        chance.resize(count);
+        for (int32_t i = 0; i < count; ++i)
+            worker.norm(x.data() + int64_t(last[i]) * d, module.norm, config.eps, d, next.data() + int64_t(i) * d);
+        worker.likeliest(next.data(), count, head_part, guess.data(), chance.data());
+        // Who goes on: one row each, a position further.
+        Batch ahead;
+        std::vector<Chain> going;
+        state.clear();
+        last.clear();
+        for (int32_t i = 0; i < count; ++i) {
+            Chain chain = chains[i];
+            const int64_t at = int64_t(chain.span) * most + chain.done++;
+            tokens[at] = guess[i];
+            chances[at] = chance[i];
+            chain.chance *= chance[i];
+            if (chain.done == limits[chain.span] || !(chain.chance >= least)) continue;
+            Span& span = batch.spans[i];
+            last.push_back(going.size());
+            ahead.spans.push_back({int32_t(going.size()), 1, span.end(), false, std::move(span.offset)});
+            ahead.tokens.push_back(guess[i]);
+            state.insert(state.end(), next.begin() + int64_t(i) * d, next.begin() + int64_t(i + 1) * d);
+            going.push_back(chain);
+        }
+        if (going.empty()) return;
+        batch = std::move(ahead);
+        chains = std::move(going);
+    }
 }
 
 }  // namespace huozhong

@@ -20,12 +20,16 @@ struct Config {
 
     int32_t qk() const { return nope + rope; }
     int32_t latent() const { return rank + rope; }
-    int32_t row() const { return grouped ? 2 * kv_heads * dim : latent(); }
+    // What the cache keeps of one position in one layer, and where in a page the next row (or tile) begins.
+    int64_t row_bytes(CacheFormat f) const {
+        return grouped ? 2 * kv_heads * cached_bytes(f, dim) : cached_bytes(f, rank) + cached_bytes(f, rope);
+    }
+    int64_t step_bytes(CacheFormat f) const { return grouped ? KEY_TILE * cached_bytes(f, dim) : row_bytes(f); }
 };
 
 // The paged cache of one layer: page i begins at base + i * page_bytes.
-// Latent: rows [latent] one after the other.  Grouped: per group, keys in tiles of 16 positions [dim, 16], then the
-// values' rows [page_size, dim].
+// Latent: rows [rank], [rope] one after the other.  Grouped: per group, keys in tiles of 16 positions [dim, 16], then the
+// values' rows in as many tiles [16, dim].  In q8 the scales lie behind a row, or behind a tile [groups of 32, 16].
 struct Cache {
     uint8_t* base;
     int64_t page_bytes;
@@ -146,6 +150,8 @@ class Worker {
     void dense(const Config& c, const Dense& w, const float* norm, int32_t tokens, float* x);
     void moe(const Config& c, const Layer& layer, int32_t tokens, float* x);
     void logits(const Config& c, const Matrix& head, const float* norm, const Batch& batch, const float* x, float* y);
+    // The likeliest output of every row of x and its probability.
+    void likeliest(const float* x, int32_t count, const Matrix& head, int32_t* tokens, float* chances);
 
   private:
     struct Item { int32_t job, first, last; };
@@ -190,6 +196,15 @@ struct Model {
     // batch.tokens are the tokens that follow them.  cache: of the module's own layer.
     void draft(Worker& worker, int32_t index, Cache cache, const Batch& batch, const float* states, float* logits,
                float* hidden) const;
+
+    // Guesses of module `index`, one after the other, each from the state that guessed the one before.
+    // batch: as for `draft`; the last row of each span leads to its first guess, and the span's offsets reach to the
+    // rows of the others.  Span s guesses limits[s] >= 1 tokens, but stops where the product of their chances falls
+    // below `least`.  Only the head's first `vocab` rows are looked at.  tokens, chances [spans, most]: what was
+    // guessed and the module's own probability of it, 0 where it stopped.
+    void draft_ahead(Worker& worker, int32_t index, const Cache& cache, Batch batch, const float* states,
+                     const int32_t* limits, int32_t most, int32_t vocab, float least, int32_t* tokens,
+                     float* chances) const;
 
   private:
     void run_layer(Worker& worker, const Layer& layer, const Cache& cache, const Batch& batch, float* x) const;

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.engine.kernels.batch import Batch, Span
+from huozhong.engine.kernels.cached import decode_rows, encode_rows
 from huozhong.engine.quant import BLOCK, FLOATS, GROUP, PackedMatrix, unpack, unpack_groups
 from huozhong.model.architecture import Architecture, Experts, GroupedAttention, LatentAttention
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:  # the shapes of weights only; weights.py needs nothing of the
     )
 
 F32 = NDArray[np.float32]
-Cache = NDArray[Any]  # float32 or float16; what is read from it is computed with in float32
+Cache = NDArray[Any]  # rows of float32, float16, or bytes (cached.py); what is read is computed with in float32
 
 
 def forward(weights: Weights, rope: F32, cache_LPSC: Cache, batch: Batch) -> tuple[F32, F32]:
@@ -60,6 +61,28 @@ def draft_hidden(
     both = np.concatenate([embedded, rms_norm(hidden_TD, module.hnorm, eps)], axis=1)
     x_TD = block(linear(both, module.eh_proj), module.layer, rope, cache_PSC, batch, weights.architecture)
     return rms_norm(x_TD, module.norm, eps)
+
+
+def draft_ahead(
+    weights: Weights, module: PredictionWeights, rope: F32, cache_PSC: Cache, states_TD: F32, batch: Batch,
+    limits: NDArray[np.int32], vocab: int, least: float,
+) -> tuple[NDArray[np.int32], F32]:  # fmt: skip
+    """Guesses of a module, one from the other: tokens and chances [S, largest limit]; see `RunnableModel`."""
+    tokens_SK = np.zeros((len(batch.spans), limits.max()), np.int32)
+    chances_SK = np.zeros(tokens_SK.shape, np.float32)
+    hidden_TD = draft_hidden(weights, module, rope, cache_PSC, states_TD, batch)
+    for s, span in enumerate(batch.spans):
+        state_D = hidden_TD[span.first_row + span.length - 1]
+        for k in range(limits[s]):
+            logits_V = linear(state_D[None], weights.head)[0, :vocab]
+            tokens_SK[s, k] = token = logits_V.argmax()
+            chances_SK[s, k] = 1 / np.exp(logits_V - logits_V[token]).sum()
+            if k + 1 == limits[s] or chances_SK[s, : k + 1].prod() < least:
+                break
+            one = np.array([token], np.int32)
+            ahead = Batch(one, (Span(0, 1, span.end + k, False, span.pages),), one[:0], one[:0])
+            state_D = draft_hidden(weights, module, rope, cache_PSC, state_D[None], ahead)[0]
+    return tokens_SK, chances_SK
 
 
 def block(
@@ -100,7 +123,7 @@ def latent_attention(
     q_THK[..., a.qk_nope_head_dim :] = rotate(q_THK[..., a.qk_nope_head_dim :], rope, positions_T)
     rotary = rotate(rotary[:, None], rope, positions_T)[:, 0]
     latent = rms_norm(latent, w.kv_norm, eps)
-    write_cache(cache_PSC, np.concatenate([latent, rotary], axis=1), batch)
+    write_cache(cache_PSC, np.concatenate([latent, rotary], axis=1), batch, a.row_parts)
     y_THK = np.empty((len(x_TD), a.num_heads, a.v_head_dim), np.float32)
     for span in batch.spans:
         rows = slice(span.first_row, span.first_row + span.length)
@@ -124,11 +147,11 @@ def grouped_attention(
         q_THK, k_TGK = rms_norm(q_THK, w.q_norm, eps), rms_norm(k_TGK, w.k_norm, eps)
     positions_T = _positions(batch)
     q_THK, k_TGK = rotate_first(q_THK, rope, positions_T), rotate_first(k_TGK, rope, positions_T)
-    write_cache(cache_PSC, np.concatenate([k_TGK, v_TGK], axis=1).reshape(len(x_TD), -1), batch)
+    write_cache(cache_PSC, np.concatenate([k_TGK, v_TGK], axis=1).reshape(len(x_TD), -1), batch, a.row_parts)
     y_THK = np.empty((len(x_TD), a.num_heads, a.head_dim), np.float32)
     for span in batch.spans:
         rows = slice(span.first_row, span.first_row + span.length)
-        keys, values = _read_cache(cache_PSC, span, cache_PSC.shape[2] // 2)
+        keys, values = np.split(_read_cache(cache_PSC, span, a.row_parts), 2, axis=1)
         shape = (span.end, a.num_kv_heads, a.head_dim)
         y_THK[rows] = attend_grouped(
             q_THK[rows], keys.reshape(shape), values.reshape(shape), span.start, architecture.softmax_scale
@@ -156,7 +179,7 @@ def attend_grouped(q_THK: F32, key_NGK: F32, value_NGK: F32, start: int, scale: 
 
 def attend_prefill(q_THK: F32, w: LatentAttentionWeights, cache_PSC: Cache, span: Span, scale: float) -> F32:
     """Un-absorbed: keys and values of every head are expanded from the latent."""
-    latent_NC, rotary_NK = _read_cache(cache_PSC, span, w.k_up.in_features)
+    latent_NC, rotary_NK = _read_latent(q_THK, w, cache_PSC, span)
     key_NHK = linear_shared(latent_NC, w.k_up)
     value_NHK = linear_shared(latent_NC, w.v_up)
     heads = key_NHK.shape[1]
@@ -172,7 +195,7 @@ def attend_prefill(q_THK: F32, w: LatentAttentionWeights, cache_PSC: Cache, span
 
 def attend_decode(q_THK: F32, w: LatentAttentionWeights, cache_PSC: Cache, span: Span, scale: float) -> F32:
     """Absorbed: queries are mapped into the latent space, where all heads share the cached rows."""
-    latent_NC, rotary_NK = _read_cache(cache_PSC, span, w.k_up.in_features)
+    latent_NC, rotary_NK = _read_latent(q_THK, w, cache_PSC, span)
     nope = w.k_up.out_features
     q_THC = np.concatenate([linear_stack(q_THK[..., :nope], w.q_absorb), q_THK[..., nope:]], axis=2)
     row_NC = np.concatenate([latent_NC, rotary_NK], axis=1)
@@ -188,19 +211,28 @@ def _positions(batch: Batch) -> NDArray[np.int64]:
     return np.concatenate([np.arange(s.start, s.end) for s in batch.spans])
 
 
-def write_cache(cache_PSC: Cache, rows_TC: F32, batch: Batch) -> None:
+def write_cache(cache_PSC: Cache, rows_TC: F32, batch: Batch, parts: tuple[int, ...]) -> None:
     size = cache_PSC.shape[1]
+    if cache_PSC.dtype == np.uint8:
+        rows_TC = encode_rows(rows_TC, parts)
     for span in batch.spans:
         positions = np.arange(span.start, span.end)
         cache_PSC[span.pages[positions // size], positions % size] = rows_TC[span.first_row :][: span.length]
 
 
-def _read_cache(cache_PSC: Cache, span: Span, first: int) -> tuple[F32, F32]:
-    """The first numbers of the span's rows so far, and the others."""
+def _read_cache(cache_PSC: Cache, span: Span, parts: tuple[int, ...]) -> F32:
+    """The span's rows so far, [N, sum(parts)]."""
     positions = np.arange(span.end)
     size = cache_PSC.shape[1]
-    rows_NC = cache_PSC[span.pages[positions // size], positions % size].astype(np.float32)
-    return np.ascontiguousarray(rows_NC[:, :first]), rows_NC[:, first:]
+    rows = cache_PSC[span.pages[positions // size], positions % size]
+    return decode_rows(rows, parts) if rows.dtype == np.uint8 else rows.astype(np.float32)
+
+
+def _read_latent(q_THK: F32, w: LatentAttentionWeights, cache_PSC: Cache, span: Span) -> tuple[F32, F32]:
+    """The span's latents so far, and the rotary keys."""
+    rank, rope = w.k_up.in_features, q_THK.shape[2] - w.k_up.out_features
+    rows_NC = _read_cache(cache_PSC, span, (rank, rope))
+    return np.ascontiguousarray(rows_NC[:, :rank]), rows_NC[:, rank:]
 
 
 def _softmax(scores_HN: F32) -> F32:

@@ -11,15 +11,20 @@ namespace huozhong {
 constexpr int KEY_BLOCK = 64;  // keys per step of the online softmax, counted from position 0
 constexpr int KEY_TILE = 16;   // keys that lie interleaved in the cache of grouped attention
 
-enum class CacheFormat : int32_t { f32, f16 };
-inline int64_t element_bytes(CacheFormat f) { return f == CacheFormat::f32 ? 4 : 2; }
+// q8: int8 numbers, and behind them a float16 scale for each group of 32 (batch.py, row_bytes).
+enum class CacheFormat : int32_t { f32, f16, q8 };
+inline int64_t even(int64_t n) { return n + n % 2; }
+// What n numbers take that lie side by side.
+inline int64_t cached_bytes(CacheFormat f, int64_t n) {
+    return f == CacheFormat::f32 ? 4 * n : f == CacheFormat::f16 ? 2 * n : even(n) + 2 * ((n + GROUP - 1) / GROUP);
+}
 
 // One head, some prompt rows of one sequence, all keys up to each row's own position.
 struct Prefill {
     const float* q;  // [rows, nope + rope]
     int64_t q_stride;
     int32_t rows, start;  // position of the first row
-    const uint8_t* cache;     // rows [rank + rope]; position p's begins at cache + offset[p]
+    const uint8_t* cache;     // rows [rank], [rope]; position p's begins at cache + offset[p]
     CacheFormat format;
     const int64_t* offset;
     Rows latent;              // the same rows' first `rank` by position, ready for a matmul
@@ -31,22 +36,25 @@ struct Prefill {
     float* scratch;  // prefill_scratch() floats
 };
 
-// Some heads of one generated row, some keys: unnormalised sums, to be put together by `combine`.
+// Some heads of some generated rows of one sequence, some keys: unnormalised sums, to be put together by `combine`.
+// Row r is at position + r and sees the keys up to there.
 struct Decode {
-    const float* q;  // [heads, rank + rope], mapped into the latent space
-    int32_t heads, rank, rope;
+    const float* q;  // row r, head h: q + r * q_stride + h * (rank + rope); mapped into the latent space
+    int64_t q_stride;
+    int32_t rows, position, heads, rank, rope;
     const uint8_t* cache;
     CacheFormat format;
     const int64_t* offset;
     int32_t begin, end;  // keys, begin a multiple of KEY_BLOCK
     float scale;
-    float* part;  // [heads] x part_stride: rank sums, maximum, weight sum
-    int64_t part_stride;
+    float* part;  // row r, head h: part + r * row_stride + h * part_stride: rank sums, maximum, weight sum
+    int64_t row_stride, part_stride;
     float* scratch;  // decode_scratch() floats
 };
 
 // One group of grouped attention: `heads` query heads of some rows, and the keys and values that they share.  Keys lie in
-// tiles of 16, turned: [dim, 16]; the 16 values' rows [16, dim] lie value_offset bytes behind them.
+// tiles of 16, turned: [dim, 16]; the 16 values' rows [16, dim] lie value_offset bytes behind them.  Behind a tile in
+// q8 lie its scales, [groups of 32, 16].
 struct Grouped {
     const float* q;  // row r, head h: q + r * q_stride + h * dim
     int64_t q_stride;
@@ -58,23 +66,31 @@ struct Grouped {
     float scale;
     float* y;  // prefill: row r, head h: y + r * y_stride + h * dim
     int64_t y_stride;
-    int32_t begin, end;  // decode, of one row: these keys, begin a multiple of KEY_BLOCK
-    float* part;         // decode: [heads] x part_stride: dim sums, maximum, weight sum
-    int64_t part_stride;
-    float* scratch;  // grouped_scratch() floats
+    int32_t begin, end;  // decode: these keys, begin a multiple of KEY_BLOCK
+    float* part;         // decode: row r, head h: part + r * row_stride + h * part_stride: dim sums, maximum, weight sum
+    int64_t row_stride, part_stride;
+    float* scratch;  // grouped_scratch() or grouped_decode_scratch() floats
 };
 
+constexpr int MOST_QUERIES = 8;  // rows of one pass of scores, at most
+
 inline int64_t round16(int64_t n) { return (n + 15) / 16 * 16; }
+// Pairs of bfloat16 (attention.inl) take the room of a float each: half as many as there are numbers.
 inline int64_t prefill_scratch(int32_t rows, int32_t nope, int32_t rope, int32_t v) {
-    return KEY_BLOCK * (round16(nope) + nope + 2 * rope + round16(v) + 4) + rows * (round16(v) + 2) + 64;
+    const int64_t qk = nope + rope;
+    return KEY_BLOCK * (round16(nope) + rope + qk + round16(v) + MOST_QUERIES) + rows * (round16(v) + 2) +
+           KEY_BLOCK * (qk / 2 + 1) + KEY_BLOCK / 2 * v + rows * (qk / 2 + 1);
 }
-inline int64_t decode_scratch(int32_t heads, int32_t latent) { return KEY_BLOCK * (2 * latent + heads) + 3 * heads + 64; }
+inline int64_t decode_scratch(int32_t latent) { return KEY_BLOCK * (latent + MOST_QUERIES); }
 inline int64_t grouped_scratch(int32_t rows, int32_t heads, int32_t dim) {
-    return KEY_BLOCK * (2 * int64_t(dim) + heads) + int64_t(rows) * heads * (dim + 2) + 64;
+    return KEY_BLOCK * (2 * int64_t(dim) + MOST_QUERIES) + int64_t(rows) * heads * (dim + 2) +
+           KEY_BLOCK * (dim / 2 + 1) + KEY_BLOCK / 2 * dim + int64_t(rows) * heads * (dim / 2 + 1);
 }
+inline int64_t grouped_decode_scratch(int32_t dim) { return KEY_BLOCK * (MOST_QUERIES + (dim + GROUP - 1) / GROUP); }
 
 struct Kernels {
     const char* name;
+    bool bf16;  // prompts' attention rounds its factors to bfloat16, unless the cache holds float32
     // sum, half: of every group of 32, and of its first 16
     void (*quantize)(const float* x, int32_t n, int8_t* q, float* scale, int32_t* sum, int32_t* half);
     void (*matmul)(const Matmul& job, int32_t first_block, int32_t last_block);
@@ -98,6 +114,7 @@ extern const Kernels kernels_plain;
 extern const Kernels kernels_avx2;
 extern const Kernels kernels_avx2vnni;  // only where HUOZHONG_AVXVNNI: not every compiler knows these instructions
 extern const Kernels kernels_avx512;
+extern const Kernels kernels_avx512bf16;  // only where HUOZHONG_BF16: not every compiler knows these instructions
 #endif
 #ifdef HUOZHONG_ARM
 extern const Kernels kernels_neon;

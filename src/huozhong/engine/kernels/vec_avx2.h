@@ -12,6 +12,7 @@ constexpr int TILE = 4;
 constexpr int TILE_F32 = 2;
 constexpr int KEY_VECS = 2;
 constexpr int GROUP_ROWS = 4;
+constexpr int ROW_KEYS = 1;
 
 #ifdef __AVXVNNI__
 #define HUOZHONG_DPBUSD _mm256_dpbusd_avx_epi32
@@ -148,6 +149,11 @@ inline void transpose(const float* const* rows, float* out, int stride) {
         _mm256_storeu_ps(out + j * stride, _mm256_permute2f128_ps(r[j], r[4 + j], 0x20));
         _mm256_storeu_ps(out + (4 + j) * stride, _mm256_permute2f128_ps(r[j], r[4 + j], 0x31));
     }
+}
+
+// `to` [N] = the sums of each a[n]'s lanes
+template <int N, class S> inline void store_sums(const S* a, float* to) {
+    for (int n = 0; n < N; ++n) to[n] = add_across(a[n].part);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ constexpr int TILE = 8;          // tokens per pass of the integer matmul
 constexpr int TILE_F32 = 4;      // tokens per pass of the float matmul
 constexpr int KEY_VECS = 4;      // vectors of keys per pass of attention scores
 constexpr int GROUP_ROWS = 6;    // heads per pass of grouped attention
+constexpr int ROW_KEYS = 4;        // keys per pass of scores against rows
 constexpr int Q8_OFFSET = 128;   // what dot_q8 leaves in the sum per unit of x
 
 struct Vec { __m512 v; };
@@ -117,5 +118,51 @@ inline void transpose(const float* const* rows, float* out, int stride) {
         _mm512_storeu_ps(out + (12 + j) * stride, _mm512_shuffle_f32x4(b, d, 0xdd));
     }
 }
+
+// `to` [N] = the sums of each a[n]'s lanes, in add_across's order, four at a time
+template <int N, class S> inline void store_sums(const S* a, float* to) {
+    static_assert(N % 4 == 0);
+    for (int n = 0; n < N; n += 4) {
+        const __m512 v0 = a[n].part[0].v, v1 = a[n + 1].part[0].v, v2 = a[n + 2].part[0].v, v3 = a[n + 3].part[0].v;
+        const __m512 x = _mm512_add_ps(_mm512_shuffle_f32x4(v0, v1, 0x44), _mm512_shuffle_f32x4(v0, v1, 0xee));
+        const __m512 y = _mm512_add_ps(_mm512_shuffle_f32x4(v2, v3, 0x44), _mm512_shuffle_f32x4(v2, v3, 0xee));
+        const __m512 quads = _mm512_add_ps(_mm512_shuffle_f32x4(x, y, 0x88), _mm512_shuffle_f32x4(x, y, 0xdd));
+        const __m512 twos = _mm512_add_ps(quads, _mm512_permute_ps(quads, 0x4e));
+        const __m512 ones = _mm512_add_ps(twos, _mm512_permute_ps(twos, 0xb1));
+        const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12);
+        _mm_storeu_ps(to + n, _mm512_castps512_ps128(_mm512_permutexvar_ps(order, ones)));
+    }
+}
+
+#ifdef HUOZHONG_PAIRS
+// Two bfloat16 in each lane, the first in the lower half.
+struct Pairs { __m512i v; };
+
+inline Pairs load(const uint32_t* p) { return {_mm512_loadu_si512(p)}; }
+inline Pairs load_n(const uint32_t* p, int n) { return {_mm512_maskz_loadu_epi32(first(n), p)}; }
+inline Pairs set1(uint32_t x) { return {_mm512_set1_epi32(int32_t(x))}; }
+// sum + a.first * b.first + a.second * b.second, lane by lane
+inline Vec fma(Pairs a, Pairs b, Vec sum) { return {_mm512_dpbf16_ps(sum.v, (__m512bh)a.v, (__m512bh)b.v)}; }
+// to [n] = pairs of first[i] and second[i], to the nearest
+inline void pair_rows(const float* first_row, const float* second_row, int32_t n, uint32_t* to) {
+    for (int32_t i = 0; i < n; i += W) {
+        const __mmask16 there = first(n - i < W ? n - i : W);
+        const __m256i low = (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(there, first_row + i));
+        const __m256i high = (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(there, second_row + i));
+        const __m512i both = _mm512_or_si512(_mm512_cvtepu16_epi32(low), _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16));
+        _mm512_mask_storeu_epi32(to + i, there, both);
+    }
+}
+// to [(n + 1) / 2] = neighbours of x [n] as pairs
+inline void pair_neighbours(const float* x, int32_t n, uint32_t* to) {
+    for (int32_t i = 0; i < n; i += 2 * W) {
+        const int32_t left = n - i;
+        const __m512 low = _mm512_maskz_loadu_ps(first(left < W ? left : W), x + i);
+        const __m512 high = left > W ? _mm512_maskz_loadu_ps(first(left < 2 * W ? left - W : W), x + i + W) : _mm512_setzero_ps();
+        const int32_t pairs = (left + 1) / 2;
+        _mm512_mask_storeu_epi32(to + i / 2, first(pairs < W ? pairs : W), (__m512i)_mm512_cvtne2ps_pbh(high, low));
+    }
+}
+#endif
 
 }  // namespace

@@ -14,6 +14,7 @@ constexpr int TILE = 4;
 constexpr int TILE_F32 = 1;
 constexpr int KEY_VECS = 1;
 constexpr int GROUP_ROWS = 4;
+constexpr int ROW_KEYS = 1;
 constexpr int Q8_OFFSET = 0;
 
 struct Vec { float32x4_t v[4]; };
@@ -166,6 +167,11 @@ inline void transpose(const float* const* rows, float* out, int stride) {
             vst1q_f32(to + 2 * stride, vreinterpretq_f32_f64(vtrn2q_f64(ab0, ce0)));
             vst1q_f32(to + 3 * stride, vreinterpretq_f32_f64(vtrn2q_f64(ab1, ce1)));
         }
+}
+
+// `to` [N] = the sums of each a[n]'s lanes
+template <int N, class S> inline void store_sums(const S* a, float* to) {
+    for (int n = 0; n < N; ++n) to[n] = add_across(a[n].part);
 }
 
 }  // namespace

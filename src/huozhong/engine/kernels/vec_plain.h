@@ -12,6 +12,7 @@ constexpr int TILE = 1;
 constexpr int TILE_F32 = 1;
 constexpr int KEY_VECS = 1;
 constexpr int GROUP_ROWS = 4;
+constexpr int ROW_KEYS = 1;
 constexpr int Q8_OFFSET = 0;
 
 struct Vec { float v[W]; };
@@ -135,6 +136,11 @@ inline void prefetch(const void*) {}
 inline void transpose(const float* const* rows, float* out, int stride) {
     for (int d = 0; d < W; ++d)
         for (int k = 0; k < W; ++k) out[d * stride + k] = rows[k][d];
+}
+
+// `to` [N] = the sums of each a[n]'s lanes
+template <int N, class S> inline void store_sums(const S* a, float* to) {
+    for (int n = 0; n < N; ++n) to[n] = add_across(a[n].part);
 }
 
 }  // namespace

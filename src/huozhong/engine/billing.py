@@ -1,0 +1,42 @@
+"""Who pays for a step: its time and energy are shared among the requests in it, and every answer shows its bill."""
+
+from __future__ import annotations
+
+import time
+
+from huozhong.cost import JOULES_PER_KWH, Bill, Meter
+from huozhong.engine.scheduler import Slice
+from huozhong.engine.sequence import Sequence, Usage
+
+
+def charge(slices: list[Slice], meter: Meter) -> None:
+    """Share what passed since the last charge among a step's requests, by the tokens computed for each."""
+    bill = meter.lap()
+    total = sum(s.count for s in slices)
+    for slice_ in slices:
+        share = slice_.count / total
+        slice_.sequence.seconds += share * bill.seconds
+        slice_.sequence.joules += share * bill.joules
+
+
+def usage(sequence: Sequence, meter: Meter) -> Usage:
+    """What the request has used until now."""
+    first = sequence.first_token_at
+    total = meter.snapshot()
+    return Usage(
+        prompt_tokens=sequence.prompt_len,
+        completion_tokens=len(sequence.generated),
+        reasoning_tokens=sequence.output.reasoning_tokens,
+        cache_hit_tokens=sequence.cache_hit_tokens,
+        seconds_to_first_token=None if first is None else first - sequence.submitted_at,
+        seconds=time.perf_counter() - sequence.submitted_at,
+        bill=Bill(
+            tokens=sequence.num_tokens,
+            seconds=sequence.seconds,
+            joules=sequence.joules,
+            money=sequence.joules / JOULES_PER_KWH * meter.price_per_kwh,
+            currency=total.currency,
+            source=total.source,
+            how=f"{total.how}; a step's cost is shared by tokens",
+        ),
+    )

@@ -1,0 +1,274 @@
+// The model as Python sees it.
+#include "bindings.h"
+
+namespace {
+
+class PyModel {
+  public:
+    PyModel(nb::dict config, nb::handle embedding, In<float, 1> norm, nb::handle head, In<float, 3> rope) {
+        Config& c = model_.config;
+        const auto number = [&](const char* key) { return size(nb::cast<int64_t>(config[key]), key); };
+        c.vocab = number("vocab");
+        c.hidden = number("hidden");
+        c.heads = number("heads");
+        c.grouped = nb::cast<bool>(config["grouped"]);
+        c.rope = number("rope");
+        if (c.grouped) {
+            c.kv_heads = number("kv_heads");
+            c.dim = number("dim");
+            check(c.kv_heads && c.dim && c.heads % c.kv_heads == 0, "groups must divide heads");
+            check(c.rope <= c.dim, "more of a head is rotated than there is");
+        } else {
+            c.rank = number("rank");
+            c.q_rank = number("q_rank");
+            c.nope = number("nope");
+            c.v = number("v");
+            c.latent_eps = nb::cast<float>(config["latent_eps"]);
+            check(c.rank && c.nope && c.rope && c.v, "a width is zero");
+        }
+        c.experts = number("experts");
+        c.experts_per_token = number("experts_per_token");
+        c.groups = number("groups");
+        c.top_groups = number("top_groups");
+        c.softmax_scores = nb::cast<bool>(config["softmax_scores"]);
+        c.best_two = nb::cast<bool>(config["best_two"]);
+        c.normalize = nb::cast<bool>(config["normalize"]);
+        c.routed_scale = nb::cast<float>(config["routed_scale"]);
+        c.eps = nb::cast<float>(config["eps"]);
+        c.softmax_scale = nb::cast<float>(config["softmax_scale"]);
+        check(c.vocab && c.hidden && c.heads, "a width is zero");
+        check(rope.shape(1) == 2 && int64_t(rope.shape(2)) * 2 == c.rope, "the rope table does not fit");
+        model_.embedding = matrix(embedding, c.vocab, c.hidden, 1, "embedding");
+        model_.head = matrix(head, c.vocab, c.hidden, 1, "head");
+        model_.norm = vector(nb::cast(norm), c.hidden, "norm");
+        model_.rope = rope.data();
+        model_.positions = size(rope.shape(0), "positions");
+        owners_.push_back(nb::cast(rope));
+    }
+
+    void add_layer(nb::dict w) { model_.layers.push_back(layer(w)); }
+
+    void add_prediction(nb::dict w) {
+        const int32_t hidden = model_.config.hidden;
+        model_.prediction.push_back({vector(w["enorm"], hidden, "enorm"), vector(w["hnorm"], hidden, "hnorm"),
+                                     vector(w["norm"], hidden, "norm"),
+                                     matrix(w["eh_proj"], hidden, 2 * hidden, 1, "eh_proj"),
+                                     layer(nb::cast<nb::dict>(w["layer"]))});
+    }
+
+    // spans: rows of (first_row, length, start, prefill, first entry in pages, entries in pages)
+    // cache: [layers, pages, bytes of a page].  Returns logits of logit_rows and hidden states of hidden_rows.
+    nb::tuple forward(InOut<uint8_t, 3> cache, int64_t page_size, const std::string& cache_format, In<int32_t, 1> tokens,
+                      In<int64_t, 2> spans, In<int32_t, 1> pages, In<int32_t, 1> logit_rows,
+                      In<int32_t, 1> hidden_rows, int32_t threads) {
+        const Batch batch = make_batch(cache, page_size, cache_format, tokens, spans, pages, logit_rows, hidden_rows);
+        const Cache all{cache.data(), int64_t(cache.shape(2)), int32_t(page_size), cache_format_of(cache_format)};
+        return run(batch, threads, [&](float* logits, float* hidden) {
+            model_.forward(*worker_, all, all.page_bytes * cache.shape(1), batch, logits, hidden);
+        });
+    }
+
+    // Prediction module `index`; its cache is the layer behind the model's own and the modules' before it.
+    nb::tuple draft(int64_t index, In<float, 2> states, InOut<uint8_t, 3> cache, int64_t page_size,
+                    const std::string& cache_format, In<int32_t, 1> tokens, In<int64_t, 2> spans, In<int32_t, 1> pages,
+                    In<int32_t, 1> logit_rows, In<int32_t, 1> hidden_rows, int32_t threads) {
+        const Batch batch = make_batch(cache, page_size, cache_format, tokens, spans, pages, logit_rows, hidden_rows);
+        const Cache own = module_cache(index, states, batch, cache, page_size, cache_format);
+        return run(batch, threads, [&](float* logits, float* hidden) {
+            model_.draft(*worker_, int32_t(index), own, batch, states.data(), logits, hidden);
+        });
+    }
+
+    // Tokens and chances [spans, largest limit]; see Model::draft_ahead.  limits: how many tokens each span guesses.
+    nb::tuple draft_ahead(int64_t index, In<float, 2> states, In<int32_t, 1> limits, int64_t vocab, float least,
+                          InOut<uint8_t, 3> cache, int64_t page_size, const std::string& cache_format,
+                          In<int32_t, 1> tokens, In<int64_t, 2> spans, In<int32_t, 1> pages, In<int32_t, 1> logit_rows,
+                          In<int32_t, 1> hidden_rows, int32_t threads) {
+        check(limits.size() == spans.shape(0) && limits.size() >= 1, "one limit per span is needed");
+        for (size_t i = 0; i < limits.size(); ++i)
+            check(limits.data()[i] >= 1 && limits.data()[i] <= 64, "a limit must lie between 1 and 64");
+        check(vocab >= 1 && vocab <= model_.config.vocab, "vocab must lie between 1 and the model's");
+        Batch batch = make_batch(cache, page_size, cache_format, tokens, spans, pages, logit_rows, hidden_rows,
+                                 limits.data());
+        const Cache own = module_cache(index, states, batch, cache, page_size, cache_format);
+        const int32_t most = *std::max_element(limits.data(), limits.data() + limits.size());
+        New<int32_t> guessed({limits.size(), size_t(most)});
+        NewArray chances({limits.size(), size_t(most)});
+        with_worker(threads, [&] {
+            model_.draft_ahead(*worker_, int32_t(index), own, std::move(batch), states.data(), limits.data(), most,
+                               int32_t(vocab), least, guessed.data.get(), chances.data.get());
+        });
+        return nb::make_tuple(guessed.numpy(), chances.numpy());
+    }
+
+  private:
+    Cache module_cache(int64_t index, const In<float, 2>& states, const Batch& batch, InOut<uint8_t, 3>& cache,
+                       int64_t page_size, const std::string& cache_format) {
+        check(index >= 0 && index < int64_t(model_.prediction.size()), "there is no such prediction module");
+        check(states.shape(0) == batch.tokens.size() && states.shape(1) == size_t(model_.config.hidden),
+              "one hidden state per token is needed");
+        const int64_t bytes = cache.shape(2), layer = int64_t(model_.layers.size()) + index;
+        return {cache.data() + layer * bytes * cache.shape(1), bytes, int32_t(page_size), cache_format_of(cache_format)};
+    }
+
+    Layer layer(nb::dict w) {
+        const Config& c = model_.config;
+        Layer layer{};
+        layer.attention_norm = vector(w["attention_norm"], c.hidden, "attention_norm");
+        layer.mlp_norm = vector(w["mlp_norm"], c.hidden, "mlp_norm");
+        if (c.grouped) layer.grouping = grouping(w);
+        else layer.latent = latent(w);
+        layer.is_moe = w.contains("router");
+        if (layer.is_moe) {
+            check_routing(c);
+            Moe& m = layer.moe;
+            m.router = matrix(w["router"], c.experts, c.hidden, 1, "router");
+            check(m.router.format == Format::f32, "the router must be f32");
+            if (w.contains("router_bias")) m.bias = vector(w["router_bias"], c.experts, "router_bias");
+            m.experts = dense(w["gate_up"], w["mlp_down"], c.experts);
+            m.has_shared = w.contains("shared_gate_up");
+            if (m.has_shared) m.shared = dense(w["shared_gate_up"], w["shared_down"], 1);
+        } else {
+            layer.dense = dense(w["gate_up"], w["mlp_down"], 1);
+        }
+        return layer;
+    }
+
+    Batch make_batch(InOut<uint8_t, 3> cache, int64_t page_size, const std::string& cache_format, In<int32_t, 1> tokens,
+                     In<int64_t, 2> spans, In<int32_t, 1> pages, In<int32_t, 1> logit_rows, In<int32_t, 1> hidden_rows,
+                     const int32_t* limits = nullptr) {
+        const Config& c = model_.config;
+        check(cache.shape(0) == model_.layers.size() + model_.prediction.size(),
+              "the cache has another number of layers than the model");
+        const CacheFormat format = cache_format_of(cache_format);
+        const int64_t bytes = page_bytes(c, page_size, format);
+        check(cache.shape(1) >= 1, "the cache is empty");
+        check(int64_t(cache.shape(2)) == bytes, "the cache's pages have another size than the model's");
+        check(spans.shape(1) == 6, "a span is six numbers");
+        Batch batch;
+        batch.tokens.assign(tokens.data(), tokens.data() + tokens.size());
+        const int64_t count = size(tokens.size(), "rows");
+        check(count >= 1, "a batch needs at least one row");
+        for (int32_t token : batch.tokens) check(token >= 0 && token < c.vocab, "a token is not in the vocabulary");
+        int64_t row = 0;
+        for (size_t i = 0; i < spans.shape(0); ++i) {
+            const int64_t* s = spans.data() + 6 * i;
+            check(s[0] == row, "spans must follow one another");
+            check(s[4] >= 0 && s[5] >= 0 && s[4] <= int64_t(pages.size()) && s[5] <= int64_t(pages.size()) - s[4],
+                  "a span's pages are not there");
+            const int64_t beyond = limits ? limits[i] - 1 : 0;
+            batch.spans.push_back(make_span(c, s[0], s[1], s[2], s[3] != 0, pages.data() + s[4], s[5], cache.shape(1),
+                                            page_size, format, beyond));
+            check(batch.spans.back().end() + beyond <= model_.positions, "a position is not in the rope table");
+            row += s[1];
+        }
+        check(row == count, "spans must cover every row");
+        batch.logit_rows.assign(logit_rows.data(), logit_rows.data() + logit_rows.size());
+        batch.hidden_rows.assign(hidden_rows.data(), hidden_rows.data() + hidden_rows.size());
+        for (const auto* wanted : {&batch.logit_rows, &batch.hidden_rows})
+            for (int32_t r : *wanted) check(r >= 0 && r < count, "a wanted row is not in the batch");
+        return batch;
+    }
+
+    template <class F> nb::tuple run(const Batch& batch, int32_t threads, F f) {
+        NewArray logits({batch.logit_rows.size(), size_t(model_.config.vocab)});
+        NewArray hidden({batch.hidden_rows.size(), size_t(model_.config.hidden)});
+        with_worker(threads, [&] { f(logits.data.get(), hidden.data.get()); });
+        return nb::make_tuple(logits.numpy(), hidden.numpy());
+    }
+
+    template <class F> void with_worker(int32_t threads, F f) {
+        check(threads >= 1 && threads <= 1024, "threads must lie between 1 and 1024");
+        nb::gil_scoped_release release;
+        std::lock_guard<std::mutex> only(model_.busy);
+        if (!worker_ || &kernels() != used_ || threads != threads_) {
+            used_ = &kernels();
+            threads_ = threads;
+            worker_ = std::make_unique<Worker>(*used_, threads);
+        }
+        f();
+    }
+
+    Matrix matrix(nb::handle object, int32_t out, int32_t in, int32_t count, const char* name) {
+        owners_.push_back(nb::borrow(object));
+        return shaped(nb::cast<MatrixArg>(object), out, in, count, name);
+    }
+    const float* vector(nb::handle object, int32_t n, const char* name) {
+        const auto array = nb::cast<In<float, 1>>(object);
+        if (array.size() != size_t(n)) fail(std::string("the length of ") + name + " does not fit");
+        owners_.push_back(nb::borrow(object));
+        return array.data();
+    }
+    // A tuple of matrices whose outputs add up to `out`.
+    Parts parts(nb::handle object, int32_t out, int32_t in, int32_t count, const char* name) {
+        Parts all;
+        owners_.push_back(nb::borrow(object));
+        for (nb::handle part : nb::cast<nb::tuple>(object)) {
+            all.all.push_back(nb::cast<MatrixArg>(part).m);
+            const Matrix& m = all.all.back();
+            if (m.in != in || m.count != count) fail(std::string("the shape of ") + name + " does not fit");
+        }
+        if (all.all.empty() || all.out() != out) fail(std::string("the shape of ") + name + " does not fit");
+        return all;
+    }
+    Latent latent(nb::dict w) {
+        const Config& c = model_.config;
+        const int32_t query = c.heads * c.qk();
+        Latent a{};
+        a.down = parts(w["down"], (c.q_rank ? c.q_rank : query) + c.latent(), c.hidden, 1, "down");
+        if (c.q_rank) {
+            a.q_norm = vector(w["q_norm"], c.q_rank, "q_norm");
+            a.q_up = matrix(w["q_up"], query, c.q_rank, 1, "q_up");
+        }
+        a.kv_norm = vector(w["kv_norm"], c.rank, "kv_norm");
+        a.k_up = matrix(w["k_up"], c.nope, c.rank, c.heads, "k_up");
+        a.v_up = matrix(w["v_up"], c.v, c.rank, c.heads, "v_up");
+        a.q_absorb = matrix(w["q_absorb"], c.rank, c.nope, c.heads, "q_absorb");
+        a.out = matrix(w["out"], c.hidden, c.heads * c.v, 1, "out");
+        // Both read one preparation of the cached latents.
+        check(is_float(a.k_up.format) == is_float(a.v_up.format), "k_up and v_up must both be floats or integers");
+        return a;
+    }
+    Grouping grouping(nb::dict w) {
+        const Config& c = model_.config;
+        const int32_t inner = c.heads * c.dim, width = inner + 2 * c.kv_heads * c.dim;
+        Grouping a{};
+        a.qkv = parts(w["qkv"], width, c.hidden, 1, "qkv");
+        a.out = matrix(w["out"], c.hidden, inner, 1, "out");
+        if (w.contains("qkv_bias")) a.bias = vector(w["qkv_bias"], width, "qkv_bias");
+        if (w.contains("out_bias")) a.out_bias = vector(w["out_bias"], c.hidden, "out_bias");
+        check(w.contains("q_norm") == w.contains("k_norm"), "q_norm and k_norm belong together");
+        if (w.contains("q_norm")) {
+            a.q_norm = vector(w["q_norm"], c.dim, "q_norm");
+            a.k_norm = vector(w["k_norm"], c.dim, "k_norm");
+        }
+        return a;
+    }
+    Dense dense(nb::handle gate_up, nb::handle down, int32_t count) {
+        const int32_t width = nb::cast<MatrixArg>(down).m.in, hidden = model_.config.hidden;
+        return {parts(gate_up, 2 * width, hidden, count, "gate_up"), matrix(down, hidden, width, count, "down")};
+    }
+
+    Model model_;
+    std::vector<nb::object> owners_;
+    std::unique_ptr<Worker> worker_;
+    const Kernels* used_ = nullptr;
+    int32_t threads_ = 0;
+};
+
+}  // namespace
+
+void add_model(nb::module_& module) {
+    nb::class_<PyModel>(module, "Model")
+        .def(nb::init<nb::dict, nb::handle, In<float, 1>, nb::handle, In<float, 3>>(), "config"_a, "embedding"_a,
+             "norm"_a, "head"_a, "rope"_a)
+        .def("add_layer", &PyModel::add_layer, "weights"_a)
+        .def("add_prediction", &PyModel::add_prediction, "weights"_a)
+        .def("draft", &PyModel::draft, "index"_a, "states"_a, "cache"_a.noconvert(), "page_size"_a, "cache_format"_a,
+             "tokens"_a, "spans"_a, "pages"_a, "logit_rows"_a, "hidden_rows"_a, "threads"_a)
+        .def("draft_ahead", &PyModel::draft_ahead, "index"_a, "states"_a, "limits"_a, "vocab"_a, "least"_a,
+             "cache"_a.noconvert(), "page_size"_a, "cache_format"_a, "tokens"_a, "spans"_a, "pages"_a, "logit_rows"_a,
+             "hidden_rows"_a, "threads"_a)
+        .def("forward", &PyModel::forward, "cache"_a.noconvert(), "page_size"_a, "cache_format"_a, "tokens"_a, "spans"_a,
+             "pages"_a, "logit_rows"_a, "hidden_rows"_a, "threads"_a);
+}

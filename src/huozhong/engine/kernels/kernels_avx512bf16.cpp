@@ -1,0 +1,10 @@
+#include "table.h"
+#define HUOZHONG_PAIRS  // vec_avx512.h: pairs of bfloat16
+#include "vec_avx512.h"
+
+#include "kernels.inl"
+
+namespace huozhong {
+const Kernels kernels_avx512bf16 = {"avx512bf16", true, quantize, matmul, rms_norm, silu_mul, largest, add_scaled,
+    attend_prefill, attend_decode, grouped_prefill, grouped_decode, combine, load_row, store_row};
+}

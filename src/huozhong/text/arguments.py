@@ -1,0 +1,281 @@
+"""How the arguments of a tool call are written: as one JSON object, or each between tags (Qwen3-Coder, GLM).
+
+Between tags a string stands as it is, without quotes and escapes; every other value is JSON.  Either way the parser
+gives back the text of a JSON object, bit by bit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NoReturn
+
+from huozhong.errors import RequestError
+
+JSON_BLANKS = r" |\n[ \t]{0,24}"  # between two JSON tokens; see engine.constraint
+Split = Callable[[str], Iterator[str | int]]  # text -> ordinary pieces and the ids of control tokens
+Progress = Literal["more", "ended", "wrong"]
+
+_LONGEST = 2000  # characters up to which a string's length is counted
+_SAYS_NOTHING = {"type", "title", "description", "default", "examples", "deprecated", "$comment"}
+_EVERY = frozenset({"string", "number", "boolean", "null", "array", "object"})
+_KINDS = {bool: "boolean", int: "number", float: "number", str: "string", list: "array", dict: "object"}
+
+
+@dataclass(frozen=True)
+class Tags:
+    """(key_opens KEY key_closes VALUE value_closes)*"""
+
+    key_opens: str
+    key_closes: str
+    value_closes: str
+
+    @property
+    def marks(self) -> str:
+        return self.key_opens + self.key_closes + self.value_closes
+
+    def rules(self, name: str, schema: Mapping[str, Any], *, strict: bool, split: Split) -> tuple[str, list[str]]:
+        """A grammar's sequence of arguments, in the schema's order, and the rules that it needs, named `name`_...
+
+        Raises RequestError where strict is asked for and a string's schema says more than can be held.
+        """
+        required, sequence, lines = schema.get("required", []), [], []
+        if not isinstance(required, list):
+            _refuse(f"'required' is {required!r}; it must be a list of names.")
+        for j, (key, value) in enumerate(_properties(schema).items()):
+            if self.key_closes in key:
+                _refuse(f"the parameter name {key!r} cannot be written in this model's calls.")
+            rule = f"{name}_{j}"
+            opened = literal([*split(self.key_opens), key, *split(self.key_closes)])
+            body, more = self._value(rule, key, value, schema, strict, split)
+            lines += [f"{rule}: {opened} {body}", *more]
+            sequence.append(rule if key in required else f"{rule}?")
+        return " ".join(sequence), lines
+
+    def _value(
+        self, rule: str, key: str, value: Any, root: Mapping[str, Any], strict: bool, split: Split
+    ) -> tuple[str, list[str]]:
+        closes = list(split(self.value_closes))
+        kinds = value_kinds(value, root)
+        if "string" not in kinds:
+            more = {k: root[k] for k in ("$defs", "definitions") if k in root}
+            return f"%json {schema_json({**value, **more}, strict=strict)} {literal(closes)}", []
+        said: Mapping[str, Any] = value if isinstance(value, Mapping) and "$ref" not in value else {}
+        if (listed := _listed(said)) is not None:
+            texts = [text if isinstance(text, str) else json.dumps(text) for text in listed if _kind(text) in kinds]
+            if not texts:
+                _refuse(f"parameter {key!r}: none of its enum is of its type.")
+            return f"({' | '.join(json.dumps(t, ensure_ascii=False) for t in texts)}) {literal(closes)}", []
+        counted = said if kinds == {"string"} else {}
+        least, most = _length(key, counted, "minLength", 0), _length(key, counted, "maxLength", None)
+        held = {word for word, n in (("minLength", least), ("maxLength", most)) if n is None or n <= _LONGEST}
+        unheld = sorted(_more_than_kinds(value, root, set()) - (held if counted else set()))
+        if strict and unheld:
+            _refuse(
+                f"parameter {key!r}: {unheld[0]!r} cannot be enforced in the form in which this model writes calls; "
+                "leave it out, or set strict to false."
+            )
+        low = least if least is not None and least <= _LONGEST else 0
+        high = most if most is not None and most <= _LONGEST else ""
+        if isinstance(high, int) and low > high:
+            _refuse(f"parameter {key!r}: its minLength is above its maxLength.")
+        if isinstance(closes[0], int):  # a control token, which no text contains
+            text = f"/(.|\\n){{{max(low, 1)},{high}}}/" + ("" if low else "?")
+            return f"{text if high != 0 else ''} {literal(closes)}", []
+        ends = [f"{rule}_text[lazy]: /(.|\\n){{{low},{high}}}/ {literal(closes[:1])}"]
+        return f"{rule}_text {literal(closes[1:])}", ends
+
+
+def value_kinds(schema: Any, root: Mapping[str, Any]) -> frozenset[str]:
+    """Which kinds of value a schema allows: string, number, boolean, null, array, object; all where it does not say."""
+    return _kinds(schema, root, set()) or _EVERY
+
+
+def _kinds(schema: Any, root: Mapping[str, Any], seen: set[str]) -> frozenset[str]:
+    """seen: references that were followed already, which can add nothing."""
+    if not isinstance(schema, Mapping):
+        return _EVERY
+    if isinstance(reference := schema.get("$ref"), str):
+        if reference in seen:
+            return frozenset()
+        seen.add(reference)
+        return _kinds(_pointed(root, reference), root, seen)
+    stated = schema.get("type")
+    if isinstance(stated, str | list):
+        names = [stated] if isinstance(stated, str) else stated
+        return frozenset("number" if name == "integer" else str(name) for name in names)
+    if (values := _listed(schema)) is not None:
+        return frozenset(map(_kind, values))
+    for word in ("anyOf", "oneOf"):
+        if isinstance(choices := schema.get(word), list) and choices:
+            return frozenset().union(*(_kinds(choice, root, seen) for choice in choices))
+    return _EVERY
+
+
+def _more_than_kinds(schema: Any, root: Mapping[str, Any], seen: set[str]) -> set[str]:
+    """The keywords that say more than which kinds of value are allowed."""
+    if not isinstance(schema, Mapping):
+        return set()
+    if isinstance(reference := schema.get("$ref"), str):
+        if reference in seen:
+            return set()
+        seen.add(reference)
+        return _more_than_kinds(_pointed(root, reference), root, seen)
+    words = set(schema) - _SAYS_NOTHING
+    for word in ("anyOf", "oneOf"):
+        if isinstance(choices := schema.get(word), list):
+            words = (words - {word}).union(*(_more_than_kinds(choice, root, seen) for choice in choices))
+    return words
+
+
+def _kind(value: Any) -> str:
+    return _KINDS.get(type(value), "null")
+
+
+def _listed(schema: Mapping[str, Any]) -> list[Any] | None:
+    """The only values that are allowed, where a schema lists them."""
+    values = schema.get("enum", [schema["const"]] if "const" in schema else None)
+    return values if isinstance(values, list) else None
+
+
+def _length(key: str, schema: Mapping[str, Any], word: str, default: int | None) -> int | None:
+    found = schema.get(word, default)
+    if found is not default and (type(found) is not int or found < 0):
+        _refuse(f"parameter {key!r}: {word} is {found!r}; it must be a whole number.")
+    return found
+
+
+def _properties(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = schema.get("properties", {})
+    if not isinstance(found, Mapping):
+        _refuse(f"'properties' is {found!r}; it must be an object.")
+    return found
+
+
+def _refuse(sentence: str) -> NoReturn:
+    raise RequestError(sentence, param="tools")
+
+
+def _pointed(root: Any, reference: str) -> Any:
+    """What `#/a/b` points at, None where it points nowhere."""
+    for step in reference.removeprefix("#").split("/")[1:]:
+        root = root.get(step) if isinstance(root, Mapping) else None
+    return root
+
+
+class JsonArguments:
+    """Arguments that are a JSON object: found as far as its last brace."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._in_string = self._escaped = False
+
+    def read(self, text: str) -> tuple[str, str, Progress]:
+        """(JSON text, what is left of `text`, how it goes on)"""
+        end = self._end(text)
+        return (text, "", "more") if end is None else (text[:end], text[end:], "ended")
+
+    def _end(self, text: str) -> int | None:
+        for index, char in enumerate(text):
+            if self._in_string:
+                if self._escaped:
+                    self._escaped = False
+                elif char == "\\":
+                    self._escaped = True
+                elif char == '"':
+                    self._in_string = False
+            elif char == '"':
+                self._in_string = True
+            elif char in "{[":
+                self._depth += 1
+            elif char in "}]":
+                self._depth -= 1
+                if self._depth <= 0:
+                    return index + 1
+        return None
+
+
+class TaggedArguments:
+    """Arguments between tags, as JSON; what is certainly a string goes on while it is being written.
+
+    after: what follows the last argument; it is left.
+    """
+
+    def __init__(self, tags: Tags, after: str, schema: Mapping[str, Any]) -> None:
+        self._tags, self._after, self._schema = tags, after, schema
+        self._kinds: frozenset[str] | None = None  # of the value that is open
+        self._in_string = False
+        self._first = True
+
+    def read(self, text: str) -> tuple[str, str, Progress]:
+        """(JSON text, what is left of `text`, how it goes on)"""
+        out = ""
+        while True:
+            if self._kinds is not None:
+                piece, text, closed = self._value(text, self._kinds)
+                out += piece
+                if not closed:
+                    return out, text, "more"
+            elif text.startswith(self._after):
+                return out + ("{}" if self._first else "}"), text, "ended"
+            elif text.startswith(self._tags.key_opens):
+                key, found, rest = text.removeprefix(self._tags.key_opens).partition(self._tags.key_closes)
+                if not found:
+                    return out, text, "more"
+                out += self._key(key)
+                text = rest
+            else:
+                waits = self._after.startswith(text) or self._tags.key_opens.startswith(text)
+                return out, text, "more" if waits else "wrong"
+
+    def _key(self, key: str) -> str:
+        self._kinds = value_kinds(_properties(self._schema).get(key), self._schema)
+        before, self._first = "{" if self._first else ", ", False
+        return f"{before}{json.dumps(key, ensure_ascii=False)}: "
+
+    def _value(self, text: str, kinds: frozenset[str]) -> tuple[str, str, bool]:
+        """(JSON text, what is left, whether the value is complete)"""
+        closes = self._tags.value_closes
+        raw, found, rest = text.partition(closes)
+        if kinds != {"string"}:
+            if not found:
+                return "", text, False
+            self._kinds = None
+            return json.dumps(_as_json(raw, kinds), ensure_ascii=False), rest, True
+        out, self._in_string = "" if self._in_string else '"', True
+        if not found:
+            keep = next((n for n in range(min(len(closes) - 1, len(raw)), 0, -1) if raw.endswith(closes[:n])), 0)
+            raw, rest = raw[: len(raw) - keep], raw[len(raw) - keep :]
+        out += json.dumps(raw, ensure_ascii=False)[1:-1]
+        if found:
+            out, self._in_string, self._kinds = out + '"', False, None
+        return out, rest, bool(found)
+
+
+def _as_json(raw: str, kinds: frozenset[str]) -> Any:
+    """The value that a tag's text stands for: JSON of an allowed kind, else the text itself."""
+    try:
+        value = json.loads(raw)
+    except ValueError:
+        return raw
+    return value if "string" not in kinds or _kind(value) in kinds - {"string"} else raw
+
+
+# -- grammar text ----------------------------------------------------------------------------------
+
+
+def literal(pieces: Sequence[str | int]) -> str:
+    """Control tokens by id, the rest as string literals."""
+    merged: list[str | int] = []
+    for piece in pieces:
+        if merged and isinstance(piece, str) and isinstance(merged[-1], str):
+            merged[-1] += piece
+        elif piece != "":
+            merged.append(piece)
+    return " ".join(f"<[{p}]>" if isinstance(p, int) else json.dumps(p, ensure_ascii=False) for p in merged)
+
+
+def schema_json(schema: Mapping[str, Any], *, strict: bool) -> str:
+    options = {"lenient": not strict, "whitespace_flexible": True, "whitespace_pattern": JSON_BLANKS}
+    return json.dumps({**schema, "x-guidance": options}, ensure_ascii=False)
