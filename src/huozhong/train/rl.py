@@ -152,9 +152,9 @@ class RlRun:
         with RlDisplay(
             self.console, total_steps=recipe.total_steps, done_steps=self.step, log_every=recipe.run.log_every
         ) as display:
-            if self.step == 0 and self.practice.valid:
+            if self.practice.valid and "valid_before" not in self._last:
                 before = self._validate()
-                self.metrics.append({"step": 0, "valid": before})
+                self.metrics.append({"step": self.step, "valid": before})
                 self._last = {"valid_before": before, "valid": before}
                 display.say(f"训练前 / before: held-out {before:.1%} of {len(self.practice.valid)}")
             while self.step < recipe.total_steps and not stop.is_set():
