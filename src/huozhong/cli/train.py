@@ -1,4 +1,4 @@
-"""`huozhong train pretrain | sft | mtp RECIPE.toml`, and `sft | dpo --base MODEL --data FILE.jsonl`."""
+"""`huozhong train pretrain | sft | rl | distill | mtp RECIPE.toml`, and `sft | dpo --base MODEL --data FILE.jsonl`."""
 
 from __future__ import annotations
 
@@ -50,6 +50,8 @@ def register(app: typer.Typer) -> None:
     commands.command("pretrain", help="预训练 / pretrain on plain text")(pretrain_command)
     commands.command("sft", help="用问答改进模型，或按配方 / fine-tune on your answers, or by a recipe")(sft_command)
     commands.command("dpo", help="学会人更喜欢的回答 / learn which of two answers people prefer")(dpo_command)
+    commands.command("rl", help="用可核对的奖励做强化学习 / reinforce what a rule finds right")(rl_command)
+    commands.command("distill", help="向更大的模型学 / learn from a larger model's right answers")(distill_command)
     commands.command("mtp", help="学会多猜几个词元，回答更快 / learn to guess ahead, for faster answers")(mtp_command)
     commands.command("tensorboard", help="把训练曲线写给 TensorBoard / write a run's curves for TensorBoard")(
         tensorboard_command
@@ -81,8 +83,15 @@ def sft_command(
     if base is None:
         if recipe is None:
             raise ConfigError("give a recipe, or --base MODEL and --data FILE.jsonl.")
-        if data is not None:
-            raise ConfigError("--data goes with --base MODEL; a recipe names its own data.")
+        mine = {
+            "--data": data, "--heldout": heldout, "--out": out, "--bits": bits, "--lr": lr, "--epochs": epochs,
+            "--batch": batch, "--adapter": adapter, "--threads": threads, "--dtype": dtype, "--rehearse": rehearse,
+            "--method": None if method == "auto" else method, "--rank": None if rank == 16 else rank,
+            "--seed": seed or None, "--price": None if price == 0.6 else price, "--plan": plan or None,
+            "--no-answers": None if answers else True,
+        }  # fmt: skip
+        if given := [name for name, value in mine.items() if value is not None]:
+            raise ConfigError(f"{given[0]} goes with --base MODEL; a recipe says that itself.")
         from huozhong.train.sft import sft
 
         sft(recipe, start=start)
@@ -122,6 +131,34 @@ def _needed(data: Path | None) -> Path:
     if data is None:
         raise ConfigError("give --data FILE.jsonl, one example a line.")
     return data
+
+
+def rl_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False) -> None:
+    start = _start(resume, fresh)
+    _need_torch()
+    from huozhong.cli.sampling import EngineSampler
+    from huozhong.text.tokenizer import Tokenizer
+    from huozhong.train.rl import train_rl
+    from huozhong.train.rl_recipe import load_rl_recipe
+
+    plan = load_rl_recipe(recipe)
+    sampler = EngineSampler(
+        Tokenizer.load(plan.base), quantization=plan.rollout.quantization, num_threads=plan.run.threads
+    )
+    train_rl(plan, sampler, start=start)
+
+
+def distill_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False) -> None:
+    start = _start(resume, fresh)
+    _need_torch()
+    from huozhong.cli.sampling import open_teacher
+    from huozhong.train.distill import distill
+    from huozhong.train.distill_recipe import load_distill_recipe
+
+    plan = load_distill_recipe(recipe)
+    wanted = plan.teacher
+    teacher = None if wanted is None else open_teacher(wanted.url, wanted.model, wanted.concurrency)
+    distill(plan, teacher, start=start)
 
 
 def mtp_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False) -> None:

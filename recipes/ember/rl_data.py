@@ -1,0 +1,121 @@
+"""Problems for ember's reinforcement: `python recipes/ember/rl_data.py DATA OUT`.
+
+Word problems with changed numbers, and requests for poems and for what must be declined, so that these are not
+forgotten.  `valid.jsonl` holds published problems that stage 7 never sees; the stages before have seen
+their stories, so it measures what stage 7 changes and not how well ember does on new problems (the exam does).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import poems
+import talk
+from build_data import Data
+from rich.console import Console
+from solve import Node, Number, Unsolvable
+from word_problems import Problem, Source, as_published, changed, restyle
+
+from huozhong.exam.lines import write_atomic
+from huozhong.exam.questions import written_questions
+from huozhong.verify.arithmetic import is_exam_expression
+
+LEVELS = 3  # one, two, three or more operations
+
+
+def operations(node: Node) -> int:
+    return 0 if isinstance(node, Number) else 1 + operations(node.left) + operations(node.right)
+
+
+def word_problem(source: Source, problem: Problem, rng: random.Random) -> dict[str, Any]:
+    level = min(max(operations(source.equation), 1), LEVELS)
+    answer = str(problem.solution.answer)
+    return {"question": restyle(problem.question, rng), "answer": answer, "level": level}
+
+
+def is_valid(source: Source) -> bool:
+    """One story in 25, whatever its numbers."""
+    bare = re.sub(r"[\W\d_]", "", source.question)
+    return hashlib.sha256(bare.encode()).digest()[0] < 10
+
+
+def training_problems(sources: list[Source], rng: random.Random, copies: int) -> Iterator[dict[str, Any]]:
+    for number in range(copies):
+        for source in sources:
+            try:
+                problem = as_published(source) if number == 0 else changed(source, rng)
+            except Unsolvable:
+                continue
+            if problem is not None and not is_exam_expression(problem.solution.equation):
+                yield word_problem(source, problem, rng)
+
+
+def poem_requests(data: Data, rng: random.Random, count: int) -> Iterator[dict[str, Any]]:
+    made = 0
+    while made < count:
+        poem = rng.choice(data.poems)
+        question = poems.request(poem, rng)[0]
+        if poem.form in question:
+            made += 1
+            yield {"question": question, "form": poem.form, "level": rng.randint(1, LEVELS)}
+
+
+def scope_questions(data: Data, rng: random.Random, count: int) -> Iterator[dict[str, Any]]:
+    """Two thirds to be declined, one third that ember can answer; none of the exam's."""
+    written = [*written_questions("in_scope"), *written_questions("out_of_scope")]
+    examined = {question.question for question in written}
+    made = 0
+    while made < count:
+        refuse = rng.random() < 0.67
+        if not refuse:
+            question = rng.choice((talk.small_talk(rng), talk.idiom(rng, data.idioms), talk.saying(rng)))[0]
+        elif rng.random() < 0.5:
+            question = talk.templated_out_of_scope(rng)[0]
+        else:
+            question = talk.vary(rng.choice(data.out_of_scope), rng)
+        if question not in examined:
+            made += 1
+            yield {"question": question, "refuse": refuse, "level": rng.randint(1, LEVELS)}
+
+
+def write(path: Path, rows: Iterable[dict[str, Any]]) -> int:
+    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, "".join(lines))
+    return len(lines)
+
+
+def build(data_folder: Path, out: Path, *, seed: int, copies: int) -> None:
+    console = Console(stderr=True)
+    rng = random.Random(f"rl {seed}")
+    data = Data(data_folder)
+    kept = [source for source in data.problems if not is_valid(source)]
+    valid = [word_problem(source, as_published(source), rng) for source in data.problems if is_valid(source)]
+    rng.shuffle(valid)
+    for name, rows in (
+        ("valid", valid),
+        ("problems", training_problems(kept, rng, copies)),
+        ("poems", poem_requests(data, rng, 2000)),
+        ("scope", scope_questions(data, rng, 2000)),
+    ):
+        console.print(f"{name}: {write(out / f'{name}.jsonl', rows):,}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("data", type=Path, help="the data folder, see README.md")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--copies", type=int, default=3, help="versions of each word problem")
+    build(**{("data_folder" if k == "data" else k): v for k, v in vars(parser.parse_args()).items()})
+
+
+if __name__ == "__main__":
+    main()
