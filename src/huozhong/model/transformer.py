@@ -7,11 +7,12 @@ Weights and gradients are float32; the arithmetic runs in `dtype` (bfloat16 for 
 with others).  `state_dict` names are Hugging Face's.
 
 To train fast: `model = Transformer(config, dtype=torch.bfloat16); model.compile()`, then `model.loss(...)`;
-`compile` compiles the decoder in place, names stay as they are.
+`compile` compiles the blocks in place, names stay as they are.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ from huozhong.model.layers import (
 )
 
 IGNORED = -100  # a target that carries no loss
-LOGITS_BYTES = 16 << 20  # float32 logits held at once; small enough to stay in the last-level cache
+LOGITS_BYTES = 8 << 20  # float32 logits held at once; with their bf16 copy they stay in the last-level cache
 
 
 # -- the stack -----------------------------------------------------------------------------------------
@@ -92,6 +93,7 @@ class Decoder(nn.Module):
         blocks += [PredictionModule(config, main + k) for k in range(extra)]
         self.layers = nn.ModuleList(blocks)
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.awake = main  # blocks that run; see Transformer.wake
 
     def forward(
         self, tokens_BT: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, predict: bool
@@ -99,7 +101,7 @@ class Decoder(nn.Module):
         """Final-normed states [B, T, D]: the main one, then (if `predict`) one per prediction module."""
         main = self.config.num_hidden_layers
         x_BTD = self.embed_tokens(tokens_BT).to(self.dtype)
-        for block in self.layers[:main]:
+        for block in self.layers[: self.awake]:
             x_BTD = block(x_BTD, cos, sin, mask)
         hidden = self.norm(x_BTD)
         hiddens = [hidden]
@@ -184,8 +186,29 @@ class Transformer(nn.Module):
         return self.model.embed_tokens.weight if self.lm_head is None else self.lm_head.weight
 
     def compile(self, **options: Any) -> None:
-        """torch.compile the decoder in place; the loss head is hand-fused and stays eager."""
-        self.model.compile(**options)
+        """torch.compile in place, block by block: blocks of one kind are compiled once, whatever the depth, and
+        waking layers compiles nothing.  The loss head is hand-fused and stays eager.
+        """
+        # torch 2.13 looks whether a block's input has a .grad, and warns itself that it has none
+        message = "The .grad attribute of a Tensor that is not a leaf"
+        warnings.filterwarnings("ignore", message, UserWarning)
+        for block in self.model.layers:
+            block.compile(**options)
+
+    def forget_compiled(self) -> None:
+        """Back to the plain way."""
+        for block in self.model.layers:
+            block._compiled_call_impl = None
+
+    def wake(self, layers: int | None) -> None:
+        """Run only the first `layers` blocks (None: all), the others sleep.
+
+        A block that has never been trained is the identity (`reset_parameters`), so a new model that sleeps computes
+        what it would compute awake; in a trained one sleeping leaves something out.
+        """
+        main = self.config.num_hidden_layers
+        assert layers is None or 1 <= layers <= main
+        self.model.awake = main if layers is None else layers
 
     def forward(
         self, tokens_BT: Tensor, *, doc_BT: Tensor | None = None, pos_BT: Tensor | None = None

@@ -40,6 +40,10 @@ class Rows:
     def to(self, device: torch.device) -> Rows:
         return Rows(self.tokens_BT.to(device), self.targets_BT.to(device), self.doc_BT.to(device))
 
+    def cut(self, length: int) -> Rows:
+        """The same tokens in rows of `length`, which divides T: a document that crosses a cut is seen in parts."""
+        return Rows(*(x.reshape(-1, length) for x in (self.tokens_BT, self.targets_BT, self.doc_BT)))
+
     def split(self, size: int) -> list[Rows]:
         """Micro-batches of `size` rows; the last may be shorter."""
         parts = (x.split(size) for x in (self.tokens_BT, self.targets_BT, self.doc_BT))

@@ -186,7 +186,10 @@ class Run:
         plan = make_plan(self.recipe, self.model.config, tokens_per_epoch=self.batches.tokens_per_epoch)
         steps_left = self.recipe.total_steps - self.step
         device = f"{where}, {self.recipe.run.precision}"
-        self.console.print(plan_table(self.recipe, plan, device=device, steps_left=steps_left, trial=trial))
+        config = self.model.config
+        self.console.print(
+            plan_table(self.recipe, config, plan, device=device, steps_left=steps_left, trial=trial)
+        )
 
     def _trial(self) -> Trial:
         """Time one micro-batch and one optimiser step; leaves weights and optimiser as they were.
@@ -194,13 +197,13 @@ class Run:
         With compile on, this is where it happens, and where a machine that cannot compile is found out.
         """
         if self.recipe.run.compile:
-            self.model.compile()
+            self.model.compile(dynamic=False)
             try:
                 self._rehearse()
             except Exception as error:
                 # torch.compile fails in many ways (no C++ compiler, no headers, a torch bug); eager
                 # always works, and a real fault of the model comes up again in the eager rehearsal below
-                self.model.model._compiled_call_impl = None
+                self.model.forget_compiled()
                 lines = str(error).strip().splitlines() or [type(error).__name__]
                 self.console.print(
                     f"无法编译，改用普通方式。torch.compile fails here, going on without: {lines[0][:200]}",
@@ -213,7 +216,8 @@ class Run:
         bill = self.meter.lap()
         # the rehearsed steps had a learning rate of zero, but they left momentum behind
         self.optimizer = self._build_optimizer()
-        return Trial(micro_seconds * self.recipe.micro_batches + optimizer_seconds, bill)
+        step_seconds = micro_seconds * self.recipe.micro_batches + optimizer_seconds
+        return Trial(step_seconds, optimizer_seconds, bill)
 
     def _rehearse(self) -> tuple[float, float]:
         """Seconds of one micro-batch, forward and backward, and of one optimiser step at a rate of zero."""
@@ -264,13 +268,18 @@ class Run:
 
     def _one_step(self) -> dict[str, Any]:
         """One optimiser step; returns its metrics record."""
-        recipe, began = self.recipe, time.perf_counter()
-        rows = Rows.from_batch(next(self.batches))
+        recipe, began, busy = self.recipe, time.perf_counter(), time.process_time()
+        stretch = recipe.stretch_at(self.step)
+        self.model.wake(stretch.layers)
+        self.batches.batch_size = stretch.rows
+        rows = Rows.from_batch(next(self.batches)).cut(stretch.seq_len)
+        # as many positions at once as in whole rows
+        at_once = recipe.optim.micro_batch * recipe.data.seq_len // stretch.seq_len
         count = max(1, rows.count)
         main = torch.zeros((), device=self.device)
         mtp = torch.zeros((), device=self.device)
         mtp_count = 0
-        for part in self.team.share(rows.split(recipe.optim.micro_batch)):
+        for part in self.team.share(rows.split(at_once)):
             part = part.to(self.device)
             losses = self._loss(part)
             # sums over the whole batch's token count: the gradient does not depend on how the batch was cut
@@ -292,6 +301,7 @@ class Run:
             warmup_steps=recipe.schedule.warmup_steps,
             decay_steps=recipe.decay_steps,
             floor=recipe.schedule.floor,
+            shape=recipe.schedule.shape,
         )
         self.optimizer.step(scale)
         self.optimizer.zero_grad()
@@ -309,6 +319,7 @@ class Run:
             "grad_norm": norm,
             "lr_scale": scale,
             "seconds": seconds,
+            "cpu_seconds": time.process_time() - busy,
             "tokens_per_second": rows.tokens_BT.numel() / seconds,
         }
         if mtp_count:

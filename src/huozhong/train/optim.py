@@ -9,8 +9,9 @@ sizes a single [64, 256] product leaves most of a CPU idle.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -71,25 +72,37 @@ class Muon:
 
     @torch.no_grad()
     def step(self, lr_scale: float = 1.0) -> None:
-        """One update from the .grad fields; a weight without a gradient counts as a gradient of zero."""
+        """One update from the .grad fields; a weight without a gradient (its layer did not run) stays as it is."""
         for shape, members in self._stacks.items():
-            grad_NAB = torch.cat(
-                [
-                    (torch.zeros_like(w) if w.grad is None else w.grad).float().reshape(-1, *shape)
-                    for _, w in members
-                ]
-            )
-            buffer_NAB = self._buffers[shape]
-            buffer_NAB.mul_(self.momentum).add_(grad_NAB)
-            update_NAB = orthogonalize(grad_NAB.add_(buffer_NAB, alpha=self.momentum))
-            lr = self.lr * lr_scale
-            factor = lr * 0.2 * max(shape) ** 0.5
-            start = 0
+            awake, place = [], 0
             for _, weight in members:
                 count = weight.numel() // (shape[0] * shape[1])
-                part = update_NAB[start : start + count].reshape(weight.shape)
-                weight.mul_(1 - lr * self.weight_decay).add_(part.to(weight.dtype), alpha=-factor)
-                start += count
+                if weight.grad is not None:
+                    awake.append((weight, slice(place, place + count)))
+                place += count
+            if awake:
+                self._update(shape, awake, lr_scale)
+
+    def _update(self, shape: tuple[int, int], awake: list[tuple[nn.Parameter, slice]], lr_scale: float) -> None:
+        """awake: weights of one shape with their rows of the momentum buffer."""
+        grads = [weight.grad for weight, _ in awake]
+        update_NAB = torch.cat([grad.float().reshape(-1, *shape) for grad in grads if grad is not None])
+        start = 0
+        for _, rows in awake:
+            momentum_NAB = self._buffers[shape][rows]
+            part_NAB = update_NAB[start : start + len(momentum_NAB)]
+            momentum_NAB.mul_(self.momentum).add_(part_NAB)
+            part_NAB.add_(momentum_NAB, alpha=self.momentum)
+            start += len(momentum_NAB)
+        update_NAB = orthogonalize(update_NAB)
+        lr = self.lr * lr_scale
+        factor = lr * 0.2 * max(shape) ** 0.5
+        start = 0
+        for weight, rows in awake:
+            count = rows.stop - rows.start
+            part = update_NAB[start : start + count].reshape(weight.shape)
+            weight.mul_(1 - lr * self.weight_decay).add_(part.to(weight.dtype), alpha=-factor)
+            start += count
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -227,9 +240,15 @@ class WeightAverage:
 
 
 def warmup_stable_decay(
-    step: int, *, total_steps: int, warmup_steps: int, decay_steps: int, floor: float = 0.0
+    step: int,
+    *,
+    total_steps: int,
+    warmup_steps: int,
+    decay_steps: int,
+    floor: float = 0.0,
+    shape: Literal["linear", "sqrt", "cosine"] = "linear",
 ) -> float:
-    """Learning-rate scale of step `step` (0-based) in (0, 1]: linear up, flat, linear down to `floor`.
+    """Learning-rate scale of step `step` (0-based) in (0, 1]: linear up, flat, down to `floor` by `shape`.
 
     The first step is never zero and the last step (total_steps - 1) stands one stride above `floor`,
     so that no step is spent without moving.
@@ -238,5 +257,11 @@ def warmup_stable_decay(
     assert min(warmup_steps, decay_steps) >= 0
     up = (step + 1) / warmup_steps if step < warmup_steps else 1.0
     left = total_steps - step
-    down = 1.0 if left > decay_steps else floor + (1 - floor) * left / (decay_steps + 1)
-    return min(up, down)
+    if left > decay_steps:
+        return up
+    part = left / (decay_steps + 1)
+    if shape == "sqrt":
+        part = 1 - math.sqrt(1 - part)
+    elif shape == "cosine":
+        part = (1 - math.cos(math.pi * part)) / 2
+    return min(up, floor + (1 - floor) * part)

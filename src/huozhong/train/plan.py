@@ -12,7 +12,7 @@ from rich.table import Table
 from huozhong.cost import Bill
 from huozhong.model.config import ModelConfig
 from huozhong.model.sizes import count_parameters, flops_per_token
-from huozhong.train.recipe import Recipe
+from huozhong.train.recipe import Recipe, Stretch
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Plan:
     total_tokens: int
     epochs: float
     flops: float
+    step_flops: float  # of one full step, after any ramp
     memory_bytes: int
 
 
@@ -39,7 +40,8 @@ def make_plan(recipe: Recipe, config: ModelConfig, *, tokens_per_epoch: int) -> 
     count = count_parameters(config)
     # Prediction modules that carry no loss are not run.
     run = config if recipe.optim.mtp_weight > 0 else dataclasses.replace(config, num_nextn_predict_layers=0)
-    tokens = recipe.total_steps * recipe.tokens_per_step
+    tokens = recipe.total_tokens
+    full = recipe.stretches[-1]
     copies = 4 + (recipe.optim.ema is not None)
     widths = 34 * config.hidden_size + 3 * config.intermediate_size
     positions = recipe.optim.micro_batch * recipe.data.seq_len
@@ -51,20 +53,45 @@ def make_plan(recipe: Recipe, config: ModelConfig, *, tokens_per_epoch: int) -> 
         tokens_per_step=recipe.tokens_per_step,
         total_tokens=tokens,
         epochs=tokens / tokens_per_epoch,
-        flops=tokens * flops_per_token(run, recipe.data.seq_len),
+        flops=sum(s.steps * flops_of_step(recipe, run, s) for s in recipe.stretches),
+        step_flops=flops_of_step(recipe, run, full),
         memory_bytes=4 * copies * count.total + 2 * positions * config.num_hidden_layers * widths,
     )
 
 
+def flops_of_step(recipe: Recipe, config: ModelConfig, stretch: Stretch) -> float:
+    """Operations of one optimiser step of that stretch; sleeping layers are not run."""
+    if stretch.layers is not None:
+        dense = min(config.first_k_dense_replace, stretch.layers)
+        config = dataclasses.replace(config, num_hidden_layers=stretch.layers, first_k_dense_replace=dense)
+    return stretch.rows * recipe.data.seq_len * flops_per_token(config, stretch.seq_len)
+
+
 @dataclass(frozen=True)
 class Trial:
-    """What one optimiser step takes here, in seconds, and the bill of what was run to find out."""
+    """What one full optimiser step takes here, in seconds, the optimiser's own part of it, and the bill of what was
+    run to find out.
+    """
 
     step_seconds: float
+    optimizer_seconds: float
     bill: Bill
 
+    def seconds(self, recipe: Recipe, config: ModelConfig, steps_left: int) -> float:
+        """Of the last `steps_left` steps of the run: those of a ramp by their operations."""
+        full = flops_of_step(recipe, config, recipe.stretches[-1])
+        total = 0.0
+        for stretch in reversed(recipe.stretches):
+            steps = min(steps_left, stretch.steps)
+            share = flops_of_step(recipe, config, stretch) / full
+            total += steps * (self.optimizer_seconds + share * (self.step_seconds - self.optimizer_seconds))
+            steps_left -= steps
+        return total
 
-def plan_table(recipe: Recipe, plan: Plan, *, device: str, steps_left: int, trial: Trial | None) -> Table:
+
+def plan_table(
+    recipe: Recipe, config: ModelConfig, plan: Plan, *, device: str, steps_left: int, trial: Trial | None
+) -> Table:
     """The table shown before the start; expected time and bill are for the `steps_left` steps still to do."""
     table = Table(title=f"{recipe.stage} → {recipe.run.out}", show_header=False)
     table.add_column(style="bold")
@@ -84,21 +111,21 @@ def plan_table(recipe: Recipe, plan: Plan, *, device: str, steps_left: int, tria
     table.add_row("设备 device", device)
     if trial is not None:
         speed = plan.tokens_per_step / trial.step_seconds
-        gigaflops = plan.flops / plan.total_steps / trial.step_seconds / 1e9
+        gigaflops = plan.step_flops / trial.step_seconds / 1e9
         table.add_row("试跑速度 trial speed", f"{speed:,.0f} tokens/s, {gigaflops:,.0f} GFLOP/s")
-        expected = _expected(plan, steps_left, trial)
+        seconds = trial.seconds(recipe, config, steps_left)
+        expected = _expected(plan.total_tokens * steps_left // plan.total_steps, seconds, trial)
         table.add_row("预计 expected", expected.line("zh"))
         table.add_row("", expected.line("en"))
     return table
 
 
-def _expected(plan: Plan, steps_left: int, trial: Trial) -> Bill:
+def _expected(tokens: int, seconds: float, trial: Trial) -> Bill:
     """The trial's watts carried over to the time that the steps will take."""
-    seconds = steps_left * trial.step_seconds
     share = seconds / trial.bill.seconds
     return dataclasses.replace(
         trial.bill,
-        tokens=steps_left * plan.tokens_per_step,
+        tokens=tokens,
         seconds=seconds,
         joules=trial.bill.joules * share,
         money=trial.bill.money * share,

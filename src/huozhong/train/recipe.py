@@ -11,51 +11,17 @@ import tomllib
 import types
 import typing
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from huozhong.errors import ConfigError
 from huozhong.model.config import ModelConfig
 from huozhong.text.data import Source
+from huozhong.train.sizes import SIZES
 
 Stage = Literal["pretrain", "sft", "mtp"]
-
-# Named sizes of the house, for `[model] size = "..."`; keys beside it override single numbers.
-SIZES: dict[str, dict[str, Any]] = {
-    "spark": {  # about 4M without embeddings: minutes on two cores, for trying things
-        "hidden_size": 256,
-        "intermediate_size": 704,
-        "num_hidden_layers": 6,
-        "num_attention_heads": 4,
-        "q_lora_rank": 128,
-        "kv_lora_rank": 64,
-        "qk_nope_head_dim": 48,
-        "qk_rope_head_dim": 16,
-        "v_head_dim": 64,
-    },
-    "ember": {  # about 15M without embeddings
-        "hidden_size": 384,
-        "intermediate_size": 1024,
-        "num_hidden_layers": 10,
-        "num_attention_heads": 6,
-        "q_lora_rank": 192,
-        "kv_lora_rank": 96,
-        "qk_nope_head_dim": 48,
-        "qk_rope_head_dim": 16,
-        "v_head_dim": 64,
-    },
-    "flame": {  # about 85M without embeddings: for a machine with a GPU
-        "hidden_size": 768,
-        "intermediate_size": 2048,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 12,
-        "q_lora_rank": 384,
-        "kv_lora_rank": 192,
-        "qk_nope_head_dim": 48,
-        "qk_rope_head_dim": 16,
-        "v_head_dim": 64,
-    },
-}
+DecayShape = Literal["linear", "sqrt", "cosine"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,8 +88,10 @@ class OptimRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleRecipe:
-    """Exactly one of total_tokens and total_steps.  decay_fraction of the steps go linearly down to
-    `floor`.
+    """Exactly one of total_tokens and total_steps.  The last decay_fraction of the steps go down to `floor`.
+
+    shape: how they go down: "linear"; "sqrt", 1 − sqrt(share of the decay that is over) (Hägele et al. 2024,
+    arXiv:2405.18392); or "cosine".
     """
 
     total_tokens: int | None = None
@@ -131,6 +99,7 @@ class ScheduleRecipe:
     warmup_steps: int = 0
     decay_fraction: float = 0.3
     floor: float = 0.0
+    shape: DecayShape = "linear"
 
     def __post_init__(self) -> None:
         if (self.total_tokens is None) == (self.total_steps is None):
@@ -142,6 +111,41 @@ class ScheduleRecipe:
         for name in ("decay_fraction", "floor"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RampRecipe:
+    """One `[[ramp]]`: a stretch at the beginning of the run, `share` of its tokens, that is cheaper than the rest.
+
+    batch_tokens: tokens per optimiser step.  seq_len: rows are cut into rows of that length, which divides
+    the full one; text and order stay.  layers: only so many of the model's layers run; the others sleep as they
+    were initialised, and what sleeps is exactly the identity, so that waking them changes no output.
+    None = as in the rest of the run.
+    """
+
+    share: float
+    batch_tokens: int | None = None
+    seq_len: int | None = None
+    layers: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share < 1:
+            raise ConfigError(f"share is {self.share}; it must lie between 0 and 1.")
+        for name in ("batch_tokens", "seq_len", "layers"):
+            if getattr(self, name) is not None:
+                _at_least(self, **{name: 1})
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Steps that are alike: `steps` of them, each of `rows` rows of the full seq_len, cut to `seq_len`;
+    `layers` awake (None = all).
+    """
+
+    steps: int
+    rows: int
+    seq_len: int
+    layers: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +212,44 @@ class Recipe:
     schedule: ScheduleRecipe
     run: RunRecipe
     cost: CostRecipe = field(default_factory=CostRecipe)
+    ramp: tuple[RampRecipe, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.ramp:
+            return
+        if self.schedule.total_tokens is None:
+            raise ConfigError("[[ramp]] shares out total_tokens; give that instead of total_steps.")
+        if sum(part.share for part in self.ramp) >= 1:
+            raise ConfigError("the shares of [[ramp]] must add up to less than 1: the rest of the run is the rest.")
+        if self.run.init_from is not None and any(part.layers for part in self.ramp):
+            raise ConfigError("[[ramp]] layers is for a new model: the layers of a trained one cannot sleep.")
+        for part in self.ramp:
+            if part.seq_len is not None and self.data.seq_len % part.seq_len:
+                raise ConfigError(
+                    f"[[ramp]] seq_len ({part.seq_len}) must divide that of [data] ({self.data.seq_len})."
+                )
+
+    @cached_property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """The run from beginning to end: one stretch per ramp, then the rest; each at least one step."""
+        full, total = self.data.seq_len, self.schedule.total_tokens
+        found, left = [], 1.0
+        for part in self.ramp:
+            assert total is not None
+            rows = self.rows_per_step if part.batch_tokens is None else max(1, round(part.batch_tokens / full))
+            steps = max(1, round(part.share * total / (rows * full)))
+            found.append(Stretch(steps, rows, part.seq_len or full, part.layers))
+            left -= part.share
+        steps = self.schedule.total_steps or max(1, round(left * (total or 0) / self.tokens_per_step))
+        return (*found, Stretch(steps, self.rows_per_step, full, None))
+
+    def stretch_at(self, step: int) -> Stretch:
+        """What step `step` (0-based) is like."""
+        for stretch in self.stretches:
+            if step < stretch.steps:
+                return stretch
+            step -= stretch.steps
+        return self.stretches[-1]
 
     @property
     def rows_per_step(self) -> int:
@@ -227,10 +269,12 @@ class Recipe:
 
     @property
     def total_steps(self) -> int:
-        if self.schedule.total_steps is not None:
-            return self.schedule.total_steps
-        assert self.schedule.total_tokens is not None
-        return max(1, round(self.schedule.total_tokens / self.tokens_per_step))
+        return sum(stretch.steps for stretch in self.stretches)
+
+    @property
+    def total_tokens(self) -> int:
+        """Tokens of the whole run, in whole steps."""
+        return sum(stretch.steps * stretch.rows for stretch in self.stretches) * self.data.seq_len
 
     @property
     def decay_steps(self) -> int:
@@ -253,6 +297,8 @@ class Recipe:
             "run": run,
         }
         flat: dict[str, Any] = {"stage": self.stage, "tokenizer": self.tokenizer}
+        if self.ramp:
+            flat["ramp"] = [dataclasses.asdict(part) for part in self.ramp]
         for section, values in parts.items():
             for key, value in (values or {}).items():
                 flat[f"{section}.{key}"] = _jsonable(value)
@@ -288,18 +334,22 @@ def load_recipe(path: str | Path, stage: Stage) -> Recipe:
 
 def parse_recipe(raw: dict[str, Any], stage: Stage, *, where: str = "recipe") -> Recipe:
     """Build a Recipe from a TOML file's dict; `where` names the file in errors."""
-    allowed = {"model", "tokenizer", *_SECTIONS}
+    allowed = {"model", "tokenizer", "ramp", *_SECTIONS}
     if unknown := sorted(set(raw) - allowed):
         raise ConfigError(
             f"{where}: unknown section [{unknown[0]}]; known sections: {', '.join(sorted(allowed))}."
         )
     for name, value in raw.items():
-        if not isinstance(value, dict):
+        if name != "ramp" and not isinstance(value, dict):
             raise ConfigError(f"{where}: {name} stands outside a section; write it under [{name}].")
+    ramp = _read_ramp(raw.get("ramp", []), where)
     parts = {name: _read(kind, raw.get(name, {}), f"{where}: [{name}]") for name, kind in _SECTIONS.items()}
     model = _read_model(raw.get("model"), parts["run"], stage, where)
     tokenizer = _read_tokenizer(raw.get("tokenizer"), parts["run"], where)
-    recipe = Recipe(stage=stage, model=model, tokenizer=tokenizer, **parts)
+    try:
+        recipe = Recipe(stage=stage, model=model, tokenizer=tokenizer, ramp=ramp, **parts)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
     if recipe.schedule.warmup_steps + recipe.decay_steps > recipe.total_steps:
         raise ConfigError(
             f"{where}: [schedule] warmup_steps ({recipe.schedule.warmup_steps}) and the decay "
@@ -339,6 +389,11 @@ def build_config(
     if missing:
         raise ConfigError(f"[model] {missing[0]} is missing; give it, or a size: {', '.join(SIZES)}.")
     config = ModelConfig(**merged)
+    for part in recipe.ramp:
+        if part.layers is not None and part.layers > config.num_hidden_layers:
+            raise ConfigError(
+                f"[[ramp]] layers ({part.layers}) is more than the model has ({config.num_hidden_layers})."
+            )
     if recipe.data.seq_len > config.max_position_embeddings:
         raise ConfigError(
             f"[data] seq_len ({recipe.data.seq_len}) is longer than the model's max_position_embeddings "
@@ -381,6 +436,12 @@ def _read_tokenizer(raw: dict[str, Any] | None, run: RunRecipe, where: str) -> s
     if unknown := sorted(set(raw) - {"folder"}):
         raise ConfigError(f"{where}: [tokenizer] has no key {unknown[0]!r}; its only key is folder.")
     return _convert(str, raw["folder"], f"{where}: [tokenizer] folder")
+
+
+def _read_ramp(raw: Any, where: str) -> tuple[RampRecipe, ...]:
+    if not isinstance(raw, list) or not all(isinstance(part, dict) for part in raw):
+        raise ConfigError(f"{where}: ramp is a list of stretches; write each under [[ramp]].")
+    return tuple(_read(RampRecipe, part, f"{where}: [[ramp]] {i}") for i, part in enumerate(raw, 1))
 
 
 def _read(kind: type, raw: dict[str, Any], where: str) -> Any:

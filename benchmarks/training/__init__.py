@@ -1,0 +1,1 @@
+"""The parts of training_cost.py: text, contestants, runs, figures."""

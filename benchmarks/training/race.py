@@ -1,0 +1,91 @@
+"""Who trains for how long, in which order: the sweep, the whole budgets, the ladders."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+from training.contestants import BASELINE, GPT2, Contest, Setting, Who, ours
+from training.ladder import STEP, Reached, climb
+from training.runs import Result, run
+
+RATES = (2e-3, 4e-3, 8e-3, 1.6e-2)
+SHORT_RATES = (4e-3, 8e-3)
+SWEEP_SHARE = 3  # the sweep's runs have a third of the second budget
+
+
+@dataclass(frozen=True)
+class Heat:
+    """Everything that one seed ran.  first: the baseline's way to GPT-2's score; ours: our way there;
+    again: our way to the baseline's score.
+    """
+
+    seed: int
+    gpt2: Result
+    baseline: Result
+    first: Reached
+    ours: Reached
+    again: Reached
+
+
+class Race:
+    """All runs of one size and budget; `run` trains what is not there yet."""
+
+    def __init__(self, contest: Contest, budget: int, *, short: bool, seeds: int, second: int | None = None) -> None:
+        """second: tokens of the second comparison, the baseline's whole run; None = `budget`, as GPT-2's."""
+        self.contest, self.budget, self.short, self.seeds = contest, budget, short, seeds
+        self.second = second or budget
+        self.settings: dict[str, tuple[Who, Setting]] = {}  # by the run's name
+        self.results: dict[str, Result] = {}
+        self.sweep: list[tuple[str, Result]] = []
+        self.heats: list[Heat] = []
+        self.baseline = BASELINE
+        self.ours = ours(contest.size)
+        self._guesses = {"first": 3, "ours": 6, "again": 2}
+
+    def run(self) -> None:
+        """Raises Stopped after Ctrl-C."""
+        published = self._train("gpt2", GPT2, self.budget, 1)
+        self.baseline = self._tune()
+        for seed in range(1, self.seeds + 1):
+            published = self._train("gpt2", GPT2, self.budget, seed)
+            reached = self._climb("ours", "ours", self.ours, published.bpb, seed)
+            tuned = self._train("baseline", self.baseline, self.second, seed)
+            again = self._climb("again", "ours", self.ours, tuned.bpb, seed)
+            first = self._climb("first", "baseline", self.baseline, published.bpb, seed)
+            self.heats.append(Heat(seed, published, tuned, first, reached, again))
+
+    def _train(self, who: Who, setting: Setting, tokens: int, seed: int) -> Result:
+        result = run(self.contest, who, setting, tokens=tokens, seed=seed)
+        self.settings[result.name] = (who, setting)
+        self.results[result.name] = result
+        return result
+
+    def _climb(self, name: str, who: Who, setting: Setting, target: float, seed: int) -> Reached:
+        def train(tokens: int) -> Result:
+            return self._train(who, setting, tokens, seed)
+
+        found = climb(train, self.budget, target, self._guesses[name])
+        if found.shortest is not None:  # the next seed begins where this one ended
+            self._guesses[name] = round(math.log(self.budget / found.shortest.asked) / math.log(STEP))
+        return found
+
+    def _tune(self) -> Setting:
+        """Learning rates; then, at the best, another batch and another decay.  The best of all wins."""
+        rates = SHORT_RATES if self.short else RATES
+        plain = [self._score(dataclasses.replace(BASELINE, rate=rate), "cosine, batch 2048") for rate in rates]
+        best = min(plain, key=lambda pair: pair[0])
+        if self.short:
+            return best[1]
+        tried = [
+            best,
+            self._score(dataclasses.replace(best[1], batch_tokens=4096), "cosine, batch 4096"),
+            self._score(dataclasses.replace(best[1], shape="linear", decay=0.5), "WSD, batch 2048"),
+        ]
+        return min(tried, key=lambda pair: pair[0])[1]
+
+    def _score(self, setting: Setting, name: str) -> tuple[float, Setting]:
+        result = self._train("baseline", setting, self.second // SWEEP_SHARE, 1)
+        self.sweep.append((name, result))
+        return result.bpb, setting

@@ -1,0 +1,101 @@
+"""What a step takes when the machine is quiet: every contestant's steps by turns, the fastest of each kept.
+
+A run's wall clock says what the machine did besides.  Seconds to a target are therefore steps × seconds per step from
+here, each kind of step (a ramp has several) measured in the same minutes, by turns, so that a slow one hits everybody.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from huozhong.cost import Meter
+from huozhong.train.loop import Run
+from huozhong.train.recipe import Recipe, Stretch
+from training.contestants import Contest, Who, kind_of
+
+ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class Pace:
+    """One optimiser step of a stretch: the fastest and the median of ROUNDS, and its estimated energy."""
+
+    seconds: float
+    median_seconds: float
+    cpu_seconds: float
+    joules: float
+    flops: float
+
+
+def paces(contest: Contest, runs: list[tuple[Who, Recipe]], folder: Path, *, again: bool = False) -> dict[str, Pace]:
+    """The pace of every kind of step in `runs`, by `key`; kept in folder/speeds.json and measured once unless `again`.
+
+    When one is missing all are measured, so that they come from the same minutes.
+    """
+    file = folder / "speeds.json"
+    stored = json.loads(file.read_text()) if file.exists() and not again else {}
+    wanted: dict[str, tuple[Who, Recipe, Stretch]] = {}
+    for who, recipe in runs:
+        for stretch in recipe.stretches:
+            wanted.setdefault(key(who, recipe, stretch), (who, recipe, stretch))
+    if all(name in stored for name in wanted):
+        return {name: Pace(**values) for name, values in stored.items()}
+    steppers = {name: Stepper(*values) for name, values in wanted.items()}
+    for stepper in steppers.values():
+        stepper.step()  # compiles, and the first steps are slow
+    samples: dict[str, list[tuple[float, float, float]]] = {name: [] for name in wanted}
+    for _ in range(ROUNDS):
+        for name, stepper in steppers.items():
+            samples[name].append(stepper.step())
+    found = {}
+    for name, (who, recipe, stretch) in wanted.items():
+        by_time = sorted(samples[name])
+        best, middle = by_time[0], by_time[len(by_time) // 2]
+        found[name] = Pace(best[0], middle[0], best[1], best[2], contest.step_flops(who, recipe, stretch))
+    temporary = file.with_suffix(".tmp")
+    temporary.write_text(json.dumps({name: pace.__dict__ for name, pace in found.items()}, indent=1))
+    temporary.replace(file)
+    return found
+
+
+def key(who: Who, recipe: Recipe, stretch: Stretch) -> str:
+    layers = "all" if stretch.layers is None else stretch.layers
+    optim = recipe.optim
+    return f"{who} {stretch.rows}x{recipe.data.seq_len} cut {stretch.seq_len} layers {layers} micro {optim.micro_batch}"
+
+
+def matmul_rate() -> float:
+    """bf16 operations per second of one large product here: what the machine can do."""
+    a, b = (torch.randn(2048, 2048).bfloat16() for _ in range(2))
+    best = float("inf")
+    for _ in range(8):
+        began = time.perf_counter()
+        torch.mm(a, b)
+        best = min(best, time.perf_counter() - began)
+    return 2 * 2048**3 / best
+
+
+class Stepper:
+    """A run that is not kept, held at the first step of one stretch."""
+
+    def __init__(self, who: Who, recipe: Recipe, stretch: Stretch) -> None:
+        self.run: Run = kind_of(who)(recipe, Console(file=StringIO()))
+        if recipe.run.compile:
+            self.run.model.compile(dynamic=False)
+        self.first = sum(other.steps for other in recipe.stretches[: recipe.stretches.index(stretch)])
+
+    def step(self) -> tuple[float, float, float]:
+        """Wall seconds, CPU seconds and joules of one whole step, data and optimiser included."""
+        self.run.step = self.first
+        meter = Meter().start()
+        began, busy = time.perf_counter(), time.process_time()
+        self.run._one_step()
+        wall, cpu = time.perf_counter() - began, time.process_time() - busy
+        return wall, cpu, meter.stop().joules
