@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from typer.testing import CliRunner, Result
 from huozhong.cli import train
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import ConfigError, DataError, HuozhongError
+from huozhong.train.state import MetricsFile
 
 COLOURS = ("红", "蓝", "白")
 
@@ -67,6 +71,28 @@ def test_from_a_file_to_a_model_that_answers(tiny_folder: Path, tmp_path: Path) 
     assert again.exception is None, again.output
     assert "Going on from the checkpoint of step" in again.output
     assert json.loads((out / "report.json").read_text())["after"] == report["after"]
+
+
+@pytest.mark.slow
+def test_killed_it_goes_on_to_the_same_numbers(tiny_folder: Path, tmp_path: Path) -> None:
+    """kill -9 some time after the first checkpoint; the same command then writes what an unbroken run writes."""
+    data = questions(tmp_path / "school.jsonl")
+    words = [sys.executable, "-m", "huozhong.cli.main", "train", "sft", "--base", str(tiny_folder), "--data", str(data),
+             "--epochs", "40", "--batch", "2", "--threads", "1", "--no-answers", "--rehearse", "0"]  # fmt: skip
+    checkpoints = tmp_path / "cut" / "checkpoints"
+    with subprocess.Popen([*words, "--out", "cut"], stdout=subprocess.DEVNULL) as process:
+        while not list(checkpoints.glob("step-*")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+    assert not (tmp_path / "cut" / "model").exists()
+    for out in ("cut", "whole"):
+        subprocess.run([*words, "--out", out], check=True, stdout=subprocess.DEVNULL)
+    runs = [MetricsFile(tmp_path / out).read() for out in ("cut", "whole")]
+    one, two = ([(r["step"], r["loss"], r.get("heldout_loss")) for r in run] for run in runs)
+    assert one == two
+    models = [(tmp_path / out / "model" / "model.safetensors").read_bytes() for out in ("cut", "whole")]
+    assert models[0] == models[1]
 
 
 @pytest.mark.slow

@@ -86,3 +86,10 @@ def test_identity_leaves_out_what_may_change(raw_recipe: dict[str, Any]) -> None
     assert parse_recipe(raw_recipe, "pretrain").identity() == before
     raw_recipe["optim"]["muon_lr"] = 0.5
     assert parse_recipe(raw_recipe, "pretrain").identity() != before
+
+
+def test_a_recipe_may_carry_its_release_gate(raw_recipe: dict[str, Any]) -> None:
+    """Training does not look at it; `huozhong eval --gate RECIPE.toml` does."""
+    assert parse_recipe(raw_recipe | {"gate": {"two_step": {"correct": 0.95}}}, "pretrain") == parse_recipe(
+        raw_recipe, "pretrain"
+    )

@@ -334,7 +334,7 @@ def load_recipe(path: str | Path, stage: Stage) -> Recipe:
 
 def parse_recipe(raw: dict[str, Any], stage: Stage, *, where: str = "recipe") -> Recipe:
     """Build a Recipe from a TOML file's dict; `where` names the file in errors."""
-    allowed = {"model", "tokenizer", "ramp", *_SECTIONS}
+    allowed = {"model", "tokenizer", "ramp", "gate", *_SECTIONS}  # [gate] is for `huozhong eval --gate`
     if unknown := sorted(set(raw) - allowed):
         raise ConfigError(
             f"{where}: unknown section [{unknown[0]}]; known sections: {', '.join(sorted(allowed))}."
