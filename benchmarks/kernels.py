@@ -1,4 +1,4 @@
-"""How close the kernels come to the machine: decode against memory, prefill in GOP/s, attention's cost.
+"""How close the kernels of each weight format come to the machine: decode against memory, prefill in GOP/s.
 
     python benchmarks/kernels.py [--threads N] [--seconds S]
 
@@ -6,7 +6,8 @@ Decode (one token) reads every weight once, so its limit is the read bandwidth, 
 reading an array.  Prefill (64 tokens per load of weights) is limited by the integer units.  Each figure is
 the best of as many short pieces of work as fit into S seconds, so that a busy machine disturbs it little;
 memory and weights are visited in turn and come from no cache.  One operation is a multiplication or an
-addition.  The last line is JSON.
+addition.  Attention is measured where it belongs, behind long prompts: serve.py and compare.py.
+The last line is JSON.
 """
 
 from __future__ import annotations
@@ -20,9 +21,7 @@ from collections.abc import Callable
 import numpy as np
 
 from huozhong.engine import kernels
-from huozhong.engine.kernels.batch import Span
-from huozhong.engine.quant import FORMATS, Format, PackedMatrix, pack, packed_shapes
-from huozhong.engine.weights import AttentionWeights
+from huozhong.engine.quant import FLOATS, FORMATS, Format, PackedMatrix, packed_shapes
 
 MEMORY = 192 << 20  # bytes read in turn: several times what caches hold
 
@@ -41,11 +40,13 @@ def random_matrix(format: Format, size: int, count: int) -> PackedMatrix:
     """`count` square matrices of random bytes; packing real weights would take minutes."""
     rng = np.random.default_rng(0)
     (dtype, shape), (_, scale_shape) = packed_shapes(format, size, size, count)
-    if format == "f32":
-        return PackedMatrix(format, size, size, rng.random(shape, np.float32), None, count)
-    data = rng.integers(1, 255, shape, dtype)
-    assert scale_shape is not None
-    return PackedMatrix(format, size, size, data, np.full(scale_shape, 0.01, np.float16), count)
+    if format in FLOATS:
+        numbers = rng.random(shape, np.float32)
+        data = (numbers.view(np.uint32) >> 16).astype(np.uint16) if format == "bf16" else numbers.astype(dtype)
+    else:
+        data = rng.integers(1, 100, shape, dtype)  # as half-precision scales inside K-quants: no NaN, nothing tiny
+    scales = None if scale_shape is None else np.full(scale_shape, 0.01, np.float16)
+    return PackedMatrix(format, size, size, data, scales, count)
 
 
 def measure_memory(threads: int, seconds: float) -> float:
@@ -66,25 +67,6 @@ def measure_linear(format: Format, threads: int, seconds: float) -> tuple[float,
     return matrix.nbytes / matrix.count / decode / 1e9, 2 * 64 * size * size / prefill / 1e9
 
 
-def measure_attention(threads: int, seconds: float) -> dict[str, float]:
-    """Microseconds of one layer's attention at 4,096 positions; 8 heads of 32 + 16, a latent of 128."""
-    rng = np.random.default_rng(2)
-
-    def normal(*shape: int) -> np.ndarray:
-        return rng.standard_normal(shape).astype(np.float32)
-
-    key, unused = normal(8, 32, 128), pack(normal(1, 1), "f32")
-    w = AttentionWeights(
-        down=unused, q_norm=None, q_up=None, kv_norm=normal(1), out=unused,
-        k_up=pack(key, "q8"), v_up=pack(normal(8, 32, 128), "q8"), q_absorb=pack(key.swapaxes(1, 2), "q8"),
-    )  # fmt: skip
-    cache, pages, q = normal(64, 64, 144), np.arange(64, dtype=np.int32), normal(64, 8, 48)
-    one, prompt = Span(0, 1, 4095, False, pages), Span(0, 64, 4032, True, pages)
-    decode = best_seconds(lambda i: kernels.attend_decode(q[:1], w, cache, one, 0.1, threads), seconds)
-    prefill = best_seconds(lambda i: kernels.attend_prefill(q, w, cache, prompt, 0.1, threads), seconds)
-    return {"decode_us": round(decode * 1e6, 1), "prefill_64_us": round(prefill * 1e6, 1)}
-
-
 def main() -> None:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
@@ -102,11 +84,8 @@ def main() -> None:
         for format in FORMATS:
             read, rate = measure_linear(format, args.threads, args.seconds)  # type: ignore[arg-type]
             share = f"{read:5.1f} GB/s ({read / memory:4.0%})"
-            print(f"{name:7} {format:4} decode {share}   64 tokens {rate:5.1f} GOP/s")
+            print(f"{name:10} {format:4} decode {share}   64 tokens {rate:5.1f} GOP/s")
             result[f"{name}_{format}"] = {"decode_gb_s": round(read, 2), "gop_s": round(rate, 1)}
-        attention = measure_attention(args.threads, args.seconds)
-        print(f"{name:7} attention at 4096: {attention}")
-        result[f"{name}_attention"] = attention
     print(json.dumps(result))
 
 
