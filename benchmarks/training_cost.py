@@ -4,7 +4,7 @@
     python benchmarks/training_cost.py --text my_texts/ --size 10m --tokens 1500000 --seeds 2
 
 1. The published GPT-2 recipe trains for the whole budget; its last held-out score is the first target.
-2. The baseline (RoPE, RMSNorm, SwiGLU, AdamW) is tuned at a third of its budget (learning rates, batch sizes, decay),
+2. The baseline (RoPE, RMSNorm, SwiGLU, AdamW) is tuned at half of its budget (learning rates, batch sizes, decay),
    then trains for the whole of it; its last score is the second target.
 3. Baseline and ours look for the shortest run, decay included, that reaches the first target, and ours for the second.
 4. Every kind of step is timed, by turns.  A run costs its steps × that time; the wall clock that it took is kept too.

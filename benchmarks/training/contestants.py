@@ -78,7 +78,7 @@ class Setting:
 
 
 GPT2 = Setting(rate=GPT2_RATE, batch_tokens=4096, shape="cosine", decay=1.0, floor=0.1, warmup=0.02)
-BASELINE = Setting(rate=4e-3, batch_tokens=2048, shape="cosine", decay=1.0, floor=0.0, warmup=0.05)
+BASELINE = Setting(rate=1e-3, batch_tokens=2048, shape="cosine", decay=1.0, floor=0.0, warmup=0.05)
 
 
 def ours(size: str) -> Setting:

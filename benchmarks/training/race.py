@@ -10,9 +10,9 @@ from training.contestants import BASELINE, GPT2, Contest, Setting, Who, ours
 from training.ladder import STEP, Reached, climb
 from training.runs import Result, run
 
-RATES = (2e-3, 4e-3, 8e-3, 1.6e-2)
-SHORT_RATES = (4e-3, 8e-3)
-SWEEP_SHARE = 3  # the sweep's runs have a third of the second budget
+RATES = (5e-4, 1e-3, 2e-3, 4e-3, 8e-3)
+SHORT_RATES = (1e-3, 2e-3)
+SWEEP_SHARE = 2  # the sweep's runs have half of the second budget
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Problems for ember's reinforcement: `python recipes/ember/rl_data.py DATA OUT`.
 
 Word problems with changed numbers, and requests for poems and for what must be declined, so that these are not
-forgotten.  `valid.jsonl` holds published problems that stage 7 never sees; the stages before have seen
-their stories, so it measures what stage 7 changes and not how well ember does on new problems (the exam does).
+forgotten.  `valid.jsonl` holds stories that reinforcement never sees, with changed numbers; the stages before have seen
+the stories, so it measures what reinforcement changes and not how well ember does on new problems (the exam does).
 """
 
 from __future__ import annotations
@@ -57,6 +57,14 @@ def training_problems(sources: list[Source], rng: random.Random, copies: int) ->
                 yield word_problem(source, problem, rng)
 
 
+def held_out_problems(sources: list[Source], rng: random.Random) -> Iterator[dict[str, Any]]:
+    """Each story once, with numbers of its own: as published it may have been learnt by heart."""
+    for source in sources:
+        problem = changed(source, rng)
+        if problem is not None and not is_exam_expression(problem.solution.equation):
+            yield word_problem(source, problem, rng)
+
+
 def poem_requests(data: Data, rng: random.Random, count: int) -> Iterator[dict[str, Any]]:
     made = 0
     while made < count:
@@ -97,7 +105,7 @@ def build(data_folder: Path, out: Path, *, seed: int, copies: int) -> None:
     rng = random.Random(f"rl {seed}")
     data = Data(data_folder)
     kept = [source for source in data.problems if not is_valid(source)]
-    valid = [word_problem(source, as_published(source), rng) for source in data.problems if is_valid(source)]
+    valid = list(held_out_problems([source for source in data.problems if is_valid(source)], rng))
     rng.shuffle(valid)
     for name, rows in (
         ("valid", valid),

@@ -14,7 +14,7 @@ sys.path.insert(0, str(RECIPE))
 
 import rl_data  # noqa: E402
 from solve import parse  # noqa: E402
-from word_problems import Source, read_problem  # noqa: E402
+from word_problems import Source, as_published, read_problem  # noqa: E402
 
 from huozhong.train.problems import read_problems  # noqa: E402
 from huozhong.train.rl_recipe import load_rl_recipe  # noqa: E402
@@ -48,6 +48,13 @@ def test_training_problems_can_be_read_and_are_levelled(sources: list[Source], t
     assert {p.level for p in problems} == {1, 2, 3}
     assert len({p.question for p in problems}) > 40
     assert [json.loads(line) for line in (tmp_path / "problems.jsonl").read_text().splitlines()] == rows
+
+
+def test_held_out_problems_have_numbers_of_their_own(sources: list[Source]) -> None:
+    rows = list(rl_data.held_out_problems(sources, random.Random(2)))
+    assert len(rows) >= 4
+    assert not {row["question"] for row in rows} & {question for question, _, _ in ROWS}
+    assert not {row["question"] for row in rows} & {as_published(source).question for source in sources}
 
 
 def test_a_story_is_held_out_whatever_its_numbers() -> None:
