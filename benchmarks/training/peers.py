@@ -173,6 +173,9 @@ class Peer(nn.Module):
     def wake(self, layers: int | None) -> None:
         assert layers is None, "peers have no ramp"
 
+    def expert_loads(self) -> list[Tensor]:
+        return []
+
     def update_expert_bias(self, gamma: float) -> list[Tensor]:
         return []
 
