@@ -45,7 +45,7 @@ class Stopped(Exception):
 def run_name(who: Who, setting: Setting, tokens: int, seed: int) -> str:
     """Readable, and different for every setting."""
     said = json.dumps(dataclasses.asdict(setting), sort_keys=True)
-    return f"{who}-{tokens // 1000}k-s{seed}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
+    return f"{who}-{tokens}-s{seed}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
 
 
 def run(contest: Contest, who: Who, setting: Setting, *, tokens: int, seed: int) -> Result:
