@@ -132,10 +132,12 @@ class Attention(nn.Module):
             queries, q_weight = x_BTD, self.q_proj.weight
         else:
             queries, q_weight = self.q_a_layernorm(self.q_a_proj(x_BTD)), self.q_b_proj.weight
-        q_BTHK = F.linear(queries, q_weight[self.q_rows].to(x_BTD.dtype)).view(batch, length, heads, -1)
+        q_BTHK = F.linear(queries, q_weight[self.q_rows].to(x_BTD.dtype)).view(batch, length, heads, c.qk_head_dim)
         latent = F.linear(x_BTD, self.kv_a_proj_with_mqa.weight[self.kv_rows].to(x_BTD.dtype))
         latent_BTL, k_rope_BTR = latent.split([c.kv_lora_rank, c.qk_rope_head_dim], dim=-1)
-        kv = self.kv_b_proj(self.kv_a_layernorm(latent_BTL)).view(batch, length, heads, -1)
+        # widths are spelled out, because a batch of no rows (`train.shard`) leaves nothing to infer them from
+        kv = self.kv_b_proj(self.kv_a_layernorm(latent_BTL))
+        kv = kv.view(batch, length, heads, c.qk_nope_head_dim + c.v_head_dim)
         k_nope, v_BTHv = kv.split([c.qk_nope_head_dim, c.v_head_dim], dim=-1)
         q_nope, q_rope = q_BTHK.split([c.qk_nope_head_dim, c.qk_rope_head_dim], dim=-1)
 
@@ -145,7 +147,7 @@ class Attention(nn.Module):
         k = torch.cat((k_nope, k_rope), dim=-1).transpose(1, 2)
         v = v_BTHv.transpose(1, 2)
         out = attend(q, k, v, mask, c.softmax_scale)
-        return self.o_proj(out.transpose(1, 2).reshape(batch, length, -1))
+        return self.o_proj(out.transpose(1, 2).reshape(batch, length, heads * c.v_head_dim))
 
 
 def attend(q_BHTK: Tensor, k_BHTK: Tensor, v_BHTv: Tensor, mask: Tensor | None, scale: float) -> Tensor:
@@ -255,8 +257,8 @@ class Experts(nn.Module):
         self.gate_proj = nn.Parameter(torch.empty(experts, inner, width))
         self.up_proj = nn.Parameter(torch.empty(experts, inner, width))
         self.down_proj = nn.Parameter(torch.empty(experts, width, inner))
-        self.register_state_dict_post_hook(_split_experts)
-        self.register_load_state_dict_pre_hook(_stack_experts)
+        self.register_state_dict_post_hook(split_experts)
+        self.register_load_state_dict_pre_hook(stack_experts)
 
     def forward(self, x_ND: Tensor, weights_NA: Tensor, chosen_NA: Tensor, load_E: Tensor) -> Tensor:
         """Sort (token, expert) pairs by expert, run each expert on its contiguous rows, add up per token."""
@@ -315,14 +317,15 @@ class _Collect(torch.autograd.Function):
         return grads[0][order_S // place_NA.shape[1]], None, None
 
 
-def _split_experts(module: nn.Module, state: dict[str, Any], prefix: str, _metadata: Any) -> None:
+def split_experts(module: nn.Module, state: dict[str, Any], prefix: str, *_rest: Any) -> None:
+    """Stacks of the experts at `prefix` -> one tensor per expert, in place; the way back is `stack_experts`."""
     for part in Experts.PARTS:
         stacked = state.pop(f"{prefix}{part}")
         for expert, weight in enumerate(stacked):
             state[f"{prefix}{expert}.{part}.weight"] = weight
 
 
-def _stack_experts(module: nn.Module, state: dict[str, Any], prefix: str, *_rest: Any) -> None:
+def stack_experts(module: nn.Module, state: dict[str, Any], prefix: str, *_rest: Any) -> None:
     for part in Experts.PARTS:
         names = [f"{prefix}{expert}.{part}.weight" for expert in range(len(getattr(module, part)))]
         if all(name in state for name in names):

@@ -405,7 +405,12 @@ def save_transformer(
     folder: str | Path,
     extra_files: Mapping[str, bytes] | None = None,
     dtype: str = "bfloat16",
+    state: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Write a Hugging Face folder, atomically.  extra_files: name to content (tokenizer.json ...)."""
-    state = {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
-    write_checkpoint(folder, model.config, state, dtype=dtype, extra_files=extra_files or {})
+    """Write a Hugging Face folder, atomically.  extra_files: name to content (tokenizer.json ...).
+
+    state: the weights, where the model itself holds only parts of them.
+    """
+    state = model.state_dict() if state is None else state
+    arrays = {name: value.detach().cpu().numpy() for name, value in state.items()}
+    write_checkpoint(folder, model.config, arrays, dtype=dtype, extra_files=extra_files or {})

@@ -23,6 +23,7 @@ from huozhong.train.feed import Rows
 from huozhong.train.grpo import _parts
 from huozhong.train.loop import Outcome, Run, Start, train
 from huozhong.train.recipe import Recipe
+from huozhong.train.team import Team
 
 _TINY = 1e-9
 
@@ -35,8 +36,8 @@ def train_student(recipe: StudentRecipe, *, start: Start, console: Console) -> O
 class LogitsRun(Run):
     """A run whose loss looks at a teacher that reads the same rows."""
 
-    def __init__(self, recipe: Recipe, console: Console) -> None:
-        super().__init__(recipe, console)
+    def __init__(self, recipe: Recipe, console: Console, team: Team | None = None) -> None:
+        super().__init__(recipe, console, team)
         assert isinstance(recipe, StudentRecipe)
         assert recipe.logits is not None
         logits = self.logits = recipe.logits

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from huozhong.errors import ConfigError
-from huozhong.train.recipe import Recipe, _at_least, _jsonable, _read, parse_recipe
+from huozhong.train.recipe import Recipe, _at_least, _jsonable, _read, parse_recipe, refuse_shard
 from huozhong.train.rl_recipe import read_toml
 
 _STUDENT = ("model", "tokenizer", "data", "optim", "schedule", "run", "cost", "ramp")
@@ -154,6 +154,7 @@ def parse_distill_recipe(raw: Mapping[str, Any], *, where: str = "recipe") -> Di
     parts = {name: _read(kind, raw[name], f"{where}: [{name}]") for name, kind in kinds.items() if name in raw}
     logits = parts.pop("logits", None)
     student = parse_recipe(_student(raw, where), "sft", where=where)
+    refuse_shard(student.run, where)
     if logits is not None and student.optim.mtp_weight:
         raise ConfigError(f"{where}: [optim] mtp_weight must be 0 with [logits], which teach the main head alone.")
     values = {f.name: getattr(student, f.name) for f in dataclasses.fields(Recipe)}

@@ -44,6 +44,10 @@ class Rows:
         """The same tokens in rows of `length`, which divides T: a document that crosses a cut is seen in parts."""
         return Rows(*(x.reshape(-1, length) for x in (self.tokens_BT, self.targets_BT, self.doc_BT)))
 
+    def none(self) -> Rows:
+        """No rows, of the same length."""
+        return Rows(self.tokens_BT[:0], self.targets_BT[:0], self.doc_BT[:0])
+
     def split(self, size: int) -> list[Rows]:
         """Micro-batches of `size` rows; the last may be shorter."""
         parts = (x.split(size) for x in (self.tokens_BT, self.targets_BT, self.doc_BT))

@@ -25,7 +25,6 @@ from typing import Any, Literal
 
 import torch
 from rich.console import Console
-from torch import nn
 
 from huozhong.cost import IDLE_WATTS, WATTS_PER_CORE, Bill, Meter
 from huozhong.errors import ConfigError, TrainingError
@@ -70,10 +69,12 @@ def train(
     TokenizerError, CheckpointError for what is wrong before the start and TrainingError for what goes
     wrong on the way.
     """
-    out = Path(recipe.run.out)
-    with join_team() as team, _sole_user(out) if team.leads else contextlib.nullcontext(), _stop_switch() as stop:
-        run = (kind or Run)(recipe, (console or Console()) if team.leads else Console(quiet=True))
-        run.team = team
+    with (
+        join_team(recipe.run.shard) as team,
+        _sole_user(Path(recipe.run.out)) if team.leads else contextlib.nullcontext(),
+        _stop_switch() as stop,
+    ):
+        run = (kind or Run)(recipe, (console or Console()) if team.leads else Console(quiet=True), team)
         run.begin(start)
         return run.train(stop)
 
@@ -81,17 +82,15 @@ def train(
 class Run:
     """Everything that lives while a recipe is being trained."""
 
-    team = Team()
-
-    def __init__(self, recipe: Recipe, console: Console) -> None:
-        self.recipe, self.console = recipe, console
+    def __init__(self, recipe: Recipe, console: Console, team: Team | None = None) -> None:
+        self.recipe, self.console, self.team = recipe, console, team or Team()
         self.out = Path(recipe.run.out)
         if recipe.run.threads is not None:
             torch.set_num_threads(recipe.run.threads)
         torch.manual_seed(recipe.run.seed)
         self.device = _device(recipe.run.device)
         self.tokenizer = Tokenizer.load(recipe.tokenizer)
-        self.model = self._build_model()
+        self.model = self.team.spread(self._build_model())
         optim = recipe.optim
         self.optimizer = self._build_optimizer()
         self.average = None if optim.ema is None else WeightAverage(self.model, optim.ema)
@@ -137,6 +136,7 @@ class Run:
             weight_decay=optim.weight_decay,
             momentum=optim.momentum,
             betas=optim.betas,
+            muon=self.team.muon,
         )
 
     # -- beginning -------------------------------------------------------------------------------
@@ -171,11 +171,9 @@ class Run:
             self._load(steps[-1])
 
     def _load(self, step: int) -> None:
-        state = self.checkpoints.read_state(step, self.device)
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.average is not None:
-            self.average.load_state_dict(state["average"])
+        shards = self.team.shards  # a process that keeps a part reads only that from the file
+        state = self.checkpoints.read_state(step, torch.device("cpu") if shards else self.device, mapped=shards)
+        self.team.load(state, self.model, self.optimizer, self.average)
         self.batches.restore(state["data"])
         torch.set_rng_state(state["rng"].cpu())
 
@@ -183,7 +181,10 @@ class Run:
         where = str(self.device)
         if self.device.type == "cpu":
             where += f", {torch.get_num_threads()} threads"
-        plan = make_plan(self.recipe, self.model.config, tokens_per_epoch=self.batches.tokens_per_epoch)
+        holders = self.team.size if self.team.shards else 1
+        plan = make_plan(
+            self.recipe, self.model.config, tokens_per_epoch=self.batches.tokens_per_epoch, holders=holders
+        )
         steps_left = self.recipe.total_steps - self.step
         device = f"{where}, {self.recipe.run.precision}"
         config = self.model.config
@@ -248,23 +249,30 @@ class Run:
         ) as display:
             while self.step < recipe.total_steps and not self.team.any(stop.is_set()):
                 record = self._one_step()
-                if not self.team.leads:
+                if not self._takes_part:
                     continue
                 last = self.step == recipe.total_steps
                 if self.scorer is not None and (last or self.step % recipe.run.eval_every == 0):
                     record |= self._score()
                 bill = self.meter.snapshot()
                 record |= {"joules": bill.joules, "money": bill.money}
-                self.metrics.append(record)
+                if self.team.leads:
+                    self.metrics.append(record)
                 self._last = {key: record.get(key, self._last.get(key)) for key in ("loss", "heldout_bpb")}
                 display.step(record, bill)
-                if self._checkpoint_due(saved_at):
+                due = self._checkpoint_due(saved_at)
+                if self.team.any(due) if self.team.shards else due:
                     self.save()
                     saved_at = time.monotonic()
-        if not self.team.leads:
+        if not self._takes_part:
             return self._outcome(None)
         self.save()
         return self._finish() if self.step == recipe.total_steps else self._interrupted()
+
+    @property
+    def _takes_part(self) -> bool:
+        """Whether this process is needed for scores and checkpoints."""
+        return self.team.leads or self.team.shards
 
     def _one_step(self) -> dict[str, Any]:
         """One optimiser step; returns its metrics record."""
@@ -292,7 +300,7 @@ class Run:
         self.team.add_up(self.model, [main, mtp, mtp_counts, *self.model.expert_loads()])
         mtp_count = int(mtp_counts)
         loss = float(main) / count
-        norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), recipe.optim.grad_clip))
+        norm = self.team.clip(self.model, recipe.optim.grad_clip)
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise TrainingError(self._diverged(loss, norm))
         scale = warmup_stable_decay(
@@ -358,13 +366,12 @@ class Run:
     def save(self) -> None:
         """Write a checkpoint of this moment."""
         self.metrics.sync()
-        state = {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "average": None if self.average is None else self.average.state_dict(),
+        state = self.team.state(self.model, self.optimizer, self.average) | {
             "data": self.batches.state(),
             "rng": torch.get_rng_state(),
         }
+        if not self.team.leads:
+            return
         self.checkpoints.save(
             self.step,
             state,
@@ -388,11 +395,13 @@ class Run:
 
     def _finish(self) -> Outcome:
         folder = self.out / "model"
+        files, dtype = self.tokenizer.files(), self.recipe.run.export_dtype
         with self._weights_to_keep():
-            save_transformer(
-                self.model, folder, extra_files=self.tokenizer.files(), dtype=self.recipe.run.export_dtype
-            )
-        self._draw()
+            state = self.team.model_state(self.model)
+            if self.team.leads:
+                save_transformer(self.model, folder, extra_files=files, dtype=dtype, state=state)
+        if self.team.leads:
+            self._draw()
         outcome = self._outcome(folder)
         self.console.print(
             f"完成：{outcome.bill.line('zh')} → {folder}\nDone: {outcome.bill.line('en')} → {folder}",

@@ -66,6 +66,9 @@ class Muon:
             assert weight.ndim in (2, 3), f"{name} is not a matrix"
             self._stacks.setdefault((weight.shape[-2], weight.shape[-1]), []).append((name, weight))
         self._buffers: dict[tuple[int, int], Tensor] = {}
+        self._make_buffers()
+
+    def _make_buffers(self) -> None:
         for shape, members in self._stacks.items():
             count = sum(weight.numel() // (shape[0] * shape[1]) for _, weight in members)
             self._buffers[shape] = torch.zeros(count, *shape, device=members[0][1].device)
@@ -105,18 +108,16 @@ class Muon:
             start += count
 
     def state_dict(self) -> dict[str, Any]:
-        return {
-            "members": {
-                _key(shape): [name for name, _ in members] for shape, members in self._stacks.items()
-            },
-            "buffers": {_key(shape): buffer for shape, buffer in self._buffers.items()},
-        }
+        return {"members": self._members(), "buffers": {key(shape): b for shape, b in self._buffers.items()}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        members = {_key(shape): [name for name, _ in members] for shape, members in self._stacks.items()}
-        assert state["members"] == members, "this optimiser state belongs to another model"
+        assert state["members"] == self._members(), "this optimiser state belongs to another model"
         for shape, buffer in self._buffers.items():
-            buffer.copy_(state["buffers"][_key(shape)])
+            buffer.copy_(state["buffers"][key(shape)])
+
+    def _members(self) -> dict[str, list[str]]:
+        """Names of the weights in each stack, in their order."""
+        return {key(shape): [name for name, _ in members] for shape, members in self._stacks.items()}
 
 
 class MuonAdamW:
@@ -124,6 +125,8 @@ class MuonAdamW:
 
     Norm weights (1-D) take no weight decay.  `step(scale)` multiplies both learning rates by the
     schedule's scale.
+
+    muon: how the matrices lie (`train.shard` divides them among processes).
     """
 
     def __init__(
@@ -135,9 +138,10 @@ class MuonAdamW:
         weight_decay: float = 0.1,
         momentum: float = 0.95,
         betas: tuple[float, float] = (0.9, 0.95),
+        muon: type[Muon] = Muon,
     ) -> None:
         hidden, decayed, plain = split_parameters(model)
-        self.muon = Muon(hidden, lr=muon_lr, momentum=momentum, weight_decay=weight_decay)
+        self.muon = muon(hidden, lr=muon_lr, momentum=momentum, weight_decay=weight_decay)
         groups = [
             {"params": [weight for _, weight in decayed], "weight_decay": weight_decay},
             {"params": [weight for _, weight in plain], "weight_decay": 0.0},
@@ -193,7 +197,8 @@ def _is_table(name: str) -> bool:
     )
 
 
-def _key(shape: tuple[int, int]) -> str:
+def key(shape: tuple[int, int]) -> str:
+    """How checkpoints call the stack of that shape."""
     return f"{shape[0]}x{shape[1]}"
 
 

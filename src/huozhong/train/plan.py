@@ -31,11 +31,12 @@ class Plan:
     memory_bytes: int
 
 
-def make_plan(recipe: Recipe, config: ModelConfig, *, tokens_per_epoch: int) -> Plan:
+def make_plan(recipe: Recipe, config: ModelConfig, *, tokens_per_epoch: int, holders: int = 1) -> Plan:
     """Count parameters and operations, and estimate memory.
 
     Memory: weights, gradients and optimiser state in float32, and per row and layer about 34·D half-width
     activations plus three feed-forward widths (Korthikanti et al. 2022, arXiv:2205.05198, §4.1).
+    holders: processes that divide all but the activations among them; the memory is that of one.
     """
     count = count_parameters(config)
     # Prediction modules that carry no loss are not run.
@@ -55,7 +56,7 @@ def make_plan(recipe: Recipe, config: ModelConfig, *, tokens_per_epoch: int) -> 
         epochs=tokens / tokens_per_epoch,
         flops=sum(s.steps * flops_of_step(recipe, run, s) for s in recipe.stretches),
         step_flops=flops_of_step(recipe, run, full),
-        memory_bytes=4 * copies * count.total + 2 * positions * config.num_hidden_layers * widths,
+        memory_bytes=4 * copies * count.total // holders + 2 * positions * config.num_hidden_layers * widths,
     )
 
 

@@ -168,6 +168,7 @@ class RunRecipe:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["bf16", "float32"] = "bf16"
     compile: bool = False
+    shard: bool = False
     threads: int | None = None
     export_dtype: Literal["bfloat16", "float32"] = "bfloat16"
 
@@ -196,7 +197,7 @@ class CostRecipe:
 # What may change between two sittings of one run: where and how fast it runs, and how often it tells.
 FREE_KEYS = frozenset({
     "run.out", "run.checkpoint_minutes", "run.checkpoint_steps", "run.keep", "run.eval_every",
-    "run.log_every", "run.device", "run.compile", "run.threads", "run.export_dtype",
+    "run.log_every", "run.device", "run.compile", "run.shard", "run.threads", "run.export_dtype",
 })  # fmt: skip
 
 
@@ -346,6 +347,8 @@ def parse_recipe(raw: dict[str, Any], stage: Stage, *, where: str = "recipe") ->
     parts = {name: _read(kind, raw.get(name, {}), f"{where}: [{name}]") for name, kind in _SECTIONS.items()}
     model = _read_model(raw.get("model"), parts["run"], stage, where)
     tokenizer = _read_tokenizer(raw.get("tokenizer"), parts["run"], where)
+    if stage == "mtp":
+        refuse_shard(parts["run"], where)
     try:
         recipe = Recipe(stage=stage, model=model, tokenizer=tokenizer, ramp=ramp, **parts)
     except ConfigError as error:
@@ -356,6 +359,12 @@ def parse_recipe(raw: dict[str, Any], stage: Stage, *, where: str = "recipe") ->
             f"({recipe.decay_steps} steps) do not fit into {recipe.total_steps} steps; lower one of them."
         )
     return recipe
+
+
+def refuse_shard(run: RunRecipe, where: str) -> None:
+    """ConfigError for a stage in which each process holds the whole model."""
+    if run.shard:
+        raise ConfigError(f"{where}: [run] shard is for `train pretrain` and `train sft` of a recipe; take it out.")
 
 
 def build_config(

@@ -18,7 +18,16 @@ from typing import Any, Literal
 from huozhong.errors import ConfigError
 from huozhong.text.data import Source
 from huozhong.train.grpo import Clip
-from huozhong.train.recipe import FREE_KEYS, CostRecipe, RunRecipe, ScheduleRecipe, _at_least, _jsonable, _read
+from huozhong.train.recipe import (
+    FREE_KEYS,
+    CostRecipe,
+    RunRecipe,
+    ScheduleRecipe,
+    _at_least,
+    _jsonable,
+    _read,
+    refuse_shard,
+)
 from huozhong.train.rewards import check_weights
 
 
@@ -217,6 +226,7 @@ def parse_rl_recipe(raw: Mapping[str, Any], *, where: str = "recipe") -> RlRecip
     parts = {name: _read(kind, raw.get(name, {}), f"{where}: [{name}]") for name, kind in _SECTIONS.items()}
     rewards = _read_rewards(raw.get("rewards", {"answer": 1.0}), where)
     recipe = RlRecipe(rewards=rewards, **parts)
+    refuse_shard(recipe.run, where)
     if recipe.run.init_from is None:
         raise ConfigError(f"{where}: [run] init_from is missing; name the folder of the model that shall learn.")
     if recipe.schedule.total_steps is None:

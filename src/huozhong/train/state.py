@@ -86,10 +86,11 @@ class CheckpointFolder:
             )
         return meta
 
-    def read_state(self, step: int, device: torch.device) -> dict[str, Any]:
+    def read_state(self, step: int, device: torch.device, *, mapped: bool = False) -> dict[str, Any]:
+        """mapped: tensors stay in the file (device must be the CPU) until they are read, and only that part is."""
         path = self.path(step) / "state.pt"
         try:
-            return torch.load(path, map_location=device, weights_only=True)
+            return torch.load(path, map_location=device, weights_only=True, mmap=mapped)
         except (OSError, RuntimeError, EOFError) as error:
             raise TrainingError(
                 f"checkpoint {path} cannot be read ({error}); delete its folder to use an older one."

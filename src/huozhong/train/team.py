@@ -13,29 +13,41 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
 from huozhong.errors import ConfigError
-
-Part = TypeVar("Part")
+from huozhong.model.transformer import Transformer
+from huozhong.train.feed import Rows
+from huozhong.train.optim import Muon, MuonAdamW, WeightAverage
 
 
 class Team:
-    """`rank` of `size` processes; alone, everything here does nothing."""
+    """`rank` of `size` processes, each with the whole model; alone, everything here does nothing.
+
+    shards: whether each has but a part of it, so that all are needed for every pass, score and checkpoint.
+    muon: the optimiser of matrices that lie so.
+    """
+
+    shards = False
 
     def __init__(self, rank: int = 0, size: int = 1) -> None:
         self.rank, self.size = rank, size
+        self.muon: type[Muon] = Muon
 
     @property
     def leads(self) -> bool:
         """Whether this process writes files and speaks."""
         return self.rank == 0
 
-    def share(self, parts: Sequence[Part]) -> Sequence[Part]:
+    def spread(self, model: Transformer) -> Transformer:
+        """What this process holds of the model."""
+        return model
+
+    def share(self, parts: Sequence[Rows]) -> Sequence[Rows]:
         """The parts that this process computes."""
         return parts[self.rank :: self.size]
 
@@ -52,6 +64,31 @@ class Team:
             if count:  # what no process reached keeps no gradient, as it would alone
                 weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
                 dist.all_reduce(weight.grad)
+
+    def clip(self, model: nn.Module, limit: float) -> float:
+        """Scale the gradients so that their norm is at most `limit`; returns what it was."""
+        return float(nn.utils.clip_grad_norm_(model.parameters(), limit))
+
+    def model_state(self, model: nn.Module) -> dict[str, Tensor]:
+        """The whole model's state by Hugging Face name."""
+        return model.state_dict()
+
+    def state(self, model: nn.Module, optimizer: MuonAdamW, average: WeightAverage | None) -> dict[str, Any]:
+        """What a checkpoint keeps of these."""
+        return {
+            "model": self.model_state(model),
+            "optimizer": optimizer.state_dict(),
+            "average": None if average is None else average.state_dict(),
+        }
+
+    def load(
+        self, state: dict[str, Any], model: nn.Module, optimizer: MuonAdamW, average: WeightAverage | None
+    ) -> None:
+        """The way back; `state` is the same in all processes."""
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        if average is not None:
+            average.load_state_dict(state["average"])
 
     def any(self, told: bool) -> bool:
         """Whether any of the processes says so: a stop must come to all in the same step."""
@@ -70,8 +107,11 @@ class Team:
 
 
 @contextlib.contextmanager
-def join_team() -> Iterator[Team]:
-    """The processes that `torchrun` started, or this one alone.  Raises ConfigError when they do not meet."""
+def join_team(shard: bool = False) -> Iterator[Team]:
+    """The processes that `torchrun` started, or this one alone.  Raises ConfigError when they do not meet.
+
+    shard: they divide the model among them (`train.shard`); alone there is nobody to divide it with.
+    """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield Team()
@@ -85,6 +125,11 @@ def join_team() -> Iterator[Team]:
         reason = str(error).strip().splitlines()[0][:200]
         raise ConfigError(f"the {size} processes of this run do not meet ({reason}); use torchrun.") from None
     try:
-        yield Team(dist.get_rank(), size)
+        if shard:
+            from huozhong.train.shard import ShardTeam  # here, because it is a Team, and loads much of torch
+
+            yield ShardTeam(dist.get_rank(), size)
+        else:
+            yield Team(dist.get_rank(), size)
     finally:
         dist.destroy_process_group()
