@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from collections.abc import Iterable
@@ -24,6 +25,13 @@ def held(tensors: Iterable[Tensor | None]) -> int:
     return total
 
 
+def alive() -> int:
+    """Bytes of all storages that some tensor of this process still holds."""
+    tensors = (thing for thing in gc.get_objects() if issubclass(type(thing), Tensor) and type(thing) is not DTensor)
+    sizes = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}
+    return sum(sizes.values())
+
+
 class Weighed(Run):
     gradients = 0
 
@@ -44,7 +52,7 @@ class Weighed(Run):
         assert numbers["muon"] + numbers["adamw"] // 2 == numbers["weights"]
         found = {
             "weights": held(weights), "gradients": self.gradients, "muon": held(momenta), "adamw": held(moments),
-            "average": held(average), "numbers": numbers,
+            "average": held(average), "alive": alive(), "numbers": numbers,
         }  # fmt: skip
         (self.out / f"held-{self.team.rank}.json").write_text(json.dumps(found))
         return super()._finish()

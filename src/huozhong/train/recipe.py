@@ -155,6 +155,10 @@ class RunRecipe:
     A checkpoint is written after `checkpoint_minutes` or `checkpoint_steps`, whichever comes first (None
     = not by that), and always at the end; `keep` of them stay.  The model is scored on held-out data each
     `eval_every` steps.
+
+    shard: processes that torchrun started hold the model between them instead of each the whole (`train.shard`);
+    the losses are the same, and it may change from sitting to sitting, as their number may.  One process alone has
+    nobody to share with: there it changes nothing.
     """
 
     out: str

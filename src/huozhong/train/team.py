@@ -6,6 +6,7 @@ Every process reads the whole batch and computes its share of the micro-batches;
 take the same step from the same sums (Li et al. 2020, arXiv:2006.15704, without the buckets: one sum after the last
 micro-batch).  So the losses are those of one process with the same batch, but for the order of additions, and a
 checkpoint, which the first process writes, goes on with any number of processes.  The bill is the first process's own.
+`train.shard` is the same for a model that is divided among them.
 """
 
 from __future__ import annotations
