@@ -158,7 +158,7 @@ class RunRecipe:
 
     shard: processes that torchrun started hold the model between them instead of each the whole (`train.shard`);
     the losses are the same, and it may change from sitting to sitting, as their number may.  One process alone has
-    nobody to share with: there it changes nothing.
+    nobody to share with: there it changes nothing.  Not together with compile.
     """
 
     out: str
@@ -183,6 +183,10 @@ class RunRecipe:
                 _at_least(self, **{name: 1})
         if self.checkpoint_minutes is not None and self.checkpoint_minutes <= 0:
             raise ConfigError(f"checkpoint_minutes is {self.checkpoint_minutes}; it must be positive.")
+        if self.compile and self.shard:
+            # a process in which compiling fails goes on without, but in the middle of a pass it would leave the others
+            # waiting for its part
+            raise ConfigError("compile and shard do not go together yet; take one of them out.")
 
 
 @dataclass(frozen=True, kw_only=True)
