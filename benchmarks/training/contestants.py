@@ -131,8 +131,7 @@ class Contest:
                 batch_tokens=setting.batch_tokens,
                 micro_batch=min(micro, max(1, setting.batch_tokens // SEQ_LEN)),
                 weight_decay=setting.weight_decay,
-                mtp_weight=0.0,
-                **setting.optim,
+                **({"mtp_weight": 0.0} | setting.optim),
             ),
             schedule=ScheduleRecipe(
                 total_tokens=tokens, warmup_steps=warmup, decay_fraction=decay, floor=setting.floor, shape=setting.shape
