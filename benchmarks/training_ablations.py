@@ -63,9 +63,10 @@ def variants(size: str) -> Iterator[tuple[str, Setting]]:
     yield "decay by 1 - sqrt", change(mine, shape="sqrt")
     yield "cosine", change(mine, shape="cosine", decay=1.0)
     yield "averaged weights (0.98)", change(mine, optim={**mine.optim, "ema": 0.98})
-    yield "a prediction module (MTP, 0.3)", change(
-        mine, model={"num_nextn_predict_layers": 1}, optim={**mine.optim, "mtp_weight": 0.3}
-    )
+    module = change(mine, model={"num_nextn_predict_layers": 1}, optim={**mine.optim, "mtp_weight": 0.3})
+    yield "a prediction module (MTP, 0.3)", module
+    later = change(module, ramp=(change(first, mtp_weight=0.0),))
+    yield "a prediction module that joins when all layers wake", later
     yield "8 experts, 2 active, 1 shared, as wide together", change(mine, model=_experts(size))
 
 

@@ -71,7 +71,7 @@ def key(who: Who, recipe: Recipe, stretch: Stretch) -> str:
     layers = "all" if stretch.layers is None else stretch.layers
     optim = recipe.optim
     model = hashlib.sha256(json.dumps(recipe.model, sort_keys=True).encode()).hexdigest()[:6]
-    rest = f"{' mtp' if optim.mtp_weight else ''}{' ema' if optim.ema else ''} model {model}"
+    rest = f"{' mtp' if recipe.mtp_weight_of(stretch) else ''}{' ema' if optim.ema else ''} model {model}"
     rows = f"{stretch.rows}x{recipe.data.seq_len} cut {stretch.seq_len}"
     return f"{who} {rows} layers {layers} micro {optim.micro_batch}{rest}"
 
