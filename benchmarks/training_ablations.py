@@ -32,9 +32,9 @@ from training.contestants import SIZES, Contest, Setting, ours
 from training.ladder import STEP
 from training.runs import Result, Stopped, run
 from training.speeds import paces
-from training.texts import prepare
 
 from huozhong.errors import HuozhongError
+from huozhong.text.corpus import prepare
 from huozhong.train.recipe import RampRecipe
 from huozhong.train.state import MetricsFile
 

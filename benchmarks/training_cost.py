@@ -28,9 +28,9 @@ from training.contestants import SIZES, Contest
 from training.race import Race
 from training.report import report
 from training.runs import Stopped
-from training.texts import prepare
 
 from huozhong.errors import HuozhongError
+from huozhong.text.corpus import prepare
 
 
 def main() -> None:

@@ -15,7 +15,8 @@ import training_ablations
 from training.contestants import SIZES, ours
 from training.runs import run_name
 from training.speeds import key
-from training.texts import prepare
+
+from huozhong.text.corpus import prepare
 
 sys.path.remove(str(Path(__file__).parents[2] / "benchmarks"))
 

@@ -21,10 +21,10 @@ from training.race import Race, lowest
 from training.report import report
 from training.runs import Result
 from training.speeds import Pace, key
-from training.texts import Corpus, documents, is_held_out, pieces, prepare
 
 from huozhong.errors import DataError
 from huozhong.model.config import ModelConfig
+from huozhong.text.corpus import Corpus, documents, is_held_out, pieces, prepare
 from huozhong.text.tokenizer import Tokenizer
 
 # For others its kernels.py would stand for a package that transformers looks for.

@@ -1,4 +1,6 @@
-"""`huozhong train pretrain | sft | rl | distill | mtp RECIPE.toml`, and `sft | dpo --base MODEL --data FILE.jsonl`."""
+"""`huozhong train pretrain | sft | rl | distill | mtp RECIPE.toml`, `pretrain --text FOLDER --size 10m`, and `sft | dpo
+--base MODEL --data FILE.jsonl`.
+"""
 
 from __future__ import annotations
 
@@ -59,11 +61,44 @@ def register(app: typer.Typer) -> None:
     app.add_typer(commands, name="train")
 
 
-def pretrain_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False) -> None:
+def pretrain_command(
+    recipe: Annotated[
+        Path | None, typer.Argument(metavar="[RECIPE.toml]", help="配方文件，或者用 --text / a recipe, or --text")
+    ] = None,
+    text: Annotated[list[Path] | None, typer.Option(
+        "--text", metavar="PATH", help="文本：文件或文件夹，可重复 / files or folders, may be repeated")] = None,
+    size: Annotated[str | None, typer.Option(
+        "--size", help="参数量，如 3m、10m，其余由它推出 / how many parameters; the rest follows")] = None,
+    tokens: Annotated[float | None, typer.Option(
+        "--tokens", help="学多少词元，默认推算 / how many tokens to learn, derived by default")] = None,
+    vocab: Annotated[int | None, typer.Option("--vocab", help="词表大小，默认推算 / derived by default")] = None,
+    out: Out = None, threads: Threads = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="随机种子 / seed")] = None,
+    compiled: Annotated[bool | None, typer.Option(
+        "--compile/--no-compile", help="编译后更快，默认编译 / faster once compiled, the default")] = None,
+    resume: Resume = False, fresh: Fresh = False,
+) -> None:  # fmt: skip
     start = _start(resume, fresh)
     _need_torch()
+    from huozhong.train.dial import Dial, read_size, written_recipe
     from huozhong.train.pretrain import pretrain
 
+    if recipe is None:
+        if not text:
+            raise ConfigError("give a recipe, or --text PATH and --size, for example --size 10m.")
+        size = size or "10m"
+        recipe = written_recipe(Dial(
+            texts=tuple(text), size=read_size(size), out=out or Path("runs") / f"pretrain-{size}",
+            tokens=None if tokens is None else int(tokens), vocab=vocab, threads=threads, seed=seed or 0,
+            compile=compiled is not False,
+        ), replace=fresh)  # fmt: skip
+    else:
+        mine = {
+            "--text": text, "--size": size, "--tokens": tokens, "--vocab": vocab, "--out": out, "--threads": threads,
+            "--seed": seed, "--compile": compiled,
+        }  # fmt: skip
+        if given := [name for name, value in mine.items() if value is not None]:
+            raise ConfigError(f"{given[0]} goes without a recipe; a recipe says that itself.")
     pretrain(recipe, start=start)
 
 
