@@ -73,24 +73,23 @@ class Race:
         return found
 
     def _tune(self) -> Setting:
-        """Learning rates; then, at the best, another batch and another decay.  The best of all wins."""
-
-        def score(rate: float) -> tuple[float, Setting]:
-            return self._score(dataclasses.replace(BASELINE, rate=rate), "cosine, batch 2048")
-
+        """Learning rates; at the best another batch and another decay; at the best of those learning rates again."""
         if self.short:
-            return min((score(rate) for rate in SHORT_RATES), key=lambda pair: pair[0])[1]
-        best = lowest(score, FIRST_RATE)
-        tried = [
-            best,
-            self._score(dataclasses.replace(best[1], batch_tokens=4096), "cosine, batch 4096"),
-            self._score(dataclasses.replace(best[1], shape="linear", decay=0.5), "WSD, batch 2048"),
+            rated = (dataclasses.replace(BASELINE, rate=rate) for rate in SHORT_RATES)
+            return min((self._score(setting) for setting in rated), key=lambda pair: pair[0])[1]
+        best = lowest(lambda rate: self._score(dataclasses.replace(BASELINE, rate=rate)), FIRST_RATE)
+        others = [
+            self._score(dataclasses.replace(best[1], batch_tokens=2 * BASELINE.batch_tokens)),
+            self._score(dataclasses.replace(best[1], shape="linear", decay=0.5)),
         ]
-        return min(tried, key=lambda pair: pair[0])[1]
+        best = min([best, *others], key=lambda pair: pair[0])
+        return lowest(lambda rate: self._score(dataclasses.replace(best[1], rate=rate)), best[1].rate)[1]
 
-    def _score(self, setting: Setting, name: str) -> tuple[float, Setting]:
+    def _score(self, setting: Setting) -> tuple[float, Setting]:
         result = self._train("baseline", setting, self.second // SWEEP_SHARE, 1)
-        self.sweep.append((name, result))
+        name = f"{'cosine' if setting.shape == 'cosine' else 'WSD'}, batch {setting.batch_tokens}"
+        if all(result.name != other.name for _, other in self.sweep):
+            self.sweep.append((name, result))
         return result.bpb, setting
 
 
