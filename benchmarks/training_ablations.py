@@ -11,7 +11,6 @@ after Ctrl-C.  Ends in one JSON line.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import math
@@ -21,20 +20,18 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from training import options
 from training.bill import cost
 from training.contestants import SIZES, Contest, Setting, ours
 from training.ladder import STEP
-from training.runs import Result, Stopped, run
+from training.runs import Result, run
 from training.speeds import paces
 
-from huozhong.errors import HuozhongError
-from huozhong.text.corpus import prepare
 from huozhong.train.recipe import RampRecipe
 from huozhong.train.state import MetricsFile
 
@@ -84,20 +81,16 @@ def _experts(size: str) -> dict[str, Any]:
 
 def main() -> None:
     """Train the recipe and its variants, time their steps by turns, print a table and the JSON line."""
-    args = _arguments()
-    out = Path(args.out)
-    try:
-        texts = [Path(path) for path in args.text]
-        corpus = prepare(texts, out / "corpus", vocab_size=args.vocab, megabytes_per_file=args.megabytes)
-        threads = args.threads or torch.get_num_threads()
-        contest = Contest(corpus, args.size, out / args.size, threads, not args.eager, heldout_rows=64, evals=10)
-        contest.folder.mkdir(parents=True, exist_ok=True)
-        print(json.dumps(ablate(contest, int(args.tokens), args.only, again=args.measure_again), ensure_ascii=False))
-    except Stopped:
-        print("Stopped and saved; run the same command again to go on.", file=sys.stderr)
-        raise SystemExit(130) from None
-    except HuozhongError as error:
-        raise SystemExit(str(error)) from None
+    parser = options.parser(__doc__)
+    parser.add_argument("--tokens", type=float, default=3e5, help="of each variant (default: 3e5)")
+    parser.add_argument("--only", type=int, help="so many variants from the beginning of the list")
+    args = parser.parse_args()
+
+    def compare(contest: Contest) -> None:
+        found = ablate(contest, int(args.tokens), args.only, again=args.measure_again)
+        print(json.dumps(found, ensure_ascii=False))
+
+    options.run(args, compare)
 
 
 def ablate(contest: Contest, tokens: int, only: int | None = None, *, again: bool = False) -> dict[str, Any]:
@@ -150,21 +143,6 @@ def _drawn(rows: list[dict[str, Any]]) -> str:
     with console.capture() as captured:
         console.print(table)
     return captured.get()
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--text", nargs="+", required=True, help="files or folders: .txt, .md, .jsonl, also .xz, .gz")
-    parser.add_argument("--out", default="runs/cost", help="where everything lies (default: %(default)s)")
-    parser.add_argument("--size", choices=sorted(SIZES), default="10m", help="about so many parameters")
-    parser.add_argument("--tokens", type=float, default=3e5, help="of each variant (default: 3e5)")
-    parser.add_argument("--only", type=int, help="so many variants from the beginning of the list")
-    parser.add_argument("--vocab", type=int, default=8192, help="of the tokenizer that is made (default: %(default)s)")
-    parser.add_argument("--megabytes", type=float, default=5.0, help="at most that much of any one file (default: 5)")
-    parser.add_argument("--threads", type=int, help="default: what torch takes")
-    parser.add_argument("--eager", action="store_true", help="without torch.compile")
-    parser.add_argument("--measure-again", action="store_true", help="time the steps anew")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":
