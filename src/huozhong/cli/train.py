@@ -28,7 +28,7 @@ Heldout = Annotated[Path | None, typer.Option(
 Out = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="放结果的文件夹 / where results go")]
 MethodName = Annotated[str, typer.Option("--method", help="auto, lora, qlora, full")]
 Bits = Annotated[int | None, typer.Option("--bits", help="qlora 的位数 4 或 8 / bits of the frozen base")]
-Rank = Annotated[int, typer.Option("--rank", help="LoRA 的秩 / rank of LoRA")]
+Rank = Annotated[int | None, typer.Option("--rank", help="LoRA 的秩，默认 16 / rank of LoRA, default 16")]
 Rate = Annotated[float | None, typer.Option("--lr", help="学习率，默认推算 / learning rate, derived by default")]
 Epochs = Annotated[int | None, typer.Option("--epochs", help="轮数，默认推算 / derived by default")]
 Batch = Annotated[int | None, typer.Option("--batch", help="每步几个例子 / examples per step")]
@@ -107,7 +107,7 @@ def sft_command(
         Path | None, typer.Argument(metavar="[RECIPE.toml]", help="配方文件，或者用 --base / a recipe, or --base")
     ] = None,
     base: Base = None, data: Data = None, heldout: Heldout = None, out: Out = None, method: MethodName = "auto",
-    bits: Bits = None, rank: Rank = 16, lr: Rate = None, epochs: Epochs = None, batch: Batch = None, seed: Seed = 0,
+    bits: Bits = None, rank: Rank = None, lr: Rate = None, epochs: Epochs = None, batch: Batch = None, seed: Seed = 0,
     adapter: Adapter = None, threads: Threads = None, dtype: Dtype = None, price: Price = 0.6, plan: PlanOnly = False,
     answers: Answers = True, resume: Resume = False, fresh: Fresh = False,
     rehearse: Annotated[int | None, typer.Option(
@@ -121,7 +121,7 @@ def sft_command(
         mine = {
             "--data": data, "--heldout": heldout, "--out": out, "--bits": bits, "--lr": lr, "--epochs": epochs,
             "--batch": batch, "--adapter": adapter, "--threads": threads, "--dtype": dtype, "--rehearse": rehearse,
-            "--method": None if method == "auto" else method, "--rank": None if rank == 16 else rank,
+            "--method": None if method == "auto" else method, "--rank": rank,
             "--seed": seed or None, "--price": None if price == 0.6 else price, "--plan": plan or None,
             "--no-answers": None if answers else True,
         }  # fmt: skip
@@ -144,7 +144,7 @@ def sft_command(
 
 def dpo_command(
     base: Base = None, data: Data = None, heldout: Heldout = None, out: Out = None, method: MethodName = "auto",
-    bits: Bits = None, rank: Rank = 16, lr: Rate = None, epochs: Epochs = None, batch: Batch = None, seed: Seed = 0,
+    bits: Bits = None, rank: Rank = None, lr: Rate = None, epochs: Epochs = None, batch: Batch = None, seed: Seed = 0,
     adapter: Adapter = None, threads: Threads = None, dtype: Dtype = None, price: Price = 0.6, plan: PlanOnly = False,
     answers: Answers = True, resume: Resume = False, fresh: Fresh = False,
     beta: Annotated[float, typer.Option(help="离原模型多近 / how closely to stay by the model as it was")] = 0.1,
