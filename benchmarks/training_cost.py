@@ -20,60 +20,33 @@ import json
 import sys
 from pathlib import Path
 
-import torch
-
 sys.path.insert(0, str(Path(__file__).parent))
 
-from training.contestants import SIZES, Contest
+from training import options
+from training.contestants import Contest
 from training.race import Race
 from training.report import report
-from training.runs import Stopped
-from training.texts import prepare
-
-from huozhong.errors import HuozhongError
 
 
 def main() -> None:
     """Prepare, race, measure, print."""
     args = _arguments()
-    out = Path(args.out)
-    try:
-        texts = [Path(path) for path in args.text]
-        corpus = prepare(texts, out / "corpus", vocab_size=args.vocab, megabytes_per_file=args.megabytes)
-        contest = Contest(
-            corpus=corpus,
-            size=args.size,
-            folder=out / args.size,
-            threads=args.threads or torch.get_num_threads(),
-            compile=not args.eager,
-            heldout_rows=64,
-            evals=10,
-        )
-        contest.folder.mkdir(parents=True, exist_ok=True)
+
+    def compare(contest: Contest) -> None:
         race = Race(contest, args.tokens, short=args.short, seeds=args.seeds, second=args.baseline_tokens)
         race.run()
         print(json.dumps(report(race, again=args.measure_again), ensure_ascii=False))
-    except Stopped:
-        print("Stopped and saved; run the same command again to go on.", file=sys.stderr)
-        raise SystemExit(130) from None
-    except HuozhongError as error:
-        raise SystemExit(str(error)) from None
+
+    options.run(args, compare)
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--text", nargs="+", required=True, help="files or folders: .txt, .md, .jsonl, also .xz, .gz")
-    parser.add_argument("--out", default="runs/cost", help="where everything lies (default: %(default)s)")
-    parser.add_argument("--size", choices=sorted(SIZES), help="about so many parameters (default: 10m, --short: 1m)")
+    parser = options.parser(__doc__)
+    parser.set_defaults(size=None)
     parser.add_argument("--tokens", type=float, help="the whole budget (default: 1.5e6, --short: 3e5)")
     parser.add_argument("--baseline-tokens", type=float, help="the baseline's whole run (default: the budget)")
     parser.add_argument("--seeds", type=int, default=1, help="so often everything but the sweep (default: 1)")
-    parser.add_argument("--vocab", type=int, default=8192, help="of the tokenizer that is made (default: %(default)s)")
-    parser.add_argument("--megabytes", type=float, default=5.0, help="at most that much of any one file (default: 5)")
-    parser.add_argument("--threads", type=int, help="default: what torch takes")
-    parser.add_argument("--short", action="store_true", help="minutes: the smallest size, two learning rates")
-    parser.add_argument("--eager", action="store_true", help="without torch.compile")
-    parser.add_argument("--measure-again", action="store_true", help="time the steps anew")
+    parser.add_argument("--short", action="store_true", help="minutes: size 1m unless told, two learning rates")
     args = parser.parse_args()
     args.size = args.size or ("1m" if args.short else "10m")
     args.tokens = int(args.tokens or (3e5 if args.short else 1.5e6))

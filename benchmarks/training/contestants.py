@@ -13,7 +13,9 @@ from typing import Any, Literal
 
 from huozhong.model.config import ModelConfig
 from huozhong.model.sizes import num_parameters
+from huozhong.text.corpus import Corpus
 from huozhong.text.data import Source
+from huozhong.train import dial
 from huozhong.train.loop import Run
 from huozhong.train.plan import flops_of_step
 from huozhong.train.recipe import (
@@ -29,7 +31,6 @@ from huozhong.train.recipe import (
 from training import peers
 from training.peer_run import PeerRun
 from training.peers import PeerConfig
-from training.texts import Corpus
 
 Who = Literal["gpt2", "baseline", "ours"]
 SEQ_LEN = 256
@@ -48,15 +49,10 @@ class Size:
     ours: dict[str, Any]
 
 
-def _mla(inner: int, q_rank: int, kv_rank: int) -> dict[str, Any]:
-    head = {"qk_nope_head_dim": 32, "qk_rope_head_dim": 32, "v_head_dim": 64}
-    return {"intermediate_size": inner, "q_lora_rank": q_rank, "kv_lora_rank": kv_rank, **head}
-
-
 SIZES = {
-    "1m": Size(128, 3, 2, 512, 352, _mla(384, 64, 64)),
-    "3m": Size(192, 4, 3, 768, 512, _mla(512, 128, 64)),
-    "10m": Size(320, 6, 5, 1280, 864, _mla(896, 192, 128)),
+    "1m": Size(128, 3, 2, 512, 352, dial.shape_of_width(128)),
+    "3m": Size(192, 4, 3, 768, 512, dial.shape_of_width(192)),
+    "10m": Size(320, 6, 5, 1280, 864, dial.shape_of_width(320)),
 }
 
 
@@ -82,18 +78,17 @@ BASELINE = Setting(rate=1e-3, batch_tokens=2048, shape="cosine", decay=1.0, floo
 
 
 def ours(size: str) -> Setting:
-    """Ours at a size: two fifths of the layers in the first half of the run."""
-    layers = max(1, round(0.4 * SIZES[size].layers))
+    """Ours at a size: what `huozhong train pretrain --size` would do."""
     return Setting(
-        rate=2e-2,
-        batch_tokens=2048,
+        rate=dial.ADAMW_LR,
+        batch_tokens=dial.BATCH,
         shape="linear",
         decay=0.5,
         floor=0.0,
         warmup=0.02,
-        muon=1e-2,
-        ramp=(RampRecipe(share=0.5, layers=layers),),
-        optim={"momentum": 0.9},
+        muon=dial.MUON_LR,
+        ramp=tuple(RampRecipe(**part) for part in dial.ramp_of(SIZES[size].layers)),
+        optim={"momentum": dial.MOMENTUM},
     )
 
 
@@ -131,8 +126,7 @@ class Contest:
                 batch_tokens=setting.batch_tokens,
                 micro_batch=min(micro, max(1, setting.batch_tokens // SEQ_LEN)),
                 weight_decay=setting.weight_decay,
-                mtp_weight=0.0,
-                **setting.optim,
+                **({"mtp_weight": 0.0} | setting.optim),
             ),
             schedule=ScheduleRecipe(
                 total_tokens=tokens, warmup_steps=warmup, decay_fraction=decay, floor=setting.floor, shape=setting.shape
@@ -160,7 +154,7 @@ class Contest:
                 "num_attention_heads": size.heads,
                 "first_k_dense_replace": size.layers,
             }
-            return {**shared, **size.ours}
+            return {**size.ours, **shared}
         peer = PeerConfig(
             kind="gpt2" if who == "gpt2" else "llama",
             vocab_size=self.vocab_size,

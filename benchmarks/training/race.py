@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from training.contestants import BASELINE, GPT2, Contest, Setting, Who, ours
 from training.ladder import STEP, Reached, climb
 from training.runs import Result, run
 
-RATES = (5e-4, 1e-3, 2e-3, 4e-3, 8e-3)
+FIRST_RATE = 1e-3  # of the sweep, which goes by factors of two until the best has a worse neighbour on either side
 SHORT_RATES = (1e-3, 2e-3)
 SWEEP_SHARE = 2  # the sweep's runs have half of the second budget
 
@@ -72,20 +73,32 @@ class Race:
         return found
 
     def _tune(self) -> Setting:
-        """Learning rates; then, at the best, another batch and another decay.  The best of all wins."""
-        rates = SHORT_RATES if self.short else RATES
-        plain = [self._score(dataclasses.replace(BASELINE, rate=rate), "cosine, batch 2048") for rate in rates]
-        best = min(plain, key=lambda pair: pair[0])
+        """Learning rates; at the best another batch and another decay; at the best of those learning rates again."""
         if self.short:
-            return best[1]
-        tried = [
-            best,
-            self._score(dataclasses.replace(best[1], batch_tokens=4096), "cosine, batch 4096"),
-            self._score(dataclasses.replace(best[1], shape="linear", decay=0.5), "WSD, batch 2048"),
+            rated = (dataclasses.replace(BASELINE, rate=rate) for rate in SHORT_RATES)
+            return min((self._score(setting) for setting in rated), key=lambda pair: pair[0])[1]
+        best = lowest(lambda rate: self._score(dataclasses.replace(BASELINE, rate=rate)), FIRST_RATE)
+        others = [
+            self._score(dataclasses.replace(best[1], batch_tokens=2 * BASELINE.batch_tokens)),
+            self._score(dataclasses.replace(best[1], shape="linear", decay=0.5)),
         ]
-        return min(tried, key=lambda pair: pair[0])[1]
+        best = min([best, *others], key=lambda pair: pair[0])
+        return lowest(lambda rate: self._score(dataclasses.replace(best[1], rate=rate)), best[1].rate)[1]
 
-    def _score(self, setting: Setting, name: str) -> tuple[float, Setting]:
+    def _score(self, setting: Setting) -> tuple[float, Setting]:
         result = self._train("baseline", setting, self.second // SWEEP_SHARE, 1)
-        self.sweep.append((name, result))
+        name = f"{'cosine' if setting.shape == 'cosine' else 'WSD'}, batch {setting.batch_tokens}"
+        if all(result.name != other.name for _, other in self.sweep):
+            self.sweep.append((name, result))
         return result.bpb, setting
+
+
+def lowest(score: Callable[[float], tuple[float, Setting]], first: float) -> tuple[float, Setting]:
+    """The best of `first` · 2^k, with its setting: both neighbours of the best are tried and are worse."""
+    found = {0: score(first)}
+    while True:
+        best = min(found, key=lambda k: found[k][0])
+        missing = [k for k in (best - 1, best + 1) if k not in found]
+        if not missing:
+            return found[best]
+        found[missing[0]] = score(first * 2.0 ** missing[0])

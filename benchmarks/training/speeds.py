@@ -6,6 +6,7 @@ here, each kind of step (a ramp has several) measured in the same minutes, by tu
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from dataclasses import dataclass
@@ -66,9 +67,13 @@ def paces(contest: Contest, runs: list[tuple[Who, Recipe]], folder: Path, *, aga
 
 
 def key(who: Who, recipe: Recipe, stretch: Stretch) -> str:
+    """Everything that the time of a step depends on."""
     layers = "all" if stretch.layers is None else stretch.layers
     optim = recipe.optim
-    return f"{who} {stretch.rows}x{recipe.data.seq_len} cut {stretch.seq_len} layers {layers} micro {optim.micro_batch}"
+    model = hashlib.sha256(json.dumps(recipe.model, sort_keys=True).encode()).hexdigest()[:6]
+    rest = f"{' mtp' if recipe.mtp_weight_of(stretch) else ''}{' ema' if optim.ema else ''} model {model}"
+    rows = f"{stretch.rows}x{recipe.data.seq_len} cut {stretch.seq_len}"
+    return f"{who} {rows} layers {layers} micro {optim.micro_batch}{rest}"
 
 
 def matmul_rate() -> float:

@@ -148,6 +148,11 @@ def _pieces(text: str, size: int) -> Iterator[str]:
         yield text[start : start + size]
 
 
+def read_known(path: Path | None) -> set[str]:
+    """Questions that a model plans rightly already."""
+    return set() if path is None else set(json.loads(path.read_text(encoding="utf-8")))
+
+
 # -- conversations ------------------------------------------------------------------------------------
 
 
@@ -157,10 +162,13 @@ def problem_turn(problem: Problem, rng: random.Random) -> Turn:
     return restyle(problem.question, rng), problem.solution.text(), f"答案：{answer}"
 
 
-def word_problem_turns(data: Data, rng: random.Random, copies: int) -> Iterator[Turn]:
+def word_problem_turns(data: Data, rng: random.Random, copies: int, known: set[str]) -> Iterator[Turn]:
+    """Every problem `copies` times with numbers of its own; half as often what is `known` already."""
     for number in range(copies):
         for source in data.problems:
-            problem = as_published(source) if number == 0 or rng.random() < 0.12 else changed(source, rng)
+            if number >= (copies + 1) // 2 and source.question in known:
+                continue
+            problem = as_published(source) if number == 0 or rng.random() < 0.2 else changed(source, rng)
             if problem is not None and not is_exam_expression(problem.solution.equation):
                 yield problem_turn(problem, rng)
 
@@ -252,14 +260,16 @@ def _encode(messages: list[dict]) -> tuple[list[int], list[bool], int | None]:
     return ids, mask, ids.index(newline, start) + 1 if newline in ids[start:] else None
 
 
-def cut_plans(docs: Iterable[tuple[list[int], list[bool], int | None]]) -> Iterator[tuple[list[int], list[bool]]]:
-    """Every second worked solution stops after its plan.
+def cut_plans(
+    docs: Iterable[tuple[list[int], list[bool], int | None]], whole: int
+) -> Iterator[tuple[list[int], list[bool]]]:
+    """Worked solutions that stop after their plan, but for one in `whole`.
 
     Finding the equation is what is hard; working it out is the same few skills every time, and `drills` practises
     those with fewer tokens.  Cutting half of the documents there shows a third more problems for the same compute.
     """
     for number, (ids, mask, plan) in enumerate(docs):
-        end = plan if plan is not None and number % 2 else len(ids)
+        end = plan if plan is not None and number % whole else len(ids)
         yield ids[:end], mask[:end]
 
 
@@ -275,14 +285,16 @@ def tokenizer_text(data: Data, samples: dict[str, list[list[dict]]]) -> Iterator
             yield text
 
 
-def build(data_folder: Path, out: Path, *, seed: int, copies: int) -> None:
+def build(
+    data_folder: Path, out: Path, *, seed: int, copies: int, whole: int, tokenizer_of: Path | None, known: Path | None
+) -> None:
     console = Console(stderr=True)
     rng = random.Random(seed)
     data = Data(data_folder)
     console.print(f"{len(data.problems):,} problems, {len(data.poems):,} poems, {len(data.idioms):,} idioms, "
                   f"{len(SAYINGS)} sayings, {len(data.out_of_scope):,} out-of-scope questions")
     turns = {
-        "problems": list(word_problem_turns(data, rng, copies)),
+        "problems": list(word_problem_turns(data, rng, copies, read_known(known))),
         "arithmetic": list(arithmetic_turns(rng, 9_000 * copies)),
         "poems": list(poem_turns(data, rng)),
         "talk": list(talk_turns(data, rng, 7_000 * copies)),
@@ -293,9 +305,12 @@ def build(data_folder: Path, out: Path, *, seed: int, copies: int) -> None:
         rng.shuffle(rows)
     console.print({name: len(rows) for name, rows in chats.items()})
 
-    samples = {name: rows[:40_000] for name, rows in chats.items()}
-    tokenizer = Tokenizer.train(tokenizer_text(data, samples), VOCAB_SIZE)
-    tokenizer.config["chat_template"] = CHAT_TEMPLATE
+    if tokenizer_of is None:
+        samples = {name: rows[:40_000] for name, rows in chats.items()}
+        tokenizer = Tokenizer.train(tokenizer_text(data, samples), VOCAB_SIZE)
+        tokenizer.config["chat_template"] = CHAT_TEMPLATE
+    else:
+        tokenizer = Tokenizer.load(tokenizer_of)
     tokenizer_folder = out / "tokenizer"
     tokenizer_folder.mkdir(parents=True, exist_ok=True)
     for name, content in tokenizer.files().items():
@@ -308,11 +323,11 @@ def build(data_folder: Path, out: Path, *, seed: int, copies: int) -> None:
         for name, rows in chats.items():
             docs = [doc for doc in pool.imap(_encode, rows, chunksize=500) if len(doc[0]) <= MAX_TOKENS]
             tail = max(1, min(1000, len(docs) // 50))
-            whole = [(ids, mask) for ids, mask, _ in docs]
-            kept = list(cut_plans(docs[tail:])) if name == "problems" else whole[tail:]
+            uncut = [(ids, mask) for ids, mask, _ in docs]
+            kept = list(cut_plans(docs[tail:], whole)) if name == "problems" else uncut[tail:]
             report[name] = shard(out / "sft" / name, name, kept).tokens
             shard(out / "pretrain" / name, name, ((ids, None) for ids, _ in kept))
-            shard(out / "heldout", name, whole[:tail])
+            shard(out / "heldout", name, uncut[:tail])
             console.print(f"{name}: {len(docs):,} conversations, {report[name]:,} tokens")
     raw = [text for text in data.prose() if len(text) >= 6 and not overlaps(text)]
     raw += [poem.text for poem in data.poems if not held_out(poem.text)]
@@ -337,8 +352,14 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="where tokenizer and shards go")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--copies", type=int, default=8, help="versions of each word problem")
+    parser.add_argument("--whole", type=int, default=2, help="one solution in so many is worked out to its end")
+    parser.add_argument("--tokenizer", type=Path, help="a model whose vocabulary is kept, instead of a new one")
+    parser.add_argument("--known", type=Path, help="what plans.py wrote: problems that come half as often")
     arguments = parser.parse_args()
-    build(arguments.data, arguments.out, seed=arguments.seed, copies=arguments.copies)
+    build(
+        arguments.data, arguments.out, seed=arguments.seed, copies=arguments.copies, whole=arguments.whole,
+        tokenizer_of=arguments.tokenizer, known=arguments.known,
+    )
 
 
 if __name__ == "__main__":

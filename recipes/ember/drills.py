@@ -61,14 +61,17 @@ def _quotient(rng: random.Random) -> Node:
     divisor, quotient = _whole(rng, rng.choice((1, 2, 2))), _whole(rng, rng.choice((1, 2, 2, 3)))
     if divisor.value == 1:
         divisor = Number(Fraction(7))
-    if rng.random() < 0.3:  # the digits at which one is tempted to take the next ten
+    kind = rng.random()
+    if kind < 0.25:  # the digits at which one is tempted to take the next ten
         quotient = Number(Fraction(int("".join(rng.choices("99810", k=rng.choice((1, 2))))) or 99))
+    elif kind < 0.6:  # round ones, as problems in books have them: nothing is left after the first digit
+        quotient = Number(Fraction(rng.randint(1, 9) * 10 ** rng.choice((0, 1, 1, 1, 2, 2, 3))))
     shrink = rng.choice((1, 1, 1, 10))
     return Operation("÷", Number(divisor.value * quotient.value / shrink), divisor)
 
 
 _KINDS = (_sum, _close_difference, _short_product, _long_product, _quotient)
-_WEIGHTS = (3, 3, 2, 2, 4)
+_WEIGHTS = (3, 2, 2, 2, 6)
 
 
 def _one_digit_quotient(rng: random.Random) -> str:

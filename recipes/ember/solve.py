@@ -238,8 +238,13 @@ def _digits(value: int) -> list[int]:
 
 
 def _difference(a: Fraction, b: Fraction) -> str:
-    """Taken away place by place, the highest first, as one does it in the head: 777-736=77-36=47-6=41."""
+    """Taken away place by place, the highest first, as one does it in the head: 777-736=77-36=47-6=41.
+
+    Nothing is left of equal numbers, which one sees at once: 640-640=0.
+    """
     chain = f"{show(a)}-{show(b)}"
+    if a == b:
+        return f"{chain}=0"
     scale = 10 ** (decimals_of(b) or 0)
     for digit in _digits(int(b * scale)) or [0]:
         part = Fraction(digit, scale)
@@ -280,13 +285,15 @@ def _divide(a: Fraction, b: Fraction, lines: list[str]) -> None:
     if len(_significant(b)) <= 1 or result.startswith("(") or not quotient:
         lines.append(f"{lhs}={result}")
         return
+    if scale != 1:  # what is calculated with is written down before it is used
+        lines.append(lhs)
+        lhs = f"{show(a)}÷{show(b)}"
     work, rest = [], a
     places = decimals_of(quotient) or 0
     for digit in _digits(int(quotient * 10**places)):
         part = Fraction(digit, 10**places)
-        work.append(f"{show(b)}×{show(part)}={show(b * part)}")
-        if rest != b * part:
-            work.append(_difference(rest, b * part))
+        # what is left is written down even when it is nothing: that is how one knows where to stop
+        work += [f"{show(b)}×{show(part)}={show(b * part)}", _difference(rest, b * part)]
         rest -= b * part
     lines.append("，".join(work))
     lines.append(f"{lhs}={result}")

@@ -128,7 +128,7 @@ def small_talk(rng: random.Random) -> Turn:
     return question, "Small talk." if english else "打招呼或问我自己。", answer
 
 
-_IDIOM_ASK = (
+IDIOM_ASK = (
     "{}是什么意思？", "“{}”是什么意思？", "{}是什么意思", "解释成语：{}", "解释一下{}", "成语{}的意思", "请解释“{}”", "{}怎么理解？", "“{}”这个成语是什么意思？",
     "什么叫{}？", "{}的意思是什么？", "请问{}是什么意思", "成语“{}”怎么解释？", "你知道{}的意思吗？", "{}这个成语讲的是什么", "说说{}的含义", "老师让我们查{}的意思",
     "What does {} mean?", "{}用来形容什么？", "“{}”说的是什么意思", "{}讲的是什么", "“{}”怎么讲？", "{}指什么？", "什么是{}？", "什么叫“{}”", "“{}”比喻什么？", "{}是个什么样的成语？",
@@ -141,10 +141,10 @@ def idiom(rng: random.Random, meanings: list[tuple[str, str]]) -> Turn:
     name, meaning = rng.choice(meanings)
     if rng.random() < 0.06:
         return rng.choice(_IDIOM_TELL), "讲一个成语。", f"{name}：{meaning}"
-    return vary(rng.choice(_IDIOM_ASK).format(name), rng), "解释成语。", f"{name}：{meaning}"
+    return vary(rng.choice(IDIOM_ASK).format(name), rng), "解释成语。", f"{name}：{meaning}"
 
 
-_SAYING_ASK = (
+SAYING_ASK = (
     "歇后语：{}——", "{}——？", "{}，下一句是什么？", "歇后语“{}”的下半句", "{}（打一歇后语）", "补全歇后语：{}", "歇后语{}后面是什么", "{}的下一句是？", "猜歇后语：{}",
     "“{}”的后半句是什么？", "{}——后面怎么接", "猜谜：{}（歇后语）", "歇后语 {} 下一句", "“{}”这个歇后语怎么接？",
     "{}，下半句怎么说？", "{}，后面是什么", "{}，后边怎么说？", "{}，接下来呢？", "“{}”后面是哪几个字？", "俗话说{}，下面是什么", "常说“{}”，后半句呢？", "{}……", "{}，你来接", "“{}”的谜底是什么",
@@ -158,23 +158,23 @@ def saying(rng: random.Random) -> Turn:
     first, second = rng.choice(SAYINGS)
     if rng.random() < 0.1:
         return rng.choice(_SAYING_TELL), "说一个歇后语。", f"{first}——{second}"
-    return vary(rng.choice(_SAYING_ASK).format(first), rng), "接歇后语。", f"{first}——{second}"
+    return vary(rng.choice(SAYING_ASK).format(first), rng), "接歇后语。", f"{first}——{second}"
 
 
 def unknown_idiom(rng: random.Random, names: list[str]) -> Turn:
-    question = vary(rng.choice(_IDIOM_ASK).format(rng.choice(names)), rng)
+    question = vary(rng.choice(IDIOM_ASK).format(rng.choice(names)), rng)
     return question, "没学过这个成语。", "这个成语我没学过，请查一查成语词典。"
 
 
 def unknown_saying(rng: random.Random, riddles: list[str]) -> Turn:
-    question = vary(rng.choice(_SAYING_ASK).format(rng.choice(riddles)), rng)
+    question = vary(rng.choice(SAYING_ASK).format(rng.choice(riddles)), rng)
     return question, "没学过这句歇后语。", "这句歇后语我没学过，请教我吧。"
 
 
 _RIDDLE_ASK = (
     "猜谜语：{}", "{}（打一{}）", "谜语：{}，打一{}", "{}，是什么？", "猜一猜：{}", "{}。猜一样东西", "你来猜：{}", "猜个谜：{}（猜一{}）", "{}——打一{}", "{}。这是什么？",
 )
-_RIDDLES = (  # folk riddles that every child hears: riddle, what kind of thing, answer
+RIDDLES = (  # folk riddles that every child hears: riddle, what kind of thing, answer
     ("千条线，万条线，掉到水里看不见", "自然现象", "雨"), ("麻屋子，红帐子，里面住着个白胖子", "食物", "花生"), ("身穿绿衣裳，肚里水汪汪，生的子儿多，个个黑脸膛", "水果", "西瓜"),
     ("五个兄弟，住在一起，名字不同，高矮不齐", "人体器官", "手指"), ("小小诸葛亮，独坐军中帐，摆下八卦阵，专捉飞来将", "动物", "蜘蛛"), ("一个小姑娘，生在水中央，身穿粉红衫，坐在绿船上", "植物", "荷花"),
     ("耳朵长，尾巴短，红眼睛，三瓣嘴", "动物", "兔子"), ("头戴红帽子，身披五彩衣，从来不唱歌，开口就啼叫", "动物", "公鸡"), ("有面没有口，有脚没有手，虽有四只脚，自己不会走", "家具", "桌子"), ("一物生来真稀奇，身穿三百多件衣，每天给它脱一件，年底只剩一张皮", "用品", "日历"),
@@ -190,7 +190,7 @@ _RIDDLES = (  # folk riddles that every child hears: riddle, what kind of thing,
 
 
 def riddle(rng: random.Random) -> Turn:
-    text, kind, answer = rng.choice(_RIDDLES)
+    text, kind, answer = rng.choice(RIDDLES)
     if rng.random() < 0.1:
         return rng.choice(_SAYING_TELL[3:8]), "出一个谜语。", f"{text}（打一{kind}）谜底是：{answer}"
     ask = rng.choice(_RIDDLE_ASK)

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from normal import normal_form
 from solve import (
     Node,
     Number,
@@ -54,12 +55,16 @@ class Source:
 
 def read_problem(question: str, equation: str, answer: str) -> Source | None:
     """None for what cannot be worked out or whose equation does not give the answer."""
+    spans = tuple(_spans(question))
+    places: dict[Number, int] = {}
+    for start, _, number in spans:
+        places.setdefault(number, start)
     try:
-        tree = parse(equation)
+        tree = normal_form(parse(equation), places.get)
         solve(tree)
     except Unsolvable:
         return None
-    return Source(question, tuple(_spans(question)), tree, answer.endswith("%"))
+    return Source(question, spans, tree, answer.endswith("%"))
 
 
 def _spans(question: str) -> list[tuple[int, int, Number]]:

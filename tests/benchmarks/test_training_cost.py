@@ -14,17 +14,17 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 from training.bill import Cost, cost
-from training.contestants import GPT2, SIZES, Contest, muon_flops, ours
+from training.contestants import BASELINE, GPT2, SIZES, Contest, Setting, muon_flops, ours
 from training.ladder import RUNGS, climb, rung_tokens
 from training.peers import Peer, PeerConfig, flops_per_token, parameters
-from training.race import Race
+from training.race import Race, lowest
 from training.report import report
 from training.runs import Result
 from training.speeds import Pace, key
-from training.texts import Corpus, documents, is_held_out, pieces, prepare
 
 from huozhong.errors import DataError
 from huozhong.model.config import ModelConfig
+from huozhong.text.corpus import Corpus, documents, is_held_out, pieces, prepare
 from huozhong.text.tokenizer import Tokenizer
 
 # For others its kernels.py would stand for a package that transformers looks for.
@@ -187,6 +187,20 @@ def test_a_target_below_the_last_rung_has_no_bracket() -> None:
     assert found.shortest is not None
     assert found.shortest.tokens == rung_tokens(1 << 12, RUNGS)
     assert found.interpolated is None
+
+
+@pytest.mark.parametrize("best", [2.5e-4, 1e-3, 8e-3])
+def test_the_sweep_ends_with_a_worse_neighbour_on_either_side(best: float) -> None:
+    tried = []
+
+    def score(rate: float) -> tuple[float, Setting]:
+        tried.append(rate)
+        return abs(math.log(rate / best)), dataclasses.replace(BASELINE, rate=rate)
+
+    assert lowest(score, 1e-3)[1].rate == pytest.approx(best)
+    assert min(tried) == pytest.approx(min(best / 2, 5e-4))
+    assert max(tried) == pytest.approx(max(2 * best, 1e-3))
+    assert len(set(tried)) == len(tried)
 
 
 # -- the bill --------------------------------------------------------------------------------------

@@ -10,7 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 import typer
+from safetensors.torch import save_file
 from typer.testing import CliRunner, Result
 
 from huozhong.cli import train
@@ -136,3 +138,19 @@ def test_mistakes_are_one_sentence(
     assert isinstance(result.exception, error), result.output
     assert message in str(result.exception)
     assert "\n" not in str(result.exception)
+
+
+def test_an_adapter_brings_its_rank_and_alpha(tiny_folder: Path, tmp_path: Path) -> None:
+    data = questions(tmp_path / "school.jsonl", 8)
+    words = ["sft", "--base", str(tiny_folder), "--data", str(data), "--plan"]
+    (tmp_path / "lora").mkdir()
+    config = {"peft_type": "LORA", "r": 8, "lora_alpha": 8, "target_modules": ["o_proj"]}
+    (tmp_path / "lora" / "adapter_config.json").write_text(json.dumps(config))
+    names = [f"base_model.model.model.layers.{i}.self_attn.o_proj.lora_{part}.weight" for i in (0, 1) for part in "AB"]
+    save_file({name: torch.ones((8, 32) if "lora_A" in name else (32, 8)) for name in names},
+              tmp_path / "lora" / "adapter_model.safetensors")
+    result = train_command(*words, "--adapter", "lora")
+    assert result.exception is None, result.output
+    assert "LoRA, rank 8" in result.output
+    assert isinstance(error := train_command(*words, "--adapter", "lora", "--rank", "16").exception, ConfigError)
+    assert "--rank is 16, but lora has rank 8; leave --rank out." in str(error)

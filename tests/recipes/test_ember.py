@@ -8,7 +8,8 @@ import re
 import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from types import SimpleNamespace
+from typing import Literal, cast
 
 import pytest
 
@@ -21,7 +22,8 @@ import drills  # noqa: E402
 import easy_problems  # noqa: E402
 import poems  # noqa: E402
 import talk  # noqa: E402
-from solve import Unsolvable, parse, solve  # noqa: E402
+from plans import plans_rightly  # noqa: E402
+from solve import Node, Number, Unsolvable, intermediate_values, parse, solve  # noqa: E402
 from word_problems import as_published, changed, read_problem, restyle  # noqa: E402
 
 from huozhong.text.chat import ChatTemplate  # noqa: E402
@@ -31,7 +33,7 @@ from huozhong.verify.arithmetic import check_steps, evaluate, is_exam_expression
 from huozhong.verify.refusal import is_refusal  # noqa: E402
 
 STAGES = [("pretrain.toml", "pretrain")]
-STAGES += [(f"{name}.toml", "sft") for name in ("sft", "anneal", "polish", "finish", "last")]
+STAGES += [(f"{name}.toml", "sft") for name in ("sft", "anneal", "polish", "finish", "last", "again")]
 EQUATIONS = [
     ("(11-1)*2", "20"),
     ("(24+24*150%)/(1-(1/6)-(1/6)*150%-(1/4))", "180"),
@@ -60,14 +62,66 @@ def test_a_solution_is_true_in_every_line(equation: str, answer: str) -> None:
 
 
 def test_differences_are_taken_place_by_place() -> None:
-    said = ["777-736=77-36=47-6=41", "5-3.62=2-0.62=1.4-0.02=1.38", "640-640=40-40=0", "52-8=44", "1005-38=975-8=967"]
+    said = ["777-736=77-36=47-6=41", "5-3.62=2-0.62=1.4-0.02=1.38", "640-640=0", "52-8=44", "1005-38=975-8=967"]
     assert [solve(parse(line.split("=")[0])).text() for line in said] == said
 
 
 def test_long_products_and_quotients_are_written_out() -> None:
     assert solve(parse("36*24")).lines == ("36×24=720+144=864",)
-    assert solve(parse("864/36")).lines == ("36×20=720，864-720=164-20=144，36×4=144", "864÷36=24")
+    assert solve(parse("864/36")).lines == ("36×20=720，864-720=164-20=144，36×4=144，144-144=0", "864÷36=24")
     assert solve(parse("300/20")).lines == ("300÷20=30÷2=15",)
+
+
+@pytest.mark.parametrize(
+    ("question", "equation", "written"),
+    [
+        ("6个小组，每组4人，浇360棵", "360/(4*6)", "360÷6÷4"),
+        ("每组4人，6个小组，浇360棵", "360/(6*4)", "360÷4÷6"),
+        ("3千克白糖，42元，大米27元", "(42-27)/3", "(42-27)÷3"),
+        ("3个，12元，再加5", "5+12*3", "3×12+5"),
+        ("跑12圈，共3天，剩5", "12-(3+5)", "12-3-5"),
+        ("少5，多8，有2", "2-5+8", "8-5+2"),  # never below zero on the way
+        ("多8，少5，有3", "8-(5-3)", "8-5+3"),
+        ("剩下的是全长的15%，全长200米", "200*(1-15%)", "(1-15%)×200"),
+        ("每隔5米，长200米，种几棵", "200/5+1", "200÷5+1"),  # what is not in the question comes last
+        ("直径4米", "4*3.14", "3.14×4"),  # a circle's constant first
+        ("7天，3人，100元", "100*3/7", "3÷7×100"),  # has no end in decimals either way
+        ("7人，14天，100元", "100*14/7", "14÷7×100"),
+        ("40棵的(2/5)再除以4", "(2/5)*40/4", "40×(2/5)÷4"),
+        ("边长3", "3^2*2", "3^2×2"),
+    ],
+)
+def test_an_equation_is_written_in_the_order_of_the_question(question: str, equation: str, written: str) -> None:
+    source = read_problem(question, equation, "0")
+    assert source is not None
+    assert str(source.equation) == written
+    assert value_of(source.equation) == value_of(parse(equation))
+
+
+def value_of(node: Node) -> Fraction:
+    return node.value if isinstance(node, Number) else intermediate_values(node)[-1]
+
+
+def test_the_plan_is_what_counts_in_what_a_model_knows() -> None:
+    source = read_problem("每组4人，6个小组，浇360棵", "360/(6*4)", "15")
+    assert source is not None
+    assert plans_rightly("360÷4÷6", source)
+    assert plans_rightly("360÷(6×4)=360÷24", source)
+    assert not plans_rightly("360÷4×6", source)
+    assert not plans_rightly("答案：15", source)
+    share = read_problem("120人中有90人是百分之几", "90/120", "75%")
+    assert share is not None
+    assert plans_rightly("90÷120", share)
+
+
+def test_what_is_known_comes_half_as_often() -> None:
+    questions = ["每组14人，6个小组，共几人", "每排14棵，6排，共几棵"]
+    sources = [read_problem(question, "14*6", "84") for question in questions]
+    data = cast(build_data.Data, SimpleNamespace(problems=sources))
+    turns = [turn[0] for turn in build_data.word_problem_turns(data, random.Random(1), 40, {questions[0]})]
+    known, other = (sum(word in turn for turn in turns) for word in ("小组", "排"))
+    assert 17 <= known <= 20  # what belongs to the exam is left out of both
+    assert 34 <= other <= 40
 
 
 @pytest.mark.parametrize("equation", ["3-5", "1/0", "2^4", "3+", "小明", "(1+2"])

@@ -61,6 +61,7 @@ def test_a_run_without_ramp_is_one_stretch(recipe: Recipe) -> None:
         ({"share": 0.5, "seq_len": 24}, "must divide"),
         ({"share": 0.5, "layer": 1}, "has no key 'layer'"),
         ({"share": 0.5, "layers": 0}, "layers is 0"),
+        ({"share": 0.5, "mtp_weight": -0.1}, "mtp_weight is -0.1"),
         ({"share": 0.9, "layers": 1}, "add up"),
     ],
 )
@@ -178,3 +179,34 @@ def test_the_plan_counts_the_ramp(ramped: Recipe, console: Console) -> None:
     assert first < second / 2 < rest / 2
     assert plan.flops == pytest.approx(4 * first + 2 * second + 4 * rest)
     assert plan.step_flops == rest
+
+
+def test_prediction_modules_may_join_later(raw_recipe: dict[str, Any], console: Console) -> None:
+    raw_recipe["model"] |= {"num_nextn_predict_layers": 1}
+    raw_recipe["schedule"] = {"total_tokens": 1024, "warmup_steps": 2, "decay_fraction": 0.25}
+    raw_recipe["optim"]["mtp_weight"] = 0.3
+    raw_recipe["ramp"] = [{"share": 0.5, "mtp_weight": 0.0}]
+    recipe = parse_recipe(raw_recipe, "pretrain")
+    run = Run(recipe, console)
+    module = {name: value.clone() for name, value in run.model.model.layers[-1].state_dict().items()}
+    found = []
+    while run.step < recipe.total_steps:
+        found.append("mtp_loss" in run._one_step())
+        if run.step == 4:
+            for name, value in run.model.model.layers[-1].state_dict().items():
+                assert torch.equal(value, module[name]), name
+    assert found == 4 * [False] + 4 * [True]
+    first, rest = recipe.stretches
+    config = run.model.config
+    plain = dataclasses.replace(config, num_nextn_predict_layers=0)
+    assert flops_of_step(recipe, config, first) == flops_of_step(recipe, plain, rest)
+    assert flops_of_step(recipe, config, first) < flops_of_step(recipe, config, rest)
+
+
+def test_a_module_alone_has_no_curriculum(raw_recipe: dict[str, Any]) -> None:
+    raw_recipe["schedule"] = {"total_tokens": 1024}
+    raw_recipe["ramp"] = [{"share": 0.5, "mtp_weight": 0.0}]
+    raw_recipe["run"] |= {"init_from": "somewhere"}
+    del raw_recipe["model"]
+    with pytest.raises(ConfigError, match="for a model that learns"):
+        parse_recipe(raw_recipe, "mtp")

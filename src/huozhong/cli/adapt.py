@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SMALL = 100e6  # parameters that a token meets, of a model whose tokens cost little
 ASKED = 40  # held-out questions that are put to the model
+RANK = 16
 METHODS = ("auto", "lora", "qlora", "full")
 DTYPES = {"bf16": "bf16", "float32": "float32"}
 
@@ -44,7 +45,7 @@ class Wish:
     out: Path | None
     method: str
     bits: int | None
-    rank: int
+    rank: int | None
     lr: float | None
     epochs: int | None
     batch: int | None
@@ -158,13 +159,27 @@ class _Bench:
             raise ConfigError(f"--bits is for --method qlora, not for {wish.method}.")
         if wish.dtype is not None and wish.dtype not in DTYPES:
             raise ConfigError(f"--dtype is {wish.dtype!r}; it must be bf16 or float32.")
+        rank, alpha = self._rank_and_alpha()
         method: Method = wish.method  # type: ignore[assignment]  # one of METHODS
         return Settings(
             base=self.name, out=self.out, method=method, bits=wish.bits,  # type: ignore[arg-type]
-            rank=wish.rank, alpha=2.0 * wish.rank, lr=wish.lr, epochs=wish.epochs, batch=wish.batch, seed=wish.seed,
+            rank=rank, alpha=alpha, lr=wish.lr, epochs=wish.epochs, batch=wish.batch, seed=wish.seed,
             adapter=wish.adapter, memory=available_memory(), threads=wish.threads,
             dtype=wish.dtype, price_per_kwh=wish.price,  # type: ignore[arg-type]
         )  # fmt: skip
+
+    def _rank_and_alpha(self) -> tuple[int, float]:
+        """LoRA's, which --adapter brings along."""
+        from huozhong.train.lora import read_adapter_config
+
+        wish = self.wish
+        if wish.adapter is None:
+            rank = RANK if wish.rank is None else wish.rank
+            return rank, 2.0 * rank
+        config = read_adapter_config(wish.adapter)
+        if wish.rank not in (None, config["r"]):
+            raise ConfigError(f"--rank is {wish.rank}, but {wish.adapter} has rank {config['r']}; leave --rank out.")
+        return config["r"], float(config["lora_alpha"])
 
     def run(self, task: Task, held_out: list[tuple[Messages | str, str]]) -> None:
         """Ask, train, ask again, show."""

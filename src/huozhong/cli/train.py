@@ -1,4 +1,6 @@
-"""`huozhong train pretrain | sft | rl | distill | mtp RECIPE.toml`, and `sft | dpo --base MODEL --data FILE.jsonl`."""
+"""`huozhong train pretrain | sft | rl | distill | mtp RECIPE.toml`, `pretrain --text FOLDER --size 10m`, and `sft | dpo
+--base MODEL --data FILE.jsonl`.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ Heldout = Annotated[Path | None, typer.Option(
 Out = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="放结果的文件夹 / where results go")]
 MethodName = Annotated[str, typer.Option("--method", help="auto, lora, qlora, full")]
 Bits = Annotated[int | None, typer.Option("--bits", help="qlora 的位数 4 或 8 / bits of the frozen base")]
-Rank = Annotated[int, typer.Option("--rank", help="LoRA 的秩 / rank of LoRA")]
+Rank = Annotated[int | None, typer.Option("--rank", help="LoRA 的秩，默认 16 / rank of LoRA, default 16")]
 Rate = Annotated[float | None, typer.Option("--lr", help="学习率，默认推算 / learning rate, derived by default")]
 Epochs = Annotated[int | None, typer.Option("--epochs", help="轮数，默认推算 / derived by default")]
 Batch = Annotated[int | None, typer.Option("--batch", help="每步几个例子 / examples per step")]
@@ -59,11 +61,44 @@ def register(app: typer.Typer) -> None:
     app.add_typer(commands, name="train")
 
 
-def pretrain_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False) -> None:
+def pretrain_command(
+    recipe: Annotated[
+        Path | None, typer.Argument(metavar="[RECIPE.toml]", help="配方文件，或者用 --text / a recipe, or --text")
+    ] = None,
+    text: Annotated[list[Path] | None, typer.Option(
+        "--text", metavar="PATH", help="文本：文件或文件夹，可重复 / files or folders, may be repeated")] = None,
+    size: Annotated[str | None, typer.Option(
+        "--size", help="参数量，如 3m、10m，其余由它推出 / how many parameters; the rest follows")] = None,
+    tokens: Annotated[float | None, typer.Option(
+        "--tokens", help="学多少词元，默认推算 / how many tokens to learn, derived by default")] = None,
+    vocab: Annotated[int | None, typer.Option("--vocab", help="词表大小，默认推算 / derived by default")] = None,
+    out: Out = None, threads: Threads = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="随机种子 / seed")] = None,
+    compiled: Annotated[bool | None, typer.Option(
+        "--compile/--no-compile", help="编译后更快，默认编译 / faster once compiled, the default")] = None,
+    resume: Resume = False, fresh: Fresh = False,
+) -> None:  # fmt: skip
     start = _start(resume, fresh)
     _need_torch()
+    from huozhong.train.dial import Dial, read_size, written_recipe
     from huozhong.train.pretrain import pretrain
 
+    if recipe is None:
+        if not text:
+            raise ConfigError("give a recipe, or --text PATH and --size, for example --size 10m.")
+        size = size or "10m"
+        recipe = written_recipe(Dial(
+            texts=tuple(text), size=read_size(size), out=out or Path("runs") / f"pretrain-{size}",
+            tokens=None if tokens is None else int(tokens), vocab=vocab, threads=threads, seed=seed or 0,
+            compile=compiled is not False,
+        ), replace=fresh)  # fmt: skip
+    else:
+        mine = {
+            "--text": text, "--size": size, "--tokens": tokens, "--vocab": vocab, "--out": out, "--threads": threads,
+            "--seed": seed, "--compile": compiled,
+        }  # fmt: skip
+        if given := [name for name, value in mine.items() if value is not None]:
+            raise ConfigError(f"{given[0]} goes without a recipe; a recipe says that itself.")
     pretrain(recipe, start=start)
 
 
@@ -72,7 +107,7 @@ def sft_command(
         Path | None, typer.Argument(metavar="[RECIPE.toml]", help="配方文件，或者用 --base / a recipe, or --base")
     ] = None,
     base: Base = None, data: Data = None, heldout: Heldout = None, out: Out = None, method: MethodName = "auto",
-    bits: Bits = None, rank: Rank = 16, lr: Rate = None, epochs: Epochs = None, batch: Batch = None, seed: Seed = 0,
+    bits: Bits = None, rank: Rank = None, lr: Rate = None, epochs: Epochs = None, batch: Batch = None, seed: Seed = 0,
     adapter: Adapter = None, threads: Threads = None, dtype: Dtype = None, price: Price = 0.6, plan: PlanOnly = False,
     answers: Answers = True, resume: Resume = False, fresh: Fresh = False,
     rehearse: Annotated[int | None, typer.Option(
@@ -86,7 +121,7 @@ def sft_command(
         mine = {
             "--data": data, "--heldout": heldout, "--out": out, "--bits": bits, "--lr": lr, "--epochs": epochs,
             "--batch": batch, "--adapter": adapter, "--threads": threads, "--dtype": dtype, "--rehearse": rehearse,
-            "--method": None if method == "auto" else method, "--rank": None if rank == 16 else rank,
+            "--method": None if method == "auto" else method, "--rank": rank,
             "--seed": seed or None, "--price": None if price == 0.6 else price, "--plan": plan or None,
             "--no-answers": None if answers else True,
         }  # fmt: skip
@@ -109,7 +144,7 @@ def sft_command(
 
 def dpo_command(
     base: Base = None, data: Data = None, heldout: Heldout = None, out: Out = None, method: MethodName = "auto",
-    bits: Bits = None, rank: Rank = 16, lr: Rate = None, epochs: Epochs = None, batch: Batch = None, seed: Seed = 0,
+    bits: Bits = None, rank: Rank = None, lr: Rate = None, epochs: Epochs = None, batch: Batch = None, seed: Seed = 0,
     adapter: Adapter = None, threads: Threads = None, dtype: Dtype = None, price: Price = 0.6, plan: PlanOnly = False,
     answers: Answers = True, resume: Resume = False, fresh: Fresh = False,
     beta: Annotated[float, typer.Option(help="离原模型多近 / how closely to stay by the model as it was")] = 0.1,

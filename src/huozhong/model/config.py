@@ -202,6 +202,9 @@ class ModelConfig:
             names = ", ".join(sorted(known))
             raise ConfigError(f"config.json: unknown key {unknown[0]!r}; known keys: {names}.")
         values = _ABSENT | {key: value for key, value in raw.items() if key in known}
+        dense, layers = values["first_k_dense_replace"], values.get("num_hidden_layers")
+        if values.get("n_routed_experts") == 0 and type(dense) is type(layers) is int:
+            values["first_k_dense_replace"] = min(dense, layers)  # it counts prediction modules too, as `to_hf` does
         if isinstance(values.get("eos_token_id"), list):
             values["eos_token_id"] = next(iter(values["eos_token_id"]), None)
         required = [
@@ -217,8 +220,8 @@ class ModelConfig:
         out = {"architectures": ["DeepseekV3ForCausalLM"], **_FIXED}
         out |= {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         out["num_key_value_heads"] = self.num_attention_heads
-        if not self.n_routed_experts:  # transformers asks this key alone whether a layer is dense
-            out["first_k_dense_replace"] = self.num_hidden_layers
+        if not self.n_routed_experts:  # others ask this key alone whether a layer is dense, prediction modules included
+            out["first_k_dense_replace"] = self.num_hidden_layers + self.num_nextn_predict_layers
         if self.rope_scaling is None:
             del out["rope_scaling"]
         else:

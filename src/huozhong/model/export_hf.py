@@ -49,12 +49,13 @@ def export_hf(
         raise ConfigError(f"dtype {dtype!r} cannot be exported; choose {' or '.join(_DTYPES)}.")
     if source.kind == "folder":
         config = {key: value for key, value in source.metadata.items() if key not in ("quantization_config", "dtype")}
+        config |= _layers_told(source.architecture, config)
     else:
         config = hf_config(source.architecture)
     config["torch_dtype"] = dtype
     files = {name: [content] for name, content in small_files.items()}
     text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
-    pieces = _safetensors(list(hf_tensors(source)), dtype)
+    pieces = _safetensors([*hf_tensors(source), *_own_head(source)], dtype)
     replace_model_folder(Path(folder), {**files, CONFIG: [text.encode()], WEIGHTS: pieces})
 
 
@@ -107,9 +108,19 @@ def _latent(a: Architecture, latent: LatentAttention) -> dict[str, Any]:
 
 
 def _dense_layers(a: Architecture) -> int:
-    """How many leading layers are dense."""
+    """How many leading layers are dense; without experts the prediction modules count too, for vLLM asks this alone."""
     moe = a.moe_layers[: a.num_layers]
-    return moe.index(True) if any(moe) else a.num_layers
+    if any(moe):
+        return moe.index(True)
+    return a.num_layers if any(a.moe_layers) else a.num_layers + a.num_nextn_predict_layers
+
+
+def _layers_told(a: Architecture, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a DeepSeek-V3 folder's config.json says of layers, corrected to what is there."""
+    if a.family != "deepseek_v3":
+        return {}
+    out = {"num_nextn_predict_layers": a.num_nextn_predict_layers}
+    return out if config.get("n_routed_experts") else out | {"first_k_dense_replace": _dense_layers(a)}
 
 
 def _grouped(a: Architecture, grouped: GroupedAttention) -> dict[str, Any]:
@@ -187,6 +198,13 @@ def hf_tensors(source: ModelSource) -> Iterator[HfTensor]:
             yield HfTensor(name, shape, lambda name=name, heads=heads: _halves(source.tensor(name), heads))  # type: ignore[misc]
         else:
             yield HfTensor(name, shape, lambda name=name: source.tensor(name))  # type: ignore[misc]
+
+
+def _own_head(source: ModelSource) -> Iterator[HfTensor]:
+    """The tied head of a DeepSeek model once more: vLLM would leave its own uninitialised."""
+    a, name = source.architecture, "model.embed_tokens.weight"
+    if a.tie_word_embeddings and isinstance(a.attention, LatentAttention):
+        yield HfTensor("lm_head.weight", source.stored(name).shape, lambda: source.tensor(name))
 
 
 def _apart(source: ModelSource, name: str, shape: tuple[int, ...]) -> Iterator[HfTensor]:

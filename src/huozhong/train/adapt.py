@@ -50,7 +50,8 @@ class Settings:
     """How to adapt; None means derived.
 
     rank, alpha: of LoRA.  lr: the highest learning rate.  batch: examples per step.  bits: of a QLoRA base.
-    adapter: a PEFT folder to start from.  memory: bytes that may be used.  dtype: of the arithmetic.
+    adapter: a PEFT folder to start from, of the same rank and alpha.  memory: bytes that may be used.
+    dtype: of the arithmetic.
     """
 
     base: str
@@ -421,8 +422,10 @@ class Adaptation:
         scale, best = self.settings.alpha / self.settings.rank, self.best
         if self.fit.method == "lora":
             save_adapter(
-                self.out / "adapter", best, base=self.settings.base, rank=self.settings.rank, alpha=self.settings.alpha
-            )
+                self.out / "adapter", best, family=self.view.architecture.family,
+                base=str(self.view.path.resolve()),  # PEFT would look for a name on the hub
+                rank=self.settings.rank, alpha=self.settings.alpha,
+            )  # fmt: skip
         folder = self.out / "model"
         whole = HuggingFaceView(self.view.source, lambda name, values: merged(name, values, best, scale))
         export_hf(whole, folder, small_files=self.small_files)

@@ -155,8 +155,8 @@ def parse_distill_recipe(raw: Mapping[str, Any], *, where: str = "recipe") -> Di
     logits = parts.pop("logits", None)
     student = parse_recipe(_student(raw, where), "sft", where=where)
     refuse_shard(student.run, where)
-    if logits is not None and student.optim.mtp_weight:
-        raise ConfigError(f"{where}: [optim] mtp_weight must be 0 with [logits], which teach the main head alone.")
+    if logits is not None and any(student.mtp_weight_of(stretch) for stretch in student.stretches):
+        raise ConfigError(f"{where}: mtp_weight must be 0 with [logits], which teach the main head alone.")
     values = {f.name: getattr(student, f.name) for f in dataclasses.fields(Recipe)}
     return DistillRecipe(student=StudentRecipe(logits=logits, **values), **parts)
 

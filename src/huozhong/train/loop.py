@@ -104,6 +104,7 @@ class Run:
         self.meter = _meter(recipe, self.device)
         self.step = 0
         self.tokens = 0
+        self.mtp_weight = recipe.optim.mtp_weight  # of the step at hand; the rehearsal is a full step
         self._last: dict[str, Any] = {}
 
     def _build_model(self) -> Transformer:
@@ -236,8 +237,7 @@ class Run:
         return middle - began, time.perf_counter() - middle
 
     def _loss(self, rows: Rows) -> LossParts:
-        weight = self.recipe.optim.mtp_weight
-        return self.model.loss(rows.tokens_BT, rows.targets_BT, rows.doc_BT, mtp_weight=weight)
+        return self.model.loss(rows.tokens_BT, rows.targets_BT, rows.doc_BT, mtp_weight=self.mtp_weight)
 
     # -- training --------------------------------------------------------------------------------
 
@@ -279,6 +279,7 @@ class Run:
         recipe, began, busy = self.recipe, time.perf_counter(), time.process_time()
         stretch = recipe.stretch_at(self.step)
         self.model.wake(stretch.layers)
+        self.mtp_weight = recipe.mtp_weight_of(stretch)
         self.batches.batch_size = stretch.rows
         rows = Rows.from_batch(next(self.batches)).cut(stretch.seq_len)
         # as many positions at once as in whole rows

@@ -39,8 +39,6 @@ def make_plan(recipe: Recipe, config: ModelConfig, *, tokens_per_epoch: int, hol
     holders: processes that divide all but the activations among them; the memory is that of one.
     """
     count = count_parameters(config)
-    # Prediction modules that carry no loss are not run.
-    run = config if recipe.optim.mtp_weight > 0 else dataclasses.replace(config, num_nextn_predict_layers=0)
     tokens = recipe.total_tokens
     full = recipe.stretches[-1]
     copies = 4 + (recipe.optim.ema is not None)
@@ -54,14 +52,18 @@ def make_plan(recipe: Recipe, config: ModelConfig, *, tokens_per_epoch: int, hol
         tokens_per_step=recipe.tokens_per_step,
         total_tokens=tokens,
         epochs=tokens / tokens_per_epoch,
-        flops=sum(s.steps * flops_of_step(recipe, run, s) for s in recipe.stretches),
-        step_flops=flops_of_step(recipe, run, full),
+        flops=sum(s.steps * flops_of_step(recipe, config, s) for s in recipe.stretches),
+        step_flops=flops_of_step(recipe, config, full),
         memory_bytes=4 * copies * count.total // holders + 2 * positions * config.num_hidden_layers * widths,
     )
 
 
 def flops_of_step(recipe: Recipe, config: ModelConfig, stretch: Stretch) -> float:
-    """Operations of one optimiser step of that stretch; sleeping layers are not run."""
+    """Operations of one optimiser step of that stretch; sleeping layers, and prediction modules that carry no loss,
+    are not run.
+    """
+    if not recipe.mtp_weight_of(stretch):
+        config = dataclasses.replace(config, num_nextn_predict_layers=0)
     if stretch.layers is not None:
         dense = min(config.first_k_dense_replace, stretch.layers)
         config = dataclasses.replace(config, num_hidden_layers=stretch.layers, first_k_dense_replace=dense)

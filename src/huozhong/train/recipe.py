@@ -120,13 +120,15 @@ class RampRecipe:
     batch_tokens: tokens per optimiser step.  seq_len: rows are cut into rows of that length, which divides
     the full one; text and order stay.  layers: only so many of the model's layers run; the others sleep as they
     were initialised, and what sleeps is exactly the identity, so that waking them changes no output.
-    None = as in the rest of the run.
+    mtp_weight: of the prediction modules' loss; 0 lets a small model learn the next token first (the forward
+    curriculum of Aynetdinov & Akbik 2025, arXiv:2505.22757).  None = as in the rest of the run.
     """
 
     share: float
     batch_tokens: int | None = None
     seq_len: int | None = None
     layers: int | None = None
+    mtp_weight: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.share < 1:
@@ -134,18 +136,21 @@ class RampRecipe:
         for name in ("batch_tokens", "seq_len", "layers"):
             if getattr(self, name) is not None:
                 _at_least(self, **{name: 1})
+        if self.mtp_weight is not None:
+            _at_least(self, mtp_weight=0)
 
 
 @dataclass(frozen=True)
 class Stretch:
     """Steps that are alike: `steps` of them, each of `rows` rows of the full seq_len, cut to `seq_len`;
-    `layers` awake (None = all).
+    `layers` awake (None = all); prediction modules weighed by `mtp_weight` (None = as [optim] says).
     """
 
     steps: int
     rows: int
     seq_len: int
     layers: int | None
+    mtp_weight: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,6 +237,8 @@ class Recipe:
             raise ConfigError("the shares of [[ramp]] must add up to less than 1: the rest of the run is the rest.")
         if self.run.init_from is not None and any(part.layers for part in self.ramp):
             raise ConfigError("[[ramp]] layers is for a new model: the layers of a trained one cannot sleep.")
+        if self.stage == "mtp" and any(part.mtp_weight is not None for part in self.ramp):
+            raise ConfigError("[[ramp]] mtp_weight is for a model that learns; here only its prediction module does.")
         for part in self.ramp:
             if part.seq_len is not None and self.data.seq_len % part.seq_len:
                 raise ConfigError(
@@ -247,10 +254,14 @@ class Recipe:
             assert total is not None
             rows = self.rows_per_step if part.batch_tokens is None else max(1, round(part.batch_tokens / full))
             steps = max(1, round(part.share * total / (rows * full)))
-            found.append(Stretch(steps, rows, part.seq_len or full, part.layers))
+            found.append(Stretch(steps, rows, part.seq_len or full, part.layers, part.mtp_weight))
             left -= part.share
         steps = self.schedule.total_steps or max(1, round(left * (total or 0) / self.tokens_per_step))
         return (*found, Stretch(steps, self.rows_per_step, full, None))
+
+    def mtp_weight_of(self, stretch: Stretch) -> float:
+        """What the prediction modules' loss weighs in that stretch."""
+        return self.optim.mtp_weight if stretch.mtp_weight is None else stretch.mtp_weight
 
     def stretch_at(self, step: int) -> Stretch:
         """What step `step` (0-based) is like."""

@@ -1,4 +1,4 @@
-"""Text of any kind -> one tokenizer and two shards, the same for every contestant.
+"""Text of any kind -> a tokenizer, a shard to train on and one that is held out.
 
 Read are .txt and .md (cut between paragraphs into documents of about 4 kB, so that a held-out part can be split off)
 and .jsonl with a `text` field, plain or compressed (.xz, .gz).  A document is held out by the hash of its beginning, so
@@ -41,15 +41,17 @@ class Corpus:
     files: dict[str, int]  # bytes taken from each
 
 
-def prepare(paths: Iterable[Path], folder: Path, *, vocab_size: int, megabytes_per_file: float) -> Corpus:
+def prepare(
+    paths: Iterable[Path], folder: Path, *, vocab_size: int, megabytes_per_file: float | None = None
+) -> Corpus:
     """Tokenizer and shards under `folder`; made once, and again only when the question changes.
 
-    megabytes_per_file: no more than that from any one file, so that a big one does not drown the others.
+    megabytes_per_file: no more than that from any one file, so that a big one does not drown the others (None: all).
     Raises DataError if the texts are missing or too few.
     """
     files = [file for path in paths for file in _files(path)]
     if not files:
-        raise DataError(f"--text names no file that ends in {', '.join(KINDS)} (also .xz, .gz)")
+        raise DataError(f"the text is in no file that ends in {', '.join(KINDS)} (also .xz, .gz)")
     asked = {
         "files": [[str(file), file.stat().st_size] for file in files],
         "vocab_size": vocab_size,
@@ -60,14 +62,14 @@ def prepare(paths: Iterable[Path], folder: Path, *, vocab_size: int, megabytes_p
         stored = json.loads(done.read_text())
         if stored["asked"] == asked:
             return Corpus(**stored["corpus"])
-    corpus = _write(files, folder, vocab_size, int(megabytes_per_file * 1e6))
+    corpus = _write(files, folder, vocab_size, None if megabytes_per_file is None else int(megabytes_per_file * 1e6))
     temporary = done.with_suffix(".tmp")
     temporary.write_text(json.dumps({"asked": asked, "corpus": corpus.__dict__}, ensure_ascii=False, indent=1))
     os.replace(temporary, done)
     return corpus
 
 
-def _write(files: list[Path], folder: Path, vocab_size: int, limit: int) -> Corpus:
+def _write(files: list[Path], folder: Path, vocab_size: int, limit: int | None) -> Corpus:
     train: list[str] = []
     heldout: list[str] = []
     taken: dict[str, int] = {}
@@ -75,13 +77,13 @@ def _write(files: list[Path], folder: Path, vocab_size: int, limit: int) -> Corp
         taken[str(file)] = 0
         for text in documents(file):
             size = len(text.encode())
-            if taken[str(file)] + size > limit:
+            if limit is not None and taken[str(file)] + size > limit:
                 continue
             taken[str(file)] += size
             (heldout if is_held_out(text) else train).append(text)
     if not train or not heldout:
         raise DataError(
-            f"{sum(taken.values())} bytes of text are too few to hold some out; give --text some megabytes"
+            f"{sum(taken.values())} bytes of text are too few to hold some out; give some megabytes"
         )
     share = max(1, sum(taken.values()) // TOKENIZER_BYTES)
     sample = train[::share]
@@ -142,7 +144,7 @@ def _files(path: Path) -> list[Path]:
     if path.is_dir():
         return sorted(file for file in path.rglob("*") if file.is_file() and _kind(file) in KINDS)
     if not path.exists():
-        raise DataError(f"--text {path} does not exist")
+        raise DataError(f"the text {path} does not exist")
     return [path]
 
 

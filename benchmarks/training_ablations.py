@@ -1,0 +1,149 @@
+"""What each technique of our training recipe is worth: the recipe of `training_cost.py`, one thing changed at a time.
+
+    python benchmarks/training_ablations.py --text my_texts/ --size 10m --tokens 3e5
+
+Every variant trains for the same tokens from the same seed on the same rows.  The recipe itself also trains for √2
+times fewer and more, which says how much a difference in bits per byte costs: a variant's `cost` is its seconds times
+what it would take to make up for its bits, over the recipe's own seconds.  Above 1 the change makes training dearer, so
+what the recipe does instead is kept; differences of 2 or 3% are noise.  Everything lies in --out and goes on from there
+after Ctrl-C.  Ends in one JSON line.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import sys
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from training import options
+from training.bill import cost
+from training.contestants import SIZES, Contest, Setting, ours
+from training.ladder import STEP
+from training.runs import Result, run
+from training.speeds import paces
+
+from huozhong.train.recipe import RampRecipe
+from huozhong.train.state import MetricsFile
+
+
+def variants(size: str) -> Iterator[tuple[str, Setting]]:
+    """(what is different, the setting); the recipe itself is not among them."""
+    mine = ours(size)
+    layers = SIZES[size].layers
+    first = mine.ramp[0]
+    change = dataclasses.replace
+    yield "all layers from the start", change(mine, ramp=())
+    yield "decay over the last 30%", change(mine, decay=0.3)
+    yield "decay over the last 80%", change(mine, decay=0.8)
+    yield "Muon at twice the rate", change(mine, muon=2 * mine.muon)
+    yield "Muon at half the rate", change(mine, muon=mine.muon / 2)
+    yield "tables and norms at twice the rate", change(mine, rate=2 * mine.rate)
+    yield "tables and norms at half the rate", change(mine, rate=mine.rate / 2)
+    yield "8 experts, 2 active, 1 shared, as wide together", change(mine, model=_experts(size))
+    module = change(mine, model={"num_nextn_predict_layers": 1}, optim={**mine.optim, "mtp_weight": 0.3})
+    yield "a prediction module (MTP, 0.3)", module
+    later = change(module, ramp=(change(first, mtp_weight=0.0),))
+    yield "a prediction module that joins when all layers wake", later
+    yield "averaged weights (0.98)", change(mine, optim={**mine.optim, "ema": 0.98})
+    yield "rows of 128 for the first half, too", change(mine, ramp=(change(first, seq_len=128),))
+    yield "half batches for the first half, too", change(mine, ramp=(change(first, batch_tokens=1024),))
+    yield "batches of 4,096", change(mine, batch_tokens=4096)
+    yield "fewer layers for 70% of the run", change(mine, ramp=(change(first, share=0.7),))
+    quarter = RampRecipe(share=0.25, layers=layers // 2)
+    yield "half of the layers for a quarter of the run", change(mine, ramp=(quarter,))
+    yield "Muon's momentum 0.95", change(mine, optim={"momentum": 0.95})
+    yield "no weight decay", change(mine, weight_decay=0.0)
+    yield "decay by 1 - sqrt", change(mine, shape="sqrt")
+    yield "cosine", change(mine, shape="cosine", decay=1.0)
+
+
+def _experts(size: str) -> dict[str, Any]:
+    """A mixture whose active width is the dense layers'; the first layer stays dense."""
+    inner = int(SIZES[size].ours["intermediate_size"]) // 3 // 8 * 8
+    return {
+        "first_k_dense_replace": 1,
+        "n_routed_experts": 8,
+        "num_experts_per_tok": 2,
+        "n_shared_experts": 1,
+        "moe_intermediate_size": inner,
+    }
+
+
+def main() -> None:
+    """Train the recipe and its variants, time their steps by turns, print a table and the JSON line."""
+    parser = options.parser(__doc__)
+    parser.add_argument("--tokens", type=float, default=3e5, help="of each variant (default: 3e5)")
+    parser.add_argument("--only", type=int, help="so many variants from the beginning of the list")
+    args = parser.parse_args()
+
+    def compare(contest: Contest) -> None:
+        found = ablate(contest, int(args.tokens), args.only, again=args.measure_again)
+        print(json.dumps(found, ensure_ascii=False))
+
+    options.run(args, compare)
+
+
+def ablate(contest: Contest, tokens: int, only: int | None = None, *, again: bool = False) -> dict[str, Any]:
+    """Everything but the corpus.  only: so many variants from the beginning of the list."""
+    mine = ours(contest.size)
+    asked = [("ours", mine, tokens)]
+    asked += [("ours, less", mine, round(tokens / STEP)), ("ours, more", mine, round(tokens * STEP))]
+    asked += [(name, setting, tokens) for name, setting in list(variants(contest.size))[:only]]
+    results = {name: run(contest, "ours", setting, tokens=count, seed=1) for name, setting, count in asked}
+    recipes = {
+        name: contest.recipe("ours", setting, tokens=count, seed=1, name=results[name].name)
+        for name, setting, count in asked
+    }
+    folder = contest.folder / "ablations"
+    folder.mkdir(exist_ok=True)
+    table = paces(contest, [("ours", recipe) for recipe in recipes.values()], folder, again=again)
+    seconds = {name: cost("ours", recipe, table).seconds for name, recipe in recipes.items()}
+    slope = (results["ours, less"].bpb - results["ours, more"].bpb) / math.log(
+        seconds["ours, more"] / seconds["ours, less"]
+    )
+    rows = []
+    for name, result in results.items():
+        made_up = math.exp((result.bpb - results["ours"].bpb) / slope)
+        rows.append({
+            "variant": name,
+            "bpb": round(result.bpb, 4),
+            "seconds": round(seconds[name], 1),
+            "cost": round(seconds[name] / seconds["ours"] * made_up, 3),
+            **_balance(contest, result),
+        })  # fmt: skip
+    print(_drawn(rows), file=sys.stderr)
+    return {
+        "benchmark": "training_ablations", "size": contest.size, "tokens": tokens, "threads": contest.threads,
+        "bpb_per_e_fold": round(slope, 4), "rows": rows,
+    }  # fmt: skip
+
+
+def _balance(contest: Contest, result: Result) -> dict[str, float]:
+    """The busiest expert's load over the mean, on average over the last tenth of the steps; {} without experts."""
+    loads = [r["max_load"] for r in MetricsFile(contest.folder / result.name).read() if "max_load" in r]
+    last = loads[-max(1, len(loads) // 10) :]
+    return {"max_load": round(sum(last) / len(last), 3)} if last else {}
+
+
+def _drawn(rows: list[dict[str, Any]]) -> str:
+    table = Table("variant", "bits/byte", "seconds", "cost")
+    for row in rows:
+        table.add_row(row["variant"], f"{row['bpb']:.4f}", f"{row['seconds']:.1f}", f"{row['cost']:.2f}")
+    console = Console(file=StringIO(), width=100)
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get()
+
+
+if __name__ == "__main__":
+    main()
