@@ -26,8 +26,8 @@ from huozhong.train.recipe import (
     RunRecipe,
     ScheduleRecipe,
     Stretch,
-    build_config,
 )
+from huozhong.train.sizes import build_config
 from training import peers
 from training.peer_run import PeerRun
 from training.peers import PeerConfig

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from huozhong.errors import ConfigError
-from huozhong.train.recipe import SIZES, build_config, load_recipe, parse_recipe
+from huozhong.train.recipe import load_recipe, parse_recipe
+from huozhong.train.sizes import SIZES, build_config
 
 IDS = {"vocab_size": 320, "bos_id": 1, "eos_id": 2, "pad_id": 0}
 

@@ -33,9 +33,10 @@ from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.feed import Rows, heldout_rows, training_batches
 from huozhong.train.optim import MuonAdamW, WeightAverage, warmup_stable_decay
 from huozhong.train.plan import Trial, make_plan, plan_table
-from huozhong.train.recipe import Recipe, build_config
+from huozhong.train.recipe import Recipe
 from huozhong.train.score import Scorer, bytes_per_token
 from huozhong.train.show import Display, draw_loss
+from huozhong.train.sizes import build_config
 from huozhong.train.state import CheckpointFolder, MetricsFile, check_same_run
 from huozhong.train.team import Team, join_team
 
