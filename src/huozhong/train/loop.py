@@ -71,7 +71,7 @@ def train(
     wrong on the way.
     """
     with (
-        join_team(recipe.run.shard) as team,
+        join_team(recipe.run.shard, recipe.run.device) as team,
         _sole_user(Path(recipe.run.out)) if team.leads else contextlib.nullcontext(),
         _stop_switch() as stop,
     ):

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.distributed as dist
@@ -108,16 +108,17 @@ class Team:
 
 
 @contextlib.contextmanager
-def join_team(shard: bool = False) -> Iterator[Team]:
+def join_team(shard: bool = False, device: Literal["auto", "cpu", "cuda"] = "auto") -> Iterator[Team]:
     """The processes that `torchrun` started, or this one alone.  Raises ConfigError when they do not meet.
 
     shard: they divide the model among them (`train.shard`); alone there is nobody to divide it with.
+    device: as [run] says; "auto" takes a GPU where there is one.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield Team()
         return
-    use_gpu = torch.cuda.is_available()
+    use_gpu = device != "cpu" and torch.cuda.is_available()
     if use_gpu:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     try:
