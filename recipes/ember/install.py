@@ -1,4 +1,4 @@
-"""Make a trained ember the built-in one: `python recipes/ember/install.py MODEL [MODEL ...]`.
+"""Make a trained ember the built-in one: `python recipes/ember/install.py MODEL [MODEL ...] [--out FOLDER]`.
 
 Writes src/huozhong/models/ember, keeping the model card there: the mean of the models' weights (model soup, Wortsman et
 al. 2022, arXiv:2203.05482), and how a server should sample from it.
@@ -38,7 +38,9 @@ def install(models: Sequence[Path], out: Path = BUILT_IN) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("models", type=Path, nargs="+", help="folders of the trained models to average")
-    install(parser.parse_args().models)
+    parser.add_argument("--out", type=Path, default=BUILT_IN, help="another folder than the built-in model's")
+    arguments = parser.parse_args()
+    install(arguments.models, arguments.out)
 
 
 if __name__ == "__main__":

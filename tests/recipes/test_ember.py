@@ -33,7 +33,8 @@ from huozhong.verify.arithmetic import check_steps, evaluate, is_exam_expression
 from huozhong.verify.refusal import is_refusal  # noqa: E402
 
 STAGES = [("pretrain.toml", "pretrain")]
-STAGES += [(f"{name}.toml", "sft") for name in ("sft", "anneal", "polish", "finish", "last", "again", "balance", "poems")]
+LATER = ("sft", "anneal", "polish", "finish", "last", "again", "balance", "poems")
+STAGES += [(f"{name}.toml", "sft") for name in LATER]
 EQUATIONS = [
     ("(11-1)*2", "20"),
     ("(24+24*150%)/(1-(1/6)-(1/6)*150%-(1/4))", "180"),

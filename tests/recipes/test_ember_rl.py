@@ -69,5 +69,5 @@ def test_a_story_is_held_out_whatever_its_numbers() -> None:
 
 def test_the_recipe_can_be_read() -> None:
     recipe = load_rl_recipe(RECIPE / "rl.toml")
-    assert recipe.base == "runs/ember/again/model"
+    assert recipe.base == "src/huozhong/models/ember"
     assert recipe.problems.valid not in {source.path for source in recipe.problems.train}
