@@ -75,9 +75,17 @@ def train(
         _sole_user(Path(recipe.run.out)) if team.leads else contextlib.nullcontext(),
         _stop_switch() as stop,
     ):
-        run = (kind or Run)(recipe, (console or Console()) if team.leads else Console(quiet=True), team)
-        run.begin(start)
-        return run.train(stop)
+        speaks = (console or Console()) if team.leads else Console(quiet=True)
+        return _sit(kind or Run, recipe, speaks, team, start, stop)
+
+
+def _sit(
+    kind: type[Run], recipe: Recipe, console: Console, team: Team, start: Start, stop: threading.Event
+) -> Outcome:
+    """One sitting, in a frame of its own: when the team parts nothing of the run is left that holds on to it."""
+    run = kind(recipe, console, team)
+    run.begin(start)
+    return run.train(stop)
 
 
 class Run:

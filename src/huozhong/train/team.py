@@ -12,6 +12,7 @@ checkpoint, which the first process writes, goes on with any number of processes
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
@@ -133,5 +134,9 @@ def join_team(shard: bool = False, device: Literal["auto", "cpu", "cuda"] = "aut
             yield ShardTeam(dist.get_rank(), size)
         else:
             yield Team(dist.get_rank(), size)
+        dist.barrier()  # nobody leaves while another is still being talked to
     finally:
+        # A divided model's hooks hold the group.  Left to the interpreter's end, its threads outlive what they run on,
+        # and the process now and then ends with "terminate called".
+        gc.collect()
         dist.destroy_process_group()
