@@ -16,7 +16,6 @@ import json
 import math
 import sys
 from collections.abc import Iterator
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +120,7 @@ def ablate(contest: Contest, tokens: int, only: int | None = None, *, again: boo
             "cost": round(seconds[name] / seconds["ours"] * made_up, 3),
             **_balance(contest, result),
         })  # fmt: skip
-    print(_drawn(rows), file=sys.stderr)
+    _show(rows)
     return {
         "benchmark": "training_ablations", "size": contest.size, "tokens": tokens, "threads": contest.threads,
         "bpb_per_e_fold": round(slope, 4), "rows": rows,
@@ -135,14 +134,11 @@ def _balance(contest: Contest, result: Result) -> dict[str, float]:
     return {"max_load": round(sum(last) / len(last), 3)} if last else {}
 
 
-def _drawn(rows: list[dict[str, Any]]) -> str:
+def _show(rows: list[dict[str, Any]]) -> None:
     table = Table("variant", "bits/byte", "seconds", "cost")
     for row in rows:
         table.add_row(row["variant"], f"{row['bpb']:.4f}", f"{row['seconds']:.1f}", f"{row['cost']:.2f}")
-    console = Console(file=StringIO(), width=100)
-    with console.capture() as captured:
-        console.print(table)
-    return captured.get()
+    Console(stderr=True, width=100).print(table)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
 from build_data import Data
 from rich.progress import track
-from solve import Node, Number, Unsolvable, intermediate_values, parse
+from solve import Unsolvable, parse, value_of
 from word_problems import Source
 
 from huozhong.engine.llm import LLM, SamplingParams
@@ -22,10 +21,6 @@ from huozhong.exam.lines import write_atomic
 
 AT_ONCE = 512
 PARAMS = SamplingParams(temperature=0.0, max_tokens=48, stop=["\n"])
-
-
-def value_of(node: Node) -> Fraction:
-    return node.value if isinstance(node, Number) else intermediate_values(node)[-1]
 
 
 def plans_rightly(said: str, source: Source) -> bool:

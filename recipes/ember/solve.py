@@ -150,6 +150,11 @@ def intermediate_values(node: Node) -> list[Fraction]:
     return [*left, *right, _apply(node.op, a, b)]
 
 
+def value_of(node: Node) -> Fraction:
+    """What an equation comes to."""
+    return node.value if isinstance(node, Number) else intermediate_values(node)[-1]
+
+
 def _apply(op: str, a: Fraction, b: Fraction) -> Fraction:
     if op == "+":
         return a + b

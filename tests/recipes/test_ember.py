@@ -23,7 +23,7 @@ import easy_problems  # noqa: E402
 import poems  # noqa: E402
 import talk  # noqa: E402
 from plans import plans_rightly  # noqa: E402
-from solve import Node, Number, Unsolvable, intermediate_values, parse, solve  # noqa: E402
+from solve import Unsolvable, parse, solve, value_of  # noqa: E402
 from word_problems import as_published, changed, read_problem, restyle  # noqa: E402
 
 from huozhong.text.chat import ChatTemplate  # noqa: E402
@@ -97,10 +97,6 @@ def test_an_equation_is_written_in_the_order_of_the_question(question: str, equa
     assert source is not None
     assert str(source.equation) == written
     assert value_of(source.equation) == value_of(parse(equation))
-
-
-def value_of(node: Node) -> Fraction:
-    return node.value if isinstance(node, Number) else intermediate_values(node)[-1]
 
 
 def test_the_plan_is_what_counts_in_what_a_model_knows() -> None:

@@ -90,6 +90,10 @@ def test_from_a_folder_of_text_to_a_model(
     other = run([*words, "--seed", "5"])
     assert isinstance(other.exception, ConfigError)
     assert "says something else" in str(other.exception)
+    learnt_from = {file: file.read_bytes() for file in (tmp_path / "mine" / "corpus").rglob("*") if file.is_file()}
+    (text / "more.txt").write_text("another text " * 900)
+    assert "says something else" in str(run(words).exception)
+    assert {file: file.read_bytes() for file in learnt_from} == learnt_from
     assert run(["train", "pretrain", "mine/recipe.toml"]).exception is None
 
 

@@ -52,11 +52,7 @@ def prepare(
     files = [file for path in paths for file in _files(path)]
     if not files:
         raise DataError(f"the text is in no file that ends in {', '.join(KINDS)} (also .xz, .gz)")
-    asked = {
-        "files": [[str(file), file.stat().st_size] for file in files],
-        "vocab_size": vocab_size,
-        "megabytes": megabytes_per_file,
-    }
+    asked = _asked(files, vocab_size, megabytes_per_file)
     done = folder / "corpus.json"
     if done.exists():
         stored = json.loads(done.read_text())
@@ -67,6 +63,21 @@ def prepare(
     temporary.write_text(json.dumps({"asked": asked, "corpus": corpus.__dict__}, ensure_ascii=False, indent=1))
     os.replace(temporary, done)
     return corpus
+
+
+def is_prepared(paths: Iterable[Path], folder: Path, *, vocab_size: int) -> bool:
+    """Whether `prepare` would find its work done there, and so change nothing."""
+    done = folder / "corpus.json"
+    files = [file for path in paths for file in _files(path)]
+    return done.exists() and json.loads(done.read_text())["asked"] == _asked(files, vocab_size, None)
+
+
+def _asked(files: list[Path], vocab_size: int, megabytes_per_file: float | None) -> dict[str, Any]:
+    return {
+        "files": [[str(file), file.stat().st_size] for file in files],
+        "vocab_size": vocab_size,
+        "megabytes": megabytes_per_file,
+    }
 
 
 def _write(files: list[Path], folder: Path, vocab_size: int, limit: int | None) -> Corpus:

@@ -17,7 +17,7 @@ from typing import Any
 from huozhong.errors import ConfigError
 from huozhong.model.config import ModelConfig
 from huozhong.model.sizes import num_parameters
-from huozhong.text.corpus import Corpus, prepare
+from huozhong.text.corpus import Corpus, is_prepared, prepare
 from huozhong.train.recipe import parse_recipe
 from huozhong.train.state import write_file
 
@@ -28,6 +28,7 @@ TOKENS_PER_PARAMETER = 20  # Hoffmann et al. 2022, arXiv:2203.15556
 MUON_LR, ADAMW_LR, MOMENTUM = 1e-2, 2e-2, 0.9
 RATED_WIDTH = 320  # at which the rates were searched
 BATCH, BATCH_TOKENS = 2048, 1_500_000  # tokens per step, for a run of so many tokens
+WARMUP, DECAY = 0.02, 0.5  # shares of the steps
 AWAKE_SHARE, SLEEP = 0.4, 0.5  # of the layers run, for this share of the tokens
 
 
@@ -102,8 +103,8 @@ def optim_of(width: int, tokens: int) -> dict[str, Any]:
 
 def schedule_of(batch_tokens: int, tokens: int) -> dict[str, Any]:
     """Two percent up, flat, and the second half down to nothing."""
-    warmup = max(1, round(0.02 * tokens / batch_tokens))
-    return {"total_tokens": tokens, "warmup_steps": warmup, "decay_fraction": 0.5, "shape": "linear"}
+    warmup = max(1, round(WARMUP * tokens / batch_tokens))
+    return {"total_tokens": tokens, "warmup_steps": warmup, "decay_fraction": DECAY, "shape": "linear"}
 
 
 def ramp_of(layers: int) -> list[dict[str, Any]]:
@@ -175,18 +176,22 @@ def written_recipe(dial: Dial, *, replace: bool = False) -> Path:
 
     A recipe that stands there and says something else is kept, with a ConfigError, unless `replace`.
     """
-    raw, corpus = recipe_of(dial)
     file = dial.out / "recipe.toml"
+    other = ConfigError(
+        f"{file} says something else than these options; run it as it is (huozhong train pretrain {file}), choose "
+        "another --out, or start over with --fresh."
+    )
+    kept = file.exists() and not replace
+    if kept and not is_prepared(dial.texts, dial.out / "corpus", vocab_size=dial.vocab or vocab_of(dial.size)):
+        raise other  # before the text that the run there learns from is replaced
+    raw, corpus = recipe_of(dial)
     parse_recipe(raw, "pretrain", where=str(file))  # what is written can be run
     content = (
         f"# Written by: huozhong train pretrain --size; {corpus.train_tokens:,} tokens of text.\n"
         f"# Change what you like and run it with: huozhong train pretrain {file}\n{as_toml(raw)}"
     ).encode()
-    if file.exists() and not replace and file.read_bytes() != content:
-        raise ConfigError(
-            f"{file} says something else than these options; run it as it is (huozhong train pretrain {file}), choose "
-            "another --out, or start over with --fresh."
-        )
+    if kept and file.read_bytes() != content:
+        raise other
     write_file(file, content)
     return file
 
