@@ -22,6 +22,7 @@ import drills
 import easy_problems
 import poems
 import talk
+from backwards import backwards
 from common import IDIOMS, MEANINGS, SAYINGS
 from rich.console import Console
 from word_problems import Problem, Source, as_published, changed, read_problem, restyle
@@ -173,6 +174,16 @@ def word_problem_turns(data: Data, rng: random.Random, copies: int, known: set[s
                 yield problem_turn(problem, rng)
 
 
+def backwards_turns(data: Data, rng: random.Random, copies: int) -> Iterator[Turn]:
+    """Problems that tell their answer and ask for one of their numbers, a third as often as the problems."""
+    for _ in range(copies // 3):
+        for source in data.problems:
+            asked = backwards(source, rng)
+            problem = None if asked is None else changed(asked, rng) or as_published(asked)
+            if problem is not None and not is_exam_expression(problem.solution.equation):
+                yield problem_turn(problem, rng)
+
+
 def arithmetic_turns(rng: random.Random, count: int) -> Iterator[Turn]:
     """Bare sums, and for every third one a simple word problem."""
     for number in range(count):
@@ -286,7 +297,8 @@ def tokenizer_text(data: Data, samples: dict[str, list[list[dict]]]) -> Iterator
 
 
 def build(
-    data_folder: Path, out: Path, *, seed: int, copies: int, whole: int, tokenizer_of: Path | None, known: Path | None
+    data_folder: Path, out: Path, *, seed: int, copies: int, whole: int, tokenizer_of: Path | None, known: Path | None,
+    with_backwards: bool,
 ) -> None:
     console = Console(stderr=True)
     rng = random.Random(seed)
@@ -299,6 +311,8 @@ def build(
         "poems": list(poem_turns(data, rng)),
         "talk": list(talk_turns(data, rng, 7_000 * copies)),
     }
+    if with_backwards:
+        turns["backwards"] = list(backwards_turns(data, rng, copies))
     others = [turn for rows in turns.values() for turn in rng.sample(rows, min(1000, len(rows)))]
     chats = {name: list(conversations(rows, rng, others)) for name, rows in turns.items()}
     for rows in chats.values():
@@ -324,7 +338,8 @@ def build(
             docs = [doc for doc in pool.imap(_encode, rows, chunksize=500) if len(doc[0]) <= MAX_TOKENS]
             tail = max(1, min(1000, len(docs) // 50))
             uncut = [(ids, mask) for ids, mask, _ in docs]
-            kept = list(cut_plans(docs[tail:], whole)) if name == "problems" else uncut[tail:]
+            has_plan = name in ("problems", "backwards")
+            kept = list(cut_plans(docs[tail:], whole)) if has_plan else uncut[tail:]
             report[name] = shard(out / "sft" / name, name, kept).tokens
             shard(out / "pretrain" / name, name, ((ids, None) for ids, _ in kept))
             shard(out / "heldout", name, uncut[:tail])
@@ -355,10 +370,11 @@ def main() -> None:
     parser.add_argument("--whole", type=int, default=2, help="one solution in so many is worked out to its end")
     parser.add_argument("--tokenizer", type=Path, help="a model whose vocabulary is kept, instead of a new one")
     parser.add_argument("--known", type=Path, help="what plans.py wrote: problems that come half as often")
+    parser.add_argument("--backwards", action="store_true", help="also problems that tell their answer: sft/backwards")
     arguments = parser.parse_args()
     build(
         arguments.data, arguments.out, seed=arguments.seed, copies=arguments.copies, whole=arguments.whole,
-        tokenizer_of=arguments.tokenizer, known=arguments.known,
+        tokenizer_of=arguments.tokenizer, known=arguments.known, with_backwards=arguments.backwards,
     )
 
 

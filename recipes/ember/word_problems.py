@@ -55,19 +55,24 @@ class Source:
 
 def read_problem(question: str, equation: str, answer: str) -> Source | None:
     """None for what cannot be worked out or whose equation does not give the answer."""
-    spans = tuple(_spans(question))
-    places: dict[Number, int] = {}
-    for start, _, number in spans:
-        places.setdefault(number, start)
     try:
-        tree = normal_form(parse(equation), places.get)
+        tree = normal_form(parse(equation), places_of(question).get)
         solve(tree)
     except Unsolvable:
         return None
-    return Source(question, spans, tree, answer.endswith("%"))
+    return Source(question, tuple(spans_of(question)), tree, answer.endswith("%"))
 
 
-def _spans(question: str) -> list[tuple[int, int, Number]]:
+def places_of(question: str) -> dict[Number, int]:
+    """Where a question names a number first."""
+    places: dict[Number, int] = {}
+    for start, _, number in spans_of(question):
+        places.setdefault(number, start)
+    return places
+
+
+def spans_of(question: str) -> list[tuple[int, int, Number]]:
+    """Every number of a question with its start and end."""
     found = []
     for match in _NUMBER.finditer(question):
         whole, top, bottom, plain, percent = match.groups()

@@ -22,8 +22,9 @@ import drills  # noqa: E402
 import easy_problems  # noqa: E402
 import poems  # noqa: E402
 import talk  # noqa: E402
+from backwards import backwards, solved_for  # noqa: E402
 from plans import plans_rightly  # noqa: E402
-from solve import Unsolvable, parse, solve, value_of  # noqa: E402
+from solve import Number, Unsolvable, leaves, parse, solve, value_of  # noqa: E402
 from word_problems import as_published, changed, read_problem, restyle  # noqa: E402
 
 from huozhong.text.chat import ChatTemplate  # noqa: E402
@@ -145,6 +146,44 @@ def test_changed_numbers_keep_the_story_and_the_truth() -> None:
         assert restyle(problem.question, rng)
         seen.add(problem.question)
     assert len(seen) > 20
+
+
+@pytest.mark.parametrize(
+    ("question", "equation", "answer", "asked"),
+    [
+        ("水果店运来20箱梨，每箱25千克．卖出325千克，还剩多少千克？", "20*25-325", "175", {
+            "水果店运来20箱梨，每箱25千克，还剩175千克，卖出多少千克": "20×25-175",
+            "水果店运来20箱梨，卖出325千克，还剩175千克，每箱多少千克": "(325+175)÷20",
+            "每箱25千克，卖出325千克，还剩175千克，水果店运来多少箱梨": "(325+175)÷25",
+            "水果店运来多少箱梨，每箱25千克，卖出325千克，还剩175千克": "(325+175)÷25",
+        }),
+        ("某小区有480户住户，其中有电脑的占(5/8)．该小区有电脑的住户有多少户？", "480*(5/8)", "300", {
+            "某小区有480户住户，该小区有电脑的住户有300户，其中有电脑的占几分之几": "300÷480",
+            "其中有电脑的占(5/8)，该小区有电脑的住户有300户，某小区有多少户住户": "300÷(5/8)",
+            "某小区有多少户住户，其中有电脑的占(5/8)，该小区有电脑的住户有300户": "300÷(5/8)",
+        }),
+        ("40千克是多少千克的80%？", "40/80%", "50", {"多少千克是50千克的80%": "50×80%"}),
+        ("他买了16袋，每袋5元，用了多少钱？", "16*5", "80", {}),  # 80钱 is not said
+    ],
+)
+def test_a_problem_asked_backwards(question: str, equation: str, answer: str, asked: dict[str, str]) -> None:
+    source = read_problem(question, equation, answer)
+    assert source is not None
+    found = {}
+    for seed in range(60):
+        turned = backwards(source, random.Random(seed))
+        if turned is not None:
+            found[turned.question[:-1]] = str(turned.equation)
+            assert check_steps(as_published(turned).solution.text()).all_correct
+    assert found == asked
+
+
+@pytest.mark.parametrize("equation", ["3+4", "12-5", "6×7", "20÷4", "(9-2)×3", "60÷(7+5)", "100-8×3", "(2+3)×4-7"])
+def test_every_number_of_an_equation_can_be_asked_for(equation: str) -> None:
+    node = parse(equation)
+    total = Number(value_of(node))
+    for number in leaves(node):
+        assert value_of(solved_for(number, node, total)) == number.value
 
 
 def test_constants_of_the_language_stay() -> None:
