@@ -58,6 +58,8 @@ class Data:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        test = (row for row in self._rows("math23k/math23k") if row["split"] == "test")
+        self._test = {_bare(row["question"]) for row in test}
         self.problems = self._problems()
         tang, song = self._rows("chinese_poetry/tang_shi"), self._rows("chinese_poetry/song_shi")
         # Song poems in order of their fame until there are about as many quatrains as the Tang left.
@@ -86,14 +88,17 @@ class Data:
     def _problems(self) -> list[Source]:
         rows = [row for row in self._rows("math23k/math23k") if row["split"] == "train"]
         rows += self._rows("ape10k/valid")
-        test = {_bare(row["question"]) for row in self._rows("math23k/math23k") if row["split"] == "test"}
         found = []
         for row in rows:
-            if row["verified"] and _bare(row["question"]) not in test and len(row["question"]) <= 140:
+            if row["verified"] and not self.examined(row["question"]) and len(row["question"]) <= 140:
                 source = read_problem(row["question"], row["equation"], row["answer"])
                 if source is not None:
                     found.append(source)
         return found
+
+    def examined(self, question: str) -> bool:
+        """Whether one of Math23K's test problems is worded like this."""
+        return _bare(question) in self._test
 
     def _unknown_sayings(self) -> list[str]:
         known = {first for first, _ in SAYINGS}
@@ -180,7 +185,9 @@ def backwards_turns(data: Data, rng: random.Random, copies: int) -> Iterator[Tur
         for source in data.problems:
             asked = backwards(source, rng)
             problem = None if asked is None else changed(asked, rng) or as_published(asked)
-            if problem is not None and not is_exam_expression(problem.solution.equation):
+            if problem is None or data.examined(problem.question):
+                continue
+            if not is_exam_expression(problem.solution.equation):
                 yield problem_turn(problem, rng)
 
 
