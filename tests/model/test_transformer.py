@@ -173,6 +173,25 @@ def test_loads_are_not_counted_in_eval() -> None:
     assert model.update_expert_bias()[0].sum() == 0
 
 
+@pytest.mark.parametrize("backend", [None, "aot_eager"])
+def test_dropout_leaves_out_a_share_of_what_blocks_add_and_only_in_training(backend: str | None) -> None:
+    model = lively_model(tiny_config(num_hidden_layers=1))
+    model.drop(0.25)
+    if backend is not None:
+        model.compile(backend=backend)
+    x_BTD = torch.randn(8, 16, 32)
+    places = model._places(random_tokens(8, 16), None, None)
+    block = model.model.layers[0]
+    added_BTD = block.eval()(x_BTD, *places) - x_BTD
+    assert torch.equal(block(x_BTD, *places) - x_BTD, added_BTD)
+    torch.nn.init.zeros_(block.mlp.down_proj.weight)  # attention's part alone: then it can be seen what is left of it
+    added_BTD = block(x_BTD, *places) - x_BTD
+    kept_BTD = (block.train()(x_BTD, *places) - x_BTD) / added_BTD
+    gone_BTD = kept_BTD.abs() < 1e-3
+    assert 0.2 < gone_BTD.float().mean() < 0.3
+    torch.testing.assert_close(kept_BTD[~gone_BTD], torch.full_like(kept_BTD[~gone_BTD], 4 / 3), rtol=0.02, atol=0)
+
+
 # -- loss --------------------------------------------------------------------------------------------------
 
 

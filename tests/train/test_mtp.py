@@ -97,6 +97,15 @@ def test_what_it_learns_is_what_the_model_says(trained: Path) -> None:
     torch.testing.assert_close(states[0], expected)
 
 
+def test_dropout_is_not_for_a_module(raw_recipe: dict[str, Any]) -> None:
+    del raw_recipe["model"]
+    raw_recipe["run"]["init_from"] = "somewhere"
+    raw_recipe["optim"]["dropout"] = 0.1
+    assert parse_recipe(raw_recipe, "sft").optim.dropout == 0.1
+    with pytest.raises(ConfigError, match=r"\[optim\] dropout is for a model that learns"):
+        parse_recipe(raw_recipe, "mtp")
+
+
 def test_it_needs_a_model_to_start_from(raw_recipe: dict[str, Any], recipe_file: Callable[[str], Path]) -> None:
     with pytest.raises(ConfigError, match="mtp starts from a trained model"):
         parse_recipe(raw_recipe, "mtp")

@@ -55,10 +55,14 @@ class Block(nn.Module):
             self.mlp = MixtureOfExperts(config)
         else:
             self.mlp = SwiGLU(config.hidden_size, config.intermediate_size)
+        self.dropout = 0.0  # see Transformer.drop
 
     def forward(self, x_BTD: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
-        x_BTD = x_BTD + self.self_attn(self.input_layernorm(x_BTD), cos, sin, mask)
-        return x_BTD + self.mlp(self.post_attention_layernorm(x_BTD))
+        x_BTD = x_BTD + self._thinned(self.self_attn(self.input_layernorm(x_BTD), cos, sin, mask))
+        return x_BTD + self._thinned(self.mlp(self.post_attention_layernorm(x_BTD)))
+
+    def _thinned(self, x_BTD: Tensor) -> Tensor:
+        return F.dropout(x_BTD, self.dropout) if self.training and self.dropout > 0 else x_BTD
 
 
 class PredictionModule(Block):
@@ -209,6 +213,16 @@ class Transformer(nn.Module):
         main = self.config.num_hidden_layers
         assert layers is None or 1 <= layers <= main
         self.model.awake = main if layers is None else layers
+
+    def drop(self, share: float) -> None:
+        """While training, leave out `share` (below 1) of what each block adds to the residual stream, at random, and
+        scale up the rest (dropout, Srivastava et al. 2014; placed as in Vaswani et al. 2017, §5.4).
+
+        For data that is read many times.  Call it before `compile`.
+        """
+        assert 0 <= share < 1
+        for block in self.model.layers:
+            block.dropout = share
 
     def forward(
         self, tokens_BT: Tensor, *, doc_BT: Tensor | None = None, pos_BT: Tensor | None = None

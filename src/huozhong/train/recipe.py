@@ -47,7 +47,8 @@ class OptimRecipe:
     once.
 
     mtp_weight weighs the loss of multi-token-prediction modules (0 = the main loss alone).  balance_rate
-    is the step of the experts' bias towards even load.  ema: decay of an averaged copy that is exported
+    is the step of the experts' bias towards even load.  dropout: the share of what each block adds that is left out at
+    random while training, against learning by heart what is read many times.  ema: decay of an averaged copy that is exported
     and scored instead of the plain weights; None = plain weights.
     """
 
@@ -61,6 +62,7 @@ class OptimRecipe:
     grad_clip: float = 1.0
     mtp_weight: float = 0.3
     balance_rate: float = 1e-3
+    dropout: float = 0.0
     ema: float | None = None
 
     def __post_init__(self) -> None:
@@ -82,6 +84,8 @@ class OptimRecipe:
             raise ConfigError(
                 f"grad_clip is {self.grad_clip}; it must be positive (a large value never clips)."
             )
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"dropout is {self.dropout}; it must lie in [0, 1).")
         if self.ema is not None and not 0 < self.ema < 1:
             raise ConfigError(f"ema is {self.ema}; give a decay between 0 and 1, or leave it out.")
 
@@ -368,6 +372,9 @@ def parse_recipe(raw: dict[str, Any], stage: Stage, *, where: str = "recipe") ->
     tokenizer = _read_tokenizer(raw.get("tokenizer"), parts["run"], where)
     if stage == "mtp":
         refuse_shard(parts["run"], where)
+        if parts["optim"].dropout:
+            raise ConfigError(f"{where}: [optim] dropout is for a model that learns, not for its prediction module; "
+                              "take it out.")
     try:
         recipe = Recipe(stage=stage, model=model, tokenizer=tokenizer, ramp=ramp, **parts)
     except ConfigError as error:
