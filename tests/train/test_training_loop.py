@@ -30,7 +30,7 @@ from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.feed import Rows, heldout_rows
 from huozhong.train.loop import Run, train
 from huozhong.train.recipe import Recipe, load_recipe, parse_recipe
-from huozhong.train.score import Scorer, bytes_per_token
+from huozhong.train.score import Scorer, busiest, bytes_per_token, counted_loads
 
 
 def changed(recipe: Recipe, section: str, **values: Any) -> Recipe:
@@ -105,6 +105,20 @@ def test_experts_train_and_balance(moe_recipe: Recipe, console: Console) -> None
     assert found[-1]["loss"] < 0.6 * found[0]["loss"]
     assert found[-1]["mtp_loss"] < found[0]["mtp_loss"]
     assert sum(r["max_load"] for r in found[-10:]) / 10 < 1.5  # of at most 2.0: 4 experts, 2 per token
+    assert 1 <= found[-1]["heldout_max_load"] < 1.5
+    assert f"busiest expert {found[-1]['heldout_max_load']:.2f}×" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_loads_are_counted_over_everything_that_is_scored(moe_recipe: Recipe, console: Console) -> None:
+    run = Run(moe_recipe, console)
+    with counted_loads(run.model) as loads:
+        run.scorer.bits_per_byte(run.model)  # type: ignore[union-attr]
+    positions = sum(part.tokens_BT.numel() for part in run.scorer.parts)  # type: ignore[union-attr]
+    assert [int(load.sum()) for load in loads] == [2 * positions, 0]  # the prediction module is not asked
+    assert busiest(loads) == float(loads[0].max() / loads[0].mean())
+    assert not any(load.any() for load in run.model.expert_loads())  # training's own counters
+    run.scorer.bits_per_byte(run.model)  # type: ignore[union-attr]
+    assert int(loads[0].sum()) == 2 * positions  # nobody counts any more
 
 
 def test_cutting_the_batch_differently_gives_the_same_gradient(recipe: Recipe, console: Console) -> None:
@@ -180,11 +194,12 @@ def test_bits_per_byte_counts_text_only(recipe: Recipe, tokenizer: Tokenizer, co
 # -- it goes on ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["dense", "moe"])
+@pytest.mark.parametrize("kind", ["dense", "moe", "dropout"])
 def test_resume_is_bit_exact(
     kind: str, recipe: Recipe, moe_recipe: Recipe, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = changed(moe_recipe, "optim", ema=0.9) if kind == "moe" else recipe
+    recipe = changed(recipe, "optim", dropout=0.1 if kind == "dropout" else 0.0)
     whole = changed(recipe, "run", out=recipe.run.out + "-whole")
     train(whole, console=console)
     for step in (6, 11):

@@ -34,7 +34,7 @@ from huozhong.train.feed import Rows, heldout_rows, training_batches
 from huozhong.train.optim import MuonAdamW, WeightAverage, warmup_stable_decay
 from huozhong.train.plan import Trial, make_plan, plan_table
 from huozhong.train.recipe import Recipe
-from huozhong.train.score import Scorer, bytes_per_token
+from huozhong.train.score import Scorer, busiest, bytes_per_token, counted_loads
 from huozhong.train.show import Display, draw_loss
 from huozhong.train.sizes import build_config
 from huozhong.train.state import CheckpointFolder, MetricsFile, check_same_run
@@ -135,6 +135,7 @@ class Run:
                 pad_id=tokenizer.pad_id,
             )
             model = Transformer(config, dtype=dtype)
+        model.drop(self.recipe.optim.dropout)
         return model.to(self.device).train()
 
     def _build_optimizer(self) -> MuonAdamW:
@@ -227,6 +228,7 @@ class Run:
         bill = self.meter.lap()
         # the rehearsed steps had a learning rate of zero, but they left momentum behind
         self.optimizer = self._build_optimizer()
+        torch.manual_seed(self.recipe.run.seed)  # and they drew numbers for dropout
         step_seconds = micro_seconds * self.recipe.micro_batches + optimizer_seconds
         return Trial(step_seconds, optimizer_seconds, bill)
 
@@ -342,8 +344,8 @@ class Run:
         }
         if mtp_count:
             record["mtp_loss"] = float(mtp) / mtp_count
-        if seen := [load for load in loads if load.any()]:
-            record["max_load"] = max(float(load.max() / load.mean()) for load in seen)
+        if (load := busiest(loads)) is not None:
+            record["max_load"] = load
         return record
 
     def _diverged(self, loss: float, norm: float) -> str:
@@ -359,8 +361,9 @@ class Run:
     def _score(self) -> dict[str, float]:
         """What the metrics record says of the held-out rows."""
         assert self.scorer is not None
-        with self._weights_to_keep():
-            return {"heldout_bpb": self.scorer.bits_per_byte(self.model)}
+        with self._weights_to_keep(), counted_loads(self.model) as loads:
+            record = {"heldout_bpb": self.scorer.bits_per_byte(self.model)}
+        return record if (load := busiest(loads)) is None else record | {"heldout_max_load": load}
 
     def _weights_to_keep(self) -> contextlib.AbstractContextManager[None]:
         """Inside, the model has the weights that are scored and exported."""

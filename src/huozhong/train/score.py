@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from huozhong.errors import DataError
+from huozhong.model.layers import Router
 from huozhong.model.transformer import Transformer
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.feed import Rows
@@ -37,6 +41,38 @@ class Scorer:
             total = sum(float(model.loss(p.tokens_BT, p.targets_BT, p.doc_BT).main) for p in self.parts)
         model.train()
         return total / math.log(2) / self.bytes
+
+
+@contextmanager
+def counted_loads(model: nn.Module) -> Iterator[list[Tensor]]:
+    """Inside, how many tokens each expert is given [E], one tensor per mixture layer, training or not.
+
+    Balance is judged on held-out rows, all of them together (MaxVio_global, arXiv:2408.15664, §4.1): the loads of one
+    small batch say more about its few documents than about the experts.
+    """
+    routers = [module for module in model.modules() if isinstance(module, Router)]
+    loads = [torch.zeros_like(router.load) for router in routers]
+
+    def count(load: Tensor) -> Callable[..., None]:
+        def hook(_router: nn.Module, _inputs: Any, outputs: tuple[Tensor, Tensor, Tensor]) -> None:
+            load.add_(outputs[2])  # what a hook returns would take the outputs' place
+
+        return hook
+
+    hooks = [router.register_forward_hook(count(load)) for router, load in zip(routers, loads, strict=True)]
+    try:
+        yield loads
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def busiest(loads: list[Tensor]) -> float | None:
+    """The load of the busiest expert of any layer over the mean load; 1 is perfect balance.
+
+    Layers that did not run (a prediction module's) do not count; None if none did.
+    """
+    return max((float(load.max() / load.mean()) for load in loads if load.any()), default=None)
 
 
 def bytes_per_token(tokenizer: Tokenizer) -> Tensor:
