@@ -222,7 +222,7 @@ class Transformer(nn.Module):
         """
         assert 0 <= share < 1
         for block in self.model.layers:
-            block.dropout = share
+            cast(Block, block).dropout = share
 
     def forward(
         self, tokens_BT: Tensor, *, doc_BT: Tensor | None = None, pos_BT: Tensor | None = None

@@ -48,8 +48,8 @@ class OptimRecipe:
 
     mtp_weight weighs the loss of multi-token-prediction modules (0 = the main loss alone).  balance_rate
     is the step of the experts' bias towards even load.  dropout: the share of what each block adds that is left out at
-    random while training, against learning by heart what is read many times.  ema: decay of an averaged copy that is exported
-    and scored instead of the plain weights; None = plain weights.
+    random while training, against learning by heart what is read many times.  ema: decay of an averaged copy
+    that is exported and scored instead of the plain weights; None = plain weights.
     """
 
     muon_lr: float
