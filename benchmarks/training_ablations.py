@@ -48,7 +48,9 @@ def variants(size: str) -> Iterator[tuple[str, Setting]]:
     yield "Muon at half the rate", change(mine, muon=mine.muon / 2)
     yield "tables and norms at twice the rate", change(mine, rate=2 * mine.rate)
     yield "tables and norms at half the rate", change(mine, rate=mine.rate / 2)
-    yield "8 experts, 2 active, 1 shared, as wide together", change(mine, model=_experts(size))
+    experts = change(mine, model=_experts(size))
+    yield "8 experts, 2 active, 1 shared, as wide together", experts
+    yield "such experts, balanced in steps of 0.01", change(experts, optim={**mine.optim, "balance_rate": 1e-2})
     module = change(mine, model={"num_nextn_predict_layers": 1}, optim={**mine.optim, "mtp_weight": 0.3})
     yield "a prediction module (MTP, 0.3)", module
     later = change(module, ramp=(change(first, mtp_weight=0.0),))
@@ -128,16 +130,23 @@ def ablate(contest: Contest, tokens: int, only: int | None = None, *, again: boo
 
 
 def _balance(contest: Contest, result: Result) -> dict[str, float]:
-    """The busiest expert's load over the mean, on average over the last tenth of the steps; {} without experts."""
-    loads = [r["max_load"] for r in MetricsFile(contest.folder / result.name).read() if "max_load" in r]
+    """The busiest expert's load over the mean; {} without experts.
+
+    max_load: of a step's batch, on average over the last tenth of them; heldout_max_load: of the held-out rows together.
+    """
+    records = MetricsFile(contest.folder / result.name).read()
+    loads = [r["max_load"] for r in records if "max_load" in r]
     last = loads[-max(1, len(loads) // 10) :]
-    return {"max_load": round(sum(last) / len(last), 3)} if last else {}
+    found = {"max_load": round(sum(last) / len(last), 3)} if last else {}
+    together = [r["heldout_max_load"] for r in records if "heldout_max_load" in r]
+    return found | ({"heldout_max_load": round(together[-1], 3)} if together else {})
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
-    table = Table("variant", "bits/byte", "seconds", "cost")
+    table = Table("variant", "bits/byte", "seconds", "cost", "busiest expert")
     for row in rows:
-        table.add_row(row["variant"], f"{row['bpb']:.4f}", f"{row['seconds']:.1f}", f"{row['cost']:.2f}")
+        load = f"{row['heldout_max_load']:.2f}×" if "heldout_max_load" in row else ""
+        table.add_row(row["variant"], f"{row['bpb']:.4f}", f"{row['seconds']:.1f}", f"{row['cost']:.2f}", load)
     Console(stderr=True, width=100).print(table)
 
 
