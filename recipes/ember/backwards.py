@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from normal import normal_form
 from solve import Node, Number, Operation, Solution, Unsolvable, decimals_of, leaves, solve, value_of
-from word_problems import Source, places_of, spans_of
+from word_problems import Source, places_in, spans_of
 
 _ASKED = re.compile("百分之几|百分之多少|几分之几|多少|几")
 _WORDS = {"percent": "百分之几", "fraction": "几分之几", "decimal": "多少"}
@@ -62,13 +62,14 @@ def _ask_for(number: Number, source: Source, rng: random.Random) -> Source | Non
         question = _rewritten(source, number, answer, rng)
         if question is None:
             return None
-        equation = normal_form(solved_for(number, source.equation, answer), places_of(question).get)
+        spans = tuple(spans_of(question))
+        equation = normal_form(solved_for(number, source.equation, answer), places_in(spans).get)
         if value_of(equation) != number.value:
             return None
         solve(equation)
     except Unsolvable:
         return None
-    return Source(question, tuple(spans_of(question)), equation, number.style == "percent")
+    return Source(question, spans, equation, number.style == "percent")
 
 
 def _told(solution: Solution, percent: bool) -> Number | None:

@@ -25,7 +25,7 @@ import talk
 from backwards import backwards
 from common import IDIOMS, MEANINGS, SAYINGS
 from rich.console import Console
-from word_problems import Problem, Source, as_published, changed, read_problem, restyle
+from word_problems import Problem, Source, as_published, changed, in_letters, read_problem, restyle
 
 from huozhong.exam.held_out import overlaps
 from huozhong.exam.questions import written_questions
@@ -162,10 +162,16 @@ def read_known(path: Path | None) -> set[str]:
 # -- conversations ------------------------------------------------------------------------------------
 
 
-def problem_turn(problem: Problem, rng: random.Random) -> Turn:
+def sum_turn(problem: Problem, rng: random.Random) -> Turn:
     """Question, worked reasoning, and the answer; sometimes the working is the answer, for callers without thinking."""
     answer = str(problem.solution.answer).strip("()")
     return restyle(problem.question, rng), problem.solution.text(), f"答案：{answer}"
+
+
+def problem_turn(problem: Problem, rng: random.Random) -> Turn:
+    """The same for a problem in words: the reasoning begins with its numbers and what to do with them."""
+    question, worked, answer = sum_turn(problem, rng)
+    return question, f"{in_letters(problem)}\n{worked}", answer
 
 
 def word_problem_turns(data: Data, rng: random.Random, copies: int, known: set[str]) -> Iterator[Turn]:
@@ -194,7 +200,7 @@ def backwards_turns(data: Data, rng: random.Random, copies: int) -> Iterator[Tur
 def arithmetic_turns(rng: random.Random, count: int) -> Iterator[Turn]:
     """Bare sums, and for every third one a simple word problem."""
     for number in range(count):
-        yield problem_turn(arithmetic.question(rng, rng.choices((1, 2, 3), (3, 5, 2))[0]), rng)
+        yield sum_turn(arithmetic.question(rng, rng.choices((1, 2, 3), (3, 5, 2))[0]), rng)
         if number % 3 == 0:
             yield problem_turn(easy_problems.problem(rng, "zh"), rng)
 
@@ -270,12 +276,13 @@ def _start_worker(folder: str) -> None:
 
 
 def _encode(messages: list[dict]) -> tuple[list[int], list[bool], int | None]:
-    """Ids, loss mask, and where the plan of a worked solution (its first line) ends, if it has more lines."""
+    """Ids, loss mask, and where the plan of a word problem (`in_letters`, two lines) ends, if there are more lines."""
     assert _template is not None
     ids, mask = _template.training_tokens(messages)
     newline = _template.tokenizer.encode("\n")[0]
     start = len(ids) - ids[::-1].index(_template.tokenizer.token_id("<｜Assistant｜>"))
-    return ids, mask, ids.index(newline, start) + 1 if newline in ids[start:] else None
+    lines = [place + 1 for place in range(start, len(ids)) if ids[place] == newline]
+    return ids, mask, lines[1] if len(lines) > 1 else None
 
 
 def cut_plans(

@@ -1,12 +1,13 @@
 """Which published problems a model plans rightly: `python recipes/ember/plans.py MODEL DATA_FOLDER OUT.json`.
 
-Asks for the first line of every solution, greedily, and compares its value with the published equation's.  What the
-model knows already, `build_data.py --known` then shows half as often.
+Asks for the plan of every solution, greedily, and compares its value with the published equation's.  What the model
+knows already, `build_data.py --known` then shows half as often.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,14 +21,16 @@ from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.exam.lines import write_atomic
 
 AT_ONCE = 512
-PARAMS = SamplingParams(temperature=0.0, max_tokens=48, stop=["\n"])
+PARAMS = SamplingParams(temperature=0.0, max_tokens=160)
 
 
 def plans_rightly(said: str, source: Source) -> bool:
-    """Whether the first line of a solution has the value of the published equation."""
-    try:
-        value = value_of(parse(said.split("=")[0]))
-    except Unsolvable:
+    """Whether the equation of a solution, which follows its numbers and letters, has the value of the published one."""
+    for line in said.split("\n")[:3]:
+        with contextlib.suppress(Unsolvable):
+            value = value_of(parse(line.split("=")[0]))
+            break
+    else:
         return False
     wanted = value_of(source.equation)
     return value in (wanted, wanted * 100) if source.percent_answer else value == wanted

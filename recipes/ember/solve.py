@@ -9,8 +9,10 @@ stay decimals, fractions fractions; a percentage is computed as a decimal.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Literal
 
 Style = Literal["decimal", "fraction", "percent"]
@@ -41,19 +43,29 @@ class Operation:
     right: Node
 
     def __str__(self) -> str:
-        return f"{_operand(self.left, self.op, False)}{self.op}{_operand(self.right, self.op, True)}"
+        return write(self)
 
 
 Node = Number | Operation
 _RANK = {"+": 1, "-": 1, "×": 2, "÷": 2, "^": 3}
 
 
-def _operand(node: Node, parent: str, is_right: bool) -> str:
+def write(node: Node, names: Mapping[Number, str] = MappingProxyType({})) -> str:
+    """An equation as one writes it, with the fewest brackets; numbers with a name are called by it, exponents never."""
     if isinstance(node, Number):
-        return str(node)
+        return names.get(node) or str(node)
+    left = _operand(node.left, node.op, False, names)
+    right = _operand(node.right, node.op, True, {} if node.op == "^" else names)
+    return f"{left}{node.op}{right}"
+
+
+def _operand(node: Node, parent: str, is_right: bool, names: Mapping[Number, str]) -> str:
+    written = write(node, names)
+    if isinstance(node, Number):
+        return written
     rank, outer = _RANK[node.op], _RANK[parent]
     bracket = rank < outer or (rank == outer and is_right and parent in "-÷") or outer == 3
-    return f"({node})" if bracket else str(node)
+    return f"({written})" if bracket else written
 
 
 def decimals_of(value: Fraction) -> int | None:

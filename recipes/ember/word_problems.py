@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from string import ascii_lowercase
 
 from normal import normal_form
 from solve import (
@@ -19,6 +21,7 @@ from solve import (
     parse,
     replace_leaves,
     solve,
+    write,
 )
 
 _NUMBER = re.compile(r"(\d+)?\((\d+)/(\d+)\)|(\d+(?:\.\d+)?)(%?)")
@@ -55,18 +58,31 @@ class Source:
 
 def read_problem(question: str, equation: str, answer: str) -> Source | None:
     """None for what cannot be worked out or whose equation does not give the answer."""
+    spans = tuple(spans_of(question))
     try:
-        tree = normal_form(parse(equation), places_of(question).get)
+        tree = normal_form(parse(equation), places_in(spans).get)
         solve(tree)
     except Unsolvable:
         return None
-    return Source(question, tuple(spans_of(question)), tree, answer.endswith("%"))
+    return Source(question, spans, tree, answer.endswith("%"))
 
 
-def places_of(question: str) -> dict[Number, int]:
+def in_letters(problem: Problem) -> str:
+    """The numbers in the order in which the question names them, then the equation in their letters.
+
+    `a=16，b=2400，c=10` and, on a line of its own, `b÷(b÷a+c)`.  Written after the whole question was read, a number's
+    place in the list says what it is there for, and the equation is a few letters: a model need not find it while it
+    copies digits (the number mapping of Wang et al. 2017, "Deep Neural Solver for Math Word Problems", §3.1).
+    """
+    names = dict(zip(places_in(spans_of(problem.question)), ascii_lowercase, strict=False))
+    listed = "，".join(f"{letter}={number}" for number, letter in names.items())
+    return f"{listed}\n{write(parse(problem.solution.equation), names)}"
+
+
+def places_in(spans: Sequence[tuple[int, int, Number]]) -> dict[Number, int]:
     """Where a question names a number first."""
     places: dict[Number, int] = {}
-    for start, _, number in spans_of(question):
+    for start, _, number in spans:
         places.setdefault(number, start)
     return places
 

@@ -25,7 +25,7 @@ import talk  # noqa: E402
 from backwards import backwards, solved_for  # noqa: E402
 from plans import plans_rightly  # noqa: E402
 from solve import Number, Unsolvable, leaves, parse, solve, value_of  # noqa: E402
-from word_problems import as_published, changed, read_problem, restyle  # noqa: E402
+from word_problems import as_published, changed, in_letters, read_problem, restyle  # noqa: E402
 
 from huozhong.text.chat import ChatTemplate  # noqa: E402
 from huozhong.text.tokenizer import Tokenizer  # noqa: E402
@@ -34,7 +34,7 @@ from huozhong.verify.arithmetic import check_steps, evaluate, is_exam_expression
 from huozhong.verify.refusal import is_refusal  # noqa: E402
 
 STAGES = [("pretrain.toml", "pretrain")]
-LATER = ("sft", "anneal", "polish", "finish", "last", "again", "balance", "poems", "rhyme")
+LATER = ("sft", "anneal", "polish", "finish", "last", "again", "balance", "poems", "rhyme", "letters")
 STAGES += [(f"{name}.toml", "sft") for name in LATER]
 EQUATIONS = [
     ("(11-1)*2", "20"),
@@ -104,12 +104,34 @@ def test_the_plan_is_what_counts_in_what_a_model_knows() -> None:
     source = read_problem("每组4人，6个小组，浇360棵", "360/(6*4)", "15")
     assert source is not None
     assert plans_rightly("360÷4÷6", source)
+    assert plans_rightly("a=4，b=6，c=360\nc÷a÷b\n360÷4÷6\n360÷4=90\n90÷6=15", source)
+    assert not plans_rightly("a=4，b=6，c=360\nc÷a\n360÷4=90", source)
     assert plans_rightly("360÷(6×4)=360÷24", source)
     assert not plans_rightly("360÷4×6", source)
     assert not plans_rightly("答案：15", source)
     share = read_problem("120人中有90人是百分之几", "90/120", "75%")
     assert share is not None
     assert plans_rightly("90÷120", share)
+
+
+@pytest.mark.parametrize(
+    ("question", "equation", "written"),
+    [
+        ("计划16天生产2400个，每天多生产10个，几天完成", "2400/(2400/16+10)", "a=16，b=2400，c=10\nb÷(b÷a+c)"),
+        ("打8折卖120元，原价多少元", "120/80%", "a=8，b=120\nb÷80%"),  # what the question does not name stays a number
+        ("合格率是98%，200人参加，几人不合格", "200*(1-98%)", "a=98%，b=200\n(1-a)×b"),
+        ("一半是(1/2)，(1/2)加(1/2)=多少", "(1/2)+(1/2)", "a=(1/2)\na+a"),
+        ("底面积12，半径2，π取3.14", "3.14*2^2*12", "a=12，b=2，c=3.14\na×b^2×c"),
+    ],
+)
+def test_a_plan_names_the_numbers_and_then_speaks_of_them(question: str, equation: str, written: str) -> None:
+    source = read_problem(question, equation, "0")
+    assert source is not None
+    assert in_letters(as_published(source)) == written
+    listed, plan = written.split("\n")
+    for pair in listed.split("，"):
+        plan = plan.replace(pair[0], pair[2:])
+    assert plan == as_published(source).solution.equation
 
 
 def test_what_is_known_comes_half_as_often() -> None:
