@@ -132,20 +132,22 @@ def ablate(contest: Contest, tokens: int, only: int | None = None, *, again: boo
 def _balance(contest: Contest, result: Result) -> dict[str, float]:
     """The busiest expert's load over the mean; {} without experts.
 
-    max_load: of a step's batch, on average over the last tenth of them; heldout_max_load: of the held-out rows together.
+    max_load: of a step's batch, on average over the last tenth of them; window_max_load: of all tokens between the last
+    two scores that lie a whole `eval_every` apart.
     """
     records = MetricsFile(contest.folder / result.name).read()
     loads = [r["max_load"] for r in records if "max_load" in r]
     last = loads[-max(1, len(loads) // 10) :]
     found = {"max_load": round(sum(last) / len(last), 3)} if last else {}
-    together = [r["heldout_max_load"] for r in records if "heldout_max_load" in r]
-    return found | ({"heldout_max_load": round(together[-1], 3)} if together else {})
+    told = [(r["step"], r["window_max_load"]) for r in records if "window_max_load" in r]
+    whole = [load for step, load in told if step % told[0][0] == 0]
+    return found | ({"window_max_load": round(whole[-1], 3)} if whole else {})
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
     table = Table("variant", "bits/byte", "seconds", "cost", "busiest expert")
     for row in rows:
-        load = f"{row['heldout_max_load']:.2f}×" if "heldout_max_load" in row else ""
+        load = f"{row['window_max_load']:.2f}×" if "window_max_load" in row else ""
         table.add_row(row["variant"], f"{row['bpb']:.4f}", f"{row['seconds']:.1f}", f"{row['cost']:.2f}", load)
     Console(stderr=True, width=100).print(table)
 

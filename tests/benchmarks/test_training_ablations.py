@@ -62,7 +62,7 @@ def test_from_text_to_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(experts) == 2
     for name, _ in experts:
         assert 1 <= rows[name]["max_load"] <= 8
-        assert 1 <= rows[name]["heldout_max_load"] <= 8
+        assert 1 <= rows[name]["window_max_load"] <= 8
     assert "max_load" not in rows["ours"]
     monkeypatch.setattr("training.runs.train", never)  # finished runs are read, not repeated
     assert training_ablations.ablate(contest, 8 * 4096)["rows"] == said["rows"]

@@ -34,7 +34,7 @@ from huozhong.verify.arithmetic import check_steps, evaluate, is_exam_expression
 from huozhong.verify.refusal import is_refusal  # noqa: E402
 
 STAGES = [("pretrain.toml", "pretrain")]
-LATER = ("sft", "anneal", "polish", "finish", "last", "again", "balance", "poems", "rhyme", "letters")
+LATER = ("sft", "anneal", "polish", "finish", "last", "again", "balance", "poems", "rhyme", "letters", "verses", "sums")
 STAGES += [(f"{name}.toml", "sft") for name in LATER]
 EQUATIONS = [
     ("(11-1)*2", "20"),

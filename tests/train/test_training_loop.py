@@ -30,7 +30,7 @@ from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.feed import Rows, heldout_rows
 from huozhong.train.loop import Run, train
 from huozhong.train.recipe import Recipe, load_recipe, parse_recipe
-from huozhong.train.score import Scorer, busiest, bytes_per_token, counted_loads
+from huozhong.train.score import Scorer, busiest, bytes_per_token
 
 
 def changed(recipe: Recipe, section: str, **values: Any) -> Recipe:
@@ -105,20 +105,29 @@ def test_experts_train_and_balance(moe_recipe: Recipe, console: Console) -> None
     assert found[-1]["loss"] < 0.6 * found[0]["loss"]
     assert found[-1]["mtp_loss"] < found[0]["mtp_loss"]
     assert sum(r["max_load"] for r in found[-10:]) / 10 < 1.5  # of at most 2.0: 4 experts, 2 per token
-    assert 1 <= found[-1]["heldout_max_load"] < 1.5
-    assert f"busiest expert {found[-1]['heldout_max_load']:.2f}×" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert 1 <= found[-1]["window_max_load"] < 1.5
+    assert f"busiest expert {found[-1]['window_max_load']:.2f}×" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
-def test_loads_are_counted_over_everything_that_is_scored(moe_recipe: Recipe, console: Console) -> None:
-    run = Run(moe_recipe, console)
-    with counted_loads(run.model) as loads:
-        run.scorer.bits_per_byte(run.model)  # type: ignore[union-attr]
-    positions = sum(part.tokens_BT.numel() for part in run.scorer.parts)  # type: ignore[union-attr]
-    assert [int(load.sum()) for load in loads] == [2 * positions, 0]  # the prediction module is not asked
-    assert busiest(loads) == float(loads[0].max() / loads[0].mean())
-    assert not any(load.any() for load in run.model.expert_loads())  # training's own counters
-    run.scorer.bits_per_byte(run.model)  # type: ignore[union-attr]
-    assert int(loads[0].sum()) == 2 * positions  # nobody counts any more
+def test_balance_is_that_of_all_tokens_since_it_was_last_told(moe_recipe: Recipe, console: Console) -> None:
+    moe_recipe = changed(moe_recipe, "run", eval_every=5)
+    seen: list[list[torch.Tensor]] = []
+
+    class Watched(Run):
+        def _one_step(self) -> dict[str, Any]:
+            record = super()._one_step()
+            seen.append([load.clone() for load in self._loads])
+            return record
+
+    train(moe_recipe, console=console, kind=Watched)
+    found = records(moe_recipe)
+    told = [record["step"] for record in found if "window_max_load" in record]
+    assert told == [5, 10, 12]
+    positions = moe_recipe.tokens_per_step * 2  # two experts per token
+    for step, steps in zip(told, (5, 5, 2), strict=True):
+        assert int(seen[step - 1][0].sum()) == steps * positions
+        assert found[step - 1]["window_max_load"] == busiest(seen[step - 1])
+        assert found[step - 1]["window_max_load"] <= max(r["max_load"] for r in found[step - steps : step])
 
 
 def test_cutting_the_batch_differently_gives_the_same_gradient(recipe: Recipe, console: Console) -> None:

@@ -34,7 +34,7 @@ from huozhong.train.feed import Rows, heldout_rows, training_batches
 from huozhong.train.optim import MuonAdamW, WeightAverage, warmup_stable_decay
 from huozhong.train.plan import Trial, make_plan, plan_table
 from huozhong.train.recipe import Recipe
-from huozhong.train.score import Scorer, busiest, bytes_per_token, counted_loads
+from huozhong.train.score import Scorer, busiest, bytes_per_token
 from huozhong.train.show import Display, draw_loss
 from huozhong.train.sizes import build_config
 from huozhong.train.state import CheckpointFolder, MetricsFile, check_same_run
@@ -114,6 +114,7 @@ class Run:
         self.step = 0
         self.tokens = 0
         self.mtp_weight = recipe.optim.mtp_weight  # of the step at hand; the rehearsal is a full step
+        self._loads: list[torch.Tensor] = []  # of each mixture layer's experts, since they were last looked at
         self._last: dict[str, Any] = {}
 
     def _build_model(self) -> Transformer:
@@ -262,9 +263,8 @@ class Run:
                 record = self._one_step()
                 if not self._takes_part:
                     continue
-                last = self.step == recipe.total_steps
-                if self.scorer is not None and (last or self.step % recipe.run.eval_every == 0):
-                    record |= self._score()
+                if self.step == recipe.total_steps or self.step % recipe.run.eval_every == 0:
+                    record |= self._balance() | ({} if self.scorer is None else self._score())
                 bill = self.meter.snapshot()
                 record |= {"joules": bill.joules, "money": bill.money}
                 if self.team.leads:
@@ -346,6 +346,7 @@ class Run:
             record["mtp_loss"] = float(mtp) / mtp_count
         if (load := busiest(loads)) is not None:
             record["max_load"] = load
+        self._loads = [seen + load for seen, load in zip(self._loads, loads, strict=True)] if self._loads else loads
         return record
 
     def _diverged(self, loss: float, norm: float) -> str:
@@ -361,9 +362,15 @@ class Run:
     def _score(self) -> dict[str, float]:
         """What the metrics record says of the held-out rows."""
         assert self.scorer is not None
-        with self._weights_to_keep(), counted_loads(self.model) as loads:
-            record = {"heldout_bpb": self.scorer.bits_per_byte(self.model)}
-        return record if (load := busiest(loads)) is None else record | {"heldout_max_load": load}
+        with self._weights_to_keep():
+            return {"heldout_bpb": self.scorer.bits_per_byte(self.model)}
+
+    def _balance(self) -> dict[str, float]:
+        """The busiest expert over the mean, of all tokens since the last time: the loads of one small batch say more
+        about its few documents than about the experts (MaxVio_global and MaxVio_batch in arXiv:2408.15664, §4.1).
+        """
+        load, self._loads = busiest(self._loads), []
+        return {} if load is None else {"window_max_load": load}
 
     def _weights_to_keep(self) -> contextlib.AbstractContextManager[None]:
         """Inside, the model has the weights that are scored and exported."""

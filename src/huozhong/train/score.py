@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from huozhong.errors import DataError
-from huozhong.model.layers import Router
 from huozhong.model.transformer import Transformer
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.feed import Rows
@@ -41,30 +37,6 @@ class Scorer:
             total = sum(float(model.loss(p.tokens_BT, p.targets_BT, p.doc_BT).main) for p in self.parts)
         model.train()
         return total / math.log(2) / self.bytes
-
-
-@contextmanager
-def counted_loads(model: nn.Module) -> Iterator[list[Tensor]]:
-    """Inside, how many tokens each expert is given [E], one tensor per mixture layer, training or not.
-
-    Balance is judged on held-out rows, all of them together (MaxVio_global, arXiv:2408.15664, §4.1): the loads of one
-    small batch say more about its few documents than about the experts.
-    """
-    routers = [module for module in model.modules() if isinstance(module, Router)]
-    loads = [torch.zeros_like(router.load) for router in routers]
-
-    def count(load: Tensor) -> Callable[..., None]:
-        def hook(_router: nn.Module, _inputs: Any, outputs: tuple[Tensor, Tensor, Tensor]) -> None:
-            load.add_(outputs[2])  # what a hook returns would take the outputs' place
-
-        return hook
-
-    hooks = [router.register_forward_hook(count(load)) for router, load in zip(routers, loads, strict=True)]
-    try:
-        yield loads
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def busiest(loads: list[Tensor]) -> float | None:

@@ -52,7 +52,7 @@ class Display:
         line = f"loss {record['loss']:.4f}"
         if record.get("heldout_bpb") is not None:
             line += f" · held-out {record['heldout_bpb']:.4f} bits/byte"
-        if (busiest := record.get("heldout_max_load")) is not None:
+        if (busiest := record.get("window_max_load")) is not None:
             line += f" · busiest expert {busiest:.2f}× the mean"
         if (accepted := [f"{v:.1%}" for k, v in record.items() if k.startswith("accepted_")]):
             line += f" · accepted {' '.join(accepted)}"
