@@ -47,9 +47,10 @@ class OptimRecipe:
     once.
 
     mtp_weight weighs the loss of multi-token-prediction modules (0 = the main loss alone).  balance_rate
-    is the step of the experts' bias towards even load.  dropout: the share of what each block adds that is left out at
-    random while training, against learning by heart what is read many times.  ema: decay of an averaged copy
-    that is exported and scored instead of the plain weights; None = plain weights.
+    is the step of the experts' bias towards even load; a run of some hundred steps wants 1e-2.  dropout: the
+    share of what each block adds that is left out at random while training, against learning by heart what is
+    read many times.  ema: decay of an averaged copy that is exported and scored instead of the plain weights;
+    None = plain weights.
     """
 
     muon_lr: float
