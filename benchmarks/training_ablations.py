@@ -132,16 +132,14 @@ def ablate(contest: Contest, tokens: int, only: int | None = None, *, again: boo
 def _balance(contest: Contest, result: Result) -> dict[str, float]:
     """The busiest expert's load over the mean; {} without experts.
 
-    max_load: of a step's batch, on average over the last tenth of them; window_max_load: of all tokens between the last
-    two scores that lie a whole `eval_every` apart.
+    max_load: of a step's batch, on average over the last tenth of them; window_max_load: of all their tokens together.
     """
     records = MetricsFile(contest.folder / result.name).read()
     loads = [r["max_load"] for r in records if "max_load" in r]
     last = loads[-max(1, len(loads) // 10) :]
     found = {"max_load": round(sum(last) / len(last), 3)} if last else {}
-    told = [(r["step"], r["window_max_load"]) for r in records if "window_max_load" in r]
-    whole = [load for step, load in told if step % told[0][0] == 0]
-    return found | ({"window_max_load": round(whole[-1], 3)} if whole else {})
+    together = [r["window_max_load"] for r in records if "window_max_load" in r]
+    return found | ({"window_max_load": round(together[-1], 3)} if together else {})
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

@@ -58,11 +58,9 @@ class Block(nn.Module):
         self.dropout = 0.0  # see Transformer.drop
 
     def forward(self, x_BTD: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
-        x_BTD = x_BTD + self._thinned(self.self_attn(self.input_layernorm(x_BTD), cos, sin, mask))
-        return x_BTD + self._thinned(self.mlp(self.post_attention_layernorm(x_BTD)))
-
-    def _thinned(self, x_BTD: Tensor) -> Tensor:
-        return F.dropout(x_BTD, self.dropout) if self.training and self.dropout > 0 else x_BTD
+        attended_BTD = self.self_attn(self.input_layernorm(x_BTD), cos, sin, mask)
+        x_BTD = x_BTD + F.dropout(attended_BTD, self.dropout, self.training)
+        return x_BTD + F.dropout(self.mlp(self.post_attention_layernorm(x_BTD)), self.dropout, self.training)
 
 
 class PredictionModule(Block):

@@ -17,6 +17,7 @@ import os
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,8 @@ class Run:
         self.step = 0
         self.tokens = 0
         self.mtp_weight = recipe.optim.mtp_weight  # of the step at hand; the rehearsal is a full step
-        self._loads: list[torch.Tensor] = []  # of each mixture layer's experts, since they were last looked at
+        # of each mixture layer's experts, in the last steps
+        self._loads: deque[list[torch.Tensor]] = deque(maxlen=recipe.run.eval_every)
         self._last: dict[str, Any] = {}
 
     def _build_model(self) -> Transformer:
@@ -346,7 +348,7 @@ class Run:
             record["mtp_loss"] = float(mtp) / mtp_count
         if (load := busiest(loads)) is not None:
             record["max_load"] = load
-        self._loads = [seen + load for seen, load in zip(self._loads, loads, strict=True)] if self._loads else loads
+        self._loads.append(loads)
         return record
 
     def _diverged(self, loss: float, norm: float) -> str:
@@ -366,10 +368,11 @@ class Run:
             return {"heldout_bpb": self.scorer.bits_per_byte(self.model)}
 
     def _balance(self) -> dict[str, float]:
-        """The busiest expert over the mean, of all tokens since the last time: the loads of one small batch say more
-        about its few documents than about the experts (MaxVio_global and MaxVio_batch in arXiv:2408.15664, §4.1).
+        """The busiest expert over the mean, of all tokens of this sitting's last `eval_every` steps: the loads of one
+        small batch say more about its few documents than about the experts (MaxVio_global and MaxVio_batch in
+        arXiv:2408.15664, §4.1).
         """
-        load, self._loads = busiest(self._loads), []
+        load = busiest([torch.stack(layer).sum(0) for layer in zip(*self._loads, strict=True)])
         return {} if load is None else {"window_max_load": load}
 
     def _weights_to_keep(self) -> contextlib.AbstractContextManager[None]:

@@ -1,4 +1,6 @@
-"""Held-out bits per byte: how many bits the model needs for each byte of text that it was not trained on."""
+"""What a run says of its model: held-out bits per byte (how many bits it needs for each byte of text that it was not
+trained on), and how even the load of its experts is.
+"""
 
 from __future__ import annotations
 
