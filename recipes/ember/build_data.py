@@ -182,7 +182,9 @@ def word_problem_turns(data: Data, rng: random.Random, copies: int, known: set[s
                 continue
             problem = as_published(source) if number == 0 or rng.random() < 0.2 else changed(source, rng)
             if problem is not None and not is_exam_expression(problem.solution.equation):
-                yield problem_turn(problem, rng)
+                turn = problem_turn(problem, rng)
+                if not data.examined(turn[0]):  # other things or numbers can make it one of the test's
+                    yield turn
 
 
 def backwards_turns(data: Data, rng: random.Random, copies: int) -> Iterator[Turn]:
@@ -191,10 +193,10 @@ def backwards_turns(data: Data, rng: random.Random, copies: int) -> Iterator[Tur
         for source in data.problems:
             asked = backwards(source, rng)
             problem = None if asked is None else changed(asked, rng) or as_published(asked)
-            if problem is None or data.examined(problem.question):
-                continue
-            if not is_exam_expression(problem.solution.equation):
-                yield problem_turn(problem, rng)
+            if problem is not None and not is_exam_expression(problem.solution.equation):
+                turn = problem_turn(problem, rng)
+                if not data.examined(turn[0]):
+                    yield turn
 
 
 def arithmetic_turns(rng: random.Random, count: int) -> Iterator[Turn]:

@@ -59,6 +59,8 @@ def _long_product(rng: random.Random) -> Node:
 
 def _quotient(rng: random.Random) -> Node:
     divisor, quotient = _whole(rng, rng.choice((1, 2, 2))), _whole(rng, rng.choice((1, 2, 2, 3)))
+    if rng.random() < 0.2:  # the tens' divisors, where a digit too low leaves ten of them
+        divisor = Number(Fraction(rng.randint(11, 19)))
     if divisor.value == 1:
         divisor = Number(Fraction(7))
     kind = rng.random()
@@ -70,8 +72,22 @@ def _quotient(rng: random.Random) -> Node:
     return Operation("÷", Number(divisor.value * quotient.value / shrink), divisor)
 
 
-_KINDS = (_sum, _close_difference, _short_product, _long_product, _quotient)
-_WEIGHTS = (3, 2, 2, 2, 6)
+def _fraction(rng: random.Random) -> Number:
+    bottom = rng.randint(2, rng.choice((6, 12, 20)))
+    return Number(Fraction(rng.randint(1, bottom * rng.choice((1, 1, 2)) - 1), bottom), "fraction")
+
+
+def _fractions(rng: random.Random) -> Node:
+    """Two fractions, or a fraction and a whole number: common denominators, and what there is to reduce."""
+    op, a = rng.choice("+-×÷"), _fraction(rng)
+    b = _fraction(rng) if rng.random() < 0.7 else _whole(rng, rng.choice((1, 1, 2, 3)))
+    if a.value < b.value if op == "-" else rng.random() < 0.5:
+        a, b = b, a
+    return Operation(op, a, b)
+
+
+_KINDS = (_sum, _close_difference, _short_product, _long_product, _quotient, _fractions)
+_WEIGHTS = (3, 2, 2, 2, 6, 3)
 
 
 def _one_digit_quotient(rng: random.Random) -> str:

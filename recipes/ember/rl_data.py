@@ -107,9 +107,10 @@ def build(data_folder: Path, out: Path, *, seed: int, copies: int) -> None:
     kept = [source for source in data.problems if not is_valid(source)]
     valid = list(held_out_problems([source for source in data.problems if is_valid(source)], rng))
     rng.shuffle(valid)
+    problems = training_problems(kept, rng, copies)
     for name, rows in (
         ("valid", valid),
-        ("problems", training_problems(kept, rng, copies)),
+        ("problems", (row for row in problems if not data.examined(row["question"]))),
         ("poems", poem_requests(data, rng, 2000)),
         ("scope", scope_questions(data, rng, 2000)),
     ):

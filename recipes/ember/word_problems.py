@@ -30,6 +30,21 @@ _NAMES = (
     "小兰", "小李", "小张", "小王", "明明", "红红", "丽丽", "亮亮", "张明", "李明", "王芳", "李华",
 )
 _NAME = re.compile("|".join(_NAMES))
+# Things of one kind: exchanged for one another they leave a problem what it is.
+_THINGS = tuple(
+    tuple(words.split())
+    for words in (
+        "甲 乙", "男生 女生", "男工 女工", "爸爸 妈妈", "哥哥 弟弟", "姐姐 妹妹", "公鸡 母鸡", "客车 货车 轿车 卡车",
+        "苹果 桃子 香蕉 橘子", "杨树 柳树 松树 柏树 槐树 桃树 梨树", "红花 黄花 白花 蓝花 紫花", "黑兔 白兔 灰兔",
+        "红球 黄球 白球 蓝球 黑球",
+        "铅笔 钢笔 毛笔 圆珠笔", "篮球 足球 排球 皮球", "故事书 科技书 文艺书 连环画 漫画书",
+        "语文 数学 英语",
+        "大米 面粉 玉米 黄豆", "白菜 萝卜 黄瓜 西红柿", "鸡 鸭 鹅", "牛奶 果汁 可乐", "上衣 裤子 裙子",
+        "合唱队 舞蹈队 航模队 书法队", "钢材 水泥 沙子", "上海 北京 南京 武汉 广州",
+    )
+)
+_THING_KIND = {word: kind for kind in _THINGS for word in kind}
+_THING = re.compile("|".join(sorted(_THING_KIND, key=len, reverse=True)))
 # Values that are constants of the language as often as data: a pair, a unit, a circle's π.
 _FIXED = {Fraction(1), Fraction(2), Fraction("3.14")}
 
@@ -191,8 +206,21 @@ def _rewrite(source: Source, new: dict[Number, Number]) -> str:
     return "".join([*out, source.question[at:]])
 
 
+def exchange_things(question: str, rng: random.Random) -> str:
+    """One thing for another of its kind, the same one everywhere in the question."""
+    orders = {kind: rng.sample(kind, len(kind)) for kind in _THINGS}
+
+    def other(match: re.Match[str]) -> str:
+        kind = _THING_KIND[match.group()]
+        return orders[kind][kind.index(match.group())]
+
+    return _THING.sub(other, question)
+
+
 def restyle(question: str, rng: random.Random) -> str:
-    """Small changes that do not matter: who it is about, full stops, the question mark."""
+    """Small changes that do not matter: who and what it is about, full stops, the question mark."""
+    if rng.random() < 0.5:
+        question = exchange_things(question, rng)
     if rng.random() < 0.5:
         names: dict[str, str] = {}
         pool = list(_NAMES)

@@ -25,7 +25,7 @@ import talk  # noqa: E402
 from backwards import backwards, solved_for  # noqa: E402
 from plans import plans_rightly  # noqa: E402
 from solve import Number, Unsolvable, leaves, parse, solve, value_of  # noqa: E402
-from word_problems import as_published, changed, in_letters, read_problem, restyle  # noqa: E402
+from word_problems import as_published, changed, exchange_things, in_letters, read_problem, restyle  # noqa: E402
 
 from huozhong.text.chat import ChatTemplate  # noqa: E402
 from huozhong.text.tokenizer import Tokenizer  # noqa: E402
@@ -34,7 +34,10 @@ from huozhong.verify.arithmetic import check_steps, evaluate, is_exam_expression
 from huozhong.verify.refusal import is_refusal  # noqa: E402
 
 STAGES = [("pretrain.toml", "pretrain")]
-LATER = ("sft", "anneal", "polish", "finish", "last", "again", "balance", "poems", "rhyme", "letters", "verses", "sums")
+LATER = (
+    "sft", "anneal", "polish", "finish", "last", "again", "balance", "poems", "rhyme", "letters", "verses", "sums",
+    "more",
+)
 STAGES += [(f"{name}.toml", "sft") for name in LATER]
 EQUATIONS = [
     ("(11-1)*2", "20"),
@@ -137,11 +140,31 @@ def test_a_plan_names_the_numbers_and_then_speaks_of_them(question: str, equatio
 def test_what_is_known_comes_half_as_often() -> None:
     questions = ["每组14人，6个小组，共几人", "每排14棵，6排，共几棵"]
     sources = [read_problem(question, "14*6", "84") for question in questions]
-    data = cast(build_data.Data, SimpleNamespace(problems=sources))
+    data = cast(build_data.Data, SimpleNamespace(problems=sources, examined=lambda question: False))
     turns = [turn[0] for turn in build_data.word_problem_turns(data, random.Random(1), 40, {questions[0]})]
     known, other = (sum(word in turn for turn in turns) for word in ("小组", "排"))
     assert 17 <= known <= 20  # what belongs to the exam is left out of both
     assert 34 <= other <= 40
+
+
+def test_what_is_worded_like_a_test_problem_is_left_out() -> None:
+    source = read_problem("甲有14人，乙有6人，共几人", "14+6", "20")
+    exam = "乙有14人，甲有6人，共几人"  # what exchanging things and keeping the numbers makes of it
+    data = cast(build_data.Data, SimpleNamespace(problems=[source], examined=lambda question: question == exam))
+    turns = {turn[0] for turn in build_data.word_problem_turns(data, random.Random(1), 200, set())}
+    assert {"甲", "乙"} == {turn[0] for turn in turns}
+    assert exam not in turns
+
+
+def test_things_change_within_their_kind_and_everywhere_alike() -> None:
+    question = "甲筐有苹果8个，乙筐的梨比甲筐的苹果少3个，乙筐有几个"
+    seen = {exchange_things(question, random.Random(seed)) for seed in range(60)}
+    fruits = ["苹果", "桃子", "香蕉", "橘子"]
+    assert seen == {
+        f"{a}筐有{fruit}8个，{b}筐的梨比{a}筐的{fruit}少3个，{b}筐有几个"
+        for a, b in ("甲乙", "乙甲")
+        for fruit in fruits
+    }
 
 
 @pytest.mark.parametrize("equation", ["3-5", "1/0", "2^4", "3+", "小明", "(1+2"])
@@ -165,7 +188,7 @@ def test_changed_numbers_keep_the_story_and_the_truth() -> None:
         assert solution.answer.value > 0
         assert check_steps(solution.text()).all_correct
         assert problem.question.startswith("一批货物共")
-        assert restyle(problem.question, rng)
+        assert restyle(problem.question, random.Random(0))
         seen.add(problem.question)
     assert len(seen) > 20
 
