@@ -14,6 +14,7 @@ import random
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import arithmetic
 import drills
 import easy_problems
 import poems
+import school_problems
 import talk
 from backwards import backwards
 from common import IDIOMS, MEANINGS, SAYINGS
@@ -199,6 +201,14 @@ def backwards_turns(data: Data, rng: random.Random, copies: int) -> Iterator[Tur
                     yield turn
 
 
+def school_turns(data: Data, rng: random.Random, count: int) -> Iterator[Turn]:
+    """Problems from the templates of the later school years."""
+    for problem in islice(school_problems.problems(rng), count):
+        turn = problem_turn(problem, rng)
+        if not data.examined(turn[0]) and not is_exam_expression(problem.solution.equation):
+            yield turn
+
+
 def arithmetic_turns(rng: random.Random, count: int) -> Iterator[Turn]:
     """Bare sums, and for every third one a simple word problem."""
     for number in range(count):
@@ -314,7 +324,7 @@ def tokenizer_text(data: Data, samples: dict[str, list[list[dict]]]) -> Iterator
 
 def build(
     data_folder: Path, out: Path, *, seed: int, copies: int, whole: int, tokenizer_of: Path | None, known: Path | None,
-    with_backwards: bool,
+    with_backwards: bool, with_school: bool,
 ) -> None:
     console = Console(stderr=True)
     rng = random.Random(seed)
@@ -329,6 +339,8 @@ def build(
     }
     if with_backwards:
         turns["backwards"] = list(backwards_turns(data, rng, copies))
+    if with_school:
+        turns["school"] = list(school_turns(data, rng, 6_000 * copies))
     others = [turn for rows in turns.values() for turn in rng.sample(rows, min(1000, len(rows)))]
     chats = {name: list(conversations(rows, rng, others)) for name, rows in turns.items()}
     for rows in chats.values():
@@ -354,7 +366,7 @@ def build(
             docs = [doc for doc in pool.imap(_encode, rows, chunksize=500) if len(doc[0]) <= MAX_TOKENS]
             tail = max(1, min(1000, len(docs) // 50))
             uncut = [(ids, mask) for ids, mask, _ in docs]
-            has_plan = name in ("problems", "backwards")
+            has_plan = name in ("problems", "backwards", "school")
             kept = list(cut_plans(docs[tail:], whole)) if has_plan else uncut[tail:]
             report[name] = shard(out / "sft" / name, name, kept).tokens
             shard(out / "pretrain" / name, name, ((ids, None) for ids, _ in kept))
@@ -387,10 +399,12 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, help="a model whose vocabulary is kept, instead of a new one")
     parser.add_argument("--known", type=Path, help="what plans.py wrote: problems that come half as often")
     parser.add_argument("--backwards", action="store_true", help="also problems that tell their answer: sft/backwards")
+    parser.add_argument("--school", action="store_true", help="also problems from templates: sft/school")
     arguments = parser.parse_args()
     build(
         arguments.data, arguments.out, seed=arguments.seed, copies=arguments.copies, whole=arguments.whole,
         tokenizer_of=arguments.tokenizer, known=arguments.known, with_backwards=arguments.backwards,
+        with_school=arguments.school,
     )
 
 

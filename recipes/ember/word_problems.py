@@ -24,7 +24,8 @@ from solve import (
     write,
 )
 
-_NUMBER = re.compile(r"(\d+)?\((\d+)/(\d+)\)|(\d+(?:\.\d+)?)(%?)")
+_NUMBER = re.compile(r"(?<!\^)(?:(\d+)?\((\d+)/(\d+)\)|(\d+(?:\.\d+)?)(%?))")  # not the 2 of cm^2
+_FRACTION = re.compile(r"(?<!\d)\((\d+)/(\d+)\)")
 _NAMES = (
     "小明", "小红", "小华", "小丽", "小刚", "小强", "小芳", "小军", "小亮", "小玲", "小东", "小林",
     "小兰", "小李", "小张", "小王", "明明", "红红", "丽丽", "亮亮", "张明", "李明", "王芳", "李华",
@@ -75,11 +76,23 @@ def read_problem(question: str, equation: str, answer: str) -> Source | None:
     """None for what cannot be worked out or whose equation does not give the answer."""
     spans = tuple(spans_of(question))
     try:
-        tree = normal_form(parse(equation), places_in(spans).get)
+        tree = normal_form(parse(_quotients(equation, spans)), places_in(spans).get)
         solve(tree)
     except Unsolvable:
         return None
     return Source(question, spans, tree, answer.endswith("%"))
+
+
+def _quotients(equation: str, spans: Sequence[tuple[int, int, Number]]) -> str:
+    """`390/(975/15)`, where the question tells 975 and 15 and no fraction: a division, which is written as one."""
+    told = {number for _, _, number in spans}
+
+    def quotient(match: re.Match[str]) -> str:
+        top, bottom = int(match[1]), int(match[2])
+        is_told = bottom and Number(Fraction(top, bottom), "fraction") in told
+        return match[0] if is_told or Number(Fraction(top)) not in told else f"({top}÷{bottom})"
+
+    return _FRACTION.sub(quotient, equation)
 
 
 def in_letters(problem: Problem) -> str:

@@ -21,6 +21,7 @@ import build_data  # noqa: E402
 import drills  # noqa: E402
 import easy_problems  # noqa: E402
 import poems  # noqa: E402
+import school_problems  # noqa: E402
 import talk  # noqa: E402
 from backwards import backwards, solved_for  # noqa: E402
 from plans import plans_rightly  # noqa: E402
@@ -165,6 +166,58 @@ def test_things_change_within_their_kind_and_everywhere_alike() -> None:
         for a, b in ("甲乙", "乙甲")
         for fruit in fruits
     }
+
+
+def test_a_quotient_of_told_numbers_is_a_division_and_a_told_fraction_stays_one() -> None:
+    source = read_problem("走975米用15分，走390米要多少分", "390/(975/15)", "6")
+    assert source is not None
+    assert str(source.equation) == "15×390÷975"
+    source = read_problem("3天做了(3/4)，做(1/2)要几天", "(1/2)/((3/4)/3)", "2")
+    assert source is not None
+    assert str(source.equation) == "3÷(3/4)×(1/2)"
+
+
+def test_the_exponent_of_a_unit_is_no_number() -> None:
+    source = read_problem("长方形长7cm，宽6cm，面积=多少cm^2", "7*6", "42")
+    assert source is not None
+    assert in_letters(as_published(source)) == "a=7，b=6\na×b"
+
+
+@pytest.mark.parametrize(("text", "equation"), school_problems.TEMPLATES)
+def test_every_school_template_makes_problems(text: str, equation: str) -> None:
+    rng = random.Random(text)
+    made = [drawn for _ in range(20) if (drawn := school_problems.numbers(text, equation, rng))]
+    assert made
+    for chosen, written, answer in made:
+        question = school_problems.worded(text, chosen, rng)
+        assert not set(question) & set("{}[]|")
+        source = read_problem(question, written, answer)
+        assert source is not None
+        solution = as_published(source).solution
+        assert solution.answer.value == value_of(parse(written)) > 0
+        plan = in_letters(as_published(source)).split("\n")[1]
+        assert not set(re.findall(r"\d+(?:\.\d+)?", plan)) - {"1", "2", "3", "3.14", "4", "6", "10", "12"}
+
+
+@pytest.mark.parametrize(("text", "forward", "back"), school_problems.RELATIONS)
+def test_relations_lead_back_to_where_they_came_from(text: str, forward: str, back: str) -> None:
+    values = {"m": "3", "f": "(3/4)", "g": "(2/5)", "n": "7", "r": "5", "q": "4", "y": "80"}
+    ahead = value_of(parse(forward.translate({ord(name): value for name, value in values.items()})))
+    values["x"] = f"({ahead.numerator}/{ahead.denominator})"
+    assert value_of(parse(back.translate({ord(name): value for name, value in values.items()}))) == 80
+    assert set(forward) & set("nmfgrq") == set(back) & set("nmfgrq") == set(re.findall(r"\{([a-z])\}", text)) - {"u"}
+
+
+def test_who_is_left_out_of_a_clause_is_whom_the_clause_before_was_about() -> None:
+    rng, left_out = random.Random(5), 0
+    for problem in itertools.islice(school_problems.problems(rng), 3000):
+        clauses = problem.question.split("，")
+        short = [clause.startswith(("比", "是", "相当于", "与")) for clause in clauses]
+        left_out += any(short)
+        # after "A有120棵，是B的2倍" comes what is known of B: a clause about A would be read there
+        assert not any(one and other for one, other in itertools.pairwise(short)), problem.question
+        assert not short[0] or (clauses[0].startswith("比") and "的数是多少" in clauses[0])
+    assert left_out > 100
 
 
 @pytest.mark.parametrize("equation", ["3-5", "1/0", "2^4", "3+", "小明", "(1+2"])
