@@ -9,7 +9,7 @@ stay decimals, fractions fractions; a percentage is computed as a decimal.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
@@ -232,9 +232,8 @@ def _step(op: str, a: Number, b: Number, lines: list[str]) -> Number:
         raise Unsolvable("too long a number")
     if _is_fraction(a) or _is_fraction(b):
         return _fraction_step(op, a, b, lines)
-    lhs = f"{a}{op}{b}"
     if op == "+":
-        lines.append(f"{lhs}={show(value)}")
+        lines.append(_sum(a.value, b.value))
     elif op == "-":
         lines.append(_difference(a.value, b.value))
     elif op == "×":
@@ -270,6 +269,30 @@ def _difference(a: Fraction, b: Fraction) -> str:
     return chain
 
 
+def _sum(a: Fraction, b: Fraction) -> str:
+    """Added place by place as well, the number with fewer digits to the other: 545+255=745+55=795+5=800.
+
+    What is carried comes from the right, but an answer is written from the left: in one go it has to be foreseen.
+    """
+    chain = f"{show(a)}+{show(b)}"
+    if len(_significant(b)) > len(_significant(a)) > 1:
+        a, b = b, a
+        chain += f"={show(a)}+{show(b)}"
+    if min(len(_significant(a)), len(_significant(b))) <= 1:
+        return f"{chain}={show(a + b)}"
+    return chain + "".join(_added_up([a, b]))
+
+
+def _added_up(terms: list[Fraction]) -> Iterator[str]:
+    """`=` and what is left to add, after every digit of the second term, until one number is left."""
+    while len(terms) > 1:
+        a, b, *rest = terms
+        scale = 10 ** (decimals_of(b) or 0)
+        part = Fraction(_digits(int(b * scale))[0], scale)
+        terms = [a + part, *([b - part] if b != part else []), *rest]
+        yield "=" + "+".join(map(show, terms))
+
+
 def _multiply(a: Fraction, b: Fraction, lines: list[str]) -> None:
     lhs, result = f"{show(a)}×{show(b)}", show(a * b)
     if min(len(_significant(a)), len(_significant(b))) <= 1:
@@ -281,10 +304,7 @@ def _multiply(a: Fraction, b: Fraction, lines: list[str]) -> None:
         first, second = second, first
     parts = [first * digit for digit in _digits(second)]
     chain = f"{first}×{second}={'+'.join(map(str, parts))}"
-    while len(parts) > 1:
-        parts = [parts[0] + parts[1], *parts[2:]]
-        chain += "=" + "+".join(map(str, parts))
-    lines.append(chain)
+    lines.append(chain + "".join(_added_up(list(map(Fraction, parts)))))
     if f"{first}×{second}" != lhs:
         lines.append(f"{lhs}={result}")
 

@@ -37,7 +37,7 @@ from huozhong.verify.refusal import is_refusal  # noqa: E402
 STAGES = [("pretrain.toml", "pretrain")]
 LATER = (
     "sft", "anneal", "polish", "finish", "last", "again", "balance", "poems", "rhyme", "letters", "verses", "sums",
-    "more",
+    "more", "more_verses", "more_sums",
 )
 STAGES += [(f"{name}.toml", "sft") for name in LATER]
 EQUATIONS = [
@@ -72,8 +72,23 @@ def test_differences_are_taken_place_by_place() -> None:
     assert [solve(parse(line.split("=")[0])).text() for line in said] == said
 
 
+@pytest.mark.parametrize(
+    ("equation", "line"),
+    [
+        ("545+255", "545+255=745+55=795+5=800"),
+        ("76+4324", "76+4324=4324+76=4394+6=4400"),
+        ("9.3+19.75", "9.3+19.75=19.75+9.3=28.75+0.3=29.05"),
+        ("3+4897", "3+4897=4900"),
+        ("1000+255", "1000+255=1255"),
+        ("0+5", "0+5=5"),
+    ],
+)
+def test_sums_are_added_up_place_by_place(equation: str, line: str) -> None:
+    assert solve(parse(equation)).lines == (line,)
+
+
 def test_long_products_and_quotients_are_written_out() -> None:
-    assert solve(parse("36*24")).lines == ("36×24=720+144=864",)
+    assert solve(parse("36*24")).lines == ("36×24=720+144=820+44=860+4=864",)
     assert solve(parse("864/36")).lines == ("36×20=720，864-720=164-20=144，36×4=144，144-144=0", "864÷36=24")
     assert solve(parse("300/20")).lines == ("300÷20=30÷2=15",)
 
