@@ -64,9 +64,10 @@ def _quotient(rng: random.Random) -> Node:
     if divisor.value == 1:
         divisor = Number(Fraction(7))
     kind = rng.random()
-    if kind < 0.25:  # the digits at which one is tempted to take the next ten
-        quotient = Number(Fraction(int("".join(rng.choices("99810", k=rng.choice((1, 2))))) or 99))
-    elif kind < 0.6:  # round ones, as problems in books have them: nothing is left after the first digit
+    if kind < 0.35:  # the digits at which one is tempted to take the next ten: 4897÷83=59, not 60
+        first = rng.choice(("", str(rng.randint(1, 9))))
+        quotient = Number(Fraction(int(first + "".join(rng.choices("99810", k=rng.choice((1, 2))))) or 99))
+    elif kind < 0.65:  # round ones, as problems in books have them: nothing is left after the first digit
         quotient = Number(Fraction(rng.randint(1, 9) * 10 ** rng.choice((0, 1, 1, 1, 2, 2, 3))))
     shrink = rng.choice((1, 1, 1, 10))
     return Operation("÷", Number(divisor.value * quotient.value / shrink), divisor)
@@ -87,7 +88,7 @@ def _fractions(rng: random.Random) -> Node:
 
 
 _KINDS = (_sum, _close_difference, _short_product, _long_product, _quotient, _fractions)
-_WEIGHTS = (3, 2, 2, 2, 6, 3)
+_WEIGHTS = (4, 2, 3, 2, 7, 2)
 
 
 def _one_digit_quotient(rng: random.Random) -> str:
@@ -118,7 +119,7 @@ def page(rng: random.Random, worked: Iterator[str]) -> str:
     lines: list[str] = []
     while sum(map(len, lines)) < 190:
         kind = rng.random()
-        lines.append(next(worked) if kind < 0.4 else _one_digit_quotient(rng) if kind < 0.55 else _line(rng))
+        lines.append(next(worked) if kind < 0.35 else _one_digit_quotient(rng) if kind < 0.55 else _line(rng))
     return "\n".join(lines)
 
 

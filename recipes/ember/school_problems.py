@@ -70,7 +70,7 @@ BY_FACTOR = (
 )
 
 # Text with numbers in braces; the equation.  n..: quantities, which may grow until all comes out even; k..: counts,
-# m..: times, f..: shares (a fraction or a percentage), p..: percentages; [a|b]: either.
+# m..: times, f..: shares (a fraction or a percentage), v..: fractions, p..: percentages; [a|b]: either.
 TEMPLATES = (
     # shares of a whole
     ("[一本书|一本故事书]，第一天看了全书的{f1}，第二天看了全书的{f2}，还剩{n1}页[没看|没有看]，[这本书共有多少页|这本书有多少页]", "n1/(1-f1-f2)"),
@@ -86,7 +86,7 @@ TEMPLATES = (
     ("一本书，已经看了{n1}页，还剩全书的{f1}没看，这本书共有多少页", "n1/(1-f1)"),
     ("一本书，小明看了全书的{f1}，正好是{n1}页，还剩多少页没看", "n1/f1-n1"),
     ("一根{t}长{n1}米，用去{f1}，还剩多少米", "n1*(1-f1)"),
-    ("一根{t}长{n1}米，用去{f1}米，还剩多少米", "n1-f1"),
+    ("一根{t}长{n1}米，用去{v1}米，还剩多少米", "n1-v1"),
     ("一根{t}，用去{f1}，还剩{n1}米，这根{t}原来长多少米", "n1/(1-f1)"),
     ("一根{t}，第一次用去{f1}，第二次用去{n1}米，还剩{n2}米，这根{t}长多少米", "(n1+n2)/(1-f1)"),
     ("一根{t}，第一次用去{f1}，第二次用去{f2}，第二次比第一次多用{n1}米，这根{t}长多少米", "n1/(f2-f1)"),
@@ -287,6 +287,7 @@ _GOODS = (
 _HOLE = re.compile(r"\{([a-z])(\d*)\}")
 _NAME = re.compile(r"[a-z]\d*")
 _COUNTED = re.compile(r"\{n\d*\}[个人棵只本袋朵张台页块辆岁分]")  # what comes whole
+_CONSTANT = re.compile(r"(?<![a-z\d.])\d+(?:\.\d+)?")
 _EITHER = re.compile(r"\[([^]]*)\]")
 _ENDS = ("？", "？", "？", "．", "？（　　）")
 _OPENINGS = ("", "", "", "", "已知", "求：", "如果")
@@ -303,6 +304,8 @@ def _draw(kind: str, rng: random.Random) -> Number:
     """A number of the kind that its first letter says; see `TEMPLATES` and `RELATIONS`."""
     if kind in "fg":
         return _share(rng)
+    if kind == "v":
+        return Number(Fraction(rng.randint(1, 5), rng.choice((7, 8, 9))), "fraction")
     if kind == "p":
         return Number(Fraction(rng.randint(2, 95), 100), "percent")
     if kind == "m":
@@ -319,7 +322,8 @@ def numbers(text: str, equation: str, rng: random.Random) -> tuple[dict[str, Num
     percent = equation.endswith("%")
     equation = equation.rstrip("%")
     asked_share = percent or text.endswith("几分之几")
-    names = list(dict.fromkeys([f"{kind}{digits}" for kind, digits in _HOLE.findall(text) if kind in "nmfgrqkp"]))
+    names = list(dict.fromkeys([f"{kind}{digits}" for kind, digits in _HOLE.findall(text) if kind in "nmfgrqkpv"]))
+    constants = {Number(Fraction(constant)) for constant in _CONSTANT.findall(equation)}
     for _ in range(30):
         chosen = {name: _draw(name[0], rng) for name in names}
         quantities = [name for name in names if name[0] == "n"]
@@ -332,6 +336,8 @@ def numbers(text: str, equation: str, rng: random.Random) -> tuple[dict[str, Num
                     chosen[name] = Number(chosen[name].value * scale / shrink)
                 values = intermediate_values(parse(_filled(equation, chosen)))
         except Unsolvable:
+            continue
+        if constants & set(chosen.values()):  # else the 2 of a triangle would be called by a number's letter
             continue
         if _sensible(list(chosen.values()), values, fractions=asked_share):
             answer = values[-1]

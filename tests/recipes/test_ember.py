@@ -203,7 +203,9 @@ def test_every_school_template_makes_problems(text: str, equation: str) -> None:
     rng = random.Random(text)
     made = [drawn for _ in range(20) if (drawn := school_problems.numbers(text, equation, rng))]
     assert made
+    constants = set(re.findall(r"(?<![a-z\d.])\d+(?:\.\d+)?", equation))
     for chosen, written, answer in made:
+        assert not constants & set(map(str, chosen.values()))  # a letter would stand for both
         question = school_problems.worded(text, chosen, rng)
         assert not set(question) & set("{}[]|")
         source = read_problem(question, written, answer)
