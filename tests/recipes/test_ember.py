@@ -37,7 +37,7 @@ from huozhong.verify.refusal import is_refusal  # noqa: E402
 STAGES = [("pretrain.toml", "pretrain")]
 LATER = (
     "sft", "anneal", "polish", "finish", "last", "again", "balance", "poems", "rhyme", "letters", "verses", "sums",
-    "more", "more_verses", "more_sums",
+    "more", "more_verses", "more_sums", "more_problems", "more_poems",
 )
 STAGES += [(f"{name}.toml", "sft") for name in LATER]
 EQUATIONS = [
