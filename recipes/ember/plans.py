@@ -21,7 +21,7 @@ from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.exam.lines import write_atomic
 
 AT_ONCE = 512
-PARAMS = SamplingParams(temperature=0.0, max_tokens=72)
+PARAMS = SamplingParams(temperature=0.0, max_tokens=72)  # the plan; its working is not needed
 
 
 def plans_rightly(said: str, source: Source) -> bool:
