@@ -176,37 +176,36 @@ def problem_turn(problem: Problem, rng: random.Random) -> Turn:
     return question, f"{in_letters(problem)}\n{worked}", answer
 
 
+def worded_turns(data: Data, problems: Iterable[Problem | None], rng: random.Random) -> Iterator[Turn]:
+    """Turns of the problems that may be trained on: none with an expression or with the wording of the exam's."""
+    for problem in problems:
+        if problem is not None and not is_exam_expression(problem.solution.equation):
+            turn = problem_turn(problem, rng)
+            if not data.examined(turn[0]):  # other things or numbers can make it one of the test's
+                yield turn
+
+
 def word_problem_turns(data: Data, rng: random.Random, copies: int, known: set[str]) -> Iterator[Turn]:
     """Every problem `copies` times with numbers of its own; half as often what is `known` already."""
-    for number in range(copies):
-        for source in data.problems:
-            if number >= (copies + 1) // 2 and source.question in known:
-                continue
-            problem = as_published(source) if number == 0 or rng.random() < 0.2 else changed(source, rng)
-            if problem is not None and not is_exam_expression(problem.solution.equation):
-                turn = problem_turn(problem, rng)
-                if not data.examined(turn[0]):  # other things or numbers can make it one of the test's
-                    yield turn
+    versions = (
+        as_published(source) if number == 0 or rng.random() < 0.2 else changed(source, rng)
+        for number in range(copies)
+        for source in data.problems
+        if number < (copies + 1) // 2 or source.question not in known
+    )
+    return worded_turns(data, versions, rng)
 
 
 def backwards_turns(data: Data, rng: random.Random, copies: int) -> Iterator[Turn]:
     """Problems that tell their answer and ask for one of their numbers, a third as often as the problems."""
-    for _ in range(copies // 3):
-        for source in data.problems:
-            asked = backwards(source, rng)
-            problem = None if asked is None else changed(asked, rng) or as_published(asked)
-            if problem is not None and not is_exam_expression(problem.solution.equation):
-                turn = problem_turn(problem, rng)
-                if not data.examined(turn[0]):
-                    yield turn
+    asked = (backwards(source, rng) for _ in range(copies // 3) for source in data.problems)
+    turned = (changed(source, rng) or as_published(source) for source in asked if source is not None)
+    return worded_turns(data, turned, rng)
 
 
 def school_turns(data: Data, rng: random.Random, count: int) -> Iterator[Turn]:
     """Problems from the templates of the later school years."""
-    for problem in islice(school_problems.problems(rng), count):
-        turn = problem_turn(problem, rng)
-        if not data.examined(turn[0]) and not is_exam_expression(problem.solution.equation):
-            yield turn
+    return worded_turns(data, islice(school_problems.problems(rng), count), rng)
 
 
 def arithmetic_turns(rng: random.Random, count: int) -> Iterator[Turn]:

@@ -61,7 +61,7 @@ RELATIONS = (
 )
 # Relations by a factor alone: with the sum or the difference both are known.  Y from the sum s, Y from the difference d
 # (where X is more), Y from d (where Y is more), X from Y as above.
-BY_FACTOR = (
+_BY_FACTOR = (
     ("{X}是{Y}的{m}倍", "s/(m+1)", "d/(m-1)", None, "y*m"),
     ("{X}是{Y}的{f}", "s/(1+f)", None, "d/(1-f)", "y*f"),
     ("{X}与{Y}的比是{r}：{q}", "s/(r+q)*q", "d/(r-q)*q", "d/(q-r)*q", "y/q*r"),
@@ -288,6 +288,8 @@ _HOLE = re.compile(r"\{([a-z])(\d*)\}")
 _NAME = re.compile(r"[a-z]\d*")
 _COUNTED = re.compile(r"\{n\d*\}[个人棵只本袋朵张台页块辆岁分]")  # what comes whole
 _CONSTANT = re.compile(r"(?<![a-z\d.])\d+(?:\.\d+)?")
+_DRAWN = "nmfgrqkpv"  # the letters of numbers; others stand for words
+_RELATED = re.compile(r"\{([nmfgrq])\}")
 _EITHER = re.compile(r"\[([^]]*)\]")
 _ENDS = ("？", "？", "？", "．", "？（　　）")
 _OPENINGS = ("", "", "", "", "已知", "求：", "如果")
@@ -322,7 +324,7 @@ def numbers(text: str, equation: str, rng: random.Random) -> tuple[dict[str, Num
     percent = equation.endswith("%")
     equation = equation.rstrip("%")
     asked_share = percent or text.endswith("几分之几")
-    names = list(dict.fromkeys([f"{kind}{digits}" for kind, digits in _HOLE.findall(text) if kind in "nmfgrqkpv"]))
+    names = list(dict.fromkeys([f"{kind}{digits}" for kind, digits in _HOLE.findall(text) if kind in _DRAWN]))
     constants = {Number(Fraction(constant)) for constant in _CONSTANT.findall(equation)}
     for _ in range(30):
         chosen = {name: _draw(name[0], rng) for name in names}
@@ -389,15 +391,11 @@ class _Chain:
         """Fresh names for the numbers of a relation, in its text and its equations."""
         self.numbered += 1
         number = self.numbered
-        hole = re.compile(r"\{([nmfgrq])\}")
         text, *equations = texts
         return [
-            hole.sub(lambda match: f"{{{match[1]}{number}}}", text),
+            _RELATED.sub(lambda match: f"{{{match[1]}{number}}}", text),
             *(re.sub(r"[nmfgrq]", lambda match: f"{match[0]}{number}", equation) for equation in equations),
         ]
-
-    def told(self, thing: str, number: str) -> str:
-        return f"{thing}{self.has}{{{number}}}{self.unit}"
 
     def question(self) -> tuple[str, str]:
         return self._by_factor() if self.rng.random() < 0.3 else self._along()
@@ -409,7 +407,8 @@ class _Chain:
         """One number is told, one or two relations lead from it to what is asked."""
         rng = self.rng
         steps = rng.choice((1, 1, 2, 2)) if len(self.things) > 2 else 1
-        clauses, equations, subject = [self.told(self.things[0], "n0")], ["n0"], self.things[0]
+        subject, left_out = self.things[0], False
+        clauses, equations = [f"{subject}{self.has}{{n0}}{self.unit}"], ["n0"]
         for known, thing in zip(self.things[:steps], self.things[1 : steps + 1], strict=True):
             text, forward, back = self.named(*rng.choice(RELATIONS))
             if rng.random() < 0.5:
@@ -418,11 +417,11 @@ class _Chain:
             else:
                 clause, equation = self._related(text, known, thing), back.replace("x", f"({equations[-1]})")
                 if known == subject and rng.random() < 0.5 and not text.startswith("{X}的"):
-                    clause = clause.removeprefix(known)  # 杨树有120棵，是柳树的2倍
+                    clause, left_out = clause.removeprefix(known), True  # 杨树有120棵，是柳树的2倍
                 subject = known
             clauses.append(clause)
             equations.append(equation)
-        if rng.random() < 0.25 and not any(clause.startswith(("是", "比", "相当于", "与")) for clause in clauses):
+        if rng.random() < 0.25 and not left_out:
             clauses = [*clauses[1:], clauses[0]]
         last, equation = self.things[steps], equations[-1]
         asked = rng.random()
@@ -441,7 +440,7 @@ class _Chain:
     def _by_factor(self) -> tuple[str, str]:
         """The sum or the difference of two things is told."""
         rng, x, y = self.rng, *self.things[:2]
-        text, by_sum, more, less, forward = rng.choice(BY_FACTOR)
+        text, by_sum, more, less, forward = rng.choice(_BY_FACTOR)
         ways = {"sum": by_sum, "more": more, "less": less}
         way, found = rng.choice([(way, equation) for way, equation in ways.items() if equation is not None])
         text, found, forward = self.named(text, found, forward)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from string import ascii_lowercase
@@ -30,7 +30,6 @@ _NAMES = (
     "小明", "小红", "小华", "小丽", "小刚", "小强", "小芳", "小军", "小亮", "小玲", "小东", "小林",
     "小兰", "小李", "小张", "小王", "明明", "红红", "丽丽", "亮亮", "张明", "李明", "王芳", "李华",
 )
-_NAME = re.compile("|".join(_NAMES))
 # Things of one kind: exchanged for one another they leave a problem what it is.
 _THINGS = tuple(
     tuple(words.split())
@@ -44,8 +43,6 @@ _THINGS = tuple(
         "合唱队 舞蹈队 航模队 书法队", "钢材 水泥 沙子", "上海 北京 南京 武汉 广州",
     )
 )
-_THING_KIND = {word: kind for kind in _THINGS for word in kind}
-_THING = re.compile("|".join(sorted(_THING_KIND, key=len, reverse=True)))
 # Values that are constants of the language as often as data: a pair, a unit, a circle's π.
 _FIXED = {Fraction(1), Fraction(2), Fraction("3.14")}
 
@@ -219,15 +216,27 @@ def _rewrite(source: Source, new: dict[Number, Number]) -> str:
     return "".join([*out, source.question[at:]])
 
 
-def exchange_things(question: str, rng: random.Random) -> str:
-    """One thing for another of its kind, the same one everywhere in the question."""
-    orders = {kind: rng.sample(kind, len(kind)) for kind in _THINGS}
+def _exchange(kinds: Sequence[tuple[str, ...]]) -> Callable[[str, random.Random], str]:
+    """A function that puts one word for another of its kind, the same one everywhere in a question."""
+    kind_of = {word: kind for kind in kinds for word in kind}
+    word = re.compile("|".join(sorted(kind_of, key=len, reverse=True)))
 
-    def other(match: re.Match[str]) -> str:
-        kind = _THING_KIND[match.group()]
-        return orders[kind][kind.index(match.group())]
+    def exchange(question: str, rng: random.Random) -> str:
+        orders: dict[tuple[str, ...], list[str]] = {}
 
-    return _THING.sub(other, question)
+        def other(match: re.Match[str]) -> str:
+            kind = kind_of[match.group()]
+            if kind not in orders:
+                orders[kind] = rng.sample(kind, len(kind))
+            return orders[kind][kind.index(match.group())]
+
+        return word.sub(other, question)
+
+    return exchange
+
+
+exchange_people = _exchange((_NAMES,))
+exchange_things = _exchange(_THINGS)
 
 
 def restyle(question: str, rng: random.Random) -> str:
@@ -235,10 +244,7 @@ def restyle(question: str, rng: random.Random) -> str:
     if rng.random() < 0.5:
         question = exchange_things(question, rng)
     if rng.random() < 0.5:
-        names: dict[str, str] = {}
-        pool = list(_NAMES)
-        rng.shuffle(pool)
-        question = _NAME.sub(lambda m: names.setdefault(m.group(), pool[len(names)]), question)
+        question = exchange_people(question, rng)
     if rng.random() < 0.4:
         question = question.replace("．", "。")
         question = question.replace("=多少", rng.choice(["是多少", "=多少"]))
