@@ -15,7 +15,7 @@ import dataclasses
 import json
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,8 @@ def variants(size: str) -> Iterator[tuple[str, Setting]]:
     yield "no weight decay", change(mine, weight_decay=0.0)
     yield "decay by 1 - sqrt", change(mine, shape="sqrt")
     yield "cosine", change(mine, shape="cosine", decay=1.0)
+    together = change(mine, muon=mine.muon / 2, decay=0.8, ramp=(change(first, seq_len=128),))
+    yield "half of Muon's rate, decay over 80%, rows of 128", together
 
 
 def _experts(size: str) -> dict[str, Any]:
@@ -84,22 +86,26 @@ def main() -> None:
     """Train the recipe and its variants, time their steps by turns, print a table and the JSON line."""
     parser = options.parser(__doc__)
     parser.add_argument("--tokens", type=float, default=3e5, help="of each variant (default: 3e5)")
-    parser.add_argument("--only", type=int, help="so many variants from the beginning of the list")
+    parser.add_argument("--skip", type=int, default=0, help="so many variants at the beginning of the list")
+    parser.add_argument("--only", type=int, help="so many variants, from there")
     args = parser.parse_args()
 
     def compare(contest: Contest) -> None:
-        found = ablate(contest, int(args.tokens), args.only, again=args.measure_again)
+        asked = list(variants(contest.size))[args.skip :][: args.only]
+        found = ablate(contest, int(args.tokens), asked, again=args.measure_again)
         print(json.dumps(found, ensure_ascii=False))
 
     options.run(args, compare)
 
 
-def ablate(contest: Contest, tokens: int, only: int | None = None, *, again: bool = False) -> dict[str, Any]:
-    """Everything but the corpus.  only: so many variants from the beginning of the list."""
+def ablate(
+    contest: Contest, tokens: int, changed: Sequence[tuple[str, Setting]], *, again: bool = False
+) -> dict[str, Any]:
+    """Everything but the corpus.  changed: what `variants` gives, or some of it."""
     mine = ours(contest.size)
     asked = [("ours", mine, tokens)]
     asked += [("ours, less", mine, round(tokens / STEP)), ("ours, more", mine, round(tokens * STEP))]
-    asked += [(name, setting, tokens) for name, setting in list(variants(contest.size))[:only]]
+    asked += [(name, setting, tokens) for name, setting in changed]
     results = {name: run(contest, "ours", setting, tokens=count, seed=1) for name, setting, count in asked}
     recipes = {
         name: contest.recipe("ours", setting, tokens=count, seed=1, name=results[name].name)

@@ -53,8 +53,8 @@ def test_from_text_to_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     contest.folder.mkdir()
     listed = list(training_ablations.variants("tiny"))
     experts = [pair for pair in listed if "experts" in pair[0]]
-    monkeypatch.setattr(training_ablations, "variants", lambda size: [listed[0], *experts])
-    said = training_ablations.ablate(contest, 8 * 4096)
+    changed = [listed[0], *experts]
+    said = training_ablations.ablate(contest, 8 * 4096, changed)
     rows = {row["variant"]: row for row in said["rows"]}
     assert rows["ours"]["cost"] == 1
     assert rows["ours, less"]["seconds"] < rows["ours"]["seconds"] < rows["ours, more"]["seconds"]
@@ -65,4 +65,4 @@ def test_from_text_to_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         assert 1 <= rows[name]["window_max_load"] <= 8
     assert "max_load" not in rows["ours"]
     monkeypatch.setattr("training.runs.train", never)  # finished runs are read, not repeated
-    assert training_ablations.ablate(contest, 8 * 4096)["rows"] == said["rows"]
+    assert training_ablations.ablate(contest, 8 * 4096, changed)["rows"] == said["rows"]
