@@ -42,8 +42,11 @@ def variants(size: str) -> Iterator[tuple[str, Setting]]:
     first = mine.ramp[0]
     change = dataclasses.replace
     yield "all layers from the start", change(mine, ramp=())
-    yield "decay over the last 30%", change(mine, decay=0.3)
-    yield "decay over the last 80%", change(mine, decay=0.8)
+    yield "fewer layers for half of the run", change(mine, ramp=(change(first, share=0.5),))
+    yield "fewer layers for 90% of the run", change(mine, ramp=(change(first, share=0.9),))
+    yield "half of the layers for 40% of the run", change(mine, ramp=(RampRecipe(share=0.4, layers=layers // 2),))
+    yield "decay over the last 50%", change(mine, decay=0.5)
+    yield "decay over all that follows the warm-up", change(mine, decay=1.0)
     yield "Muon at twice the rate", change(mine, muon=2 * mine.muon)
     yield "Muon at half the rate", change(mine, muon=mine.muon / 2)
     yield "tables and norms at twice the rate", change(mine, rate=2 * mine.rate)
@@ -56,18 +59,15 @@ def variants(size: str) -> Iterator[tuple[str, Setting]]:
     later = change(module, ramp=(change(first, mtp_weight=0.0),))
     yield "a prediction module that joins when all layers wake", later
     yield "averaged weights (0.98)", change(mine, optim={**mine.optim, "ema": 0.98})
-    yield "rows of 128 for the first half, too", change(mine, ramp=(change(first, seq_len=128),))
-    yield "half batches for the first half, too", change(mine, ramp=(change(first, batch_tokens=1024),))
+    yield "rows of 128 while layers sleep", change(mine, ramp=(change(first, seq_len=128),))
+    yield "half batches while layers sleep", change(mine, ramp=(change(first, batch_tokens=1024),))
     yield "batches of 4,096", change(mine, batch_tokens=4096)
-    yield "fewer layers for 70% of the run", change(mine, ramp=(change(first, share=0.7),))
-    quarter = RampRecipe(share=0.25, layers=layers // 2)
-    yield "half of the layers for a quarter of the run", change(mine, ramp=(quarter,))
     yield "Muon's momentum 0.95", change(mine, optim={"momentum": 0.95})
     yield "no weight decay", change(mine, weight_decay=0.0)
     yield "decay by 1 - sqrt", change(mine, shape="sqrt")
     yield "cosine", change(mine, shape="cosine", decay=1.0)
-    together = change(mine, muon=mine.muon / 2, decay=0.8, ramp=(change(first, seq_len=128),))
-    yield "half of Muon's rate, decay over 80%, rows of 128", together
+    steady = change(mine, muon=2 * mine.muon, decay=0.5, ramp=(change(first, share=0.5),))
+    yield "twice Muon's rate, decay and fewer layers for 50%: the recipe before", steady
 
 
 def _experts(size: str) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def ours(size: str) -> Setting:
         decay=dial.DECAY,
         floor=0.0,
         warmup=dial.WARMUP,
-        muon=dial.MUON_LR,
+        muon=dial.muon_lr_of(SIZES[size].width),
         ramp=tuple(RampRecipe(**part) for part in dial.ramp_of(SIZES[size].layers)),
         optim={"momentum": dial.MOMENTUM},
     )

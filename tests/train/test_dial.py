@@ -55,8 +55,9 @@ def test_a_size_below_the_smallest_is_named() -> None:
 def test_longer_runs_have_larger_batches_and_wider_models_slower_matrices() -> None:
     assert optim_of(320, 1_500_000)["batch_tokens"] == 2048
     assert optim_of(320, 24_000_000)["batch_tokens"] == 8192
-    assert optim_of(128, 10**6)["muon_lr"] == optim_of(320, 10**6)["muon_lr"] == 0.01
-    assert optim_of(1280, 10**6)["muon_lr"] == 0.005
+    assert optim_of(128, 10**6)["muon_lr"] == 0.00791
+    assert optim_of(320, 10**6)["muon_lr"] == 0.005
+    assert optim_of(1280, 10**6)["muon_lr"] == 0.0025
 
 
 def test_the_recipe_as_a_file_is_the_recipe(text: Path, tmp_path: Path) -> None:

@@ -25,11 +25,11 @@ SEQ_LEN = 256
 HELDOUT_ROWS = 64
 EPOCHS = 4  # repeated text is nearly as good as new for so long (Muennighoff et al. 2023, arXiv:2305.16264)
 TOKENS_PER_PARAMETER = 20  # Hoffmann et al. 2022, arXiv:2203.15556
-MUON_LR, ADAMW_LR, MOMENTUM = 1e-2, 2e-2, 0.9
-RATED_WIDTH = 320  # at which the rates were searched
+MUON_LR, ADAMW_LR, MOMENTUM = 5e-3, 2e-2, 0.9
+RATED_WIDTH = 320  # at which the rates were searched; at 128 Muon's wants to be about 1.5 times as high
 BATCH, BATCH_TOKENS = 2048, 1_500_000  # tokens per step, for a run of so many tokens
-WARMUP, DECAY = 0.02, 0.5  # shares of the steps
-AWAKE_SHARE, SLEEP = 0.4, 0.5  # of the layers run, for this share of the tokens
+WARMUP, DECAY = 0.02, 0.8  # shares of the steps
+AWAKE_SHARE, SLEEP = 0.4, 0.8  # of the layers run, for this share of the tokens
 
 
 def read_size(said: str) -> int:
@@ -87,12 +87,12 @@ def optim_of(width: int, tokens: int) -> dict[str, Any]:
     """Rates and batch of a run of `tokens` tokens.
 
     The batch grows with the square root of the run (Zhang et al. 2024, arXiv:2410.21676, find about that for the
-    critical batch), Muon's rate falls with the square root of widths beyond those that were searched.
+    critical batch), Muon's rate falls with the square root of the width.
     """
     per_row = SEQ_LEN * 8
     batch = max(BATCH, per_row * round(BATCH * (tokens / BATCH_TOKENS) ** 0.5 / per_row))
     return {
-        "muon_lr": float(f"{MUON_LR * min(1.0, (RATED_WIDTH / width) ** 0.5):.3g}"),
+        "muon_lr": muon_lr_of(width),
         "adamw_lr": ADAMW_LR,
         "momentum": MOMENTUM,
         "batch_tokens": batch,
@@ -101,8 +101,13 @@ def optim_of(width: int, tokens: int) -> dict[str, Any]:
     }
 
 
+def muon_lr_of(width: int) -> float:
+    """To three digits, for a recipe that people read."""
+    return float(f"{MUON_LR * (RATED_WIDTH / width) ** 0.5:.3g}")
+
+
 def schedule_of(batch_tokens: int, tokens: int) -> dict[str, Any]:
-    """Two percent up, flat, and the second half down to nothing."""
+    """Two percent up, flat, and the last four fifths down to nothing."""
     warmup = max(1, round(WARMUP * tokens / batch_tokens))
     return {"total_tokens": tokens, "warmup_steps": warmup, "decay_fraction": DECAY, "shape": "linear"}
 
