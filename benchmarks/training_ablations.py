@@ -67,7 +67,7 @@ def variants(size: str) -> Iterator[tuple[str, Setting]]:
     yield "decay by 1 - sqrt", change(mine, shape="sqrt")
     yield "cosine", change(mine, shape="cosine", decay=1.0)
     steady = change(mine, muon=2 * mine.muon, decay=0.5, ramp=(change(first, share=0.5),))
-    yield "twice Muon's rate, decay and fewer layers for 50%: the recipe before", steady
+    yield "twice Muon's rate, decay and fewer layers for 50%", steady  # at 10m the recipe until layers slept for longer
 
 
 def _experts(size: str) -> dict[str, Any]:
