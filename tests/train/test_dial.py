@@ -28,7 +28,9 @@ def text(tmp_path: Path) -> Path:
     return tmp_path / "text"
 
 
-@pytest.mark.parametrize(("said", "number"), [("10m", 10**7), ("2.5M", 2_500_000), ("800k", 800_000), ("123", 123)])
+@pytest.mark.parametrize(
+    ("said", "number"), [("10m", 10**7), ("2.5M", 2_500_000), ("800k", 800_000), ("123", 123), ("2e4", 20_000)]
+)
 def test_sizes_as_people_say_them(said: str, number: int) -> None:
     assert read_size(said) == number
 
@@ -37,6 +39,8 @@ def test_sizes_as_people_say_them(said: str, number: int) -> None:
 def test_what_is_no_size_is_named(said: str) -> None:
     with pytest.raises(ConfigError, match="number of parameters"):
         read_size(said)
+    with pytest.raises(ConfigError, match=r"--tokens .* number of tokens"):
+        read_size(said, "--tokens", "tokens")
 
 
 @pytest.mark.parametrize("parameters", [2_000_000, 3_000_000, 10_000_000, 60_000_000, 300_000_000])
@@ -81,7 +85,7 @@ def test_from_a_folder_of_text_to_a_model(
     app: typer.Typer, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch  # noqa: F811
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words: list[Any] = ["train", "pretrain", "--text", text, "--size", "400k", "--tokens", "2e4", "--vocab", "512"]
+    words: list[Any] = ["train", "pretrain", "--text", text, "--size", "400k", "--tokens", "20k", "--vocab", "512"]
     words += ["--threads", "1", "--out", "mine", "--no-compile"]
     run: Callable[[list[Any]], Any] = lambda words: CliRunner().invoke(app, [str(word) for word in words])  # noqa: E731
     result = run(words)

@@ -69,8 +69,8 @@ def pretrain_command(
         "--text", metavar="PATH", help="文本：文件或文件夹，可重复 / files or folders, may be repeated")] = None,
     size: Annotated[str | None, typer.Option(
         "--size", help="参数量，如 3m、10m，其余由它推出 / how many parameters; the rest follows")] = None,
-    tokens: Annotated[float | None, typer.Option(
-        "--tokens", help="学多少词元，默认推算 / how many tokens to learn, derived by default")] = None,
+    tokens: Annotated[str | None, typer.Option(
+        "--tokens", help="学多少词元，如 20m，默认推算 / how many tokens to learn, derived by default")] = None,
     vocab: Annotated[int | None, typer.Option("--vocab", help="词表大小，默认推算 / derived by default")] = None,
     out: Out = None, threads: Threads = None,
     seed: Annotated[int | None, typer.Option("--seed", help="随机种子 / seed")] = None,
@@ -89,8 +89,8 @@ def pretrain_command(
         size = size or "10m"
         recipe = written_recipe(Dial(
             texts=tuple(text), size=read_size(size), out=out or Path("runs") / f"pretrain-{size}",
-            tokens=None if tokens is None else int(tokens), vocab=vocab, threads=threads, seed=seed or 0,
-            compile=compiled is not False,
+            tokens=None if tokens is None else read_size(tokens, "--tokens", "tokens"), vocab=vocab, threads=threads,
+            seed=seed or 0, compile=compiled is not False,
         ), replace=fresh)  # fmt: skip
     else:
         mine = {

@@ -32,11 +32,11 @@ WARMUP, DECAY = 0.02, 0.8  # shares of the steps
 AWAKE_SHARE, SLEEP = 0.4, 0.8  # of the layers run, for this share of the tokens
 
 
-def read_size(said: str) -> int:
-    """ "10m" -> 10,000,000; also 2.5m, 800k, 1b, plain numbers.  Raises ConfigError."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([kmb]?)", said.strip().lower())
+def read_size(said: str, option: str = "--size", what: str = "parameters") -> int:
+    """ "10m" -> 10,000,000; also 2.5m, 800k, 1b, 2e6, plain numbers.  Raises ConfigError, which names `option`."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?(?:e\d+)?)([kmb]?)", said.strip().lower())
     if match is None:
-        raise ConfigError(f"the size {said!r} is not a number of parameters; say it like 3m, 10m or 800k.")
+        raise ConfigError(f"{option} {said!r} is not a number of {what}; say it like 3m, 10m or 800k.")
     return round(float(match[1]) * {"": 1, "k": 1e3, "m": 1e6, "b": 1e9}[match[2]])
 
 
