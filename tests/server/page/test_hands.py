@@ -85,3 +85,12 @@ def test_scrolling_up_is_left_alone_and_a_button_leads_back(open_page: OpenPage,
     page.click("#to-end")
     page.wait_for_function("() => document.getElementById('scroll').scrollTop > 300")
     page.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize(("width", "height"), [(900, 560), (390, 640)])
+def test_the_welcome_is_read_from_its_top_in_a_small_window(open_page: OpenPage, width: int, height: int) -> None:
+    page = open_page(width=width, height=height)
+    scroller = page.locator("#scroll")
+    assert scroller.evaluate("it => it.scrollHeight > it.clientHeight")
+    page.click("#input")
+    assert scroller.evaluate("it => it.scrollTop") == 0

@@ -155,7 +155,7 @@ function setLanguage(name) {
 
 function toEnd() {
   const scroller = $('scroll');
-  scroller.scrollTop = scroller.scrollHeight;
+  scroller.scrollTop = views.length ? scroller.scrollHeight : 0; // the welcome is read from its top
   lastTop = scroller.scrollTop;
   following = true;
   $('to-end').hidden = true;
