@@ -12,13 +12,13 @@ import hashlib
 import json
 import random
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import poems
 import talk
-from build_data import Data
+from build_data import Data, read_known
 from rich.console import Console
 from solve import Node, Number, Unsolvable
 from word_problems import Problem, Source, as_published, changed, restyle
@@ -46,11 +46,17 @@ def is_valid(source: Source) -> bool:
     return hashlib.sha256(bare.encode()).digest()[0] < 10
 
 
-def training_problems(sources: list[Source], rng: random.Random, copies: int) -> Iterator[dict[str, Any]]:
+def training_problems(
+    sources: list[Source], rng: random.Random, copies: int, known: Collection[str] = ()
+) -> Iterator[dict[str, Any]]:
+    """Every problem `copies` times, the first as published; what is `known` already once, with other numbers."""
     for number in range(copies):
         for source in sources:
+            if number and source.question in known:
+                continue
             try:
-                problem = as_published(source) if number == 0 else changed(source, rng)
+                published = number == 0 and source.question not in known
+                problem = as_published(source) if published else changed(source, rng)
             except Unsolvable:
                 continue
             if problem is not None and not is_exam_expression(problem.solution.equation):
@@ -63,6 +69,17 @@ def held_out_problems(sources: list[Source], rng: random.Random) -> Iterator[dic
         problem = changed(source, rng)
         if problem is not None and not is_exam_expression(problem.solution.equation):
             yield word_problem(source, problem, rng)
+
+
+def bare_sums(sources: list[Source], rng: random.Random, count: int) -> Iterator[dict[str, Any]]:
+    """What word problems come to, without their words: the sums in which a right plan goes wrong."""
+    made = 0
+    while made < count:
+        source = rng.choice(sources)
+        problem = changed(source, rng)
+        if problem is not None and not is_exam_expression(problem.solution.equation) and operations(source.equation):
+            made += 1
+            yield word_problem(source, problem, rng) | {"question": f"{problem.solution.equation}=?"}
 
 
 def poem_requests(data: Data, rng: random.Random, count: int) -> Iterator[dict[str, Any]]:
@@ -100,17 +117,18 @@ def write(path: Path, rows: Iterable[dict[str, Any]]) -> int:
     return len(lines)
 
 
-def build(data_folder: Path, out: Path, *, seed: int, copies: int) -> None:
+def build(data_folder: Path, out: Path, *, seed: int, copies: int, known: Path | None) -> None:
     console = Console(stderr=True)
     rng = random.Random(f"rl {seed}")
     data = Data(data_folder)
     kept = [source for source in data.problems if not is_valid(source)]
     valid = list(held_out_problems([source for source in data.problems if is_valid(source)], rng))
     rng.shuffle(valid)
-    problems = training_problems(kept, rng, copies)
+    problems = training_problems(kept, rng, copies, read_known(known))
     for name, rows in (
         ("valid", valid),
         ("problems", (row for row in problems if not data.examined(row["question"]))),
+        ("sums", bare_sums(kept, rng, 2000 * copies)),
         ("poems", poem_requests(data, rng, 2000)),
         ("scope", scope_questions(data, rng, 2000)),
     ):
@@ -123,6 +141,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--copies", type=int, default=3, help="versions of each word problem")
+    parser.add_argument("--known", type=Path, help="what plans.py wrote: problems that come only once")
     build(**{("data_folder" if k == "data" else k): v for k, v in vars(parser.parse_args()).items()})
 
 

@@ -16,6 +16,7 @@ import pytest
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "ember"
 sys.path.insert(0, str(RECIPE))
 
+import ape  # noqa: E402
 import arithmetic  # noqa: E402
 import build_data  # noqa: E402
 import drills  # noqa: E402
@@ -387,6 +388,20 @@ def test_every_no_is_recognised_and_nothing_else() -> None:
         assert is_refusal(talk.templated_out_of_scope(rng)[2])
         assert not is_refusal(talk.small_talk(rng)[2])
         assert not is_refusal(talk.riddle(rng)[2])
+
+
+def test_published_problems_are_marked_and_what_is_worded_like_a_known_one_is_left_out() -> None:
+    rows = [
+        {"id": "1", "original_text": "5筐苹果重125千克，每筐重多少千克？", "equation": "x=125/5", "ans": "25"},
+        {"id": "2", "original_text": "8筐苹果重96千克，每筐重多少千克．", "equation": "x=96/8", "ans": "12"},
+        {"id": "3", "original_text": "一袋糖的(2/5)是多少？", "equation": "x=1*(2/5)", "ans": "40%"},
+        {"id": "4", "original_text": "小红有6朵花，送人2朵，还剩几朵？", "equation": "x=6-2", "ans": "3"},
+        {"id": "5", "original_text": "零下5度比零下3度低几度？", "equation": "x=-3-(-5)", "ans": "2"},
+    ]
+    found = list(ape.converted(rows, {ape.wording("一袋糖的(1/4)是多少")}))
+    assert [(row["id"], row["equation"], row["verified"]) for row in found] == [
+        ("1", "125/5", True), ("4", "6-2", False), ("5", "-3-(-5)", False),
+    ]
 
 
 @pytest.mark.parametrize(("file", "stage"), STAGES)

@@ -13,11 +13,14 @@ RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "ember"
 sys.path.insert(0, str(RECIPE))
 
 import rl_data  # noqa: E402
+import worth  # noqa: E402
 from solve import parse  # noqa: E402
 from word_problems import Source, as_published, read_problem  # noqa: E402
 
+from huozhong.engine.llm import LLM  # noqa: E402
 from huozhong.train.problems import read_problems  # noqa: E402
 from huozhong.train.rl_recipe import load_rl_recipe  # noqa: E402
+from huozhong.verify.arithmetic import evaluate, is_exam_expression, same_answer  # noqa: E402
 
 ROWS = [
     ("小明有3个苹果，又买了5个，一共有几个？", "3+5", "8"),
@@ -71,3 +74,28 @@ def test_the_recipe_can_be_read() -> None:
     recipe = load_rl_recipe(RECIPE / "rl.toml")
     assert recipe.base == "src/huozhong/models/ember"
     assert recipe.problems.valid not in {source.path for source in recipe.problems.train}
+
+
+def test_what_is_known_comes_once_and_with_other_numbers(sources: list[Source]) -> None:
+    known = {sources[0].question}
+    rows = list(rl_data.training_problems(sources[:2], random.Random(1), 5, known))
+    assert len(rows) == 6
+    assert not known & {row["question"] for row in rows}
+
+
+def test_bare_sums_are_what_problems_come_to(sources: list[Source]) -> None:
+    for row in rl_data.bare_sums(sources, random.Random(3), 30):
+        expression = row["question"].removesuffix("=?")
+        assert same_answer(row["answer"], evaluate(expression))
+        assert not is_exam_expression(expression)
+        assert row["level"] == min(rl_data.operations(parse(expression)), 3)
+
+
+def test_only_what_is_sometimes_right_and_sometimes_wrong_is_worth_practising() -> None:
+    always, never = {"question": "3+5=?", "answer": "8"}, {"question": "3+5=?", "answer": "9"}
+    hard = [{"question": f"{n}×{n + 88}=?", "answer": str(n * (n + 88))} for n in range(401, 3000, 177)]
+    with LLM("ember") as llm:
+        kept = list(worth.mixed(llm, [always, never, *hard], samples=4, temperature=1.0))
+    assert kept
+    assert all(row in hard for row in kept)
+    assert len(kept) < len(hard)
