@@ -215,6 +215,7 @@ def test_same_answer_knows_rounded_gold() -> None:
         ("13÷5=2……3", [True]),
         ("13÷5=2…4", [False]),
         ("13÷5=1……8", [False]),
+        ("(81÷100)=0……3", [False]),  # no division at its end
         ("10÷3≈3.33", [True]),
         ("10÷3≈3.34", [False]),
         ("1÷3≈33%", [True]),

@@ -279,9 +279,11 @@ def _readable(expression: str) -> bool:
 def _judge(left: str, relation: str, right: str, remainder: re.Match[str] | None) -> Step:
     value, claimed = evaluate(left), evaluate(right)
     if remainder and "/" in left:
-        dividend, divisor = (evaluate(part) for part in left.rsplit("/", 1))
-        rest = int(remainder[1])
-        correct = dividend == claimed * divisor + rest and 0 <= rest < divisor
+        parts, rest = left.rsplit("/", 1), int(remainder[1])
+        correct = False  # (81/9)=9……0: a fraction leaves no remainder
+        if all(map(_readable, parts)):
+            dividend, divisor = map(evaluate, parts)
+            correct = dividend == claimed * divisor + rest and 0 <= rest < divisor
         return Step(left, relation, right + "……" + remainder[1], correct)
     if relation == "=":
         return Step(left, relation, right, value == claimed)
