@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from fractions import Fraction
 
 import pytest
@@ -266,3 +267,13 @@ def test_the_bucket_holds_one_in_sixteen_and_never_moves() -> None:
     assert 250 < len(inside) < 390  # 5050 / 16 = 316
     assert canonical("(125+75)÷8") == "*(+125+75)/8"
     assert inside[:3] == ["0+8", "0+11", "0+25"]
+
+
+def test_no_text_is_an_error() -> None:
+    """A model writes anything; training and exams go on."""
+    rng = random.Random(5)
+    pieces = [*"()70+-×÷/=≈%又元\n，", "(1/2)", "(81/", "12.5", "=3", "……", "……3"]
+    for _ in range(4000):
+        text = "".join(rng.choices(pieces, k=rng.randint(2, 9)))
+        check_steps(text)
+        final_answer(text)
