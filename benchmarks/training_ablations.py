@@ -41,6 +41,8 @@ def variants(size: str) -> Iterator[tuple[str, Setting]]:
     layers = SIZES[size].layers
     first = mine.ramp[0]
     change = dataclasses.replace
+    noise = change(mine, run={})
+    yield "a table that starts as noise", noise
     yield "all layers from the start", change(mine, ramp=())
     yield "fewer layers for half of the run", change(mine, ramp=(change(first, share=0.5),))
     yield "fewer layers for 90% of the run", change(mine, ramp=(change(first, share=0.9),))
@@ -66,8 +68,9 @@ def variants(size: str) -> Iterator[tuple[str, Setting]]:
     yield "no weight decay", change(mine, weight_decay=0.0)
     yield "decay by 1 - sqrt", change(mine, shape="sqrt")
     yield "cosine", change(mine, shape="cosine", decay=1.0)
-    steady = change(mine, muon=2 * mine.muon, decay=0.5, ramp=(change(first, share=0.5),))
-    yield "twice Muon's rate, decay and fewer layers for 50%", steady  # at 10m the recipe until layers slept for longer
+    steady = change(noise, muon=2 * mine.muon, decay=0.5, ramp=(change(first, share=0.5),))
+    # at 10m the recipe until layers slept for longer
+    yield "twice Muon's rate, decay and fewer layers for 50%, a table that starts as noise", steady
 
 
 def _experts(size: str) -> dict[str, Any]:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from huozhong.train.recipe import Recipe
 from training.contestants import Who
-from training.speeds import Pace, key
+from training.speeds import COUNTING, Pace, key
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of the training steps of one run; compiling and scoring are not in it, for anybody."""
+    """Of the training steps of one run and, where its table starts from counts, of counting; compiling and scoring are
+    not in it, for anybody.
+    """
 
     seconds: float
     cpu_seconds: float
@@ -30,12 +32,12 @@ class Cost:
 
 
 def cost(who: Who, recipe: Recipe, paces: dict[str, Pace]) -> Cost:
-    """Steps × pace, stretch by stretch."""
-    seconds = cpu = joules = flops = 0.0
-    for stretch in recipe.stretches:
-        pace = paces[key(who, recipe, stretch)]
-        seconds += stretch.steps * pace.seconds
-        cpu += stretch.steps * pace.cpu_seconds
-        joules += stretch.steps * pace.joules
-        flops += stretch.steps * pace.flops
+    """Steps × pace, stretch by stretch, after what comes before the first step."""
+    parts = [(stretch.steps, paces[key(who, recipe, stretch)]) for stretch in recipe.stretches]
+    if recipe.run.init_table == "counts":
+        parts.append((1, paces[COUNTING]))
+    seconds = sum(steps * pace.seconds for steps, pace in parts)
+    cpu = sum(steps * pace.cpu_seconds for steps, pace in parts)
+    joules = sum(steps * pace.joules for steps, pace in parts)
+    flops = sum(steps * pace.flops for steps, pace in parts)
     return Cost(seconds, cpu, joules, flops, recipe.total_tokens)

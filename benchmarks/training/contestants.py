@@ -71,6 +71,7 @@ class Setting:
     ramp: tuple[RampRecipe, ...] = ()
     model: dict[str, Any] = field(default_factory=dict)
     optim: dict[str, Any] = field(default_factory=dict)
+    run: dict[str, Any] = field(default_factory=dict)
 
 
 GPT2 = Setting(rate=GPT2_RATE, batch_tokens=4096, shape="cosine", decay=1.0, floor=0.1, warmup=0.02)
@@ -89,6 +90,7 @@ def ours(size: str) -> Setting:
         muon=dial.muon_lr_of(SIZES[size].width),
         ramp=tuple(RampRecipe(**part) for part in dial.ramp_of(SIZES[size].layers)),
         optim={"momentum": dial.MOMENTUM},
+        run={"init_table": "counts"},
     )
 
 
@@ -140,6 +142,7 @@ class Contest:
                 log_every=10**6,
                 compile=self.compile,
                 threads=self.threads,
+                **setting.run,
             ),
             ramp=setting.ramp,
         )

@@ -6,8 +6,10 @@ here, each kind of step (a ramp has several) measured in the same minutes, by tu
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import tempfile
 import time
 from dataclasses import dataclass
 from io import StringIO
@@ -17,11 +19,14 @@ import torch
 from rich.console import Console
 
 from huozhong.cost import Meter
+from huozhong.train import counts
+from huozhong.train.counts import start_from_counts
 from huozhong.train.loop import Run
 from huozhong.train.recipe import Recipe, Stretch
 from training.contestants import Contest, Who, kind_of
 
 ROUNDS = 4
+COUNTING = "counting"  # what a table that starts from counts takes, once
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,8 @@ def paces(contest: Contest, runs: list[tuple[Who, Recipe]], folder: Path, *, aga
     for who, recipe in runs:
         for stretch in recipe.stretches:
             wanted.setdefault(key(who, recipe, stretch), (who, recipe, stretch))
-    if all(name in stored for name in wanted):
+    counting = next((recipe for _, recipe in runs if recipe.run.init_table == "counts"), None)
+    if all(name in stored for name in wanted) and (counting is None or COUNTING in stored):
         return {name: Pace(**values) for name, values in stored.items()}
     steppers = {name: Stepper(*values) for name, values in wanted.items()}
     for stepper in steppers.values():
@@ -60,10 +66,30 @@ def paces(contest: Contest, runs: list[tuple[Who, Recipe]], folder: Path, *, aga
         by_time = sorted(samples[name])
         best, middle = by_time[0], by_time[len(by_time) // 2]
         found[name] = Pace(best[0], middle[0], best[1], best[2], contest.step_flops(who, recipe, stretch))
+    if counting is not None:
+        found[COUNTING] = count_pace(counting)
     temporary = file.with_suffix(".tmp")
     temporary.write_text(json.dumps({name: pace.__dict__ for name, pace in found.items()}, indent=1))
     temporary.replace(file)
     return found
+
+
+def count_pace(recipe: Recipe) -> Pace:
+    """The table of a new model from the counts of its text, reading included; operations of the products with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        elsewhere = dataclasses.replace(recipe.run, out=folder)
+        run = Run(dataclasses.replace(recipe, run=elsewhere), Console(file=StringIO()))
+        samples = []
+        for _ in range(ROUNDS):
+            meter = Meter().start()
+            began, busy = time.perf_counter(), time.process_time()
+            start_from_counts(run.model, recipe.data.train, seed=recipe.run.seed)
+            wall, cpu = time.perf_counter() - began, time.process_time() - busy
+            samples.append((wall, cpu, meter.stop().joules))
+    by_time = sorted(samples)
+    config = run.model.config
+    flops = (4 * counts.ROUNDS + 4) * config.vocab_size * (config.hidden_size + counts.SPARE) ** 2
+    return Pace(by_time[0][0], by_time[len(by_time) // 2][0], by_time[0][1], by_time[0][2], float(flops))
 
 
 def key(who: Who, recipe: Recipe, stretch: Stretch) -> str:

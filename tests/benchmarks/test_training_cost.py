@@ -20,7 +20,7 @@ from training.peers import Peer, PeerConfig, flops_per_token, parameters
 from training.race import Race, lowest
 from training.report import report
 from training.runs import Result
-from training.speeds import Pace, key
+from training.speeds import COUNTING, Pace, key
 
 from huozhong.errors import DataError
 from huozhong.model.config import ModelConfig
@@ -213,8 +213,9 @@ def test_a_run_costs_its_steps_times_their_pace(tmp_path: Path) -> None:
         key("ours", recipe, stretch): Pace(n, n + 0.5, 2 * n, 30 * n, contest.step_flops("ours", recipe, stretch))
         for n, stretch in enumerate(recipe.stretches, 1)
     }
+    table[COUNTING] = Pace(0.5, 0.6, 1, 15, 1e6)
     found = cost("ours", recipe, table)
-    assert found.seconds == sum(n * stretch.steps for n, stretch in enumerate(recipe.stretches, 1))
+    assert found.seconds == 0.5 + sum(n * stretch.steps for n, stretch in enumerate(recipe.stretches, 1))
     assert (found.cpu_seconds, found.joules) == (2 * found.seconds, 30 * found.seconds)
     assert found.tokens == recipe.total_tokens
     assert found.flops > 0

@@ -161,6 +161,7 @@ def recipe_of(dial: Dial) -> tuple[dict[str, Any], Corpus]:
         "run": {
             "out": str(dial.out),
             "seed": dial.seed,
+            "init_table": "counts",
             "eval_every": max(1, steps // 20),
             "compile": dial.compile,
             **({} if dial.threads is None else {"threads": dial.threads}),

@@ -31,6 +31,7 @@ from huozhong.cost import IDLE_WATTS, WATTS_PER_CORE, Bill, Meter
 from huozhong.errors import ConfigError, TrainingError
 from huozhong.model.transformer import LossParts, Transformer, load_transformer, save_transformer
 from huozhong.text.tokenizer import Tokenizer
+from huozhong.train.counts import start_from_counts
 from huozhong.train.feed import Rows, heldout_rows, training_batches
 from huozhong.train.optim import MuonAdamW, WeightAverage, warmup_stable_decay
 from huozhong.train.plan import Trial, make_plan, plan_table
@@ -139,7 +140,11 @@ class Run:
             )
             model = Transformer(config, dtype=dtype)
         model.drop(self.recipe.optim.dropout)
-        return model.to(self.device).train()
+        model = model.to(self.device).train()
+        if self.recipe.run.init_table == "counts":
+            start_from_counts(model, self.recipe.data.train, seed=self.recipe.run.seed)
+            self.team.agree(model)
+        return model
 
     def _build_optimizer(self) -> MuonAdamW:
         optim = self.recipe.optim

@@ -162,6 +162,8 @@ class Stretch:
 class RunRecipe:
     """Where and how the run happens.  init_from: model folder to start from (sft needs it).
 
+    init_table: a new model's token table starts as noise, or from the text's counts (`train.counts`), which is cheaper.
+
     A checkpoint is written after `checkpoint_minutes` or `checkpoint_steps`, whichever comes first (None
     = not by that), and always at the end; `keep` of them stay.  The model is scored on held-out data each
     `eval_every` steps.
@@ -174,6 +176,7 @@ class RunRecipe:
     out: str
     seed: int = 0
     init_from: str | None = None
+    init_table: Literal["noise", "counts"] = "noise"
     checkpoint_minutes: float | None = 5.0
     checkpoint_steps: int | None = None
     keep: int = 2
@@ -193,6 +196,8 @@ class RunRecipe:
                 _at_least(self, **{name: 1})
         if self.checkpoint_minutes is not None and self.checkpoint_minutes <= 0:
             raise ConfigError(f"checkpoint_minutes is {self.checkpoint_minutes}; it must be positive.")
+        if self.init_from is not None and self.init_table != "noise":
+            raise ConfigError(f'init_table = "{self.init_table}" is for a new model; with init_from take it out.')
         if self.compile and self.shard:
             # a process in which compiling fails goes on without, but in the middle of a pass it would leave the others
             # waiting for its part
@@ -314,6 +319,8 @@ class Recipe:
         run = {
             key: value for key, value in dataclasses.asdict(self.run).items() if f"run.{key}" not in FREE_KEYS
         }
+        if self.run.init_table == "noise":  # what every run did before there was a choice
+            del run["init_table"]
         parts = {
             "model": self.model,
             "data": dataclasses.asdict(self.data),

@@ -49,6 +49,12 @@ class Team:
         """What this process holds of the model."""
         return model
 
+    def agree(self, model: nn.Module) -> None:
+        """Everybody takes the weights of the process that leads; for a start that was calculated and not drawn."""
+        if self.size > 1:
+            for weight in model.parameters():
+                dist.broadcast(weight.data, src=0)
+
     def share(self, parts: Sequence[Rows]) -> Sequence[Rows]:
         """The parts that this process computes."""
         return parts[self.rank :: self.size]
