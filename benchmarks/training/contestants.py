@@ -142,10 +142,16 @@ class Contest:
                 log_every=10**6,
                 compile=self.compile,
                 threads=self.threads,
-                **setting.run,
+                **self._start(setting),
             ),
             ramp=setting.ramp,
         )
+
+    def _start(self, setting: Setting) -> dict[str, Any]:
+        """As the dial has it: a text that is too short for counts starts from noise."""
+        if setting.run.get("init_table") != "counts":
+            return setting.run
+        return setting.run | {"init_table": dial.table_of(self.corpus.vocab_size, self.corpus.train_tokens)}
 
     def model(self, who: Who) -> dict[str, Any]:
         """The numbers of the model at this size, for the recipe."""

@@ -26,6 +26,7 @@ from huozhong.errors import DataError
 from huozhong.model.config import ModelConfig
 from huozhong.text.corpus import Corpus, documents, is_held_out, pieces, prepare
 from huozhong.text.tokenizer import Tokenizer
+from huozhong.train.dial import COUNTED_TOKENS
 
 # For others its kernels.py would stand for a package that transformers looks for.
 sys.path.remove(str(Path(__file__).parents[2] / "benchmarks"))
@@ -207,7 +208,8 @@ def test_the_sweep_ends_with_a_worse_neighbour_on_either_side(best: float) -> No
 
 
 def test_a_run_costs_its_steps_times_their_pace(tmp_path: Path) -> None:
-    contest = some_contest(tmp_path)
+    short = some_contest(tmp_path)  # its text is not worth counting
+    contest = dataclasses.replace(short, corpus=dataclasses.replace(short.corpus, train_tokens=1_000_000))
     recipe = contest.recipe("ours", ours("1m"), tokens=200_000, seed=1, name="x")
     table = {
         key("ours", recipe, stretch): Pace(n, n + 0.5, 2 * n, 30 * n, contest.step_flops("ours", recipe, stretch))
@@ -216,6 +218,8 @@ def test_a_run_costs_its_steps_times_their_pace(tmp_path: Path) -> None:
     table[COUNTING] = Pace(0.5, 0.6, 1, 15, 1e6)
     found = cost("ours", recipe, table)
     assert found.seconds == 0.5 + sum(n * stretch.steps for n, stretch in enumerate(recipe.stretches, 1))
+    uncounted = cost("ours", short.recipe("ours", ours("1m"), tokens=200_000, seed=1, name="x"), table)
+    assert found.seconds - uncounted.seconds == 0.5
     assert (found.cpu_seconds, found.joules) == (2 * found.seconds, 30 * found.seconds)
     assert found.tokens == recipe.total_tokens
     assert found.flops > 0
@@ -240,6 +244,8 @@ def test_a_small_race_from_text_to_ratio(tmp_path: Path, monkeypatch: pytest.Mon
     assert said["heats"][0]["gpt2_over_ours"]["seconds"] > 0
     for name in ("curves.json", "curves.png", "sweep.png", "speeds.json"):
         assert (contest.folder / name).stat().st_size > 100
+    assert corpus.train_tokens >= COUNTED_TOKENS * corpus.vocab_size
+    assert json.loads((contest.folder / "speeds.json").read_text())[COUNTING]["seconds"] > 0
     monkeypatch.setattr("training.runs.train", never)  # finished runs are read, not repeated
     again = Race(contest, 8 * 4096, short=True, seeds=1)
     again.run()

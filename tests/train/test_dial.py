@@ -15,7 +15,7 @@ from huozhong.errors import ConfigError
 from huozhong.model.config import ModelConfig
 from huozhong.model.sizes import num_parameters
 from huozhong.model.source import open_model
-from huozhong.train.dial import Dial, as_toml, optim_of, read_size, recipe_of, shape_of_size, shape_of_width
+from huozhong.train.dial import Dial, as_toml, optim_of, read_size, recipe_of, shape_of_size, shape_of_width, table_of
 from huozhong.train.recipe import load_recipe, parse_recipe
 
 
@@ -71,6 +71,12 @@ def test_the_recipe_as_a_file_is_the_recipe(text: Path, tmp_path: Path) -> None:
     assert read == parse_recipe(raw, "pretrain")
     assert read.ramp[0].layers == 1
     assert read.tokenizer == corpus.tokenizer
+
+
+def test_a_short_text_is_not_counted(text: Path, tmp_path: Path) -> None:
+    assert (table_of(512, 25_599), table_of(512, 25_600)) == ("noise", "counts")
+    raw, corpus = recipe_of(Dial(texts=(text,), size=1_000_000, out=tmp_path / "out", vocab=512, tokens=40_000))
+    assert raw["run"]["init_table"] == table_of(corpus.vocab_size, corpus.train_tokens)
 
 
 def test_without_tokens_the_text_and_the_size_decide(text: Path, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ RATED_WIDTH = 320  # at which the rates were searched; at 128 Muon's must be hig
 BATCH, BATCH_TOKENS = 2048, 1_500_000  # tokens per step, for a run of so many tokens
 WARMUP, DECAY = 0.02, 0.8  # shares of the steps
 AWAKE_SHARE, SLEEP = 0.4, 0.8  # of the layers run, for this share of the tokens
+COUNTED_TOKENS = 50  # of text for each of the vocabulary: 11 say less than noise, 49 more (docs/log.md)
 
 
 def read_size(said: str, option: str = "--size", what: str = "parameters") -> int:
@@ -161,7 +162,7 @@ def recipe_of(dial: Dial) -> tuple[dict[str, Any], Corpus]:
         "run": {
             "out": str(dial.out),
             "seed": dial.seed,
-            "init_table": "counts",
+            "init_table": table_of(corpus.vocab_size, corpus.train_tokens),
             "eval_every": max(1, steps // 20),
             "compile": dial.compile,
             **({} if dial.threads is None else {"threads": dial.threads}),
@@ -170,6 +171,11 @@ def recipe_of(dial: Dial) -> tuple[dict[str, Any], Corpus]:
     if ramp := ramp_of(shape["num_hidden_layers"]):
         recipe["ramp"] = ramp
     return recipe, corpus
+
+
+def table_of(vocab_size: int, text_tokens: int) -> str:
+    """Where the token table starts: from counts, if the text is long enough for them to mean something."""
+    return "counts" if text_tokens >= COUNTED_TOKENS * vocab_size else "noise"
 
 
 def vocab_of(size: int) -> int:
