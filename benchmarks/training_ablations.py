@@ -41,7 +41,7 @@ def variants(size: str) -> Iterator[tuple[str, Setting]]:
     layers = SIZES[size].layers
     first = mine.ramp[0]
     change = dataclasses.replace
-    noise = change(mine, run={})
+    noise = change(mine, counts=False)
     yield "a table that starts as noise", noise
     yield "all layers from the start", change(mine, ramp=())
     yield "fewer layers for half of the run", change(mine, ramp=(change(first, share=0.5),))

@@ -71,7 +71,7 @@ class Setting:
     ramp: tuple[RampRecipe, ...] = ()
     model: dict[str, Any] = field(default_factory=dict)
     optim: dict[str, Any] = field(default_factory=dict)
-    run: dict[str, Any] = field(default_factory=dict)
+    counts: bool = False  # the table starts from the text's counts, where the dial would have it so
 
 
 GPT2 = Setting(rate=GPT2_RATE, batch_tokens=4096, shape="cosine", decay=1.0, floor=0.1, warmup=0.02)
@@ -90,7 +90,7 @@ def ours(size: str) -> Setting:
         muon=dial.muon_lr_of(SIZES[size].width),
         ramp=tuple(RampRecipe(**part) for part in dial.ramp_of(SIZES[size].layers)),
         optim={"momentum": dial.MOMENTUM},
-        run={"init_table": "counts"},
+        counts=True,
     )
 
 
@@ -112,6 +112,7 @@ class Contest:
         warmup = max(1, round(setting.warmup * steps))
         decay = min(setting.decay, 1 - warmup / steps)
         micro = 16
+        table = dial.table_of(self.corpus.vocab_size, self.corpus.train_tokens)
         return Recipe(
             stage="pretrain",
             model=self.model(who) | setting.model,
@@ -142,16 +143,10 @@ class Contest:
                 log_every=10**6,
                 compile=self.compile,
                 threads=self.threads,
-                **self._start(setting),
+                init_table=table if setting.counts else "noise",
             ),
             ramp=setting.ramp,
         )
-
-    def _start(self, setting: Setting) -> dict[str, Any]:
-        """As the dial has it: a text that is too short for counts starts from noise."""
-        if setting.run.get("init_table") != "counts":
-            return setting.run
-        return setting.run | {"init_table": dial.table_of(self.corpus.vocab_size, self.corpus.train_tokens)}
 
     def model(self, who: Who) -> dict[str, Any]:
         """The numbers of the model at this size, for the recipe."""

@@ -11,7 +11,9 @@ import hashlib
 import json
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
@@ -20,12 +22,12 @@ from rich.console import Console
 
 from huozhong.cost import Meter
 from huozhong.train import counts
-from huozhong.train.counts import start_from_counts
 from huozhong.train.loop import Run
 from huozhong.train.recipe import Recipe, Stretch
 from training.contestants import Contest, Who, kind_of
 
 ROUNDS = 4
+Sample = tuple[float, float, float]  # wall seconds, CPU seconds, joules
 COUNTING = "counting"  # what a table that starts from counts takes, once
 
 
@@ -57,15 +59,13 @@ def paces(contest: Contest, runs: list[tuple[Who, Recipe]], folder: Path, *, aga
     steppers = {name: Stepper(*values) for name, values in wanted.items()}
     for stepper in steppers.values():
         stepper.step()  # compiles, and the first steps are slow
-    samples: dict[str, list[tuple[float, float, float]]] = {name: [] for name in wanted}
+    samples: dict[str, list[Sample]] = {name: [] for name in wanted}
     for _ in range(ROUNDS):
         for name, stepper in steppers.items():
             samples[name].append(stepper.step())
     found = {}
     for name, (who, recipe, stretch) in wanted.items():
-        by_time = sorted(samples[name])
-        best, middle = by_time[0], by_time[len(by_time) // 2]
-        found[name] = Pace(best[0], middle[0], best[1], best[2], contest.step_flops(who, recipe, stretch))
+        found[name] = _pace(samples[name], contest.step_flops(who, recipe, stretch))
     if counting is not None:
         found[COUNTING] = count_pace(counting)
     temporary = file.with_suffix(".tmp")
@@ -79,17 +79,26 @@ def count_pace(recipe: Recipe) -> Pace:
     with tempfile.TemporaryDirectory() as folder:
         elsewhere = dataclasses.replace(recipe.run, out=folder)
         run = Run(dataclasses.replace(recipe, run=elsewhere), Console(file=StringIO()))
-        samples = []
-        for _ in range(ROUNDS):
-            meter = Meter().start()
-            began, busy = time.perf_counter(), time.process_time()
-            start_from_counts(run.model, recipe.data.train, seed=recipe.run.seed)
-            wall, cpu = time.perf_counter() - began, time.process_time() - busy
-            samples.append((wall, cpu, meter.stop().joules))
-    by_time = sorted(samples)
+        work = partial(counts.start_from_counts, run.model, recipe.data.train, seed=recipe.run.seed)
+        samples = [_measured(work) for _ in range(ROUNDS)]
     config = run.model.config
     flops = (4 * counts.ROUNDS + 4) * config.vocab_size * (config.hidden_size + counts.SPARE) ** 2
-    return Pace(by_time[0][0], by_time[len(by_time) // 2][0], by_time[0][1], by_time[0][2], float(flops))
+    return _pace(samples, float(flops))
+
+
+def _measured(work: Callable[[], object]) -> Sample:
+    """Wall seconds, CPU seconds and joules."""
+    meter = Meter().start()
+    began, busy = time.perf_counter(), time.process_time()
+    work()
+    wall, cpu = time.perf_counter() - began, time.process_time() - busy
+    return wall, cpu, meter.stop().joules
+
+
+def _pace(samples: list[Sample], flops: float) -> Pace:
+    by_time = sorted(samples)
+    best, middle = by_time[0], by_time[len(by_time) // 2]
+    return Pace(best[0], middle[0], best[1], best[2], flops)
 
 
 def key(who: Who, recipe: Recipe, stretch: Stretch) -> str:
@@ -122,11 +131,7 @@ class Stepper:
             self.run.model.compile(dynamic=False)
         self.first = sum(other.steps for other in recipe.stretches[: recipe.stretches.index(stretch)])
 
-    def step(self) -> tuple[float, float, float]:
-        """Wall seconds, CPU seconds and joules of one whole step, data and optimiser included."""
+    def step(self) -> Sample:
+        """What one whole step takes, data and optimiser included."""
         self.run.step = self.first
-        meter = Meter().start()
-        began, busy = time.perf_counter(), time.process_time()
-        self.run._one_step()
-        wall, cpu = time.perf_counter() - began, time.process_time() - busy
-        return wall, cpu, meter.stop().joules
+        return _measured(self.run._one_step)

@@ -8,20 +8,14 @@ numbers: the test problems of Math23K are the exam, the others are known already
 from __future__ import annotations
 
 import argparse
-import json
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from rl_data import write
 from solve import Unsolvable, parse, value_of
+from word_problems import wording
 
-from huozhong.exam.lines import write_atomic
 from huozhong.text.data import read_jsonl
-
-
-def wording(question: str) -> str:
-    """A question without its numbers and signs."""
-    return re.sub(r"[\W\d_]", "", question)
 
 
 def is_verified(equation: str, answer: str) -> bool:
@@ -37,8 +31,8 @@ def converted(rows: Iterable[dict], known: set[str]) -> Iterator[dict]:
     seen = set(known)
     for row in rows:
         question, equation = row["original_text"], row["equation"].removeprefix("x=")
-        if wording(question) not in seen:
-            seen.add(wording(question))
+        if (words := wording(question)) not in seen:
+            seen.add(words)
             yield {
                 "id": row["id"], "question": question, "equation": equation, "answer": row["ans"],
                 "verified": is_verified(equation, row["ans"]),
@@ -56,8 +50,7 @@ def main() -> None:
         for row in read_jsonl(arguments.data / f"{name}.jsonl.xz")
     }
     rows = list(converted(read_jsonl(arguments.published), known))
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    write_atomic(arguments.data / "ape10k/test.jsonl", text)
+    write(arguments.data / "ape10k/test.jsonl", rows)
     print(f"{len(rows):,} problems, of {sum(row['verified'] for row in rows):,} the equation gives the answer")
 
 

@@ -11,7 +11,6 @@ import argparse
 import hashlib
 import json
 import random
-import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ import talk
 from build_data import Data, read_known
 from rich.console import Console
 from solve import Node, Number, Unsolvable
-from word_problems import Problem, Source, as_published, changed, restyle
+from word_problems import Problem, Source, as_published, changed, restyle, wording
 
 from huozhong.exam.lines import write_atomic
 from huozhong.exam.questions import written_questions
@@ -42,8 +41,7 @@ def word_problem(source: Source, problem: Problem, rng: random.Random) -> dict[s
 
 def is_valid(source: Source) -> bool:
     """One story in 25, whatever its numbers."""
-    bare = re.sub(r"[\W\d_]", "", source.question)
-    return hashlib.sha256(bare.encode()).digest()[0] < 10
+    return hashlib.sha256(wording(source.question).encode()).digest()[0] < 10
 
 
 def training_problems(

@@ -104,6 +104,11 @@ def in_letters(problem: Problem) -> str:
     return f"{listed}\n{write(parse(problem.solution.equation), names)}"
 
 
+def wording(question: str) -> str:
+    """A question without its numbers and signs: the same for every version of a story."""
+    return re.sub(r"[\W\d_]", "", question)
+
+
 def places_in(spans: Sequence[tuple[int, int, Number]]) -> dict[Number, int]:
     """Where a question names a number first."""
     places: dict[Number, int] = {}

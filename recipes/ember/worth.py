@@ -8,16 +8,15 @@ times and keeps those with both kinds of answers: what DAPO does during a run (Y
 from __future__ import annotations
 
 import argparse
-import json
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.progress import track
+from rl_data import write
 
 from huozhong.engine.llm import LLM, SamplingParams
-from huozhong.exam.lines import write_atomic
 from huozhong.text.data import read_jsonl
 from huozhong.verify.arithmetic import same_answer
 
@@ -54,9 +53,7 @@ def main() -> None:
     random.Random(arguments.seed).shuffle(rows)
     rows = rows[: arguments.limit]
     with LLM(arguments.model) as llm:
-        kept = list(mixed(llm, rows, arguments.samples, arguments.temperature))
-    write_atomic(arguments.out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept))
-    print(f"{len(kept):,} of {len(rows):,}")
+        print(f"{write(arguments.out, mixed(llm, rows, arguments.samples, arguments.temperature)):,} of {len(rows):,}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from huozhong.errors import ConfigError
 from huozhong.model.config import ModelConfig
@@ -173,7 +173,7 @@ def recipe_of(dial: Dial) -> tuple[dict[str, Any], Corpus]:
     return recipe, corpus
 
 
-def table_of(vocab_size: int, text_tokens: int) -> str:
+def table_of(vocab_size: int, text_tokens: int) -> Literal["noise", "counts"]:
     """Where the token table starts: from counts, if the text is long enough for them to mean something."""
     return "counts" if text_tokens >= COUNTED_TOKENS * vocab_size else "noise"
 
