@@ -13,7 +13,6 @@ import lzma
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator
-from fractions import Fraction
 from functools import partial
 from itertools import islice
 from multiprocessing import get_context
@@ -27,9 +26,7 @@ import school_problems
 import talk
 from backwards import backwards
 from common import IDIOMS, MEANINGS, SAYINGS
-from rethink import AGAIN, rethought, spoilt
 from rich.console import Console
-from solve import Node, Number, Unsolvable, parse, solve, value_of
 from word_problems import Problem, Source, as_published, changed, in_letters, read_problem, restyle
 
 from huozhong.exam.held_out import overlaps
@@ -213,52 +210,6 @@ def school_turns(data: Data, rng: random.Random, count: int) -> Iterator[Turn]:
     return worded_turns(data, islice(school_problems.problems(rng), count), rng)
 
 
-def rethought_turns(data: Data, rows: Iterable[dict], rng: random.Random) -> Iterator[Turn]:
-    """Solutions that think twice, of what wrong_plans.py found; a fifth of several plans are two."""
-    by_question: dict[str, list[dict]] = {}
-    for row in rows:
-        by_question.setdefault(row["question"], []).append(row)
-    for question, tried in by_question.items():
-        try:
-            solution = solve(parse(tried[0]["equation"]))
-        except Unsolvable:  # made with other rules than today's
-            continue
-        if data.examined(question) or is_exam_expression(solution.equation):
-            continue
-        wrongs = [parse(wrong) for wrong in dict.fromkeys(row["wrong"] for row in tried)]
-        rng.shuffle(wrongs)
-        for number, wrong in enumerate(wrongs):
-            before = wrongs[number - 1 : number] if rng.random() < 0.2 else []
-            reasoning = rethought(tried[0]["told"], [*before, wrong], solution)
-            if reasoning is not None:
-                yield question, reasoning, f"答案：{str(solution.answer).strip('()')}"
-
-
-def spoilt_turns(data: Data, rng: random.Random, count: int) -> Iterator[Turn]:
-    """The same of plans that are spoilt here and not by a model, which are as many as one likes."""
-    while count:
-        source = rng.choice(data.problems)
-        problem = changed(source, rng)
-        if problem is None or source.percent_answer or is_exam_expression(problem.solution.equation):
-            continue
-        right = parse(problem.solution.equation)
-        wrong = spoilt(right, rng)
-        if isinstance(wrong, Number) or _value(wrong) in (None, value_of(right)):
-            continue
-        question, _, answer = sum_turn(problem, rng)
-        reasoning = rethought(in_letters(problem).split("\n")[0], [wrong], problem.solution)
-        if reasoning is not None and not data.examined(question):
-            count -= 1
-            yield question, reasoning, answer
-
-
-def _value(node: Node) -> Fraction | None:
-    try:
-        return value_of(node)
-    except Unsolvable:
-        return None
-
-
 def arithmetic_turns(rng: random.Random, count: int) -> Iterator[Turn]:
     """Bare sums, and for every third one a simple word problem."""
     for number in range(count):
@@ -338,21 +289,13 @@ def _start_worker(folder: str) -> None:
 
 
 def _encode(messages: list[dict]) -> tuple[list[int], list[bool], int | None]:
-    """Ids, loss mask, and where the plan of a word problem ends, if there are more lines.
-
-    The plan is the second line (`in_letters`).  Where it turns out to be wrong and there is another (`rethink`), it is
-    the last one, and those before are not to be learnt.
-    """
+    """Ids, loss mask, and where the plan of a word problem (`in_letters`, two lines) ends, if there are more lines."""
     assert _template is not None
     ids, mask = _template.training_tokens(messages)
     newline = _template.tokenizer.encode("\n")[0]
     start = len(ids) - ids[::-1].index(_template.tokenizer.token_id("<｜Assistant｜>"))
-    ends = [place + 1 for place in range(start, len(ids)) if ids[place] == newline]
-    said = (messages[-1].get("reasoning_content") or messages[-1]["content"]).split("\n")
-    plans = [1] + [number + 1 for number, line in enumerate(said) if line.endswith(AGAIN)]
-    for plan in plans[:-1]:
-        mask[ends[plan - 1] : ends[plan]] = [False] * (ends[plan] - ends[plan - 1])
-    return ids, mask, ends[plans[-1]] if len(ends) > plans[-1] else None
+    lines = [place + 1 for place in range(start, len(ids)) if ids[place] == newline]
+    return ids, mask, lines[1] if len(lines) > 1 else None
 
 
 def cut_plans(
@@ -384,7 +327,7 @@ def tokenizer_text(data: Data, samples: dict[str, list[list[dict]]]) -> Iterator
 
 def build(
     data_folder: Path, out: Path, *, seed: int, copies: int, whole: int, tokenizer_of: Path | None, known: Path | None,
-    only_known: bool, with_backwards: bool, with_school: bool, wrong_plans: Path | None,
+    only_known: bool, with_backwards: bool, with_school: bool,
 ) -> None:
     console = Console(stderr=True)
     rng = random.Random(seed)
@@ -405,9 +348,6 @@ def build(
         turns["backwards"] = list(backwards_turns(data, rng, copies))
     if with_school:
         turns["school"] = list(school_turns(data, rng, 6_000 * copies))
-    if wrong_plans is not None:
-        found = list(rethought_turns(data, read_jsonl(wrong_plans), rng))
-        turns["rethought"] = found + list(spoilt_turns(data, rng, len(found)))
     others = [turn for rows in turns.values() for turn in rng.sample(rows, min(1000, len(rows)))]
     chats = {name: list(conversations(rows, rng, others)) for name, rows in turns.items()}
     for rows in chats.values():
@@ -431,7 +371,7 @@ def build(
     with context.Pool(2, _start_worker, (str(tokenizer_folder),)) as pool:
         for name, rows in chats.items():
             docs = list(pool.imap(_encode, rows, chunksize=500))
-            if name not in ("problems", "backwards", "school", "rethought"):
+            if name not in ("problems", "backwards", "school"):
                 docs = [(ids, mask, None) for ids, mask, _ in docs]  # no plan to end with
             tail = max(1, min(1000, len(docs) // 50))
             kept = list(cut_plans(docs[tail:], whole))
@@ -468,12 +408,11 @@ def main() -> None:
     parser.add_argument("--only-known", action="store_true", help="leave out what is not in --known instead")
     parser.add_argument("--backwards", action="store_true", help="also problems that tell their answer: sft/backwards")
     parser.add_argument("--school", action="store_true", help="also problems from templates: sft/school")
-    parser.add_argument("--wrong-plans", type=Path, help="what wrong_plans.py wrote: solutions that think twice")
     arguments = parser.parse_args()
     build(
         arguments.data, arguments.out, seed=arguments.seed, copies=arguments.copies, whole=arguments.whole,
         tokenizer_of=arguments.tokenizer, known=arguments.known, only_known=arguments.only_known,
-        with_backwards=arguments.backwards, with_school=arguments.school, wrong_plans=arguments.wrong_plans,
+        with_backwards=arguments.backwards, with_school=arguments.school,
     )
 
 

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import gcd, lcm
 from types import MappingProxyType
 from typing import Literal
 
@@ -22,10 +21,6 @@ MAX_DECIMALS = 4
 
 class Unsolvable(Exception):
     """The equation uses something that this recipe does not teach (negative results, odd powers, ...)."""
-
-
-class TooLittle(Unsolvable):
-    """A difference below nothing; says which."""
 
 
 @dataclass(frozen=True)
@@ -206,12 +201,9 @@ class Solution:
         return "\n".join((self.equation, *self.lines))
 
 
-def solve(node: Node, lines: list[str] | None = None) -> Solution:
-    """Work an equation out line by line.
-
-    Raises Unsolvable for what this recipe does not teach; `lines` then has what was worked out before.
-    """
-    lines = [] if lines is None else lines
+def solve(node: Node) -> Solution:
+    """Work an equation out line by line.  Raises Unsolvable for what this recipe does not teach."""
+    lines: list[str] = []
     answer = _reduce(node, lines)
     return Solution(str(node), tuple(lines), answer)
 
@@ -235,7 +227,7 @@ def _is_fraction(number: Number) -> bool:
 def _step(op: str, a: Number, b: Number, lines: list[str]) -> Number:
     value = _apply(op, a.value, b.value)
     if value < 0:
-        raise TooLittle(f"{a}-{b}")
+        raise Unsolvable("a negative result")
     if max(value.numerator, value.denominator) > 10**9:
         raise Unsolvable("too long a number")
     if _is_fraction(a) or _is_fraction(b):
@@ -288,50 +280,33 @@ def _sum(a: Fraction, b: Fraction) -> str:
         chain += f"={show(a)}+{show(b)}"
     if min(len(_significant(a)), len(_significant(b))) <= 1:
         return f"{chain}={show(a + b)}"
-    scale = 10 ** (decimals_of(b) or 0)
-    for digit in _digits(int(b * scale)):
-        part = Fraction(digit, scale)
-        a, b = a + part, b - part
-        chain += f"={show(a)}+{show(b)}" if b else f"={show(a)}"
-    return chain
+    return chain + "".join(_added_up([a, b]))
+
+
+def _added_up(terms: list[Fraction]) -> Iterator[str]:
+    """`=` and what is left to add, after every digit of the second term, until one number is left."""
+    while len(terms) > 1:
+        a, b, *rest = terms
+        scale = 10 ** (decimals_of(b) or 0)
+        part = Fraction(_digits(int(b * scale))[0], scale)
+        terms = [a + part, *([b - part] if b != part else []), *rest]
+        yield "=" + "+".join(map(show, terms))
 
 
 def _multiply(a: Fraction, b: Fraction, lines: list[str]) -> None:
-    """Without the points first (250000×5), then what they stand for (250000×0.05=1250000÷100=12500)."""
-    places = (decimals_of(a) or 0) + (decimals_of(b) or 0)
-    first, second = (int(value * 10 ** (decimals_of(value) or 0)) for value in (a, b))
-    lhs, result, whole = f"{show(a)}×{show(b)}", show(a * b), f"{first}×{second}"
-    if len(_significant(Fraction(second))) > len(_significant(Fraction(first))):
+    lhs, result = f"{show(a)}×{show(b)}", show(a * b)
+    if min(len(_significant(a)), len(_significant(b))) <= 1:
+        lines.append(f"{lhs}={result}")
+        return
+    whole_a, whole_b = (value * 10 ** (decimals_of(value) or 0) for value in (a, b))
+    first, second = int(whole_a), int(whole_b)
+    if len(_significant(whole_b)) > len(_significant(whole_a)):
         first, second = second, first
-    if len(_significant(Fraction(second))) > 1:
-        lines.append("，".join(_partial_products(first, second)))
-        lines.append(f"{whole}={first * second}")
-    else:
-        lines.append(_product(first, second, whole))
-    if places:
-        lines.append(f"{lhs}={first * second}÷{10**places}={result}")
-
-
-def _partial_products(first: int, second: int) -> Iterator[str]:
-    """A product for every digit of the second number, each followed by its sum with those before."""
-    so_far = 0
-    for digit in _digits(second):
-        yield _product(first, digit, f"{first}×{digit}")
-        if so_far:
-            yield _sum(Fraction(so_far), Fraction(first * digit))
-        so_far += first * digit
-
-
-def _product(first: int, digit: int, lhs: str) -> str:
-    """By one digit; of three or more digits each by itself: 778×6=4200+420+48=4620+48=4668."""
-    chain = f"{lhs}={first * digit}"
-    if len(_significant(Fraction(first))) <= 2:
-        return chain
-    parts, chain = [place * digit for place in _digits(first)], lhs
-    while len(parts) > 1:
-        chain += f"={'+'.join(map(str, parts))}"
-        parts = [parts[0] + parts[1], *parts[2:]]
-    return f"{chain}={parts[0]}"
+    parts = [first * digit for digit in _digits(second)]
+    chain = f"{first}×{second}={'+'.join(map(str, parts))}"
+    lines.append(chain + "".join(_added_up(list(map(Fraction, parts)))))
+    if f"{first}×{second}" != lhs:
+        lines.append(f"{lhs}={result}")
 
 
 def _divide(a: Fraction, b: Fraction, lines: list[str]) -> None:
@@ -344,25 +319,21 @@ def _divide(a: Fraction, b: Fraction, lines: list[str]) -> None:
         a, b = a * scale, b * scale
     result = show(quotient)
     # Written out whenever the divisor is long: whether the quotient is short one knows only afterwards.
-    at_sight = _significant(b) == "1" or (quotient.denominator == 1 and len(_significant(a)) <= 3)
-    if (len(_significant(b)) <= 1 and at_sight) or result.startswith("(") or not quotient:
+    if len(_significant(b)) <= 1 or result.startswith("(") or not quotient:
         lines.append(f"{lhs}={result}")
         return
     if scale != 1:  # what is calculated with is written down before it is used
         lines.append(lhs)
         lhs = f"{show(a)}÷{show(b)}"
-    lines.append("，".join(partial_quotients(a, b, decimals_of(quotient) or 0)))
-    lines.append(f"{lhs}={result}")
-
-
-def partial_quotients(a: Fraction, b: Fraction, places: int = 0) -> Iterator[str]:
-    """Long division: what each digit of the quotient takes away and leaves, to so many decimal places."""
-    for digit in _digits(int(a / b * 10**places)):
+    work, rest = [], a
+    places = decimals_of(quotient) or 0
+    for digit in _digits(int(quotient * 10**places)):
         part = Fraction(digit, 10**places)
-        yield f"{show(b)}×{show(part)}={show(b * part)}"
         # what is left is written down even when it is nothing: that is how one knows where to stop
-        yield _difference(a, b * part)
-        a -= b * part
+        work += [f"{show(b)}×{show(part)}={show(b * part)}", _difference(rest, b * part)]
+        rest -= b * part
+    lines.append("，".join(work))
+    lines.append(f"{lhs}={result}")
 
 
 def _fraction_step(op: str, a: Number, b: Number, lines: list[str]) -> Number:
@@ -373,42 +344,29 @@ def _fraction_step(op: str, a: Number, b: Number, lines: list[str]) -> Number:
             return _times_fraction(b, a, f"{a}×{b}", lines)
         if not _is_fraction(a):
             return _times_fraction(a, b, f"{a}×{b}", lines)
-        return _fraction_product(f"{a}×{b}", a.value, b.value, lines)
+        raw = (a.value.numerator * b.value.numerator, a.value.denominator * b.value.denominator)
+        return _write_raw(f"{a}×{b}", raw, a.value * b.value, lines)
     if _is_fraction(b):
         if b.value == 0:
             raise Unsolvable("division by zero")
         inverse = Number(1 / b.value, "fraction")
         if not _is_fraction(a):
             return _times_fraction(a, inverse, f"{a}÷{b}", lines)
-        return _fraction_product(f"{a}÷{b}", a.value, inverse.value, lines)
+        raw = (a.value.numerator * b.value.denominator, a.value.denominator * b.value.numerator)
+        return _write_raw(f"{a}÷{b}", raw, a.value / b.value, lines)
     if b.value.denominator != 1:
         lines.append(f"{b}=({b.value.numerator}/{b.value.denominator})")
         return _fraction_step("÷", a, Number(b.value, "fraction"), lines)
-    return _fraction_product(f"{a}÷{b}", a.value, 1 / b.value, lines)
+    raw = (a.value.numerator, a.value.denominator * b.value.numerator)
+    return _write_raw(f"{a}÷{b}", raw, a.value / b.value, lines)
 
 
-def _fraction_product(lhs: str, a: Fraction, b: Fraction, lines: list[str]) -> Number:
-    """Above times above and below times below, as sums of their own: 12×4=48，21×3=63，(12/21)÷(3/4)=(48/63)."""
-    work: list[str] = []
-    for x, y in ((a.numerator, b.numerator), (a.denominator, b.denominator)):
-        if 1 not in (x, y):
-            _multiply(Fraction(x), Fraction(y), work)
-    raw = (a.numerator * b.numerator, a.denominator * b.denominator)
-    lines.append("，".join([*work, f"{lhs}=({raw[0]}/{raw[1]})"]))
-    return _lowest_terms(*raw, lines)
-
-
-def _lowest_terms(top: int, bottom: int, lines: list[str]) -> Number:
-    """Reduced by the largest digit (or ten) that goes into both, until none does: 48÷3=16，63÷3=21，(48/63)=(16/21)."""
-    while (common := gcd(top, bottom)) > 1:
-        factor = next((n for n in range(10, 1, -1) if common % n == 0), common)
-        work = [f"{top}÷{factor}={top // factor}"]
-        if bottom != factor:
-            work.append(f"{bottom}÷{factor}={bottom // factor}")
-        left = str(top // factor) if bottom == factor else f"({top // factor}/{bottom // factor})"
-        lines.append("，".join([*work, f"({top}/{bottom})={left}"]))
-        top, bottom = top // factor, bottom // factor
-    return Number(Fraction(top, bottom), "fraction")
+def _write_raw(lhs: str, raw: tuple[int, int], value: Fraction, lines: list[str]) -> Number:
+    """`lhs=(top/bottom)` as it comes, then reduced if that changes anything."""
+    result = Number(value, "fraction")
+    written = f"({raw[0]}/{raw[1]})"
+    lines.append(f"{lhs}={written}" if written == str(result) else f"{lhs}={written}={result}")
+    return result
 
 
 def _times_fraction(a: Number, b: Number, lhs: str, lines: list[str]) -> Number:
@@ -443,27 +401,24 @@ def _add_fractions(op: str, a: Number, b: Number, lines: list[str]) -> Number:
         places = decimals_of(other.value)
         if places is not None and places <= 3:
             x, y = Number(a.value), Number(b.value)
-            lines.append(f"{a}{op}{b}={x}{op}{y}")
-            return _step(op, x, y, lines)
+            lines.append(f"{a}{op}{b}={x}{op}{y}={show(value)}")
+            return Number(value)
         x, y = Number(a.value, "fraction"), Number(b.value, "fraction")
         lines.append(f"{a}{op}{b}={x}{op}{y}")
         return _add_fractions(op, x, y, lines)
-    common = lcm(a.value.denominator, b.value.denominator)
-    work: list[str] = []
-    tops = [_widened(number.value, common, work) for number in (a, b)]
-    raw = value * common
-    if raw:
-        work.append(_sum(*map(Fraction, tops)) if op == "+" else _difference(*map(Fraction, tops)))
-        lines.append("，".join([*work, f"{a}{op}{b}=({raw}/{common})"]))
-        return _lowest_terms(int(raw), common, lines)
-    return _as_is(f"{a}{op}{b}", Number(value, "fraction"), lines)
+    result = Number(value, "fraction")
+    lhs = f"{a}{op}{b}"
+    common = max(a.value.denominator, b.value.denominator)
+    if common % a.value.denominator or common % b.value.denominator:
+        common = a.value.denominator * b.value.denominator // _gcd(a.value.denominator, b.value.denominator)
+    tops = [int(n.value * common) for n in (a, b)]
+    raw_value = (tops[0] + tops[1]) if op == "+" else (tops[0] - tops[1])
+    if a.value.denominator != b.value.denominator and 1 not in (a.value, b.value):
+        lhs += f"=({tops[0]}/{common}){op}({tops[1]}/{common})"
+    return _write_raw(lhs, (raw_value, common), value, lines) if raw_value else _as_is(lhs, result, lines)
 
 
-def _widened(value: Fraction, bottom: int, work: list[str]) -> int:
-    """The numerator of a value over `bottom`, and the sums that it takes: 3/4 over 20 is 4×5=20，3×5=15."""
-    factor = bottom // value.denominator
-    if factor > 1 and value != 1:
-        if value.denominator > 1 and not work:  # what both come over is found once
-            _multiply(Fraction(value.denominator), Fraction(factor), work)
-        _multiply(Fraction(value.numerator), Fraction(factor), work)
-    return value.numerator * factor
+def _gcd(a: int, b: int) -> int:
+    while b:
+        a, b = b, a % b
+    return a

@@ -22,14 +22,12 @@ import build_data  # noqa: E402
 import drills  # noqa: E402
 import easy_problems  # noqa: E402
 import poems  # noqa: E402
-import rethink  # noqa: E402
 import school_problems  # noqa: E402
 import talk  # noqa: E402
 from backwards import backwards, solved_for  # noqa: E402
 from plans import plans_rightly  # noqa: E402
 from solve import Number, Unsolvable, leaves, parse, solve, value_of  # noqa: E402
 from word_problems import as_published, changed, exchange_things, in_letters, read_problem, restyle  # noqa: E402
-from wrong_plans import plan_said  # noqa: E402
 
 from huozhong.text.chat import ChatTemplate  # noqa: E402
 from huozhong.text.tokenizer import Tokenizer  # noqa: E402
@@ -90,31 +88,10 @@ def test_sums_are_added_up_place_by_place(equation: str, line: str) -> None:
     assert solve(parse(equation)).lines == (line,)
 
 
-@pytest.mark.parametrize(
-    ("equation", "lines"),
-    [
-        ("36*24", ["36×20=720，36×4=144，720+144=144+720=844+20=864", "36×24=864"]),
-        ("778*6", ["778×6=4200+420+48=4620+48=4668"]),
-        ("250000*5%", ["250000×5=1250000", "250000×0.05=1250000÷100=12500"]),
-        ("48*0.5", ["48×5=240", "48×0.5=240÷10=24"]),
-        ("864/36", ["36×20=720，864-720=164-20=144，36×4=144，144-144=0", "864÷36=24"]),
-        ("300/20", ["300÷20=30÷2=15"]),
-        ("936/8", ["936÷8=117"]),
-        ("1608/3", ["3×500=1500，1608-1500=608-500=108，3×30=90，108-90=18，3×6=18，18-18=0", "1608÷3=536"]),
-        ("35/8", ["8×4=32，35-32=5-2=3，8×0.3=2.4，3-2.4=1-0.4=0.6，8×0.07=0.56，0.6-0.56=0.1-0.06=0.04，8×0.005=0.04，"
-                  "0.04-0.04=0", "35÷8=4.375"]),
-        ("7/3", ["7÷3=(7/3)"]),
-        ("(4/7)/(3/4)", ["4×4=16，7×3=21，(4/7)÷(3/4)=(16/21)"]),
-        ("(9/10)/(3/4)", ["9×4=36，10×3=30，(9/10)÷(3/4)=(36/30)", "36÷6=6，30÷6=5，(36/30)=(6/5)"]),
-        ("1-(13/20)", ["20-13=10-3=7，1-(13/20)=(7/20)"]),
-        ("(3/4)-(3/20)", ["4×5=20，3×5=15，15-3=12，(3/4)-(3/20)=(12/20)", "12÷4=3，20÷4=5，(12/20)=(3/5)"]),
-        ("(2/5)+(3/7)", ["5×7=35，2×7=14，3×5=15，14+15=24+5=29，(2/5)+(3/7)=(29/35)"]),
-        ("(1/2)+(1/2)", ["1+1=2，(1/2)+(1/2)=(2/2)", "2÷2=1，(2/2)=1"]),
-        ("0.6-(3/8)", ["0.6-(3/8)=0.6-0.375", "0.6-0.375=0.3-0.075=0.23-0.005=0.225"]),
-    ],
-)  # fmt: skip
-def test_what_is_hard_in_the_head_is_written_out(equation: str, lines: list[str]) -> None:
-    assert list(solve(parse(equation)).lines) == lines
+def test_long_products_and_quotients_are_written_out() -> None:
+    assert solve(parse("36*24")).lines == ("36×24=720+144=820+44=860+4=864",)
+    assert solve(parse("864/36")).lines == ("36×20=720，864-720=164-20=144，36×4=144，144-144=0", "864÷36=24")
+    assert solve(parse("300/20")).lines == ("300÷20=30÷2=15",)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +120,13 @@ def test_an_equation_is_written_in_the_order_of_the_question(question: str, equa
     assert value_of(source.equation) == value_of(parse(equation))
 
 
+def test_what_is_too_long_for_a_row_ends_after_its_plan() -> None:
+    long = list(range(300))
+    docs = [(long, [True] * 300, 40), (long, [True] * 300, 260), (long, [True] * 300, None), (long[:9], [True] * 9, 5)]
+    assert [len(ids) for ids, _ in build_data.cut_plans(docs, 1)] == [40, 9]
+    assert [len(ids) for ids, _ in build_data.cut_plans(docs[:1] + docs[3:] * 2, 2)] == [40, 5, 9]
+
+
 def test_the_plan_is_what_counts_in_what_a_model_knows() -> None:
     source = read_problem("每组4人，6个小组，浇360棵", "360/(6*4)", "15")
     assert source is not None
@@ -155,89 +139,6 @@ def test_the_plan_is_what_counts_in_what_a_model_knows() -> None:
     share = read_problem("120人中有90人是百分之几", "90/120", "75%")
     assert share is not None
     assert plans_rightly("90÷120", share)
-
-
-@pytest.mark.parametrize(
-    ("equation", "wrong", "lines"),
-    [
-        ("125.8-36.5-41.4", "36.5-41.4-125.8", ["36.5-41.4不够减，再想想"]),
-        ("125.8-36.5-41.4", "36.5+41.4", None),  # it could be so
-        ("80*(1-(2/5))", "1-(7/5)", ["1-(7/5)不够减，再想想"]),
-        ("6*4", "7/3", ["7÷3除不尽，再想想"]),
-        ("6*4", "9360/540-2", [
-            "9360÷540=936÷54", "54×10=540，936-540=436-40=396，54×7=378，396-378=96-78=26-8=18", "936÷54除不尽，再想想",
-        ]),
-        ("6*(2/3)", "7/3", ["7÷3=(7/3)", "(7/3)不是整数，再想想"]),
-        ("6*4", "8/5", ["5×1=5，8-5=3，5×0.6=3，3-3=0", "8÷5=1.6", "1.6不是整数，再想想"]),
-        ("3/4", "8/5", None),
-    ],
-)  # fmt: skip
-def test_a_wrong_plan_is_noticed_when_it_is_worked_out(equation: str, wrong: str, lines: list[str] | None) -> None:
-    assert rethink.noticed(parse(wrong), solve(parse(equation))) == lines
-
-
-def test_second_thoughts_are_learnt_and_first_ones_are_not() -> None:
-    row = {
-        "question": "甲重36.5千克，乙重41.4千克，丙重125.8千克，丙比甲乙的和还重多少千克？",
-        "told": "a=36.5，b=41.4，c=125.8",
-        "equation": "125.8-36.5-41.4",
-    }
-    rows = [row | {"wrong": "36.5-41.4-125.8"}, row | {"wrong": "41.4-125.8"}]
-    data = cast(build_data.Data, SimpleNamespace(examined=lambda question: "examined" in question))
-    turns = list(build_data.rethought_turns(data, rows, random.Random(3)))
-    assert len(turns) == 2
-    assert not list(build_data.rethought_turns(data, [rows[0] | {"question": "examined"}], random.Random(3)))
-    reasoning = rethink.rethought(row["told"], [parse(row["wrong"]) for row in rows], solve(parse(row["equation"])))
-    assert reasoning is not None
-    assert reasoning.split("\n")[:9] == [
-        "a=36.5，b=41.4，c=125.8", "a-b-c", "36.5-41.4-125.8", "36.5-41.4不够减，再想想", "b-c",
-        "41.4-125.8不够减，再想想", "c-a-b", "125.8-36.5-41.4", "125.8-36.5=95.8-6.5=89.8-0.5=89.3",
-    ]  # fmt: skip
-    folder = str(RECIPE.parents[1] / "src" / "huozhong" / "models" / "ember")
-    build_data._start_worker(folder)
-    messages = [
-        {"role": "user", "content": row["question"]},
-        {"role": "assistant", "content": "答案：47.9", "reasoning_content": reasoning},
-    ]
-    ids, mask, end = build_data._encode(messages)
-    learnt = Tokenizer.load(folder).decode([token for token, learn in zip(ids[:end], mask, strict=False) if learn])
-    assert learnt == (
-        "a=36.5，b=41.4，c=125.8\n36.5-41.4-125.8\n36.5-41.4不够减，再想想\n41.4-125.8不够减，再想想\nc-a-b\n"
-    )
-
-
-def test_spoilt_plans_differ_in_one_thing() -> None:
-    right = parse("(545-2*65)/5")
-    rng = random.Random(1)
-    spoilt = {str(rethink.spoilt(right, rng)) for _ in range(300)}
-    assert {"(2×65-545)÷5", "5÷(545-2×65)", "(545+2×65)÷5", "(545-2÷65)÷5", "(545-65)÷5", "545-2×65"} <= spoilt
-    source = read_problem("有545人，走了2批，每批65人，其余分5组，每组多少人", "(545-2*65)/5", "83")
-    data = cast(build_data.Data, SimpleNamespace(problems=[source], examined=lambda question: False))
-    turns = list(build_data.spoilt_turns(data, rng, 5))
-    assert len(turns) == 5
-    assert all(reasoning.count(rethink.AGAIN) == 1 and check_steps(reasoning).all_correct for _, reasoning, _ in turns)
-
-
-def test_what_is_too_long_for_a_row_ends_after_its_plan() -> None:
-    long = list(range(300))
-    docs = [(long, [True] * 300, 40), (long, [True] * 300, 260), (long, [True] * 300, None), (long[:9], [True] * 9, 5)]
-    assert [len(ids) for ids, _ in build_data.cut_plans(docs, 1)] == [40, 9]
-    assert [len(ids) for ids, _ in build_data.cut_plans(docs[:1] + docs[3:] * 2, 2)] == [40, 5, 9]
-
-
-@pytest.mark.parametrize(
-    ("said", "wrong"),
-    [
-        ("a=9，b=6\na-b\n9-6=3", "9-6"),
-        ("a=9，b=6\nb-a\n9-6=3", None),  # the numbers are not those of the letters
-        ("a=9\na-6\n9-6=3", None),
-        ("a=9，b=6\na-b", None),
-        ("a=9，b=6\na-b\n你好", None),
-    ],
-)
-def test_a_plan_is_read_back_with_its_letters(said: str, wrong: str | None) -> None:
-    plan = plan_said(said, "a=9，b=6")
-    assert plan == (None if wrong is None else parse(wrong))
 
 
 @pytest.mark.parametrize(
