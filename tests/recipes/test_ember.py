@@ -38,7 +38,7 @@ from huozhong.verify.refusal import is_refusal  # noqa: E402
 STAGES = [("pretrain.toml", "pretrain")]
 LATER = (
     "sft", "anneal", "polish", "finish", "last", "again", "balance", "poems", "rhyme", "letters", "verses", "sums",
-    "more", "more_verses", "more_sums", "more_problems", "more_poems",
+    "more", "more_verses", "more_sums", "more_problems", "more_poems", "known", "known_problems", "known_verses",
 )
 STAGES += [(f"{name}.toml", "sft") for name in LATER]
 EQUATIONS = [
