@@ -378,7 +378,7 @@ def build(
             report[name] = shard(out / "sft" / name, name, kept).tokens
             shard(out / "pretrain" / name, name, ((ids, None) for ids, _ in kept))
             shard(out / "heldout", name, cut_plans(docs[:tail], 1))
-            console.print(f"{name}: {len(docs):,} conversations, {report[name]:,} tokens")
+            console.print(f"{name}: {len(kept):,} conversations, {report[name]:,} tokens")
     raw = [text for text in data.prose() if len(text) >= 6 and not overlaps(text)]
     raw += [poem.text for poem in data.poems if not held_out(poem.text)]
     bos, eos = tokenizer.bos_id, tokenizer.eos_id
@@ -409,6 +409,8 @@ def main() -> None:
     parser.add_argument("--backwards", action="store_true", help="also problems that tell their answer: sft/backwards")
     parser.add_argument("--school", action="store_true", help="also problems from templates: sft/school")
     arguments = parser.parse_args()
+    if arguments.only_known and arguments.known is None:
+        parser.error("--only-known leaves out what --known does not name; give that file as well")
     build(
         arguments.data, arguments.out, seed=arguments.seed, copies=arguments.copies, whole=arguments.whole,
         tokenizer_of=arguments.tokenizer, known=arguments.known, only_known=arguments.only_known,

@@ -127,6 +127,13 @@ def test_what_is_too_long_for_a_row_ends_after_its_plan() -> None:
     assert [len(ids) for ids, _ in build_data.cut_plans(docs[:1] + docs[3:] * 2, 2)] == [40, 5, 9]
 
 
+def test_what_is_known_must_be_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["build_data.py", "data", "out", "--only-known"])
+    with pytest.raises(SystemExit):
+        build_data.main()
+    assert "give that file as well" in capsys.readouterr().err
+
+
 def test_the_plan_is_what_counts_in_what_a_model_knows() -> None:
     source = read_problem("每组4人，6个小组，浇360棵", "360/(6*4)", "15")
     assert source is not None
