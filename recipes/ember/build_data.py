@@ -26,8 +26,20 @@ import school_problems
 import talk
 from backwards import backwards
 from common import IDIOMS, MEANINGS, SAYINGS
+from rethink import AGAIN, exchanged, noticed, rethought
 from rich.console import Console
-from word_problems import Problem, Source, as_published, changed, in_letters, read_problem, restyle
+from solve import Unsolvable, parse, solve
+from word_problems import (
+    Problem,
+    Source,
+    as_published,
+    changed,
+    in_letters,
+    read_problem,
+    restyle,
+    shaken,
+    told_in,
+)
 
 from huozhong.exam.held_out import overlaps
 from huozhong.exam.questions import written_questions
@@ -210,6 +222,43 @@ def school_turns(data: Data, rng: random.Random, count: int) -> Iterator[Turn]:
     return worded_turns(data, islice(school_problems.problems(rng), count), rng)
 
 
+def rethought_turns(data: Data, rows: Iterable[dict], rng: random.Random) -> Iterator[Turn]:
+    """Solutions that begin with a plan that cannot be, of what second_thoughts.py found; one in five with two."""
+    for row in rows:
+        first, others = row["first"], [plan for plan in row["impossible"] if plan != row["first"]]
+        tried = [first, rng.choice(others)] if others and rng.random() < 0.2 else [first]
+        try:
+            solution = solve(parse(row["plan"]))
+        except Unsolvable:  # made with other rules than today's
+            continue
+        reasoning = rethought(row["told"], [parse(plan) for plan in tried], solution)
+        if reasoning is not None and not data.examined(row["question"]) and not is_exam_expression(solution.equation):
+            yield row["question"], reasoning, f"答案：{str(solution.answer).strip('()')}"
+
+
+def exchanged_turns(data: Data, rng: random.Random, count: int) -> Iterator[Turn]:
+    """Known stories whose numbers do not allow their own plan, which is thought of first; then the other way round.
+
+    Of these there is no end, and the plan to be replaced is always the favourite one.
+    """
+    sources = [source for source in data.problems if "-" in str(source.equation) and not source.percent_answer]
+    while count:
+        source = rng.choice(sources)
+        made = shaken(source, rng, lambda plan: noticed(plan) is not None)
+        if made is None:
+            continue
+        question, plan = made
+        try:
+            solution = solve(exchanged(plan))
+        except Unsolvable:
+            continue
+        reasoning = None if is_exam_expression(solution.equation) else rethought(told_in(question), [plan], solution)
+        asked = restyle(question, rng)
+        if reasoning and solution.answer.value > 0 and not data.examined(asked):
+            count -= 1
+            yield asked, reasoning, f"答案：{str(solution.answer).strip('()')}"
+
+
 def arithmetic_turns(rng: random.Random, count: int) -> Iterator[Turn]:
     """Bare sums, and for every third one a simple word problem."""
     for number in range(count):
@@ -289,26 +338,34 @@ def _start_worker(folder: str) -> None:
 
 
 def _encode(messages: list[dict]) -> tuple[list[int], list[bool], int | None]:
-    """Ids, loss mask, and where the plan of a word problem (`in_letters`, two lines) ends, if there are more lines."""
+    """Ids, loss mask, and where the plan of a word problem ends, if there are more lines.
+
+    The plan is the second line (`in_letters`).  Where it turns out that it cannot be and there is another (`rethink`),
+    that is the last one's end, and those before are not to be learnt.
+    """
     assert _template is not None
     ids, mask = _template.training_tokens(messages)
     newline = _template.tokenizer.encode("\n")[0]
     start = len(ids) - ids[::-1].index(_template.tokenizer.token_id("<｜Assistant｜>"))
-    lines = [place + 1 for place in range(start, len(ids)) if ids[place] == newline]
-    return ids, mask, lines[1] if len(lines) > 1 else None
+    ends = [place + 1 for place in range(start, len(ids)) if ids[place] == newline]
+    said = (messages[-1].get("reasoning_content") or messages[-1]["content"]).split("\n")
+    plans = [1] + [number + 1 for number, line in enumerate(said) if line.endswith(AGAIN)]
+    for plan in plans[:-1]:
+        mask[ends[plan - 1] : ends[plan]] = [False] * (ends[plan] - ends[plan - 1])
+    return ids, mask, ends[plans[-1]] if len(ends) > plans[-1] else None
 
 
 def cut_plans(
     docs: Iterable[tuple[list[int], list[bool], int | None]], whole: int
 ) -> Iterator[tuple[list[int], list[bool]]]:
-    """Worked solutions that stop after their plan, but for one in `whole`.
+    """Worked solutions that stop after their plan, but for one in `whole` (0: all of them stop there).
 
     Finding the equation is what is hard; working it out is the same few skills every time, and `drills` practises
     those with fewer tokens.  Cutting half of the documents there shows a third more problems for the same compute.
     What is too long for a row ends there as well, and is left out if its plan is.
     """
     for number, (ids, mask, plan) in enumerate(docs):
-        end = plan if plan is not None and (number % whole or len(ids) > MAX_TOKENS) else len(ids)
+        end = plan if plan is not None and (not whole or number % whole or len(ids) > MAX_TOKENS) else len(ids)
         if end <= MAX_TOKENS:
             yield ids[:end], mask[:end]
 
@@ -327,7 +384,7 @@ def tokenizer_text(data: Data, samples: dict[str, list[list[dict]]]) -> Iterator
 
 def build(
     data_folder: Path, out: Path, *, seed: int, copies: int, whole: int, tokenizer_of: Path | None, known: Path | None,
-    only_known: bool, with_backwards: bool, with_school: bool,
+    only_known: bool, with_backwards: bool, with_school: bool, second_thoughts: Path | None,
 ) -> None:
     console = Console(stderr=True)
     rng = random.Random(seed)
@@ -348,6 +405,9 @@ def build(
         turns["backwards"] = list(backwards_turns(data, rng, copies))
     if with_school:
         turns["school"] = list(school_turns(data, rng, 6_000 * copies))
+    if second_thoughts is not None:
+        turns["rethought"] = list(rethought_turns(data, read_jsonl(second_thoughts), rng))
+        turns["exchanged"] = list(exchanged_turns(data, rng, 1_600 * copies))
     others = [turn for rows in turns.values() for turn in rng.sample(rows, min(1000, len(rows)))]
     chats = {name: list(conversations(rows, rng, others)) for name, rows in turns.items()}
     for rows in chats.values():
@@ -371,7 +431,7 @@ def build(
     with context.Pool(2, _start_worker, (str(tokenizer_folder),)) as pool:
         for name, rows in chats.items():
             docs = list(pool.imap(_encode, rows, chunksize=500))
-            if name not in ("problems", "backwards", "school"):
+            if name not in ("problems", "backwards", "school", "rethought", "exchanged"):
                 docs = [(ids, mask, None) for ids, mask, _ in docs]  # no plan to end with
             tail = max(1, min(1000, len(docs) // 50))
             kept = list(cut_plans(docs[tail:], whole))
@@ -389,6 +449,8 @@ def build(
         "drills": [drills.page(rng, worked) for _ in range(2_500 * copies)],
         "rhymes": list(drills.rhyme_pages(data.poems, rng, 500 * copies)),
     }
+    if second_thoughts is not None:
+        practice["differences"] = [drills.difference_page(rng) for _ in range(600 * copies)]
     for name, pages in practice.items():
         docs = (([bos, *row, eos], None) for row in tokenizer.encode_batch(pages))
         report[name] = shard(out / "practice" / name, name, docs).tokens
@@ -408,13 +470,14 @@ def main() -> None:
     parser.add_argument("--only-known", action="store_true", help="leave out what is not in --known instead")
     parser.add_argument("--backwards", action="store_true", help="also problems that tell their answer: sft/backwards")
     parser.add_argument("--school", action="store_true", help="also problems from templates: sft/school")
+    parser.add_argument("--second-thoughts", type=Path, help="what second_thoughts.py wrote: also plans thought over")
     arguments = parser.parse_args()
     if arguments.only_known and arguments.known is None:
         parser.error("--only-known leaves out what --known does not name; give that file as well")
     build(
         arguments.data, arguments.out, seed=arguments.seed, copies=arguments.copies, whole=arguments.whole,
         tokenizer_of=arguments.tokenizer, known=arguments.known, only_known=arguments.only_known,
-        with_backwards=arguments.backwards, with_school=arguments.school,
+        with_backwards=arguments.backwards, with_school=arguments.school, second_thoughts=arguments.second_thoughts,
     )
 
 

@@ -9,7 +9,8 @@ from fractions import Fraction
 
 from arithmetic import expression
 from poems import Poem, ends_of
-from solve import Node, Number, Operation, Unsolvable, solve
+from rethink import too_little
+from solve import Node, Number, Operation, TooLittle, Unsolvable, solve
 
 from huozhong.verify.arithmetic import is_exam_expression
 from huozhong.verify.poem import rhyme_groups
@@ -112,6 +113,41 @@ def _line(rng: random.Random) -> str:
             continue
         if not is_exam_expression(str(node)):
             return text
+
+
+def _any_difference(rng: random.Random) -> Node:
+    """Of any two numbers, the larger first or not: hundreds, a few tens, the same beginning, decimals, fractions."""
+    kind = rng.random()
+    if kind < 0.5:
+        zeros = 10 ** rng.choice((0, 1, 1, 2, 3)) if kind < 0.2 else 1
+        top = 99 if kind < 0.2 else 10 ** rng.choice((1, 2, 2, 3, 3, 4))
+        a, b = (Number(Fraction(rng.randint(1, top) * zeros)) for _ in "ab")
+    elif kind < 0.7:
+        close = _close_difference(rng)
+        assert isinstance(close, Operation)
+        return close if rng.random() < 0.5 else Operation("-", close.right, close.left)
+    elif kind < 0.85:
+        a, b = _decimal(rng), rng.choice((_decimal, _decimal, lambda r: _whole(r, 2)))(rng)
+    else:
+        a, b = _fraction(rng), rng.choice((_fraction, _fraction, _decimal))(rng)
+    return Operation("-", *((a, b) if rng.random() < 0.5 else (b, a)))
+
+
+def difference_page(rng: random.Random) -> str:
+    """Differences that go and differences that do not, of which there is too little to take it from."""
+    lines: list[str] = []
+    while sum(map(len, lines)) < 190:
+        node = _any_difference(rng)
+        done: list[str] = []
+        try:
+            solve(node, done)
+        except TooLittle as difference:
+            done.append(too_little(difference))
+        except Unsolvable:
+            continue
+        if not is_exam_expression(str(node)):
+            lines += done
+    return "\n".join(lines)
 
 
 def page(rng: random.Random, worked: Iterator[str]) -> str:

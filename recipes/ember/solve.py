@@ -23,6 +23,10 @@ class Unsolvable(Exception):
     """The equation uses something that this recipe does not teach (negative results, odd powers, ...)."""
 
 
+class TooLittle(Unsolvable):
+    """A difference below nothing; says which."""
+
+
 @dataclass(frozen=True)
 class Number:
     """A leaf: an exact value and the style in which it is written."""
@@ -201,9 +205,12 @@ class Solution:
         return "\n".join((self.equation, *self.lines))
 
 
-def solve(node: Node) -> Solution:
-    """Work an equation out line by line.  Raises Unsolvable for what this recipe does not teach."""
-    lines: list[str] = []
+def solve(node: Node, lines: list[str] | None = None) -> Solution:
+    """Work an equation out line by line.  Raises Unsolvable for what this recipe does not teach.
+
+    `lines`, if given, holds what was worked out until then.
+    """
+    lines = [] if lines is None else lines
     answer = _reduce(node, lines)
     return Solution(str(node), tuple(lines), answer)
 
@@ -226,8 +233,8 @@ def _is_fraction(number: Number) -> bool:
 
 def _step(op: str, a: Number, b: Number, lines: list[str]) -> Number:
     value = _apply(op, a.value, b.value)
-    if value < 0:
-        raise Unsolvable("a negative result")
+    if value < 0 and not (_is_fraction(a) or _is_fraction(b)):
+        raise TooLittle(f"{a}-{b}")
     if max(value.numerator, value.denominator) > 10**9:
         raise Unsolvable("too long a number")
     if _is_fraction(a) or _is_fraction(b):
@@ -401,6 +408,8 @@ def _add_fractions(op: str, a: Number, b: Number, lines: list[str]) -> Number:
         places = decimals_of(other.value)
         if places is not None and places <= 3:
             x, y = Number(a.value), Number(b.value)
+            if value < 0:
+                raise TooLittle(f"{a}-{b}={x}-{y}")
             lines.append(f"{a}{op}{b}={x}{op}{y}={show(value)}")
             return Number(value)
         x, y = Number(a.value, "fraction"), Number(b.value, "fraction")
@@ -415,6 +424,8 @@ def _add_fractions(op: str, a: Number, b: Number, lines: list[str]) -> Number:
     raw_value = (tops[0] + tops[1]) if op == "+" else (tops[0] - tops[1])
     if a.value.denominator != b.value.denominator and 1 not in (a.value, b.value):
         lhs += f"=({tops[0]}/{common}){op}({tops[1]}/{common})"
+    if value < 0:  # of fractions one sees it when they have the same denominator
+        raise TooLittle(lhs)
     return _write_raw(lhs, (raw_value, common), value, lines) if raw_value else _as_is(lhs, result, lines)
 
 

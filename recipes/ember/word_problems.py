@@ -99,9 +99,17 @@ def in_letters(problem: Problem) -> str:
     place in the list says what it is there for, and the equation is a few letters: a model need not find it while it
     copies digits (the number mapping of Wang et al. 2017, "Deep Neural Solver for Math Word Problems", §3.1).
     """
-    names = dict(zip(places_in(spans_of(problem.question)), ascii_lowercase, strict=False))
-    listed = "，".join(f"{letter}={number}" for number, letter in names.items())
-    return f"{listed}\n{write(parse(problem.solution.equation), names)}"
+    names = _names(problem.question)
+    return f"{told_in(problem.question)}\n{write(parse(problem.solution.equation), names)}"
+
+
+def told_in(question: str) -> str:
+    """The numbers of a question and their letters, `a=16，b=2400，c=10`."""
+    return "，".join(f"{letter}={number}" for number, letter in _names(question).items())
+
+
+def _names(question: str) -> dict[Number, str]:
+    return dict(zip(places_in(spans_of(question)), ascii_lowercase, strict=False))
 
 
 def wording(question: str) -> str:
@@ -155,6 +163,17 @@ def changed(source: Source, rng: random.Random, tries: int = 24) -> Problem | No
             return Problem(_rewrite(source, new), _finish(source, equation))
         except Unsolvable:
             continue
+    return None
+
+
+def shaken(source: Source, rng: random.Random, impossible: Callable[[Node], bool]) -> tuple[str, Node] | None:
+    """The question with numbers that make its own equation `impossible`, and that; None when they were not found."""
+    candidates = source.changeable
+    for _ in range(12 if candidates else 0):
+        new = {number: _other(number, rng) for number in candidates}
+        equation = replace_leaves(source.equation, new)
+        if len(set(new.values())) == len(new) and impossible(equation):
+            return _rewrite(source, new), equation
     return None
 
 

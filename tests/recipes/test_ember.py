@@ -22,12 +22,22 @@ import build_data  # noqa: E402
 import drills  # noqa: E402
 import easy_problems  # noqa: E402
 import poems  # noqa: E402
+import rethink  # noqa: E402
 import school_problems  # noqa: E402
+import second_thoughts  # noqa: E402
 import talk  # noqa: E402
 from backwards import backwards, solved_for  # noqa: E402
 from plans import plans_rightly  # noqa: E402
 from solve import Number, Unsolvable, leaves, parse, solve, value_of  # noqa: E402
-from word_problems import as_published, changed, exchange_things, in_letters, read_problem, restyle  # noqa: E402
+from word_problems import (  # noqa: E402
+    as_published,
+    changed,
+    exchange_things,
+    in_letters,
+    read_problem,
+    restyle,
+    shaken,
+)
 
 from huozhong.text.chat import ChatTemplate  # noqa: E402
 from huozhong.text.tokenizer import Tokenizer  # noqa: E402
@@ -39,6 +49,7 @@ STAGES = [("pretrain.toml", "pretrain")]
 LATER = (
     "sft", "anneal", "polish", "finish", "last", "again", "balance", "poems", "rhyme", "letters", "verses", "sums",
     "more", "more_verses", "more_sums", "more_problems", "more_poems", "known", "known_problems", "known_verses",
+    "rethink_problems", "rethink_verses", "settle", "settle_verses", "settle_problems",
 )
 STAGES += [(f"{name}.toml", "sft") for name in LATER]
 EQUATIONS = [
@@ -146,6 +157,112 @@ def test_the_plan_is_what_counts_in_what_a_model_knows() -> None:
     share = read_problem("120人中有90人是百分之几", "90/120", "75%")
     assert share is not None
     assert plans_rightly("90÷120", share)
+
+
+@pytest.mark.parametrize(
+    ("plan", "lines"),
+    [
+        ("36.5-41.4-125.8", ["36.5-41.4不够减，再想想"]),
+        ("36.5+41.4-100", ["36.5+41.4=76.5+1.4=77.5+0.4=77.9", "77.9-100不够减，再想想"]),
+        ("36.5+41.4", None),  # it could be so
+        ("1-(7/5)", ["1-(7/5)不够减，再想想"]),
+        ("(3/7)-(3/5)", ["(3/7)-(3/5)=(15/35)-(21/35)不够减，再想想"]),
+        ("(1/2)-0.75", ["(1/2)-0.75=0.5-0.75不够减，再想想"]),
+        ("0.4-(3/7)", ["0.4-(3/7)=(2/5)-(3/7)", "(2/5)-(3/7)=(14/35)-(15/35)不够减，再想想"]),
+        ("7/0", None),
+        ("37841*5283*1234-12345678901234", None),  # too much to read before one knows
+    ],
+)
+def test_what_cannot_be_is_noticed(plan: str, lines: list[str] | None) -> None:
+    assert rethink.noticed(parse(plan)) == lines
+    if lines is not None:
+        assert rethink.noticed(rethink.exchanged(parse(plan))) is None
+
+
+def test_second_thoughts_are_learnt_and_first_ones_are_not() -> None:
+    row = {
+        "question": "甲重36.5千克，乙重41.4千克，丙重125.8千克，丙比甲乙的和还重多少千克？",
+        "told": "a=36.5，b=41.4，c=125.8",
+        "first": "36.5-41.4-125.8",
+        "impossible": ["41.4-125.8", "36.5-41.4-125.8"],
+        "plan": "125.8-36.5-41.4",
+        "right": True,
+    }
+    data = cast(build_data.Data, SimpleNamespace(examined=lambda question: "examined" in question))
+    turns = list(build_data.rethought_turns(data, [row] * 40, random.Random(3)))
+    assert {turn[1].count(rethink.AGAIN) for turn in turns} == {1, 2}
+    assert not list(build_data.rethought_turns(data, [row | {"question": "examined"}], random.Random(3)))
+    assert not list(build_data.rethought_turns(data, [row | {"plan": "7/0"}], random.Random(3)))
+    question, reasoning, answer = max(turns, key=lambda turn: turn[1].count(rethink.AGAIN))
+    assert answer == "答案：47.9"
+    assert reasoning.split("\n")[:9] == [
+        "a=36.5，b=41.4，c=125.8", "a-b-c", "36.5-41.4-125.8", "36.5-41.4不够减，再想想", "b-c",
+        "41.4-125.8不够减，再想想", "c-a-b", "125.8-36.5-41.4", "125.8-36.5=95.8-6.5=89.8-0.5=89.3",
+    ]  # fmt: skip
+    assert check_steps(reasoning).all_correct
+    folder = str(RECIPE.parents[1] / "src" / "huozhong" / "models" / "ember")
+    build_data._start_worker(folder)
+    messages = [
+        {"role": "user", "content": question},
+        {"role": "assistant", "content": answer, "reasoning_content": reasoning},
+    ]
+    ids, mask, end = build_data._encode(messages)
+    learnt = Tokenizer.load(folder).decode([token for token, learn in zip(ids[:end], mask, strict=False) if learn])
+    assert learnt == (
+        "a=36.5，b=41.4，c=125.8\n36.5-41.4-125.8\n36.5-41.4不够减，再想想\n41.4-125.8不够减，再想想\nc-a-b\n"
+    )
+    assert [len(ids) for ids, _ in build_data.cut_plans([(ids, mask, end)] * 2, 0)] == [end, end]
+
+
+@pytest.mark.parametrize(
+    ("letters", "plan"),
+    [
+        ("a-b", "9-(1/2)"), ("b×(a+80%)", "(1/2)×(9+80%)"), ("a", None), ("a-c", None), ("(a-b)", None),
+        ("a-", None), ("你好", None),
+    ],
+)  # fmt: skip
+def test_a_plan_is_read_back_with_its_letters(letters: str, plan: str | None) -> None:
+    found = rethink.plan_of(letters, "a=9，b=(1/2)")
+    assert found == (None if plan is None else parse(plan))
+
+
+def test_numbers_are_shaken_until_the_plan_cannot_be() -> None:
+    source = read_problem("有苹果35个，吃了14个，还剩几个", "35-14", "21")
+    assert source is not None
+    made = [shaken(source, random.Random(seed), second_thoughts.cannot_be) for seed in range(40)]
+    found = [one for one in made if one is not None]
+    assert len(found) > 20
+    for question, plan in found:
+        there, eaten = map(int, re.findall(r"\d+", question))
+        assert there < eaten
+        assert str(plan) == f"{there}-{eaten}"
+    assert shaken(source, random.Random(1), lambda plan: False) is None
+    data = cast(build_data.Data, SimpleNamespace(problems=[source], examined=lambda question: False))
+    for question, reasoning, answer in build_data.exchanged_turns(data, random.Random(1), 8):
+        there, eaten = map(int, re.findall(r"\d+", question))
+        first = [f"a={there}，b={eaten}", "a-b", f"{there}-{eaten}不够减，再想想", "b-a"]
+        assert reasoning.split("\n")[:4] == first
+        assert answer == f"答案：{eaten - there}"
+
+
+def test_what_is_thought_of_next_is_right_or_at_least_could_be() -> None:
+    source = read_problem("有苹果35个，吃了14个，还剩几个", "35-14", "21")
+    assert source is not None
+    said = [parse("14-35"), parse("35+14"), None, parse("35+14"), parse("35-14")]
+    found = second_thoughts._next(as_published(source), said)
+    assert found == {"plan": "35-14", "right": True, "impossible": ["14-35"]}
+    assert second_thoughts._next(None, said) == {"plan": "35+14", "right": False, "impossible": ["14-35"]}
+    assert second_thoughts._next(None, said[:3]) is None  # said only once
+
+
+def test_differences_go_or_do_not() -> None:
+    rng = random.Random(0)
+    lines = [line for _ in range(60) for line in drills.difference_page(rng).split("\n")]
+    for line in lines:
+        if line.endswith("不够减，再想想"):
+            assert value_of(parse(line.removesuffix("不够减，再想想").split("=")[-1])) < 0
+        assert check_steps(line).all_correct or not check_steps(line).steps, line
+    assert 0.35 < sum(line.endswith(rethink.AGAIN) for line in lines) / len(lines) < 0.6
 
 
 @pytest.mark.parametrize(
