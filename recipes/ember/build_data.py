@@ -26,7 +26,7 @@ import school_problems
 import talk
 from backwards import backwards
 from common import IDIOMS, MEANINGS, SAYINGS
-from rethink import AGAIN, exchanged, noticed, rethought
+from rethink import AGAIN, cannot_be, exchanged, rethought
 from rich.console import Console
 from solve import Unsolvable, parse, solve
 from word_problems import (
@@ -237,14 +237,14 @@ def rethought_turns(data: Data, rows: Iterable[dict], rng: random.Random) -> Ite
 
 
 def exchanged_turns(data: Data, rng: random.Random, count: int) -> Iterator[Turn]:
-    """Known stories whose numbers do not allow their own plan, which is thought of first; then the other way round.
+    """Stories with numbers that do not allow their own plan, which is thought of first; then the other way round.
 
-    Of these there is no end, and the plan to be replaced is always the favourite one.
+    Of these there is no end, and of known stories the plan to be replaced is always the favourite one.
     """
     sources = [source for source in data.problems if "-" in str(source.equation) and not source.percent_answer]
     while count:
         source = rng.choice(sources)
-        made = shaken(source, rng, lambda plan: noticed(plan) is not None)
+        made = shaken(source, rng, cannot_be)
         if made is None:
             continue
         question, plan = made
@@ -358,14 +358,14 @@ def _encode(messages: list[dict]) -> tuple[list[int], list[bool], int | None]:
 def cut_plans(
     docs: Iterable[tuple[list[int], list[bool], int | None]], whole: int
 ) -> Iterator[tuple[list[int], list[bool]]]:
-    """Worked solutions that stop after their plan, but for one in `whole` (0: all of them stop there).
+    """Worked solutions that stop after their plan, but for one in `whole`.
 
     Finding the equation is what is hard; working it out is the same few skills every time, and `drills` practises
     those with fewer tokens.  Cutting half of the documents there shows a third more problems for the same compute.
     What is too long for a row ends there as well, and is left out if its plan is.
     """
     for number, (ids, mask, plan) in enumerate(docs):
-        end = plan if plan is not None and (not whole or number % whole or len(ids) > MAX_TOKENS) else len(ids)
+        end = plan if plan is not None and (number % whole or len(ids) > MAX_TOKENS) else len(ids)
         if end <= MAX_TOKENS:
             yield ids[:end], mask[:end]
 

@@ -35,6 +35,11 @@ def noticed(plan: Node) -> list[str] | None:
     return None
 
 
+def cannot_be(plan: Node) -> bool:
+    """Whether a plan gives itself away."""
+    return noticed(plan) is not None
+
+
 def exchanged(plan: Node) -> Node:
     """The same plan with every difference the other way round that would be below nothing.  Raises Unsolvable."""
     if isinstance(plan, Number):

@@ -1,11 +1,11 @@
 """What to think after a plan that cannot be: `python recipes/ember/second_thoughts.py MODEL DATA_FOLDER OUT.jsonl`.
 
-A model plans problems greedily.  Where its plan takes something from less (`rethink.noticed`) it is asked for more of
+A model plans problems greedily.  Where its plan takes something from less (`rethink.cannot_be`) it is asked for more of
 them by chance: what it then says that could be, best of all the right one, is what it should have thought of next.  So
 a search of many samples becomes one line of thought (`build_data.py --second-thoughts`).
 
-Problems come from three sides: those whose plan it does not know, with other numbers; those that it knows, with numbers
-that make the right plan impossible, so that its favourite one is not the answer; and those that it never saw.
+Problems come from two sides: those whose plan it does not know, with other numbers, and those that it knows, with
+numbers that make the right plan impossible, so that its favourite one is not the answer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from build_data import Data, read_known
-from rethink import noticed, plan_of
+from rethink import cannot_be, plan_of
 from rich.progress import track
 from rl_data import write as write_rows
 from solve import Node, Number, Unsolvable, value_of
@@ -84,11 +84,6 @@ def _next(problem: Problem | None, plans: list[Node | None]) -> dict[str, Any] |
     could = Counter(str(plan) for plan in real if not cannot_be(plan) and (value := _value(plan)) and value > 0)
     best, times = could.most_common(1)[0] if could else ("", 0)
     return {"plan": best, "right": False, "impossible": impossible} if times > 1 else None
-
-
-def cannot_be(plan: Node) -> bool:
-    """Whether a plan gives itself away."""
-    return noticed(plan) is not None
 
 
 def _value(plan: Node) -> Fraction | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import re
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Literal, cast
 
+import numpy as np
 import pytest
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "ember"
@@ -21,6 +23,7 @@ import arithmetic  # noqa: E402
 import build_data  # noqa: E402
 import drills  # noqa: E402
 import easy_problems  # noqa: E402
+import install  # noqa: E402
 import poems  # noqa: E402
 import rethink  # noqa: E402
 import school_problems  # noqa: E402
@@ -39,6 +42,7 @@ from word_problems import (  # noqa: E402
     shaken,
 )
 
+from huozhong.model.checkpoint import CheckpointReader  # noqa: E402
 from huozhong.text.chat import ChatTemplate  # noqa: E402
 from huozhong.text.tokenizer import Tokenizer  # noqa: E402
 from huozhong.train.recipe import load_recipe  # noqa: E402
@@ -211,7 +215,7 @@ def test_second_thoughts_are_learnt_and_first_ones_are_not() -> None:
     assert learnt == (
         "a=36.5，b=41.4，c=125.8\n36.5-41.4-125.8\n36.5-41.4不够减，再想想\n41.4-125.8不够减，再想想\nc-a-b\n"
     )
-    assert [len(ids) for ids, _ in build_data.cut_plans([(ids, mask, end)] * 2, 0)] == [end, end]
+    assert [len(cut) for cut, _ in build_data.cut_plans([(ids, mask, end)] * 2, 2)] == [len(ids), end]
 
 
 @pytest.mark.parametrize(
@@ -229,7 +233,7 @@ def test_a_plan_is_read_back_with_its_letters(letters: str, plan: str | None) ->
 def test_numbers_are_shaken_until_the_plan_cannot_be() -> None:
     source = read_problem("有苹果35个，吃了14个，还剩几个", "35-14", "21")
     assert source is not None
-    made = [shaken(source, random.Random(seed), second_thoughts.cannot_be) for seed in range(40)]
+    made = [shaken(source, random.Random(seed), rethink.cannot_be) for seed in range(40)]
     found = [one for one in made if one is not None]
     assert len(found) > 20
     for question, plan in found:
@@ -519,6 +523,17 @@ def test_every_no_is_recognised_and_nothing_else() -> None:
         assert is_refusal(talk.templated_out_of_scope(rng)[2])
         assert not is_refusal(talk.small_talk(rng)[2])
         assert not is_refusal(talk.riddle(rng)[2])
+
+
+def test_a_mean_is_installed_and_all_its_logits_are_scaled(tmp_path: Path) -> None:
+    install.install([install.BUILT_IN, install.BUILT_IN], tmp_path / "mean", logit_scale=2.0)
+    one, mean = CheckpointReader(install.BUILT_IN), CheckpointReader(tmp_path / "mean")
+    assert set(one.names()) == set(mean.names())
+    for name in one.names():
+        factor = 2 if name == install.FINAL_NORM else 1
+        assert np.array_equal(mean.tensor(name), factor * one.tensor(name)), name
+    sampling = json.loads((tmp_path / "mean" / "generation_config.json").read_text(encoding="utf-8"))
+    assert install.SAMPLING.items() <= sampling.items()
 
 
 def test_published_problems_are_marked_and_what_is_worded_like_a_known_one_is_left_out() -> None:
