@@ -28,7 +28,7 @@ from backwards import backwards
 from common import IDIOMS, MEANINGS, SAYINGS
 from rethink import AGAIN, cannot_be, exchanged, rethought
 from rich.console import Console
-from solve import Unsolvable, parse, solve
+from solve import Solution, Unsolvable, parse, solve
 from word_problems import (
     Problem,
     Source,
@@ -180,8 +180,11 @@ def read_known(path: Path | None) -> set[str]:
 
 def sum_turn(problem: Problem, rng: random.Random) -> Turn:
     """Question, worked reasoning, and the answer; sometimes the working is the answer, for callers without thinking."""
-    answer = str(problem.solution.answer).strip("()")
-    return restyle(problem.question, rng), problem.solution.text(), f"答案：{answer}"
+    return restyle(problem.question, rng), problem.solution.text(), _answer(problem.solution)
+
+
+def _answer(solution: Solution) -> str:
+    return f"答案：{str(solution.answer).strip('()')}"
 
 
 def problem_turn(problem: Problem, rng: random.Random) -> Turn:
@@ -233,7 +236,7 @@ def rethought_turns(data: Data, rows: Iterable[dict], rng: random.Random) -> Ite
             continue
         reasoning = rethought(row["told"], [parse(plan) for plan in tried], solution)
         if reasoning is not None and not data.examined(row["question"]) and not is_exam_expression(solution.equation):
-            yield row["question"], reasoning, f"答案：{str(solution.answer).strip('()')}"
+            yield row["question"], reasoning, _answer(solution)
 
 
 def exchanged_turns(data: Data, rng: random.Random, count: int) -> Iterator[Turn]:
@@ -256,7 +259,7 @@ def exchanged_turns(data: Data, rng: random.Random, count: int) -> Iterator[Turn
         asked = restyle(question, rng)
         if reasoning and solution.answer.value > 0 and not data.examined(asked):
             count -= 1
-            yield asked, reasoning, f"答案：{str(solution.answer).strip('()')}"
+            yield asked, reasoning, _answer(solution)
 
 
 def arithmetic_turns(rng: random.Random, count: int) -> Iterator[Turn]:

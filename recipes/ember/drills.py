@@ -15,6 +15,8 @@ from solve import Node, Number, Operation, TooLittle, Unsolvable, solve
 from huozhong.verify.arithmetic import is_exam_expression
 from huozhong.verify.poem import rhyme_groups
 
+PAGE = 190  # characters of sums after which a page is full
+
 
 def _whole(rng: random.Random, digits: int) -> Number:
     return Number(Fraction(rng.randint(10 ** (digits - 1), 10**digits - 1)))
@@ -136,7 +138,7 @@ def _any_difference(rng: random.Random) -> Node:
 def difference_page(rng: random.Random) -> str:
     """Differences that go and differences that do not, of which there is too little to take it from."""
     lines: list[str] = []
-    while sum(map(len, lines)) < 190:
+    while sum(map(len, lines)) < PAGE:
         node = _any_difference(rng)
         done: list[str] = []
         try:
@@ -153,7 +155,7 @@ def difference_page(rng: random.Random) -> str:
 def page(rng: random.Random, worked: Iterator[str]) -> str:
     """About two hundred characters of sums, one below the other; some from `worked`, the steps of word problems."""
     lines: list[str] = []
-    while sum(map(len, lines)) < 190:
+    while sum(map(len, lines)) < PAGE:
         kind = rng.random()
         lines.append(next(worked) if kind < 0.35 else _one_digit_quotient(rng) if kind < 0.55 else _line(rng))
     return "\n".join(lines)

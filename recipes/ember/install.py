@@ -3,7 +3,7 @@
 Writes src/huozhong/models/ember, keeping the model card there: the mean of the models' weights (model soup, Wortsman et
 al. 2022, arXiv:2203.05482), and how a server should sample from it.  A mean is less sure of itself than each of its
 models was; `--logit-scale` makes it as sure as held-out text says that it may be (temperature scaling, Guo et al. 2017,
-arXiv:1706.04599), which changes no greedy answer.
+arXiv:1706.04599), which changes no greedy answer but by rounding.
 """
 
 from __future__ import annotations
