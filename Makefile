@@ -39,6 +39,7 @@ test: check
 	$(TEST)/bin/python -m pytest
 
 check: $(TEST)/huozhong.stamp
+	$(TEST)/bin/ruff format --check --quiet .
 	$(TEST)/bin/ruff check .
 	$(TEST)/bin/mypy
 

@@ -47,8 +47,11 @@ def main() -> None:
         if load > 0.3:
             screen.print(f"[red]the machine is busy (load {load:.1f}): these ratios will mean little[/]")
         result: dict[str, Any] = {
-            "benchmark": "compare", "model": options.model.name, "cpus": os.cpu_count(), "load_before": load,
-        }  # fmt: skip
+            "benchmark": "compare",
+            "model": options.model.name,
+            "cpus": os.cpu_count(),
+            "load_before": load,
+        }
         best = Settings(True, 512, options.threads)
         if options.depths:
             engines = Engines(options)
@@ -116,9 +119,13 @@ class Engines:
                 continue
             screen.print(f"round {number + 1}: llama-bench {settings}")
             rates, memory = llama.bench(
-                self._options.llama, self._options.model, settings, tests,
-                self._options.prefill, self._options.tokens,
-            )  # fmt: skip
+                self._options.llama,
+                self._options.model,
+                settings,
+                tests,
+                self._options.prefill,
+                self._options.tokens,
+            )
             self._memory.append(memory)
             for test in tests:
                 self._theirs[test].setdefault(settings, []).append(rates[test])
@@ -128,9 +135,12 @@ class Engines:
     def _measure_ours(self) -> dict[str, Any]:
         o = self._options
         wanted = {
-            "model": o.ours or str(o.model), "quantization": o.quantization, "depths": sorted(o.depths),
-            "prompt": o.prefill, "tokens": o.tokens,
-        }  # fmt: skip
+            "model": o.ours or str(o.model),
+            "quantization": o.quantization,
+            "depths": sorted(o.depths),
+            "prompt": o.prefill,
+            "tokens": o.tokens,
+        }
         done = subprocess.run([sys.executable, str(OURS), json.dumps(wanted)], capture_output=True, text=True)
         if done.returncode:
             raise StartError(f"our engine did not run {wanted['model']}: {done.stderr.strip()[-600:]}")
@@ -162,9 +172,12 @@ class Engines:
             ratio = ours.median / theirs.median
             table.add_row(str(test), str(ours), str(theirs), str(settings), f"{ratio:.2f}x")
             rows[str(test)] = {
-                "ours": ours.figures, "llama": theirs.figures, "llama_settings": str(settings), "ratio": ratio,
+                "ours": ours.figures,
+                "llama": theirs.figures,
+                "llama_settings": str(settings),
+                "ratio": ratio,
                 "llama_all": {str(s): [round(x, 2) for x in found] for s, found in self._theirs[test].items()},
-            }  # fmt: skip
+            }
         screen.print(table)
         return {"engines": rows, "bandwidth": self._bandwidth(), "memory": self._compare_memory()}
 
@@ -189,9 +202,12 @@ class Engines:
             f"our cache {last['cache_mb']:.0f} MB, file {last['file_mb']:.0f} MB; loading took {last['load_s']:.1f} s"
         )
         return {
-            "ours": ours, "llama": theirs, "our_cache_mb": last["cache_mb"], "file_mb": last["file_mb"],
+            "ours": ours,
+            "llama": theirs,
+            "our_cache_mb": last["cache_mb"],
+            "file_mb": last["file_mb"],
             "our_load_s": [one["load_s"] for one in self._ours],
-        }  # fmt: skip
+        }
 
 
 # -- over HTTP -----------------------------------------------------------------------------------
@@ -260,8 +276,9 @@ class Served:
     def result(self) -> dict[str, Any]:
         table = Table(
             title=f"over HTTP: {self._options.prompt}-token prompts, {self._options.prefix} shared, "
-            f"{self._options.tokens} generated; llama-server {self._settings}", title_justify="left",
-        )  # fmt: skip
+            f"{self._options.tokens} generated; llama-server {self._settings}",
+            title_justify="left",
+        )
         for heading in ("streams", "", "ours", "llama-server", "ratio"):
             table.add_column(heading, justify="left" if heading in ("streams", "") else "right")
         rows: dict[str, Any] = {"llama_settings": str(self._settings), "memory": self._memory}

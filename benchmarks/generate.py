@@ -29,10 +29,22 @@ from huozhong.model.config import ModelConfig
 from huozhong.text.tokenizer import Tokenizer
 
 EMBER_SHAPE = ModelConfig(
-    vocab_size=6144, hidden_size=256, intermediate_size=704, num_hidden_layers=8, first_k_dense_replace=8,
-    num_attention_heads=6, q_lora_rank=128, kv_lora_rank=96, qk_nope_head_dim=32, qk_rope_head_dim=32,
-    v_head_dim=32, max_position_embeddings=2048, bos_token_id=1, eos_token_id=2, pad_token_id=0,
-)  # fmt: skip
+    vocab_size=6144,
+    hidden_size=256,
+    intermediate_size=704,
+    num_hidden_layers=8,
+    first_k_dense_replace=8,
+    num_attention_heads=6,
+    q_lora_rank=128,
+    kv_lora_rank=96,
+    qk_nope_head_dim=32,
+    qk_rope_head_dim=32,
+    v_head_dim=32,
+    max_position_embeddings=2048,
+    bos_token_id=1,
+    eos_token_id=2,
+    pad_token_id=0,
+)
 
 # A process of its own, so that the start includes Python's and every import.
 START = """
@@ -82,9 +94,7 @@ def measure(llm: LLM, options: argparse.Namespace) -> dict[str, Any]:
     dice = np.random.default_rng(0)
 
     def prompt() -> list[int]:
-        return dice.integers(
-            16, min(llm.tokenizer.vocab_size, llm.config.vocab_size), options.prompt
-        ).tolist()
+        return dice.integers(16, min(llm.tokenizer.vocab_size, llm.config.vocab_size), options.prompt).tolist()
 
     params = SamplingParams(temperature=0, max_tokens=options.tokens, ignore_eos=True)
     llm.generate([prompt()], params)  # warm
@@ -100,10 +110,15 @@ def measure(llm: LLM, options: argparse.Namespace) -> dict[str, Any]:
     say(f"{options.streams} streams: {total:.0f} tokens/s together, prompts included")
     say(f"outside the runner: {overhead:.0f} us per token; memory {rss_mb():.0f} MB")
     return {
-        "single_tokens_per_s": single, "streams": options.streams, "streams_tokens_per_s": total,
-        "first_token_ms": one.seconds_to_first_token * 1e3, "prompt_tokens": options.prompt,
-        "overhead_us_per_token": overhead, "rss_mb": rss_mb(), "cpus": os.cpu_count(),
-    }  # fmt: skip
+        "single_tokens_per_s": single,
+        "streams": options.streams,
+        "streams_tokens_per_s": total,
+        "first_token_ms": one.seconds_to_first_token * 1e3,
+        "prompt_tokens": options.prompt,
+        "overhead_us_per_token": overhead,
+        "rss_mb": rss_mb(),
+        "cpus": os.cpu_count(),
+    }
 
 
 def time_inside_runner(llm: LLM) -> list[float]:
@@ -150,9 +165,7 @@ def model_folder(name: str | None) -> Iterator[tuple[Path, str]]:
         folder = Path(scratch) / "random-ember"
         dice = np.random.default_rng(0)
         tensors = {
-            name: np.ones(shape, np.float32)
-            if len(shape) == 1
-            else dice.normal(0, 0.02, shape).astype(np.float32)
+            name: np.ones(shape, np.float32) if len(shape) == 1 else dice.normal(0, 0.02, shape).astype(np.float32)
             for name, shape in expected_tensors(EMBER_SHAPE).items()
         }
         write_checkpoint(folder, EMBER_SHAPE, tensors, extra_files=Tokenizer.train(["火种"], 272).files())

@@ -21,11 +21,22 @@ from huozhong.text.tokenizer import Tokenizer
 from huozhong.text.tools import HERMES, Function, ToolChoice
 
 SCHEMA = {
-    "type": "object", "additionalProperties": False, "required": ["name", "items"],
-    "properties": {"name": {"type": "string"}, "items": {"type": "array", "items": {
-        "type": "object", "properties": {"price": {"type": "number"}, "kind": {"enum": ["a", "b", "c"]}},
-        "required": ["price", "kind"], "additionalProperties": False}}},
-}  # fmt: skip
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["name", "items"],
+    "properties": {
+        "name": {"type": "string"},
+        "items": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"price": {"type": "number"}, "kind": {"enum": ["a", "b", "c"]}},
+                "required": ["price", "kind"],
+                "additionalProperties": False,
+            },
+        },
+    },
+}
 
 
 class Enlarged:
@@ -69,9 +80,11 @@ def measure(guides: Guides, guide: Guide) -> dict[str, float]:
             break
     us = 1e6 * np.array(masks)
     return {
-        "compile_ms": round(1e3 * built, 2), "mask_us_p50": round(float(np.median(us)), 1),
-        "mask_us_max": round(float(us.max()), 1), "advance_us_p50": round(1e6 * float(np.median(advances)), 1),
-    }  # fmt: skip
+        "compile_ms": round(1e3 * built, 2),
+        "mask_us_p50": round(float(np.median(us)), 1),
+        "mask_us_max": round(float(us.max()), 1),
+        "advance_us_p50": round(1e6 * float(np.median(advances)), 1),
+    }
 
 
 def main() -> None:
@@ -79,9 +92,13 @@ def main() -> None:
     tools = HERMES.grammar(
         [Function(f"f{i}", parameters=SCHEMA) for i in range(20)], ToolChoice(), tokenizer.split_specials
     )
-    guides = {"json_object": JsonObject(), "json_schema": JsonSchema(SCHEMA), "regex": Regex("[a-z]+(, [a-z]+)*"),
-              "20 tools, auto": Grammar(tools),
-              "hostile": Grammar('start: s\ns: s s | "a" | /./ | s s s')}  # fmt: skip
+    guides = {
+        "json_object": JsonObject(),
+        "json_schema": JsonSchema(SCHEMA),
+        "regex": Regex("[a-z]+(, [a-z]+)*"),
+        "20 tools, auto": Grammar(tools),
+        "hostile": Grammar('start: s\ns: s s | "a" | /./ | s s s'),
+    }
     result: dict[str, object] = {}
     for size in (tokenizer.vocab_size, 150_000):
         vocabulary = tokenizer if size == tokenizer.vocab_size else Enlarged(tokenizer, size)

@@ -42,8 +42,9 @@ def main() -> None:
         parser.error("--requests must be at least three times --every")
     try:
         result = {
-            "with_disk_cache": measure(options, []), "without_disk_cache": measure(options, ["--disk-cache", "0"]),
-        }  # fmt: skip
+            "with_disk_cache": measure(options, []),
+            "without_disk_cache": measure(options, ["--disk-cache", "0"]),
+        }
     except (StartError, StreamError) as error:
         sys.exit(f"memory: {error}")
     print(json.dumps({"benchmark": "memory", "model": options.model, "requests": options.requests, **result}))
@@ -71,9 +72,12 @@ def measure(options: argparse.Namespace, more: list[str]) -> dict[str, Any]:
         file=sys.stderr,
     )
     return {
-        "own_mb": own, "every": options.every, "growth_mb_per_1000": growth, "rss_end_mb": end["VmRSS"],
+        "own_mb": own,
+        "every": options.every,
+        "growth_mb_per_1000": growth,
+        "rss_end_mb": end["VmRSS"],
         "seconds": seconds,
-    }  # fmt: skip
+    }
 
 
 def per_thousand(own: list[float], every: int) -> float:

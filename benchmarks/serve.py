@@ -84,9 +84,7 @@ def measure(started: Started, options: argparse.Namespace) -> dict[str, Any]:
     result["depths_beyond_context"] = [d for d in options.depths if d not in deep]
     for depth in result["depths_beyond_context"]:
         say(f"{depth} tokens deep: longer than the context of {started.context}")
-    result["streams"] = {
-        str(count): crowd(server, prompts, count, options) for count in options.streams
-    }
+    result["streams"] = {str(count): crowd(server, prompts, count, options) for count in options.streams}
     memory = memory_mb(started.pid)
     say(f"memory at its highest {memory['VmHWM']:.0f} MB, now {memory['RssAnon']:.0f} MB of its own")
     return result | {"peak_memory_mb": memory["VmHWM"], "own_memory_mb": memory["RssAnon"], "cpus": os.cpu_count()}
@@ -107,9 +105,7 @@ def real_questions(server: Server, options: argparse.Namespace) -> dict[str, Any
     return {"first_token_ms_p50": p50, "first_token_ms_p95": p95, "stream_tokens_per_s": rate}
 
 
-def alone(
-    server: Server, prompts: Prompts, depth: int, options: argparse.Namespace, suffix: str
-) -> dict[str, Any]:
+def alone(server: Server, prompts: Prompts, depth: int, options: argparse.Namespace, suffix: str) -> dict[str, Any]:
     """Prefill and decode of one stream whose prompt has `depth` tokens; medians of the rounds."""
     answers = [_one(server, prompts.text(depth - prompts.overhead), options) for _ in range(options.rounds)]
     prefill = statistics.median(a.computed_tokens / a.first_s for a in answers)
@@ -117,9 +113,11 @@ def alone(
     first = statistics.median(a.first_s for a in answers) * 1e3
     say(f"alone, a prompt of {depth}: prefill {prefill:.1f}, decode {decode:.1f} tokens/s, first token {first:.0f} ms")
     return {
-        f"prompt{suffix}_tokens": answers[0].prompt_tokens, f"prefill{suffix}_tokens_per_s": prefill,
-        f"decode{suffix}_tokens_per_s": decode, f"first_token{suffix}_ms": first,
-    }  # fmt: skip
+        f"prompt{suffix}_tokens": answers[0].prompt_tokens,
+        f"prefill{suffix}_tokens_per_s": prefill,
+        f"decode{suffix}_tokens_per_s": decode,
+        f"first_token{suffix}_ms": first,
+    }
 
 
 def behind(server: Server, prompts: Prompts, depth: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -151,11 +149,14 @@ def crowd(server: Server, prompts: Prompts, count: int, options: argparse.Namesp
     rate = statistics.median(rates)
     say(f"{count} streams: {rate:.1f} tokens/s together, first token {p50:.0f} ms, 95% {p95:.0f} ms")
     return {
-        "tokens_per_s": rate, "min": min(rates), "max": max(rates),
-        "first_token_ms_p50": p50, "first_token_ms_p95": p95,
+        "tokens_per_s": rate,
+        "min": min(rates),
+        "max": max(rates),
+        "first_token_ms_p50": p50,
+        "first_token_ms_p95": p95,
         "prompt_tokens": statistics.mean(one.prompt_tokens for one in rounds),
         "tokens": statistics.mean(one.tokens for one in rounds),
-    }  # fmt: skip
+    }
 
 
 @contextmanager

@@ -73,18 +73,44 @@ class Shape:
 
 
 QWEN_1_5B = Shape(
-    family="qwen2", layers=28, hidden=1536, heads=12, kv_heads=2, head_dim=128, ffn=8960, vocab=151936,
-    context=131072, pre="deepseek-r1-qwen",
-)  # fmt: skip
+    family="qwen2",
+    layers=28,
+    hidden=1536,
+    heads=12,
+    kv_heads=2,
+    head_dim=128,
+    ffn=8960,
+    vocab=151936,
+    context=131072,
+    pre="deepseek-r1-qwen",
+)
 V2_LITE = Shape(
-    family="deepseek2", layers=27, hidden=2048, heads=16, ffn=10944, vocab=102400, context=163840, pre="deepseek-llm",
+    family="deepseek2",
+    layers=27,
+    hidden=2048,
+    heads=16,
+    ffn=10944,
+    vocab=102400,
+    context=163840,
+    pre="deepseek-llm",
     mla=Mla(kv_lora_rank=512, nope=128, rope=64, v=128),
-    moe=Moe(experts=64, per_token=6, shared=2, hidden=1408, leading_dense=1), yarn=(40.0, 4096, 0.0707),
-)  # fmt: skip
+    moe=Moe(experts=64, per_token=6, shared=2, hidden=1408, leading_dense=1),
+    yarn=(40.0, 4096, 0.0707),
+)
 LLAMA_1B = Shape(
-    family="llama", layers=16, hidden=2048, heads=32, kv_heads=8, head_dim=64, ffn=8192, vocab=128256,
-    context=131072, pre="llama-bpe", tied=True, theta=500000.0,
-)  # fmt: skip
+    family="llama",
+    layers=16,
+    hidden=2048,
+    heads=32,
+    kv_heads=8,
+    head_dim=64,
+    ffn=8192,
+    vocab=128256,
+    context=131072,
+    pre="llama-bpe",
+    tied=True,
+    theta=500000.0,
+)
 SHAPES: dict[str, Shape] = {
     "deepseek-r1-distill-qwen-1.5b": QWEN_1_5B,
     "deepseek-v2-lite": V2_LITE,
@@ -257,9 +283,7 @@ def tensors(shape: Shape, *, pure: bool) -> Iterator[Tensor]:
             yield matrix(f"{block}.attn_kv_a_mqa", m.kv_lora_rank + m.rope, hidden)
             yield norm(f"{block}.attn_kv_a_norm", m.kv_lora_rank)
             # transposed, so its inputs are the other axis
-            yield replace(
-                matrix(f"{block}.attn_k_b", heads, m.kv_lora_rank, m.nope), std=m.kv_lora_rank**-0.5
-            )
+            yield replace(matrix(f"{block}.attn_k_b", heads, m.kv_lora_rank, m.nope), std=m.kv_lora_rank**-0.5)
             yield matrix(f"{block}.attn_v_b", heads, m.v, m.kv_lora_rank)
             yield matrix(f"{block}.attn_output", hidden, heads * m.v, scale=add)
         yield norm(f"{block}.ffn_norm", hidden)

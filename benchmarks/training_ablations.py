@@ -124,18 +124,24 @@ def ablate(
     rows = []
     for name, result in results.items():
         made_up = math.exp((result.bpb - results["ours"].bpb) / slope)
-        rows.append({
-            "variant": name,
-            "bpb": round(result.bpb, 4),
-            "seconds": round(seconds[name], 1),
-            "cost": round(seconds[name] / seconds["ours"] * made_up, 3),
-            **_balance(contest, result),
-        })  # fmt: skip
+        rows.append(
+            {
+                "variant": name,
+                "bpb": round(result.bpb, 4),
+                "seconds": round(seconds[name], 1),
+                "cost": round(seconds[name] / seconds["ours"] * made_up, 3),
+                **_balance(contest, result),
+            }
+        )
     _show(rows)
     return {
-        "benchmark": "training_ablations", "size": contest.size, "tokens": tokens, "threads": contest.threads,
-        "bpb_per_e_fold": round(slope, 4), "rows": rows,
-    }  # fmt: skip
+        "benchmark": "training_ablations",
+        "size": contest.size,
+        "tokens": tokens,
+        "threads": contest.threads,
+        "bpb_per_e_fold": round(slope, 4),
+        "rows": rows,
+    }
 
 
 def _balance(contest: Contest, result: Result) -> dict[str, float]:

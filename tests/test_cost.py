@@ -153,8 +153,6 @@ def test_lines_for_people() -> None:
     long = Bill(5, 7322.0, 7.2e6, 1.2, "XYZ", "measured", "")
     assert long.line("en") == "5 tokens · 2 h 2 min · 2 kWh (measured) · 1.20 XYZ"
     assert "2 小时 2 分" in long.line("zh")
-    assert (
-        Bill(0, 0.04, 0.0, 0.0, "USD", "measured", "").line() == "0 tokens · 0.0 s · 0 J (measured) · $0.00"
-    )
+    assert Bill(0, 0.04, 0.0, 0.0, "USD", "measured", "").line() == "0 tokens · 0.0 s · 0 J (measured) · $0.00"
     with pytest.raises(ConfigError, match="'fr'"):
         bill.line("fr")  # type: ignore[arg-type]

@@ -44,6 +44,8 @@ assert "torch" not in sys.modules
 def test_serving_without_torch(tiny_folder: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(tiny_folder), str(tmp_path)],
-        text=True, capture_output=True, timeout=120,
-    )  # fmt: skip
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
     assert done.stdout == "True\n", done.stderr

@@ -80,9 +80,21 @@ def bench(
         if not wanted:
             continue
         command = [
-            str(folder / "llama-bench"), "-m", str(model), "-p", str(prompts), "-n", str(answers), "-r", "1",
-            "-d", ",".join(str(depth) for depth in sorted(wanted)), "-o", "jsonl", *settings.options,
-        ]  # fmt: skip
+            str(folder / "llama-bench"),
+            "-m",
+            str(model),
+            "-p",
+            str(prompts),
+            "-n",
+            str(answers),
+            "-r",
+            "1",
+            "-d",
+            ",".join(str(depth) for depth in sorted(wanted)),
+            "-o",
+            "jsonl",
+            *settings.options,
+        ]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         watch = Watch(process.pid)
         try:
@@ -99,11 +111,22 @@ def bench(
     return rates, memory
 
 
-def server_command(
-    folder: Path, model: Path, port: int, settings: Settings, streams: int, context: int
-) -> list[str]:
+def server_command(folder: Path, model: Path, port: int, settings: Settings, streams: int, context: int) -> list[str]:
     """llama-server with a slot of `context` tokens for each stream; continuous batching is its default."""
     return [
-        str(folder / "llama-server"), "-m", str(model), "--host", "127.0.0.1", "--port", str(port),
-        "-np", str(streams), "-c", str(streams * context), "--cache-reuse", "32", "--no-webui", *settings.options,
-    ]  # fmt: skip
+        str(folder / "llama-server"),
+        "-m",
+        str(model),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "-np",
+        str(streams),
+        "-c",
+        str(streams * context),
+        "--cache-reuse",
+        "32",
+        "--no-webui",
+        *settings.options,
+    ]

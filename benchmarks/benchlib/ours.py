@@ -40,9 +40,7 @@ def main() -> None:
         sys.exit(str(error))
 
 
-def measure(
-    model: str, quantization: str | None, depths: list[int], prompt: int, tokens: int
-) -> dict[str, Any]:
+def measure(model: str, quantization: str | None, depths: list[int], prompt: int, tokens: int) -> dict[str, Any]:
     """Rates by test, memory, the machine's read bandwidth and what decode reads of it."""
     before = read_bandwidth()
     Path("/proc/self/clear_refs").write_text("5")  # the highest memory counts from here: proc(5)
@@ -61,9 +59,14 @@ def measure(
         read = bytes_per_token(runner.weights, share_of_experts(runner))
         cache = runner.cache.pages
     return {
-        "rates": rates, "memory": memory, "load_s": loaded, "read_gb_s": (before + read_bandwidth()) / 2e9,
-        "bytes_per_token": read, "cache_mb": cache.nbytes / 2**20, "file_mb": size_mb(Path(model)),
-    }  # fmt: skip
+        "rates": rates,
+        "memory": memory,
+        "load_s": loaded,
+        "read_gb_s": (before + read_bandwidth()) / 2e9,
+        "bytes_per_token": read,
+        "cache_mb": cache.nbytes / 2**20,
+        "file_mb": size_mb(Path(model)),
+    }
 
 
 class Bench:

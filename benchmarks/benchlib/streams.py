@@ -69,9 +69,13 @@ class _Open:
 def body(server: Server, text: str, max_tokens: int, *, ignore_eos: bool = True) -> dict[str, Any]:
     """A greedy streaming request.  ignore_eos: the answer has max_tokens tokens, whatever the model says."""
     wanted: dict[str, Any] = {
-        "model": server.model, "messages": [{"role": "user", "content": text}], "max_tokens": max_tokens,
-        "temperature": 0, "stream": True, "stream_options": {"include_usage": True},
-    }  # fmt: skip
+        "model": server.model,
+        "messages": [{"role": "user", "content": text}],
+        "max_tokens": max_tokens,
+        "temperature": 0,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
     return wanted | ({"ignore_eos": True} if ignore_eos else {})
 
 
@@ -162,9 +166,7 @@ class Prompts:
         """Without a seed no text was ever sent before, so that no cache, not even one on disk, knows it."""
         dice = random.Random(seed)
         lengths = (20, 120, 220)
-        counts = [
-            ask(server, [body(server, _letters(dice, length), 1)], 1)[0].prompt_tokens for length in lengths
-        ]
+        counts = [ask(server, [body(server, _letters(dice, length), 1)], 1)[0].prompt_tokens for length in lengths]
         slope, base = statistics.linear_regression(lengths, counts)
         return cls(base, slope, dice)
 
@@ -205,6 +207,8 @@ class Crowd:
         answers = ask(server, bodies, len(bodies))
         seconds = time.perf_counter() - began
         return cls(
-            sum(a.tokens for a in answers) / seconds, tuple(a.first_s for a in answers),
-            statistics.mean(a.prompt_tokens for a in answers), statistics.mean(a.tokens for a in answers),
-        )  # fmt: skip
+            sum(a.tokens for a in answers) / seconds,
+            tuple(a.first_s for a in answers),
+            statistics.mean(a.prompt_tokens for a in answers),
+            statistics.mean(a.tokens for a in answers),
+        )

@@ -37,9 +37,7 @@ def report(race: Race, *, again: bool) -> dict[str, Any]:
         "threads": contest.threads,
         "parameters": {who: contest.parameters(who, recipe) for who, recipe in recipes.values()},
         "matmul_gflops": round(rate / 1e9),
-        "share_of_matmul_rate": {
-            name: round(pace.flops / pace.seconds / rate, 2) for name, pace in table.items()
-        },
+        "share_of_matmul_rate": {name: round(pace.flops / pace.seconds / rate, 2) for name, pace in table.items()},
         "heats": heats,
         "seconds_ratio_gpt2": _mean(heats, "gpt2_over_ours"),
         "seconds_ratio_baseline": _mean(heats, "baseline_over_ours"),
@@ -100,5 +98,3 @@ def _write(race: Race, costs: dict[str, Cost]) -> None:
     title = f"{race.contest.size} parameters (width {width}), {race.budget / 1e6:g}M tokens at most"
     draw_curves(kept, targets, folder / "curves.png", title)
     draw_sweep([(name, r.setting["rate"], r.bpb) for name, r in race.sweep], folder / "sweep.png")
-
-

@@ -34,7 +34,10 @@ def converted(rows: Iterable[dict], known: set[str]) -> Iterator[dict]:
         if (words := wording(question)) not in seen:
             seen.add(words)
             yield {
-                "id": row["id"], "question": question, "equation": equation, "answer": row["ans"],
+                "id": row["id"],
+                "question": question,
+                "equation": equation,
+                "answer": row["ans"],
                 "verified": is_verified(equation, row["ans"]),
             }
 

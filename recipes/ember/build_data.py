@@ -386,8 +386,18 @@ def tokenizer_text(data: Data, samples: dict[str, list[list[dict]]]) -> Iterator
 
 
 def build(
-    data_folder: Path, out: Path, *, seed: int, copies: int, whole: int, tokenizer_of: Path | None, known: Path | None,
-    only_known: bool, with_backwards: bool, with_school: bool, second_thoughts: Path | None,
+    data_folder: Path,
+    out: Path,
+    *,
+    seed: int,
+    copies: int,
+    whole: int,
+    tokenizer_of: Path | None,
+    known: Path | None,
+    only_known: bool,
+    with_backwards: bool,
+    with_school: bool,
+    second_thoughts: Path | None,
 ) -> None:
     console = Console(stderr=True)
     rng = random.Random(seed)
@@ -396,8 +406,10 @@ def build(
     if only_known:
         data.problems = [source for source in data.problems if source.question in familiar]
         familiar = set()  # so that none of those comes half as often
-    console.print(f"{len(data.problems):,} problems, {len(data.poems):,} poems, {len(data.idioms):,} idioms, "
-                  f"{len(SAYINGS)} sayings, {len(data.out_of_scope):,} out-of-scope questions")
+    console.print(
+        f"{len(data.problems):,} problems, {len(data.poems):,} poems, {len(data.idioms):,} idioms, "
+        f"{len(SAYINGS)} sayings, {len(data.out_of_scope):,} out-of-scope questions"
+    )
     turns = {
         "problems": list(word_problem_turns(data, rng, copies, familiar)),
         "arithmetic": list(arithmetic_turns(rng, 9_000 * copies)),
@@ -478,9 +490,17 @@ def main() -> None:
     if arguments.only_known and arguments.known is None:
         parser.error("--only-known leaves out what --known does not name; give that file as well")
     build(
-        arguments.data, arguments.out, seed=arguments.seed, copies=arguments.copies, whole=arguments.whole,
-        tokenizer_of=arguments.tokenizer, known=arguments.known, only_known=arguments.only_known,
-        with_backwards=arguments.backwards, with_school=arguments.school, second_thoughts=arguments.second_thoughts,
+        arguments.data,
+        arguments.out,
+        seed=arguments.seed,
+        copies=arguments.copies,
+        whole=arguments.whole,
+        tokenizer_of=arguments.tokenizer,
+        known=arguments.known,
+        only_known=arguments.only_known,
+        with_backwards=arguments.backwards,
+        with_school=arguments.school,
+        second_thoughts=arguments.second_thoughts,
     )
 
 

@@ -32,9 +32,7 @@ def questions(data: Data, rng: random.Random) -> dict[str, list[Question]]:
         "idioms": [(ask(talk.IDIOM_ASK, name), meaning) for name, meaning in data.idioms],
         "sayings": [(ask(talk.SAYING_ASK, first), second) for first, second in SAYINGS],
         "riddles": [(f"猜谜语：{text}", f"谜底是：{answer}") for text, _, answer in talk.RIDDLES],
-        "idioms not taught": [
-            (ask(talk.IDIOM_ASK, name), ADMITS) for name in rng.sample(data.unknown_idioms, UNKNOWN)
-        ],
+        "idioms not taught": [(ask(talk.IDIOM_ASK, name), ADMITS) for name in rng.sample(data.unknown_idioms, UNKNOWN)],
         "sayings not taught": [
             (ask(talk.SAYING_ASK, first), ADMITS) for first in rng.sample(data.unknown_sayings, UNKNOWN)
         ],

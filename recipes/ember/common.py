@@ -23,7 +23,9 @@ IDIOMS = """
 得意洋洋 沾沾自喜 趾高气扬 夸夸其谈 口是心非 阳奉阴违 笑里藏刀 口蜜腹剑 两面三刀 人云亦云
 """.split()
 
-SAYINGS = tuple(line.split("——") for line in """
+SAYINGS = tuple(
+    line.split("——")
+    for line in """
 泥菩萨过江——自身难保
 哑巴吃黄连——有苦说不出
 竹篮打水——一场空
@@ -144,7 +146,8 @@ SAYINGS = tuple(line.split("——") for line in """
 药铺里的甘草——少不了它
 正月十五贴门神——晚了半个月
 纸糊的老虎——一戳就穿
-""".strip().split("\n"))
+""".strip().split("\n")
+)
 
 MEANINGS = {
     "滥竽充数": "不会吹竽的人混在乐队里凑数。比喻没有真本领的人混在行家里面。",

@@ -370,9 +370,7 @@ def worded(text: str, chosen: dict[str, Number], rng: random.Random) -> str:
     """A template with its numbers and with things, people and places for its letters."""
     (a, x), (b, y) = rng.sample(_GOODS, 2)
     d, e = rng.sample(_WORDS["d"], 2)
-    words = {"a": a, "x": x, "b": b, "y": y, "d": d, "e": e} | {
-        letter: rng.choice(_WORDS[letter]) for letter in "twc"
-    }
+    words = {"a": a, "x": x, "b": b, "y": y, "d": d, "e": e} | {letter: rng.choice(_WORDS[letter]) for letter in "twc"}
     text = _EITHER.sub(lambda match: rng.choice(match.group(1).split("|")), text)
     return _HOLE.sub(lambda match: str(chosen.get(match[1] + match[2]) or words[match[1]]), text)
 

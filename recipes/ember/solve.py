@@ -107,7 +107,7 @@ def parse(equation: str) -> Node:
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
-            raise Unsolvable(f"unreadable at {text[at:at + 5]!r}")
+            raise Unsolvable(f"unreadable at {text[at : at + 5]!r}")
         whole, top, bottom, plain, percent, sign = match.groups()
         if top is not None:
             if int(bottom) == 0:

@@ -73,9 +73,7 @@ class Bill:
         if lang == "zh":
             kind = "实测" if self.source == "measured" else "估算"
             return f"{self.tokens:,} 词元 · {_duration(self.seconds, 'zh')} · {energy}（{kind}）· {money}"
-        return (
-            f"{self.tokens:,} tokens · {_duration(self.seconds, 'en')} · {energy} ({self.source}) · {money}"
-        )
+        return f"{self.tokens:,} tokens · {_duration(self.seconds, 'en')} · {energy} ({self.source}) · {money}"
 
 
 @dataclass
@@ -135,9 +133,7 @@ class Meter:
         self._cpu_counters = _rapl_counters(Path(powercap))
         self._gpu_counters = [] if gpu is None else _nvml_counters(gpu, required=watts is None)
         complete = bool(self._cpu_counters) and (gpu is None or bool(self._gpu_counters))
-        if (
-            not complete and watts is not None
-        ):  # the stated draw is the whole machine's: don't add parts to it
+        if not complete and watts is not None:  # the stated draw is the whole machine's: don't add parts to it
             self._cpu_counters = self._gpu_counters = []
         self._source: Literal["measured", "estimated"] = "measured" if complete else "estimated"
         self._how = self._explain()
@@ -286,9 +282,7 @@ def _nvml_counters(index: int, *, required: bool) -> list[_Counter]:
     except pynvml.NVMLError as error:
         if not required:
             return []
-        raise ConfigError(
-            f"GPU {index} has no readable energy counter (NVML: {error}); state watts instead."
-        ) from None
+        raise ConfigError(f"GPU {index} has no readable energy counter (NVML: {error}); state watts instead.") from None
 
 
 # -- words ---------------------------------------------------------------------------------------
@@ -299,9 +293,7 @@ def _duration(seconds: float, lang: str) -> str:
         return f"{seconds:.1f} {'秒' if lang == 'zh' else 's'}"
     minutes = int(seconds // 60)
     if minutes < 60:
-        return (
-            f"{minutes} 分 {int(seconds % 60)} 秒" if lang == "zh" else f"{minutes} min {int(seconds % 60)} s"
-        )
+        return f"{minutes} 分 {int(seconds % 60)} 秒" if lang == "zh" else f"{minutes} min {int(seconds % 60)} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} 小时 {minutes} 分" if lang == "zh" else f"{hours} h {minutes} min"
 

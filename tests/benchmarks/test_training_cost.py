@@ -65,8 +65,13 @@ def test_corpus_is_split_by_document_and_made_once(tmp_path: Path) -> None:
     made = prepare([tmp_path / "texts"], tmp_path / "out", vocab_size=400, megabytes_per_file=1)
     assert made.heldout_tokens < made.train_tokens / 10
     assert len(made.files) == 2
-    held = [text for file in sorted((tmp_path / "texts").iterdir()) if file.suffix != ".bin"
-            for text in documents(file) if is_held_out(text)]  # fmt: skip
+    held = [
+        text
+        for file in sorted((tmp_path / "texts").iterdir())
+        if file.suffix != ".bin"
+        for text in documents(file)
+        if is_held_out(text)
+    ]
     tokenizer = Tokenizer.load(made.tokenizer)
     assert made.vocab_size == tokenizer.vocab_size <= 400
     assert made.heldout_tokens == sum(len(tokenizer.encode(text)) + 2 for text in held)
@@ -145,9 +150,17 @@ def some_contest(folder: Path, *, size: str = "1m", corpus: Corpus | None = None
 
 def test_newton_schulz_is_counted() -> None:
     config = ModelConfig(
-        vocab_size=64, hidden_size=8, intermediate_size=16, num_hidden_layers=3, num_attention_heads=2, kv_lora_rank=4,
-        q_lora_rank=None, qk_nope_head_dim=2, qk_rope_head_dim=2, v_head_dim=4,
-    )  # fmt: skip
+        vocab_size=64,
+        hidden_size=8,
+        intermediate_size=16,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        kv_lora_rank=4,
+        q_lora_rank=None,
+        qk_nope_head_dim=2,
+        qk_rope_head_dim=2,
+        v_head_dim=4,
+    )
     shapes = [(8, 8), (6, 8), (4, 12), (8, 8), *3 * [(8, 16)]]
     each = sum(5 * (4 * a * a * b + 2 * a**3) for a, b in shapes)
     assert muon_flops(config, None) == 3 * each
@@ -233,8 +246,19 @@ def test_a_run_costs_its_steps_times_their_pace(tmp_path: Path) -> None:
 def test_a_small_race_from_text_to_ratio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.txt").write_text(words(6000))
     corpus = prepare([tmp_path / "a.txt"], tmp_path / "corpus", vocab_size=400, megabytes_per_file=1)
-    monkeypatch.setitem(SIZES, "tiny", dataclasses.replace(SIZES["1m"], width=32, layers=2, heads=2,
-        gpt2_inner=64, baseline_inner=48, ours=SIZES["1m"].ours | {"intermediate_size": 64}))  # fmt: skip
+    monkeypatch.setitem(
+        SIZES,
+        "tiny",
+        dataclasses.replace(
+            SIZES["1m"],
+            width=32,
+            layers=2,
+            heads=2,
+            gpt2_inner=64,
+            baseline_inner=48,
+            ours=SIZES["1m"].ours | {"intermediate_size": 64},
+        ),
+    )
     contest = some_contest(tmp_path / "runs", size="tiny", corpus=corpus)
     contest.folder.mkdir()
     race = Race(contest, 8 * 4096, short=True, seeds=1)

@@ -56,9 +56,16 @@ def test_from_a_file_to_a_model_that_answers(tiny_folder: Path, tmp_path: Path) 
     assert result.exception is None, result.output
     out = tmp_path / "runs" / "tiny-school"
     for word in (
-        "36 / 3", "LoRA, rank 16", "expected", "held-out loss", "Held-out examples, before and after",
-        "the same answer", "loss on what it said itself before", "0/3", "huozhong chat runs/tiny-school/model",
-    ):  # fmt: skip
+        "36 / 3",
+        "LoRA, rank 16",
+        "expected",
+        "held-out loss",
+        "Held-out examples, before and after",
+        "the same answer",
+        "loss on what it said itself before",
+        "0/3",
+        "huozhong chat runs/tiny-school/model",
+    ):
         assert word in result.output, word
     report = json.loads((out / "report.json").read_text())
     assert report["after"]["loss"] < report["before"]["loss"]
@@ -147,8 +154,10 @@ def test_an_adapter_brings_its_rank_and_alpha(tiny_folder: Path, tmp_path: Path)
     config = {"peft_type": "LORA", "r": 8, "lora_alpha": 8, "target_modules": ["o_proj"]}
     (tmp_path / "lora" / "adapter_config.json").write_text(json.dumps(config))
     names = [f"base_model.model.model.layers.{i}.self_attn.o_proj.lora_{part}.weight" for i in (0, 1) for part in "AB"]
-    save_file({name: torch.ones((8, 32) if "lora_A" in name else (32, 8)) for name in names},
-              tmp_path / "lora" / "adapter_model.safetensors")
+    save_file(
+        {name: torch.ones((8, 32) if "lora_A" in name else (32, 8)) for name in names},
+        tmp_path / "lora" / "adapter_model.safetensors",
+    )
     result = train_command(*words, "--adapter", "lora")
     assert result.exception is None, result.output
     assert "LoRA, rank 8" in result.output

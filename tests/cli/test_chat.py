@@ -35,9 +35,14 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def talk(said: str, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *arguments], input=said, text=True, capture_output=True, env=environment, timeout=120,
+        [*COMMAND, *arguments],
+        input=said,
+        text=True,
+        capture_output=True,
+        env=environment,
+        timeout=120,
         encoding="utf-8",
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +60,7 @@ def expected(endless: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.mark.slow
 @pytest.mark.parametrize("remote", [False, True])
-def test_a_piped_conversation(
-    expected: list[str], endless: Path, environment: dict[str, str], remote: bool
-) -> None:
+def test_a_piped_conversation(expected: list[str], endless: Path, environment: dict[str, str], remote: bool) -> None:
     *answers, url = expected
     where = ["--url", url] if remote else [str(endless), "--threads", "1"]
     done = talk("你好\n\n1+1\n/new\n你好\n/exit\nnever\n", environment, *GREEDY, *SHORT, *where)
@@ -82,9 +85,12 @@ def test_a_turn_that_fails_does_not_end_the_conversation(
 @pytest.mark.slow
 def test_a_pipe_that_carries_no_text(endless: Path, environment: dict[str, str]) -> None:
     done = subprocess.run(
-        [*COMMAND, str(endless), *GREEDY, *SHORT], input=b"\xff\xfe\n", capture_output=True, env=environment,
+        [*COMMAND, str(endless), *GREEDY, *SHORT],
+        input=b"\xff\xfe\n",
+        capture_output=True,
+        env=environment,
         timeout=120,
-    )  # fmt: skip
+    )
     assert done.returncode == 0
     assert done.stdout.strip()
     assert done.stderr == b""
@@ -109,11 +115,15 @@ def test_urls_that_do_not_work(expected: list[str], environment: dict[str, str])
 @pytest.mark.slow
 def test_ctrl_c_stops_the_answer_not_the_program(endless: Path, environment: dict[str, str]) -> None:
     chat = subprocess.Popen(
-        [*COMMAND, str(endless), *GREEDY, "--threads", "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, env=environment, pipesize=4096,  # so full that it is surely still answering
+        [*COMMAND, str(endless), *GREEDY, "--threads", "1"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        pipesize=4096,  # so full that it is surely still answering
         # A test run in the background is told to ignore Ctrl-C, and its children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
+    )
     watchdog = threading.Timer(60, chat.kill)
     watchdog.start()
     try:

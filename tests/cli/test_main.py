@@ -49,9 +49,7 @@ def test_a_known_error_is_one_sentence_and_exit_2(
         assert "Traceback" not in captured.err
 
 
-def test_an_unknown_option_is_an_error(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unknown_option_is_an_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(monkeypatch, "serve", "--colour", "red") == 2
     assert "--colour" in capsys.readouterr().err
 
@@ -59,5 +57,3 @@ def test_an_unknown_option_is_an_error(
 def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(monkeypatch, "--version") == 0
     assert capsys.readouterr().out == "huozhong 0.1.0\n"
-
-

@@ -130,9 +130,10 @@ def test_export_to_gguf_and_back(tiny_folder: Path, command: Command, tmp_path: 
     command("export", str(gguf), str(folder), "--format", "hf", status=2)
     assert "exists already" in command.errors
     for options, told in [
-        (("--format", "onnx"), "must be hf or gguf"), (("--format", "hf", "--type", "q4_0"), "bf16, f32"),
+        (("--format", "onnx"), "must be hf or gguf"),
+        (("--format", "hf", "--type", "q4_0"), "bf16, f32"),
         (("--format", "gguf", "--type", "q2_k"), "q4_0, q8_0"),
-    ]:  # fmt: skip
+    ]:
         command("export", "ember", str(tmp_path / "new"), *options, status=2)
         assert told in command.errors
 
@@ -156,9 +157,13 @@ def test_ctrl_c_leaves_what_came_for_the_next_run(hub: StandIn, tmp_path: Path) 
     line = [sys.executable, "-m", "huozhong.cli.main", "pull", f"hf:{MODEL}"]
     # A shell may have started us with Ctrl-C ignored; the command has to hear it.
     pull = subprocess.Popen(
-        line, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ),
+        line,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(os.environ),
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
+    )
     deadline = time.monotonic() + 60
     while hub.sent["model.safetensors"] < size // 4:
         assert time.monotonic() < deadline

@@ -30,8 +30,12 @@ def process(
     environment = os.environ | {"LC_ALL": lang, "XDG_CACHE_HOME": str(cache), "PYTHONUNBUFFERED": "1"}
     server = subprocess.Popen(
         [*COMMAND, "serve", str(folder), "--port", "0", "--threads", "1", *options],
-        text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, encoding="utf-8",
-    )  # fmt: skip
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        encoding="utf-8",
+    )
     watchdog = threading.Timer(seconds, server.kill)
     watchdog.start()
     try:

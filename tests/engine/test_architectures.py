@@ -34,10 +34,18 @@ COMMON: dict[str, Any] = {
 }  # fmt: skip
 GQA: dict[str, Any] = COMMON | {"num_key_value_heads": 2}
 MLA: dict[str, Any] = COMMON | {
-    "num_key_value_heads": 4, "kv_lora_rank": 24, "q_lora_rank": 40, "qk_nope_head_dim": 16, "qk_rope_head_dim": 8,
-    "v_head_dim": 20, "n_routed_experts": 8, "num_experts_per_tok": 3, "moe_intermediate_size": 24,
-    "first_k_dense_replace": 1, "n_shared_experts": 2,
-}  # fmt: skip
+    "num_key_value_heads": 4,
+    "kv_lora_rank": 24,
+    "q_lora_rank": 40,
+    "qk_nope_head_dim": 16,
+    "qk_rope_head_dim": 8,
+    "v_head_dim": 20,
+    "n_routed_experts": 8,
+    "num_experts_per_tok": 3,
+    "moe_intermediate_size": 24,
+    "first_k_dense_replace": 1,
+    "n_shared_experts": 2,
+}
 YARN = {
     "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32, "rope_theta": 10000.0,
     "beta_fast": 32, "beta_slow": 1,
@@ -187,8 +195,11 @@ def test_float8_with_block_scales(tmp_path: Path, name: str) -> None:
     save_file(tensors, folder / "model.safetensors")
     raw = json.loads((folder / "config.json").read_text())
     raw["quantization_config"] = {
-        "activation_scheme": "dynamic", "fmt": "e4m3", "quant_method": "fp8", "weight_block_size": [128, 128],
-    }  # fmt: skip
+        "activation_scheme": "dynamic",
+        "fmt": "e4m3",
+        "quant_method": "fp8",
+        "weight_block_size": [128, 128],
+    }
     (folder / "config.json").write_text(json.dumps(raw))
     tokens = tokens_of(PROMPT)
     (found,) = runner_of(folder).forward([Chunk(tokens, 0, PAGES, "all", prefill=True)])

@@ -31,19 +31,28 @@ PERSON: dict[str, Any] = {
     },
     "required": ["name", "age", "tags", "kin"],
     "additionalProperties": False,
-    "$defs": {"kin": {"type": "object", "properties": {"old": {"type": "boolean"}}, "required": ["old"],
-                      "additionalProperties": False}},
-}  # fmt: skip
+    "$defs": {
+        "kin": {
+            "type": "object",
+            "properties": {"old": {"type": "boolean"}},
+            "required": ["old"],
+            "additionalProperties": False,
+        }
+    },
+}
 
 
 def is_person(value: Any) -> bool:
     return (
         list(value) == ["name", "age", "tags", "kin"]
-        and isinstance(value["name"], str) and len(value["name"]) <= 8
-        and type(value["age"]) is int and 0 <= value["age"] <= 150
-        and len(value["tags"]) <= 3 and set(value["tags"]) <= {"a", "火"}
+        and isinstance(value["name"], str)
+        and len(value["name"]) <= 8
+        and type(value["age"]) is int
+        and 0 <= value["age"] <= 150
+        and len(value["tags"]) <= 3
+        and set(value["tags"]) <= {"a", "火"}
         and (value["kin"] is None or (list(value["kin"]) == ["old"] and isinstance(value["kin"]["old"], bool)))
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +71,14 @@ def test_a_random_model_under_a_schema_says_what_the_schema_accepts(llm: LLM, te
     ended = 0
     for seed in range(8):
         params = SamplingParams(
-            temperature=temperature, seed=seed, max_tokens=200, guide=JsonSchema(PERSON),
-            repetition_penalty=1.2, frequency_penalty=0.5, logprobs=3,
-        )  # fmt: skip
+            temperature=temperature,
+            seed=seed,
+            max_tokens=200,
+            guide=JsonSchema(PERSON),
+            repetition_penalty=1.2,
+            frequency_penalty=0.5,
+            logprobs=3,
+        )
         answer = llm.generate([f"{seed}: "], params)[0]
         assert answer.finish_reason in ("stop", "length")
         if answer.finish_reason == "stop":
@@ -78,6 +92,7 @@ def test_a_random_model_under_a_schema_says_what_the_schema_accepts(llm: LLM, te
 
 def test_the_other_guides(llm: LLM) -> None:
     for seed in range(6):
+
         def ask(guide: Guide, seed: int = seed) -> str:
             params = SamplingParams(seed=seed, max_tokens=240, guide=guide)
             answer = llm.generate("?", params)[0]
@@ -211,10 +226,15 @@ HOSTILE = [
     Grammar("start: T\nT: " + " & ".join(f"/.*{i}.*/" for i in range(300))),
     Grammar("start: r0\n" + "".join(f'r{i}: r{i + 1} "a"\n' for i in range(8000)) + 'r8000: "b"\n'),
     JsonSchema({"allOf": [{"type": "string", "pattern": f".*{i}.*"} for i in range(60)]}),
-    JsonSchema({"$ref": "#/$defs/r0", "$defs": {
-        **{f"r{i}": {"type": "array", "items": {"$ref": f"#/$defs/r{i + 1}"}} for i in range(4000)},
-        "r4000": {"type": "string"},
-    }}),
+    JsonSchema(
+        {
+            "$ref": "#/$defs/r0",
+            "$defs": {
+                **{f"r{i}": {"type": "array", "items": {"$ref": f"#/$defs/r{i + 1}"}} for i in range(4000)},
+                "r4000": {"type": "string"},
+            },
+        }
+    ),
     JsonSchema("{" + '"properties":{"a":{' * 400 + "}}" * 400 + "}"),
 ]
 

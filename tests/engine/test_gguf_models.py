@@ -33,10 +33,18 @@ COMMON: dict[str, Any] = {
 }  # fmt: skip
 GQA: dict[str, Any] = COMMON | {"num_key_value_heads": 2}
 MLA: dict[str, Any] = COMMON | {
-    "num_key_value_heads": 4, "kv_lora_rank": 32, "q_lora_rank": 64, "qk_nope_head_dim": 32, "qk_rope_head_dim": 8,
-    "v_head_dim": 16, "n_routed_experts": 8, "num_experts_per_tok": 3, "moe_intermediate_size": 32,
-    "first_k_dense_replace": 1, "n_shared_experts": 2,
-}  # fmt: skip
+    "num_key_value_heads": 4,
+    "kv_lora_rank": 32,
+    "q_lora_rank": 64,
+    "qk_nope_head_dim": 32,
+    "qk_rope_head_dim": 8,
+    "v_head_dim": 16,
+    "n_routed_experts": 8,
+    "num_experts_per_tok": 3,
+    "moe_intermediate_size": 32,
+    "first_k_dense_replace": 1,
+    "n_shared_experts": 2,
+}
 YARN = {
     "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64, "rope_theta": 10000.0,
     "mscale": 0.707, "mscale_all_dim": 0.707,
@@ -96,12 +104,17 @@ def metadata(word: str, config: Any, more: dict[str, Any], split: bool) -> dict[
     else:
         key, rank = config.qk_nope_head_dim + config.qk_rope_head_dim, config.kv_lora_rank
         keys |= {
-            "attention.kv_lora_rank": rank, "rope.dimension_count": config.qk_rope_head_dim,
+            "attention.kv_lora_rank": rank,
+            "rope.dimension_count": config.qk_rope_head_dim,
             "attention.head_count_kv": 1 if split else config.num_attention_heads,
             "attention.key_length": rank + config.qk_rope_head_dim if split else key,
-            "attention.value_length": rank if split else config.v_head_dim, "leading_dense_block_count": 1,
-            "expert_count": 8, "expert_used_count": 3, "expert_feed_forward_length": 32, "expert_shared_count": 2,
-        }  # fmt: skip
+            "attention.value_length": rank if split else config.v_head_dim,
+            "leading_dense_block_count": 1,
+            "expert_count": 8,
+            "expert_used_count": 3,
+            "expert_feed_forward_length": 32,
+            "expert_shared_count": 2,
+        }
         if split:
             keys |= {"attention.key_length_mla": key, "attention.value_length_mla": config.v_head_dim}
     return {"general.architecture": word} | {f"{word}.{key}": value for key, value in (keys | more).items()}

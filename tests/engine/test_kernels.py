@@ -246,9 +246,15 @@ def attention_weights(format: str, heads: int, rank: int, nope: int, v: int) -> 
     key, value = normal(heads, nope, rank, seed=2), normal(heads, v, rank, seed=3)
     unused: PackedMatrix = pack(normal(1, 1), "f32")
     return LatentAttentionWeights(
-        down=(unused,), q_norm=None, q_up=None, kv_norm=np.ones(1, np.float32), out=unused,
-        k_up=pack(key, format), v_up=pack(value, format), q_absorb=pack(key.swapaxes(1, 2), format),  # type: ignore[arg-type]
-    )  # fmt: skip
+        down=(unused,),
+        q_norm=None,
+        q_up=None,
+        kv_norm=np.ones(1, np.float32),
+        out=unused,
+        k_up=pack(key, format),
+        v_up=pack(value, format),
+        q_absorb=pack(key.swapaxes(1, 2), format),  # type: ignore[arg-type]
+    )
 
 
 CASES = [  # heads, rank, nope, rope, v, page size, start, length

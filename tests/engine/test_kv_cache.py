@@ -80,9 +80,7 @@ def test_same_prefix_computed_twice_keeps_the_first() -> None:
     assert pool.find(keys) == first
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from(["new", "drop"]), st.integers(0, 5), st.integers(0, 5)), max_size=60)
-)
+@given(st.lists(st.tuples(st.sampled_from(["new", "drop"]), st.integers(0, 5), st.integers(0, 5)), max_size=60))
 def test_any_history_keeps_the_books(history: list[tuple[str, int, int]]) -> None:
     pool = PagePool(6, 1)
     owners: list[list[int]] = []

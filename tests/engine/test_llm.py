@@ -117,9 +117,7 @@ def test_submit_and_abort(llm: LLM) -> None:
 def test_score_is_the_references(llm: LLM, tiny_model: Transformer, tokenizer: Tokenizer) -> None:
     ids = [1, *tokenizer.encode("白日依山尽，黄河入海流。")]
     with torch.no_grad():
-        expected = torch.log_softmax(
-            tiny_model.logits(tiny_model(torch.tensor([ids]))[0]).double(), -1
-        ).numpy()
+        expected = torch.log_softmax(tiny_model.logits(tiny_model(torch.tensor([ids]))[0]).double(), -1).numpy()
     scores = llm.score(ids)
     assert scores.dtype == np.float64
     np.testing.assert_allclose(scores, expected[np.arange(len(ids) - 1), ids[1:]], atol=1e-3)
@@ -183,9 +181,7 @@ def test_models_that_do_not_exist(tmp_path: Path, tiny_folder: Path) -> None:
         resolve_model(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "file", ["config.json", "tokenizer.json", "model.safetensors", "generation_config.json"]
-)
+@pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "model.safetensors", "generation_config.json"])
 def test_damaged_files_give_one_clear_error(tiny_folder: Path, tmp_path: Path, file: str) -> None:
     folder = tmp_path / "damaged"
     shutil.copytree(tiny_folder, folder)
@@ -196,9 +192,7 @@ def test_damaged_files_give_one_clear_error(tiny_folder: Path, tmp_path: Path, f
     assert "\n" not in str(caught.value)
 
 
-def test_a_model_without_a_chat_template_still_continues_texts(
-    tiny_folder: Path, cache: Path, tmp_path: Path
-) -> None:
+def test_a_model_without_a_chat_template_still_continues_texts(tiny_folder: Path, cache: Path, tmp_path: Path) -> None:
     folder = tmp_path / "base"
     shutil.copytree(tiny_folder, folder)
     config = json.loads((folder / "tokenizer_config.json").read_text())
@@ -231,9 +225,7 @@ def test_serving_needs_no_torch_and_ends_by_itself(tiny_folder: Path, cache: Pat
         "assert 'torch' not in sys.modules\n"
         "print('end')\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")
 
 

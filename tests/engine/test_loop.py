@@ -48,10 +48,14 @@ def make(weights: Weights, tokenizer: Tokenizer) -> Iterator[MakeEngine]:
         context = options.pop("max_context", min(96, num_pages * page_size))
         engines.append(
             Engine(
-                kind(weights, num_pages, page_size, num_threads=1), tokenizer, max_context=context,
-                eos_ids=frozenset() if eos is None else frozenset({eos}), meter=Meter(), **options,
+                kind(weights, num_pages, page_size, num_threads=1),
+                tokenizer,
+                max_context=context,
+                eos_ids=frozenset() if eos is None else frozenset({eos}),
+                meter=Meter(),
+                **options,
             )
-        )  # fmt: skip
+        )
         return engines[-1]
 
     yield make_engine
@@ -153,10 +157,14 @@ def test_random_schedules(make: MakeEngine, tokenizer: Tokenizer, seed: int) -> 
     for _ in range(14):
         ids = [1, *tokenizer.encode(dice.choice(PROMPTS) * dice.choice([1, 2]))][:40]
         params = SamplingParams(
-            temperature=dice.choice([0, 0, 1.0]), seed=dice.randrange(100), top_p=0.9,
-            max_tokens=dice.randrange(1, 16), repetition_penalty=dice.choice([1, 1.2]),
-            ignore_eos=True, logprobs=0,
-        )  # fmt: skip
+            temperature=dice.choice([0, 0, 1.0]),
+            seed=dice.randrange(100),
+            top_p=0.9,
+            max_tokens=dice.randrange(1, 16),
+            repetition_penalty=dice.choice([1, 1.2]),
+            ignore_eos=True,
+            logprobs=0,
+        )
         reply = Reply(engine, ids, params)
         if dice.random() < 0.2:
             reply.abort_after = dice.randrange(1, 6)
@@ -219,9 +227,7 @@ def test_the_stream_adds_up(make: MakeEngine, tokenizer: Tokenizer) -> None:
     assert 0 < whole.usage.seconds_to_first_token <= whole.usage.seconds
 
 
-def test_logprobs_are_the_models(
-    make: MakeEngine, weights: Weights, tokenizer: Tokenizer, tiny_model
-) -> None:  # type: ignore[no-untyped-def]
+def test_logprobs_are_the_models(make: MakeEngine, weights: Weights, tokenizer: Tokenizer, tiny_model) -> None:  # type: ignore[no-untyped-def]
     ids = prompts(tokenizer)[0]
     params = SamplingParams(temperature=0.7, seed=1, max_tokens=3, logprobs=20, ignore_eos=True)
     got = answer(make(), ids, params)
@@ -263,9 +269,7 @@ def test_answer_is_cut_where_the_context_ends(make: MakeEngine) -> None:
     assert caught.value.code == "context_length_exceeded"
 
 
-@pytest.mark.parametrize(
-    "bad", [[], [1, -1], [1, 9999], "text", [1.5], [[1]], [1, "a"], [[1], [1, 2]], [True, None]]
-)
+@pytest.mark.parametrize("bad", [[], [1, -1], [1, 9999], "text", [1.5], [[1]], [1, "a"], [[1], [1, 2]], [True, None]])
 def test_bad_prompts(make: MakeEngine, bad: list[int]) -> None:
     engine = make()
     with pytest.raises(RequestError):
@@ -391,9 +395,7 @@ def test_bills_share_what_the_machine_used(make: MakeEngine, tokenizer: Tokenize
 def test_scores_are_the_models(make, weights, tokenizer, tiny_model) -> None:  # type: ignore[no-untyped-def]
     ids = prompts(tokenizer)[2]
     with torch.no_grad():
-        expected = torch.log_softmax(
-            tiny_model.logits(tiny_model(torch.tensor([ids]))[0]).double(), -1
-        ).numpy()
+        expected = torch.log_softmax(tiny_model.logits(tiny_model(torch.tensor([ids]))[0]).double(), -1).numpy()
     expected = expected[np.arange(len(ids) - 1), ids[1:]]
     scores = []
     for engine in (make(), make(token_budget=3, max_running=2)):
@@ -421,5 +423,8 @@ def test_chunk_forms(make: MakeEngine) -> None:
 
     answer(make(kind=Watch, token_budget=4, max_running=1), [1, 2, 3, 4, 5], SamplingParams(max_tokens=3))
     assert [(len(c.tokens), c.prefill, c.want) for c in seen] == [
-        (4, True, "none"), (1, True, "last"), (1, False, "last"), (1, False, "last"),
-    ]  # fmt: skip
+        (4, True, "none"),
+        (1, True, "last"),
+        (1, False, "last"),
+        (1, False, "last"),
+    ]

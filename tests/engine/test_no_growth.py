@@ -23,9 +23,7 @@ def test_ten_thousand_requests(tiny_folder: Path, tokenizer: Tokenizer) -> None:
     """Resident memory after 3,000 requests and after 10,000 more: 0.0 MB apart when written; 4 MB are allowed."""
     weights = pack_weights(open_model(tiny_folder), "q8")
     runner = Runner(weights, 64, 4, num_threads=1)
-    engine = Engine(
-        runner, tokenizer, max_context=64, eos_ids=frozenset({2}), meter=Meter(), swap_bytes=1 << 20
-    )  # fmt: skip
+    engine = Engine(runner, tokenizer, max_context=64, eos_ids=frozenset({2}), meter=Meter(), swap_bytes=1 << 20)
     number = 0
 
     def serve(count: int) -> int:

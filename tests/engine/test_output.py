@@ -40,9 +40,7 @@ def test_text_that_cannot_begin_a_stop_string_is_not_held_back() -> None:
     assert matcher.push("G") == "ENG"
 
 
-def stream(
-    tokenizer: Tokenizer, ids: list[int], stop: tuple[str, ...] = (), *, thinking_open: bool
-) -> OutputText:
+def stream(tokenizer: Tokenizer, ids: list[int], stop: tuple[str, ...] = (), *, thinking_open: bool) -> OutputText:
     """An OutputText that has read `ids` one by one; what it showed is in `.shown`."""
     output = OutputText(tokenizer, stop, thinking_open=thinking_open)
     pieces = [output.push(i) for i in ids] + [output.finish()]

@@ -17,11 +17,26 @@ from huozhong.model.config import ModelConfig
 from huozhong.model.transformer import Transformer, save_transformer
 
 CONFIG = ModelConfig(
-    vocab_size=90, hidden_size=48, intermediate_size=80, num_hidden_layers=2, num_attention_heads=3, kv_lora_rank=24,
-    q_lora_rank=40, qk_nope_head_dim=16, qk_rope_head_dim=8, v_head_dim=20, moe_intermediate_size=24,
-    n_routed_experts=8, num_experts_per_tok=3, n_shared_experts=1, first_k_dense_replace=1, n_group=4, topk_group=2,
-    num_nextn_predict_layers=1, max_position_embeddings=256,
-)  # fmt: skip
+    vocab_size=90,
+    hidden_size=48,
+    intermediate_size=80,
+    num_hidden_layers=2,
+    num_attention_heads=3,
+    kv_lora_rank=24,
+    q_lora_rank=40,
+    qk_nope_head_dim=16,
+    qk_rope_head_dim=8,
+    v_head_dim=20,
+    moe_intermediate_size=24,
+    n_routed_experts=8,
+    num_experts_per_tok=3,
+    n_shared_experts=1,
+    first_k_dense_replace=1,
+    n_group=4,
+    topk_group=2,
+    num_nextn_predict_layers=1,
+    max_position_embeddings=256,
+)
 PAGES = np.array([3, 0, 2, 5], np.int32)
 
 

@@ -31,9 +31,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", list(SETTINGS))
 def test_table_is_that_of_transformers(name: str) -> None:
     settings = SETTINGS[name] | {"rope_theta": 50000.0}
-    config = LlamaConfig(
-        hidden_size=128, num_attention_heads=2, max_position_embeddings=4096, rope_parameters=settings
-    )
+    config = LlamaConfig(hidden_size=128, num_attention_heads=2, max_position_embeddings=4096, rope_parameters=settings)
     positions = torch.tensor([[0, 1, 7, 500, 4095]])
     cos, sin = LlamaRotaryEmbedding(config)(torch.zeros(1), positions)
     rope = Architecture.from_hf(config.to_dict()).rope

@@ -25,9 +25,12 @@ BASE: dict[str, object] = {
     "qk_rope_head_dim": 8, "v_head_dim": 20, "max_position_embeddings": 512, "initializer_range": 0.15,
 }  # fmt: skip
 MOE: dict[str, object] = {
-    "moe_intermediate_size": 24, "n_routed_experts": 8, "num_experts_per_tok": 3,
-    "first_k_dense_replace": 1, "routed_scaling_factor": 1.5,
-}  # fmt: skip
+    "moe_intermediate_size": 24,
+    "n_routed_experts": 8,
+    "num_experts_per_tok": 3,
+    "first_k_dense_replace": 1,
+    "routed_scaling_factor": 1.5,
+}
 YARN = YarnScaling(factor=4.0, original_max_position_embeddings=64, mscale=0.707, mscale_all_dim=0.9)
 CONFIGS: dict[str, dict[str, object]] = {
     "dense-tied": {},
@@ -63,9 +66,7 @@ def make_model(changes: dict[str, object], seed: int = 0) -> Transformer:
 
 
 @pytest.fixture(scope="module", params=list(CONFIGS))
-def pair(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Transformer, Path]:
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Transformer, Path]:
     model = make_model(CONFIGS[request.param])
     folder = tmp_path_factory.mktemp("model") / "model"
     save_transformer(model, folder, dtype="float32")
@@ -181,9 +182,7 @@ def test_company_changes_no_bit(moe_folder: Path, format: str, cache: CacheForma
     first = logits_of(runner, prompt(a[:38], page_a), prompt(b[:50], page_b))
     np.testing.assert_array_equal(first[0], alone_a[0])
     np.testing.assert_array_equal(first[1], alone_b[0][:50])
-    second = logits_of(
-        runner, prompt(c, page_c), generated(a[38:39], page_a, 38), prompt(b[50:74], page_b, 50)
-    )
+    second = logits_of(runner, prompt(c, page_c), generated(a[38:39], page_a, 38), prompt(b[50:74], page_b, 50))
     np.testing.assert_array_equal(second[0], alone_c[0])
     np.testing.assert_array_equal(second[1], alone_a[1])
     np.testing.assert_array_equal(second[2], alone_b[0][50:])
@@ -198,9 +197,7 @@ def test_generated_tokens_together_or_one_by_one(moe_folder: Path, format: str, 
     weights, tokens, pages = load(moe_folder, format), tokens_of(50), pages_of(50)
     runner = Runner(weights, 20, PAGE, cache_format=cache)
     logits_of(runner, prompt(tokens[:30], pages))
-    one_by_one = np.concatenate(
-        [logits_of(runner, generated(tokens[t : t + 1], pages, t))[0] for t in range(30, 50)]
-    )
+    one_by_one = np.concatenate([logits_of(runner, generated(tokens[t : t + 1], pages, t))[0] for t in range(30, 50)])
     fresh = Runner(weights, 20, PAGE, cache_format=cache)
     logits_of(fresh, prompt(tokens[:30], pages))
     np.testing.assert_array_equal(logits_of(fresh, generated(tokens[30:], pages, 30))[0], one_by_one)
@@ -234,8 +231,7 @@ def test_distance_of_the_packed_model(tmp_path: Path, format: str, limit: float)
     save_transformer(model, tmp_path / "model", dtype="float32")
     tokens, pages = tokens_of(60), pages_of(64)
     exact, rounded = (
-        logits_of(Runner(load(tmp_path / "model", f), 8, PAGE), prompt(tokens, pages))[0]
-        for f in ("f32", format)
+        logits_of(Runner(load(tmp_path / "model", f), 8, PAGE), prompt(tokens, pages))[0] for f in ("f32", format)
     )
     distance = np.sqrt(np.mean((rounded - exact) ** 2)) / exact.std()
     assert 0 < distance < limit

@@ -170,9 +170,11 @@ def test_random_days(seed: int) -> None:
     size = dice.choice([1, 2, 4])
     context = 24
     on = scheduler(
-        num_pages=context // size + dice.randrange(6), page_size=size,
-        budget=dice.choice([4, 9, 40]), max_running=dice.choice([1, 3, 4]),
-    )  # fmt: skip
+        num_pages=context // size + dice.randrange(6),
+        page_size=size,
+        budget=dice.choice([4, 9, 40]),
+        max_running=dice.choice([1, 3, 4]),
+    )
     everyone: list[Sequence] = []
     steps = 0
     while len(everyone) < 12 or on.has_work:

@@ -60,13 +60,22 @@ def restore_kernels() -> Iterator[None]:
 
 
 def make(  # type: ignore[no-untyped-def]
-    weights: Weights, tokenizer: Tokenizer, *, num_pages: int = 64, context: int = 96,
-    cache_format: CacheFormat = "f32", **options,
+    weights: Weights,
+    tokenizer: Tokenizer,
+    *,
+    num_pages: int = 64,
+    context: int = 96,
+    cache_format: CacheFormat = "f32",
+    **options,
 ) -> Engine:
     return Engine(
-        Runner(weights, num_pages, PAGE, num_threads=1, cache_format=cache_format), tokenizer, max_context=context,
-        eos_ids=frozenset({2}), meter=Meter(), **options,
-    )  # fmt: skip
+        Runner(weights, num_pages, PAGE, num_threads=1, cache_format=cache_format),
+        tokenizer,
+        max_context=context,
+        eos_ids=frozenset({2}),
+        meter=Meter(),
+        **options,
+    )
 
 
 @dataclass
@@ -106,11 +115,18 @@ def some_request(dice: random.Random, tokenizer: Tokenizer) -> Reply:
         dice.randrange(5, 9)
     ] * dice.randrange(3)
     params = SamplingParams(
-        temperature=dice.choice([0, 0, 0.7, 1.0]), seed=dice.randrange(100), top_p=dice.choice([1.0, 0.9]),
-        top_k=dice.choice([None, 5]), min_p=dice.choice([0.0, 0.05]), max_tokens=dice.randrange(1, 24),
-        repetition_penalty=dice.choice([1, 1, 1.2]), frequency_penalty=dice.choice([0, 0, 0.5]),
-        stop=dice.choice([(), (), ("e", "，")]), ignore_eos=dice.random() < 0.7, logprobs=2,
-    )  # fmt: skip
+        temperature=dice.choice([0, 0, 0.7, 1.0]),
+        seed=dice.randrange(100),
+        top_p=dice.choice([1.0, 0.9]),
+        top_k=dice.choice([None, 5]),
+        min_p=dice.choice([0.0, 0.05]),
+        max_tokens=dice.randrange(1, 24),
+        repetition_penalty=dice.choice([1, 1, 1.2]),
+        frequency_penalty=dice.choice([0, 0, 0.5]),
+        stop=dice.choice([(), (), ("e", "，")]),
+        ignore_eos=dice.random() < 0.7,
+        logprobs=2,
+    )
     return Reply(ids, params, dice.randrange(1, 9) if dice.random() < 0.2 else None)
 
 
@@ -148,11 +164,17 @@ def test_any_schedule(weights: Weights, tokenizer: Tokenizer, kind: str, seed: i
         page_bytes = len(runner.read_page(0))
         store = PrefixStore(tmp_path, "any", page_bytes, 1 << 22) if uses_disk else None
         engine = Engine(
-            runner, tokenizer, max_context=72, eos_ids=frozenset({2}), meter=Meter(),
-            token_budget=dice.choice([5, 11, 64]), max_running=dice.choice([2, 5]),
-            swap_bytes=dice.choice([0, 6 * page_bytes, 1 << 22]), store=store,
+            runner,
+            tokenizer,
+            max_context=72,
+            eos_ids=frozenset({2}),
+            meter=Meter(),
+            token_budget=dice.choice([5, 11, 64]),
+            max_running=dice.choice([2, 5]),
+            swap_bytes=dice.choice([0, 6 * page_bytes, 1 << 22]),
+            store=store,
             speculation=dice.choice(["off", "auto", 3, 8]),
-        )  # fmt: skip
+        )
         if dice.random() < 0.5:
             engine.speculator.proposer = Oracle(
                 {(r.params.seed, *r.ids): list(c.token_ids) for r, c in zip(requests, expected, strict=True)}, seed
@@ -219,9 +241,13 @@ def test_one_prefix_is_computed_once_by_requests_that_arrive_together(weights: W
             return super().forward(chunks)
 
     engine = Engine(
-        Watch(weights, 160, PAGE, num_threads=1), tokenizer, max_context=96, eos_ids=frozenset(), meter=Meter(),
+        Watch(weights, 160, PAGE, num_threads=1),
+        tokenizer,
+        max_context=96,
+        eos_ids=frozenset(),
+        meter=Meter(),
         token_budget=32,
-    )  # fmt: skip
+    )
     shared = [1, *range(20, 83)]
     params = SamplingParams(temperature=0, max_tokens=2, ignore_eos=True)
     replies = [Reply([*shared, 100 + i, 101 + i], params).start(engine) for i in range(8)]

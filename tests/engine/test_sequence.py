@@ -42,9 +42,7 @@ def test_every_field_has_bad_values_above() -> None:
 
 
 def test_good_values_at_the_edges() -> None:
-    SamplingParams(
-        temperature=0, top_k=1, top_p=1, min_p=1, repetition_penalty=10, presence_penalty=-2, seed=-5
-    )
+    SamplingParams(temperature=0, top_k=1, top_p=1, min_p=1, repetition_penalty=10, presence_penalty=-2, seed=-5)
     assert SamplingParams(stop="。").stop == ("。",)  # type: ignore[arg-type]
     assert SamplingParams(stop=["a", "b"]).stop == ("a", "b")  # type: ignore[arg-type]
     assert SamplingParams(temperature=0).is_greedy
@@ -66,9 +64,13 @@ def test_sequence_counts_its_tokens() -> None:
 
 def test_completion_joins_deltas() -> None:
     usage = Usage(
-        prompt_tokens=1, completion_tokens=2, reasoning_tokens=1, cache_hit_tokens=0,
-        seconds_to_first_token=0.1, seconds=0.2,
-    )  # fmt: skip
+        prompt_tokens=1,
+        completion_tokens=2,
+        reasoning_tokens=1,
+        cache_hit_tokens=0,
+        seconds_to_first_token=0.1,
+        seconds=0.2,
+    )
     parts = [
         Delta(reasoning="a", token_ids=(1,)),
         Delta(text="b", token_ids=(2,), finish_reason="stop", usage=usage),

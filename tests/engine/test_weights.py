@@ -69,9 +69,7 @@ def test_f32_weights_are_the_checkpoint(tiny_folder: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("format", ["q8", "q4", "f32"])
-def test_second_load_maps_the_file(
-    tiny_folder: Path, tmp_path: Path, packings: list[str], format: str
-) -> None:
+def test_second_load_maps_the_file(tiny_folder: Path, tmp_path: Path, packings: list[str], format: str) -> None:
     first = load_weights(tiny_folder, format, tmp_path)  # type: ignore[arg-type]
     began = time.perf_counter()
     second = load_weights(tiny_folder, format, tmp_path)  # type: ignore[arg-type]
@@ -148,9 +146,7 @@ def test_unwritable_cache_packs_in_memory(tiny_folder: Path, tmp_path: Path) -> 
     assert_same(weights, load_weights(tiny_folder, "q8", tmp_path / "cache"))
 
 
-def test_default_folder_is_the_users_cache(
-    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_default_folder_is_the_users_cache(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     load_weights(tiny_folder, "q8")
     assert only_file(tmp_path / "huozhong").suffix == ".packed"

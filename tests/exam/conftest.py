@@ -65,9 +65,7 @@ def build_app(script: Script) -> FastAPI:
             "reasoning_content": "想一想",
         }
         usage = {"prompt_tokens": 7, "completion_tokens": 11, "total_tokens": 18}
-        return JSONResponse(
-            {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage}
-        )
+        return JSONResponse({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage})
 
     return app
 

@@ -67,8 +67,10 @@ def test_poems_are_judged_by_form_and_rhyme(script: Script) -> None:
     report = _run(script, "poems")
     part = report.parts[0]
     assert [(score.name, score.count, score.of) for score in part.scores] == [
-        ("form", 30, 120), ("rhyme", 60, 120), ("both", 30, 120),
-    ]  # fmt: skip
+        ("form", 30, 120),
+        ("rhyme", 60, 120),
+        ("both", 30, 120),
+    ]
     assert {body["seed"] for body in script.received} == set(range(1, 121))
 
 

@@ -28,10 +28,12 @@ def gate_file(path: Path, text: str) -> Path:
 
 def test_embers_thresholds_are_what_was_asked_of_it() -> None:
     assert set(load_gate(RECIPE)) == {
-        Threshold("math23k", "correct", 0.50, False), Threshold("two_step", "correct", 0.95, False),
-        Threshold("poems", "form", 0.95, False), Threshold("out_of_scope", "refused", 0.90, False),
+        Threshold("math23k", "correct", 0.50, False),
+        Threshold("two_step", "correct", 0.95, False),
+        Threshold("poems", "form", 0.95, False),
+        Threshold("out_of_scope", "refused", 0.90, False),
         Threshold("in_scope", "false_refusal", 0.03, True),
-    }  # fmt: skip
+    }
 
 
 def sat(script: Script, *parts: str, limit: int | None = None) -> Report:
@@ -46,12 +48,17 @@ def test_verdicts(script: Script) -> None:
     """This server declines everything: all out-of-scope questions rightly, all in-scope ones by mistake."""
     report = sat(script, "out_of_scope", "in_scope")
     gate = (
-        Threshold("out_of_scope", "refused", 1.0, False), Threshold("in_scope", "false_refusal", 0.03, True),
-        Threshold("two_step", "correct", 0.0, False), Threshold("perplexity", "all", 64.0, True),
-    )  # fmt: skip
+        Threshold("out_of_scope", "refused", 1.0, False),
+        Threshold("in_scope", "false_refusal", 0.03, True),
+        Threshold("two_step", "correct", 0.0, False),
+        Threshold("perplexity", "all", 64.0, True),
+    )
     assert [(v.found, v.reached) for v in judge(report, gate)] == [
-        (1.0, True), (1.0, False), (None, False), (None, False),
-    ]  # fmt: skip
+        (1.0, True),
+        (1.0, False),
+        (None, False),
+        (None, False),
+    ]
 
 
 def test_a_sample_is_not_the_exam(script: Script) -> None:
@@ -83,9 +90,7 @@ def run(script: Script, *words: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_the_command_says_what_fell_short(
-    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_says_what_fell_short(script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUOZHONG_LANG", "en")
     out = tmp_path / "out.json"
     text = "[gate]\nout_of_scope = { refused = 0.9 }\nin_scope = { false_refusal = 0.03 }"

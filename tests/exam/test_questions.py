@@ -25,8 +25,14 @@ def test_written_questions_are_many_varied_and_different() -> None:
     assert len({q.question for q in everything}) == len({q.id for q in everything}) == len(everything)
     assert len({q.kind for q in outside}) >= 12
     assert {q.kind for q in inside} == {
-        "word_problem", "arithmetic", "poem", "riddle", "idiom", "greeting", "identity",
-    }  # fmt: skip
+        "word_problem",
+        "arithmetic",
+        "poem",
+        "riddle",
+        "idiom",
+        "greeting",
+        "identity",
+    }
     for questions in (inside, outside):
         assert sum(q.lang == "en" for q in questions) >= 12
 

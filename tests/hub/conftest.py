@@ -121,7 +121,7 @@ class Handler(BaseHTTPRequestHandler):
         if start + 3 < len(entries):  # a mirror's links lead to the original
             page = f"/api/models/{repository}/tree/{COMMIT}?recursive=true&cursor={start + 3}"
             headers["Link"] = f'<https://huggingface.co{page}>; rel="next"'
-        self.answer(200, json.dumps(entries[start:start + 3]).encode(), headers)
+        self.answer(200, json.dumps(entries[start : start + 3]).encode(), headers)
 
     def modelscope(self, repository: str, rest: list[str], query: dict[str, str]) -> None:
         if self.refused(repository):
@@ -167,7 +167,7 @@ class Handler(BaseHTTPRequestHandler):
         end = cuts.pop(0) if cuts else len(body)
         try:
             for at in range(0, min(end, len(body)), 8192):
-                piece = body[at:min(at + 8192, end)]
+                piece = body[at : min(at + 8192, end)]
                 self.wfile.write(piece)
                 self.wfile.flush()
                 hub.sent[name] += len(piece)
@@ -202,8 +202,12 @@ def hub(tiny_folder: Path, tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch, tmp
     """The stand-in, running; the environment leads to it, and the store is empty."""
     hub = StandIn()
     hub.repositories[MODEL] = {file.name: file.read_bytes() for file in sorted(tiny_folder.iterdir())}
-    hub.repositories[MODEL] |= {"README.md": b"#", "pytorch_model.bin": b"pickle", "onnx/model.onnx": b"o",
-                                "original/model.safetensors": b"w"}  # fmt: skip
+    hub.repositories[MODEL] |= {
+        "README.md": b"#",
+        "pytorch_model.bin": b"pickle",
+        "onnx/model.onnx": b"o",
+        "original/model.safetensors": b"w",
+    }
     gguf = tiny_gguf.read_bytes()
     hub.repositories[GGUF] = {"README.md": b"#", "Tiny-Q8_0.gguf": gguf, "Tiny-IQ2_XS.gguf": b"GGUF no"}
     servers = []

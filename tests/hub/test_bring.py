@@ -90,8 +90,13 @@ def test_what_is_no_model(stick: Path, tmp_path: Path) -> None:
     shutil.copytree(stick / "My Model", stick / "cut")
     weights = stick / "cut" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-8])
-    for path, error in [("empty", HubError), ("nothing", HubError), ("broken.gguf", CheckpointError),
-                        ("My Model/config.json", HubError), ("cut", CheckpointError)]:  # fmt: skip
+    for path, error in [
+        ("empty", HubError),
+        ("nothing", HubError),
+        ("broken.gguf", CheckpointError),
+        ("My Model/config.json", HubError),
+        ("cut", CheckpointError),
+    ]:
         with pytest.raises(error):
             bring(stick / path, Noted())
     (stick / "My Model" / "config.json").write_text(json.dumps({"model_type": "gpt2"}))

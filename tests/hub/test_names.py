@@ -28,8 +28,11 @@ def test_short_names() -> None:
 def test_repositories() -> None:
     both = parse_wanted("maker/Some-Model")
     assert (both.name, both.huggingface, both.modelscope, both.select) == (
-        "some-model", "maker/Some-Model", "maker/Some-Model", None,
-    )  # fmt: skip
+        "some-model",
+        "maker/Some-Model",
+        "maker/Some-Model",
+        None,
+    )
     assert parse_wanted("hf:maker/it:Q4_0").modelscope is None
     assert parse_wanted("ms:maker/it:Q4_0").huggingface is None
     assert parse_wanted("ms:maker/it:sub/It-Q4_0.gguf").name == "it:it-q4_0"
@@ -66,9 +69,19 @@ def chosen(select: str | None, *paths: str) -> list[str]:
 def test_a_folder_of_shards() -> None:
     shards = [f"model-0000{i}-of-000002.safetensors" for i in (1, 2)]
     assert chosen(
-        None, *shards, "model.safetensors", "config.json", "tokenizer.json", "model.safetensors.index.json", "a.gguf",
-        "README.md", "modeling_x.py", "consolidated.safetensors", "pytorch_model.bin", "sub/model.safetensors",
-    ) == ["config.json", "tokenizer.json", "model.safetensors.index.json", *shards]  # fmt: skip
+        None,
+        *shards,
+        "model.safetensors",
+        "config.json",
+        "tokenizer.json",
+        "model.safetensors.index.json",
+        "a.gguf",
+        "README.md",
+        "modeling_x.py",
+        "consolidated.safetensors",
+        "pytorch_model.bin",
+        "sub/model.safetensors",
+    ) == ["config.json", "tokenizer.json", "model.safetensors.index.json", *shards]
     with pytest.raises(HubError, match=r"no tokenizer\.json"):
         chosen(None, "config.json", "model.safetensors")
     with pytest.raises(HubError, match="no safetensors or GGUF"):

@@ -62,8 +62,11 @@ def test_modelscope_too(hub: StandIn, tiny_folder: Path, text: str) -> None:
 
 
 def test_a_gguf_file_by_quantisation_or_name_or_neither(hub: StandIn, tiny_gguf: Path) -> None:
-    for text, name in [(f"{GGUF}:q8_0", "tiny-gguf:q8_0"), (GGUF, "tiny-gguf"),
-                       (f"ms:{GGUF}:Tiny-Q8_0.gguf", "tiny-gguf:tiny-q8_0")]:  # fmt: skip
+    for text, name in [
+        (f"{GGUF}:q8_0", "tiny-gguf:q8_0"),
+        (GGUF, "tiny-gguf"),
+        (f"ms:{GGUF}:Tiny-Q8_0.gguf", "tiny-gguf:tiny-q8_0"),
+    ]:
         model = bring(text)[0].model
         assert model.name == name
         assert model.folder.name == name.replace(":", "@")

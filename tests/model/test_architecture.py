@@ -70,10 +70,17 @@ R1_QWEN3: dict[str, Any] = {  # deepseek-ai/DeepSeek-R1-0528-Qwen3-8B
     "sliding_window": None, "tie_word_embeddings": False, "use_sliding_window": False, "vocab_size": 151936,
 }  # fmt: skip
 QWEN3_MOE: dict[str, Any] = {k: v for k, v in R1_QWEN3.items() if k != "rope_scaling"} | {
-    "model_type": "qwen3_moe", "num_hidden_layers": 4, "num_experts": 128, "num_experts_per_tok": 8,
-    "moe_intermediate_size": 768, "norm_topk_prob": True, "decoder_sparse_step": 2, "mlp_only_layers": [3],
-    "router_aux_loss_coef": 0.001, "output_router_logits": False,
-}  # fmt: skip
+    "model_type": "qwen3_moe",
+    "num_hidden_layers": 4,
+    "num_experts": 128,
+    "num_experts_per_tok": 8,
+    "moe_intermediate_size": 768,
+    "norm_topk_prob": True,
+    "decoder_sparse_step": 2,
+    "mlp_only_layers": [3],
+    "router_aux_loss_coef": 0.001,
+    "output_router_logits": False,
+}
 
 
 def test_deepseek_v2_lite() -> None:

@@ -108,9 +108,11 @@ def test_prediction_modules_carry_duplicates(tmp_path: Path) -> None:
 
 def test_state_dict_is_exactly_what_the_format_expects() -> None:
     for config in (
-        tiny_config(), tiny_config(q_lora_rank=None, tie_word_embeddings=False),
-        moe_config(num_nextn_predict_layers=1), moe_config(n_shared_experts=0),
-    ):  # fmt: skip
+        tiny_config(),
+        tiny_config(q_lora_rank=None, tie_word_embeddings=False),
+        moe_config(num_nextn_predict_layers=1),
+        moe_config(n_shared_experts=0),
+    ):
         state = Transformer(config).state_dict()
         assert {name: tuple(value.shape) for name, value in state.items()} == expected_tensors(config)
 
@@ -361,8 +363,9 @@ def test_killed_at_any_moment_the_old_or_the_new_is_there(folder: Path, how: str
     for _ in range(6):
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(folder), how],
-            stdout=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
         assert writer.stdout is not None
         with writer.stdout:
             writer.stdout.readline()

@@ -133,12 +133,26 @@ def test_flops_of_a_matrix_model() -> None:
 def test_deepseek_v3_itself() -> None:
     """The published numbers: 671 billion parameters, 37 billion active, prediction module apart."""
     config = ModelConfig(
-        vocab_size=129280, hidden_size=7168, intermediate_size=18432, moe_intermediate_size=2048,
-        num_hidden_layers=61, num_attention_heads=128, n_shared_experts=1, n_routed_experts=256,
-        num_experts_per_tok=8, n_group=8, topk_group=4, routed_scaling_factor=2.5, first_k_dense_replace=3,
-        q_lora_rank=1536, kv_lora_rank=512, qk_nope_head_dim=128, qk_rope_head_dim=64, v_head_dim=128,
+        vocab_size=129280,
+        hidden_size=7168,
+        intermediate_size=18432,
+        moe_intermediate_size=2048,
+        num_hidden_layers=61,
+        num_attention_heads=128,
+        n_shared_experts=1,
+        n_routed_experts=256,
+        num_experts_per_tok=8,
+        n_group=8,
+        topk_group=4,
+        routed_scaling_factor=2.5,
+        first_k_dense_replace=3,
+        q_lora_rank=1536,
+        kv_lora_rank=512,
+        qk_nope_head_dim=128,
+        qk_rope_head_dim=64,
+        v_head_dim=128,
         tie_word_embeddings=False,
-    )  # fmt: skip
+    )
     count = count_parameters(config)
     assert round(count.total / 1e9) == 671
     assert round((count.active - count.embedding) / 1e9) in (36, 37)

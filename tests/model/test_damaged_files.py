@@ -22,11 +22,25 @@ from huozhong.text.gguf_vocab import small_files, vocab_metadata
 from huozhong.text.tokenizer import Tokenizer
 
 CONFIG = ModelConfig(
-    vocab_size=300, hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
-    kv_lora_rank=32, q_lora_rank=32, qk_nope_head_dim=32, qk_rope_head_dim=8, v_head_dim=32,
-    moe_intermediate_size=32, n_shared_experts=1, n_routed_experts=2, num_experts_per_tok=1, first_k_dense_replace=1,
-    bos_token_id=1, eos_token_id=2, pad_token_id=0,
-)  # fmt: skip
+    vocab_size=300,
+    hidden_size=32,
+    intermediate_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    kv_lora_rank=32,
+    q_lora_rank=32,
+    qk_nope_head_dim=32,
+    qk_rope_head_dim=8,
+    v_head_dim=32,
+    moe_intermediate_size=32,
+    n_shared_experts=1,
+    n_routed_experts=2,
+    num_experts_per_tok=1,
+    first_k_dense_replace=1,
+    bos_token_id=1,
+    eos_token_id=2,
+    pad_token_id=0,
+)
 FILES = ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json")
 WORDS = "Ein Text, 一段文字 <think> 123 \ud800"
 

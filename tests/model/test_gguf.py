@@ -189,9 +189,10 @@ def write_parts(folder: Path, count: int = 3) -> list[Path]:
     paths = []
     for number in range(count):
         split = {
-            "split.no": np.uint16(number), "split.count": np.uint16(count),
+            "split.no": np.uint16(number),
+            "split.count": np.uint16(count),
             "split.tensors.count": np.int32(len(tensors)),
-        }  # fmt: skip
+        }
         paths.append(folder / f"model-{number + 1:05d}-of-{count:05d}.gguf")
         write_gguf(paths[-1], (METADATA if number == 0 else {}) | split, tensors[number::count])
     return paths

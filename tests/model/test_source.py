@@ -208,9 +208,11 @@ def test_modules_that_are_not_whole_are_left_out(tmp_path: Path, tensors: dict[s
     keys = KEYS | {"deepseek2.block_count": 3, "deepseek2.nextn_predict_layers": 1}
     layer = {n.replace("blk.1.", "blk.2."): v for n, v in tensors.items() if n.startswith("blk.1.")}
     module = {
-        "eh_proj": np.zeros((32, 64), np.float32), "enorm": np.ones(32, np.float32), "hnorm": np.ones(32, np.float32),
+        "eh_proj": np.zeros((32, 64), np.float32),
+        "enorm": np.ones(32, np.float32),
+        "hnorm": np.ones(32, np.float32),
         "shared_head_norm": np.ones(32, np.float32),
-    }  # fmt: skip
+    }
     whole = tensors | layer | {f"blk.2.nextn.{part}.weight": value for part, value in module.items()}
     found = write(tmp_path / "whole.gguf", whole, keys).architecture
     assert (found.num_layers, found.num_nextn_predict_layers, found.moe_layers) == (2, 1, (False, True, True))

@@ -52,9 +52,7 @@ def test_later_tokens_do_not_matter() -> None:
 
 
 @pytest.mark.parametrize(("length", "documents"), [(5, 1), (128, 3), (129, 2), (600, 4)])
-def test_attention_in_blocks_equals_torch(
-    length: int, documents: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_attention_in_blocks_equals_torch(length: int, documents: int, monkeypatch: pytest.MonkeyPatch) -> None:
     q, k = torch.randn(2, 2, 3, length, 8)
     v = torch.randn(2, 3, length, 4)
     doc = torch.arange(length).div(-(-length // documents), rounding_mode="floor").expand(2, -1)
@@ -133,9 +131,7 @@ def test_bias_moves_against_the_load_and_keeps_mean_zero() -> None:
     (load,) = model.update_expert_bias(gamma=0.01)
     assert load.tolist() == [9, 1, 5, 5, 5, 5, 5, 5]
     assert router.load.sum() == 0
-    torch.testing.assert_close(
-        router.e_score_correction_bias, torch.tensor([-0.01, 0.01, 0, 0, 0, 0, 0, 0])
-    )
+    torch.testing.assert_close(router.e_score_correction_bias, torch.tensor([-0.01, 0.01, 0, 0, 0, 0, 0, 0]))
     router.load.copy_(torch.tensor([8.0, 0, 0, 0, 0, 0, 0, 0]))
     model.update_expert_bias(gamma=0.01)
     assert router.e_score_correction_bias.mean().abs() < 1e-8
@@ -243,9 +239,7 @@ def test_bfloat16_is_close_to_float32() -> None:
     config = moe_config(num_nextn_predict_layers=1)
     exact, quick = lively_model(config), lively_model(config, dtype=torch.bfloat16)
     tokens = random_tokens(4, 32)
-    losses = [
-        model.loss(tokens, tokens.roll(-1, 1), mtp_weight=0.3).total.item() for model in (exact, quick)
-    ]
+    losses = [model.loss(tokens, tokens.roll(-1, 1), mtp_weight=0.3).total.item() for model in (exact, quick)]
     assert abs(losses[1] / losses[0] - 1) < 0.02
     quick.loss(tokens, tokens.roll(-1, 1)).total.backward()
     assert all(p.grad is None or p.grad.dtype == torch.float32 for p in quick.parameters())

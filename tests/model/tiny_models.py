@@ -23,9 +23,12 @@ def tiny_config(**changes: Any) -> ModelConfig:
 def moe_config(**changes: Any) -> ModelConfig:
     """One dense layer and one of eight experts, two of which a token meets."""
     values: dict[str, Any] = {
-        "moe_intermediate_size": 16, "n_shared_experts": 1, "n_routed_experts": 8, "num_experts_per_tok": 2,
+        "moe_intermediate_size": 16,
+        "n_shared_experts": 1,
+        "n_routed_experts": 8,
+        "num_experts_per_tok": 2,
         "first_k_dense_replace": 1,
-    }  # fmt: skip
+    }
     return tiny_config(**(values | changes))
 
 

@@ -51,9 +51,31 @@ from huozhong.verify.refusal import is_refusal  # noqa: E402
 
 STAGES = [("pretrain.toml", "pretrain")]
 LATER = (
-    "sft", "anneal", "polish", "finish", "last", "again", "balance", "poems", "rhyme", "letters", "verses", "sums",
-    "more", "more_verses", "more_sums", "more_problems", "more_poems", "known", "known_problems", "known_verses",
-    "rethink_problems", "rethink_verses", "settle", "settle_verses", "settle_problems",
+    "sft",
+    "anneal",
+    "polish",
+    "finish",
+    "last",
+    "again",
+    "balance",
+    "poems",
+    "rhyme",
+    "letters",
+    "verses",
+    "sums",
+    "more",
+    "more_verses",
+    "more_sums",
+    "more_problems",
+    "more_poems",
+    "known",
+    "known_problems",
+    "known_verses",
+    "rethink_problems",
+    "rethink_verses",
+    "settle",
+    "settle_verses",
+    "settle_problems",
 )
 STAGES += [(f"{name}.toml", "sft") for name in LATER]
 EQUATIONS = [
@@ -200,9 +222,16 @@ def test_second_thoughts_are_learnt_and_first_ones_are_not() -> None:
     question, reasoning, answer = max(turns, key=lambda turn: turn[1].count(rethink.AGAIN))
     assert answer == "答案：47.9"
     assert reasoning.split("\n")[:9] == [
-        "a=36.5，b=41.4，c=125.8", "a-b-c", "36.5-41.4-125.8", "36.5-41.4不够减，再想想", "b-c",
-        "41.4-125.8不够减，再想想", "c-a-b", "125.8-36.5-41.4", "125.8-36.5=95.8-6.5=89.8-0.5=89.3",
-    ]  # fmt: skip
+        "a=36.5，b=41.4，c=125.8",
+        "a-b-c",
+        "36.5-41.4-125.8",
+        "36.5-41.4不够减，再想想",
+        "b-c",
+        "41.4-125.8不够减，再想想",
+        "c-a-b",
+        "125.8-36.5-41.4",
+        "125.8-36.5=95.8-6.5=89.8-0.5=89.3",
+    ]
     assert check_steps(reasoning).all_correct
     folder = str(RECIPE.parents[1] / "src" / "huozhong" / "models" / "ember")
     build_data._start_worker(folder)
@@ -402,17 +431,27 @@ def test_changed_numbers_keep_the_story_and_the_truth() -> None:
 @pytest.mark.parametrize(
     ("question", "equation", "answer", "asked"),
     [
-        ("水果店运来20箱梨，每箱25千克．卖出325千克，还剩多少千克？", "20*25-325", "175", {
-            "水果店运来20箱梨，每箱25千克，还剩175千克，卖出多少千克": "20×25-175",
-            "水果店运来20箱梨，卖出325千克，还剩175千克，每箱多少千克": "(325+175)÷20",
-            "每箱25千克，卖出325千克，还剩175千克，水果店运来多少箱梨": "(325+175)÷25",
-            "水果店运来多少箱梨，每箱25千克，卖出325千克，还剩175千克": "(325+175)÷25",
-        }),
-        ("某小区有480户住户，其中有电脑的占(5/8)．该小区有电脑的住户有多少户？", "480*(5/8)", "300", {
-            "某小区有480户住户，该小区有电脑的住户有300户，其中有电脑的占几分之几": "300÷480",
-            "其中有电脑的占(5/8)，该小区有电脑的住户有300户，某小区有多少户住户": "300÷(5/8)",
-            "某小区有多少户住户，其中有电脑的占(5/8)，该小区有电脑的住户有300户": "300÷(5/8)",
-        }),
+        (
+            "水果店运来20箱梨，每箱25千克．卖出325千克，还剩多少千克？",
+            "20*25-325",
+            "175",
+            {
+                "水果店运来20箱梨，每箱25千克，还剩175千克，卖出多少千克": "20×25-175",
+                "水果店运来20箱梨，卖出325千克，还剩175千克，每箱多少千克": "(325+175)÷20",
+                "每箱25千克，卖出325千克，还剩175千克，水果店运来多少箱梨": "(325+175)÷25",
+                "水果店运来多少箱梨，每箱25千克，卖出325千克，还剩175千克": "(325+175)÷25",
+            },
+        ),
+        (
+            "某小区有480户住户，其中有电脑的占(5/8)．该小区有电脑的住户有多少户？",
+            "480*(5/8)",
+            "300",
+            {
+                "某小区有480户住户，该小区有电脑的住户有300户，其中有电脑的占几分之几": "300÷480",
+                "其中有电脑的占(5/8)，该小区有电脑的住户有300户，某小区有多少户住户": "300÷(5/8)",
+                "某小区有多少户住户，其中有电脑的占(5/8)，该小区有电脑的住户有300户": "300÷(5/8)",
+            },
+        ),
         ("40千克是多少千克的80%？", "40/80%", "50", {"多少千克是50千克的80%": "50×80%"}),
         ("他买了16袋，每袋5元，用了多少钱？", "16*5", "80", {}),  # 80钱 is not said
     ],
@@ -546,7 +585,9 @@ def test_published_problems_are_marked_and_what_is_worded_like_a_known_one_is_le
     ]
     found = list(ape.converted(rows, {ape.wording("一袋糖的(1/4)是多少")}))
     assert [(row["id"], row["equation"], row["verified"]) for row in found] == [
-        ("1", "125/5", True), ("4", "6-2", False), ("5", "-3-(-5)", False),
+        ("1", "125/5", True),
+        ("4", "6-2", False),
+        ("5", "-3-(-5)", False),
     ]
 
 

@@ -35,9 +35,12 @@ class Running:
     def body(self, **changes: Any) -> dict[str, Any]:
         """A good request for a short, greedy answer without thinking."""
         return {
-            "model": self.llm.name, "messages": [{"role": "user", "content": "你好"}], "max_tokens": 8,
-            "temperature": 0, "thinking": {"type": "disabled"},
-        } | changes  # fmt: skip
+            "model": self.llm.name,
+            "messages": [{"role": "user", "content": "你好"}],
+            "max_tokens": 8,
+            "temperature": 0,
+            "thinking": {"type": "disabled"},
+        } | changes
 
     def post(self, **changes: Any) -> httpx.Response:
         return httpx.post(f"{self.url}/v1/chat/completions", json=self.body(**changes), timeout=60)
@@ -76,9 +79,7 @@ def write_endless(folder: Path, tokenizer: Tokenizer) -> Path:
     from huozhong.model.transformer import Transformer, save_transformer
 
     torch.manual_seed(7)
-    config = tiny_config(
-        tokenizer.vocab_size, tie_word_embeddings=False, max_position_embeddings=CONTEXT
-    )
+    config = tiny_config(tokenizer.vocab_size, tie_word_embeddings=False, max_position_embeddings=CONTEXT)
     model = Transformer(config).eval()
     with torch.no_grad():
         model.lm_head.weight[tokenizer.eos_id] = 0

@@ -44,9 +44,7 @@ def test_plain_answer_and_usage(server: Running) -> None:
 
 
 def test_a_thought_goes_into_reasoning_content(server: Running) -> None:
-    answer = server.client.chat.completions.create(
-        model=server.llm.name, messages=HELLO, max_tokens=12, temperature=0
-    )
+    answer = server.client.chat.completions.create(model=server.llm.name, messages=HELLO, max_tokens=12, temperature=0)
     assert answer.choices[0].message.reasoning_content
     assert answer.choices[0].message.content == ""
     assert answer.usage.completion_tokens_details.reasoning_tokens == 12
@@ -56,8 +54,13 @@ def test_a_thought_goes_into_reasoning_content(server: Running) -> None:
 def test_stream_says_the_same_as_the_plain_answer(server: Running) -> None:
     whole = server.post(max_tokens=24).json()["choices"][0]["message"]["content"]
     stream = server.client.chat.completions.create(
-        model=server.llm.name, messages=HELLO, max_tokens=24, temperature=0, stream=True,
-        stream_options={"include_usage": True}, extra_body=PLAIN,
+        model=server.llm.name,
+        messages=HELLO,
+        max_tokens=24,
+        temperature=0,
+        stream=True,
+        stream_options={"include_usage": True},
+        extra_body=PLAIN,
     )
     chunks = list(stream)
     assert len({chunk.id for chunk in chunks}) == 1
@@ -112,7 +115,12 @@ def test_stop_strings(server: Running) -> None:
 
 def test_logprobs(server: Running) -> None:
     answer = server.client.chat.completions.create(
-        model=server.llm.name, messages=HELLO, max_tokens=6, temperature=0, logprobs=True, top_logprobs=3,
+        model=server.llm.name,
+        messages=HELLO,
+        max_tokens=6,
+        temperature=0,
+        logprobs=True,
+        top_logprobs=3,
         extra_body=PLAIN,
     )
     tokens = answer.choices[0].logprobs.content
@@ -121,9 +129,7 @@ def test_logprobs(server: Running) -> None:
     assert joined == answer.choices[0].message.content
     for token in tokens:
         assert token.logprob <= 0
-        assert [t.logprob for t in token.top_logprobs] == sorted(
-            (t.logprob for t in token.top_logprobs), reverse=True
-        )
+        assert [t.logprob for t in token.top_logprobs] == sorted((t.logprob for t in token.top_logprobs), reverse=True)
         assert token.top_logprobs[0].token == token.token  # greedy
         assert len(token.top_logprobs) == 3
     assert server.post().json()["choices"][0]["logprobs"] is None
@@ -151,9 +157,11 @@ def test_history_system_and_text_parts(server: Running) -> None:
         {"role": "user", "content": "再见"},
     ]
     same = [
-        {"role": "system", "content": "简短回答。"}, *HELLO,
-        {"role": "assistant", "content": "你好！"}, {"role": "user", "content": "再见"},
-    ]  # fmt: skip
+        {"role": "system", "content": "简短回答。"},
+        *HELLO,
+        {"role": "assistant", "content": "你好！"},
+        {"role": "user", "content": "再见"},
+    ]
     one, two = (server.post(messages=m).json() for m in (messages, same))
     assert one["choices"] == two["choices"]
     assert one["usage"]["prompt_tokens"] == len(server.llm.chat_tokens(same, False))
@@ -177,8 +185,10 @@ def test_a_client_that_leaves_ends_its_request(server: Running, stream: bool) ->
     host, port = server.url.removeprefix("http://").split(":")
     body = json.dumps(server.body(stream=stream, max_tokens=8000)).encode()
     with socket.create_connection((host, int(port))) as connection:
-        head = (f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}:{port}\r\n"
-                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n")  # fmt: skip
+        head = (
+            f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}:{port}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
         connection.sendall(head.encode() + body)
         if stream:
             while b'"content"' not in connection.recv(4096):

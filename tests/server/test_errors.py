@@ -76,8 +76,12 @@ def test_a_chunked_body_is_limited_too(server: Running) -> None:
             yield b" " * 100_000
 
     try:
-        answer = httpx.post(f"{server.url}/v1/chat/completions", content=pieces(),
-                            headers={"content-type": "application/json"}, timeout=30)  # fmt: skip
+        answer = httpx.post(
+            f"{server.url}/v1/chat/completions",
+            content=pieces(),
+            headers={"content-type": "application/json"},
+            timeout=30,
+        )
     except httpx.WriteError:
         pass  # the server has closed the connection before the client was through
     else:
@@ -181,8 +185,9 @@ def test_two_hundred_malformed_bodies(server: Running) -> None:
     with httpx.Client(timeout=30) as client:
         for _ in range(200):
             body = malformed(good, dice)
-            answer = client.post(f"{server.url}/v1/chat/completions", content=body,
-                                 headers={"content-type": "application/json"})  # fmt: skip
+            answer = client.post(
+                f"{server.url}/v1/chat/completions", content=body, headers={"content-type": "application/json"}
+            )
             if answer.status_code != 200:
                 refused += 1
                 assert 400 <= answer.status_code < 500, body

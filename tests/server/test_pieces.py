@@ -12,9 +12,11 @@ from huozhong.server.chat_routes import PIECE_SECONDS, Answer, joined
 
 def test_neighbours_become_one() -> None:
     deltas = [
-        Delta(reasoning="a", token_ids=(1,)), Delta(reasoning="b", token_ids=(2,)), Delta(text="c", token_ids=(3,)),
+        Delta(reasoning="a", token_ids=(1,)),
+        Delta(reasoning="b", token_ids=(2,)),
+        Delta(text="c", token_ids=(3,)),
         Delta(text="d", token_ids=(4,), finish_reason="stop"),
-    ]  # fmt: skip
+    ]
     assert joined(deltas) == [Delta(reasoning="ab", text="cd", token_ids=(1, 2, 3, 4), finish_reason="stop")]
     assert joined([]) == []
 

@@ -20,11 +20,20 @@ from huozhong.text.tokenizer import SPECIALS, Tokenizer
 
 HELLO = [{"role": "user", "content": "你好"}]
 PLAIN = {"thinking": {"type": "disabled"}}
-WEATHER = {"type": "function", "function": {
-    "name": "weather", "description": "The weather of a place.", "strict": True,
-    "parameters": {"type": "object", "properties": {"place": {"enum": ["北京", "上海"]}, "days": {"enum": [1, 2]}},
-                   "required": ["place", "days"], "additionalProperties": False},
-}}  # fmt: skip
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "The weather of a place.",
+        "strict": True,
+        "parameters": {
+            "type": "object",
+            "properties": {"place": {"enum": ["北京", "上海"]}, "days": {"enum": [1, 2]}},
+            "required": ["place", "days"],
+            "additionalProperties": False,
+        },
+    },
+}
 CLOCK = {"type": "function", "function": {"name": "clock"}}
 
 
@@ -78,9 +87,13 @@ def test_the_reasoning_stays_free(server: Running) -> None:
     seen = 0
     for seed in range(12):
         answer = create(
-            server, seed=seed, temperature=2, max_tokens=900, logprobs=True,
+            server,
+            seed=seed,
+            temperature=2,
+            max_tokens=900,
+            logprobs=True,
             extra_body={"structured_outputs": {"choice": ["是", "不是"]}},
-        )  # fmt: skip
+        )
         choice = answer.choices[0]
         if choice.finish_reason == "stop":
             assert choice.message.content in ("是", "不是")
@@ -91,10 +104,11 @@ def test_the_reasoning_stays_free(server: Running) -> None:
 
 def test_structured_outputs(server: Running) -> None:
     for given, accepted in (
-        ({"regex": "[0-9]{3}"}, str.isdigit), ({"choice": ['a"b', "c"]}, {'a"b', "c"}.__contains__),
+        ({"regex": "[0-9]{3}"}, str.isdigit),
+        ({"choice": ['a"b', "c"]}, {'a"b', "c"}.__contains__),
         ({"grammar": 'start: "x" "y"'}, "xy".__eq__),
         ({"json": {"type": "integer", "minimum": 5, "maximum": 6}}, {"5", "6"}.__contains__),
-    ):  # fmt: skip
+    ):
         answer = create(server, extra_body=PLAIN | {"structured_outputs": given}).choices[0]
         assert accepted(answer.message.content), answer
         assert answer.finish_reason == "stop"
@@ -111,9 +125,7 @@ def test_structured_outputs(server: Running) -> None:
         ({"messages": [{"role": "tool", "content": "a", "tool_call_id": "x"}]}, "messages", "no earlier message"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_done_is_said_at_once(
-    server: Running, fields: dict[str, Any], param: str, words: str
-) -> None:
+def test_what_cannot_be_done_is_said_at_once(server: Running, fields: dict[str, Any], param: str, words: str) -> None:
     with pytest.raises(openai.BadRequestError, match=words) as caught:
         create(server, **fields)
     assert caught.value.param == param
@@ -132,15 +144,18 @@ def test_a_call_that_must_come(tools: Running) -> None:
             assert isinstance(json.loads(call.function.arguments), dict)
     named = create(
         tools, tools=[WEATHER, CLOCK], tool_choice={"type": "function", "function": {"name": "weather"}}
-    ).choices[0]  # fmt: skip
+    ).choices[0]
     [call] = named.message.tool_calls
     arguments = json.loads(call.function.arguments)
     assert (call.type, call.function.name) == ("function", "weather")
     assert arguments["place"] in ("北京", "上海")
     assert arguments["days"] in (1, 2)
     # And on: the call and its result are history that the model is shown.
-    history = [*HELLO, named.message.model_dump(exclude_none=True),
-               {"role": "tool", "tool_call_id": call.id, "content": "晴"}]  # fmt: skip
+    history = [
+        *HELLO,
+        named.message.model_dump(exclude_none=True),
+        {"role": "tool", "tool_call_id": call.id, "content": "晴"},
+    ]
     answer = create(tools, messages=history, tools=[WEATHER], tool_choice="auto", max_tokens=8)
     assert answer.choices[0].finish_reason in ("length", "stop", "tool_calls")
     prompt = tools.llm.chat_tokens([*HELLO], False)
@@ -159,8 +174,12 @@ def test_calls_in_a_stream(tools: Running) -> None:
     assert all(not chunk.choices[0].delta.content for chunk in chunks)
     assert chunks[-1].choices[0].finish_reason == "tool_calls"
     with tools.client.chat.completions.stream(
-        model=tools.llm.name, messages=HELLO, max_tokens=400, extra_body=PLAIN,
-        **{name: value for name, value in arguments.items() if name != "tools"}, tools=[WEATHER],
+        model=tools.llm.name,
+        messages=HELLO,
+        max_tokens=400,
+        extra_body=PLAIN,
+        **{name: value for name, value in arguments.items() if name != "tools"},
+        tools=[WEATHER],
     ) as stream:
         final = stream.get_final_completion().choices[0].message.tool_calls[0]
     assert final.function.parsed_arguments["days"] in (1, 2)

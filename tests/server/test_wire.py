@@ -116,15 +116,21 @@ def test_thinking(fields: dict[str, Any], thinking: bool) -> None:
         ({"tools": [tool("a")], "structured_outputs": {"regex": "a"}}, "structured_outputs", "joined"),
         ({"response_format": {"type": "xml"}}, "response_format.type", "'json_object'"),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema", "missing"),
-        ({"response_format": {"type": "json_schema", "json_schema": {}}},
-         "response_format.json_schema.schema", "missing"),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {}}},
+            "response_format.json_schema.schema",
+            "missing",
+        ),
         ({"structured_outputs": {}}, "structured_outputs", "exactly one"),
         ({"structured_outputs": {"regex": "a", "choice": ["b"]}}, "structured_outputs", "exactly one"),
         ({"structured_outputs": {"choice": []}}, "structured_outputs", "list of texts"),
         ({"structured_outputs": {"json": "{"}}, "structured_outputs", "not valid JSON"),
         ({"structured_outputs": {"backend": "x"}}, "structured_outputs.backend", "Unknown field"),
-        ({"structured_outputs": {"regex": "a"}, "response_format": {"type": "json_object"}},
-         "structured_outputs", "give one"),
+        (
+            {"structured_outputs": {"regex": "a"}, "response_format": {"type": "json_object"}},
+            "structured_outputs",
+            "give one",
+        ),
         ({"messages": [{"role": "user", "content": "a", "tool_calls": [call("f")]}]}, "messages", "assistant"),
         ({"messages": [{"role": "user", "content": "a", "tool_call_id": "x"}]}, "messages", "tool"),
         ({"logit_bias": {"5": 1}}, "logit_bias", "not supported yet"),
@@ -183,15 +189,28 @@ def test_a_delta_without_text_sends_nothing_unless_it_has_logprobs() -> None:
 
 def test_usage() -> None:
     bill = Bill(30, 0.5, 10.0, 0.001, "CNY", "estimated", "by hand")
-    usage = Usage(prompt_tokens=20, completion_tokens=11, reasoning_tokens=4, cache_hit_tokens=16,
-                  seconds_to_first_token=0.5, seconds=1.5, bill=bill)  # fmt: skip
+    usage = Usage(
+        prompt_tokens=20,
+        completion_tokens=11,
+        reasoning_tokens=4,
+        cache_hit_tokens=16,
+        seconds_to_first_token=0.5,
+        seconds=1.5,
+        bill=bill,
+    )
     found = usage_json(usage)
     assert found["total_tokens"] == 31
     assert (found["prompt_cache_hit_tokens"], found["prompt_cache_miss_tokens"]) == (16, 4)
     assert found["completion_tokens_details"] == {"reasoning_tokens": 4}
     assert found["tokens_per_second"] == 10.0
     assert found["cost"]["money"] == 0.001
-    none = Usage(prompt_tokens=1, completion_tokens=0, reasoning_tokens=0, cache_hit_tokens=0,
-                 seconds_to_first_token=None, seconds=0.1)  # fmt: skip
+    none = Usage(
+        prompt_tokens=1,
+        completion_tokens=0,
+        reasoning_tokens=0,
+        cache_hit_tokens=0,
+        seconds_to_first_token=None,
+        seconds=0.1,
+    )
     assert usage_json(none)["tokens_per_second"] is None
     assert usage_json(none)["cost"] is None

@@ -57,8 +57,7 @@ def deepseek_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = ["<｜User｜>", "<｜Assistant｜>", "<think>", "</think>", "<｜tool▁calls▁begin｜>", "<|EOT|>"]
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": True}
     data["added_tokens"] = kept + [
-        {"id": size + i, "content": name, "special": name == "<|EOT|>", **flags}
-        for i, name in enumerate(names)
+        {"id": size + i, "content": name, "special": name == "<|EOT|>", **flags} for i, name in enumerate(names)
     ]
     data["normalizer"] = {"type": "Sequence", "normalizers": []}
     splits = [
@@ -67,10 +66,7 @@ def deepseek_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         r" ?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
     ]
     data["pre_tokenizer"]["pretokenizers"] = [
-        *(
-            {"type": "Split", "pattern": {"Regex": r}, "behavior": "Isolated", "invert": False}
-            for r in splits
-        ),
+        *({"type": "Split", "pattern": {"Regex": r}, "behavior": "Isolated", "invert": False} for r in splits),
         {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False},
     ]
     begin = {"SpecialToken": {"id": "<｜begin▁of▁sentence｜>", "type_id": 0}}

@@ -50,9 +50,7 @@ def test_layout(template: ChatTemplate) -> None:
 def test_outer_blanks_survive(template: ChatTemplate) -> None:
     assert template.render([user("  x \n")]) == f"{B}{U}  x \n{A}<think>"
     assert template.render([user("   ")]) == f"{B}{U}   {A}<think>"
-    assert template.tokens([user("  x \n")]) == template.tokenizer.encode(
-        f"{B}{U}  x \n{A}<think>", specials=True
-    )
+    assert template.tokens([user("  x \n")]) == template.tokenizer.encode(f"{B}{U}  x \n{A}<think>", specials=True)
 
 
 @pytest.mark.slow
@@ -62,14 +60,10 @@ def test_transformers_renders_the_same(template: ChatTemplate, folder: Path) -> 
     theirs = PreTrainedTokenizerFast.from_pretrained(folder)
     for messages in ([user("你好")], LONG[:2], LONG[:-1]):
         for thinking in (True, False):
-            text = theirs.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True, thinking=thinking
-            )
+            text = theirs.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, thinking=thinking)
             assert text == template.render(messages, thinking=thinking)
             assert theirs.encode(text) == template.tokens(messages, thinking=thinking)
-    assert theirs.apply_chat_template(LONG, tokenize=False) == template.render(
-        LONG, add_generation_prompt=False
-    )
+    assert theirs.apply_chat_template(LONG, tokenize=False) == template.render(LONG, add_generation_prompt=False)
 
 
 # ---- training ----
@@ -94,9 +88,7 @@ def test_training_mask(template: ChatTemplate) -> None:
     assert learned(template, [answer("a")]) == f"{B}{A}</think>[a{E}]"
 
 
-contents = st.text(max_size=20) | st.lists(st.sampled_from([*SPECIALS, "a", " ", "\n"]), max_size=4).map(
-    "".join
-)
+contents = st.text(max_size=20) | st.lists(st.sampled_from([*SPECIALS, "a", " ", "\n"]), max_size=4).map("".join)
 pairs = st.lists(st.tuples(contents, contents, st.none() | contents), min_size=1, max_size=3)
 
 
@@ -142,10 +134,7 @@ def test_inline_reasoning_is_understood(template: ChatTemplate) -> None:
     inline = [user("u"), answer("\n<think>r</think>a")]
     assert template.training_tokens(inline) == template.training_tokens([user("u"), answer("a", "r")])
     spoken = [user("u"), answer("Write </think> to close it")]
-    assert (
-        template.render(spoken, add_generation_prompt=False)
-        == f"{B}{U}u{A}</think>Write </think> to close it{E}"
-    )
+    assert template.render(spoken, add_generation_prompt=False) == f"{B}{U}u{A}</think>Write </think> to close it{E}"
 
 
 # ---- bad messages ----
@@ -211,10 +200,7 @@ def test_what_templates_expect(tokenizer: Tokenizer) -> None:
         return ChatTemplate(source, tokenizer).render(list(messages) or [user("  q ")])
 
     assert text("{{ bos_token }}|{{ messages[0]['content'] | trim }}|{{ eos_token }}") == f"{B}|q|{E}"
-    assert (
-        text("{% for m in messages %}{% if loop.index > 1 %}{% break %}{% endif %}x{% endfor %}", *LONG[:4])
-        == "x"
-    )
+    assert text("{% for m in messages %}{% if loop.index > 1 %}{% break %}{% endif %}x{% endfor %}", *LONG[:4]) == "x"
     assert text("{{ {'a': '好', 'b': 1} | tojson }}") == '{"a": "好", "b": 1}'
     assert len(text("{{ strftime_now('%Y') }}")) == 4
     with pytest.raises(RequestError, match="no systems, please"):

@@ -32,9 +32,13 @@ TEXTS = [
     "ö ÷ ø naïve",
     *("", " ", "\n", "a"),
 ]
-TRAINING = TEXTS * 20 + [
-    "the quick brown fox 北京上海广州 lazily jumps 2023年12月31日 over   the lazy dogs' 一二三四五",
-] * 50
+TRAINING = (
+    TEXTS * 20
+    + [
+        "the quick brown fox 北京上海广州 lazily jumps 2023年12月31日 over   the lazy dogs' 一二三四五",
+    ]
+    * 50
+)
 SPECIALS = {"<bos>": True, "<eos>": True, "<|im_start|>": True, "<think>": False, "</think>": False}
 
 
@@ -55,20 +59,23 @@ def real_shaped(pre: str, **changes: Any) -> dict[str, Any]:
     data["decoder"] = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
     bos = {"id": "<bos>", "ids": [data["added_tokens"][0]["id"]], "tokens": ["<bos>"]}
     data["post_processor"] = {  # as Llama 3's, which puts the begin token in front
-        "type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<bos>", "type_id": 0}},
-        {"Sequence": {"id": "A", "type_id": 0}}], "pair": [{"Sequence": {"id": "A", "type_id": 0}}],
+        "type": "TemplateProcessing",
+        "single": [{"SpecialToken": {"id": "<bos>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+        "pair": [{"Sequence": {"id": "A", "type_id": 0}}],
         "special_tokens": {"<bos>": bos},
-    }  # fmt: skip
+    }
     return data | changes
 
 
 CONFIG = {
-    "bos_token": {"__type": "AddedToken", "content": "<bos>"}, "eos_token": "<eos>", "pad_token": None,
+    "bos_token": {"__type": "AddedToken", "content": "<bos>"},
+    "eos_token": "<eos>",
+    "pad_token": None,
     "chat_template": [
         {"name": "tool_use", "template": "tools"},
         {"name": "default", "template": "{{ bos_token }}{% for m in messages %}{{ m['content'] }}{% endfor %}<think>"},
     ],
-}  # fmt: skip
+}
 
 
 def write(folder: Path, files: dict[str, bytes]) -> Path:
@@ -139,9 +146,17 @@ def test_added_letters_are_text_and_added_tags_are_not(tmp_path: Path) -> None:
     for letter in "ö÷ø":  # they stand for bytes that occur in no text; DeepSeek's first vocabulary lacks those
         data["model"]["vocab"][f"{letter} gone"] = data["model"]["vocab"].pop(letter)
     data["added_tokens"] += [
-        {"id": 505 + i, "content": letter, "single_word": False, "lstrip": False, "rstrip": False,
-         "normalized": True, "special": False} for i, letter in enumerate("ö÷ø")
-    ]  # fmt: skip
+        {
+            "id": 505 + i,
+            "content": letter,
+            "single_word": False,
+            "lstrip": False,
+            "rstrip": False,
+            "normalized": True,
+            "special": False,
+        }
+        for i, letter in enumerate("ö÷ø")
+    ]
     ours = Tokenizer.load(write(tmp_path, folder_files(data)))
     text = "ö ÷ ønaïve"
     theirs = tokenizers.Tokenizer.from_str(json.dumps(data))

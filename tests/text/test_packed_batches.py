@@ -23,9 +23,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data, "ROWS_PER_BLOCK", 6)
 
 
-def write(
-    folder: Path, name: str, lengths: list[int], first: int, *, masked: bool = False
-) -> list[list[int]]:
+def write(folder: Path, name: str, lengths: list[int], first: int, *, masked: bool = False) -> list[list[int]]:
     """Documents whose tokens are first, first+1, ...: every token tells where it belongs."""
     docs, at = [], first
     for n in lengths:
@@ -89,9 +87,7 @@ def test_an_epoch_holds_every_pair_once(
     for batch in batches:
         for tokens, targets in pieces_of(batch):
             pairs.update(zip(tokens, targets, strict=True))
-    expected = {
-        (a, b if not masked or b % 3 == 0 else NO_TARGET) for doc in docs for a, b in itertools.pairwise(doc)
-    }
+    expected = {(a, b if not masked or b % 3 == 0 else NO_TARGET) for doc in docs for a, b in itertools.pairwise(doc)}
     assert pairs == dict.fromkeys(expected, epochs)
     assert batches.tokens_per_epoch == len(expected)
     with pytest.raises(StopIteration):

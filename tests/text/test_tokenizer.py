@@ -122,9 +122,12 @@ def test_training_is_deterministic(tokenizer: Tokenizer, corpus: list[str]) -> N
     )
     run = subprocess.run(
         [sys.executable, "-c", code],
-        input=json.dumps(corpus), text=True, capture_output=True, check=True,
+        input=json.dumps(corpus),
+        text=True,
+        capture_output=True,
+        check=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
+    )
     assert run.stdout.strip() == tokenizer.fingerprint
 
 
@@ -218,9 +221,7 @@ def test_stream_holds_back_incomplete_characters_only(tokenizer: Tokenizer) -> N
         (b"\xf4\x90", "\ufffd\ufffd", ""),  # beyond U+10FFFF
     ],
 )
-def test_invalid_bytes_show_as_soon_as_certain(
-    tokenizer: Tokenizer, data: bytes, emitted: str, left: str
-) -> None:
+def test_invalid_bytes_show_as_soon_as_certain(tokenizer: Tokenizer, data: bytes, emitted: str, left: str) -> None:
     stream = tokenizer.stream()
     assert stream.push(tokenizer.encode_bytes(data)) == emitted
     assert stream.finish() == left
@@ -255,18 +256,14 @@ def test_missing_truncated_and_foreign_files(tokenizer: Tokenizer, tmp_path: Pat
     assert "vocabulary" in broken(tmp_path, b"{}")
     assert "vocabulary" in broken(tmp_path, b'{"model": {"type": "Unigram", "vocab": [["a", 0.0]]}}')
     data = json.loads(raw)
-    assert "byte-level" in broken(
-        tmp_path, json.dumps(data | {"pre_tokenizer": None, "decoder": None}).encode()
-    )
+    assert "byte-level" in broken(tmp_path, json.dumps(data | {"pre_tokenizer": None, "decoder": None}).encode())
     assert "added token" in broken(tmp_path, json.dumps(data | {"added_tokens": [{"id": 3}]}).encode())
     model = data["model"]
     assert "cannot be read" in broken(
         tmp_path, json.dumps(data | {"model": model | {"merges": [["a", "nope"]]}}).encode()
     )
     few = {t: i for t, i in model["vocab"].items() if t != CHAR_OF_BYTE[0xE4]}
-    assert "0xE4" in broken(
-        tmp_path, json.dumps(data | {"model": model | {"vocab": few, "merges": []}}).encode()
-    )
+    assert "0xE4" in broken(tmp_path, json.dumps(data | {"model": model | {"vocab": few, "merges": []}}).encode())
     config = json.dumps({"eos_token": "<nope>"})
     (tmp_path / "tokenizer_config.json").write_text(config)
     assert "end-of-sequence" in broken(tmp_path, raw)

@@ -32,15 +32,25 @@ from huozhong.text.tools import (
 )
 
 DEEPSEEK_MARKS = (
-    "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>", "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>", "<｜tool▁sep｜>",
-)  # fmt: skip
+    "<｜tool▁calls▁begin｜>",
+    "<｜tool▁calls▁end｜>",
+    "<｜tool▁call▁begin｜>",
+    "<｜tool▁call▁end｜>",
+    "<｜tool▁sep｜>",
+)
 FORMS = [HERMES, QWEN_CODER, DEEPSEEK_V3, DEEPSEEK_V31, GLM, GLM_47, LLAMA3]
 TAGS = ("<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>")
 WEATHER = Function(
-    "weather", "The weather <｜User｜> of a \"place\".",
-    {"type": "object", "properties": {"place": {"type": "string", "maxLength": 6}, "days": {"type": "integer"}},
-     "required": ["place"], "additionalProperties": False}, strict=True,
-)  # fmt: skip
+    "weather",
+    'The weather <｜User｜> of a "place".',
+    {
+        "type": "object",
+        "properties": {"place": {"type": "string", "maxLength": 6}, "days": {"type": "integer"}},
+        "required": ["place"],
+        "additionalProperties": False,
+    },
+    strict=True,
+)
 CLOCK = Function("clock")
 BOTH = [WEATHER, CLOCK]
 
@@ -217,8 +227,14 @@ def test_a_call_may_come_after_text(vocabulary: Tokenizer, form: ToolFormat) -> 
 @pytest.mark.parametrize("form", FORMS, ids=lambda f: f.name)
 def test_what_only_looks_like_a_call_is_text(form: ToolFormat) -> None:
     for text in (
-        "春眠不觉晓", f"{form.start}unknown{form.between}{{}}{form.after}", form.start, form.start[:3],
-        form.start + "weath", form.start + "weather nonsense", "a < b <tool { <｜", f"{form.start}{'x' * 90}",
+        "春眠不觉晓",
+        f"{form.start}unknown{form.between}{{}}{form.after}",
+        form.start,
+        form.start[:3],
+        form.start + "weath",
+        form.start + "weather nonsense",
+        "a < b <tool { <｜",
+        f"{form.start}{'x' * 90}",
     ):
         for seed in range(4):
             assert read(form, text, seed) == (text, [], 0)
@@ -236,15 +252,24 @@ def test_arguments_stream_as_they_come() -> None:
     assert (parser.num_calls, parser.finish()) == (1, [])
 
 
-LONG = Function("write", None, {
-    "type": "object", "required": ["text"],
-    "properties": {
-        "text": {"$ref": "#/$defs/text"}, "count": {"type": "integer"}, "kind": {"enum": ["a b", "c"]},
-        "either": {"type": ["string", "number"]}, "list": {"type": "array", "items": {"$ref": "#/$defs/text"}},
-        "any": {"anyOf": [{"type": "boolean"}, {"type": "null"}]}, "open": {},
+LONG = Function(
+    "write",
+    None,
+    {
+        "type": "object",
+        "required": ["text"],
+        "properties": {
+            "text": {"$ref": "#/$defs/text"},
+            "count": {"type": "integer"},
+            "kind": {"enum": ["a b", "c"]},
+            "either": {"type": ["string", "number"]},
+            "list": {"type": "array", "items": {"$ref": "#/$defs/text"}},
+            "any": {"anyOf": [{"type": "boolean"}, {"type": "null"}]},
+            "open": {},
+        },
+        "$defs": {"text": {"type": "string"}},
     },
-    "$defs": {"text": {"type": "string"}},
-})  # fmt: skip
+)
 WRITTEN = {  # as a model writes it between tags
     "text": 'a "b"\n<b>\\ 中\n\n', "count": "7", "kind": "a b", "either": "7.5", "list": '["x"]', "any": "null",
     "open": "not JSON",
@@ -301,11 +326,12 @@ def test_what_cannot_be_enforced_between_tags_is_said(vocabulary: Tokenizer) -> 
         with pytest.raises(RequestError, match="cannot be enforced"):
             grammar(True, **schema)
     nonsense: list[tuple[dict[str, Any], str]] = [
-        ({"properties": []}, "'properties' is"), ({"required": 1}, "'required' is"),
+        ({"properties": []}, "'properties' is"),
+        ({"required": 1}, "'required' is"),
         ({"properties": {"a": {"type": "string", "maxLength": "9"}}}, "maxLength is '9'"),
         ({"properties": {"a": {"type": "string", "enum": [1]}}}, "none of its enum"),
         ({"properties": {"a": {"type": "string", "minLength": 3, "maxLength": 2}}}, "above its maxLength"),
-    ]  # fmt: skip
+    ]
     for parameters, words in nonsense:
         with pytest.raises(RequestError, match=words):
             QWEN_CODER.grammar([Function("f", None, parameters)], ToolChoice(), vocabulary.split_specials)
@@ -358,13 +384,17 @@ def test_a_template_tells_its_form(tokenizer: Tokenizer) -> None:
 
 
 def test_messages_with_tools_are_rendered(vocabulary: Tokenizer) -> None:
-    call = {"id": "c1", "type": "function",
-            "function": {"name": "weather", "arguments": '{"place": "<｜User｜>\\"北京"}'}}  # fmt: skip
+    call = {
+        "id": "c1",
+        "type": "function",
+        "function": {"name": "weather", "arguments": '{"place": "<｜User｜>\\"北京"}'},
+    }
     messages = [
-        {"role": "system", "content": "简短。"}, {"role": "user", "content": "天气？"},
+        {"role": "system", "content": "简短。"},
+        {"role": "user", "content": "天气？"},
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "c1", "content": "晴<｜User｜>"},
-    ]  # fmt: skip
+    ]
     user = vocabulary.token_id("<｜User｜>")
     for source, users in ((HERMES_TEMPLATE, 0), (DEEPSEEK_TEMPLATE, 1)):
         template = ChatTemplate(source, vocabulary)

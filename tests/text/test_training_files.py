@@ -16,9 +16,7 @@ from huozhong.text.tokenizer import Tokenizer
 LINES = '{"a": "好"}\n\n{"a": 2}\n'
 
 
-@pytest.mark.parametrize(
-    ("name", "pack"), [("x.jsonl", bytes), ("x.jsonl.gz", gzip.compress), ("x.xz", lzma.compress)]
-)
+@pytest.mark.parametrize(("name", "pack"), [("x.jsonl", bytes), ("x.jsonl.gz", gzip.compress), ("x.xz", lzma.compress)])
 def test_plain_and_compressed(tmp_path: Path, name: str, pack: type) -> None:
     path = tmp_path / name
     path.write_bytes(pack(LINES.encode()))

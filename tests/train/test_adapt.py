@@ -191,8 +191,10 @@ def test_stopped_anywhere_it_goes_on_to_the_same_end(
 
 def test_the_best_epoch_is_what_comes_out(folders: dict[str, Path], task: SftTask, tmp_path: Path) -> None:
     """Held-out answers that contradict what is learnt: later epochs are worse, and an earlier one is kept."""
-    wrong = [dataclasses.replace(e, ids=[90 if m else i for i, m in zip(e.ids, e.mask, strict=True)])
-             for e in task.heldout_examples]
+    wrong = [
+        dataclasses.replace(e, ids=[90 if m else i for i, m in zip(e.ids, e.mask, strict=True)])
+        for e in task.heldout_examples
+    ]
     task = SftTask(task.training, wrong)
     done = run(folders["qwen2"], task, settings(tmp_path / "run", epochs=8, batch=2))
     losses = [r["heldout_loss"] for r in MetricsFile(tmp_path / "run").read() if "heldout_loss" in r]
@@ -266,9 +268,7 @@ def test_nonsense_is_refused(folders: dict[str, Path], task: SftTask, tmp_path: 
         run(folders["qwen2"], task, settings(tmp_path / "y"), start="resume")
 
 
-def test_the_plan_is_shown_before_anything_happens(
-    folders: dict[str, Path], task: SftTask, tmp_path: Path
-) -> None:
+def test_the_plan_is_shown_before_anything_happens(folders: dict[str, Path], task: SftTask, tmp_path: Path) -> None:
     view, files = opened(folders["qwen2"])
     console = Console(file=StringIO(), width=160)
     wish = dataclasses.replace(settings(tmp_path / "run"), lr=None, epochs=None, memory=8 * 10**9)

@@ -88,7 +88,10 @@ def test_without_tokens_the_text_and_the_size_decide(text: Path, tmp_path: Path)
 
 @pytest.mark.slow
 def test_from_a_folder_of_text_to_a_model(
-    app: typer.Typer, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+    app: typer.Typer,  # noqa: F811
+    text: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words: list[Any] = ["train", "pretrain", "--text", text, "--size", "400k", "--tokens", "20k", "--vocab", "512"]

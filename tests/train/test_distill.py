@@ -330,9 +330,7 @@ def test_the_divergence_is_the_reference(k: int) -> None:
 @pytest.fixture
 def with_logits(folder: Path, console: Console) -> DistillRecipe:
     """Shards to read, and a teacher whose probabilities are learnt."""
-    distill(
-        parse_distill_recipe(tomllib.loads((STUDENT + TEACHER).format(folder=folder))), Counted(), console=console
-    )
+    distill(parse_distill_recipe(tomllib.loads((STUDENT + TEACHER).format(folder=folder))), Counted(), console=console)
     text = STUDENT.replace("/out", "/logits").replace("[data]", '[data]\ntrain = [{{ path = "{folder}/out/shards" }}]')
     return parse_distill_recipe(tomllib.loads((text + LOGITS).format(folder=folder)))
 
@@ -404,7 +402,7 @@ def test_another_tokenizer_is_refused(with_logits: DistillRecipe, folder: Path, 
     ("change", "said"),
     [
         ('[teacher]\nmodel = "x" -> [teacher]', "needs url"),
-        ('[questions] -> [question]', r"unknown section \[question\]"),
+        ("[questions] -> [question]", r"unknown section \[question\]"),
         ('seq_len = 96 -> seq_len = 96\ntrain = [{ path = "x" }]', "take it out"),
         ('choose = "shortest" -> choose = "best"', "shortest, diverse"),
         ("mtp_weight = 0.0 -> mtp_weight = 0.1", "mtp_weight must be 0"),

@@ -95,8 +95,9 @@ def test_the_gradient_is_the_papers() -> None:
 
 def test_a_model_learns_what_is_preferred(view: HuggingFaceView, encoder: Encoder, tmp_path: Path) -> None:
     training, heldout = split(read_pairs(pairs_file(tmp_path / "pairs.jsonl"), encoder), seed=0, share=0.25)
-    settings = Settings(base="tiny", out=tmp_path / "run", method="lora", lr=5e-3, epochs=4, batch=6, threads=1,
-                        dtype="float32")  # fmt: skip
+    settings = Settings(
+        base="tiny", out=tmp_path / "run", method="lora", lr=5e-3, epochs=4, batch=6, threads=1, dtype="float32"
+    )
     console = Console(file=StringIO())
     done = adapt(view, encoder.tokenizer.files(), DpoTask(training, heldout, 0.1), settings, console=console)
     assert done is not None
@@ -124,9 +125,12 @@ def test_conversations_may_stand_for_answers(encoder: Encoder, tmp_path: Path) -
     asked = {"role": "user", "content": "几点？"}
     rows = [
         {"prompt": "几点？", "chosen": "五点", "rejected": "不知道"},
-        {"messages": [asked], "chosen": [asked, {"role": "assistant", "content": "五点"}],
-         "rejected": [{"role": "assistant", "content": "不知道"}]},
-    ]  # fmt: skip
+        {
+            "messages": [asked],
+            "chosen": [asked, {"role": "assistant", "content": "五点"}],
+            "rejected": [{"role": "assistant", "content": "不知道"}],
+        },
+    ]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     one, two = read_pairs(tmp_path / "a.jsonl", encoder)
     assert (one.chosen, one.rejected, one.prompt) == (two.chosen, two.rejected, two.prompt)

@@ -23,9 +23,13 @@ def reference_advantages(rewards: list[float], divide_by_std: bool) -> list[floa
 
 
 def reference_loss(
-    new: list[float], old: list[float], sampler: list[float], advantage: list[float], clip: Clip,
+    new: list[float],
+    old: list[float],
+    sampler: list[float],
+    advantage: list[float],
+    clip: Clip,
     reference: list[float] | None,
-) -> float:  # fmt: skip
+) -> float:
     """DAPO eq. 10 without the division by the token count, plus β times DeepSeekMath's eq. 4."""
     total = 0.0
     for t in range(len(new)):

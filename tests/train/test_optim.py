@@ -81,9 +81,7 @@ def test_muon_agrees_with_reference_for_matrices_and_stacks() -> None:
         flat.grad, stacked.grad = grad[0].clone(), grad[1:].clone()
         muon.step()
     moved = torch.cat([flat.detach()[None], stacked.detach()])
-    expected = torch.stack(
-        [reference_muon(start[i], [grad[i] for grad in grads], 0.1, 0.9, 0.1) for i in range(4)]
-    )
+    expected = torch.stack([reference_muon(start[i], [grad[i] for grad in grads], 0.1, 0.9, 0.1) for i in range(4)])
     assert (moved - expected).norm() / (expected - start).norm() < 0.03
 
 
@@ -127,8 +125,7 @@ def test_state_dict_continues_bit_for_bit() -> None:
 def test_schedule_rises_stays_and_falls_to_the_floor() -> None:
     def scales(floor: float) -> list[float]:
         return [
-            warmup_stable_decay(step, total_steps=10, warmup_steps=2, decay_steps=4, floor=floor)
-            for step in range(10)
+            warmup_stable_decay(step, total_steps=10, warmup_steps=2, decay_steps=4, floor=floor) for step in range(10)
         ]
 
     assert scales(0.0) == pytest.approx([0.5, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2])

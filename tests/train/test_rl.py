@@ -220,9 +220,7 @@ def test_options_change_what_is_learnt(
         assert max(r[said] for r in ours[2:]) > 1e-4
 
 
-def test_the_correction_for_the_engines_arithmetic(
-    recipe: RlRecipe, tokenizer: Tokenizer, console: Console
-) -> None:
+def test_the_correction_for_the_engines_arithmetic(recipe: RlRecipe, tokenizer: Tokenizer, console: Console) -> None:
     """With weights in eight bits the engine's probabilities are not quite the trainer's."""
     recipe = changed(changed(recipe, "rollout", samples=32), "schedule", total_steps=3)
     first, last = {}, {}
@@ -360,9 +358,7 @@ def test_a_loss_that_is_no_number_stops_before_it_is_used(recipe: RlRecipe, lear
         ("teacher", "url", "x", r"unknown section \[teacher\]"),
     ],
 )
-def test_mistakes_in_a_recipe_are_named(
-    raw: dict[str, Any], section: str, key: str, value: Any, said: str
-) -> None:
+def test_mistakes_in_a_recipe_are_named(raw: dict[str, Any], section: str, key: str, value: Any, said: str) -> None:
     raw.setdefault(section, {})[key] = value
     with pytest.raises(ConfigError, match=said):
         parse_rl_recipe(raw, where="rl.toml")

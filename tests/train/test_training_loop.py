@@ -45,10 +45,7 @@ def records(recipe: Recipe) -> list[dict[str, Any]]:
 def course(recipe: Recipe) -> list[tuple[Any, ...]]:
     """What must repeat bit for bit: everything of a record but times and energy."""
     return [
-        tuple(
-            record.get(key)
-            for key in ("step", "tokens", "loss", "grad_norm", "lr_scale", "heldout_bpb", "mtp_loss")
-        )
+        tuple(record.get(key) for key in ("step", "tokens", "loss", "grad_norm", "lr_scale", "heldout_bpb", "mtp_loss"))
         for record in records(recipe)
     ]
 
@@ -283,9 +280,7 @@ def test_missing_data_is_named(recipe: Recipe, console: Console) -> None:
 # -- it stops well -------------------------------------------------------------------------------
 
 
-def test_nan_stops_before_it_spreads(
-    recipe: Recipe, console: Console, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nan_stops_before_it_spreads(recipe: Recipe, console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     with cut_after(9, monkeypatch):
         train(recipe, console=console)
     run = Run(recipe, console)
@@ -311,9 +306,7 @@ def largest_file(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_full_disk_keeps_the_last_checkpoint(
-    recipe: Recipe, console: Console, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_disk_keeps_the_last_checkpoint(recipe: Recipe, console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     with cut_after(5, monkeypatch):
         train(recipe, console=console)
     folder = Path(recipe.run.out) / "checkpoints"
@@ -399,9 +392,7 @@ def test_interrupt_saves_and_says_how_to_go_on(recipe_file: Callable[[str], Path
 
 
 @pytest.mark.slow
-def test_compile_falls_back_with_a_word(
-    recipe: Recipe, console: Console, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_compile_falls_back_with_a_word(recipe: Recipe, console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     from torch._inductor import config as inductor
 
     monkeypatch.setattr(inductor.cpp, "cxx", ("no-such-compiler",))

@@ -140,8 +140,14 @@ class _Bench:
         kept, key = self.out / "rehearsed.json", {"base": self.name, "count": count, "seed": wish.seed}
         said = _kept(kept, key)
         if said is None:
-            typer.echo(dim(say(f"记下 {self.name} 自己对 {count} 个日常问题的回答 …",
-                               f"Noting what {self.name} itself says to {count} everyday questions ...")))
+            typer.echo(
+                dim(
+                    say(
+                        f"记下 {self.name} 自己对 {count} 个日常问题的回答 …",
+                        f"Noting what {self.name} itself says to {count} everyday questions ...",
+                    )
+                )
+            )
             room = min(192 if small else 64, self.encoder.limit // 2)  # a cut answer still says how it began
             said = answer_ids(self.path, everyday_prompts(count, wish.seed), room, wish.threads)
             write_file(kept, json.dumps({"key": key, "answers": said}, ensure_ascii=False).encode())
@@ -162,11 +168,22 @@ class _Bench:
         rank, alpha = self._rank_and_alpha()
         method: Method = wish.method  # type: ignore[assignment]  # one of METHODS
         return Settings(
-            base=self.name, out=self.out, method=method, bits=wish.bits,  # type: ignore[arg-type]
-            rank=rank, alpha=alpha, lr=wish.lr, epochs=wish.epochs, batch=wish.batch, seed=wish.seed,
-            adapter=wish.adapter, memory=available_memory(), threads=wish.threads,
-            dtype=wish.dtype, price_per_kwh=wish.price,  # type: ignore[arg-type]
-        )  # fmt: skip
+            base=self.name,
+            out=self.out,
+            method=method,
+            bits=wish.bits,  # type: ignore[arg-type]
+            rank=rank,
+            alpha=alpha,
+            lr=wish.lr,
+            epochs=wish.epochs,
+            batch=wish.batch,
+            seed=wish.seed,
+            adapter=wish.adapter,
+            memory=available_memory(),
+            threads=wish.threads,
+            dtype=wish.dtype,
+            price_per_kwh=wish.price,  # type: ignore[arg-type]
+        )
 
     def _rank_and_alpha(self) -> tuple[int, float]:
         """LoRA's, which --adapter brings along."""
@@ -211,8 +228,14 @@ class _Bench:
         return answers
 
     def _answers(self, path: Path, held_out: list[tuple[Messages | str, str]]) -> list[str | None]:
-        typer.echo(dim(say(f"用 {len(held_out)} 个留出的问题问 {path} …",
-                           f"Asking {path} the {len(held_out)} held-out questions ...")))
+        typer.echo(
+            dim(
+                say(
+                    f"用 {len(held_out)} 个留出的问题问 {path} …",
+                    f"Asking {path} the {len(held_out)} held-out questions ...",
+                )
+            )
+        )
         longest = max(len(self.encoder.tokenizer.encode(answer)) for _, answer in held_out)
         return ask(path, [prompt for prompt, _ in held_out], 64 + 2 * longest, self.wish.threads)
 
@@ -225,13 +248,22 @@ class _Bench:
         if asked:
             console.print(answers_table(asked, lang))
         report = {
-            "base": self.name, "best_epoch": found.best_epoch, "before": found.before, "after": found.after,
-            "peak_memory": found.peak_memory, "bill": found.bill.as_dict(), "answers": [vars(one) for one in asked],
-        }  # fmt: skip
+            "base": self.name,
+            "best_epoch": found.best_epoch,
+            "before": found.before,
+            "after": found.after,
+            "peak_memory": found.peak_memory,
+            "bill": found.bill.as_dict(),
+            "answers": [vars(one) for one in asked],
+        }
         write_file(self.out / "report.json", (json.dumps(report, ensure_ascii=False, indent=1) + "\n").encode())
         typer.echo(found.bill.line(lang))
-        typer.echo(say(f"完成，第 {found.best_epoch} 轮最好：{found.model}",
-                       f"Done; epoch {found.best_epoch} was the best: {found.model}"))
+        typer.echo(
+            say(
+                f"完成，第 {found.best_epoch} 轮最好：{found.model}",
+                f"Done; epoch {found.best_epoch} was the best: {found.model}",
+            )
+        )
         typer.echo(dim(f"  huozhong chat {found.model}\n  huozhong import {found.model} --name {self.out.name}"))
 
 

@@ -95,9 +95,7 @@ def _local(llm: LLM, folder: Path, thinking: bool, given: dict[str, Any]) -> Ask
     return ask
 
 
-def _remote(
-    stack: ExitStack, url: str, model: str | None, thinking: bool, given: dict[str, Any]
-) -> tuple[str, Ask]:
+def _remote(stack: ExitStack, url: str, model: str | None, thinking: bool, given: dict[str, Any]) -> tuple[str, Ask]:
     import httpx
 
     base = url.rstrip("/").removesuffix("/v1")
@@ -107,8 +105,12 @@ def _remote(
         listed = client.get(f"{base}/v1/models")
         names = [entry["id"] for entry in listed.json()["data"]]
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(say(f"{url} 没有模型服务在回答（{error}）；请检查地址。",
-                              f"No model server answers at {url} ({error}); check the address.")) from None
+        raise ConfigError(
+            say(
+                f"{url} 没有模型服务在回答（{error}）；请检查地址。",
+                f"No model server answers at {url} ({error}); check the address.",
+            )
+        ) from None
     if not names or (model is not None and model not in names):
         raise ConfigError(f"The server at {url} has no model {model!r}; it has {', '.join(names) or 'none'}.")
     body: dict[str, Any] = {"model": model or names[0], "stream": True} | given
@@ -170,8 +172,14 @@ class Conversation:
         if self.interactive:
             import readline  # noqa: F401  (its import alone gives `input` editing and history)
 
-            print(dim(say(f"正在与 {self.name} 聊天。/help 看帮助，Ctrl-D 结束。",
-                          f"Chatting with {self.name}.  /help for help, Ctrl-D to end.")))
+            print(
+                dim(
+                    say(
+                        f"正在与 {self.name} 聊天。/help 看帮助，Ctrl-D 结束。",
+                        f"Chatting with {self.name}.  /help for help, Ctrl-D to end.",
+                    )
+                )
+            )
         elif isinstance(sys.stdin, io.TextIOWrapper):
             sys.stdin.reconfigure(errors="replace")  # a pipe may carry bytes that are no text
         while True:
@@ -200,8 +208,12 @@ class Conversation:
         else:
             if line != "/help":
                 print(red(say(f"没有命令 {line}。", f"There is no command {line}.")), file=sys.stderr)
-            print(say("/new 新对话 · /help 帮助 · /exit 结束 · Ctrl-C 停止回答 · Ctrl-D 结束",
-                      "/new new conversation · /help this · /exit end · Ctrl-C stops answer · Ctrl-D ends"))
+            print(
+                say(
+                    "/new 新对话 · /help 帮助 · /exit 结束 · Ctrl-C 停止回答 · Ctrl-D 结束",
+                    "/new new conversation · /help this · /exit end · Ctrl-C stops answer · Ctrl-D ends",
+                )
+            )
         return True
 
     def _turn(self, text: str) -> None:

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the `eval` command to `app`."""
-    app.command("eval", help="给模型考试：打印成绩表，写 JSON / examine a model: a table and a JSON file")(
-        eval_command
-    )
+    app.command("eval", help="给模型考试：打印成绩表，写 JSON / examine a model: a table and a JSON file")(eval_command)
 
 
 def eval_command(
@@ -44,9 +42,7 @@ def eval_command(
     only: Annotated[
         str | None, typer.Option(help="只考这些部分，逗号分开 / only these parts", metavar="math23k,poems")
     ] = None,
-    limit: Annotated[
-        int | None, typer.Option(help="每部分最多几题 / at most N questions of each part")
-    ] = None,
+    limit: Annotated[int | None, typer.Option(help="每部分最多几题 / at most N questions of each part")] = None,
     seed: Annotated[int, typer.Option(help="随机种子 / seed of generated questions and poems")] = 0,
     gate: Annotated[
         Path | None,
@@ -64,9 +60,7 @@ def eval_command(
     max_tokens: Annotated[int, typer.Option(help="每个回答最多几个词元 / longest answer in tokens")] = 2048,
     thinking: Annotated[
         bool | None,
-        typer.Option(
-            "--thinking/--no-thinking", help="先思考再回答，默认由模型决定 / think before answering"
-        ),
+        typer.Option("--thinking/--no-thinking", help="先思考再回答，默认由模型决定 / think before answering"),
     ] = None,
     concurrency: Annotated[int | None, typer.Option(help="同时问几题 / questions asked at a time")] = None,
     model: Annotated[
@@ -121,9 +115,7 @@ def _file_name(model: str) -> str:
     return re.sub(r"[^\w.-]+", "-", model).strip("-.") or "model"
 
 
-def _examine(
-    subject: Subject, parts: tuple[str, ...], setting: Setting, asking: Asking, path: Path
-) -> Report:
+def _examine(subject: Subject, parts: tuple[str, ...], setting: Setting, asking: Asking, path: Path) -> Report:
     """Run the exam under a progress bar; answers are logged as they come, so that even a crash keeps them."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from huozhong.model.footprint import Footprint, Packing
     from huozhong.model.source import ModelSource
 
-_FROM = {"auto": "auto", "hf": "huggingface", "huggingface": "huggingface", "ms": "modelscope",
-         "modelscope": "modelscope"}  # fmt: skip
+_FROM = {
+    "auto": "auto",
+    "hf": "huggingface",
+    "huggingface": "huggingface",
+    "ms": "modelscope",
+    "modelscope": "modelscope",
+}
 _HF_TYPES = {"bf16": "bfloat16", "f32": "float32"}
 _OVERHEAD = 150 * 10**6  # bytes of the program itself beside weights and cache
 
@@ -63,9 +68,14 @@ def find_model(model: str) -> Path:
 
 
 def pull_command(
-    model: Annotated[str, typer.Argument(
-        metavar="NAME", help="简称，如 deepseek-r1:1.5b，或 hf:作者/仓库[:Q4_K_M]、ms:作者/仓库 / "
-        "a short name, or hf:owner/repo[:Q4_K_M], ms:owner/repo")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="简称，如 deepseek-r1:1.5b，或 hf:作者/仓库[:Q4_K_M]、ms:作者/仓库 / "
+            "a short name, or hf:owner/repo[:Q4_K_M], ms:owner/repo",
+        ),
+    ],
     name: Name = None,
     origin: Annotated[str, typer.Option("--from", help="从哪里下载 / where from: auto, hf, modelscope")] = "auto",
     revision: Annotated[str | None, typer.Option(help="分支、标签或提交 / a branch, tag or commit")] = None,
@@ -108,8 +118,13 @@ def _progress() -> Iterator[Watcher]:
     from rich.console import Console
 
     console = Console(stderr=True)
-    columns = (bars.TextColumn("{task.description}", markup=False), bars.BarColumn(), bars.DownloadColumn(),
-               bars.TransferSpeedColumn(), bars.TimeRemainingColumn(compact=True))
+    columns = (
+        bars.TextColumn("{task.description}", markup=False),
+        bars.BarColumn(),
+        bars.DownloadColumn(),
+        bars.TransferSpeedColumn(),
+        bars.TimeRemainingColumn(compact=True),
+    )
     with bars.Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         yield _Bar(bar)
 
@@ -145,8 +160,9 @@ def remove_command(model: Stored) -> None:
     folder = find(model)
     packed = [] if folder is None else [folder.resolve(), *(file.resolve() for file in folder.glob("*.gguf"))]
     freed = remove(model) + sum(forget_packed(path) for path in packed)
-    typer.echo(say(f"已删除 {model}，腾出 {gigabytes(freed)}。",
-                   f"Removed {model}: {gigabytes(freed)} are free again."))
+    typer.echo(
+        say(f"已删除 {model}，腾出 {gigabytes(freed)}。", f"Removed {model}: {gigabytes(freed)} are free again.")
+    )
 
 
 # -- looking -------------------------------------------------------------------------------------
@@ -219,12 +235,18 @@ def _about(source: ModelSource, sizes: Footprint) -> Iterator[tuple[str, str]]:
     yield say("结构", "architecture"), f"{a.family}, {'MLA' if latent else 'GQA'}" + (", MoE" if a.experts else "")
     layers = f"{a.num_layers} x {a.hidden_size}"
     if a.experts is not None:
-        layers += say(f"，{a.experts.count} 个专家中用 {a.experts.per_token} 个",
-                      f", {a.experts.per_token} of {a.experts.count} experts")
+        layers += say(
+            f"，{a.experts.count} 个专家中用 {a.experts.per_token} 个",
+            f", {a.experts.per_token} of {a.experts.count} experts",
+        )
     yield say("层数与宽度", "layers and width"), layers
-    yield say("参数", "parameters"), say(
-        f"{_count(sizes.total)}，每个词元用到 {_count(sizes.active)}",
-        f"{_count(sizes.total)}, of which a token meets {_count(sizes.active)}")
+    yield (
+        say("参数", "parameters"),
+        say(
+            f"{_count(sizes.total)}，每个词元用到 {_count(sizes.active)}",
+            f"{_count(sizes.total)}, of which a token meets {_count(sizes.active)}",
+        ),
+    )
     if a.num_nextn_predict_layers:
         yield say("多词元预测模块", "prediction modules"), str(a.num_nextn_predict_layers)
     yield say("词表", "vocabulary"), f"{a.vocab_size:,}"
@@ -234,8 +256,10 @@ def _about(source: ModelSource, sizes: Footprint) -> Iterator[tuple[str, str]]:
     formats: tuple[CacheFormat, ...] = ("f16", "q8")
     for format in formats:
         per_token, full = (gigabytes(cache_bytes(a, n, format)) for n in (1, a.max_position_embeddings))
-        yield say(f"缓存（{format}）", f"cache ({format})"), say(
-            f"每个词元 {per_token}，整个上下文 {full}", f"{per_token} per token, {full} for a full context")
+        yield (
+            say(f"缓存（{format}）", f"cache ({format})"),
+            say(f"每个词元 {per_token}，整个上下文 {full}", f"{per_token} per token, {full} for a full context"),
+        )
 
 
 def _fits(source: ModelSource, sizes: Footprint, free: int | None, bandwidth: float) -> Table:
@@ -243,8 +267,12 @@ def _fits(source: ModelSource, sizes: Footprint, free: int | None, bandwidth: fl
     from huozhong.hub.store import gigabytes
     from huozhong.model.footprint import cache_bytes
 
-    table = _table("--quantization", say("权重内存", "weights in memory"), say("这台机器", "on this machine"),
-                   say("预计词元/秒（估计）", "tokens/s (estimate)"))
+    table = _table(
+        "--quantization",
+        say("权重内存", "weights in memory"),
+        say("这台机器", "on this machine"),
+        say("预计词元/秒（估计）", "tokens/s (estimate)"),
+    )
     a = source.architecture
     rows: list[tuple[str, Packing]] = [("none", "stored"), ("q8", "q8"), ("q4", "q4")]
     for option, packing in rows:
@@ -255,8 +283,11 @@ def _fits(source: ModelSource, sizes: Footprint, free: int | None, bandwidth: fl
             room = (free - weights - _OVERHEAD) // max(1, cache_bytes(a, 1))
             context = min(a.max_position_embeddings, room)
             enough = context >= min(512, a.max_position_embeddings)
-            verdict = (say(f"放得下，上下文 {context:,}", f"fits, with {context:,} tokens of context") if enough
-                       else say("放不下", "does not fit"))
+            verdict = (
+                say(f"放得下，上下文 {context:,}", f"fits, with {context:,} tokens of context")
+                if enough
+                else say("放不下", "does not fit")
+            )
         speed = bandwidth / sizes.read[packing]
         label = option + (say("（默认）", " (default)") if usual else "")
         table.add_row(label, gigabytes(weights), verdict, f"{speed:,.0f}" if speed >= 10 else f"{speed:.1f}")
@@ -277,11 +308,18 @@ def export_command(
     model: AnyModel,
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="要写的文件或文件夹 / file or folder to write")],
     format: Annotated[str, typer.Option("--format", help="hf（文件夹 / folder）, gguf")],
-    type: Annotated[str | None, typer.Option(
-        "--type", help="gguf: f32, f16, bf16, q8_0, q4_0（默认 / default f16）; hf: bf16, f32（默认 / default bf16）",
-        show_default=False)] = None,
-    mtp: Annotated[bool, typer.Option(
-        "--mtp/--no-mtp", help="gguf: 是否写入多词元预测模块 / whether to write the prediction modules")] = True,
+    type: Annotated[
+        str | None,
+        typer.Option(
+            "--type",
+            help="gguf: f32, f16, bf16, q8_0, q4_0（默认 / default f16）; hf: bf16, f32（默认 / default bf16）",
+            show_default=False,
+        ),
+    ] = None,
+    mtp: Annotated[
+        bool,
+        typer.Option("--mtp/--no-mtp", help="gguf: 是否写入多词元预测模块 / whether to write the prediction modules"),
+    ] = True,
 ) -> None:
     from huozhong.model.export import TYPES, export_gguf, prediction_modules
     from huozhong.model.export_hf import export_hf

@@ -113,9 +113,7 @@ class SubjectTeacher:
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
 
-    def answer(
-        self, question: str, *, temperature: float, seed: int, max_tokens: int, thinking: bool | None
-    ) -> Reply:
+    def answer(self, question: str, *, temperature: float, seed: int, max_tokens: int, thinking: bool | None) -> Reply:
         from huozhong.exam.subject import Asking
 
         asking = Asking(max_tokens=max_tokens, thinking=thinking)

@@ -29,18 +29,32 @@ _LONG_TO_PACK = 64 << 20  # bytes of a model that take long enough for a bar
 Model = Annotated[str, typer.Argument(help="模型名、文件夹或 .gguf 文件 / a name, a folder or a .gguf file")]
 Host = Annotated[str, typer.Option(help="监听地址；0.0.0.0 给同一网络的人用 / 0.0.0.0 for the network")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="端口，0 为自动选择 / port; 0 picks a free one")]
-Quant = Annotated[str | None, typer.Option(
-    help="权重位数 / weight format: q8, q4, none (默认 / default: q8; GGUF: none)", show_default=False)]
+Quant = Annotated[
+    str | None,
+    typer.Option(help="权重位数 / weight format: q8, q4, none (默认 / default: q8; GGUF: none)", show_default=False),
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="线程数，默认每核一个 / default: one per core")]
 Context = Annotated[int | None, typer.Option(min=2, help="上下文词元数 / tokens of prompt and answer")]
-CacheTokens = Annotated[int | None, typer.Option(
-    min=2, help="缓存总词元数，所有对话共用 / tokens that the cache holds for everybody together")]
-DiskCache = Annotated[float | None, typer.Option(
-    min=0.0, help="磁盘上最多存多少 GB 读过的提示，0 为不存 / GB of disk that may keep prompts it has read; 0: none "
-                  "(默认 / default: 2, 但不超过空闲的 5% / but at most 5% of what is free)", show_default=False)]
-CacheFormat = Annotated[str | None, typer.Option(
-    help="缓存格式，q8 内存减半 / how the cache keeps a number: f32, f16, q8 (half of f16; 默认 / default: f16)",
-    show_default=False)]
+CacheTokens = Annotated[
+    int | None,
+    typer.Option(min=2, help="缓存总词元数，所有对话共用 / tokens that the cache holds for everybody together"),
+]
+DiskCache = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        help="磁盘上最多存多少 GB 读过的提示，0 为不存 / GB of disk that may keep prompts it has read; 0: none "
+        "(默认 / default: 2, 但不超过空闲的 5% / but at most 5% of what is free)",
+        show_default=False,
+    ),
+]
+CacheFormat = Annotated[
+    str | None,
+    typer.Option(
+        help="缓存格式，q8 内存减半 / how the cache keeps a number: f32, f16, q8 (half of f16; 默认 / default: f16)",
+        show_default=False,
+    ),
+]
 Price = Annotated[float, typer.Option(min=0.0, help="一度电的价钱 / price of one kWh")]
 Currency = Annotated[str, typer.Option(help="货币 / currency of the price")]
 AllowHost = Annotated[list[str] | None, typer.Option(help="本服务的其他名字 / another name of this server")]
@@ -77,15 +91,23 @@ def serve_command(
             model, quantization, threads, max_context, price, currency, cache_tokens, disk_cache, cache_format
         )
         with llm:
-            app = create_app(llm, defaults=sampling_defaults(folder), allow_hosts=allow_host or (),
-                             allow_origins=allow_origin or ())
+            app = create_app(
+                llm, defaults=sampling_defaults(folder), allow_hosts=allow_host or (), allow_origins=allow_origin or ()
+            )
             _run(app, llm, listener)
     typer.echo(say("已停止。", "Stopped."))
 
 
 def load(
-    model: str, quantization: Any, threads: int | None, max_context: int | None, price: float, currency: str,
-    cache_tokens: int | None = None, disk_cache: float | None = None, cache_format: Any = None,
+    model: str,
+    quantization: Any,
+    threads: int | None,
+    max_context: int | None,
+    price: float,
+    currency: str,
+    cache_tokens: int | None = None,
+    disk_cache: float | None = None,
+    cache_format: Any = None,
 ) -> tuple[LLM, Path]:
     """The model and its folder, for the options that `serve` and `chat` share; packing shows a bar.
 
@@ -97,9 +119,17 @@ def load(
     folder = find_model(model)
     disk_bytes = None if disk_cache is None else int(disk_cache * 2**30)
     with packing_bar() as progress:
-        llm = LLM(folder, quantization=quantization, num_threads=threads, max_context=max_context,
-                  cache_tokens=cache_tokens, prefix_cache_bytes=disk_bytes, cache_format=cache_format,
-                  meter=Meter(price, currency), progress=progress)
+        llm = LLM(
+            folder,
+            quantization=quantization,
+            num_threads=threads,
+            max_context=max_context,
+            cache_tokens=cache_tokens,
+            prefix_cache_bytes=disk_bytes,
+            cache_format=cache_format,
+            meter=Meter(price, currency),
+            progress=progress,
+        )
     return llm, folder
 
 
@@ -149,21 +179,27 @@ def listen(host: str, port: int) -> socket.socket:
 def _no_socket(host: str, port: int, error: OSError) -> HuozhongError:
     if error.errno == errno.EADDRINUSE:
         other = port + 1 if port < 65535 else 0
-        return ConfigError(say(
-            f"端口 {port} 已被占用（也许火种已经在运行？打开 http://127.0.0.1:{port} 看看），"
-            f"或者换一个端口：--port {other}。",
-            f"Port {port} is in use (is Huozhong running already? look at http://127.0.0.1:{port}); "
-            f"or take another one: --port {other}.",
-        ))
+        return ConfigError(
+            say(
+                f"端口 {port} 已被占用（也许火种已经在运行？打开 http://127.0.0.1:{port} 看看），"
+                f"或者换一个端口：--port {other}。",
+                f"Port {port} is in use (is Huozhong running already? look at http://127.0.0.1:{port}); "
+                f"or take another one: --port {other}.",
+            )
+        )
     if error.errno == errno.EACCES:
-        return ConfigError(say(
-            f"没有权限使用端口 {port}；请用 1024 以上的端口，例如 --port 8000。",
-            f"Port {port} needs special rights; take one above 1024, such as --port 8000.",
-        ))
-    return ConfigError(say(
-        f"不能在 {host} 上监听（{error.strerror}）；请用 127.0.0.1（本机）或 0.0.0.0（同一网络）。",
-        f"Cannot listen on {host} ({error.strerror}); use 127.0.0.1 (this machine) or 0.0.0.0 (the network).",
-    ))
+        return ConfigError(
+            say(
+                f"没有权限使用端口 {port}；请用 1024 以上的端口，例如 --port 8000。",
+                f"Port {port} needs special rights; take one above 1024, such as --port 8000.",
+            )
+        )
+    return ConfigError(
+        say(
+            f"不能在 {host} 上监听（{error.strerror}）；请用 127.0.0.1（本机）或 0.0.0.0（同一网络）。",
+            f"Cannot listen on {host} ({error.strerror}); use 127.0.0.1 (this machine) or 0.0.0.0 (the network).",
+        )
+    )
 
 
 def _run(app: FastAPI, llm: LLM, listener: socket.socket) -> None:
@@ -191,8 +227,15 @@ def server_config(app: FastAPI) -> uvicorn.Config:
     import uvicorn
 
     return uvicorn.Config(
-        app, http="h11", loop="asyncio", ws="none", lifespan="off", log_level="warning", access_log=False,
-        server_header=False, timeout_graceful_shutdown=_GRACE_SECONDS,
+        app,
+        http="h11",
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
     )
 
 
@@ -202,21 +245,38 @@ def _announce(model: str, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     everywhere = host in ("0.0.0.0", "::")
     own = f"http://{'127.0.0.1' if everywhere else f'[{host}]' if ':' in host else host}:{port}"
-    lit = say(f"火种已点亮，模型 {model}。在浏览器里打开：",
-              f"Huozhong is lit, with the model {model}.  Open in a browser:")
+    lit = say(
+        f"火种已点亮，模型 {model}。在浏览器里打开：", f"Huozhong is lit, with the model {model}.  Open in a browser:"
+    )
     typer.echo(f"{lit}  {bold(own)}")
     if everywhere:
         if address := _lan_address():
-            typer.echo(say("同一网络的手机和电脑打开：", "Phones and computers on the same network open:")
-                       + f"  {bold(f'http://{address}:{port}')}")
-        typer.echo(say("注意：同一网络的任何人都可以使用，没有密码。",
-                       "Anyone on that network can use it; there is no password."))
+            typer.echo(
+                say("同一网络的手机和电脑打开：", "Phones and computers on the same network open:")
+                + f"  {bold(f'http://{address}:{port}')}"
+            )
+        typer.echo(
+            say(
+                "注意：同一网络的任何人都可以使用，没有密码。",
+                "Anyone on that network can use it; there is no password.",
+            )
+        )
     if used() == "reference":
-        typer.echo(say("没有编译好的内核，正在用慢得多的 NumPy；请重新安装：make serve。",
-                       "The compiled kernels are missing: much slower NumPy runs instead; install again: make serve."))
+        typer.echo(
+            say(
+                "没有编译好的内核，正在用慢得多的 NumPy；请重新安装：make serve。",
+                "The compiled kernels are missing: much slower NumPy runs instead; install again: make serve.",
+            )
+        )
     body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "你好"}}]}}'
-    typer.echo(dim(say(f"接口（与 OpenAI、DeepSeek 相同）：{own}/v1，例如：",
-                       f"The API (OpenAI's and DeepSeek's) is at {own}/v1, for example:")))
+    typer.echo(
+        dim(
+            say(
+                f"接口（与 OpenAI、DeepSeek 相同）：{own}/v1，例如：",
+                f"The API (OpenAI's and DeepSeek's) is at {own}/v1, for example:",
+            )
+        )
+    )
     typer.echo(dim(f"  curl {own}/v1/chat/completions -H 'Content-Type: application/json' -d '{body}'"))
     typer.echo(dim(say("按 Ctrl-C 停止。", "Ctrl-C stops it.")))
 

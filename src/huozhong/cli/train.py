@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from huozhong.train.loop import Start
 
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE.toml", help="配方文件 / the recipe file")]
-Resume = Annotated[
-    bool, typer.Option("--resume", help="必须从检查点继续 / insist on going on from a checkpoint")
-]
-Fresh = Annotated[
-    bool, typer.Option("--fresh", help="删除已有进度，从头开始 / delete earlier progress and start over")
-]
+Resume = Annotated[bool, typer.Option("--resume", help="必须从检查点继续 / insist on going on from a checkpoint")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="删除已有进度，从头开始 / delete earlier progress and start over")]
 Base = Annotated[str | None, typer.Option("--base", metavar="MODEL", help="要改进的模型 / the model to adapt")]
 Data = Annotated[Path | None, typer.Option("--data", metavar="FILE.jsonl", help="例子，每行一个 / one example a line")]
-Heldout = Annotated[Path | None, typer.Option(
-    "--heldout", metavar="FILE.jsonl", help="留出的例子，默认十分之一 / held-out examples, default a tenth")]
+Heldout = Annotated[
+    Path | None,
+    typer.Option(
+        "--heldout", metavar="FILE.jsonl", help="留出的例子，默认十分之一 / held-out examples, default a tenth"
+    ),
+]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="放结果的文件夹 / where results go")]
 MethodName = Annotated[str, typer.Option("--method", help="auto, lora, qlora, full")]
 Bits = Annotated[int | None, typer.Option("--bits", help="qlora 的位数 4 或 8 / bits of the frozen base")]
@@ -33,14 +33,17 @@ Rate = Annotated[float | None, typer.Option("--lr", help="学习率，默认推�
 Epochs = Annotated[int | None, typer.Option("--epochs", help="轮数，默认推算 / derived by default")]
 Batch = Annotated[int | None, typer.Option("--batch", help="每步几个例子 / examples per step")]
 Seed = Annotated[int, typer.Option("--seed", help="随机种子 / seed of split and order")]
-Adapter = Annotated[Path | None, typer.Option(
-    "--adapter", metavar="FOLDER", help="从这个适配器开始 / start from a LoRA adapter")]
+Adapter = Annotated[
+    Path | None, typer.Option("--adapter", metavar="FOLDER", help="从这个适配器开始 / start from a LoRA adapter")
+]
 Threads = Annotated[int | None, typer.Option("--threads", help="线程数 / threads")]
 Dtype = Annotated[str | None, typer.Option("--dtype", help="bf16, float32；默认用较快的 / default the faster one")]
 Price = Annotated[float, typer.Option("--price", help="每度电多少元 / yuan per kWh")]
 PlanOnly = Annotated[bool, typer.Option("--plan", help="只看要用多少时间和内存 / show what it would take, and stop")]
-Answers = Annotated[bool, typer.Option(
-    "--answers/--no-answers", help="训练前后回答留出的问题 / answer held-out questions before and after")]
+Answers = Annotated[
+    bool,
+    typer.Option("--answers/--no-answers", help="训练前后回答留出的问题 / answer held-out questions before and after"),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -65,19 +68,29 @@ def pretrain_command(
     recipe: Annotated[
         Path | None, typer.Argument(metavar="[RECIPE.toml]", help="配方文件，或者用 --text / a recipe, or --text")
     ] = None,
-    text: Annotated[list[Path] | None, typer.Option(
-        "--text", metavar="PATH", help="文本：文件或文件夹，可重复 / files or folders, may be repeated")] = None,
-    size: Annotated[str | None, typer.Option(
-        "--size", help="参数量，如 3m、10m，其余由它推出 / how many parameters; the rest follows")] = None,
-    tokens: Annotated[str | None, typer.Option(
-        "--tokens", help="学多少词元，如 20m，默认推算 / how many tokens to learn, derived by default")] = None,
+    text: Annotated[
+        list[Path] | None,
+        typer.Option("--text", metavar="PATH", help="文本：文件或文件夹，可重复 / files or folders, may be repeated"),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option("--size", help="参数量，如 3m、10m，其余由它推出 / how many parameters; the rest follows"),
+    ] = None,
+    tokens: Annotated[
+        str | None,
+        typer.Option("--tokens", help="学多少词元，如 20m，默认推算 / how many tokens to learn, derived by default"),
+    ] = None,
     vocab: Annotated[int | None, typer.Option("--vocab", help="词表大小，默认推算 / derived by default")] = None,
-    out: Out = None, threads: Threads = None,
+    out: Out = None,
+    threads: Threads = None,
     seed: Annotated[int | None, typer.Option("--seed", help="随机种子 / seed")] = None,
-    compiled: Annotated[bool | None, typer.Option(
-        "--compile/--no-compile", help="编译后更快，默认编译 / faster once compiled, the default")] = None,
-    resume: Resume = False, fresh: Fresh = False,
-) -> None:  # fmt: skip
+    compiled: Annotated[
+        bool | None,
+        typer.Option("--compile/--no-compile", help="编译后更快，默认编译 / faster once compiled, the default"),
+    ] = None,
+    resume: Resume = False,
+    fresh: Fresh = False,
+) -> None:
     start = _start(resume, fresh)
     _need_torch()
     from huozhong.train.dial import Dial, read_size, written_recipe
@@ -87,16 +100,30 @@ def pretrain_command(
         if not text:
             raise ConfigError("give a recipe, or --text PATH and --size, for example --size 10m.")
         size = size or "10m"
-        recipe = written_recipe(Dial(
-            texts=tuple(text), size=read_size(size), out=out or Path("runs") / f"pretrain-{size}",
-            tokens=None if tokens is None else read_size(tokens, "--tokens", "tokens"), vocab=vocab, threads=threads,
-            seed=seed or 0, compile=compiled is not False,
-        ), replace=fresh)  # fmt: skip
+        recipe = written_recipe(
+            Dial(
+                texts=tuple(text),
+                size=read_size(size),
+                out=out or Path("runs") / f"pretrain-{size}",
+                tokens=None if tokens is None else read_size(tokens, "--tokens", "tokens"),
+                vocab=vocab,
+                threads=threads,
+                seed=seed or 0,
+                compile=compiled is not False,
+            ),
+            replace=fresh,
+        )
     else:
         mine = {
-            "--text": text, "--size": size, "--tokens": tokens, "--vocab": vocab, "--out": out, "--threads": threads,
-            "--seed": seed, "--compile": compiled,
-        }  # fmt: skip
+            "--text": text,
+            "--size": size,
+            "--tokens": tokens,
+            "--vocab": vocab,
+            "--out": out,
+            "--threads": threads,
+            "--seed": seed,
+            "--compile": compiled,
+        }
         if given := [name for name, value in mine.items() if value is not None]:
             raise ConfigError(f"{given[0]} goes without a recipe; a recipe says that itself.")
     pretrain(recipe, start=start)
@@ -106,25 +133,54 @@ def sft_command(
     recipe: Annotated[
         Path | None, typer.Argument(metavar="[RECIPE.toml]", help="配方文件，或者用 --base / a recipe, or --base")
     ] = None,
-    base: Base = None, data: Data = None, heldout: Heldout = None, out: Out = None, method: MethodName = "auto",
-    bits: Bits = None, rank: Rank = None, lr: Rate = None, epochs: Epochs = None, batch: Batch = None, seed: Seed = 0,
-    adapter: Adapter = None, threads: Threads = None, dtype: Dtype = None, price: Price = 0.6, plan: PlanOnly = False,
-    answers: Answers = True, resume: Resume = False, fresh: Fresh = False,
-    rehearse: Annotated[int | None, typer.Option(
-        "--rehearse", help="复习几个它自己的回答，免得忘 / how many of its own answers it rehearses")] = None,
-) -> None:  # fmt: skip
+    base: Base = None,
+    data: Data = None,
+    heldout: Heldout = None,
+    out: Out = None,
+    method: MethodName = "auto",
+    bits: Bits = None,
+    rank: Rank = None,
+    lr: Rate = None,
+    epochs: Epochs = None,
+    batch: Batch = None,
+    seed: Seed = 0,
+    adapter: Adapter = None,
+    threads: Threads = None,
+    dtype: Dtype = None,
+    price: Price = 0.6,
+    plan: PlanOnly = False,
+    answers: Answers = True,
+    resume: Resume = False,
+    fresh: Fresh = False,
+    rehearse: Annotated[
+        int | None,
+        typer.Option("--rehearse", help="复习几个它自己的回答，免得忘 / how many of its own answers it rehearses"),
+    ] = None,
+) -> None:
     start = _start(resume, fresh)
     _need_torch()
     if base is None:
         if recipe is None:
             raise ConfigError("give a recipe, or --base MODEL and --data FILE.jsonl.")
         mine = {
-            "--data": data, "--heldout": heldout, "--out": out, "--bits": bits, "--lr": lr, "--epochs": epochs,
-            "--batch": batch, "--adapter": adapter, "--threads": threads, "--dtype": dtype, "--rehearse": rehearse,
-            "--method": None if method == "auto" else method, "--rank": rank,
-            "--seed": seed or None, "--price": None if price == 0.6 else price, "--plan": plan or None,
+            "--data": data,
+            "--heldout": heldout,
+            "--out": out,
+            "--bits": bits,
+            "--lr": lr,
+            "--epochs": epochs,
+            "--batch": batch,
+            "--adapter": adapter,
+            "--threads": threads,
+            "--dtype": dtype,
+            "--rehearse": rehearse,
+            "--method": None if method == "auto" else method,
+            "--rank": rank,
+            "--seed": seed or None,
+            "--price": None if price == 0.6 else price,
+            "--plan": plan or None,
             "--no-answers": None if answers else True,
-        }  # fmt: skip
+        }
         if given := [name for name, value in mine.items() if value is not None]:
             raise ConfigError(f"{given[0]} goes with --base MODEL; a recipe says that itself.")
         from huozhong.train.sft import sft
@@ -135,31 +191,82 @@ def sft_command(
         raise ConfigError("a recipe and --base exclude each other; leave one of them out.")
     from huozhong.cli.adapt import Wish, run_sft
 
-    run_sft(Wish(
-        base=base, data=_needed(data), heldout=heldout, out=out, method=method, bits=bits, rank=rank, lr=lr,
-        epochs=epochs, batch=batch, seed=seed, adapter=adapter, threads=threads, dtype=dtype, price=price, plan=plan,
-        answers=answers, start=start, rehearse=rehearse,
-    ))  # fmt: skip
+    run_sft(
+        Wish(
+            base=base,
+            data=_needed(data),
+            heldout=heldout,
+            out=out,
+            method=method,
+            bits=bits,
+            rank=rank,
+            lr=lr,
+            epochs=epochs,
+            batch=batch,
+            seed=seed,
+            adapter=adapter,
+            threads=threads,
+            dtype=dtype,
+            price=price,
+            plan=plan,
+            answers=answers,
+            start=start,
+            rehearse=rehearse,
+        )
+    )
 
 
 def dpo_command(
-    base: Base = None, data: Data = None, heldout: Heldout = None, out: Out = None, method: MethodName = "auto",
-    bits: Bits = None, rank: Rank = None, lr: Rate = None, epochs: Epochs = None, batch: Batch = None, seed: Seed = 0,
-    adapter: Adapter = None, threads: Threads = None, dtype: Dtype = None, price: Price = 0.6, plan: PlanOnly = False,
-    answers: Answers = True, resume: Resume = False, fresh: Fresh = False,
+    base: Base = None,
+    data: Data = None,
+    heldout: Heldout = None,
+    out: Out = None,
+    method: MethodName = "auto",
+    bits: Bits = None,
+    rank: Rank = None,
+    lr: Rate = None,
+    epochs: Epochs = None,
+    batch: Batch = None,
+    seed: Seed = 0,
+    adapter: Adapter = None,
+    threads: Threads = None,
+    dtype: Dtype = None,
+    price: Price = 0.6,
+    plan: PlanOnly = False,
+    answers: Answers = True,
+    resume: Resume = False,
+    fresh: Fresh = False,
     beta: Annotated[float, typer.Option(help="离原模型多近 / how closely to stay by the model as it was")] = 0.1,
-) -> None:  # fmt: skip
+) -> None:
     start = _start(resume, fresh)
     _need_torch()
     if base is None:
         raise ConfigError("give --base MODEL, the model that shall learn what is preferred.")
     from huozhong.cli.adapt import Wish, run_dpo
 
-    run_dpo(Wish(
-        base=base, data=_needed(data), heldout=heldout, out=out, method=method, bits=bits, rank=rank, lr=lr,
-        epochs=epochs, batch=batch, seed=seed, adapter=adapter, threads=threads, dtype=dtype, price=price, plan=plan,
-        answers=answers, start=start,
-    ), beta)  # fmt: skip
+    run_dpo(
+        Wish(
+            base=base,
+            data=_needed(data),
+            heldout=heldout,
+            out=out,
+            method=method,
+            bits=bits,
+            rank=rank,
+            lr=lr,
+            epochs=epochs,
+            batch=batch,
+            seed=seed,
+            adapter=adapter,
+            threads=threads,
+            dtype=dtype,
+            price=price,
+            plan=plan,
+            answers=answers,
+            start=start,
+        ),
+        beta,
+    )
 
 
 def _needed(data: Path | None) -> Path:
@@ -223,6 +330,4 @@ def _need_torch() -> None:
     try:
         import torch  # noqa: F401
     except ImportError:
-        raise ConfigError(
-            "training needs torch, which is not installed: pip install 'huozhong[train]'."
-        ) from None
+        raise ConfigError("training needs torch, which is not installed: pip install 'huozhong[train]'.") from None

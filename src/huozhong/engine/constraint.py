@@ -177,8 +177,9 @@ class Guides:
 
         return LLTokenizer(
             TokenizerWrapper(_Vocabulary(self._tokenizer, self.vocab_size)),
-            n_vocab=self.vocab_size, eos_token=self._eos_ids or [self._tokenizer.eos_id],
-        )  # fmt: skip
+            n_vocab=self.vocab_size,
+            eos_token=self._eos_ids or [self._tokenizer.eos_id],
+        )
 
     def _id(self, token: str) -> int | None:
         return self._tokenizer.token_id(token) if self._tokenizer.has(token) else None

@@ -68,7 +68,5 @@ def _checked(text: Any, what: str) -> str:
     if not isinstance(text, str) or not text:
         raise RequestError(f"{what} must be a text that is not empty.", param="guide")
     if len(text) > MAX_GUIDE_CHARS:
-        raise RequestError(
-            f"{what} has {len(text)} characters; at most {MAX_GUIDE_CHARS} are possible.", param="guide"
-        )
+        raise RequestError(f"{what} has {len(text)} characters; at most {MAX_GUIDE_CHARS} are possible.", param="guide")
     return text

@@ -80,9 +80,7 @@ def resolve_model(name_or_path: str | Path) -> Path:
     known = f"built-in models: {', '.join(builtin)}" if builtin else "no model is built in"
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder without config.json, so it holds no model ({known}).")
-    raise CheckpointError(
-        f"there is no model {str(name_or_path)!r}: give a folder, a .gguf file or a name ({known})."
-    )
+    raise CheckpointError(f"there is no model {str(name_or_path)!r}: give a folder, a .gguf file or a name ({known}).")
 
 
 class LLM:
@@ -172,9 +170,7 @@ class LLM:
 
     # -- whole answers ---------------------------------------------------------------------------
 
-    def generate(
-        self, prompts: Prompt | ListLike[Prompt], params: SamplingParams | None = None
-    ) -> list[Completion]:
+    def generate(self, prompts: Prompt | ListLike[Prompt], params: SamplingParams | None = None) -> list[Completion]:
         """Continue each prompt; all run as one batch.  Answers come in the order of the prompts.
 
         A string is a new text (the begin-of-text token is put before it, and special tokens spelled in it are
@@ -247,7 +243,12 @@ class LLM:
         Raises `RequestError` (`ContextLengthError` when the prompt leaves no room for an answer).
         """
         return self._engine.submit(
-            prompt_ids, params, on_delta, thinking_open=thinking_open, may_think=may_think, shown=shown,
+            prompt_ids,
+            params,
+            on_delta,
+            thinking_open=thinking_open,
+            may_think=may_think,
+            shown=shown,
             user=user,
         )
 
@@ -350,9 +351,7 @@ class LLM:
         gatherers = [_Gatherer() for _ in prompts]
         with _abort_on_exit() as handles:
             for ids, gatherer in zip(prompts, gatherers, strict=True):
-                handle = self.submit(
-                    ids, params, gatherer.put, thinking_open=thinking_open, may_think=may_think
-                )
+                handle = self.submit(ids, params, gatherer.put, thinking_open=thinking_open, may_think=may_think)
                 handles.append(handle)
             return [Completion.from_deltas(gatherer.wait()) for gatherer in gatherers]
 
@@ -470,11 +469,14 @@ def _prefix_store(folder: Path, capacity: int, runner: Runner, source: ModelSour
         return None
     name = fingerprint(
         {
-            "weights": source_fingerprint(source, runner.weights.format), "architecture": repr(runner.architecture),
+            "weights": source_fingerprint(source, runner.weights.format),
+            "architecture": repr(runner.architecture),
             "arithmetic": arithmetic(),
-            "cache": runner.cache.format, "page_size": runner.page_size, "page_bytes": page_bytes,
+            "cache": runner.cache.format,
+            "page_size": runner.page_size,
+            "page_bytes": page_bytes,
         }
-    )  # fmt: skip
+    )
     return PrefixStore(folder, name, page_bytes, capacity)
 
 
@@ -485,9 +487,7 @@ def _small_files(source: ModelSource) -> dict[str, bytes]:
     return source.small_files()
 
 
-def _eos_ids(
-    files: Mapping[str, bytes], where: str, config: Architecture, tokenizer: Tokenizer
-) -> frozenset[int]:
+def _eos_ids(files: Mapping[str, bytes], where: str, config: Architecture, tokenizer: Tokenizer) -> frozenset[int]:
     """Every token that ends an answer: generation_config.json's and config.json's, else the tokenizer's."""
     listed: list[Any] = list(config.eos_token_ids)
     if (raw := files.get("generation_config.json")) is not None:

@@ -133,9 +133,7 @@ class Engine:
         room = self.max_context - len(prompt)
         wanted = room if params.max_tokens is None else min(params.max_tokens, room)
         output = OutputText(self.tokenizer, params.stop, thinking_open=thinking_open, shown=shown)
-        sequence = Sequence(
-            next(self._ids), prompt, params, wanted, on_delta, output, user=user, constraint=constraint
-        )
+        sequence = Sequence(next(self._ids), prompt, params, wanted, on_delta, output, user=user, constraint=constraint)
         if params.has_penalties:
             sequence.counts = TokenCounts(prompt, self.vocab_size)
         return self._queue(sequence)
@@ -352,9 +350,7 @@ class Engine:
 
     def _choose(self, sequence: Sequence, logits_V: np.ndarray) -> int:
         """Sample the next token and append it; the request may be finished then."""
-        chosen = sample(
-            logits_V[: self.vocab_size], sequence.params, sequence.counts, sequence.rng, sequence.allowed_V
-        )
+        chosen = sample(logits_V[: self.vocab_size], sequence.params, sequence.counts, sequence.rng, sequence.allowed_V)
         self._append(sequence, *chosen)
         return chosen[0]
 

@@ -50,9 +50,7 @@ def _frequencies(rope: Rope) -> NDArray[np.float64]:
 def _yarn_ramp(rope: Rope, yarn: YarnScaling) -> NDArray[np.float64]:
     """How far each pair is interpolated, 0 to 1 (Peng et al. 2023, §3.2)."""
     low, high = (
-        rope.dim
-        * math.log(yarn.original_max_position_embeddings / (beta * 2 * math.pi))
-        / (2 * math.log(rope.theta))
+        rope.dim * math.log(yarn.original_max_position_embeddings / (beta * 2 * math.pi)) / (2 * math.log(rope.theta))
         for beta in (yarn.beta_fast, yarn.beta_slow)
     )
     low, high = max(math.floor(low), 0), min(math.ceil(high), rope.dim - 1)

@@ -36,9 +36,7 @@ def sample(
         logits_V = penalize(logits_V, params, counts)
     best = int(np.argmax(logits_V))  # the lowest id wins a tie; a NaN anywhere wins over all
     if not np.isfinite(logits_V[best]):
-        raise EngineError(
-            "the model's output is not a number: its weights are damaged; fetch the model again."
-        )
+        raise EngineError("the model's output is not a number: its weights are damaged; fetch the model again.")
     token = best if params.is_greedy else _draw(logits_V, float(logits_V[best]), params, rng)
     if params.logprobs is None:
         return token, None, ()
@@ -65,9 +63,7 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
-def kept_weights(
-    logits_V: np.ndarray, best: float, params: SamplingParams
-) -> tuple[np.ndarray | None, np.ndarray]:
+def kept_weights(logits_V: np.ndarray, best: float, params: SamplingParams) -> tuple[np.ndarray | None, np.ndarray]:
     """What is drawn from: (ids, or None for all in order; their weights, 1 for the likeliest)."""
     ids: np.ndarray | None = None
     # Below 1e-6 the division would overflow float32; such a distribution is greedy anyway.

@@ -63,11 +63,24 @@ _STALE_SECONDS = 24 * 3600.0  # a temporary file as old as this belongs to a pro
 _CLASSES: dict[str, Any] = {
     c.__name__: c
     for c in (
-        Weights, LayerWeights, LatentAttentionWeights, GroupedAttentionWeights, DenseWeights, MoeWeights,
-        PredictionWeights, PackedMatrix, Architecture, LatentAttention, GroupedAttention, Experts, Rope, YarnScaling,
-        Llama3Scaling, LinearScaling,
+        Weights,
+        LayerWeights,
+        LatentAttentionWeights,
+        GroupedAttentionWeights,
+        DenseWeights,
+        MoeWeights,
+        PredictionWeights,
+        PackedMatrix,
+        Architecture,
+        LatentAttention,
+        GroupedAttention,
+        Experts,
+        Rope,
+        YarnScaling,
+        Llama3Scaling,
+        LinearScaling,
     )
-}  # fmt: skip
+}
 
 
 class _Damaged(Exception):

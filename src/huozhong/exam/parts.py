@@ -88,9 +88,7 @@ def _ask_math23k(setting: Setting) -> list[Question] | str:
     folder = setting.data / "math23k"
     file = next((f for f in (folder / "math23k.jsonl.xz", folder / "math23k.jsonl") if f.is_file()), None)
     if file is None:
-        raise DataError(
-            f"{setting.data} has no math23k/math23k.jsonl.xz; give the folder that holds math23k."
-        )
+        raise DataError(f"{setting.data} has no math23k/math23k.jsonl.xz; give the folder that holds math23k.")
     questions = []
     for row in read_lines(read_file(file), str(file)):
         if row.get("split") != "test":

@@ -129,9 +129,7 @@ class _Pool:
         for question in questions:
             self._waiting.put(question)
         workers = min(subject.concurrency, len(questions))
-        self._threads = [
-            threading.Thread(target=self._work, name="exam", daemon=True) for _ in range(workers)
-        ]
+        self._threads = [threading.Thread(target=self._work, name="exam", daemon=True) for _ in range(workers)]
         for thread in self._threads:
             thread.start()
 

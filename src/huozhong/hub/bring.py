@@ -60,8 +60,9 @@ def model_files(path: Path) -> list[Path]:
     elif path.is_file() and path.suffix.lower() == ".gguf":
         folder, select = path.parent, path.name
     else:
-        raise HubError(f"{path} 既不是模型文件夹，也不是 .gguf 文件。",
-                       f"{path} is neither a model folder nor a .gguf file.")
+        raise HubError(
+            f"{path} 既不是模型文件夹，也不是 .gguf 文件。", f"{path} is neither a model folder nor a .gguf file."
+        )
     found = [RemoteFile(one.name, one.stat().st_size) for one in sorted(folder.iterdir()) if one.is_file()]
     if select is None and not any(f.name == "config.json" for f in found):
         found = [file for file in found if not file.name.endswith(".safetensors")]
@@ -83,8 +84,10 @@ def _link(file: Path, target: Path, watcher: Watcher) -> StoredFile:
     try:
         os.symlink(file.resolve(), target)
     except OSError as error:
-        raise HubError(f"不能创建链接（{error.strerror}）；请不用 --link，改为复制。",
-                       f"A link cannot be made ({error.strerror}); copy instead, without --link.") from None
+        raise HubError(
+            f"不能创建链接（{error.strerror}）；请不用 --link，改为复制。",
+            f"A link cannot be made ({error.strerror}); copy instead, without --link.",
+        ) from None
     watcher.advance(size)
     return StoredFile(file.name, size, None)
 
@@ -102,9 +105,12 @@ def _copy(file: Path, target: Path, watcher: Watcher) -> StoredFile:
             os.fsync(out.fileno())
     except OSError as error:
         target.unlink(missing_ok=True)
-        raise HubError(f"{file.name} 复制失败（{error.strerror}）。",
-                       f"{file.name} could not be copied ({error.strerror}).") from None
+        raise HubError(
+            f"{file.name} 复制失败（{error.strerror}）。", f"{file.name} could not be copied ({error.strerror})."
+        ) from None
     if target.stat().st_size != size:
-        raise HubError(f"{file.name} 在复制时变了大小；请再试一次。",
-                       f"{file.name} changed its size while it was copied; try again.")
+        raise HubError(
+            f"{file.name} 在复制时变了大小；请再试一次。",
+            f"{file.name} changed its size while it was copied; try again.",
+        )
     return StoredFile(file.name, size, digest.hexdigest())

@@ -20,8 +20,10 @@ def check_family(config: Path) -> None:
         raise HubError(f"{config.name} 看不懂（{error}）。", f"{config.name} cannot be understood ({error}).") from None
     if family not in get_args(Family):
         known = ", ".join(get_args(Family))
-        raise HubError(f"这个模型的结构是 {family!r}，本程序不能运行；能运行的有：{known}。",
-                       f"This model's architecture is {family!r}, which cannot be run here; those that can: {known}.")
+        raise HubError(
+            f"这个模型的结构是 {family!r}，本程序不能运行；能运行的有：{known}。",
+            f"This model's architecture is {family!r}, which cannot be run here; those that can: {known}.",
+        )
 
 
 def check_opens(path: Path) -> ModelSource:

@@ -51,8 +51,10 @@ def _folder(listed: list[RemoteFile], place: str) -> list[RemoteFile]:
     small = [by_path[name] for name in (*SMALL_FILES, INDEX) if name in by_path]
     for file in small:
         if file.size > _LARGEST_SMALL:
-            raise HubError(f"{place} 的 {file.path} 大得不合理（{file.size} 字节）。",
-                           f"{place}: {file.path} is implausibly large ({file.size} bytes).")
+            raise HubError(
+                f"{place} 的 {file.path} 大得不合理（{file.size} 字节）。",
+                f"{place}: {file.path} is implausibly large ({file.size} bytes).",
+            )
     weights = [file for file in listed if _WEIGHTS.fullmatch(file.path)]
     if INDEX in by_path:  # shards are meant; a single file beside them would be a second copy
         weights = [file for file in weights if "-of-" in file.path] or weights
@@ -84,10 +86,14 @@ def _chosen_group(groups: dict[str, list[RemoteFile]], select: str | None, place
         return fitting[0]
     names = ", ".join(sorted(fitting or groups)[:12])
     if fitting:
-        raise HubError(f"{place} 里有几个文件符合 {select or '要求'}：{names}；请写明其中一个。",
-                       f"{place}: several files fit {select or 'the request'}: {names}; name one of them.")
-    raise HubError(f"{place} 里没有 {select or '本程序能算的'} GGUF 文件；有：{names}。",
-                   f"{place} has no GGUF file {select or 'that can be run'}; it has: {names}.")
+        raise HubError(
+            f"{place} 里有几个文件符合 {select or '要求'}：{names}；请写明其中一个。",
+            f"{place}: several files fit {select or 'the request'}: {names}; name one of them.",
+        )
+    raise HubError(
+        f"{place} 里没有 {select or '本程序能算的'} GGUF 文件；有：{names}。",
+        f"{place} has no GGUF file {select or 'that can be run'}; it has: {names}.",
+    )
 
 
 def _with_quant(groups: dict[str, list[RemoteFile]], quant: str) -> list[str]:

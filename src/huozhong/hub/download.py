@@ -108,8 +108,9 @@ class Download:
                 f"The connection to {title} broke ({file.name}: {again}); what has come is kept: run the same "
                 "command again later.",
             )
-        self.watcher.note(f"{file.name}：{again}，{wait:.0f} 秒后继续。",
-                          f"{file.name}: {again}; going on in {wait:.0f} s.")
+        self.watcher.note(
+            f"{file.name}：{again}，{wait:.0f} 秒后继续。", f"{file.name}: {again}; going on in {wait:.0f} s."
+        )
         self.sleep(wait)
 
     def _attempt(self, file: RemoteFile, part: Path) -> str:
@@ -239,8 +240,9 @@ def _size(path: Path) -> int:
 def _begins_at(answer: httpx.Response, start: int, size: int) -> bool:
     """Whether Content-Range is the rest of the file from `start`."""
     return answer.headers.get("Content-Range", "").replace(" ", "") in (
-        f"bytes{start}-{size - 1}/{size}", f"bytes{start}-{size - 1}/*",
-    )  # fmt: skip
+        f"bytes{start}-{size - 1}/{size}",
+        f"bytes{start}-{size - 1}/*",
+    )
 
 
 def _retry_after(answer: httpx.Response) -> float | None:
@@ -256,6 +258,8 @@ def _retry_after(answer: httpx.Response) -> float | None:
 
 def _disk(path: Path, error: OSError) -> HubError:
     if error.errno == errno.ENOSPC:
-        return HubError(f"磁盘满了（{path.parent}）；腾出空间后再运行同一命令继续。",
-                        f"The disk is full ({path.parent}); make room and run the same command again to go on.")
+        return HubError(
+            f"磁盘满了（{path.parent}）；腾出空间后再运行同一命令继续。",
+            f"The disk is full ({path.parent}); make room and run the same command again to go on.",
+        )
     return HubError(f"{path} 不能写（{error.strerror}）。", f"{path} cannot be written ({error.strerror}).")

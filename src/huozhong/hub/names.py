@@ -104,9 +104,9 @@ def parse_wanted(text: str) -> Wanted:
     rest, only = text, None
     for hub, prefix in (("huggingface", "hf:"), ("modelscope", "ms:")):
         if text.startswith(prefix):
-            rest, only = text[len(prefix):], hub
+            rest, only = text[len(prefix) :], hub
         elif address := _ADDRESSES[hub].match(text):
-            rest, only = text[address.end():].rstrip("/"), hub
+            rest, only = text[address.end() :].rstrip("/"), hub
     repository, _, select = rest.partition(":")
     if not _REPOSITORY.fullmatch(repository) or ".." in repository:
         raise _unknown(text)

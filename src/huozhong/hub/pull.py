@@ -74,17 +74,29 @@ def _unchanged(model: StoredModel, files: list[RemoteFile]) -> bool:
     held = {file.name: file for file in model.manifest.files}
     if held.keys() != {file.name for file in files}:
         return False
-    return all(held[file.name].sha256 == file.sha256 if file.sha256 else holds(model.folder / file.name, file)
-               for file in files)
+    return all(
+        held[file.name].sha256 == file.sha256 if file.sha256 else holds(model.folder / file.name, file)
+        for file in files
+    )
 
 
 def _bring(
-    client: httpx.Client, listing: Listing, files: list[RemoteFile], arrival: Arrival, watcher: Watcher,
+    client: httpx.Client,
+    listing: Listing,
+    files: list[RemoteFile],
+    arrival: Arrival,
+    watcher: Watcher,
     sleep: Callable[[float], None],
 ) -> StoredModel:
     finished = arrival.finished()
-    done = {f.name: finished[f.name][0] for f in files if f.name in finished and finished[f.name][1] == f.key
-            and f.key is not None and finished[f.name][0].size == f.size}
+    done = {
+        f.name: finished[f.name][0]
+        for f in files
+        if f.name in finished
+        and finished[f.name][1] == f.key
+        and f.key is not None
+        and finished[f.name][0].size == f.size
+    }
     _clear(arrival, files, set(done))
     present = sum(file.size for file in done.values()) + sum(
         path.stat().st_size for path in arrival.folder.glob("*.part")
@@ -118,7 +130,11 @@ def _clear(arrival: Arrival, files: list[RemoteFile], done: set[str]) -> None:
 
 
 def _listing(
-    client: httpx.Client, wanted: Wanted, origin: From, revision: str | None, watcher: Watcher,
+    client: httpx.Client,
+    wanted: Wanted,
+    origin: From,
+    revision: str | None,
+    watcher: Watcher,
     sleep: Callable[[float], None],
 ) -> Listing:
     """The first hub's answer; only a hub that cannot be reached sends us to the next one."""
@@ -126,26 +142,36 @@ def _listing(
     hubs = [hub_named(name) for name in names if wanted.repository(name) is not None]
     if not hubs:
         other = "huggingface" if origin == "modelscope" else "modelscope"
-        raise HubError(f"{wanted.name} 在 {origin} 上没有已知的仓库；请用 --from {other}。",
-                       f"{wanted.name} has no known repository on {origin}; use --from {other}.")
+        raise HubError(
+            f"{wanted.name} 在 {origin} 上没有已知的仓库；请用 --from {other}。",
+            f"{wanted.name} has no known repository on {origin}; use --from {other}.",
+        )
     reasons: list[str] = []
     for hub in hubs:
         if reasons:
-            watcher.note(f"连不上 {hubs[0].title}，改用 {hub.title}。",
-                         f"{hubs[0].title} cannot be reached; asking {hub.title} instead.")
+            watcher.note(
+                f"连不上 {hubs[0].title}，改用 {hub.title}。",
+                f"{hubs[0].title} cannot be reached; asking {hub.title} instead.",
+            )
         # A branch's name on one hub means nothing on another, so `revision` stays with the hub it is for.
         try:
             return _ask(client, hub, wanted.repository(hub.name) or "", revision, last=hub is hubs[-1], sleep=sleep)
         except Unreachable as error:
             reasons.append(f"{hub.title}: {error}")
     tried = "; ".join(reasons)
-    raise HubError(f"连不上（{tried}）；请检查网络，或用 huozhong import 从 U 盘导入。",
-                   f"No hub can be reached ({tried}); check the network, or bring the model on a USB stick with "
-                   "huozhong import.")
+    raise HubError(
+        f"连不上（{tried}）；请检查网络，或用 huozhong import 从 U 盘导入。",
+        f"No hub can be reached ({tried}); check the network, or bring the model on a USB stick with huozhong import.",
+    )
 
 
 def _ask(
-    client: httpx.Client, hub: Hub, repository: str, revision: str | None, *, last: bool,
+    client: httpx.Client,
+    hub: Hub,
+    repository: str,
+    revision: str | None,
+    *,
+    last: bool,
     sleep: Callable[[float], None],
 ) -> Listing:
     for attempt in range(1, _ATTEMPTS + 1):

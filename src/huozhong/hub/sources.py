@@ -144,7 +144,8 @@ class ModelScope(Hub):
             entries = answer["Data"]["Files"]
             files = [
                 RemoteFile(entry["Path"], entry["Size"], sha256=(entry.get("Sha256") or "").lower() or None)
-                for entry in entries if entry["Type"] == "blob"
+                for entry in entries
+                if entry["Type"] == "blob"
             ]
         except (KeyError, TypeError, AttributeError):
             raise _nonsense(self, repository) from None
@@ -177,8 +178,10 @@ def _endpoint(variable: str, usual: str) -> str:
     except (httpx.InvalidURL, ValueError):
         good = False
     if not good:
-        raise HubError(f"{variable} 是 {endpoint!r}，不是网址；请改正或去掉它。",
-                       f"{variable} is {endpoint!r}, which is no address; correct it, or unset it.")
+        raise HubError(
+            f"{variable} 是 {endpoint!r}，不是网址；请改正或去掉它。",
+            f"{variable} is {endpoint!r}, which is no address; correct it, or unset it.",
+        )
     return endpoint
 
 
@@ -223,14 +226,17 @@ def refusal(hub: Hub, repository: str, answer: httpx.Response) -> HubError:
             f"{place} 不存在，或者没有这个版本或文件（HTTP {status}）；请检查名字。",
             f"{place} does not exist, or not this revision or file of it (HTTP {status}); check the name.",
         )
-    return HubError(f"{place} 拒绝了请求（HTTP {status}）；请稍后再试。",
-                    f"{place} refused the request (HTTP {status}); try again later.")
+    return HubError(
+        f"{place} 拒绝了请求（HTTP {status}）；请稍后再试。",
+        f"{place} refused the request (HTTP {status}); try again later.",
+    )
 
 
 def _nonsense(hub: Hub, repository: str) -> HubError:
-    return HubError(f"{hub.title} 对 {repository} 的回答看不懂；请检查地址设置，或换 --from。",
-                    f"{hub.title} gave no sensible answer about {repository}; check its address, or try another "
-                    "--from.")
+    return HubError(
+        f"{hub.title} 对 {repository} 的回答看不懂；请检查地址设置，或换 --from。",
+        f"{hub.title} gave no sensible answer about {repository}; check its address, or try another --from.",
+    )
 
 
 # -- checking ------------------------------------------------------------------------------------

@@ -49,8 +49,11 @@ class Arrival:
             done = {name: (StoredFile(name, size, sha256), key) for name, size, sha256, key in raw}
         except (OSError, ValueError, TypeError):
             return {}  # nothing yet, or a write that was cut off: those files are fetched again
-        return {n: d for n, d in done.items() if (self.folder / n).is_file()
-                and (self.folder / n).stat().st_size == d[0].size}
+        return {
+            n: d
+            for n, d in done.items()
+            if (self.folder / n).is_file() and (self.folder / n).stat().st_size == d[0].size
+        }
 
     def finish_file(self, file: StoredFile, key: str | None) -> None:
         """Remember that `file` is here and checked."""
@@ -64,8 +67,9 @@ class Arrival:
         for path in list(self.folder.iterdir()):
             if path.name not in keep and path.name != _LOCK:
                 path.unlink()
-        manifest = Manifest(self.name, source, revision, datetime.now(UTC).isoformat(timespec="seconds"), linked,
-                            tuple(files))
+        manifest = Manifest(
+            self.name, source, revision, datetime.now(UTC).isoformat(timespec="seconds"), linked, tuple(files)
+        )
         _write(self.folder / MANIFEST, manifest.to_json())
         target = folder_of(self.name)
         replaced = target.with_name(f".{target.name}.replaced")
@@ -88,17 +92,22 @@ def arriving(name: str) -> Iterator[Arrival]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = open(folder / _LOCK, "a+")  # noqa: SIM115  (closed below; on Windows before the rename)
     except OSError as error:
-        raise HubError(f"{folder} 不能写（{error.strerror}）。",
-                       f"{folder} cannot be written ({error.strerror}).") from None
+        raise HubError(
+            f"{folder} 不能写（{error.strerror}）。", f"{folder} cannot be written ({error.strerror})."
+        ) from None
     try:
         # The file may have gone away with a folder that was completed between opening and locking it.
         if not _lock(lock.fileno()) or not (folder / _LOCK).exists():
-            raise HubError(f"另一个命令正在取模型 {name}；请等它结束。",
-                           f"Another command is bringing the model {name} right now; wait for it to end.")
+            raise HubError(
+                f"另一个命令正在取模型 {name}；请等它结束。",
+                f"Another command is bringing the model {name} right now; wait for it to end.",
+            )
         yield Arrival(name, folder)
     except OSError as error:
-        raise HubError(f"模型 {name} 写不进磁盘（{error.strerror}：{error.filename or folder}）。",
-                       f"The model {name} cannot be written ({error.strerror}: {error.filename or folder}).") from None
+        raise HubError(
+            f"模型 {name} 写不进磁盘（{error.strerror}：{error.filename or folder}）。",
+            f"The model {name} cannot be written ({error.strerror}: {error.filename or folder}).",
+        ) from None
     finally:
         lock.close()
 
@@ -125,8 +134,10 @@ def remove(name: str) -> int:
     """
     folders = [folder for folder in (find(name), partial_folder(name)) if folder is not None and folder.is_dir()]
     if not folders:
-        raise HubError(f"没有名为 {name!r} 的模型；huozhong list 列出所有模型。",
-                       f"There is no stored model {name!r}; huozhong list shows what there is.")
+        raise HubError(
+            f"没有名为 {name!r} 的模型；huozhong list 列出所有模型。",
+            f"There is no stored model {name!r}; huozhong list shows what there is.",
+        )
     freed = 0
     for folder in folders:
         freed += sum(file.lstat().st_size for file in folder.iterdir())
@@ -136,8 +147,9 @@ def remove(name: str) -> int:
             os.rename(folder, doomed)  # first, so that no half model is ever listed
             shutil.rmtree(doomed)
         except OSError as error:
-            raise HubError(f"{folder} 删不掉（{error.strerror}）。",
-                           f"{folder} cannot be deleted ({error.strerror}).") from None
+            raise HubError(
+                f"{folder} 删不掉（{error.strerror}）。", f"{folder} cannot be deleted ({error.strerror})."
+            ) from None
     return freed
 
 

@@ -223,24 +223,42 @@ class Architecture:
         experts = None
         if c.n_routed_experts:
             experts = Experts(
-                count=c.n_routed_experts, per_token=c.num_experts_per_tok, hidden=c.moe_intermediate_size,
-                shared_hidden=c.n_shared_experts * c.moe_intermediate_size, scoring="sigmoid", bias=True,
-                groups=c.n_group, top_groups=c.topk_group, group_score="top2", normalize=c.norm_topk_prob,
+                count=c.n_routed_experts,
+                per_token=c.num_experts_per_tok,
+                hidden=c.moe_intermediate_size,
+                shared_hidden=c.n_shared_experts * c.moe_intermediate_size,
+                scoring="sigmoid",
+                bias=True,
+                groups=c.n_group,
+                top_groups=c.topk_group,
+                group_score="top2",
+                normalize=c.norm_topk_prob,
                 scale=float(c.routed_scaling_factor),
-            )  # fmt: skip
+            )
         return cls(
-            family="deepseek_v3", vocab_size=c.vocab_size, hidden_size=c.hidden_size,
-            intermediate_size=c.intermediate_size, num_layers=c.num_hidden_layers,
+            family="deepseek_v3",
+            vocab_size=c.vocab_size,
+            hidden_size=c.hidden_size,
+            intermediate_size=c.intermediate_size,
+            num_layers=c.num_hidden_layers,
             attention=LatentAttention(
-                num_heads=c.num_attention_heads, q_lora_rank=c.q_lora_rank, kv_lora_rank=c.kv_lora_rank,
-                qk_nope_head_dim=c.qk_nope_head_dim, qk_rope_head_dim=c.qk_rope_head_dim, v_head_dim=c.v_head_dim,
+                num_heads=c.num_attention_heads,
+                q_lora_rank=c.q_lora_rank,
+                kv_lora_rank=c.kv_lora_rank,
+                qk_nope_head_dim=c.qk_nope_head_dim,
+                qk_rope_head_dim=c.qk_rope_head_dim,
+                v_head_dim=c.v_head_dim,
             ),
             rope=Rope(dim=c.qk_rope_head_dim, theta=c.rope_theta, interleaved=True, scaling=c.rope_scaling),
-            experts=experts, moe_layers=tuple(c.is_moe_layer(i) for i in range(layers)),
-            rms_norm_eps=c.rms_norm_eps, max_position_embeddings=c.max_position_embeddings,
-            tie_word_embeddings=c.tie_word_embeddings, num_nextn_predict_layers=c.num_nextn_predict_layers,
-            bos_token_id=c.bos_token_id, eos_token_ids=() if c.eos_token_id is None else (c.eos_token_id,),
-        )  # fmt: skip
+            experts=experts,
+            moe_layers=tuple(c.is_moe_layer(i) for i in range(layers)),
+            rms_norm_eps=c.rms_norm_eps,
+            max_position_embeddings=c.max_position_embeddings,
+            tie_word_embeddings=c.tie_word_embeddings,
+            num_nextn_predict_layers=c.num_nextn_predict_layers,
+            bos_token_id=c.bos_token_id,
+            eos_token_ids=() if c.eos_token_id is None else (c.eos_token_id,),
+        )
 
     @classmethod
     def from_hf(cls, raw: dict[str, Any]) -> Architecture:

@@ -34,8 +34,20 @@ CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.
 GENERATION = "generation_config.json"
 _MAX_HEADER = 100 << 20  # the safetensors library's own limit
 _DTYPES = {
-    "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
-    "I8": "i1", "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?", "F8_E4M3": "u1",
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "BF16": "<u2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "i1",
+    "U64": "<u8",
+    "U32": "<u4",
+    "U16": "<u2",
+    "U8": "u1",
+    "BOOL": "?",
+    "F8_E4M3": "u1",
 }
 Shape = tuple[int, ...]
 
@@ -397,9 +409,7 @@ def _small_files(config: ModelConfig, dtype: str, extra: Mapping[str, bytes]) ->
     return {**extra, **encoded}
 
 
-def _safetensors_pieces(
-    config: ModelConfig, tensors: Mapping[str, np.ndarray], dtype: str
-) -> Iterator[bytes]:
+def _safetensors_pieces(config: ModelConfig, tensors: Mapping[str, np.ndarray], dtype: str) -> Iterator[bytes]:
     """The bytes of a safetensors file, one tensor at a time."""
     shapes = expected_tensors(config)
     sources = {name: name for name in shapes} | dict(_duplicates(config))
@@ -417,7 +427,9 @@ def _safetensors_pieces(
         assert tensors[sources[name]].shape == shape, f"{name}: {tensors[sources[name]].shape} is not {shape}"
         end = offset + math.prod(shape) * (4 if is_wide(name) else 2)
         header[name] = {
-            "dtype": "F32" if is_wide(name) else "BF16", "shape": list(shape), "data_offsets": [offset, end],
+            "dtype": "F32" if is_wide(name) else "BF16",
+            "shape": list(shape),
+            "data_offsets": [offset, end],
         }
         offset = end
     text = json.dumps(header, separators=(",", ":")).encode()

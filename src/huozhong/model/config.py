@@ -23,16 +23,39 @@ _FIXED: dict[str, Any] = {
     "pretraining_tp": 1,
 }
 _IGNORED = {
-    "architectures", "auto_map", "torch_dtype", "dtype", "transformers_version", "use_cache", "_name_or_path",
-    "head_dim", "qk_head_dim", "ep_size", "aux_loss_alpha", "seq_aux", "return_dict", "output_hidden_states",
-    "chunk_size_feed_forward", "is_encoder_decoder", "id2label", "label2id", "problem_type",
-    "output_attentions", "output_router_logits",
-    "rope_parameters", "rope_scaling",  # both read explicitly in `from_hf`
+    "architectures",
+    "auto_map",
+    "torch_dtype",
+    "dtype",
+    "transformers_version",
+    "use_cache",
+    "_name_or_path",
+    "head_dim",
+    "qk_head_dim",
+    "ep_size",
+    "aux_loss_alpha",
+    "seq_aux",
+    "return_dict",
+    "output_hidden_states",
+    "chunk_size_feed_forward",
+    "is_encoder_decoder",
+    "id2label",
+    "label2id",
+    "problem_type",
+    "output_attentions",
+    "output_router_logits",
+    "rope_parameters",
+    "rope_scaling",  # both read explicitly in `from_hf`
 }
 # What an absent key of config.json means to transformers, where that is not our own default.
 _ABSENT: dict[str, Any] = {
-    "first_k_dense_replace": 3, "max_position_embeddings": 4096, "n_group": 8, "n_shared_experts": 1,
-    "routed_scaling_factor": 2.5, "tie_word_embeddings": False, "topk_group": 4,
+    "first_k_dense_replace": 3,
+    "max_position_embeddings": 4096,
+    "n_group": 8,
+    "n_shared_experts": 1,
+    "routed_scaling_factor": 2.5,
+    "tie_word_embeddings": False,
+    "topk_group": 4,
 }
 
 
@@ -100,15 +123,27 @@ class ModelConfig:
     def __post_init__(self) -> None:
         _check_types(self)
         positive = (
-            "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
-            "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "max_position_embeddings",
+            "vocab_size",
+            "hidden_size",
+            "intermediate_size",
+            "num_hidden_layers",
+            "num_attention_heads",
+            "kv_lora_rank",
+            "qk_nope_head_dim",
+            "qk_rope_head_dim",
+            "v_head_dim",
+            "max_position_embeddings",
         )
         for name in positive:
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be at least 1.")
         not_negative = (
-            "moe_intermediate_size", "n_shared_experts", "n_routed_experts", "num_experts_per_tok",
-            "num_nextn_predict_layers", "initializer_range",
+            "moe_intermediate_size",
+            "n_shared_experts",
+            "n_routed_experts",
+            "num_experts_per_tok",
+            "num_nextn_predict_layers",
+            "initializer_range",
         )
         for name in not_negative:
             if getattr(self, name) < 0:
@@ -136,9 +171,7 @@ class ModelConfig:
                 f"n_routed_experts ({self.n_routed_experts})."
             )
         if self.n_group < 1 or self.n_routed_experts % self.n_group:
-            raise ConfigError(
-                f"n_group ({self.n_group}) must divide n_routed_experts ({self.n_routed_experts})."
-            )
+            raise ConfigError(f"n_group ({self.n_group}) must divide n_routed_experts ({self.n_routed_experts}).")
         if not 1 <= self.topk_group <= self.n_group:
             raise ConfigError(f"topk_group is {self.topk_group}; it must lie in 1..n_group ({self.n_group}).")
         if self.experts_per_group < 2:
@@ -208,8 +241,7 @@ class ModelConfig:
         if isinstance(values.get("eos_token_id"), list):
             values["eos_token_id"] = next(iter(values["eos_token_id"]), None)
         required = [
-            f.name for f in dataclasses.fields(cls)
-            if f.default is dataclasses.MISSING and f.name not in values
+            f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING and f.name not in values
         ]
         if required:
             raise ConfigError(f"config.json: {required[0]} is missing.")
@@ -238,7 +270,10 @@ def yarn_mscale(factor: float, mscale: float) -> float:
 def _check_types(config: Any, prefix: str = "") -> None:
     """Whole numbers where whole numbers belong: a hand-written config.json may hold anything."""
     kinds: dict[str, tuple[type, ...]] = {
-        "int": (int,), "int | None": (int, type(None)), "float": (int, float), "bool": (bool,),
+        "int": (int,),
+        "int | None": (int, type(None)),
+        "float": (int, float),
+        "bool": (bool,),
     }
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)

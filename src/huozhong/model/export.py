@@ -30,8 +30,12 @@ from huozhong.model.source import ModelSource
 
 GgufType = Literal["f32", "f16", "bf16", "q8_0", "q4_0"]
 TYPES: dict[str, tuple[str, int]] = {  # our word: (GGUF's format, its number for a whole file)
-    "f32": ("F32", 0), "f16": ("F16", 1), "q4_0": ("Q4_0", 2), "q8_0": ("Q8_0", 7), "bf16": ("BF16", 32),
-}  # fmt: skip
+    "f32": ("F32", 0),
+    "f16": ("F16", 1),
+    "q4_0": ("Q4_0", 2),
+    "q8_0": ("Q8_0", 7),
+    "bf16": ("BF16", 32),
+}
 _FAMILIES = {
     "deepseek_v3": "deepseek2", "deepseek_v2": "deepseek2", "llama": "llama", "qwen2": "qwen2", "qwen3": "qwen3",
     "qwen3_moe": "qwen3moe",
@@ -90,18 +94,24 @@ def gguf_metadata(architecture: Architecture, modules: int = 0) -> dict[str, Any
     """The keys that describe an architecture and so many of its prediction modules, `general.architecture` first."""
     a, word = architecture, _FAMILIES[architecture.family]
     out: dict[str, Any] = {
-        "block_count": a.num_layers + modules, "context_length": a.max_position_embeddings,
-        "embedding_length": a.hidden_size, "feed_forward_length": a.intermediate_size, "vocab_size": a.vocab_size,
+        "block_count": a.num_layers + modules,
+        "context_length": a.max_position_embeddings,
+        "embedding_length": a.hidden_size,
+        "feed_forward_length": a.intermediate_size,
+        "vocab_size": a.vocab_size,
         "attention.layer_norm_rms_epsilon": float(a.rms_norm_eps),
-        "rope.freq_base": float(a.rope.theta), "rope.dimension_count": a.rope.dim,
-    }  # fmt: skip
+        "rope.freq_base": float(a.rope.theta),
+        "rope.dimension_count": a.rope.dim,
+    }
     if isinstance(a.attention, LatentAttention):
         out |= _latent_metadata(a.attention)
     else:
         out |= {
-            "attention.head_count": a.attention.num_heads, "attention.head_count_kv": a.attention.num_kv_heads,
-            "attention.key_length": a.attention.head_dim, "attention.value_length": a.attention.head_dim,
-        }  # fmt: skip
+            "attention.head_count": a.attention.num_heads,
+            "attention.head_count_kv": a.attention.num_kv_heads,
+            "attention.key_length": a.attention.head_dim,
+            "attention.value_length": a.attention.head_dim,
+        }
     if modules:
         out["nextn_predict_layers"] = modules
     out |= _expert_metadata(a, modules) | _rope_metadata(a)
@@ -115,11 +125,14 @@ def _latent_metadata(a: LatentAttention) -> dict[str, Any]:
     else:
         lora = {"attention.q_lora_rank": a.q_lora_rank}
     return lora | {
-        "attention.head_count": a.num_heads, "attention.head_count_kv": 1,
+        "attention.head_count": a.num_heads,
+        "attention.head_count_kv": 1,
         "attention.kv_lora_rank": a.kv_lora_rank,
-        "attention.key_length": a.row_dim, "attention.value_length": a.kv_lora_rank,
-        "attention.key_length_mla": a.qk_head_dim, "attention.value_length_mla": a.v_head_dim,
-    }  # fmt: skip
+        "attention.key_length": a.row_dim,
+        "attention.value_length": a.kv_lora_rank,
+        "attention.key_length_mla": a.qk_head_dim,
+        "attention.value_length_mla": a.v_head_dim,
+    }
 
 
 def _expert_metadata(a: Architecture, modules: int) -> dict[str, Any]:
@@ -130,21 +143,26 @@ def _expert_metadata(a: Architecture, modules: int) -> dict[str, Any]:
             return {}
         # A dense DeepSeek: every layer is a "leading dense" one.  llama.cpp asks for these two keys all the same.
         return {
-            "leading_dense_block_count": a.num_layers + modules, "expert_feed_forward_length": a.intermediate_size,
+            "leading_dense_block_count": a.num_layers + modules,
+            "expert_feed_forward_length": a.intermediate_size,
             "expert_shared_count": 0,
-        }  # fmt: skip
+        }
     e, dense = a.experts, moe.index(True)
     if not all(moe[dense:]) or (dense and not latent):
         raise ConfigError("GGUF has no words for dense layers between layers of experts.")
     out: dict[str, Any] = {
-        "expert_count": e.count, "expert_used_count": e.per_token, "expert_feed_forward_length": e.hidden,
-    }  # fmt: skip
+        "expert_count": e.count,
+        "expert_used_count": e.per_token,
+        "expert_feed_forward_length": e.hidden,
+    }
     if latent:
         out |= {
-            "leading_dense_block_count": dense, "expert_shared_count": e.shared_hidden // e.hidden,
+            "leading_dense_block_count": dense,
+            "expert_shared_count": e.shared_hidden // e.hidden,
             "expert_gating_func": _SIGMOID if e.scoring == "sigmoid" else _SOFTMAX,
-            "expert_weights_scale": float(e.scale), "expert_weights_norm": e.normalize,
-        }  # fmt: skip
+            "expert_weights_scale": float(e.scale),
+            "expert_weights_norm": e.normalize,
+        }
         if e.groups > 1:
             out |= {"expert_group_count": e.groups, "expert_group_used_count": e.top_groups}
     return out
@@ -157,11 +175,12 @@ def _rope_metadata(a: Architecture) -> dict[str, Any]:
     if not isinstance(scaling, YarnScaling):
         return {}  # Llama 3's scaling is a tensor of factors
     out: dict[str, Any] = {
-        "rope.scaling.type": "yarn", "rope.scaling.factor": float(scaling.factor),
+        "rope.scaling.type": "yarn",
+        "rope.scaling.factor": float(scaling.factor),
         "rope.scaling.original_context_length": scaling.original_max_position_embeddings,
         "rope.scaling.yarn_beta_fast": float(scaling.beta_fast),
         "rope.scaling.yarn_beta_slow": float(scaling.beta_slow),
-    }  # fmt: skip
+    }
     if isinstance(a.attention, LatentAttention):
         if scaling.mscale != scaling.mscale_all_dim:
             raise ConfigError("GGUF has no words for mscale that differs from mscale_all_dim; it cannot be exported.")
@@ -223,8 +242,9 @@ def _key_and_value(source: ModelSource, name: str, a: LatentAttention, type: str
         return source.tensor(name).reshape(shape)[:, nope:]
 
     halves: tuple[tuple[str, tuple[int, ...], Callable[[], np.ndarray]], ...] = (
-        ("k_b", (a.num_heads, a.kv_lora_rank, nope), key), ("v_b", (a.num_heads, a.v_head_dim, a.kv_lora_rank), value),
-    )  # fmt: skip
+        ("k_b", (a.num_heads, a.kv_lora_rank, nope), key),
+        ("v_b", (a.num_heads, a.v_head_dim, a.kv_lora_rank), value),
+    )
     for half, new_shape, read in halves:
         target = gguf_name(name.replace("kv_b_proj", f"{half}_proj"))
         assert target is not None

@@ -68,14 +68,21 @@ def hf_config(architecture: Architecture) -> dict[str, Any]:
     if isinstance(a.attention, LatentAttention) and a.experts is None:
         a = dataclasses.replace(a, family="deepseek_v3")  # a dense V2 computes the same, and only V3 can be trained on
     out: dict[str, Any] = {
-        "architectures": [_CLASSES[a.family]], "model_type": a.family, "hidden_act": "silu",
-        "vocab_size": a.vocab_size, "hidden_size": a.hidden_size, "intermediate_size": a.intermediate_size,
-        "num_hidden_layers": a.num_layers, "rms_norm_eps": a.rms_norm_eps, "rope_theta": a.rope.theta,
-        "max_position_embeddings": a.max_position_embeddings, "tie_word_embeddings": a.tie_word_embeddings,
+        "architectures": [_CLASSES[a.family]],
+        "model_type": a.family,
+        "hidden_act": "silu",
+        "vocab_size": a.vocab_size,
+        "hidden_size": a.hidden_size,
+        "intermediate_size": a.intermediate_size,
+        "num_hidden_layers": a.num_layers,
+        "rms_norm_eps": a.rms_norm_eps,
+        "rope_theta": a.rope.theta,
+        "max_position_embeddings": a.max_position_embeddings,
+        "tie_word_embeddings": a.tie_word_embeddings,
         "attention_bias": False,
         "bos_token_id": a.bos_token_id,
         "eos_token_id": a.eos_token_ids[0] if len(a.eos_token_ids) == 1 else list(a.eos_token_ids) or None,
-    }  # fmt: skip
+    }
     if a.family == "qwen2":
         del out["attention_bias"]  # Qwen2 has no such key: its queries, keys and values always have one
     out |= _latent(a, a.attention) if isinstance(a.attention, LatentAttention) else _grouped(a, a.attention)
@@ -85,21 +92,36 @@ def hf_config(architecture: Architecture) -> dict[str, Any]:
 
 def _latent(a: Architecture, latent: LatentAttention) -> dict[str, Any]:
     out: dict[str, Any] = {
-        "num_attention_heads": latent.num_heads, "num_key_value_heads": latent.num_heads,
-        "q_lora_rank": latent.q_lora_rank, "kv_lora_rank": latent.kv_lora_rank,
-        "qk_nope_head_dim": latent.qk_nope_head_dim, "qk_rope_head_dim": latent.qk_rope_head_dim,
-        "v_head_dim": latent.v_head_dim, "moe_layer_freq": 1, "first_k_dense_replace": _dense_layers(a),
-        "n_routed_experts": 0, "n_shared_experts": 0, "num_experts_per_tok": 0, "moe_intermediate_size": 0,
-        "n_group": 1, "topk_group": 1, "norm_topk_prob": a.family == "deepseek_v3",
+        "num_attention_heads": latent.num_heads,
+        "num_key_value_heads": latent.num_heads,
+        "q_lora_rank": latent.q_lora_rank,
+        "kv_lora_rank": latent.kv_lora_rank,
+        "qk_nope_head_dim": latent.qk_nope_head_dim,
+        "qk_rope_head_dim": latent.qk_rope_head_dim,
+        "v_head_dim": latent.v_head_dim,
+        "moe_layer_freq": 1,
+        "first_k_dense_replace": _dense_layers(a),
+        "n_routed_experts": 0,
+        "n_shared_experts": 0,
+        "num_experts_per_tok": 0,
+        "moe_intermediate_size": 0,
+        "n_group": 1,
+        "topk_group": 1,
+        "norm_topk_prob": a.family == "deepseek_v3",
         "routed_scaling_factor": 1.0,
-    }  # fmt: skip
+    }
     e = a.experts
     if e is not None:
         out |= {
-            "n_routed_experts": e.count, "n_shared_experts": e.shared_hidden // e.hidden,
-            "num_experts_per_tok": e.per_token, "moe_intermediate_size": e.hidden, "n_group": e.groups,
-            "topk_group": e.top_groups, "norm_topk_prob": e.normalize, "routed_scaling_factor": e.scale,
-        }  # fmt: skip
+            "n_routed_experts": e.count,
+            "n_shared_experts": e.shared_hidden // e.hidden,
+            "num_experts_per_tok": e.per_token,
+            "moe_intermediate_size": e.hidden,
+            "n_group": e.groups,
+            "topk_group": e.top_groups,
+            "norm_topk_prob": e.normalize,
+            "routed_scaling_factor": e.scale,
+        }
     if a.family == "deepseek_v3":
         methods = {"scoring_func": "sigmoid", "topk_method": "noaux_tc", "rope_interleave": True}
         return out | methods | {"num_nextn_predict_layers": a.num_nextn_predict_layers}
@@ -125,18 +147,22 @@ def _layers_told(a: Architecture, config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _grouped(a: Architecture, grouped: GroupedAttention) -> dict[str, Any]:
     out: dict[str, Any] = {
-        "num_attention_heads": grouped.num_heads, "num_key_value_heads": grouped.num_kv_heads,
+        "num_attention_heads": grouped.num_heads,
+        "num_key_value_heads": grouped.num_kv_heads,
         "head_dim": grouped.head_dim,
-    }  # fmt: skip
+    }
     if a.family != "qwen2":
         out["attention_bias"] = grouped.out_bias
     e = a.experts
     if e is not None:
         out |= {
-            "num_experts": e.count, "num_experts_per_tok": e.per_token, "moe_intermediate_size": e.hidden,
-            "norm_topk_prob": e.normalize, "decoder_sparse_step": 1,
+            "num_experts": e.count,
+            "num_experts_per_tok": e.per_token,
+            "moe_intermediate_size": e.hidden,
+            "norm_topk_prob": e.normalize,
+            "decoder_sparse_step": 1,
             "mlp_only_layers": [i for i in range(a.num_layers) if not a.is_moe_layer(i)],
-        }  # fmt: skip
+        }
     return out
 
 

@@ -62,8 +62,13 @@ def footprint(source: ModelSource) -> Footprint:
             memory[packing] += count * (1 + _kept_again(a, name))
             read[packing] += count * met
     order = sorted(types, key=lambda kind: -types[kind])
-    return Footprint(round(total), round(active), {p: round(b) for p, b in memory.items()},
-                     {p: round(b) for p, b in read.items()}, tuple(order))
+    return Footprint(
+        round(total),
+        round(active),
+        {p: round(b) for p, b in memory.items()},
+        {p: round(b) for p, b in read.items()},
+        tuple(order),
+    )
 
 
 def cache_bytes(a: Architecture, tokens: int, format: CacheFormat = "f16") -> int:

@@ -223,5 +223,8 @@ def _pack_q4_0(blocks: np.ndarray) -> np.ndarray:
 
 _PACK: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "F32": lambda blocks: blocks.astype("<f4").view(np.uint8),
-    "F16": _pack_f16, "BF16": _pack_bf16, "Q8_0": _pack_q8_0, "Q4_0": _pack_q4_0,
-}  # fmt: skip
+    "F16": _pack_f16,
+    "BF16": _pack_bf16,
+    "Q8_0": _pack_q8_0,
+    "Q4_0": _pack_q4_0,
+}

@@ -31,8 +31,12 @@ from huozhong.model.source import Rows, Stored
 from huozhong.model.tensors import expected_tensors
 
 FAMILIES: dict[str, Family] = {
-    "llama": "llama", "qwen2": "qwen2", "qwen3": "qwen3", "qwen3moe": "qwen3_moe", "deepseek2": "deepseek_v3",
-}  # fmt: skip
+    "llama": "llama",
+    "qwen2": "qwen2",
+    "qwen3": "qwen3",
+    "qwen3moe": "qwen3_moe",
+    "deepseek2": "deepseek_v3",
+}
 _SOFTMAX, _SIGMOID = 1, 2  # llama.cpp's numbers for expert_gating_func
 # What tells a prediction module (MTP) that is whole.  llama.cpp also takes files that state modules and leave their
 # tensors out, or the last norm; those are models without modules.
@@ -196,14 +200,22 @@ def _architecture(file: GgufFile, tensors: dict[str, GgufTensor]) -> Architectur
         family = "deepseek_v2"
     ends = (keys.token("eos"), keys.token("eot"))
     return Architecture(
-        family=family, vocab_size=embedding.shape[0], hidden_size=keys.whole("embedding_length"),
-        intermediate_size=keys.whole("feed_forward_length", 1 if all(moe_layers) else REQUIRED), num_layers=layers,
-        attention=attention, rope=_rope(keys, file, width), experts=experts, moe_layers=moe_layers,
+        family=family,
+        vocab_size=embedding.shape[0],
+        hidden_size=keys.whole("embedding_length"),
+        intermediate_size=keys.whole("feed_forward_length", 1 if all(moe_layers) else REQUIRED),
+        num_layers=layers,
+        attention=attention,
+        rope=_rope(keys, file, width),
+        experts=experts,
+        moe_layers=moe_layers,
         rms_norm_eps=keys.number("attention.layer_norm_rms_epsilon"),
-        max_position_embeddings=keys.whole("context_length"), tie_word_embeddings="lm_head.weight" not in tensors,
-        num_nextn_predict_layers=modules, bos_token_id=keys.token("bos"),
+        max_position_embeddings=keys.whole("context_length"),
+        tie_word_embeddings="lm_head.weight" not in tensors,
+        num_nextn_predict_layers=modules,
+        bos_token_id=keys.token("bos"),
         eos_token_ids=tuple(dict.fromkeys(i for i in ends if i is not None)),
-    )  # fmt: skip
+    )
 
 
 def _latent(keys: _Keys) -> LatentAttention:
@@ -214,10 +226,13 @@ def _latent(keys: _Keys) -> LatentAttention:
     if key <= rope:
         raise CheckpointError(f"{keys.where}: a key of {key} numbers is not wider than its rotated part, {rope}.")
     return LatentAttention(
-        num_heads=keys.whole("attention.head_count"), q_lora_rank=rank or None,
-        kv_lora_rank=keys.whole("attention.kv_lora_rank"), qk_nope_head_dim=key - rope, qk_rope_head_dim=rope,
+        num_heads=keys.whole("attention.head_count"),
+        q_lora_rank=rank or None,
+        kv_lora_rank=keys.whole("attention.kv_lora_rank"),
+        qk_nope_head_dim=key - rope,
+        qk_rope_head_dim=rope,
         v_head_dim=keys.whole("attention.value_length_mla", keys.value("attention.value_length", REQUIRED)),
-    )  # fmt: skip
+    )
 
 
 def _grouped(keys: _Keys, tensors: dict[str, GgufTensor]) -> GroupedAttention:
@@ -227,10 +242,13 @@ def _grouped(keys: _Keys, tensors: dict[str, GgufTensor]) -> GroupedAttention:
         raise CheckpointError(f"{keys.where}: keys and values of different widths are not supported.")
     first = "model.layers.0.self_attn."
     return GroupedAttention(
-        num_heads=heads, num_kv_heads=keys.whole("attention.head_count_kv", heads), head_dim=head_dim,
-        qkv_bias=f"{first}q_proj.bias" in tensors, out_bias=f"{first}o_proj.bias" in tensors,
+        num_heads=heads,
+        num_kv_heads=keys.whole("attention.head_count_kv", heads),
+        head_dim=head_dim,
+        qkv_bias=f"{first}q_proj.bias" in tensors,
+        out_bias=f"{first}o_proj.bias" in tensors,
         qk_norm=f"{first}q_norm.weight" in tensors,
-    )  # fmt: skip
+    )
 
 
 def _experts(keys: _Keys, tensors: dict[str, GgufTensor], layers: int) -> Experts:
@@ -242,15 +260,18 @@ def _experts(keys: _Keys, tensors: dict[str, GgufTensor], layers: int) -> Expert
         raise CheckpointError(f"{keys.where}: expert_gating_func {gating} is not supported.")
     hidden = keys.whole("expert_feed_forward_length")
     return Experts(
-        count=keys.whole("expert_count"), per_token=keys.whole("expert_used_count"), hidden=hidden,
+        count=keys.whole("expert_count"),
+        per_token=keys.whole("expert_used_count"),
+        hidden=hidden,
         shared_hidden=hidden * keys.whole("expert_shared_count", 0, 0) if deepseek else 0,
         scoring="sigmoid" if gating == _SIGMOID else "softmax",
         bias=any(f"model.layers.{i}.mlp.gate.e_score_correction_bias" in tensors for i in range(layers)),
-        groups=keys.whole("expert_group_count", 1), top_groups=keys.whole("expert_group_used_count", 1),
+        groups=keys.whole("expert_group_count", 1),
+        top_groups=keys.whole("expert_group_used_count", 1),
         group_score="top2" if gating == _SIGMOID else "max",
         normalize=keys.of_type("expert_weights_norm", not deepseek),
         scale=keys.number("expert_weights_scale", 0.0) or 1.0,
-    )  # fmt: skip
+    )
 
 
 def _rope(keys: _Keys, file: GgufFile, width: int) -> Rope:
@@ -272,9 +293,13 @@ def _rope(keys: _Keys, file: GgufFile, width: int) -> Rope:
             raise CheckpointError(f"{keys.where}: tensor {ROPE_FACTORS!r} must hold {dim // 2} numbers above 0.")
         factors = tuple(float(value) for value in values)
     return Rope(
-        dim=dim, theta=keys.number("rope.freq_base", 10000.0), interleaved=keys.prefix in ("llama", "deepseek2"),
-        scaling=scaling, factors=factors, attention_factor=attention_factor,
-    )  # fmt: skip
+        dim=dim,
+        theta=keys.number("rope.freq_base", 10000.0),
+        interleaved=keys.prefix in ("llama", "deepseek2"),
+        scaling=scaling,
+        factors=factors,
+        attention_factor=attention_factor,
+    )
 
 
 def _yarn(keys: _Keys) -> tuple[YarnScaling, float]:
@@ -286,12 +311,14 @@ def _yarn(keys: _Keys) -> tuple[YarnScaling, float]:
     multiplier = keys.number("rope.scaling.yarn_log_multiplier", 0.0)
     mscale = 10 * multiplier if keys.prefix == "deepseek2" else 0.0
     yarn = YarnScaling(
-        factor=factor, mscale=mscale, mscale_all_dim=mscale,
+        factor=factor,
+        mscale=mscale,
+        mscale_all_dim=mscale,
         original_max_position_embeddings=keys.whole(
             "rope.scaling.original_context_length", keys.whole("context_length")
         ),
         beta_fast=keys.number("rope.scaling.yarn_beta_fast", 32.0),
         beta_slow=keys.number("rope.scaling.yarn_beta_slow", 1.0),
-    )  # fmt: skip
+    )
     extra = keys.number("rope.scaling.attn_factor", 1.0)
     return yarn, 1.0 if keys.prefix == "deepseek2" else extra * (0.1 * math.log(max(factor, 1.0)) + 1.0)

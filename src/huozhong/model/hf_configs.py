@@ -56,13 +56,17 @@ def architecture_from_hf(raw: dict[str, Any]) -> Architecture:
     build = {"deepseek_v2": _deepseek_v2, "llama": _llama, "qwen2": _qwen2, "qwen3": _qwen3}
     parts = build.get(family, _qwen3_moe)(keys)
     common: dict[str, Any] = {
-        "family": family, "vocab_size": keys.whole("vocab_size"), "hidden_size": keys.whole("hidden_size"),
-        "intermediate_size": keys.whole("intermediate_size"), "num_layers": keys.whole("num_hidden_layers"),
+        "family": family,
+        "vocab_size": keys.whole("vocab_size"),
+        "hidden_size": keys.whole("hidden_size"),
+        "intermediate_size": keys.whole("intermediate_size"),
+        "num_layers": keys.whole("num_hidden_layers"),
         "rms_norm_eps": keys.number("rms_norm_eps", 1e-6),
         "max_position_embeddings": keys.whole("max_position_embeddings"),
         "tie_word_embeddings": keys.flag("tie_word_embeddings", False),
-        "bos_token_id": _token_id(raw.get("bos_token_id")), "eos_token_ids": _eos_ids(raw),
-    }  # fmt: skip
+        "bos_token_id": _token_id(raw.get("bos_token_id")),
+        "eos_token_ids": _eos_ids(raw),
+    }
     keys.refuse_rest()
     return Architecture(**common, **parts)
 
@@ -139,10 +143,17 @@ def _deepseek_v2(keys: _Keys) -> dict[str, Any]:
     if not count:
         return parts
     experts = Experts(
-        count=count, per_token=per_token, hidden=hidden, shared_hidden=hidden * shared, scoring="softmax",
-        groups=groups if grouped else 1, top_groups=top_groups if grouped else 1, group_score="max",
-        normalize=False, scale=scale,
-    )  # fmt: skip
+        count=count,
+        per_token=per_token,
+        hidden=hidden,
+        shared_hidden=hidden * shared,
+        scoring="softmax",
+        groups=groups if grouped else 1,
+        top_groups=top_groups if grouped else 1,
+        group_score="max",
+        normalize=False,
+        scale=scale,
+    )
     moe_layers = tuple(i >= dense and i % every == 0 for i in range(layers))
     return parts | {"experts": experts, "moe_layers": moe_layers}
 

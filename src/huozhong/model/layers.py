@@ -157,9 +157,7 @@ def attend(q_BHTK: Tensor, k_BHTK: Tensor, v_BHTv: Tensor, mask: Tensor | None, 
     extra = q_BHTK.shape[-1] - v_BHTv.shape[-1]
     if extra > 0:  # torch's fused kernels want equal widths; zeros cost less than the unfused form
         v_BHTv = F.pad(v_BHTv, (0, extra))
-    out = F.scaled_dot_product_attention(
-        q_BHTK, k_BHTK, v_BHTv, attn_mask=mask, is_causal=mask is None, scale=scale
-    )
+    out = F.scaled_dot_product_attention(q_BHTK, k_BHTK, v_BHTv, attn_mask=mask, is_causal=mask is None, scale=scale)
     return out[..., : out.shape[-1] - extra] if extra > 0 else out
 
 

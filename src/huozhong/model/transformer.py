@@ -97,9 +97,7 @@ class Decoder(nn.Module):
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.awake = main  # blocks that run; see Transformer.wake
 
-    def forward(
-        self, tokens_BT: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, predict: bool
-    ) -> list[Tensor]:
+    def forward(self, tokens_BT: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, predict: bool) -> list[Tensor]:
         """Final-normed states [B, T, D]: the main one, then (if `predict`) one per prediction module."""
         main = self.config.num_hidden_layers
         x_BTD = self.embed_tokens(tokens_BT).to(self.dtype)
@@ -222,9 +220,7 @@ class Transformer(nn.Module):
         for block in self.model.layers:
             cast(Block, block).dropout = share
 
-    def forward(
-        self, tokens_BT: Tensor, *, doc_BT: Tensor | None = None, pos_BT: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, tokens_BT: Tensor, *, doc_BT: Tensor | None = None, pos_BT: Tensor | None = None) -> Tensor:
         """Final-normed hidden states [B, T, D] in `dtype`.
 
         doc_BT: document number of each token; attention stays inside a document (None: one per row).
@@ -232,9 +228,7 @@ class Transformer(nn.Module):
         """
         return self._decode(tokens_BT, doc_BT, pos_BT, False)[0]
 
-    def _decode(
-        self, tokens_BT: Tensor, doc_BT: Tensor | None, pos_BT: Tensor | None, predict: bool
-    ) -> list[Tensor]:
+    def _decode(self, tokens_BT: Tensor, doc_BT: Tensor | None, pos_BT: Tensor | None, predict: bool) -> list[Tensor]:
         """Rotations and mask are made here, outside what `compile` compiles: fused into each layer's kernels
         they would be computed again for every layer and head."""
         hiddens: list[Tensor] = self.model(tokens_BT, *self._places(tokens_BT, doc_BT, pos_BT), predict)
@@ -253,9 +247,7 @@ class Transformer(nn.Module):
         mask = None if doc_BT is None else document_mask(doc_BT, self.dtype)
         return cos, sin, mask
 
-    def look_ahead(
-        self, tokens_BT: Tensor, hidden_BTD: Tensor, doc_BT: Tensor | None, depth: int
-    ) -> list[Tensor]:
+    def look_ahead(self, tokens_BT: Tensor, hidden_BTD: Tensor, doc_BT: Tensor | None, depth: int) -> list[Tensor]:
         """The first prediction module, `depth` times, each time fed with its own states: final-normed [B, T, D] each.
 
         hidden_BTD: what `forward` returns.  The k-th states (k from 1) at t have seen the tokens up to t + k and
@@ -390,9 +382,7 @@ class _CrossEntropySum(torch.autograd.Function):
 
 
 @torch.no_grad()
-def generate(
-    model: Transformer, tokens: list[int], max_new_tokens: int, eos_token_id: int | None = None
-) -> list[int]:
+def generate(model: Transformer, tokens: list[int], max_new_tokens: int, eos_token_id: int | None = None) -> list[int]:
     """Greedy continuation of `tokens`, without them; stops after `eos_token_id`.  Recomputes everything."""
     training = model.training
     model.eval()

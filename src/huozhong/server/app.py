@@ -45,8 +45,7 @@ def create_app(
     origins = list(allow_origins)
     app.add_middleware(Guard, allow_hosts=allow_hosts, allow_origins=origins, max_body_bytes=max_body_bytes)
     if origins:
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"],
-                           allow_headers=["*"])
+        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"])
     app.include_router(chat_routes.router)
     app.include_router(embedding_routes.router)
     app.include_router(page_routes.router)
@@ -69,8 +68,9 @@ def _add_model_routes(app: FastAPI, name: str) -> None:
     @app.get("/v1/models/{model:path}")
     async def one_model(model: str) -> Response:
         if model != name:
-            raise RequestError(f"Model {model!r} is not served here; this server has {name!r}.",
-                               param="model", code="model_not_found")
+            raise RequestError(
+                f"Model {model!r} is not served here; this server has {name!r}.", param="model", code="model_not_found"
+            )
         return json_response(model_json(name, created))
 
     @app.get("/health")

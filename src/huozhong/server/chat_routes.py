@@ -122,13 +122,24 @@ async def chat_completions(request: Request) -> Response:
     # others are being answered.
     prepared = await asyncio.to_thread(prepare, llm, call)
     opened = llm.template.opens_thinking(thinking=call.thinking)  # a template need not know of thinking
-    answer = Answer(lambda on_delta: llm.submit(
-        prepared.ids, prepared.params, on_delta, thinking_open=opened, shown=prepared.shown,
-        may_think=llm.template.may_think(thinking=call.thinking),
-        user=request.client.host if request.client else None,  # users take turns
-    ))
-    reply = Reply(model=llm.name, thinking=opened, think_end_id=_think_end_id(llm),
-                  include_usage=call.include_usage, calls=prepared.calls)
+    answer = Answer(
+        lambda on_delta: llm.submit(
+            prepared.ids,
+            prepared.params,
+            on_delta,
+            thinking_open=opened,
+            shown=prepared.shown,
+            may_think=llm.template.may_think(thinking=call.thinking),
+            user=request.client.host if request.client else None,  # users take turns
+        )
+    )
+    reply = Reply(
+        model=llm.name,
+        thinking=opened,
+        think_end_id=_think_end_id(llm),
+        include_usage=call.include_usage,
+        calls=prepared.calls,
+    )
     if call.stream:
         return EventStream(answer, reply)
     whole = await _whole(answer, request.receive)
@@ -138,15 +149,17 @@ async def chat_completions(request: Request) -> Response:
 async def json_body(request: Request) -> bytes:
     """The body of a request that says it is JSON (a web page could send another kind without asking)."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise RequestError("Send the request with the header Content-Type: application/json.",
-                           code="unsupported_media_type")
+        raise RequestError(
+            "Send the request with the header Content-Type: application/json.", code="unsupported_media_type"
+        )
     return await request.body()
 
 
 def check_model(llm: LLM, model: str) -> None:
     if model != llm.name:
-        raise RequestError(f"Model {model!r} is not served here; this server has {llm.name!r}.",
-                           param="model", code="model_not_found")
+        raise RequestError(
+            f"Model {model!r} is not served here; this server has {llm.name!r}.", param="model", code="model_not_found"
+        )
 
 
 @dataclass(frozen=True)
@@ -210,8 +223,9 @@ class EventStream(Response):
         self.status_code = 200
         self.background = None
         # X-Accel-Buffering: nginx would otherwise collect the whole answer.
-        self.init_headers({"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache",
-                           "x-accel-buffering": "no"})
+        self.init_headers(
+            {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", "x-accel-buffering": "no"}
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with watched([self._answer], receive):
@@ -254,9 +268,12 @@ def joined(deltas: list[Delta]) -> list[Delta]:
             out.append(delta)
         else:
             out[-1] = replace(
-                delta, text=before.text + delta.text, reasoning=before.reasoning + delta.reasoning,
-                token_ids=before.token_ids + delta.token_ids, logprobs=before.logprobs + delta.logprobs,
-            )  # fmt: skip
+                delta,
+                text=before.text + delta.text,
+                reasoning=before.reasoning + delta.reasoning,
+                token_ids=before.token_ids + delta.token_ids,
+                logprobs=before.logprobs + delta.logprobs,
+            )
     return out
 
 
@@ -264,7 +281,5 @@ def _event(content: dict[str, Any]) -> bytes:
     return b"data: " + pydantic_core.to_json(content) + b"\n\n"
 
 
-def json_response(
-    content: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None
-) -> Response:
+def json_response(content: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(pydantic_core.to_json(content), status, headers, "application/json")

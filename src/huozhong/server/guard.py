@@ -66,15 +66,18 @@ class Guard:
         """Why a request is not let in, or None."""
         host = headers.get("host", "")
         if host and not self._is_own(host):
-            return (f"This server does not answer to the name {host!r}; use its address, or start it with "
-                    f"--allow-host {_name(host)}.")
+            return (
+                f"This server does not answer to the name {host!r}; use its address, or start it with "
+                f"--allow-host {_name(host)}."
+            )
         origin = headers.get("origin")
         if origin is None or "*" in self._origins or origin in self._origins:
             return None
         if origin != "null" and urlsplit(origin).netloc == host:
             return None
-        return (f"Web pages from {origin!r} may not use this server; if they should, start it with "
-                f"--allow-origin {origin}.")
+        return (
+            f"Web pages from {origin!r} may not use this server; if they should, start it with --allow-origin {origin}."
+        )
 
     def _is_own(self, host: str) -> bool:
         name = _name(host)

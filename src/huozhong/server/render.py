@@ -31,9 +31,30 @@ from huozhong.server.mathml import MATHML_ATTRIBUTES, MATHML_TAGS, MAX_TEX, tex_
 MAX_MATH_LINES = 60
 
 _TAGS = {
-    "p", "br", "hr", "strong", "em", "s", "code", "pre", "blockquote", "ul", "ol", "li", "a",
-    "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td",
-} | MATHML_TAGS  # fmt: skip
+    "p",
+    "br",
+    "hr",
+    "strong",
+    "em",
+    "s",
+    "code",
+    "pre",
+    "blockquote",
+    "ul",
+    "ol",
+    "li",
+    "a",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+} | MATHML_TAGS
 _ATTRIBUTES: dict[str, set[str]] = {
     "a": {"href", "title"},
     "ol": {"start"},
@@ -187,10 +208,14 @@ def _emphasis(state: StateInline, silent: bool) -> bool:
         state.push("text", "", 0).content = marker
         state.delimiters.append(
             Delimiter(
-                marker=ord(marker), length=length, token=len(state.tokens) - 1, end=-1,
-                open=can_open, close=can_close,
+                marker=ord(marker),
+                length=length,
+                token=len(state.tokens) - 1,
+                end=-1,
+                open=can_open,
+                close=can_close,
             )
-        )  # fmt: skip
+        )
     state.pos += length
     return True
 
@@ -212,9 +237,7 @@ def _build() -> MarkdownIt:
     markdown.validateLink = lambda url: _LINK.match(url) is not None  # type: ignore[method-assign]
     markdown.inline.ruler.before("escape", "math", _inline_math)
     markdown.inline.ruler.at("emphasis", _emphasis)
-    markdown.block.ruler.before(
-        "fence", "math", _block_math, {"alt": ["paragraph", "reference", "blockquote", "list"]}
-    )
+    markdown.block.ruler.before("fence", "math", _block_math, {"alt": ["paragraph", "reference", "blockquote", "list"]})
     markdown.core.ruler.push("adapt", _adapt)
     markdown.add_render_rule("math_inline", _render_math)
     markdown.add_render_rule("math_block", _render_math)

@@ -194,8 +194,9 @@ class ChatTemplate:
             raise RequestError(
                 "This model has no form for tool calls: its chat template knows none of Qwen's, DeepSeek's, "
                 "GLM's and Llama 3's; leave tools out, or ask for JSON with response_format.",
-                param="tools", code="unsupported_value",
-            )  # fmt: skip
+                param="tools",
+                code="unsupported_value",
+            )
         return self.tool_format
 
     def may_think(self, *, thinking: bool = True) -> bool:
@@ -213,9 +214,7 @@ class ChatTemplate:
     def _extent(self, part: list[Span], whole: list[Span]) -> int:
         text, full = "".join(s.text for s in part), "".join(s.text for s in whole)
         if not full.startswith(text):
-            raise TokenizerError(
-                f"{self._where} cannot be trained with: it writes history unlike its own prompts"
-            )
+            raise TokenizerError(f"{self._where} cannot be trained with: it writes history unlike its own prompts")
         return len(text)
 
     def _spans(
@@ -226,9 +225,7 @@ class ChatTemplate:
         tools: Sequence[Function] = (),
     ) -> list[Span]:
         if add_generation_prompt and messages and messages[-1]["role"] == "assistant":
-            raise RequestError(
-                "The last message is the assistant's; the last one must be the user's", param="messages"
-            )
+            raise RequestError("The last message is the assistant's; the last one must be the user's", param="messages")
         slots: list[str] = []
         form = self.needed_tool_format() if tools or any(_uses_tools(m) for m in messages) else None
         shown = [self._shown(m, slots) for m in messages]
@@ -238,9 +235,13 @@ class ChatTemplate:
             offered = None
         try:
             text = self._template.render(
-                messages=shown, tools=offered, add_generation_prompt=add_generation_prompt,
-                thinking=thinking, enable_thinking=thinking, **self._tokens,
-            )  # fmt: skip
+                messages=shown,
+                tools=offered,
+                add_generation_prompt=add_generation_prompt,
+                thinking=thinking,
+                enable_thinking=thinking,
+                **self._tokens,
+            )
         except RequestError:
             raise
         except Exception as error:  # a template is a program and can fail in any way
@@ -256,22 +257,24 @@ class ChatTemplate:
 
     def _shown(self, message: dict[str, Any], slots: list[str]) -> dict[str, Any]:
         """A message as the template sees it: placeholders where people's words are."""
-        shown = {
-            k: _slot(v, slots) if k in ("content", "reasoning_content") else v for k, v in message.items()
-        }
+        shown = {k: _slot(v, slots) if k in ("content", "reasoning_content") else v for k, v in message.items()}
         if "tool_call_id" in message:
             shown["tool_call_id"] = self._guarded(message["tool_call_id"], slots)
         if calls := message.get("tool_calls"):
             assert self.tool_format is not None
             shown["content"] = shown["content"] or None
             shown["tool_calls"] = [
-                self._guarded(call, slots) | {"function": {
-                    "name": call["function"]["name"],
-                    "arguments": _slot(call["function"]["arguments"], slots) if self.tool_format.arguments_as_text
-                    else self._guarded(json.loads(call["function"]["arguments"]), slots),
-                }}
+                self._guarded(call, slots)
+                | {
+                    "function": {
+                        "name": call["function"]["name"],
+                        "arguments": _slot(call["function"]["arguments"], slots)
+                        if self.tool_format.arguments_as_text
+                        else self._guarded(json.loads(call["function"]["arguments"]), slots),
+                    }
+                }
                 for call in calls
-            ]  # fmt: skip
+            ]
         return shown
 
     def _guarded(self, value: Any, slots: list[str]) -> Any:
@@ -505,6 +508,4 @@ class ReasoningSplitter:
 
 def _partial_tag(text: str) -> int:
     """Length of the longest end of `text` that begins </think> without completing it."""
-    return next(
-        (n for n in range(min(len(END_THINK) - 1, len(text)), 0, -1) if text.endswith(END_THINK[:n])), 0
-    )
+    return next((n for n in range(min(len(END_THINK) - 1, len(text)), 0, -1) if text.endswith(END_THINK[:n])), 0)

@@ -41,9 +41,7 @@ class Corpus:
     files: dict[str, int]  # bytes taken from each
 
 
-def prepare(
-    paths: Iterable[Path], folder: Path, *, vocab_size: int, megabytes_per_file: float | None = None
-) -> Corpus:
+def prepare(paths: Iterable[Path], folder: Path, *, vocab_size: int, megabytes_per_file: float | None = None) -> Corpus:
     """Tokenizer and shards under `folder`; made once, and again only when the question changes.
 
     megabytes_per_file: no more than that from any one file, so that a big one does not drown the others (None: all).
@@ -93,9 +91,7 @@ def _write(files: list[Path], folder: Path, vocab_size: int, limit: int | None) 
             taken[str(file)] += size
             (heldout if is_held_out(text) else train).append(text)
     if not train or not heldout:
-        raise DataError(
-            f"{sum(taken.values())} bytes of text are too few to hold some out; give some megabytes"
-        )
+        raise DataError(f"{sum(taken.values())} bytes of text are too few to hold some out; give some megabytes")
     share = max(1, sum(taken.values()) // TOKENIZER_BYTES)
     sample = train[::share]
     tokenizer = Tokenizer.train(sample, vocab_size)
@@ -107,8 +103,14 @@ def _write(files: list[Path], folder: Path, vocab_size: int, limit: int | None) 
     kept = write_text_shard(folder / "heldout", "text", tokenizer, heldout)
     size = sum(len(text.encode()) for text in train)
     return Corpus(
-        str(folder / "tokenizer"), str(folder / "train"), str(folder / "heldout"), learned.tokens, kept.tokens, size,
-        tokenizer.vocab_size, taken,
+        str(folder / "tokenizer"),
+        str(folder / "train"),
+        str(folder / "heldout"),
+        learned.tokens,
+        kept.tokens,
+        size,
+        tokenizer.vocab_size,
+        taken,
     )
 
 

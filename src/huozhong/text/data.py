@@ -54,9 +54,7 @@ def read_jsonl(path: str | Path) -> Iterator[dict[str, Any]]:
                     continue
                 record = json.loads(line)
                 if not isinstance(record, dict):
-                    raise DataError(
-                        f"{path}, line {number} holds a {type(record).__name__} instead of an object"
-                    )
+                    raise DataError(f"{path}, line {number} holds a {type(record).__name__} instead of an object")
                 yield record
     except json.JSONDecodeError as error:
         raise DataError(f"{path}, line {number} is not JSON: {error.msg} at column {error.colno}") from error
@@ -168,9 +166,7 @@ class _Pool:
         self.positions = int(self.length_P.sum())
         self._key, self._epoch = key, -1
 
-    def draw(
-        self, cursor: _Cursor, want: float, *, epochs: int | None, one_epoch: bool
-    ) -> tuple[Ints, _Cursor]:
+    def draw(self, cursor: _Cursor, want: float, *, epochs: int | None, one_epoch: bool) -> tuple[Ints, _Cursor]:
         """Pieces worth `want` positions, rounded down, or more (less only at the end), and the cursor after them."""
         drawn: list[Ints] = []
         # A fraction of a position stays owed: far into an epoch adding it would not move a float.
@@ -232,9 +228,7 @@ class PackedBatches:
         ]
         for source, pool in zip(sources, self._pools, strict=True):
             if not pool.positions:
-                raise DataError(
-                    f"{source.path} has no document of two tokens or more; there is nothing to learn"
-                )
+                raise DataError(f"{source.path} has no document of two tokens or more; there is nothing to learn")
         self._at: list[_Cursor] = [_Cursor() for _ in sources]  # when the present block began
         self._after: list[_Cursor] = self._at  # when it ends
         self._number = 0
@@ -302,9 +296,7 @@ class PackedBatches:
             fingerprint, number, row = state["fingerprint"], int(state["block"]), int(state["row"])
             cursors = [_Cursor(int(epoch), int(next), float(owed)) for epoch, next, owed in state["cursors"]]
         except (KeyError, TypeError, ValueError) as error:
-            raise DataError(
-                f"The saved place in the data is damaged ({error!r}); start the data anew"
-            ) from error
+            raise DataError(f"The saved place in the data is damaged ({error!r}); start the data anew") from error
         if fingerprint != self._fingerprint() or len(cursors) != len(self._pools):
             raise DataError(
                 "The saved place in the data belongs to other shards, weights, seed, epochs or seq_len; "

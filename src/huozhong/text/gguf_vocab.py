@@ -133,8 +133,10 @@ def small_files(metadata: Mapping[str, Any], *, where: str = "the GGUF file") ->
         config["chat_template"] = template
     ends = list(dict.fromkeys(ids[name] for name in ("eos", "eot", "eom") if ids[name] is not None))
     generation = {
-        "bos_token_id": ids["bos"], "eos_token_id": ends[0] if len(ends) == 1 else ends, "pad_token_id": ids["padding"],
-    }  # fmt: skip
+        "bos_token_id": ids["bos"],
+        "eos_token_id": ends[0] if len(ends) == 1 else ends,
+        "pad_token_id": ids["padding"],
+    }
     generation = {key: value for key, value in generation.items() if value not in (None, [])}
     files = {"tokenizer.json": tokenizer, "tokenizer_config.json": config, "generation_config.json": generation}
     return {name: json.dumps(value, ensure_ascii=False).encode() for name, value in files.items()}
@@ -177,15 +179,11 @@ def _chat_template(metadata: Mapping[str, Any]) -> str | list[dict[str, str]] | 
     return [{"name": "default", "template": first}, *others] if others else first
 
 
-def _tokenizer_json(
-    metadata: Mapping[str, Any], tokens: list[str], kinds: list[int], where: str
-) -> dict[str, Any]:
+def _tokenizer_json(metadata: Mapping[str, Any], tokens: list[str], kinds: list[int], where: str) -> dict[str, Any]:
     name = metadata.get("tokenizer.ggml.pre", "default")
     pre = PRE_TOKENIZERS.get(name) if isinstance(name, str) else None
     if pre is None:
-        raise TokenizerError(
-            f"{where} has the pre-tokenizer {name!r}; only {', '.join(PRE_TOKENIZERS)} can be read"
-        )
+        raise TokenizerError(f"{where} has the pre-tokenizer {name!r}; only {', '.join(PRE_TOKENIZERS)} can be read")
     vocab: dict[str, int] = {}
     added = []
     for id, (token, kind) in enumerate(zip(tokens, kinds, strict=True)):
@@ -197,25 +195,39 @@ def _tokenizer_json(
         if kind in (_CONTROL, _USER_DEFINED):
             added.append(_added_token(id, token, special=kind == _CONTROL))
     return {
-        "version": "1.0", "truncation": None, "padding": None, "added_tokens": added,
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": added,
         "normalizer": {"type": "NFC"} if pre.compose else None,
-        "pre_tokenizer": pre.to_json(), "post_processor": None,
+        "pre_tokenizer": pre.to_json(),
+        "post_processor": None,
         "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
         "model": {
-            "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
-            "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False,
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": None,
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": False,
+            "byte_fallback": False,
             "ignore_merges": pre.ignore_merges,
             "vocab": {token: id for token, id in vocab.items() if kinds[id] in (_NORMAL, _BYTE)},
             "merges": _merges(metadata, where),
         },
-    }  # fmt: skip
+    }
 
 
 def _added_token(id: int, content: str, *, special: bool) -> dict[str, Any]:
     return {
-        "id": id, "content": content, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+        "id": id,
+        "content": content,
+        "single_word": False,
+        "lstrip": False,
+        "rstrip": False,
+        "normalized": False,
         "special": special,
-    }  # fmt: skip
+    }
 
 
 def _merges(metadata: Mapping[str, Any], where: str) -> list[list[str]]:

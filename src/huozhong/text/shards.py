@@ -102,10 +102,17 @@ def _write(folder: Path, name: str, docs: Iterable[Document], vocab_size: int, v
         if len(offsets) == 1:
             raise DataError(f"Shard {name} would be empty: there are no documents in it")
         manifest = Manifest(
-            format=FORMAT, name=name, documents=len(offsets) - 1, tokens=offsets[-1], loss_tokens=loss_tokens,
-            longest=longest, dtype=dtype, masked=loss_tokens < offsets[-1], vocab_size=vocab_size,
+            format=FORMAT,
+            name=name,
+            documents=len(offsets) - 1,
+            tokens=offsets[-1],
+            loss_tokens=loss_tokens,
+            longest=longest,
+            dtype=dtype,
+            masked=loss_tokens < offsets[-1],
+            vocab_size=vocab_size,
             vocab_hash=vocab_hash,
-        )  # fmt: skip
+        )
         _write_synced(temporary["offsets"], np.asarray(offsets, "<u8").tobytes())
         _write_synced(temporary["json"], (json.dumps(asdict(manifest), indent=1) + "\n").encode())
         for old in _files_of(folder, name):
@@ -164,9 +171,7 @@ class _Buffer:
 
 @contextmanager
 def _temporaries(folder: Path, name: str) -> Iterator[dict[str, Path]]:
-    paths = {
-        end: folder / f".{name}.{end}.{os.getpid()}.tmp" for end in ("tokens", "mask", "offsets", "json")
-    }
+    paths = {end: folder / f".{name}.{end}.{os.getpid()}.tmp" for end in ("tokens", "mask", "offsets", "json")}
     try:
         yield paths
     finally:
@@ -197,9 +202,7 @@ class Shard:
                 raise DataError(f"{path} is missing; write this shard again")
             if path.stat().st_size != size:
                 found = path.stat().st_size
-                raise DataError(
-                    f"{path} has {found} bytes, not the {size} of its manifest; write this shard again"
-                )
+                raise DataError(f"{path} has {found} bytes, not the {size} of its manifest; write this shard again")
         self.offsets_D1 = self._map(f"{name}.offsets", "<u8").astype(np.int64)
         ordered = self.offsets_D1[0] == 0 and self.offsets_D1[-1] == self.manifest.tokens
         if not ordered or bool(np.any(np.diff(self.offsets_D1) <= 0)):
@@ -240,9 +243,7 @@ def _read_manifest(path: Path) -> Manifest:
     kinds = {f.name: {"int": int, "str": str, "bool": bool}[str(f.type)] for f in fields(Manifest)}
     wrong = sorted(kinds.keys() ^ data.keys()) or [k for k in kinds if type(data[k]) is not kinds[k]]
     if wrong or data["dtype"] not in ("<u2", "<u4") or data["documents"] < 1 or data["name"] != path.stem:
-        raise DataError(
-            f"{path} is damaged (see {(wrong or ['dtype, documents or name'])[0]}); write this shard again"
-        )
+        raise DataError(f"{path} is damaged (see {(wrong or ['dtype, documents or name'])[0]}); write this shard again")
     return Manifest(**data)
 
 

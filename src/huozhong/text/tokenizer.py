@@ -73,9 +73,7 @@ class Tokenizer:
     Make one with `Tokenizer.load(folder)` or `Tokenizer.train(texts, vocab_size)`.
     """
 
-    def __init__(
-        self, tokenizer_json: bytes, config: dict[str, Any], *, where: str = "tokenizer.json"
-    ) -> None:
+    def __init__(self, tokenizer_json: bytes, config: dict[str, Any], *, where: str = "tokenizer.json") -> None:
         self._json, self.config, self._where = tokenizer_json, config, where
         data = _parse_json(tokenizer_json, where)
         _check_byte_level(data, where)
@@ -94,9 +92,7 @@ class Tokenizer:
         self.bos_id: int | None = self._named("bos_token", BOS)
         eos = self._named("eos_token", EOS)
         if eos is None:
-            raise TokenizerError(
-                f"{where} names no end-of-sequence token; give eos_token in tokenizer_config.json"
-            )
+            raise TokenizerError(f"{where} names no end-of-sequence token; give eos_token in tokenizer_config.json")
         self.eos_id: int = eos
         pad = self._named("pad_token", PAD)
         self.pad_id: int = eos if pad is None else pad
@@ -321,9 +317,7 @@ class StreamDecoder:
     are U+FFFD as soon as that is certain.  Constant work per token.
     """
 
-    def __init__(
-        self, tokenizer: Tokenizer, *, skip_special: bool = True, shown: frozenset[int] = frozenset()
-    ) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, skip_special: bool = True, shown: frozenset[int] = frozenset()) -> None:
         self._tokenizer, self._skip_special, self._shown = tokenizer, skip_special, shown
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
 
@@ -401,10 +395,7 @@ def _check_byte_level(data: dict[str, Any], where: str) -> None:
         raise TokenizerError(f"{where} has no token for byte 0x{missing[0]:02X}, so it would lose text")
     added = data.get("added_tokens") or []
     whole = isinstance(added, list) and all(
-        isinstance(t, dict)
-        and isinstance(t.get("content"), str)
-        and t["content"]
-        and _is_id(t.get("id"))
+        isinstance(t, dict) and isinstance(t.get("content"), str) and t["content"] and _is_id(t.get("id"))
         for t in added
     )
     if not whole:
@@ -437,9 +428,7 @@ def _control_pattern(control: list[dict[str, Any]]) -> re.Pattern[str] | None:
     return re.compile("|".join(forms)) if forms else None
 
 
-def _without_control_tokens(
-    data: dict[str, Any], control: dict[int, str], where: str
-) -> tokenizers.Tokenizer:
+def _without_control_tokens(data: dict[str, Any], control: dict[int, str], where: str) -> tokenizers.Tokenizer:
     """The library's tokenizer for text that nobody vouches for: it does not know the control tokens."""
     names = set(control.values())
     vocab = {token: i for token, i in data["model"]["vocab"].items() if token not in names}

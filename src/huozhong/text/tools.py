@@ -184,34 +184,74 @@ class ToolFormat:
 
 
 HERMES = ToolFormat(
-    name="hermes", opens="", before='<tool_call>\n{"name": "', between='", "arguments": ',
-    after="}\n</tool_call>", separator="\n", closes="",
-)  # fmt: skip
+    name="hermes",
+    opens="",
+    before='<tool_call>\n{"name": "',
+    between='", "arguments": ',
+    after="}\n</tool_call>",
+    separator="\n",
+    closes="",
+)
 QWEN_CODER = ToolFormat(
-    name="qwen-coder", opens="", before="<tool_call>\n<function=", between=">\n", after="</function>\n</tool_call>",
-    separator="\n", closes="", tags=Tags("<parameter=", ">\n", "\n</parameter>\n"),
-)  # fmt: skip
+    name="qwen-coder",
+    opens="",
+    before="<tool_call>\n<function=",
+    between=">\n",
+    after="</function>\n</tool_call>",
+    separator="\n",
+    closes="",
+    tags=Tags("<parameter=", ">\n", "\n</parameter>\n"),
+)
 GLM = ToolFormat(
-    name="glm", opens="", before="<tool_call>", between="\n", after="</tool_call>", separator="\n", closes="",
+    name="glm",
+    opens="",
+    before="<tool_call>",
+    between="\n",
+    after="</tool_call>",
+    separator="\n",
+    closes="",
     tags=Tags("<arg_key>", "</arg_key>\n<arg_value>", "</arg_value>\n"),
-)  # fmt: skip
+)
 GLM_47 = ToolFormat(
-    name="glm-4.7", opens="", before="<tool_call>", between="", after="</tool_call>", separator="", closes="",
+    name="glm-4.7",
+    opens="",
+    before="<tool_call>",
+    between="",
+    after="</tool_call>",
+    separator="",
+    closes="",
     tags=Tags("<arg_key>", "</arg_key><arg_value>", "</arg_value>"),
-)  # fmt: skip
+)
 DEEPSEEK_V3 = ToolFormat(
-    name="deepseek-v3", opens="<｜tool▁calls▁begin｜>", before="<｜tool▁call▁begin｜>function<｜tool▁sep｜>",
-    between="\n```json\n", after="\n```<｜tool▁call▁end｜>", separator="\n", closes="<｜tool▁calls▁end｜>",
+    name="deepseek-v3",
+    opens="<｜tool▁calls▁begin｜>",
+    before="<｜tool▁call▁begin｜>function<｜tool▁sep｜>",
+    between="\n```json\n",
+    after="\n```<｜tool▁call▁end｜>",
+    separator="\n",
+    closes="<｜tool▁calls▁end｜>",
     arguments_as_text=True,
-)  # fmt: skip
+)
 DEEPSEEK_V31 = ToolFormat(
-    name="deepseek-v3.1", opens="<｜tool▁calls▁begin｜>", before="<｜tool▁call▁begin｜>", between="<｜tool▁sep｜>",
-    after="<｜tool▁call▁end｜>", separator="", closes="<｜tool▁calls▁end｜>", arguments_as_text=True,
-)  # fmt: skip
+    name="deepseek-v3.1",
+    opens="<｜tool▁calls▁begin｜>",
+    before="<｜tool▁call▁begin｜>",
+    between="<｜tool▁sep｜>",
+    after="<｜tool▁call▁end｜>",
+    separator="",
+    closes="<｜tool▁calls▁end｜>",
+    arguments_as_text=True,
+)
 LLAMA3 = ToolFormat(
-    name="llama3", opens="", before='{"name": "', between='", "parameters": ', after="}", separator=None,
-    closes="", at_start=True,
-)  # fmt: skip
+    name="llama3",
+    opens="",
+    before='{"name": "',
+    between='", "parameters": ',
+    after="}",
+    separator=None,
+    closes="",
+    at_start=True,
+)
 _PYTHON_TAG = "<|python_tag|>"  # Llama 3.1 often puts it before a call, although its template does not
 
 
@@ -333,9 +373,7 @@ class ToolCallParser:
             return self._give_up(self._mark)
         self._held = rest[len(between) :]
         self._expect = "arguments"
-        self._reader = (
-            JsonArguments() if tags is None else TaggedArguments(tags, self._form.after, function.schema)
-        )
+        self._reader = JsonArguments() if tags is None else TaggedArguments(tags, self._form.after, function.schema)
         return CallPart(self.num_calls, name=name[0])
 
     def _arguments(self) -> str | CallPart | None:

@@ -164,8 +164,11 @@ def as_before(settings: Settings) -> Settings:
         return settings
     then = checkpoints.read_meta(steps[-1])["identity"]
     ways: dict[Storage | None, tuple[Method, Literal[4, 8] | None]] = {
-        None: ("full", None), "q8": ("qlora", 8), "q4": ("qlora", 4), "bfloat16": ("lora", None),
-    }  # fmt: skip
+        None: ("full", None),
+        "q8": ("qlora", 8),
+        "q4": ("qlora", 4),
+        "bfloat16": ("lora", None),
+    }
     if settings.method == "auto" or (settings.method == "qlora" and settings.bits is None):
         method, bits = ways[then["storage"]]
         settings = dataclasses.replace(settings, method=method, bits=bits)
@@ -188,9 +191,14 @@ class Adaptation:
         self.dtype = _dtype(settings.dtype)
         longest = max(task.lengths + task.heldout_lengths)
         self.fit = choose_fit(
-            view, settings.method, bits=settings.bits, rank=settings.rank, longest=longest,
-            dtype_bytes=self.dtype.itemsize, memory=settings.memory,
-        )  # fmt: skip
+            view,
+            settings.method,
+            bits=settings.bits,
+            rank=settings.rank,
+            longest=longest,
+            dtype_bytes=self.dtype.itemsize,
+            memory=settings.memory,
+        )
         self.recipe = derive(settings, task, self.fit, view.architecture.hidden_size)
         self.checkpoints, self.metrics = CheckpointFolder(self.out, keep=1), MetricsFile(self.out)
         self.meter = Meter(settings.price_per_kwh, settings.currency)
@@ -250,10 +258,14 @@ class Adaptation:
     def _identity(self) -> dict[str, Any]:
         s = self.settings
         settings = {
-            "base": s.base, "method": self.fit.method, "storage": self.fit.storage, "seed": s.seed,
-            "adapter": None if s.adapter is None else str(s.adapter), "stage": self.task.stage,
+            "base": s.base,
+            "method": self.fit.method,
+            "storage": self.fit.storage,
+            "seed": s.seed,
+            "adapter": None if s.adapter is None else str(s.adapter),
+            "stage": self.task.stage,
             "dtype": str(self.dtype),
-        }  # fmt: skip
+        }
         lora = {} if self.fit.method == "full" else {"rank": s.rank, "alpha": s.alpha}
         return settings | lora | dataclasses.asdict(self.recipe) | self.task.identity()
 
@@ -268,9 +280,7 @@ class Adaptation:
         self.best_score = math.inf if meta["best_score"] is None else meta["best_score"]
         self.since_best = meta["since_best"]
         self.meter.restore(meta["bill"])
-        self.console.print(
-            f"从第 {step} 步的检查点继续。Going on from the checkpoint of step {step}.", highlight=False
-        )
+        self.console.print(f"从第 {step} 步的检查点继续。Going on from the checkpoint of step {step}.", highlight=False)
 
     # -- the pre-flight --------------------------------------------------------------------------
 
@@ -314,9 +324,7 @@ class Adaptation:
     def train(self, stop: threading.Event) -> Adapted:
         """Epoch after epoch, until the end, an early end, or a stop."""
         saved_at = time.monotonic()
-        with Display(
-            self.console, total_steps=self.recipe.total_steps, done_steps=self.step, log_every=10
-        ) as display:
+        with Display(self.console, total_steps=self.recipe.total_steps, done_steps=self.step, log_every=10) as display:
             while self._going_on() and not stop.is_set():
                 record = self._one_step()
                 ended = self.step % self.recipe.steps_per_epoch == 0
@@ -356,9 +364,11 @@ class Adaptation:
                 f"it; give a lower --lr than {recipe.lr:g} and start with --fresh."
             )
         scale = warmup_stable_decay(
-            self.step, total_steps=recipe.total_steps, warmup_steps=recipe.warmup,
+            self.step,
+            total_steps=recipe.total_steps,
+            warmup_steps=recipe.warmup,
             decay_steps=recipe.total_steps - recipe.warmup,
-        )  # fmt: skip
+        )
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.lr * scale
         self.optimizer.step()
@@ -368,9 +378,14 @@ class Adaptation:
         tokens, seconds = sum(self.task.lengths[i] for i in indices), time.perf_counter() - began
         self.meter.add_tokens(prompt=tokens)
         return {
-            "step": self.step, "loss": total, "grad_norm": norm, "lr_scale": scale, "seconds": seconds,
-            "tokens": tokens, "tokens_per_second": tokens / seconds,
-        }  # fmt: skip
+            "step": self.step,
+            "loss": total,
+            "grad_norm": norm,
+            "lr_scale": scale,
+            "seconds": seconds,
+            "tokens": tokens,
+            "tokens_per_second": tokens / seconds,
+        }
 
     def _end_of_epoch(self, display: Display) -> dict[str, Any]:
         from huozhong.train.adapt_show import score_line
@@ -398,13 +413,18 @@ class Adaptation:
         self.metrics.sync()
         state = {
             "trained": {name: weight.detach() for name, weight in self.trained.items()},
-            "optimizer": self.optimizer.state_dict(), "best": self.best,
-        }  # fmt: skip
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best,
+        }
         meta = {
-            "identity": self._identity(), "bill": self.meter.snapshot().as_dict(), "before": self.before,
-            "after": self.after, "best_score": None if math.isinf(self.best_score) else self.best_score,
-            "best_epoch": self.best_epoch, "since_best": self.since_best,
-        }  # fmt: skip
+            "identity": self._identity(),
+            "bill": self.meter.snapshot().as_dict(),
+            "before": self.before,
+            "after": self.after,
+            "best_score": None if math.isinf(self.best_score) else self.best_score,
+            "best_epoch": self.best_epoch,
+            "since_best": self.since_best,
+        }
         self.checkpoints.save(self.step, state, meta)
 
     # -- ending ----------------------------------------------------------------------------------
@@ -422,10 +442,13 @@ class Adaptation:
         scale, best = self.settings.alpha / self.settings.rank, self.best
         if self.fit.method == "lora":
             save_adapter(
-                self.out / "adapter", best, family=self.view.architecture.family,
+                self.out / "adapter",
+                best,
+                family=self.view.architecture.family,
                 base=str(self.view.path.resolve()),  # PEFT would look for a name on the hub
-                rank=self.settings.rank, alpha=self.settings.alpha,
-            )  # fmt: skip
+                rank=self.settings.rank,
+                alpha=self.settings.alpha,
+            )
         folder = self.out / "model"
         whole = HuggingFaceView(self.view.source, lambda name, values: merged(name, values, best, scale))
         export_hf(whole, folder, small_files=self.small_files)
@@ -433,9 +456,14 @@ class Adaptation:
 
     def _adapted(self, model: Path | None) -> Adapted:
         return Adapted(
-            finished=model is not None, model=model, before=self.before, after=self.after, best_epoch=self.best_epoch,
-            bill=self.meter.stop(), peak_memory=self.peak,
-        )  # fmt: skip
+            finished=model is not None,
+            model=model,
+            before=self.before,
+            after=self.after,
+            best_epoch=self.best_epoch,
+            bill=self.meter.stop(),
+            peak_memory=self.peak,
+        )
 
 
 # -- the machine -------------------------------------------------------------------------------------

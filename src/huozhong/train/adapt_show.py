@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from huozhong.train.adapt import Adaptation
 
 _SCORES = {
-    "loss": ("损失", "loss"), "kept": ("自己原来的回答上的损失", "loss on what it said itself before"),
+    "loss": ("损失", "loss"),
+    "kept": ("自己原来的回答上的损失", "loss on what it said itself before"),
     "accuracy": ("比原来更偏向好答案", "gained on the rejected answer"),
-    "preferred": ("更可能说出好答案", "chosen answer likelier"), "margin": ("差距", "margin"),
-}  # fmt: skip
+    "preferred": ("更可能说出好答案", "chosen answer likelier"),
+    "margin": ("差距", "margin"),
+}
 _SHARES = ("accuracy", "preferred")
 SHOWN = 4  # answers side by side
 
@@ -35,10 +37,16 @@ class Expected:
         """The trial's watts over the time that `work` tokens take, forward and backward."""
         seconds = seconds_per_token * work
         share = seconds / trial.seconds if trial.seconds else 0.0
-        return cls(dataclasses.replace(
-            trial, tokens=tokens, seconds=seconds, joules=trial.joules * share, money=trial.money * share,
-            source="estimated",
-        ))  # fmt: skip
+        return cls(
+            dataclasses.replace(
+                trial,
+                tokens=tokens,
+                seconds=seconds,
+                joules=trial.joules * share,
+                money=trial.money * share,
+                source="estimated",
+            )
+        )
 
 
 def preflight_table(run: Adaptation, expected: Expected) -> Table:
@@ -112,8 +120,10 @@ def comparison_table(
         table.add_row(_SCORES[name][0 if zh else 1] if name in _SCORES else name, one, other)
     if asked:
         for place, label in enumerate((("答案一致", "the same answer"), ("包含答案", "contains the answer"))):
-            counts = [sum(matches(a.wanted, said)[place] for a, said in pairs)
-                      for pairs in ([(a, a.before) for a in asked], [(a, a.after) for a in asked])]
+            counts = [
+                sum(matches(a.wanted, said)[place] for a, said in pairs)
+                for pairs in ([(a, a.before) for a in asked], [(a, a.after) for a in asked])
+            ]
             table.add_row(label[0 if zh else 1], *(f"{count}/{len(asked)}" for count in counts))
     return table
 
@@ -128,7 +138,7 @@ def answers_table(asked: Sequence[Asked], lang: Literal["zh", "en"]) -> Table:
     """A few answers side by side."""
     zh = lang == "zh"
     table = Table(title="几个回答" if zh else "Some answers", show_lines=True)
-    for column in (("问题", "之前", "之后", "应答") if zh else ("question", "before", "after", "wanted")):
+    for column in ("问题", "之前", "之后", "应答") if zh else ("question", "before", "after", "wanted"):
         table.add_column(column, overflow="fold")
     failed = "（没有回答）" if zh else "(no answer)"
     for one in asked[:SHOWN]:

@@ -90,14 +90,15 @@ def information(tokens_N: npt.NDArray[np.int64], vocab_size: int) -> Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
         return torch.sparse_csr_tensor(
-            torch.from_numpy(rows_V1), torch.from_numpy(second[kept]), torch.from_numpy(values[kept]).float(),
-            (vocab_size, vocab_size), check_invariants=False,
-        )  # fmt: skip
+            torch.from_numpy(rows_V1),
+            torch.from_numpy(second[kept]),
+            torch.from_numpy(values[kept]).float(),
+            (vocab_size, vocab_size),
+            check_invariants=False,
+        )
 
 
-def table_and_gain(
-    tokens_N: npt.NDArray[np.int64], vocab_size: int, width: int, *, seed: int
-) -> tuple[Tensor, Tensor]:
+def table_and_gain(tokens_N: npt.NDArray[np.int64], vocab_size: int, width: int, *, seed: int) -> tuple[Tensor, Tensor]:
     """The table [V, D] and the final norm's weights [D], both float32."""
     counts_V = np.bincount(tokens_N, minlength=vocab_size) + 0.5
     log_p_V = torch.from_numpy(np.log(counts_V / counts_V.sum())).float()

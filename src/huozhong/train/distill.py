@@ -1,8 +1,8 @@
 """A small model learns from a larger one's right answers (R1, arXiv:2501.12948 §2.4): `huozhong train distill`.
 
-    generate   ask the teacher each question several times; every answer is on the disk before the next is asked for
-    keep       what the rules accept, without repetitions, the shortest or the most diverse of each question
-    train      fine-tune on that; with [logits] also on the teacher's probabilities
+generate   ask the teacher each question several times; every answer is on the disk before the next is asked for
+keep       what the rules accept, without repetitions, the shortest or the most diverse of each question
+train      fine-tune on that; with [logits] also on the teacher's probabilities
 """
 
 from __future__ import annotations
@@ -45,9 +45,7 @@ class Reply:
 class Teacher(Protocol):
     """Whoever is learnt from; `answer` is called from several threads at once."""
 
-    def answer(
-        self, question: str, *, temperature: float, seed: int, max_tokens: int, thinking: bool | None
-    ) -> Reply:
+    def answer(self, question: str, *, temperature: float, seed: int, max_tokens: int, thinking: bool | None) -> Reply:
         """Raises a HuozhongError when no question can be answered any more."""
         ...
 
@@ -97,9 +95,7 @@ def distill(
         f"{len(answers)} answers, {right} accepted, {kept} kept.",
         highlight=False,
     )
-    return DistillOutcome(
-        len(answers), right, kept, train_student(recipe.student, start=start, console=console)
-    )
+    return DistillOutcome(len(answers), right, kept, train_student(recipe.student, start=start, console=console))
 
 
 # -- asking ----------------------------------------------------------------------------------------------
@@ -164,9 +160,13 @@ class Answers:
 
 
 def _generate(
-    recipe: DistillRecipe, problems: Sequence[Problem], teacher: Teacher, answers: Answers, stop: threading.Event,
+    recipe: DistillRecipe,
+    problems: Sequence[Problem],
+    teacher: Teacher,
+    answers: Answers,
+    stop: threading.Event,
     console: Console,
-) -> bool:  # fmt: skip
+) -> bool:
     """Ask what has not been answered yet; False when stopped before the end."""
     assert recipe.teacher is not None
     assert recipe.questions is not None
@@ -177,9 +177,12 @@ def _generate(
 
     def ask(key: Key) -> Reply:
         return teacher.answer(
-            key[0], temperature=questions.temperature, seed=_seed(questions.seed, key), max_tokens=questions.max_tokens,
+            key[0],
+            temperature=questions.temperature,
+            seed=_seed(questions.seed, key),
+            max_tokens=questions.max_tokens,
             thinking=thinking,
-        )  # fmt: skip
+        )
 
     pool = ThreadPoolExecutor(recipe.teacher.concurrency, thread_name_prefix="teacher")
     try:
@@ -218,9 +221,12 @@ class _Counter:
     def __init__(self, console: Console, *, total: int, done: int) -> None:
         self._console, self._total, self._done = console, total, done
         self._progress = Progress(
-            TextColumn("老师 teacher {task.completed}/{task.total}"), BarColumn(), TimeRemainingColumn(),
-            console=console, disable=not console.is_terminal,
-        )  # fmt: skip
+            TextColumn("老师 teacher {task.completed}/{task.total}"),
+            BarColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
         self._task = self._progress.add_task("", total=total, completed=done)
 
     def __enter__(self) -> _Counter:

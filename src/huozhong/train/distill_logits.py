@@ -61,9 +61,14 @@ class LogitsRun(Run):
         for part in _parts(len(targets_T), size):
             # made again on the way back: the logits of one part at a time are held
             kl, ce = checkpoint(
-                _part_losses, hidden_TD[part], teacher_TD[part], targets_T[part], weights, self.logits,
+                _part_losses,
+                hidden_TD[part],
+                teacher_TD[part],
+                targets_T[part],
+                weights,
+                self.logits,
                 use_reentrant=False,
-            )  # fmt: skip
+            )
             divergence, text = divergence + kl, text + ce
         share, tau = self.logits.weight, self.logits.temperature
         total = share * tau**2 * divergence + (1 - share) * text

@@ -1,7 +1,7 @@
 """A distillation run as a TOML file: a fine-tuning recipe with sections about the teacher.
 
-    [teacher], [questions], [keep]   ask a teacher, keep what the rules accept, train on that: [data] has no train
-    [logits]                         also (or, without [teacher], only) learn the teacher's probabilities
+[teacher], [questions], [keep]   ask a teacher, keep what the rules accept, train on that: [data] has no train
+[logits]                         also (or, without [teacher], only) learn the teacher's probabilities
 """
 
 from __future__ import annotations
@@ -138,8 +138,11 @@ def load_distill_recipe(path: str | Path) -> DistillRecipe:
 def parse_distill_recipe(raw: Mapping[str, Any], *, where: str = "recipe") -> DistillRecipe:
     """Build a DistillRecipe from a TOML file's dict; `where` names the file in errors."""
     kinds: dict[str, type] = {
-        "teacher": TeacherRecipe, "questions": QuestionsRecipe, "keep": KeepRecipe, "logits": LogitsRecipe,
-    }  # fmt: skip
+        "teacher": TeacherRecipe,
+        "questions": QuestionsRecipe,
+        "keep": KeepRecipe,
+        "logits": LogitsRecipe,
+    }
     known = {*_STUDENT, *kinds}
     if unknown := sorted(set(raw) - known):
         raise ConfigError(f"{where}: unknown section [{unknown[0]}]; known sections: {', '.join(sorted(known))}.")

@@ -159,9 +159,10 @@ class DpoTask:
 
     def identity(self) -> dict[str, Any]:
         return {
-            "beta": self.beta, "data": fingerprint([[p.chosen[0], p.rejected[0]] for p in self.training]),
+            "beta": self.beta,
+            "data": fingerprint([[p.chosen[0], p.rejected[0]] for p in self.training]),
             "heldout": fingerprint([[p.chosen[0], p.rejected[0]] for p in self.heldout_pairs]),
-        }  # fmt: skip
+        }
 
     def _rows(self, pairs: list[Pair], row_tokens: int, with_reference: bool = True) -> list[PairRow]:
         kind = 1 if pairs is self.heldout_pairs else 0

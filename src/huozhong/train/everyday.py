@@ -83,11 +83,22 @@ def everyday_prompts(count: int, seed: int) -> list[str]:
 def _sum(rng: random.Random) -> Iterator[str]:
     while True:
         a, b, c = rng.randint(2, 999), rng.randint(2, 99), rng.randint(2, 30)
-        expression = rng.choice((
-            f"{a}+{b}", f"{a + b}-{b}", f"{a}×{c}", f"{b * c}÷{c}", f"{a}-{b // 2 + 1}", f"{b}×{c}+{a}",
-            f"({a}+{b})×{c}", f"{b * c}÷{c}+{a}", f"{a / 10}+{b / 10}", f"{a}+{b}×{c}", f"{a}×{c}-{b}",
-            f"({a + b}-{b})×{c}",
-        ))  # fmt: skip
+        expression = rng.choice(
+            (
+                f"{a}+{b}",
+                f"{a + b}-{b}",
+                f"{a}×{c}",
+                f"{b * c}÷{c}",
+                f"{a}-{b // 2 + 1}",
+                f"{b}×{c}+{a}",
+                f"({a}+{b})×{c}",
+                f"{b * c}÷{c}+{a}",
+                f"{a / 10}+{b / 10}",
+                f"{a}+{b}×{c}",
+                f"{a}×{c}-{b}",
+                f"({a + b}-{b})×{c}",
+            )
+        )
         if not is_exam_expression(expression):
             yield rng.choice(_SUMS).format(s=expression)
 
@@ -97,9 +108,16 @@ def _problem(rng: random.Random) -> Iterator[str]:
         thing, unit = rng.choice(_THINGS)
         d = rng.randint(2, 9)
         yield rng.choice(_PROBLEMS).format(
-            n=rng.choice(_NAMES), t=thing, u=unit, a=rng.randint(20, 99), b=rng.randint(2, 19), c=rng.randint(3, 15),
-            d=d, e=d * rng.randint(3, 30), h=10 * rng.randint(15, 60),
-        )  # fmt: skip
+            n=rng.choice(_NAMES),
+            t=thing,
+            u=unit,
+            a=rng.randint(20, 99),
+            b=rng.randint(2, 19),
+            c=rng.randint(3, 15),
+            d=d,
+            e=d * rng.randint(3, 30),
+            h=10 * rng.randint(15, 60),
+        )
 
 
 def _anything(rng: random.Random) -> Iterator[str]:

@@ -43,9 +43,15 @@ class Fit:
 
 
 def choose_fit(
-    view: HuggingFaceView, method: Method, *, bits: Literal[4, 8] | None, rank: int, longest: int, dtype_bytes: int,
+    view: HuggingFaceView,
+    method: Method,
+    *,
+    bits: Literal[4, 8] | None,
+    rank: int,
+    longest: int,
+    dtype_bytes: int,
     memory: int | None,
-) -> Fit:  # fmt: skip
+) -> Fit:
     """The best way that fits.
 
     longest: tokens of the longest row that cannot be cut.  dtype_bytes: of the arithmetic.  memory: bytes there are,
@@ -53,8 +59,12 @@ def choose_fit(
     """
     sizes = [size for size in ROW_TOKENS if size > longest] or [longest]
     # every row unpacks the whole base twice, so rows of one example come last
-    ways = [_fit(view, storage, rows, recompute, rank, dtype_bytes)
-            for some in (sizes, [longest]) for storage, recompute in _ways(method, bits) for rows in some]
+    ways = [
+        _fit(view, storage, rows, recompute, rank, dtype_bytes)
+        for some in (sizes, [longest])
+        for storage, recompute in _ways(method, bits)
+        for rows in some
+    ]
     if memory is None:
         return ways[0]
     for way in ways:

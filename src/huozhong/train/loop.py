@@ -81,9 +81,7 @@ def train(
         return _sit(kind or Run, recipe, speaks, team, start, stop)
 
 
-def _sit(
-    kind: type[Run], recipe: Recipe, console: Console, team: Team, start: Start, stop: threading.Event
-) -> Outcome:
+def _sit(kind: type[Run], recipe: Recipe, console: Console, team: Team, start: Start, stop: threading.Event) -> Outcome:
     """One sitting, in a frame of its own: when the team parts nothing of the run is left that holds on to it."""
     run = kind(recipe, console, team)
     run.begin(start)
@@ -207,9 +205,7 @@ class Run:
         steps_left = self.recipe.total_steps - self.step
         device = f"{where}, {self.recipe.run.precision}"
         config = self.model.config
-        self.console.print(
-            plan_table(self.recipe, config, plan, device=device, steps_left=steps_left, trial=trial)
-        )
+        self.console.print(plan_table(self.recipe, config, plan, device=device, steps_left=steps_left, trial=trial))
 
     def _trial(self) -> Trial:
         """Time one micro-batch and one optimiser step; leaves weights and optimiser as they were.
@@ -358,9 +354,7 @@ class Run:
 
     def _diverged(self, loss: float, norm: float) -> str:
         steps = self.checkpoints.steps()
-        kept = (
-            f"the checkpoint of step {steps[-1]} is intact" if steps else "no checkpoint had been written yet"
-        )
+        kept = f"the checkpoint of step {steps[-1]} is intact" if steps else "no checkpoint had been written yet"
         return (
             f"step {self.step + 1} gave loss {loss:g} and gradient norm {norm:g}, so the run stopped before "
             f"using it ({kept}); lower muon_lr and adamw_lr or lengthen warmup_steps, and start with --fresh."
@@ -440,13 +434,9 @@ class Run:
 
     def _draw(self) -> None:
         try:
-            draw_loss(
-                self.metrics.read(), self.out / "loss.png", title=f"{self.recipe.stage} {self.out.name}"
-            )
+            draw_loss(self.metrics.read(), self.out / "loss.png", title=f"{self.recipe.stage} {self.out.name}")
         except ImportError:
-            self.console.print(
-                "没有 matplotlib，未画 loss.png。loss.png not drawn: matplotlib is not installed."
-            )
+            self.console.print("没有 matplotlib，未画 loss.png。loss.png not drawn: matplotlib is not installed.")
 
     def _outcome(self, model: Path | None) -> Outcome:
         return Outcome(
@@ -493,9 +483,7 @@ def _sole_user(out: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise ConfigError(
-                f"another run is training into {out}; wait for it or choose another [run] out."
-            ) from None
+            raise ConfigError(f"another run is training into {out}; wait for it or choose another [run] out.") from None
         yield
 
 

@@ -30,9 +30,10 @@ CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 def adapted_linears(model: CausalLM) -> dict[str, Linear]:
     """The matrices that get an adapter, by name."""
     return {
-        name: module for name, module in model.named_modules()
+        name: module
+        for name, module in model.named_modules()
         if isinstance(module, Linear) and ".mlp.experts." not in name
-    }  # fmt: skip
+    }
 
 
 def add_adapters(model: CausalLM, rank: int, alpha: float, seed: int) -> None:
@@ -76,9 +77,11 @@ _ABOUT = {
 }  # fmt: skip
 # Keys with the values that change nothing.  Some ways to begin (PiSSA, LoftQ ...) change the base itself.
 _PLAIN: dict[str, tuple[Any, ...]] = {
-    "peft_type": ("LORA",), "task_type": ("CAUSAL_LM", None), "bias": ("none",),
+    "peft_type": ("LORA",),
+    "task_type": ("CAUSAL_LM", None),
+    "bias": ("none",),
     "init_lora_weights": (True, False, "gaussian", "orthogonal"),
-}  # fmt: skip
+}
 
 
 def save_adapter(
@@ -94,11 +97,17 @@ def save_adapter(
     places = {name.rpartition(".")[0] for name in trained}
     stacked = {place for place in places if family in _STACKED and ".mlp." in place}
     config = {
-        "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base, "r": rank,
-        "lora_alpha": int(alpha) if alpha == int(alpha) else alpha, "lora_dropout": 0.0, "bias": "none",
-        "fan_in_fan_out": False, "inference_mode": True,
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": base,
+        "r": rank,
+        "lora_alpha": int(alpha) if alpha == int(alpha) else alpha,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "fan_in_fan_out": False,
+        "inference_mode": True,
         "target_modules": sorted({place.rpartition(".")[2] for place in places - stacked}),
-    }  # fmt: skip
+    }
     if stacked:
         config["target_parameters"] = sorted({f"mlp.{place.partition('.mlp.')[2]}.weight" for place in stacked})
     write_file(folder / WEIGHTS, save(weights, metadata={"format": "pt"}))

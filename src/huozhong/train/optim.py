@@ -192,9 +192,7 @@ def split_parameters(model: nn.Module) -> tuple[Named, Named, Named]:
 
 def _is_table(name: str) -> bool:
     """Rows that stand for a token or an expert, not a map between hidden spaces: these belong to AdamW."""
-    return name.endswith(
-        ("embed_tokens.weight", "lm_head.weight", "shared_head.head.weight", "mlp.gate.weight")
-    )
+    return name.endswith(("embed_tokens.weight", "lm_head.weight", "shared_head.head.weight", "mlp.gate.weight"))
 
 
 def key(shape: tuple[int, int]) -> str:

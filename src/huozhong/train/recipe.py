@@ -82,9 +82,7 @@ class OptimRecipe:
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ConfigError(f"betas are {list(self.betas)}; both must lie in [0, 1).")
         if self.grad_clip <= 0:
-            raise ConfigError(
-                f"grad_clip is {self.grad_clip}; it must be positive (a large value never clips)."
-            )
+            raise ConfigError(f"grad_clip is {self.grad_clip}; it must be positive (a large value never clips).")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"dropout is {self.dropout}; it must lie in [0, 1).")
         if self.ema is not None and not 0 < self.ema < 1:
@@ -218,10 +216,21 @@ class CostRecipe:
 
 
 # What may change between two sittings of one run: where and how fast it runs, and how often it tells.
-FREE_KEYS = frozenset({
-    "run.out", "run.checkpoint_minutes", "run.checkpoint_steps", "run.keep", "run.eval_every",
-    "run.log_every", "run.device", "run.compile", "run.shard", "run.threads", "run.export_dtype",
-})  # fmt: skip
+FREE_KEYS = frozenset(
+    {
+        "run.out",
+        "run.checkpoint_minutes",
+        "run.checkpoint_steps",
+        "run.keep",
+        "run.eval_every",
+        "run.log_every",
+        "run.device",
+        "run.compile",
+        "run.shard",
+        "run.threads",
+        "run.export_dtype",
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -316,9 +325,7 @@ class Recipe:
 
         Left out are FREE_KEYS and the price of energy.
         """
-        run = {
-            key: value for key, value in dataclasses.asdict(self.run).items() if f"run.{key}" not in FREE_KEYS
-        }
+        run = {key: value for key, value in dataclasses.asdict(self.run).items() if f"run.{key}" not in FREE_KEYS}
         if self.run.init_table == "noise":  # what every run did before there was a choice
             del run["init_table"]
         parts = {
@@ -368,9 +375,7 @@ def parse_recipe(raw: dict[str, Any], stage: Stage, *, where: str = "recipe") ->
     """Build a Recipe from a TOML file's dict; `where` names the file in errors."""
     allowed = {"model", "tokenizer", "ramp", "gate", *_SECTIONS}  # [gate] is for `huozhong eval --gate`
     if unknown := sorted(set(raw) - allowed):
-        raise ConfigError(
-            f"{where}: unknown section [{unknown[0]}]; known sections: {', '.join(sorted(allowed))}."
-        )
+        raise ConfigError(f"{where}: unknown section [{unknown[0]}]; known sections: {', '.join(sorted(allowed))}.")
     for name, value in raw.items():
         if name != "ramp" and not isinstance(value, dict):
             raise ConfigError(f"{where}: {name} stands outside a section; write it under [{name}].")
@@ -381,8 +386,9 @@ def parse_recipe(raw: dict[str, Any], stage: Stage, *, where: str = "recipe") ->
     if stage == "mtp":
         refuse_shard(parts["run"], where)
         if parts["optim"].dropout:
-            raise ConfigError(f"{where}: [optim] dropout is for a model that learns, not for its prediction module; "
-                              "take it out.")
+            raise ConfigError(
+                f"{where}: [optim] dropout is for a model that learns, not for its prediction module; take it out."
+            )
     try:
         recipe = Recipe(stage=stage, model=model, tokenizer=tokenizer, ramp=ramp, **parts)
     except ConfigError as error:
@@ -401,19 +407,13 @@ def refuse_shard(run: RunRecipe, where: str) -> None:
         raise ConfigError(f"{where}: [run] shard is for `train pretrain` and `train sft` of a recipe; take it out.")
 
 
-def _read_model(
-    raw: dict[str, Any] | None, run: RunRecipe, stage: Stage, where: str
-) -> dict[str, Any] | None:
+def _read_model(raw: dict[str, Any] | None, run: RunRecipe, stage: Stage, where: str) -> dict[str, Any] | None:
     if run.init_from is not None:
         if raw is not None:
-            raise ConfigError(
-                f"{where}: [model] and [run] init_from exclude each other; take one of them out."
-            )
+            raise ConfigError(f"{where}: [model] and [run] init_from exclude each other; take one of them out.")
         return None
     if stage in ("sft", "mtp"):
-        raise ConfigError(
-            f"{where}: [run] init_from is missing; {stage} starts from a trained model's folder."
-        )
+        raise ConfigError(f"{where}: [run] init_from is missing; {stage} starts from a trained model's folder.")
     if raw is None:
         raise ConfigError(f"{where}: section [model] is missing; give a size or the model's numbers.")
     if unknown := sorted(set(raw) - _MODEL_KEYS - {"size"}):
@@ -421,9 +421,7 @@ def _read_model(
             f"{where}: [model] has no key {unknown[0]!r}; known keys: size, {', '.join(sorted(_MODEL_KEYS))}."
         )
     if "size" in raw and raw["size"] not in SIZES:
-        raise ConfigError(
-            f"{where}: [model] size {raw['size']!r} is unknown; known sizes: {', '.join(SIZES)}."
-        )
+        raise ConfigError(f"{where}: [model] size {raw['size']!r} is unknown; known sizes: {', '.join(SIZES)}.")
     return raw
 
 

@@ -52,9 +52,7 @@ class RlOutcome:
     model: Path | None
 
 
-def train_rl(
-    recipe: RlRecipe, sampler: Sampler, *, start: Start = "auto", console: Console | None = None
-) -> RlOutcome:
+def train_rl(recipe: RlRecipe, sampler: Sampler, *, start: Start = "auto", console: Console | None = None) -> RlOutcome:
     """Run `recipe` to its end, or until Ctrl-C; `start` and errors as in `loop.train`.  Closes the sampler."""
     try:
         with _sole_user(Path(recipe.run.out)), _stop_switch() as stop:
@@ -81,9 +79,13 @@ class RlRun:
         self.reference = self._load_model().requires_grad_(False) if recipe.grpo.kl > 0 else None
         optim = recipe.optim
         self.optimizer = MuonAdamW(
-            self.model, muon_lr=optim.muon_lr, adamw_lr=optim.adamw_lr, weight_decay=optim.weight_decay,
-            momentum=optim.momentum, betas=optim.betas,
-        )  # fmt: skip
+            self.model,
+            muon_lr=optim.muon_lr,
+            adamw_lr=optim.adamw_lr,
+            weight_decay=optim.weight_decay,
+            momentum=optim.momentum,
+            betas=optim.betas,
+        )
         self.average = None if optim.ema is None else WeightAverage(self.model, optim.ema)
         self.checkpoints = CheckpointFolder(self.out, recipe.run.keep)
         self.metrics = MetricsFile(self.out)

@@ -1,9 +1,9 @@
 """A reinforcement run as a TOML file: what `recipe` is for pretraining and fine-tuning.
 
-    [run]         out, init_from, seed, ... (as in every stage)     [schedule]  total_steps, warmup_steps, ...
-    [problems]    train, valid                                      [optim]     learning rates, micro_batch
-    [rollout]     questions, samples, max_tokens, ...               [grpo]      clips, updates, kl
-    [rewards]     name = weight                                     [curriculum], [cost]
+[run]         out, init_from, seed, ... (as in every stage)     [schedule]  total_steps, warmup_steps, ...
+[problems]    train, valid                                      [optim]     learning rates, micro_batch
+[rollout]     questions, samples, max_tokens, ...               [grpo]      clips, updates, kl
+[rewards]     name = weight                                     [curriculum], [cost]
 """
 
 from __future__ import annotations
@@ -242,9 +242,7 @@ def parse_rl_recipe(raw: Mapping[str, Any], *, where: str = "recipe") -> RlRecip
 def check_sections(raw: Mapping[str, Any], allowed: set[str], where: str) -> None:
     """ConfigError for a section that does not exist, or a key outside any."""
     if unknown := sorted(set(raw) - allowed):
-        raise ConfigError(
-            f"{where}: unknown section [{unknown[0]}]; known sections: {', '.join(sorted(allowed))}."
-        )
+        raise ConfigError(f"{where}: unknown section [{unknown[0]}]; known sections: {', '.join(sorted(allowed))}.")
     for name, value in raw.items():
         if not isinstance(value, dict):
             raise ConfigError(f"{where}: {name} stands outside a section; write it under [{name}].")

@@ -52,12 +52,15 @@ def plan_of(recipe: RlRecipe, *, parameters: int, levels: Sequence[int], device:
         ("模型 model", f"{recipe.base} ({parameters:,} parameters)"),
         ("题目 problems", f"{sources}; levels {', '.join(map(str, levels))}"),
         ("奖励 rewards", rewards),
-        ("每步 each step", f"{rollout.questions} questions × {rollout.samples} = {answers} answers of ≤ "
-                         f"{rollout.max_tokens} tokens, {recipe.grpo.updates} update(s)"),
+        (
+            "每步 each step",
+            f"{rollout.questions} questions × {rollout.samples} = {answers} answers of ≤ "
+            f"{rollout.max_tokens} tokens, {recipe.grpo.updates} update(s)",
+        ),
         ("学习率 rates", f"Muon {optim.muon_lr:g}, AdamW {optim.adamw_lr:g}"),
         ("步数 steps", f"{steps_left} of {recipe.total_steps} left"),
         ("设备 device", device),
-    ):  # fmt: skip
+    ):
         table.add_row(name, value)
     return table
 
@@ -84,9 +87,13 @@ def draw_curves(records: Sequence[dict[str, Any]], path: Path, *, title: str) ->
     valid = [record for record in records if record.get("valid") is not None]
     if valid:
         panels[0, 0].plot(
-            [r["step"] for r in valid], [r["valid"] for r in valid], "o-", color="tab:blue", markersize=3,
+            [r["step"] for r in valid],
+            [r["valid"] for r in valid],
+            "o-",
+            color="tab:blue",
+            markersize=3,
             label="held-out problems solved (greedy)",
-        )  # fmt: skip
+        )
     for axes in panels.flat:
         axes.legend(fontsize="small")
     figure.savefig(path, dpi=120)

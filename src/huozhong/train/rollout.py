@@ -107,10 +107,7 @@ class TorchSampler:
                 ids[n].append(token)
                 logprobs[n].append(float(logprobs_V[token]))
                 finished[n] = token == self.eos_id
-        return [
-            Drawn(tuple(ids[n][len(ask.prompt) :]), tuple(logprobs[n]), finished[n])
-            for n, ask in enumerate(asks)
-        ]
+        return [Drawn(tuple(ids[n][len(ask.prompt) :]), tuple(logprobs[n]), finished[n]) for n, ask in enumerate(asks)]
 
 
 def _draw(logprobs_V: np.ndarray, rng: np.random.Generator) -> int:

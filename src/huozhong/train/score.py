@@ -25,9 +25,7 @@ class Scorer:
         sizes_BT = torch.where(rows.targets_BT >= 0, bytes_V[rows.targets_BT.clamp_min(0)], 0)
         targets_BT = rows.targets_BT.masked_fill(sizes_BT == 0, -100)
         self.bytes = int(sizes_BT.sum())
-        self.parts = [
-            part.to(device) for part in Rows(rows.tokens_BT, targets_BT, rows.doc_BT).split(micro_batch)
-        ]
+        self.parts = [part.to(device) for part in Rows(rows.tokens_BT, targets_BT, rows.doc_BT).split(micro_batch)]
         if self.bytes == 0:
             raise DataError("the held-out rows have no text to score: every target is special or masked.")
 
@@ -52,7 +50,6 @@ def busiest(loads: list[Tensor]) -> float | None:
 def bytes_per_token(tokenizer: Tokenizer) -> Tensor:
     """[V] int64: UTF-8 bytes that each token stands for; 0 for control tokens, which stand for no text."""
     sizes = [
-        0 if tokenizer.is_control(token) else len(tokenizer.bytes_of(token))
-        for token in range(tokenizer.vocab_size)
+        0 if tokenizer.is_control(token) else len(tokenizer.bytes_of(token)) for token in range(tokenizer.vocab_size)
     ]
     return torch.tensor(sizes)

@@ -54,13 +54,11 @@ class Display:
             line += f" · held-out {record['heldout_bpb']:.4f} bits/byte"
         if (busiest := record.get("window_max_load")) is not None:
             line += f" · busiest expert {busiest:.2f}× the mean"
-        if (accepted := [f"{v:.1%}" for k, v in record.items() if k.startswith("accepted_")]):
+        if accepted := [f"{v:.1%}" for k, v in record.items() if k.startswith("accepted_")]:
             line += f" · accepted {' '.join(accepted)}"
         line += f" · {record['tokens_per_second']:,.0f} tok/s"
         if self._progress is not None and self._task is not None:
-            self._progress.update(
-                self._task, completed=record["step"], description=f"{line} · {bill.line('zh')}"
-            )
+            self._progress.update(self._task, completed=record["step"], description=f"{line} · {bill.line('zh')}")
             if record.get("heldout_bpb") is not None or accepted:
                 self.say(f"{record['step']}: {line}")
         elif (

@@ -70,13 +70,10 @@ def build_config(
         merged.setdefault(key, value)
     if merged["vocab_size"] < vocab_size:
         raise ConfigError(
-            f"[model] vocab_size is {merged['vocab_size']}, but the tokenizer has {vocab_size} tokens; "
-            f"leave it out."
+            f"[model] vocab_size is {merged['vocab_size']}, but the tokenizer has {vocab_size} tokens; leave it out."
         )
     missing = [
-        f.name
-        for f in dataclasses.fields(ModelConfig)
-        if f.default is dataclasses.MISSING and f.name not in merged
+        f.name for f in dataclasses.fields(ModelConfig) if f.default is dataclasses.MISSING and f.name not in merged
     ]
     if missing:
         raise ConfigError(f"[model] {missing[0]} is missing; give it, or a size: {', '.join(SIZES)}.")

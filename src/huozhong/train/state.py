@@ -76,9 +76,7 @@ class CheckpointFolder:
         try:
             meta = json.loads((self.path(step) / "meta.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise TrainingError(
-                f"checkpoint {self.path(step)} cannot be read ({error}); delete that folder."
-            ) from None
+            raise TrainingError(f"checkpoint {self.path(step)} cannot be read ({error}); delete that folder.") from None
         if meta.get("format") != _FORMAT:
             raise TrainingError(
                 f"checkpoint {self.path(step)} has format {meta.get('format')!r}, this version reads "
@@ -158,9 +156,7 @@ class MetricsFile:
                 records.append(json.loads(line))
             except ValueError:
                 if number + 1 < len(lines):
-                    raise TrainingError(
-                        f"{self.path} line {number + 1} is not JSON; delete that line."
-                    ) from None
+                    raise TrainingError(f"{self.path} line {number + 1} is not JSON; delete that line.") from None
         return records
 
     def keep_until(self, step: int) -> None:

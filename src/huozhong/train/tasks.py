@@ -102,8 +102,10 @@ class SftTask:
         return scores["loss"] + scores.get("kept", 0.0)
 
     def identity(self) -> dict[str, Any]:
-        return {"data": fingerprint([e.ids for e in self.training]),
-                "heldout": fingerprint([e.ids for e in self.heldout_examples])}
+        return {
+            "data": fingerprint([e.ids for e in self.training]),
+            "heldout": fingerprint([e.ids for e in self.heldout_examples]),
+        }
 
 
 def _rows(examples: list[Example], row_tokens: int) -> list[Packed]:

@@ -240,12 +240,7 @@ def _expression_before(segment: str) -> str | None:
         piece = text[start:].strip()
         if start and re.search(r"[-+*/^]\s*\(*$", text[:start].rstrip()):
             continue  # cutting after an operator would change what was claimed
-        if (
-            start
-            and text[start - 1] == "."
-            and re.search(r"\d\.$", text[:start])
-            and text[start : start + 1].isdigit()
-        ):
+        if start and text[start - 1] == "." and re.search(r"\d\.$", text[:start]) and text[start : start + 1].isdigit():
             continue  # inside a decimal number
         if piece and _readable(piece):
             return piece

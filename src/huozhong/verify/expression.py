@@ -29,13 +29,44 @@ MAX_BITS = 20_000  # of any power's numerator or denominator
 _TABLE = str.maketrans(
     {
         **{chr(0xFF10 + d): str(d) for d in range(10)},
-        "（": "(", "）": ")", "［": "(", "］": ")", "【": "(", "】": ")", "｛": "(", "｝": ")",
-        "[": "(", "]": ")", "{": "(", "}": ")",
-        "＋": "+", "－": "-", "−": "-", "–": "-", "—": "-", "＊": "*", "×": "*", "✕": "*", "✖": "*",
-        "∗": "*", "·": "*", "⋅": "*", "÷": "/", "／": "/", "∕": "/", "⁄": "/", "＝": "=", "％": "%",
-        "．": ".", "＾": "^", "\u00a0": " ", "\u3000": " ", "²": "^2", "³": "^3",
+        "（": "(",
+        "）": ")",
+        "［": "(",
+        "］": ")",
+        "【": "(",
+        "】": ")",
+        "｛": "(",
+        "｝": ")",
+        "[": "(",
+        "]": ")",
+        "{": "(",
+        "}": ")",
+        "＋": "+",
+        "－": "-",
+        "−": "-",
+        "–": "-",
+        "—": "-",
+        "＊": "*",
+        "×": "*",
+        "✕": "*",
+        "✖": "*",
+        "∗": "*",
+        "·": "*",
+        "⋅": "*",
+        "÷": "/",
+        "／": "/",
+        "∕": "/",
+        "⁄": "/",
+        "＝": "=",
+        "％": "%",
+        "．": ".",
+        "＾": "^",
+        "\u00a0": " ",
+        "\u3000": " ",
+        "²": "^2",
+        "³": "^3",
     }
-)  # fmt: skip
+)
 _TEX = [
     (re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}"), r"((\1)/(\2))"),
     (re.compile(r"\\(?:times|cdot)(?![a-zA-Z])"), "*"),
@@ -96,9 +127,7 @@ class Parser(Generic[Value]):
         self.position = 0
         self.depth = 0
         if len(self.text) > MAX_LENGTH:
-            raise DataError(
-                f"An expression of {len(self.text)} characters is longer than {MAX_LENGTH}; shorten it."
-            )
+            raise DataError(f"An expression of {len(self.text)} characters is longer than {MAX_LENGTH}; shorten it.")
 
     def parse(self) -> Value:
         try:

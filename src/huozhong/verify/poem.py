@@ -96,9 +96,7 @@ def rhymes(text: str, form: str) -> bool:
 
 def _form(name: str) -> Form:
     if name not in FORMS:
-        raise ConfigError(
-            f"'{name}' is not a poem form that is known here; choose one of {', '.join(FORMS)}."
-        )
+        raise ConfigError(f"'{name}' is not a poem form that is known here; choose one of {', '.join(FORMS)}.")
     return FORMS[name]
 
 

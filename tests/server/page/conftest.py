@@ -42,9 +42,16 @@ def open_page(browser: Browser, site: StandIn) -> Iterator[OpenPage]:
         if message.type == "error" and reports not in message.text:
             problems.append(message.text)
 
-    def opened(*, width: int = 1100, height: int = 800, locale: str = "zh-CN", url: str = site.url,
-               script: str | None = None, reports: str = "Failed to load resource",
-               **options: Any) -> Page:  # fmt: skip
+    def opened(
+        *,
+        width: int = 1100,
+        height: int = 800,
+        locale: str = "zh-CN",
+        url: str = site.url,
+        script: str | None = None,
+        reports: str = "Failed to load resource",
+        **options: Any,
+    ) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": height}, locale=locale, reduced_motion="reduce", **options
         )

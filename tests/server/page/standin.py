@@ -153,10 +153,20 @@ async def _events(standin: StandIn, thoughts: str, answer: str, cut: int | None)
 def _usage(text: str) -> dict[str, Any]:
     tokens = max(1, len(text) * 2 // 3)
     joules = tokens * 0.02
-    cost = {"seconds": tokens / 410, "joules": joules, "money": joules / 3.6e6 * 0.6, "currency": "CNY",
-            "source": "estimated"}  # fmt: skip
-    return {"prompt_tokens": 31, "completion_tokens": tokens, "total_tokens": 31 + tokens,
-            "tokens_per_second": 410.2, "cost": cost}  # fmt: skip
+    cost = {
+        "seconds": tokens / 410,
+        "joules": joules,
+        "money": joules / 3.6e6 * 0.6,
+        "currency": "CNY",
+        "source": "estimated",
+    }
+    return {
+        "prompt_tokens": 31,
+        "completion_tokens": tokens,
+        "total_tokens": 31 + tokens,
+        "tokens_per_second": 410.2,
+        "cost": cost,
+    }
 
 
 @contextlib.contextmanager

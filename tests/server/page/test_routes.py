@@ -64,8 +64,11 @@ def test_files_are_compressed_and_not_sent_twice(http: httpx.Client) -> None:
 
 def test_info_names_the_model(http: httpx.Client) -> None:
     assert http.get("/page/info").json() == {
-        "model": "ember", "max_context": 2048, "temperature": 0.0, "languages": ["zh", "en"],
-    }  # fmt: skip
+        "model": "ember",
+        "max_context": 2048,
+        "temperature": 0.0,
+        "languages": ["zh", "en"],
+    }
 
 
 def test_render_answers_html(http: httpx.Client) -> None:

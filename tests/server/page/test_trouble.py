@@ -125,8 +125,12 @@ def test_the_real_server_and_engine(open_page: OpenPage, server: Running) -> Non
     page.wait_for_selector(".note:has-text('已停止')")
     assert server.is_idle()
     # The page has no limit on an answer's length; the test's patience has.
-    page.route("**/v1/**", lambda route: route.continue_(
-        post_data=json.dumps(json.loads(route.request.post_data or "") | {"max_tokens": 12})))  # fmt: skip
+    page.route(
+        "**/v1/**",
+        lambda route: route.continue_(
+            post_data=json.dumps(json.loads(route.request.post_data or "") | {"max_tokens": 12})
+        ),
+    )
     ask(page, "再来")
     assert page.locator(".note").last.inner_text() == "回答到了长度上限,没有写完。".replace(",", "\uff0c")
     assert re.search(r"tokens/s · [\d.]+ 焦耳.* · ¥", page.locator(".meter").last.inner_text())

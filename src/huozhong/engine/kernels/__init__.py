@@ -156,28 +156,46 @@ class _NativeModel:
             first_page += len(s.pages)
         pages = batch.spans[0].pages if len(spans) == 1 else np.concatenate([s.pages for s in batch.spans])
         return (
-            cache.pages, cache.page_size, cache.format, batch.tokens_T, np.array(spans, np.int64), pages,
-            batch.logit_rows, batch.hidden_rows, self._threads,
-        )  # fmt: skip
+            cache.pages,
+            cache.page_size,
+            cache.format,
+            batch.tokens_T,
+            np.array(spans, np.int64),
+            pages,
+            batch.logit_rows,
+            batch.hidden_rows,
+            self._threads,
+        )
 
 
 def _config_numbers(c: Architecture) -> dict[str, int | float | bool]:
     a, e = c.attention, c.experts
     numbers: dict[str, int | float | bool] = {
-        "vocab": c.vocab_size, "hidden": c.hidden_size, "heads": a.num_heads, "rope": c.rope.dim,
-        "eps": float(c.rms_norm_eps), "softmax_scale": float(c.softmax_scale),
-        "experts": 0 if e is None else e.count, "experts_per_token": 0 if e is None else e.per_token,
-        "groups": 1 if e is None else e.groups, "top_groups": 1 if e is None else e.top_groups,
+        "vocab": c.vocab_size,
+        "hidden": c.hidden_size,
+        "heads": a.num_heads,
+        "rope": c.rope.dim,
+        "eps": float(c.rms_norm_eps),
+        "softmax_scale": float(c.softmax_scale),
+        "experts": 0 if e is None else e.count,
+        "experts_per_token": 0 if e is None else e.per_token,
+        "groups": 1 if e is None else e.groups,
+        "top_groups": 1 if e is None else e.top_groups,
         "softmax_scores": e is not None and e.scoring == "softmax",
         "best_two": e is not None and e.group_score == "top2",
-        "normalize": e is not None and e.normalize, "routed_scale": 1.0 if e is None else float(e.scale),
-    }  # fmt: skip
+        "normalize": e is not None and e.normalize,
+        "routed_scale": 1.0 if e is None else float(e.scale),
+    }
     if isinstance(a, GroupedAttention):
         return numbers | {"grouped": True, "kv_heads": a.num_kv_heads, "dim": a.head_dim}
     return numbers | {
-        "grouped": False, "rank": a.kv_lora_rank, "q_rank": a.q_lora_rank or 0, "nope": a.qk_nope_head_dim,
-        "v": a.v_head_dim, "latent_eps": float(c.latent_norm_eps),
-    }  # fmt: skip
+        "grouped": False,
+        "rank": a.kv_lora_rank,
+        "q_rank": a.q_lora_rank or 0,
+        "nope": a.qk_nope_head_dim,
+        "v": a.v_head_dim,
+        "latent_eps": float(c.latent_norm_eps),
+    }
 
 
 def _layer_arrays(layer: LayerWeights) -> dict[str, object]:
@@ -255,13 +273,25 @@ def route(logits_TE: F32, bias_E: F32 | None, experts: Experts) -> tuple[NDArray
     if _used == "reference":
         return reference.route(logits_TE, bias_E, e)
     return native.route(
-        logits_TE, bias_E, per_token=e.per_token, groups=e.groups, top_groups=e.top_groups,
-        softmax=e.scoring == "softmax", best_two=e.group_score == "top2", normalize=e.normalize, scale=e.scale,
-    )  # fmt: skip
+        logits_TE,
+        bias_E,
+        per_token=e.per_token,
+        groups=e.groups,
+        top_groups=e.top_groups,
+        softmax=e.scoring == "softmax",
+        best_two=e.group_score == "top2",
+        normalize=e.normalize,
+        scale=e.scale,
+    )
 
 
 def attend_prefill(
-    q_THK: F32, w: LatentAttentionWeights, cache_PSC: F32, span: Span, scale: float, num_threads: int = 1,
+    q_THK: F32,
+    w: LatentAttentionWeights,
+    cache_PSC: F32,
+    span: Span,
+    scale: float,
+    num_threads: int = 1,
     cache_format: CacheFormat = "f32",
 ) -> F32:
     if _used == "reference":
@@ -271,7 +301,12 @@ def attend_prefill(
 
 
 def attend_decode(
-    q_THK: F32, w: LatentAttentionWeights, cache_PSC: F32, span: Span, scale: float, num_threads: int = 1,
+    q_THK: F32,
+    w: LatentAttentionWeights,
+    cache_PSC: F32,
+    span: Span,
+    scale: float,
+    num_threads: int = 1,
     cache_format: CacheFormat = "f32",
 ) -> F32:
     if _used == "reference":

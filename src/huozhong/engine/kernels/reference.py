@@ -64,9 +64,16 @@ def draft_hidden(
 
 
 def draft_ahead(
-    weights: Weights, module: PredictionWeights, rope: F32, cache_PSC: Cache, states_TD: F32, batch: Batch,
-    limits: NDArray[np.int32], vocab: int, least: float,
-) -> tuple[NDArray[np.int32], F32]:  # fmt: skip
+    weights: Weights,
+    module: PredictionWeights,
+    rope: F32,
+    cache_PSC: Cache,
+    states_TD: F32,
+    batch: Batch,
+    limits: NDArray[np.int32],
+    vocab: int,
+    least: float,
+) -> tuple[NDArray[np.int32], F32]:
     """Guesses of a module, one from the other: tokens and chances [S, largest limit]; see `RunnableModel`."""
     tokens_SK = np.zeros((len(batch.spans), limits.max()), np.int32)
     chances_SK = np.zeros(tokens_SK.shape, np.float32)
@@ -85,9 +92,7 @@ def draft_ahead(
     return tokens_SK, chances_SK
 
 
-def block(
-    x_TD: F32, layer: LayerWeights, rope: F32, cache_PSC: Cache, batch: Batch, architecture: Architecture
-) -> F32:
+def block(x_TD: F32, layer: LayerWeights, rope: F32, cache_PSC: Cache, batch: Batch, architecture: Architecture) -> F32:
     """One layer: attention, then the feed-forward part, each on normed input and added to what came in."""
     from huozhong.engine.weights import LatentAttentionWeights  # which imports this package's neighbours
 

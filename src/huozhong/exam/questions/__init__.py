@@ -24,6 +24,4 @@ class WrittenQuestion:
 def written_questions(name: Literal["in_scope", "out_of_scope"]) -> tuple[WrittenQuestion, ...]:
     """All questions of one list, in a fixed order."""
     file = files(__package__) / f"{name}.jsonl"
-    return tuple(
-        WrittenQuestion(**row) for row in read_lines(file.read_text(encoding="utf-8"), f"{name}.jsonl")
-    )
+    return tuple(WrittenQuestion(**row) for row in read_lines(file.read_text(encoding="utf-8"), f"{name}.jsonl"))

@@ -48,9 +48,11 @@ def parse_embeddings(body: bytes) -> EmbeddingCall:
     if request.dimensions is not None and request.dimensions < 1:
         raise RequestError(f"'dimensions' is {request.dimensions}; it must be at least 1.", param="dimensions")
     return EmbeddingCall(
-        model=request.model, inputs=_inputs(request.input), dimensions=request.dimensions,
+        model=request.model,
+        inputs=_inputs(request.input),
+        dimensions=request.dimensions,
         as_base64=request.encoding_format == "base64",
-    )  # fmt: skip
+    )
 
 
 def _inputs(given: Any) -> list[str | list[int]]:
@@ -73,10 +75,11 @@ def embeddings_json(model: str, vectors: list[np.ndarray], num_tokens: int, *, a
     """The `list` object of one request's vectors (float32; base64 is of their little-endian bytes)."""
     data = [
         {
-            "object": "embedding", "index": index,
+            "object": "embedding",
+            "index": index,
             "embedding": base64.b64encode(vector.astype("<f4").tobytes()).decode() if as_base64 else vector.tolist(),
         }
         for index, vector in enumerate(vectors)
-    ]  # fmt: skip
+    ]
     usage = {"prompt_tokens": num_tokens, "total_tokens": num_tokens}
     return {"object": "list", "data": data, "model": model, "usage": usage}

@@ -165,7 +165,8 @@ def parse_chat(body: bytes, defaults: SamplingParams) -> ChatCall:
     if isinstance(messages := raw.get("messages"), list):
         raw["messages"] = [
             _without_unsupported(message, _NOT_YET_IN_MESSAGE, f"messages[{index}].")
-            if isinstance(message, dict) else message
+            if isinstance(message, dict)
+            else message
             for index, message in enumerate(messages)
         ]
     try:
@@ -175,7 +176,9 @@ def parse_chat(body: bytes, defaults: SamplingParams) -> ChatCall:
     if request.messages[-1].role == "assistant":
         raise RequestError(
             "The last message is the assistant's own: continuing it (prefix completion) is not supported "
-            "yet; end with a user message.", param="messages", code="unsupported_value",
+            "yet; end with a user message.",
+            param="messages",
+            code="unsupported_value",
         )
     return ChatCall(
         model=request.model,
@@ -188,15 +191,14 @@ def parse_chat(body: bytes, defaults: SamplingParams) -> ChatCall:
     )
 
 
-def _without_unsupported(
-    raw: dict[str, Any], table: dict[str, tuple[Any, ...]], where: str
-) -> dict[str, Any]:
+def _without_unsupported(raw: dict[str, Any], table: dict[str, tuple[Any, ...]], where: str) -> dict[str, Any]:
     for name, off in table.items():
         value = raw.get(name)
         if value is not None and not any(value == o and type(value) is type(o) for o in off):
             raise RequestError(
                 f"'{where}{name}' is not supported yet by this server; leave it out.",
-                param=where + name, code="unsupported_parameter",
+                param=where + name,
+                code="unsupported_parameter",
             )
     return {name: value for name, value in raw.items() if name not in table}
 
@@ -239,16 +241,29 @@ def _for_template(index: int, message: ChatMessage) -> dict[str, Any]:
 
 
 def _sampling(request: ChatRequest, defaults: SamplingParams) -> SamplingParams:
-    same = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "presence_penalty",
-            "frequency_penalty", "seed", "ignore_eos")
+    same = (
+        "temperature",
+        "top_p",
+        "top_k",
+        "min_p",
+        "repetition_penalty",
+        "presence_penalty",
+        "frequency_penalty",
+        "seed",
+        "ignore_eos",
+    )
     given = {name: getattr(request, name) for name in same if getattr(request, name) is not None}
     if request.n not in (None, 1):
-        raise RequestError(f"'n' is {request.n}; this server gives one answer per request, so leave it at 1.",
-                           param="n", code="unsupported_value")
+        raise RequestError(
+            f"'n' is {request.n}; this server gives one answer per request, so leave it at 1.",
+            param="n",
+            code="unsupported_value",
+        )
     limits = {request.max_tokens, request.max_completion_tokens} - {None}
     if len(limits) == 2:
-        raise RequestError("'max_tokens' and 'max_completion_tokens' differ; they mean the same: give one.",
-                           param="max_tokens")
+        raise RequestError(
+            "'max_tokens' and 'max_completion_tokens' differ; they mean the same: give one.", param="max_tokens"
+        )
     if limits:
         given["max_tokens"] = limits.pop()
     if request.stop is not None:
@@ -270,8 +285,9 @@ def _thinking(request: ChatRequest) -> bool:
     switch = None if request.thinking is None else request.thinking.type == "enabled"
     effort = None if request.reasoning_effort is None else request.reasoning_effort != "none"
     if switch is not None and effort is not None and switch != effort:
-        raise RequestError("'thinking' and 'reasoning_effort' contradict each other; give one of them.",
-                           param="reasoning_effort")
+        raise RequestError(
+            "'thinking' and 'reasoning_effort' contradict each other; give one of them.", param="reasoning_effort"
+        )
     return switch is not False and effort is not False
 
 

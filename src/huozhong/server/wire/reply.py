@@ -98,7 +98,10 @@ class Reply:
         return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
 
     def _chunk(
-        self, delta: dict[str, Any], *, logprobs: dict[str, Any] | None = None,
+        self,
+        delta: dict[str, Any],
+        *,
+        logprobs: dict[str, Any] | None = None,
         finish_reason: str | None = None,
     ) -> dict[str, Any]:
         choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
@@ -130,8 +133,10 @@ def _message_with_calls(parts: list[str | CallPart]) -> dict[str, Any]:
 
 def _new_call(name: str) -> dict[str, Any]:
     return {
-        "id": f"call_{secrets.token_hex(12)}", "type": "function", "function": {"name": name, "arguments": ""},
-    }  # fmt: skip
+        "id": f"call_{secrets.token_hex(12)}",
+        "type": "function",
+        "function": {"name": name, "arguments": ""},
+    }
 
 
 def _call_delta(part: CallPart) -> dict[str, Any]:

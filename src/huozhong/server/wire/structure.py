@@ -104,9 +104,12 @@ def wanted(request: _Request) -> Wanted:
         raise RequestError(f"'{where}' with a regex, choice or grammar cannot be joined with 'tools'.", param=where)
     schema = json.loads(guide.schema) if isinstance(guide, JsonSchema) else {"type": "object"} if guide else None
     choice = ToolChoice(
-        kind=kind, name=name, parallel=request.parallel_tool_calls is not False, text=schema,
+        kind=kind,
+        name=name,
+        parallel=request.parallel_tool_calls is not False,
+        text=schema,
         text_strict=isinstance(guide, JsonSchema) and guide.strict,
-    )  # fmt: skip
+    )
     return Wanted(source="tools", functions=functions, choice=choice)
 
 
@@ -147,8 +150,9 @@ def _structured(ours: StructuredOutputs) -> Guide:
         case "grammar":
             return Grammar(value)
     if not value or not all(value):
-        raise RequestError("'structured_outputs.choice' must be a list of texts, none empty.",
-                           param="structured_outputs")  # fmt: skip
+        raise RequestError(
+            "'structured_outputs.choice' must be a list of texts, none empty.", param="structured_outputs"
+        )
     return Grammar("start: " + " | ".join(json.dumps(text, ensure_ascii=False) for text in value))
 
 
@@ -187,6 +191,6 @@ def _choice(
                 )
             return "named", str(function["name"])
     raise RequestError(
-        "'tool_choice' must be \"none\", \"auto\", \"required\" or "
-        '{"type": "function", "function": {"name": "..."}}.', param="tool_choice",
-    )  # fmt: skip
+        '\'tool_choice\' must be "none", "auto", "required" or {"type": "function", "function": {"name": "..."}}.',
+        param="tool_choice",
+    )
