@@ -24,7 +24,7 @@ import numpy as np
 
 from huozhong.engine.llm import LLM, SamplingParams, resolve_model
 from huozhong.errors import CheckpointError
-from huozhong.model.checkpoint import expected_tensors, write_checkpoint
+from huozhong.formats.checkpoint import expected_tensors, write_checkpoint
 from huozhong.model.config import ModelConfig
 from huozhong.text.tokenizer import Tokenizer
 

@@ -20,11 +20,11 @@ from typing import Any
 import httpx
 
 from huozhong.engine.llm import resolve_model
-from huozhong.model.export import TYPES, export_gguf
-from huozhong.model.source import open_model
+from huozhong.formats.gguf.export import TYPES, export_gguf
+from huozhong.formats.gguf.vocab import vocab_metadata
+from huozhong.formats.source import open_model
 from huozhong.model.transformer import Transformer, generate, load_transformer
-from huozhong.text.chat import ChatTemplate
-from huozhong.text.gguf_vocab import vocab_metadata
+from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
 
 QUESTIONS = (

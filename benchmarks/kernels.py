@@ -21,7 +21,7 @@ from collections.abc import Callable
 import numpy as np
 
 from huozhong.engine import kernels
-from huozhong.engine.quant import FLOATS, FORMATS, Format, PackedMatrix, packed_shapes
+from huozhong.engine.weights.quant import FLOATS, FORMATS, Format, PackedMatrix, packed_shapes
 
 MEMORY = 192 << 20  # bytes read in turn: several times what caches hold
 

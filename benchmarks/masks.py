@@ -13,8 +13,8 @@ import time
 
 import numpy as np
 
-from huozhong.engine.constraint import Guides
-from huozhong.engine.guide import Grammar, Guide, JsonObject, JsonSchema, Regex
+from huozhong.engine.guides.constraint import Guides
+from huozhong.engine.guides.guide import Grammar, Guide, JsonObject, JsonSchema, Regex
 from huozhong.engine.llm import resolve_model
 from huozhong.errors import RequestError
 from huozhong.text.tokenizer import Tokenizer

@@ -18,15 +18,14 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "cli": EVERYTHING,
     "server": ("engine", "text", "cost"),
     "exam": ("verify", "cost", "text", "engine"),
-    "train": ("model", "text", "cost", "verify"),
-    "hub": ("model",),
-    "engine": (
-        "model.config", "model.checkpoint", "model.architecture", "model.gguf", "model.source", "model.store", "text",
-        "cost",
-    ),
-    "text": (), "model": (), "cost": (), "verify": (), "errors": (),
+    "train": ("model", "formats", "text", "cost", "verify"),
+    "hub": ("formats", "model"),
+    "engine": ("model", "formats", "text", "cost"),
+    "formats": ("model", "text"),
+    "model": ("formats",),
+    "text": (), "cost": (), "verify": (), "errors": (),
 }  # fmt: skip
-MAY_USE_TORCH = ("model.layers", "model.transformer", "model.causal_lm", "model.frozen", "train")
+MAY_USE_TORCH = ("model.layers", "model.transformer", "model.families", "model.frozen", "train")
 
 FILES = sorted(SOURCE.rglob("*.py"))
 

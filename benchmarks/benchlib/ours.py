@@ -23,8 +23,8 @@ if __name__ == "__main__":  # its folder is on the path then, not the one above
 from benchlib.processes import memory_mb
 from huozhong.engine.bandwidth import read_bandwidth
 from huozhong.engine.llm import LLM
-from huozhong.engine.quant import PackedMatrix
 from huozhong.engine.runner import Chunk, Runner
+from huozhong.engine.weights.quant import PackedMatrix
 from huozhong.errors import HuozhongError
 
 FILL = 512  # tokens per forward while a depth is being filled

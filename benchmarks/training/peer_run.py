@@ -8,8 +8,8 @@ import torch
 
 from huozhong.model.transformer import LossParts
 from huozhong.train.feed import Rows
-from huozhong.train.loop import Outcome, Run
 from huozhong.train.plan import Trial
+from huozhong.train.sitting import Outcome, Run
 from training.peers import Peer, PeerConfig
 
 

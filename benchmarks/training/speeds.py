@@ -22,8 +22,8 @@ from rich.console import Console
 
 from huozhong.cost import Meter
 from huozhong.train import counts
-from huozhong.train.loop import Run
 from huozhong.train.recipe import Recipe, Stretch
+from huozhong.train.sitting import Run
 from training.contestants import Contest, Who, kind_of
 
 ROUNDS = 4

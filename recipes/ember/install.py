@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from huozhong.exam.lines import write_atomic
-from huozhong.model.checkpoint import CheckpointReader, write_checkpoint
+from huozhong.formats.checkpoint import CheckpointReader, write_checkpoint
 
 BUILT_IN = Path(__file__).resolve().parents[2] / "src" / "huozhong" / "models" / "ember"
 FINAL_NORM = "model.norm.weight"

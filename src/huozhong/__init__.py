@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from huozhong.cost import Bill, Meter
-    from huozhong.engine.guide import Grammar, JsonObject, JsonSchema, Regex
+    from huozhong.engine.guides.guide import Grammar, JsonObject, JsonSchema, Regex
     from huozhong.engine.llm import LLM
     from huozhong.engine.sequence import Completion, Delta, SamplingParams, TokenLogprob, Usage
     from huozhong.errors import (
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     )
     from huozhong.model.config import ModelConfig
     from huozhong.server.app import create_app
-    from huozhong.text.chat import ChatTemplate
+    from huozhong.text.template import ChatTemplate
     from huozhong.text.tokenizer import Tokenizer
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Bill": "cost",
-    "ChatTemplate": "text.chat",
+    "ChatTemplate": "text.template",
     "CheckpointError": "errors",
     "Completion": "engine.sequence",
     "ConfigError": "errors",
@@ -46,16 +46,16 @@ _HOMES = {
     "Delta": "engine.sequence",
     "EngineError": "errors",
     "ExamError": "errors",
-    "Grammar": "engine.guide",
+    "Grammar": "engine.guides.guide",
     "HubError": "errors",
     "HuozhongError": "errors",
-    "JsonObject": "engine.guide",
-    "JsonSchema": "engine.guide",
+    "JsonObject": "engine.guides.guide",
+    "JsonSchema": "engine.guides.guide",
     "KernelError": "errors",
     "LLM": "engine.llm",
     "Meter": "cost",
     "ModelConfig": "model.config",
-    "Regex": "engine.guide",
+    "Regex": "engine.guides.guide",
     "RequestError": "errors",
     "SamplingParams": "engine.sequence",
     "TokenLogprob": "engine.sequence",

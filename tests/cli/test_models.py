@@ -18,9 +18,9 @@ from tests.hub.conftest import MODEL, StandIn, hub, tiny_gguf
 from huozhong.cli import machine
 from huozhong.cli.main import main
 from huozhong.engine.bandwidth import read_bandwidth
-from huozhong.model.checkpoint import expected_tensors, write_checkpoint
-from huozhong.model.source import open_model
-from huozhong.model.store import find, models_folder
+from huozhong.formats.checkpoint import expected_tensors, write_checkpoint
+from huozhong.formats.installed import find, models_folder
+from huozhong.formats.source import open_model
 from huozhong.text.tokenizer import Tokenizer
 
 __all__ = ["hub", "tiny_gguf"]  # fixtures

@@ -13,16 +13,16 @@ from transformers import DeepseekV2Config, DeepseekV3Config, LlamaConfig, Qwen2C
 
 from huozhong.engine import kernels
 from huozhong.engine.llm import LLM
-from huozhong.engine.quant import unpack
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.sequence import SamplingParams
-from huozhong.engine.weights import GroupedAttentionWeights, LatentAttentionWeights, load_weights
+from huozhong.engine.weights.layout import GroupedAttentionWeights, LatentAttentionWeights, load_weights
+from huozhong.engine.weights.quant import unpack
+from huozhong.formats.gguf.blocks import quantize
+from huozhong.formats.gguf.file import NewTensor, write_gguf
+from huozhong.formats.gguf.names import gguf_name
+from huozhong.formats.gguf.vocab import vocab_metadata
+from huozhong.formats.source import open_model
 from huozhong.model.architecture import LatentAttention
-from huozhong.model.gguf import NewTensor, write_gguf
-from huozhong.model.gguf_blocks import quantize
-from huozhong.model.gguf_names import gguf_name
-from huozhong.model.source import open_model
-from huozhong.text.gguf_vocab import vocab_metadata
 
 VOCAB, PAGE, PROMPT = 96, 16, 40
 PAGES = np.array([5, 2, 7, 0, 3, 1], np.int32)

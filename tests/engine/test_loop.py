@@ -15,12 +15,12 @@ import torch
 
 from huozhong.cost import Bill, Meter
 from huozhong.engine.loop import Engine, Handle
-from huozhong.engine.packing import pack_weights
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.sequence import Completion, Delta, SamplingParams
-from huozhong.engine.weights import Weights
+from huozhong.engine.weights.layout import Weights
+from huozhong.engine.weights.packing import pack_weights
 from huozhong.errors import ContextLengthError, EngineError, RequestError
-from huozhong.model.source import open_model
+from huozhong.formats.source import open_model
 from huozhong.model.transformer import generate
 from huozhong.text.tokenizer import Tokenizer
 

@@ -11,10 +11,10 @@ import pytest
 
 from huozhong.cost import Meter
 from huozhong.engine.loop import Engine
-from huozhong.engine.packing import pack_weights
 from huozhong.engine.runner import Runner
 from huozhong.engine.sequence import Delta, SamplingParams
-from huozhong.model.source import open_model
+from huozhong.engine.weights.packing import pack_weights
+from huozhong.formats.source import open_model
 from huozhong.text.tokenizer import Tokenizer
 
 

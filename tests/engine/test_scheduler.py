@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from huozhong.engine.kv_cache import PagePool
+from huozhong.engine.cache.pages import PagePool
 from huozhong.engine.output import OutputText
 from huozhong.engine.scheduler import Scheduler, Slice
 from huozhong.engine.sequence import SamplingParams, Sequence

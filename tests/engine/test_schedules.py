@@ -19,15 +19,15 @@ from tests.conftest import tiny_config
 
 from huozhong.cost import Meter
 from huozhong.engine import kernels
+from huozhong.engine.cache.prefixes import PrefixStore
 from huozhong.engine.loop import Engine, Handle
-from huozhong.engine.packing import pack_weights
-from huozhong.engine.prefix_store import PrefixStore
-from huozhong.engine.proposers import Proposal
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.sequence import Completion, Delta, SamplingParams
-from huozhong.engine.weights import Weights
+from huozhong.engine.speculation.proposers import Proposal
+from huozhong.engine.weights.layout import Weights
+from huozhong.engine.weights.packing import pack_weights
+from huozhong.formats.source import open_model
 from huozhong.model.architecture import CacheFormat
-from huozhong.model.source import open_model
 from huozhong.model.transformer import Transformer, save_transformer
 from huozhong.text.tokenizer import Tokenizer
 

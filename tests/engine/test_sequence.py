@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from huozhong.engine.guide import JsonObject
+from huozhong.engine.guides.guide import JsonObject
 from huozhong.engine.output import OutputText
 from huozhong.engine.sequence import Completion, Delta, SamplingParams, Sequence, Usage
 from huozhong.errors import EngineError, RequestError

@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from huozhong.exam.arithmetic import one_step, two_step
+from huozhong.exam.sums import one_step, two_step
 
 SUMS = {entry.question: entry for entry in one_step(100, 0) + two_step(300, 0)}
 

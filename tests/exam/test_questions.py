@@ -7,12 +7,12 @@ from fractions import Fraction
 import pytest
 
 from huozhong.errors import ConfigError, DataError
-from huozhong.exam.arithmetic import LARGEST, Sum, one_step, two_step
 from huozhong.exam.held_out import held_out_texts, overlaps
 from huozhong.exam.lines import read_file, read_lines, write_atomic
 from huozhong.exam.parts import PART_NAMES, PARTS, Setting, choose
 from huozhong.exam.poems import poem_requests
 from huozhong.exam.questions import written_questions
+from huozhong.exam.sums import LARGEST, Sum, one_step, two_step
 from huozhong.verify.arithmetic import canonical, evaluate, is_exam_expression
 from huozhong.verify.poem import FORMS
 

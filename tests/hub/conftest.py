@@ -16,9 +16,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from huozhong.model.export import export_gguf
-from huozhong.model.source import open_model
-from huozhong.text.gguf_vocab import vocab_metadata
+from huozhong.formats.gguf.export import export_gguf
+from huozhong.formats.gguf.vocab import vocab_metadata
+from huozhong.formats.source import open_model
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 MODEL, GGUF = "maker/tiny", "maker/tiny-GGUF"

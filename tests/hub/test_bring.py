@@ -10,12 +10,12 @@ import pytest
 from tests.hub.conftest import Noted, sha256
 
 from huozhong.engine.llm import LLM, resolve_model
-from huozhong.engine.weights import forget_packed
+from huozhong.engine.weights.layout import forget_packed
 from huozhong.errors import CheckpointError, ConfigError, HubError
+from huozhong.formats.installed import MANIFEST, find, models_folder, name_of, read_manifest, stored_models
+from huozhong.formats.source import open_model
+from huozhong.hub.arrival import remove
 from huozhong.hub.bring import bring
-from huozhong.hub.store import remove
-from huozhong.model.source import open_model
-from huozhong.model.store import MANIFEST, find, models_folder, name_of, read_manifest, stored_models
 
 
 @pytest.fixture(autouse=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from huozhong.errors import ConfigError, HubError
+from huozhong.formats.installed import checked_name
 from huozhong.hub.choose import choose
 from huozhong.hub.names import SHORT_NAMES, find_short_name, parse_wanted
 from huozhong.hub.sources import RemoteFile
-from huozhong.model.store import checked_name
 
 
 def test_short_names() -> None:

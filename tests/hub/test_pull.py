@@ -11,11 +11,11 @@ import pytest
 from tests.hub.conftest import COMMIT, GGUF, MODEL, Noted, StandIn, sha256
 
 from huozhong.errors import CheckpointError, HubError
+from huozhong.formats.installed import MANIFEST, find, models_folder, read_manifest, stored_models
+from huozhong.formats.source import open_model
+from huozhong.hub.arrival import arriving, partial_folder, unfinished
 from huozhong.hub.names import parse_wanted
 from huozhong.hub.pull import From, Pulled, pull
-from huozhong.hub.store import arriving, partial_folder, unfinished
-from huozhong.model.source import open_model
-from huozhong.model.store import MANIFEST, find, models_folder, read_manifest, stored_models
 
 WEIGHTS = "model.safetensors"
 

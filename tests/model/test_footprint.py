@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from huozhong.engine.llm import resolve_model
-from huozhong.engine.quant import PackedMatrix
-from huozhong.engine.weights import load_weights
+from huozhong.engine.weights.layout import load_weights
+from huozhong.engine.weights.quant import PackedMatrix
+from huozhong.formats.checkpoint import read_config
+from huozhong.formats.source import open_model
 from huozhong.model.architecture import GroupedAttention, row_bytes
-from huozhong.model.checkpoint import read_config
 from huozhong.model.footprint import cache_bytes, footprint
 from huozhong.model.sizes import count_parameters
-from huozhong.model.source import open_model
 
 
 def packed_bytes(part: Any, seen: set[int]) -> int:

@@ -11,7 +11,7 @@ from tests.model.tiny_models import lively_model, moe_config, tiny_config
 from transformers import DeepseekV3ForCausalLM
 from transformers.utils import logging
 
-from huozhong.model.checkpoint import read_config
+from huozhong.formats.checkpoint import read_config
 from huozhong.model.config import YarnScaling
 from huozhong.model.transformer import Transformer, load_transformer, save_transformer
 

@@ -42,8 +42,8 @@ from word_problems import (  # noqa: E402
     shaken,
 )
 
-from huozhong.model.checkpoint import CheckpointReader  # noqa: E402
-from huozhong.text.chat import ChatTemplate  # noqa: E402
+from huozhong.formats.checkpoint import CheckpointReader  # noqa: E402
+from huozhong.text.template import ChatTemplate  # noqa: E402
 from huozhong.text.tokenizer import Tokenizer  # noqa: E402
 from huozhong.train.recipe import load_recipe  # noqa: E402
 from huozhong.verify.arithmetic import check_steps, evaluate, is_exam_expression, same_answer  # noqa: E402

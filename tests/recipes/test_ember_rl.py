@@ -18,8 +18,8 @@ from solve import parse  # noqa: E402
 from word_problems import Source, as_published, read_problem  # noqa: E402
 
 from huozhong.engine.llm import LLM  # noqa: E402
-from huozhong.train.problems import read_problems  # noqa: E402
-from huozhong.train.rl_recipe import load_rl_recipe  # noqa: E402
+from huozhong.train.rl.problems import read_problems  # noqa: E402
+from huozhong.train.rl.recipe import load_rl_recipe  # noqa: E402
 from huozhong.verify.arithmetic import evaluate, is_exam_expression, same_answer  # noqa: E402
 
 ROWS = [

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.server.conftest import Running
 
-from huozhong.server import chat_routes
+from huozhong.server.routes import chat as chat_routes
 
 HELLO = [{"role": "user", "content": "你好"}]
 PLAIN = {"thinking": {"type": "disabled"}}

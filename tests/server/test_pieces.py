@@ -7,7 +7,7 @@ import time
 
 from huozhong.engine.llm import Delta
 from huozhong.errors import EngineError
-from huozhong.server.chat_routes import PIECE_SECONDS, Answer, joined
+from huozhong.server.routes.chat import PIECE_SECONDS, Answer, joined
 
 
 def test_neighbours_become_one() -> None:

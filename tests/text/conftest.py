@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from huozhong.text.chat import ChatTemplate
+from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import SPECIALS, Tokenizer
 
 CORPUS = [

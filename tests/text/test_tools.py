@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from huozhong.engine.constraint import Guides
-from huozhong.engine.guide import Grammar
+from huozhong.engine.guides.constraint import Guides
+from huozhong.engine.guides.guide import Grammar
 from huozhong.errors import RequestError
 from huozhong.text.arguments import value_kinds
-from huozhong.text.chat import ChatTemplate
+from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import SPECIALS, Tokenizer
 from huozhong.text.tools import (
     DEEPSEEK_V3,

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from huozhong.errors import DataError
-from huozhong.text.chat import ChatTemplate
 from huozhong.text.data import Shard, read_jsonl, write_chat_shard, write_text_shard
+from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
 
 LINES = '{"a": "好"}\n\n{"a": 2}\n'

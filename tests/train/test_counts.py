@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
-from tests.train.processes import losses, together, written
+from tests.train.parallel.processes import losses, together, written
 
 from huozhong.errors import ConfigError
 from huozhong.text.data import Source
 from huozhong.text.shards import open_shards
 from huozhong.train import counts
-from huozhong.train.loop import train
 from huozhong.train.recipe import parse_recipe
+from huozhong.train.sitting import train
 from huozhong.train.state import MetricsFile
 
 VOCAB = 24

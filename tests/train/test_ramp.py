@@ -11,16 +11,16 @@ import pytest
 import torch
 from rich.console import Console
 from tests.train.test_optim import CONFIG
-from tests.train.test_training_loop import changed, course, cut_after, records
+from tests.train.test_sitting import changed, course, cut_after, records
 
 from huozhong.errors import ConfigError
 from huozhong.model.transformer import Transformer
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.feed import training_batches
-from huozhong.train.loop import Run, train
 from huozhong.train.optim import MuonAdamW
 from huozhong.train.plan import flops_of_step, make_plan
 from huozhong.train.recipe import Recipe, Stretch, parse_recipe
+from huozhong.train.sitting import Run, train
 
 RAMP = """
 [[ramp]]

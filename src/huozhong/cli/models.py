@@ -15,9 +15,9 @@ from huozhong.errors import CheckpointError, ConfigError, HubError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from huozhong.formats.source import ModelSource
     from huozhong.hub.download import Watcher
     from huozhong.model.footprint import Footprint, Packing
-    from huozhong.model.source import ModelSource
 
 _FROM = {
     "auto": "auto",
@@ -153,9 +153,9 @@ class _Bar:
 
 
 def remove_command(model: Stored) -> None:
-    from huozhong.engine.weights import forget_packed
-    from huozhong.hub.store import gigabytes, remove
-    from huozhong.model.store import find
+    from huozhong.engine.weights.layout import forget_packed
+    from huozhong.formats.installed import find
+    from huozhong.hub.arrival import gigabytes, remove
 
     folder = find(model)
     packed = [] if folder is None else [folder.resolve(), *(file.resolve() for file in folder.glob("*.gguf"))]
@@ -172,8 +172,8 @@ def list_command() -> None:
     from rich.console import Console
 
     from huozhong.engine.llm import MODELS
-    from huozhong.hub.store import gigabytes, unfinished
-    from huozhong.model.store import models_folder, stored_models
+    from huozhong.formats.installed import models_folder, stored_models
+    from huozhong.hub.arrival import gigabytes, unfinished
 
     table = _table(say("名字", "name"), say("大小", "size"), say("格式", "format"), say("来源", "from"))
     for folder in sorted(MODELS.glob("*/config.json")):
@@ -206,10 +206,10 @@ def show_command(model: AnyModel) -> None:
 
     from huozhong.cli.machine import available_memory
     from huozhong.engine.bandwidth import read_bandwidth
-    from huozhong.hub.store import gigabytes
+    from huozhong.formats.installed import name_of
+    from huozhong.formats.source import open_model
+    from huozhong.hub.arrival import gigabytes
     from huozhong.model.footprint import footprint
-    from huozhong.model.source import open_model
-    from huozhong.model.store import name_of
 
     source = open_model(find_model(model))
     sizes = footprint(source)
@@ -226,7 +226,7 @@ def show_command(model: AnyModel) -> None:
 
 
 def _about(source: ModelSource, sizes: Footprint) -> Iterator[tuple[str, str]]:
-    from huozhong.hub.store import gigabytes
+    from huozhong.hub.arrival import gigabytes
     from huozhong.model.architecture import CacheFormat, LatentAttention
     from huozhong.model.footprint import cache_bytes
 
@@ -264,7 +264,7 @@ def _about(source: ModelSource, sizes: Footprint) -> Iterator[tuple[str, str]]:
 
 def _fits(source: ModelSource, sizes: Footprint, free: int | None, bandwidth: float) -> Table:
     """Per weight format: memory, whether it fits, for how long a context, and the speed to expect."""
-    from huozhong.hub.store import gigabytes
+    from huozhong.hub.arrival import gigabytes
     from huozhong.model.footprint import cache_bytes
 
     table = _table(
@@ -321,11 +321,11 @@ def export_command(
         typer.Option("--mtp/--no-mtp", help="gguf: 是否写入多词元预测模块 / whether to write the prediction modules"),
     ] = True,
 ) -> None:
-    from huozhong.model.export import TYPES, export_gguf, prediction_modules
-    from huozhong.model.export_hf import export_hf
-    from huozhong.model.source import open_model
-    from huozhong.model.store import name_of
-    from huozhong.text import gguf_vocab
+    from huozhong.formats.gguf import vocab as gguf_vocab
+    from huozhong.formats.gguf.export import TYPES, export_gguf, prediction_modules
+    from huozhong.formats.hf.export import export_hf
+    from huozhong.formats.installed import name_of
+    from huozhong.formats.source import open_model
 
     kinds = {"hf": tuple(_HF_TYPES), "gguf": tuple(TYPES)}
     if format not in kinds:

@@ -12,8 +12,8 @@ from huozhong.engine.llm import LLM, Delta, SamplingParams
 from huozhong.errors import EngineError
 from huozhong.model.transformer import save_transformer
 from huozhong.text.tokenizer import Tokenizer
-from huozhong.train.distill import Reply
-from huozhong.train.rollout import Ask, Drawn
+from huozhong.train.distill.run import Reply
+from huozhong.train.rl.rollout import Ask, Drawn
 
 if TYPE_CHECKING:
     from huozhong.exam.subject import Subject

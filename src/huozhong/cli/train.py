@@ -12,7 +12,7 @@ import typer
 from huozhong.errors import ConfigError
 
 if TYPE_CHECKING:
-    from huozhong.train.loop import Start
+    from huozhong.train.sitting import Start
 
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE.toml", help="配方文件 / the recipe file")]
 Resume = Annotated[bool, typer.Option("--resume", help="必须从检查点继续 / insist on going on from a checkpoint")]
@@ -94,7 +94,7 @@ def pretrain_command(
     start = _start(resume, fresh)
     _need_torch()
     from huozhong.train.dial import Dial, read_size, written_recipe
-    from huozhong.train.pretrain import pretrain
+    from huozhong.train.stages.pretrain import pretrain
 
     if recipe is None:
         if not text:
@@ -183,13 +183,13 @@ def sft_command(
         }
         if given := [name for name, value in mine.items() if value is not None]:
             raise ConfigError(f"{given[0]} goes with --base MODEL; a recipe says that itself.")
-        from huozhong.train.sft import sft
+        from huozhong.train.stages.sft import sft
 
         sft(recipe, start=start)
         return
     if recipe is not None:
         raise ConfigError("a recipe and --base exclude each other; leave one of them out.")
-    from huozhong.cli.adapt import Wish, run_sft
+    from huozhong.cli.fine_tune import Wish, run_sft
 
     run_sft(
         Wish(
@@ -242,7 +242,7 @@ def dpo_command(
     _need_torch()
     if base is None:
         raise ConfigError("give --base MODEL, the model that shall learn what is preferred.")
-    from huozhong.cli.adapt import Wish, run_dpo
+    from huozhong.cli.fine_tune import Wish, run_dpo
 
     run_dpo(
         Wish(
@@ -280,8 +280,8 @@ def rl_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False)
     _need_torch()
     from huozhong.cli.sampling import EngineSampler
     from huozhong.text.tokenizer import Tokenizer
-    from huozhong.train.rl import train_rl
-    from huozhong.train.rl_recipe import load_rl_recipe
+    from huozhong.train.rl.recipe import load_rl_recipe
+    from huozhong.train.rl.run import train_rl
 
     plan = load_rl_recipe(recipe)
     sampler = EngineSampler(
@@ -294,8 +294,8 @@ def distill_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = F
     start = _start(resume, fresh)
     _need_torch()
     from huozhong.cli.sampling import open_teacher
-    from huozhong.train.distill import distill
-    from huozhong.train.distill_recipe import load_distill_recipe
+    from huozhong.train.distill.recipe import load_distill_recipe
+    from huozhong.train.distill.run import distill
 
     plan = load_distill_recipe(recipe)
     wanted = plan.teacher
@@ -306,7 +306,7 @@ def distill_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = F
 def mtp_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False) -> None:
     start = _start(resume, fresh)
     _need_torch()
-    from huozhong.train.mtp import train_mtp
+    from huozhong.train.stages.mtp import train_mtp
 
     train_mtp(recipe, start=start)
 

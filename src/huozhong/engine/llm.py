@@ -25,21 +25,21 @@ from typing import Any, Literal, Self, TypeGuard, get_args
 import numpy as np
 
 from huozhong.cost import Meter
-from huozhong.engine.guide import Guide
+from huozhong.engine.cache.prefixes import PrefixStore, default_capacity, fingerprint
+from huozhong.engine.guides.guide import Guide
 from huozhong.engine.kernels import arithmetic
 from huozhong.engine.loop import Engine, Handle
-from huozhong.engine.prefix_store import PrefixStore, default_capacity, fingerprint
 from huozhong.engine.runner import Runner
 from huozhong.engine.sequence import Completion, Delta, Pooling, SamplingParams, Sequence, TokenLogprob, Usage
-from huozhong.engine.speculate import MAX_DRAFT, Speculation
+from huozhong.engine.speculation.speculator import MAX_DRAFT, Speculation
 from huozhong.engine.stats import EngineStats
-from huozhong.engine.weights import default_cache_dir, load_weights, source_fingerprint
+from huozhong.engine.weights.layout import default_cache_dir, load_weights, source_fingerprint
 from huozhong.errors import CheckpointError, ConfigError, EngineError, RequestError
-from huozhong.model import store
+from huozhong.formats import installed as store
+from huozhong.formats.gguf import vocab as gguf_vocab
+from huozhong.formats.source import ModelSource, gguf_files, open_model
 from huozhong.model.architecture import Architecture, CacheFormat, row_bytes
-from huozhong.model.source import ModelSource, gguf_files, open_model
-from huozhong.text import gguf_vocab
-from huozhong.text.chat import ChatTemplate
+from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.text.tools import Function
 

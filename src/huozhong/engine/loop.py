@@ -18,11 +18,10 @@ import numpy as np
 from huozhong.cost import Meter
 from huozhong.engine import intake
 from huozhong.engine.billing import charge, usage
-from huozhong.engine.constraint import Beginning, Guides
-from huozhong.engine.kv_cache import PagePool
-from huozhong.engine.lookahead import LookAhead
+from huozhong.engine.cache.pages import PagePool
+from huozhong.engine.cache.prefixes import PrefixStore
+from huozhong.engine.guides.constraint import Beginning, Guides
 from huozhong.engine.output import OutputText
-from huozhong.engine.prefix_store import PrefixStore
 from huozhong.engine.runner import Chunk, Runner, Want
 from huozhong.engine.sampler import log_softmax, sample
 from huozhong.engine.scheduler import Scheduler, Slice
@@ -35,7 +34,8 @@ from huozhong.engine.sequence import (
     TokenCounts,
     TokenLogprob,
 )
-from huozhong.engine.speculate import Speculation, Speculator
+from huozhong.engine.speculation.lookahead import LookAhead
+from huozhong.engine.speculation.speculator import Speculation, Speculator
 from huozhong.engine.stats import EngineStats
 from huozhong.errors import EngineError, HuozhongError
 from huozhong.text.tokenizer import Tokenizer

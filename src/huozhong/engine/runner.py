@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from huozhong.engine import kernels
 from huozhong.engine.kernels.batch import Batch, Cache, Span
 from huozhong.engine.rope import rope_table
-from huozhong.engine.weights import Weights
+from huozhong.engine.weights.layout import Weights
 from huozhong.model.architecture import Architecture, CacheFormat, LatentAttention, row_bytes
 
 F32 = NDArray[np.float32]

@@ -25,8 +25,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from huozhong.engine.kv_cache import PageMemory, PagePool, SwapSpace, page_digests
-from huozhong.engine.prefix_store import PrefixStore
+from huozhong.engine.cache.pages import PageMemory, PagePool, SwapSpace, page_digests
+from huozhong.engine.cache.prefixes import PrefixStore
 from huozhong.engine.sequence import Sequence
 from huozhong.engine.waiting import WaitingRoom
 

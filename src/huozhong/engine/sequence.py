@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from huozhong.cost import Bill
-from huozhong.engine.guide import Guide
+from huozhong.engine.guides.guide import Guide
 from huozhong.errors import HuozhongError, RequestError
 
 if TYPE_CHECKING:
-    from huozhong.engine.constraint import Constraint
-    from huozhong.engine.kv_cache import SwappedOut
-    from huozhong.engine.lookahead import Trail
+    from huozhong.engine.cache.pages import SwappedOut
+    from huozhong.engine.cache.prefixes import Load
+    from huozhong.engine.guides.constraint import Constraint
     from huozhong.engine.output import OutputText
-    from huozhong.engine.prefix_store import Load
-    from huozhong.engine.proposers import NgramIndex, Proposal
-    from huozhong.engine.speculate import Rate
+    from huozhong.engine.speculation.lookahead import Trail
+    from huozhong.engine.speculation.proposers import NgramIndex, Proposal
+    from huozhong.engine.speculation.speculator import Rate
 
 FinishReason = Literal["stop", "length", "abort"]
 # How a text becomes one vector: the mean of its tokens' states, or its last token's state.

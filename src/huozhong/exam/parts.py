@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from huozhong.errors import ConfigError, DataError
-from huozhong.exam import arithmetic
+from huozhong.exam import sums as arithmetic
 from huozhong.exam.lines import read_file, read_lines
 from huozhong.exam.poems import poem_requests
 from huozhong.exam.questions import written_questions

@@ -8,12 +8,12 @@ import re
 from pathlib import Path
 
 from huozhong.errors import HubError
+from huozhong.formats.installed import MANIFEST, StoredFile, StoredModel, checked_name, read_manifest
+from huozhong.hub.arrival import arriving, need_space, stored
 from huozhong.hub.check import check_opens
 from huozhong.hub.choose import choose
 from huozhong.hub.download import Watcher
 from huozhong.hub.sources import RemoteFile
-from huozhong.hub.store import arriving, need_space, stored
-from huozhong.model.store import MANIFEST, StoredFile, StoredModel, checked_name, read_manifest
 
 _CHUNK = 4 * 2**20
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")

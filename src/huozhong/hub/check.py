@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import get_args
 
 from huozhong.errors import HubError
+from huozhong.formats.source import ModelSource, open_model
 from huozhong.model.architecture import Family
-from huozhong.model.source import ModelSource, open_model
 
 
 def check_family(config: Path) -> None:

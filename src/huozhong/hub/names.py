@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from huozhong.errors import HubError
-from huozhong.model.store import checked_name
+from huozhong.formats.installed import checked_name
 
 HubName = Literal["huggingface", "modelscope"]
 QUANT = "Q4_K_M"

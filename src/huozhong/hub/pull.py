@@ -14,13 +14,13 @@ from typing import Literal
 import httpx
 
 from huozhong.errors import HubError
+from huozhong.formats.installed import StoredFile, StoredModel, checked_name
+from huozhong.hub.arrival import Arrival, arriving, need_space, stored
 from huozhong.hub.check import check_family, check_opens
 from huozhong.hub.choose import choose
 from huozhong.hub.download import Download, Watcher, holds, part_path
 from huozhong.hub.names import HubName, Wanted
 from huozhong.hub.sources import Hub, Listing, RemoteFile, Unreachable, hub_named
-from huozhong.hub.store import Arrival, arriving, need_space, stored
-from huozhong.model.store import StoredFile, StoredModel, checked_name
 
 From = Literal["auto", "huggingface", "modelscope"]
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0)

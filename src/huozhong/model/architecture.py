@@ -263,7 +263,7 @@ class Architecture:
     @classmethod
     def from_hf(cls, raw: dict[str, Any]) -> Architecture:
         """From the dict of a config.json.  Raises ConfigError, which names the key and what is supported."""
-        from huozhong.model.hf_configs import architecture_from_hf  # which builds on this file
+        from huozhong.formats.hf.configs import architecture_from_hf  # which builds on this file
 
         return architecture_from_hf(raw)
 

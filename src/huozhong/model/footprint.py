@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from huozhong.formats.source import FLOAT_TYPES, ModelSource
 from huozhong.model.architecture import Architecture, CacheFormat, LatentAttention, row_bytes
-from huozhong.model.source import FLOAT_TYPES, ModelSource
 
 Packing = Literal["stored", "q8", "q4"]
 # Bytes per weight of the engine's formats: a group of 32 weights and its half-precision scale.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from huozhong.model.checkpoint import iterate_expected_tensors
+from huozhong.formats.checkpoint import iterate_expected_tensors
 from huozhong.model.config import ModelConfig
 
 

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from huozhong.model.checkpoint import CheckpointReader, write_checkpoint
+from huozhong.formats.checkpoint import CheckpointReader, write_checkpoint
 from huozhong.model.config import ModelConfig
 from huozhong.model.layers import (
     Attention,

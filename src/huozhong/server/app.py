@@ -13,10 +13,12 @@ from starlette.responses import Response
 
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import HuozhongError, RequestError
-from huozhong.server import chat_routes, embedding_routes, page_routes
-from huozhong.server.chat_routes import json_response
+from huozhong.server.dialects.openai.reply import error_json, model_json, models_json
 from huozhong.server.guard import Guard
-from huozhong.server.wire.reply import error_json, model_json, models_json
+from huozhong.server.routes import chat as chat_routes
+from huozhong.server.routes import embeddings as embedding_routes
+from huozhong.server.routes import page as page_routes
+from huozhong.server.routes.chat import json_response
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
 MAX_BODY_BYTES = 4 * 2**20

@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from huozhong.server.wire.reply import error_json
+from huozhong.server.dialects.openai.reply import error_json
 
 # A client in the middle of sending does not read: take in this many times the limit, and throw it away,
 # so that it gets to see the answer instead of a broken connection.

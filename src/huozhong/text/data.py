@@ -24,8 +24,8 @@ import numpy as np
 import numpy.typing as npt
 
 from huozhong.errors import ConfigError, DataError, RequestError
-from huozhong.text.chat import ChatTemplate
 from huozhong.text.shards import Document, Manifest, Shard, open_shards, same_vocabulary, write_shard
+from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
 
 __all__ = [

@@ -11,9 +11,9 @@ import httpx
 import pytest
 from tests.server.page.standin import create_standin, serving
 
-from huozhong.server import page_routes
+from huozhong.server.routes import page as page_routes
 
-FOLDER = Path(page_routes.__file__).parent / "page"
+FOLDER = Path(page_routes.__file__).parents[1] / "page"
 SCRIPTS = sorted(FOLDER.glob("*.js"))
 
 

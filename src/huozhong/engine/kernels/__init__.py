@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from huozhong.engine.kernels import reference
 from huozhong.engine.kernels.batch import Batch, Cache, Span
 from huozhong.engine.kernels.cached import rounded
-from huozhong.engine.quant import PackedMatrix
+from huozhong.engine.weights.quant import PackedMatrix
 from huozhong.errors import KernelError
 from huozhong.model.architecture import CacheFormat, GroupedAttention
 
@@ -28,7 +28,7 @@ except ModuleNotFoundError:  # a source tree that was not built
     native = None
 
 if TYPE_CHECKING:
-    from huozhong.engine.weights import LatentAttentionWeights, LayerWeights, Weights
+    from huozhong.engine.weights.layout import LatentAttentionWeights, LayerWeights, Weights
     from huozhong.model.architecture import Architecture, Experts
 
 F32 = NDArray[np.float32]

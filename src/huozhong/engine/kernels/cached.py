@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from huozhong.engine.quant import GROUP
+from huozhong.engine.weights.quant import GROUP
 from huozhong.model.architecture import CacheFormat
 
 F32 = NDArray[np.float32]

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from huozhong.engine.kernels.batch import Batch, Span
 from huozhong.engine.kernels.cached import decode_rows, encode_rows
-from huozhong.engine.quant import BLOCK, FLOATS, GROUP, PackedMatrix, unpack, unpack_groups
+from huozhong.engine.weights.quant import BLOCK, FLOATS, GROUP, PackedMatrix, unpack, unpack_groups
 from huozhong.model.architecture import Architecture, Experts, GroupedAttention, LatentAttention
 
 if TYPE_CHECKING:  # the shapes of weights only; weights.py needs nothing of the kernels
-    from huozhong.engine.weights import (
+    from huozhong.engine.weights.layout import (
         DenseWeights,
         GroupedAttentionWeights,
         LatentAttentionWeights,
@@ -94,7 +94,7 @@ def draft_ahead(
 
 def block(x_TD: F32, layer: LayerWeights, rope: F32, cache_PSC: Cache, batch: Batch, architecture: Architecture) -> F32:
     """One layer: attention, then the feed-forward part, each on normed input and added to what came in."""
-    from huozhong.engine.weights import LatentAttentionWeights  # which imports this package's neighbours
+    from huozhong.engine.weights.layout import LatentAttentionWeights  # which imports this package's neighbours
 
     a, eps = architecture, architecture.rms_norm_eps
     h_TD = rms_norm(x_TD, layer.attention_norm, eps)

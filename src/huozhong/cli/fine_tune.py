@@ -1,0 +1,319 @@
+"""`huozhong train sft --base MODEL --data FILE.jsonl` and `huozhong train dpo ...`: a model made better for somebody.
+
+The library trains (`huozhong.train.adapt.adaptation`); here the held-out questions are put to the engine before and
+after, so that what people compare is what they will be served.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from huozhong.cli.machine import available_memory
+from huozhong.cli.models import find_model
+from huozhong.cli.words import dim, language, say
+from huozhong.errors import ConfigError, HuozhongError
+
+if TYPE_CHECKING:
+    from huozhong.train.adapt.adaptation import Adapted, Settings
+    from huozhong.train.adapt.examples import Encoder, Example, Messages
+    from huozhong.train.adapt.fit import Method
+    from huozhong.train.adapt.show import Asked
+    from huozhong.train.adapt.tasks import Task
+    from huozhong.train.sitting import Start
+
+SMALL = 100e6  # parameters that a token meets, of a model whose tokens cost little
+ASKED = 40  # held-out questions that are put to the model
+RANK = 16
+METHODS = ("auto", "lora", "qlora", "full")
+DTYPES = {"bf16": "bf16", "float32": "float32"}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The options of both commands, as they were typed."""
+
+    base: str
+    data: Path
+    heldout: Path | None
+    out: Path | None
+    method: str
+    bits: int | None
+    rank: int | None
+    lr: float | None
+    epochs: int | None
+    batch: int | None
+    seed: int
+    adapter: Path | None
+    threads: int | None
+    dtype: str | None
+    price: float
+    plan: bool
+    answers: bool
+    start: Start
+    rehearse: int | None = None
+
+
+def run_sft(wish: Wish) -> None:
+    """Fine-tune on answers."""
+    from huozhong.train.adapt.examples import read_examples, split
+    from huozhong.train.adapt.tasks import SftTask
+
+    bench = _Bench(wish, "sft")
+    training = read_examples(wish.data, bench.encoder)
+    if wish.heldout is None:
+        training, heldout = split(training, wish.seed)
+    else:
+        heldout = read_examples(wish.heldout, bench.encoder)
+    rehearsed = bench.rehearsed(training)
+    bench.run(SftTask(training, heldout, rehearsed), [(e.prompt, e.answer) for e in heldout])
+
+
+def run_dpo(wish: Wish, beta: float) -> None:
+    """Prefer chosen answers to rejected ones."""
+    from huozhong.train.adapt.dpo import DpoTask, read_pairs
+    from huozhong.train.adapt.examples import split
+
+    if not 0 < beta <= 10:
+        raise ConfigError(f"--beta is {beta}; it must lie between 0 and 10.")
+    bench = _Bench(wish, "dpo")
+    training = read_pairs(wish.data, bench.encoder)
+    if wish.heldout is None:
+        training, heldout = split(training, wish.seed)
+    else:
+        heldout = read_pairs(wish.heldout, bench.encoder)
+    bench.run(DpoTask(training, heldout, beta), [(pair.prompt, pair.answer) for pair in heldout])
+
+
+class _Bench:
+    """The base, opened, and everything around one run."""
+
+    def __init__(self, wish: Wish, stage: Literal["sft", "dpo"]) -> None:
+        from huozhong.formats.gguf import vocab as gguf_vocab
+        from huozhong.formats.hf.view import HuggingFaceView
+        from huozhong.formats.installed import name_of
+        from huozhong.formats.source import open_model
+        from huozhong.text.tokenizer import Tokenizer
+        from huozhong.train.adapt.examples import Encoder, load_template
+
+        self.wish = wish
+        self.path = find_model(wish.base)
+        source = open_model(self.path)
+        where = str(source.path)
+        if source.kind == "gguf":
+            self.files = gguf_vocab.small_files(source.metadata, where=where)
+        else:
+            self.files = source.small_files()
+        tokenizer = Tokenizer.from_files(self.files, where=where)
+        self.view = HuggingFaceView(source)
+        limit = min(self.view.architecture.max_position_embeddings, 4096)
+        self.encoder: Encoder = Encoder(tokenizer, load_template(self.files, tokenizer, where), limit)
+        self.name = name_of(source.path)
+        if self.name == "model":  # of another run: the run's name tells more
+            self.name = source.path.resolve().parent.name
+        default = Path("runs") / f"{self.name.replace(':', '-')}-{wish.data.stem}{'-dpo' if stage == 'dpo' else ''}"
+        self.out = default if wish.out is None else wish.out
+
+    def rehearsed(self, training: list[Example]) -> list[Example]:
+        """What the untouched model says to everyday questions; kept beside the run.
+
+        Twice as many as there are examples, at most 400; of a large model, which forgets less and whose every token
+        costs more, a quarter, at most 50, and only their beginnings.
+        """
+        from huozhong.model.footprint import footprint
+        from huozhong.train.adapt.everyday import everyday_prompts
+        from huozhong.train.adapt.examples import as_said
+        from huozhong.train.state import write_file
+
+        wish = self.wish
+        small = footprint(self.view.source).active < SMALL
+        count = min(400, 2 * len(training)) if small else min(50, len(training) // 4)
+        count = count if wish.rehearse is None else wish.rehearse
+        if not count or wish.plan or self.encoder.template is None:
+            return []
+        kept, key = self.out / "rehearsed.json", {"base": self.name, "count": count, "seed": wish.seed}
+        said = _kept(kept, key)
+        if said is None:
+            typer.echo(
+                dim(
+                    say(
+                        f"记下 {self.name} 自己对 {count} 个日常问题的回答 …",
+                        f"Noting what {self.name} itself says to {count} everyday questions ...",
+                    )
+                )
+            )
+            room = min(192 if small else 64, self.encoder.limit // 2)  # a cut answer still says how it began
+            said = answer_ids(self.path, everyday_prompts(count, wish.seed), room, wish.threads)
+            write_file(kept, json.dumps({"key": key, "answers": said}, ensure_ascii=False).encode())
+        return [as_said(*one) for one in said]
+
+    def settings(self) -> Settings:
+        from huozhong.train.adapt.adaptation import Settings
+
+        wish = self.wish
+        if wish.method not in METHODS:
+            raise ConfigError(f"--method is {wish.method!r}; it must be {', '.join(METHODS)}.")
+        if wish.bits not in (None, 4, 8):
+            raise ConfigError(f"--bits is {wish.bits}; it must be 4 or 8.")
+        if wish.bits is not None and wish.method not in ("auto", "qlora"):
+            raise ConfigError(f"--bits is for --method qlora, not for {wish.method}.")
+        if wish.dtype is not None and wish.dtype not in DTYPES:
+            raise ConfigError(f"--dtype is {wish.dtype!r}; it must be bf16 or float32.")
+        rank, alpha = self._rank_and_alpha()
+        method: Method = wish.method  # type: ignore[assignment]  # one of METHODS
+        return Settings(
+            base=self.name,
+            out=self.out,
+            method=method,
+            bits=wish.bits,  # type: ignore[arg-type]
+            rank=rank,
+            alpha=alpha,
+            lr=wish.lr,
+            epochs=wish.epochs,
+            batch=wish.batch,
+            seed=wish.seed,
+            adapter=wish.adapter,
+            memory=available_memory(),
+            threads=wish.threads,
+            dtype=wish.dtype,  # type: ignore[arg-type]
+            price_per_kwh=wish.price,
+        )
+
+    def _rank_and_alpha(self) -> tuple[int, float]:
+        """LoRA's, which --adapter brings along."""
+        from huozhong.train.adapt.lora import read_adapter_config
+
+        wish = self.wish
+        if wish.adapter is None:
+            rank = RANK if wish.rank is None else wish.rank
+            return rank, 2.0 * rank
+        config = read_adapter_config(wish.adapter)
+        if wish.rank not in (None, config["r"]):
+            raise ConfigError(f"--rank is {wish.rank}, but {wish.adapter} has rank {config['r']}; leave --rank out.")
+        return config["r"], float(config["lora_alpha"])
+
+    def run(self, task: Task, held_out: list[tuple[Messages | str, str]]) -> None:
+        """Ask, train, ask again, show."""
+        from rich.console import Console
+
+        from huozhong.train.adapt.adaptation import adapt
+
+        console = Console()
+        settings, wish = self.settings(), self.wish
+        held_out = held_out[:ASKED] if wish.answers else []
+        before: list[str | None] = []
+        if held_out and not wish.plan:
+            before = self._remembered(task, held_out)
+        found = adapt(self.view, self.files, task, settings, start=wish.start, console=console, plan_only=wish.plan)
+        if found is None or not found.finished or found.model is None:
+            return
+        after = self._answers(found.model, held_out) if held_out else []
+        self._show(console, found, _asked(held_out, before, after))
+
+    def _remembered(self, task: Task, held_out: list[tuple[Messages | str, str]]) -> list[str | None]:
+        """What the untouched model answers; kept beside the run, so that a resumed one does not ask again."""
+        from huozhong.train.state import write_file
+
+        kept, key = self.out / "before.json", {**task.identity(), "base": self.name, "asked": len(held_out)}
+        if (stored := _kept(kept, key)) is not None:
+            return stored
+        answers = self._answers(self.path, held_out)
+        write_file(kept, json.dumps({"key": key, "answers": answers}, ensure_ascii=False, indent=1).encode())
+        return answers
+
+    def _answers(self, path: Path, held_out: list[tuple[Messages | str, str]]) -> list[str | None]:
+        typer.echo(
+            dim(
+                say(
+                    f"用 {len(held_out)} 个留出的问题问 {path} …",
+                    f"Asking {path} the {len(held_out)} held-out questions ...",
+                )
+            )
+        )
+        longest = max(len(self.encoder.tokenizer.encode(answer)) for _, answer in held_out)
+        return ask(path, [prompt for prompt, _ in held_out], 64 + 2 * longest, self.wish.threads)
+
+    def _show(self, console: Any, found: Adapted, asked: list[Asked]) -> None:
+        from huozhong.train.adapt.show import answers_table, comparison_table
+        from huozhong.train.state import write_file
+
+        lang = language()
+        console.print(comparison_table(found.before, found.after, asked, lang))
+        if asked:
+            console.print(answers_table(asked, lang))
+        report = {
+            "base": self.name,
+            "best_epoch": found.best_epoch,
+            "before": found.before,
+            "after": found.after,
+            "peak_memory": found.peak_memory,
+            "bill": found.bill.as_dict(),
+            "answers": [vars(one) for one in asked],
+        }
+        write_file(self.out / "report.json", (json.dumps(report, ensure_ascii=False, indent=1) + "\n").encode())
+        typer.echo(found.bill.line(lang))
+        typer.echo(
+            say(
+                f"完成，第 {found.best_epoch} 轮最好：{found.model}",
+                f"Done; epoch {found.best_epoch} was the best: {found.model}",
+            )
+        )
+        typer.echo(dim(f"  huozhong chat {found.model}\n  huozhong import {found.model} --name {self.out.name}"))
+
+
+def ask(path: Path, prompts: Sequence[Messages | str], max_tokens: int, threads: int | None) -> list[str | None]:
+    """Greedy answers of the model at `path`, served as it usually is; None where one question cannot be asked."""
+    from huozhong.engine.llm import LLM, SamplingParams
+
+    params = SamplingParams(temperature=0.0, max_tokens=max_tokens)
+    with LLM(path, num_threads=threads, prefix_cache_bytes=0) as llm:
+
+        def one(prompt: Messages | str) -> str | None:
+            try:
+                if isinstance(prompt, str):
+                    return llm.generate(prompt, params)[0].text
+                return llm.chat(prompt, params).text
+            except HuozhongError:
+                return None
+
+        with ThreadPoolExecutor(8) as pool:
+            return list(pool.map(one, prompts))
+
+
+def answer_ids(
+    path: Path, prompts: Sequence[str], max_tokens: int, threads: int | None
+) -> list[tuple[str, list[int], list[int]]]:
+    """(question, prompt's ids, answer's ids) of every question, answered greedily; long answers are cut."""
+    from huozhong.engine.llm import LLM, SamplingParams
+
+    params = SamplingParams(temperature=0.0, max_tokens=max_tokens)
+    with LLM(path, num_threads=threads, prefix_cache_bytes=0) as llm:
+        ids = [llm.chat_tokens([{"role": "user", "content": prompt}]) for prompt in prompts]
+        done = llm.generate(ids, params)
+    return [(prompt, one, list(said.token_ids)) for prompt, one, said in zip(prompts, ids, done, strict=True)]
+
+
+def _kept(path: Path, key: dict[str, Any]) -> list[Any] | None:
+    """Answers that an earlier sitting wrote for the same key."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return list(stored["answers"]) if stored["key"] == key else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # nothing was kept, or it was cut off: it is asked for again
+
+
+def _asked(
+    held_out: list[tuple[Messages | str, str]], before: list[str | None], after: list[str | None]
+) -> list[Asked]:
+    from huozhong.train.adapt.show import Asked
+
+    return [
+        Asked(prompt if isinstance(prompt, str) else str(prompt[-1].get("content", "")), wanted, one, other)
+        for (prompt, wanted), one, other in zip(held_out, before, after, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""What has been computed of prompts, in memory and on disk."""

@@ -1,0 +1,1 @@
+"""Tokens guessed ahead and checked at once."""

@@ -1,0 +1,1 @@
+"""A model's numbers as the kernels read them."""

@@ -1,0 +1,1 @@
+"""OpenAI's dialect, with what DeepSeek adds to it."""

@@ -1,0 +1,85 @@
+"""OpenAI's embeddings: JSON -> `EmbeddingCall`, and vectors -> JSON.
+
+Source: platform.openai.com/docs/api-reference/embeddings.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import ValidationError
+
+from huozhong.errors import RequestError
+from huozhong.server.dialects.fields import Strict
+from huozhong.server.dialects.openai.chat import first_problem, parse_json
+
+MAX_INPUTS = 2048
+
+
+class EmbeddingRequest(Strict):
+    """The body of POST /v1/embeddings."""
+
+    model: str
+    input: Any
+    encoding_format: Literal["float", "base64"] | None = None
+    dimensions: int | None = None
+    user: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddingCall:
+    """inputs: texts, or lists of token ids.  dimensions: keep the first so many numbers, None for all."""
+
+    model: str
+    inputs: list[str | list[int]]
+    dimensions: int | None
+    as_base64: bool
+
+
+def parse_embeddings(body: bytes) -> EmbeddingCall:
+    """Raises `RequestError` naming the first field that is wrong."""
+    try:
+        request = EmbeddingRequest.model_validate(parse_json(body))
+    except ValidationError as error:
+        raise first_problem(error, EmbeddingRequest) from None
+    if request.dimensions is not None and request.dimensions < 1:
+        raise RequestError(f"'dimensions' is {request.dimensions}; it must be at least 1.", param="dimensions")
+    return EmbeddingCall(
+        model=request.model,
+        inputs=_inputs(request.input),
+        dimensions=request.dimensions,
+        as_base64=request.encoding_format == "base64",
+    )
+
+
+def _inputs(given: Any) -> list[str | list[int]]:
+    many = [given] if isinstance(given, str) or _is_ids(given) else given
+    if not isinstance(many, list) or not many or not all((isinstance(i, str) and i) or _is_ids(i) for i in many):
+        raise RequestError(
+            "'input' must be a text, a list of texts, a list of token ids or a list of such lists, none empty.",
+            param="input",
+        )
+    if len(many) > MAX_INPUTS:
+        raise RequestError(f"'input' has {len(many)} texts; at most {MAX_INPUTS} are possible.", param="input")
+    return many
+
+
+def _is_ids(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(type(i) is int for i in value)
+
+
+def embeddings_json(model: str, vectors: list[np.ndarray], num_tokens: int, *, as_base64: bool) -> dict[str, Any]:
+    """The `list` object of one request's vectors (float32; base64 is of their little-endian bytes)."""
+    data = [
+        {
+            "object": "embedding",
+            "index": index,
+            "embedding": base64.b64encode(vector.astype("<f4").tobytes()).decode() if as_base64 else vector.tolist(),
+        }
+        for index, vector in enumerate(vectors)
+    ]
+    usage = {"prompt_tokens": num_tokens, "total_tokens": num_tokens}
+    return {"object": "list", "data": data, "model": model, "usage": usage}

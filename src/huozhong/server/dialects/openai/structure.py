@@ -1,0 +1,196 @@
+"""What a request says about the form of the answer: response_format, structured_outputs, tools.
+
+`structured_outputs` is vLLM's field: one of `json` (a schema), `json_object`, `regex`, `choice` (a list of texts)
+and `grammar` (Lark, as llguidance reads it).
+
+Sources: platform.openai.com/docs/guides/structured-outputs and .../function-calling,
+api-docs.deepseek.com/guides/json_mode and .../function_calling, docs.vllm.ai (structured outputs).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from pydantic import Field
+
+from huozhong.engine.guides.guide import Grammar, Guide, JsonObject, JsonSchema, Regex
+from huozhong.errors import RequestError
+from huozhong.server.dialects.fields import Strict
+from huozhong.text.tools import Function, ToolChoice
+
+MAX_TOOLS = 128
+
+
+class JsonSchemaFormat(Strict):
+    name: str | None = None  # the client's own label
+    description: str | None = None
+    schema_: dict[str, Any] | None = Field(None, alias="schema")
+    strict: bool | None = None
+
+
+class ResponseFormat(Strict):
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchemaFormat | None = None
+
+
+class StructuredOutputs(Strict):
+    json_: dict[str, Any] | str | None = Field(None, alias="json")
+    json_object: bool | None = None
+    regex: str | None = None
+    choice: list[str] | None = None
+    grammar: str | None = None
+
+
+class FunctionGiven(Strict):
+    name: str
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class Tool(Strict):
+    type: Literal["function"]
+    function: FunctionGiven
+
+
+class CalledFunction(Strict):
+    name: str
+    arguments: str
+
+
+class ToolCallGiven(Strict):
+    """A call in an earlier answer, as this server wrote it."""
+
+    id: str
+    type: Literal["function"] = "function"
+    function: CalledFunction
+    index: int | None = Field(None, exclude=True)  # clients that join stream deltas send it back
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """The form of an answer: a guide, or tools and how to choose among them.  source: the field that asked for it."""
+
+    guide: Guide | None = None
+    source: str = "response_format"
+    functions: tuple[Function, ...] = ()
+    choice: ToolChoice = field(default_factory=ToolChoice)
+
+
+class _Request(Protocol):
+    response_format: ResponseFormat | None
+    structured_outputs: StructuredOutputs | None
+    tools: list[Tool] | None
+    tool_choice: Any
+    parallel_tool_calls: bool | None
+
+
+def wanted(request: _Request) -> Wanted:
+    """Read all of it; `RequestError` naming the field that is wrong."""
+    try:
+        guide, where = _guide(request)
+    except RequestError as error:
+        where = "response_format" if request.structured_outputs is None else "structured_outputs"
+        raise RequestError(f"'{where}': {error}", param=where) if error.param == "guide" else error from None
+    functions = _functions(request.tools or [])
+    kind, name = _choice(request.tool_choice, functions)
+    if not functions and request.parallel_tool_calls:
+        raise RequestError("'parallel_tool_calls' needs 'tools'.", param="parallel_tool_calls")
+    if kind == "none" or not functions:
+        return Wanted(guide=guide, source=where)
+    if guide is not None and not isinstance(guide, JsonSchema | JsonObject):
+        raise RequestError(f"'{where}' with a regex, choice or grammar cannot be joined with 'tools'.", param=where)
+    schema = json.loads(guide.schema) if isinstance(guide, JsonSchema) else {"type": "object"} if guide else None
+    choice = ToolChoice(
+        kind=kind,
+        name=name,
+        parallel=request.parallel_tool_calls is not False,
+        text=schema,
+        text_strict=isinstance(guide, JsonSchema) and guide.strict,
+    )
+    return Wanted(source="tools", functions=functions, choice=choice)
+
+
+def _guide(request: _Request) -> tuple[Guide | None, str]:
+    form, ours = request.response_format, request.structured_outputs
+    if ours is not None:
+        if form is not None and form.type != "text":
+            raise RequestError(
+                "'structured_outputs' and 'response_format' both say what the answer must look like; give one.",
+                param="structured_outputs",
+            )
+        return _structured(ours), "structured_outputs"
+    if form is None or form.type == "text":
+        return None, "response_format"
+    if form.type == "json_object":
+        return JsonObject(), "response_format"
+    if form.json_schema is None or form.json_schema.schema_ is None:
+        where = "response_format.json_schema" + (".schema" if form.json_schema else "")
+        raise RequestError(f"'{where}' is missing.", param=where, code="missing_required_parameter")
+    return JsonSchema(form.json_schema.schema_, strict=bool(form.json_schema.strict)), "response_format"
+
+
+def _structured(ours: StructuredOutputs) -> Guide:
+    given = {name: value for name, value in ours if value is not None and value is not False}
+    if len(given) != 1:
+        raise RequestError(
+            "'structured_outputs' needs exactly one of json, json_object, regex, choice and grammar.",
+            param="structured_outputs",
+        )
+    [(name, value)] = given.items()
+    match name:
+        case "json_":
+            return JsonSchema(value)
+        case "json_object":
+            return JsonObject()
+        case "regex":
+            return Regex(value)
+        case "grammar":
+            return Grammar(value)
+    if not value or not all(value):
+        raise RequestError(
+            "'structured_outputs.choice' must be a list of texts, none empty.", param="structured_outputs"
+        )
+    return Grammar("start: " + " | ".join(json.dumps(text, ensure_ascii=False) for text in value))
+
+
+def _functions(tools: list[Tool]) -> tuple[Function, ...]:
+    if len(tools) > MAX_TOOLS:
+        raise RequestError(f"'tools' has {len(tools)} functions; at most {MAX_TOOLS} are possible.", param="tools")
+    functions = tuple(
+        Function(f.name, f.description, f.parameters, bool(f.strict)) for f in (tool.function for tool in tools)
+    )
+    names = [f.name for f in functions]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise RequestError(f"'tools' has two functions named {twice!r}.", param="tools")
+    return functions
+
+
+def _choice(
+    given: Any, functions: tuple[Function, ...]
+) -> tuple[Literal["none", "auto", "required", "named"], str | None]:
+    """The kind of choice, and for "named" the function's name."""
+    match given:
+        case None | "auto":
+            return "auto", None
+        case "none":
+            return "none", None
+        case "required":
+            if not functions:
+                raise RequestError("'tool_choice' is \"required\", but there are no 'tools'.", param="tool_choice")
+            return "required", None
+    if isinstance(given, dict) and set(given) == {"type", "function"} and given["type"] == "function":
+        function = given["function"]
+        if isinstance(function, dict) and set(function) == {"name"}:
+            if function["name"] not in [f.name for f in functions]:
+                raise RequestError(
+                    f"'tool_choice' names {function['name']!r}, which is not among the 'tools'.", param="tool_choice"
+                )
+            return "named", str(function["name"])
+    raise RequestError(
+        '\'tool_choice\' must be "none", "auto", "required" or {"type": "function", "function": {"name": "..."}}.',
+        param="tool_choice",
+    )

@@ -1,0 +1,62 @@
+"""POST /v1/embeddings: texts to vectors, batched with whatever else the engine does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from huozhong.engine.llm import LLM, Delta, Handle, unit_vector
+from huozhong.engine.sequence import Sequence
+from huozhong.errors import RequestError
+from huozhong.server.dialects.openai.embeddings import EmbeddingCall, embeddings_json, parse_embeddings
+from huozhong.server.routes.chat import Answer, check_model, json_body, json_response, stopped, watched
+
+router = APIRouter()
+
+
+@router.post("/v1/embeddings")
+@router.post("/embeddings")
+async def embeddings(request: Request) -> Response:
+    llm: LLM = request.app.state.llm
+    call = parse_embeddings(await json_body(request))
+    check_model(llm, call.model)
+    inputs = await asyncio.to_thread(_tokens, llm, call)
+    sequences: list[Sequence] = []
+    answers: list[Answer] = []
+
+    async with watched(answers, request.receive):
+        for ids in inputs:
+            answers.append(Answer(partial(_start, llm, ids, sequences)))
+        for answer in answers:
+            last = (await answer.next())[-1]  # a text to embed has one delta, its last
+            if last.error is not None:
+                raise last.error
+            if last.finish_reason == "abort":
+                raise stopped()
+    vectors = [unit_vector(sequence, call.dimensions) for sequence in sequences]
+    num_tokens = sum(len(ids) for ids in inputs)
+    return json_response(embeddings_json(llm.name, vectors, num_tokens, as_base64=call.as_base64))
+
+
+def _tokens(llm: LLM, call: EmbeddingCall) -> list[list[int]]:
+    """Every input's ids, all of them checked before the first one runs."""
+    width = llm.config.hidden_size
+    if call.dimensions is not None and call.dimensions > width:
+        raise RequestError(f"'dimensions' is {call.dimensions}; this model's vectors have {width}.", param="dimensions")
+    inputs = [llm.text_tokens(text) for text in call.inputs]
+    for ids in inputs:
+        try:
+            llm.check_text(ids)
+        except RequestError as error:
+            raise RequestError(str(error), param="input", code=error.code) from None
+    return inputs
+
+
+def _start(llm: LLM, ids: list[int], sequences: list[Sequence], on_delta: Callable[[Delta], None]) -> Handle:
+    handle, sequence = llm.submit_embed(ids, on_delta)
+    sequences.append(sequence)
+    return handle

@@ -1,0 +1,142 @@
+"""The chat page: its static files, the Markdown renderer and what the page needs to know about the model.
+
+The files are read, hashed and compressed once; nothing but the names listed here is ever served.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from huozhong.server.render import render_markdown
+
+MAX_RENDER_CHARACTERS = 100_000
+# JSON may spell a character in up to twelve bytes (an escaped surrogate pair).
+MAX_RENDER_BYTES = 12 * MAX_RENDER_CHARACTERS + 1000
+LANGUAGES = ("zh", "en")
+
+_FOLDER = Path(__file__).parents[1] / "page"
+_JAVASCRIPT, _CSS, _SVG = "text/javascript; charset=utf-8", "text/css; charset=utf-8", "image/svg+xml"
+_FILES = {
+    "index.html": "text/html; charset=utf-8",
+    "page.css": _CSS,
+    "answer.css": _CSS,
+    "boot.js": _JAVASCRIPT,
+    "page.js": _JAVASCRIPT,
+    "api.js": _JAVASCRIPT,
+    "i18n.js": _JAVASCRIPT,
+    "store.js": _JAVASCRIPT,
+    "view.js": _JAVASCRIPT,
+    "settings.js": _JAVASCRIPT,
+    "format.js": _JAVASCRIPT,
+    "flame.svg": _SVG,
+}
+_SECURITY = {
+    "Content-Security-Policy": (
+        "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True)
+class _Asset:
+    media_type: str
+    plain: bytes
+    compressed: bytes
+    etag: str
+
+
+@cache
+def _asset(name: str) -> _Asset:
+    data = (_FOLDER / name).read_bytes()
+    etag = f'"{hashlib.sha256(data).hexdigest()[:20]}"'
+    return _Asset(_FILES[name], data, gzip.compress(data, 9, mtime=0), etag)
+
+
+def _serve(request: Request, name: str) -> Response:
+    asset = _asset(name)
+    # no-cache means: keep it, but ask whether it changed.  So an update of the server shows at once.
+    headers = {"ETag": asset.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding", **_SECURITY}
+    known = request.headers.get("if-none-match", "")
+    if asset.etag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
+        return Response(status_code=304, headers=headers)
+    body = asset.plain
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        body = asset.compressed
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, media_type=asset.media_type, headers=headers)
+
+
+def _error(status: int, message: str, *, param: str | None = None, code: str) -> JSONResponse:
+    body = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
+    return JSONResponse({"error": body}, status_code=status)
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+def index(request: Request) -> Response:
+    """The page itself."""
+    return _serve(request, "index.html")
+
+
+@router.get("/page/info")
+def info(request: Request) -> dict[str, Any]:
+    """What the page shows about the model: its name, context (tokens) and default temperature.
+
+    Needs `app.state.llm` with `name` and `max_context`, and `app.state.defaults` with `temperature`.
+    """
+    state = request.app.state
+    return {
+        "model": state.llm.name,
+        "max_context": state.llm.max_context,
+        "temperature": state.defaults.temperature,
+        "languages": list(LANGUAGES),
+    }
+
+
+@router.post("/page/render")
+async def render(request: Request) -> Response:
+    """{"text": Markdown} -> {"html": safe HTML}; 413 above MAX_RENDER_CHARACTERS, 400 for anything else."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_RENDER_BYTES:
+            return _too_long()
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        return _error(400, 'The body is not JSON; send {"text": "..."}.', code="invalid_json")
+    if not isinstance(fields, dict) or set(fields) != {"text"} or not isinstance(fields["text"], str):
+        message = 'The body must be an object with the one field "text", a string.'
+        return _error(400, message, param="text", code="invalid_value")
+    text = fields["text"]
+    if len(text) > MAX_RENDER_CHARACTERS:
+        return _too_long()
+    text = text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate cannot be sent back
+    return JSONResponse({"html": await run_in_threadpool(render_markdown, text)})
+
+
+def _too_long() -> JSONResponse:
+    message = f"The text is longer than {MAX_RENDER_CHARACTERS} characters; render it in parts."
+    return _error(413, message, param="text", code="text_too_long")
+
+
+@router.api_route("/page/{name}", methods=["GET", "HEAD"])
+def file(request: Request, name: str) -> Response:
+    """One of the page's files, by its exact name."""
+    if name not in _FILES:
+        return _error(404, "The page has no such file.", code="not_found")
+    return _serve(request, name)

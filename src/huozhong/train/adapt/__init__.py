@@ -1,0 +1,1 @@
+"""A model that exists, made better for somebody."""

@@ -1,0 +1,183 @@
+"""Direct preference optimisation (Rafailov et al. 2023, arXiv:2305.18290): prefer one answer to another.
+
+    {"prompt": "借多久？", "chosen": "两周，可以续借一次。", "rejected": "不知道。"}       also "messages" or "question"
+
+    loss = −log σ(β·[(log π(chosen) − log ref(chosen)) − (log π(rejected) − log ref(rejected))])      (eq. 7)
+
+The reference is the model as it was; its log-probabilities are computed once, before the first step.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from huozhong.errors import DataError
+from huozhong.model.families import CausalLM
+from huozhong.train.adapt.examples import SHAPES, Encoder, Messages, Packed, encoded, groups, pack, read_rows
+from huozhong.train.adapt.tasks import fingerprint
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two answers to one prompt, each as ids and mask."""
+
+    chosen: tuple[list[int], list[bool]]
+    rejected: tuple[list[int], list[bool]]
+    prompt: Messages | str
+    answer: str
+    line: int
+
+    @property
+    def key(self) -> str:
+        """The question; pairs with the same one are never split between training and held-out."""
+        return json.dumps(self.prompt, ensure_ascii=False)
+
+    @property
+    def length(self) -> int:
+        return len(self.chosen[0]) + len(self.rejected[0])
+
+
+def read_pairs(path: Path, encoder: Encoder) -> list[Pair]:
+    """Every line as a Pair.  Raises DataError, naming the line."""
+    pairs = []
+    for number, row in read_rows(path):
+        where = f"{path} line {number}"
+        prompt = _prompt(row, where, has_template=encoder.template is not None)
+        chosen, rejected = (_answer(row, name, where) for name in ("chosen", "rejected"))
+        if chosen == rejected:
+            raise DataError(f"{where}: chosen and rejected are the same; there is nothing to prefer.")
+        both = [encoded(where, _encode(prompt, said), encoder) for said in (chosen, rejected)]
+        pairs.append(Pair(both[0], both[1], prompt, chosen, number))
+    return pairs
+
+
+def _prompt(row: dict[str, Any], where: str, has_template: bool) -> Messages | str:
+    found = next((row[name] for name in ("messages", "prompt", "question", "问", "问题") if name in row), None)
+    if isinstance(found, list) and found and all(isinstance(m, dict) for m in found):
+        return found
+    if not isinstance(found, str) or not found.strip():
+        raise DataError(f"{where}: a line needs 'prompt' (text) or 'messages' (a list), with 'chosen' and 'rejected'.")
+    return [{"role": "user", "content": found}] if has_template else found
+
+
+def _answer(row: dict[str, Any], name: str, where: str) -> str:
+    value = row.get(name)
+    if isinstance(value, list) and value and isinstance(value[-1], dict):  # a conversation: its last message
+        value = value[-1].get("content")
+    if not isinstance(value, str) or not value.strip():
+        raise DataError(f"{where}: {name!r} must be an answer as text that is not empty.")
+    return value
+
+
+def _encode(prompt: Messages | str, answer: str) -> Any:
+    if isinstance(prompt, str):
+        return lambda encoder: encoder.text(prompt, answer)
+    return lambda encoder: encoder.conversation([*prompt, {"role": "assistant", "content": answer}])
+
+
+# -- the loss --------------------------------------------------------------------------------------------
+
+
+def dpo_margins(policy_P2: Tensor, reference_P2: Tensor, beta: float) -> Tensor:
+    """β times how much more than the reference the policy prefers the chosen answer [P]; columns: chosen, rejected."""
+    gain_P2 = policy_P2 - reference_P2
+    return beta * (gain_P2[:, 0] - gain_P2[:, 1])
+
+
+def dpo_loss(policy_P2: Tensor, reference_P2: Tensor, beta: float) -> Tensor:
+    """Sum over pairs of −log σ(margin)."""
+    return -F.logsigmoid(dpo_margins(policy_P2, reference_P2, beta)).sum()
+
+
+@dataclass(frozen=True)
+class PairRow:
+    """Some pairs in one row: document 2i is a chosen answer, 2i + 1 the rejected one; reference_P2: log-probs."""
+
+    row: Packed
+    pairs: list[Pair]
+    reference: Tensor | None
+
+
+class DpoTask:
+    """Loss per pair, all pairs alike."""
+
+    stage: Literal["sft", "dpo"] = "dpo"
+
+    def __init__(self, training: list[Pair], heldout: list[Pair], beta: float) -> None:
+        self.training, self.heldout_pairs, self.beta = training, heldout, beta
+        self.count, self.rehearsed, self.heldout = len(training), 0, len(heldout)
+        self.lengths = [pair.length for pair in training]
+        self.heldout_lengths = [pair.length for pair in heldout]
+        self._reference: dict[int, Tensor] = {}  # by line of the pair, [2]
+
+    def prepare(self, model: CausalLM, row_tokens: int) -> None:
+        """The reference's log-probabilities of every answer."""
+        with torch.no_grad():
+            for number, pairs in enumerate((self.training, self.heldout_pairs)):
+                for part in self._rows(pairs, row_tokens, with_reference=False):
+                    for pair, values in zip(part.pairs, answer_log_probs(model, part), strict=True):
+                        self._reference[2 * pair.line + number] = values
+
+    def parts(self, indices: Sequence[int], row_tokens: int) -> list[PairRow]:
+        return self._rows([self.training[i] for i in indices], row_tokens)
+
+    def size(self, part: PairRow) -> int:
+        return len(part.pairs)
+
+    def loss(self, model: CausalLM, part: PairRow) -> Tensor:
+        assert part.reference is not None, "prepare was not called"
+        return dpo_loss(answer_log_probs(model, part), part.reference, self.beta)
+
+    @torch.no_grad()
+    def score(self, model: CausalLM, row_tokens: int) -> dict[str, float]:
+        """loss; accuracy: how often the chosen answer gained more than the rejected one; preferred: how often it is
+        the likelier one; margin: the mean one, in units of β.
+        """
+        parts = self._rows(self.heldout_pairs, row_tokens)
+        if not parts:
+            return {}
+        policy = torch.cat([answer_log_probs(model, part) for part in parts])
+        reference = torch.cat([part.reference for part in parts if part.reference is not None])
+        margins = dpo_margins(policy, reference, self.beta)
+        return {
+            "loss": float(dpo_loss(policy, reference, self.beta)) / len(policy),
+            "accuracy": float((margins > 0).float().mean()),
+            "preferred": float((policy[:, 0] > policy[:, 1]).float().mean()),
+            "margin": float(margins.mean()),
+        }
+
+    def objective(self, scores: Mapping[str, float]) -> float:
+        return scores["loss"]
+
+    def identity(self) -> dict[str, Any]:
+        return {
+            "beta": self.beta,
+            "data": fingerprint([[p.chosen[0], p.rejected[0]] for p in self.training]),
+            "heldout": fingerprint([[p.chosen[0], p.rejected[0]] for p in self.heldout_pairs]),
+        }
+
+    def _rows(self, pairs: list[Pair], row_tokens: int, with_reference: bool = True) -> list[PairRow]:
+        kind = 1 if pairs is self.heldout_pairs else 0
+        rows = []
+        for group in groups([pair.length for pair in pairs], row_tokens):
+            some = [pairs[i] for i in group]
+            row = pack([side for pair in some for side in (pair.chosen, pair.rejected)], SHAPES)
+            known = torch.stack([self._reference[2 * p.line + kind] for p in some]) if with_reference else None
+            rows.append(PairRow(row, some, known))
+        return rows
+
+
+def answer_log_probs(model: CausalLM, part: PairRow) -> Tensor:
+    """log p of every answer in a row of pairs [P, 2] (chosen, rejected), summed over its tokens, float32."""
+    row = part.row
+    log_probs, places = model.log_probs(row.tokens, row.targets, row.doc, row.pos)
+    sums = torch.zeros(2 * len(part.pairs)).index_add(0, row.doc.flatten()[places], log_probs)
+    return sums.view(-1, 2)

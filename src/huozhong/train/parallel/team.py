@@ -1,0 +1,148 @@
+"""Several processes that train one model: data parallelism under `torchrun`, on one machine or several.
+
+    torchrun --nproc-per-node 2 -m huozhong.cli.main train pretrain RECIPE.toml
+
+Every process reads the whole batch and computes its share of the micro-batches; gradients are added up, and then all
+take the same step from the same sums (Li et al. 2020, arXiv:2006.15704, without the buckets: one sum after the last
+micro-batch).  So the losses are those of one process with the same batch, but for the order of additions, and a
+checkpoint, which the first process writes, goes on with any number of processes.  The bill is the first process's own.
+`train.shard` is the same for a model that is divided among them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from huozhong.errors import ConfigError
+from huozhong.model.transformer import Transformer
+from huozhong.train.feed import Rows
+from huozhong.train.optim import Muon, MuonAdamW, WeightAverage
+
+
+class Team:
+    """`rank` of `size` processes, each with the whole model; alone, everything here does nothing.
+
+    shards: whether each has but a part of it, so that all are needed for every pass, score and checkpoint.
+    muon: the optimiser of matrices that lie so.
+    """
+
+    shards = False
+
+    def __init__(self, rank: int = 0, size: int = 1) -> None:
+        self.rank, self.size = rank, size
+        self.muon: type[Muon] = Muon
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files and speaks."""
+        return self.rank == 0
+
+    def spread(self, model: Transformer) -> Transformer:
+        """What this process holds of the model."""
+        return model
+
+    def agree(self, model: nn.Module) -> None:
+        """Everybody takes the weights of the process that leads; for a start that was calculated and not drawn."""
+        if self.size > 1:
+            for weight in model.parameters():
+                dist.broadcast(weight.data, src=0)
+
+    def share(self, parts: Sequence[Rows]) -> Sequence[Rows]:
+        """The parts that this process computes."""
+        return parts[self.rank :: self.size]
+
+    def add_up(self, model: nn.Module, sums: Iterable[Tensor]) -> None:
+        """Replace gradients and `sums` by their sums over the processes, the same bits everywhere."""
+        if self.size == 1:
+            return
+        weights = [weight for weight in model.parameters() if weight.requires_grad]
+        reached = torch.tensor([float(weight.grad is not None) for weight in weights], device=weights[0].device)
+        dist.all_reduce(reached)
+        for tensor in sums:
+            dist.all_reduce(tensor)
+        for weight, count in zip(weights, reached.tolist(), strict=True):
+            if count:  # what no process reached keeps no gradient, as it would alone
+                weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
+                dist.all_reduce(weight.grad)
+
+    def clip(self, model: nn.Module, limit: float) -> float:
+        """Scale the gradients so that their norm is at most `limit`; returns what it was."""
+        return float(nn.utils.clip_grad_norm_(model.parameters(), limit))
+
+    def model_state(self, model: nn.Module) -> dict[str, Tensor]:
+        """The whole model's state by Hugging Face name."""
+        return model.state_dict()
+
+    def state(self, model: nn.Module, optimizer: MuonAdamW, average: WeightAverage | None) -> dict[str, Any]:
+        """What a checkpoint keeps of these."""
+        return {
+            "model": self.model_state(model),
+            "optimizer": optimizer.state_dict(),
+            "average": None if average is None else average.state_dict(),
+        }
+
+    def load(
+        self, state: dict[str, Any], model: nn.Module, optimizer: MuonAdamW, average: WeightAverage | None
+    ) -> None:
+        """The way back; `state` is the same in all processes."""
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        if average is not None:
+            average.load_state_dict(state["average"])
+
+    def any(self, told: bool) -> bool:
+        """Whether any of the processes says so: a stop must come to all in the same step."""
+        if self.size == 1:
+            return told
+        votes = torch.tensor([float(told)])
+        if dist.get_backend() == "nccl":
+            votes = votes.cuda()
+        dist.all_reduce(votes)
+        return bool(votes.item())
+
+    def wait(self) -> None:
+        """Go on when all have come here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+@contextlib.contextmanager
+def join_team(shard: bool = False, device: Literal["auto", "cpu", "cuda"] = "auto") -> Iterator[Team]:
+    """The processes that `torchrun` started, or this one alone.  Raises ConfigError when they do not meet.
+
+    shard: they divide the model among them (`train.shard`); alone there is nobody to divide it with.
+    device: as [run] says; "auto" takes a GPU where there is one.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield Team()
+        return
+    use_gpu = device != "cpu" and torch.cuda.is_available()
+    if use_gpu:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    try:
+        dist.init_process_group("nccl" if use_gpu else "gloo")
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0][:200]
+        raise ConfigError(f"the {size} processes of this run do not meet ({reason}); use torchrun.") from None
+    try:
+        if shard:
+            from huozhong.train.parallel.shard import ShardTeam  # here, because it is a Team, and loads much of torch
+
+            yield ShardTeam(dist.get_rank(), size)
+        else:
+            yield Team(dist.get_rank(), size)
+        dist.barrier()  # nobody leaves while another is still being talked to
+    finally:
+        # A divided model's hooks hold the group.  Left to the interpreter's end, its threads outlive what they run on,
+        # and the process now and then ends with "terminate called".
+        gc.collect()
+        dist.destroy_process_group()

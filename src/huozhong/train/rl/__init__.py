@@ -1,0 +1,1 @@
+"""Reinforcement with verifiable rewards."""

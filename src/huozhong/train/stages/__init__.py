@@ -1,0 +1,1 @@
+"""What differs between the stages of a new model's training."""

@@ -1,0 +1,216 @@
+"""JSON -> ChatCall and Delta -> JSON, without a server."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from huozhong.cost import Bill
+from huozhong.engine.sequence import Delta, SamplingParams, TokenLogprob, Usage
+from huozhong.errors import RequestError
+from huozhong.server.dialects.openai.chat import parse_chat
+from huozhong.server.dialects.openai.reply import Reply, usage_json
+
+GOOD: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+
+
+def parse(defaults: SamplingParams | None = None, **changes: Any) -> Any:
+    return parse_chat(json.dumps(GOOD | changes).encode(), defaults or SamplingParams())
+
+
+def tool(name: str, **more: Any) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name, **more}}
+
+
+def named(name: str) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name}}
+
+
+def call(name: str, arguments: str = "{}") -> dict[str, Any]:
+    return {"id": "call_1", "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def refused(**changes: Any) -> RequestError:
+    with pytest.raises(RequestError) as caught:
+        parse(**changes)
+    return caught.value
+
+
+def test_every_sampling_field_arrives() -> None:
+    given = {
+        "temperature": 0.5, "top_p": 0.9, "top_k": 5, "min_p": 0.1, "repetition_penalty": 1.1,
+        "presence_penalty": 0.2, "frequency_penalty": 0.3, "seed": 7, "max_tokens": 9,
+    }  # fmt: skip
+    assert parse(**given, stop="x", logprobs=True, top_logprobs=4).params == SamplingParams(
+        **given, stop=("x",), logprobs=4
+    )
+    assert parse(max_completion_tokens=3, max_tokens=3).params.max_tokens == 3
+    assert parse(logprobs=True).params.logprobs == 0
+
+
+def test_the_models_defaults_hold_for_what_is_not_given() -> None:
+    defaults = SamplingParams(temperature=0.3, top_p=0.8)
+    call = parse(defaults, top_p=0.5, temperature=None)
+    assert (call.params.temperature, call.params.top_p) == (0.3, 0.5)
+    assert (call.thinking, call.stream, call.include_usage) == (True, False, False)
+
+
+@pytest.mark.parametrize(
+    ("fields", "thinking"),
+    [
+        ({}, True),
+        ({"thinking": {"type": "disabled"}}, False),
+        ({"thinking": {"type": "enabled"}, "reasoning_effort": "high"}, True),
+        ({"reasoning_effort": "none"}, False),
+    ],
+)
+def test_thinking(fields: dict[str, Any], thinking: bool) -> None:
+    assert parse(**fields).thinking is thinking
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "words"),
+    [
+        ({"temprature": 1}, "temprature", "did you mean 'temperature'"),
+        ({"zzz": 1}, "zzz", "Unknown field 'zzz'"),
+        ({"messages": []}, "messages", "at least 1"),
+        ({"messages": "hi"}, "messages", "list"),
+        ({"messages": ["hi"]}, "messages[0]", "dictionary"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content", "missing"),
+        ({"messages": [{"role": "robot", "content": ""}]}, "messages[0].role", "'user'"),
+        ({"messages": [{"role": "user", "content": [{"type": "image"}]}]}, "messages[0].content", "text"),
+        ({"messages": [{"role": "user", "content": "a", "name": "b"}]}, "messages[0].name", "supported yet"),
+        ({"messages": [{"role": "user", "content": "a", "x": "b"}]}, "messages[0].x", "Unknown field"),
+        ({"messages": [{"role": "assistant", "content": "a"}]}, "messages", "prefix"),
+        ({"messages": [{"role": "user", "content": "a", "reasoning_content": "b"}]}, "messages", "assistant"),
+        ({"temperature": "hot"}, "temperature", "number"),
+        ({"temperature": "0.5"}, "temperature", "number"),
+        ({"temperature": 3}, "temperature", "between 0 and 2"),
+        ({"top_p": 0}, "top_p", "above 0"),
+        ({"max_tokens": 0}, "max_tokens", "at least 1"),
+        ({"max_tokens": True}, "max_tokens", "integer"),
+        ({"max_tokens": 1, "max_completion_tokens": 2}, "max_tokens", "give one"),
+        ({"stop": [""]}, "stop", "empty"),
+        ({"stop": 5}, "stop", "list"),
+        ({"n": 2}, "n", "one answer"),
+        ({"top_logprobs": 2}, "top_logprobs", "logprobs"),
+        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs", "between 0 and 20"),
+        ({"stream_options": {"include_usage": True}}, "stream_options", "stream"),
+        ({"thinking": {"type": "maybe"}}, "thinking.type", "'enabled'"),
+        ({"thinking": {"type": "disabled"}, "reasoning_effort": "high"}, "reasoning_effort", "contradict"),
+        ({"reasoning_effort": "low"}, "reasoning_effort", "'none' or 'high'"),
+        ({"tools": [{"type": "function"}]}, "tools[0].function", "missing"),
+        ({"tools": [tool("a"), tool("a")]}, "tools", "two functions"),
+        ({"tools": [tool("a b")]}, "tools", "letters"),
+        ({"tools": [tool("a", parameters={"type": "array"})]}, "tools", "'object'"),
+        ({"tools": [tool("a", returns={})]}, "tools[0].function.returns", "Unknown field"),
+        ({"tools": [tool("a")] * 129}, "tools", "at most 128"),
+        ({"tool_choice": "required"}, "tool_choice", "no 'tools'"),
+        ({"tool_choice": "maybe"}, "tool_choice", "must be"),
+        ({"tools": [tool("a")], "tool_choice": named("b")}, "tool_choice", "not among"),
+        ({"tools": [tool("a")], "tool_choice": {"type": "function", "name": "a"}}, "tool_choice", "must be"),
+        ({"parallel_tool_calls": True}, "parallel_tool_calls", "needs 'tools'"),
+        ({"tools": [tool("a")], "structured_outputs": {"regex": "a"}}, "structured_outputs", "joined"),
+        ({"response_format": {"type": "xml"}}, "response_format.type", "'json_object'"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema", "missing"),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {}}},
+            "response_format.json_schema.schema",
+            "missing",
+        ),
+        ({"structured_outputs": {}}, "structured_outputs", "exactly one"),
+        ({"structured_outputs": {"regex": "a", "choice": ["b"]}}, "structured_outputs", "exactly one"),
+        ({"structured_outputs": {"choice": []}}, "structured_outputs", "list of texts"),
+        ({"structured_outputs": {"json": "{"}}, "structured_outputs", "not valid JSON"),
+        ({"structured_outputs": {"backend": "x"}}, "structured_outputs.backend", "Unknown field"),
+        (
+            {"structured_outputs": {"regex": "a"}, "response_format": {"type": "json_object"}},
+            "structured_outputs",
+            "give one",
+        ),
+        ({"messages": [{"role": "user", "content": "a", "tool_calls": [call("f")]}]}, "messages", "assistant"),
+        ({"messages": [{"role": "user", "content": "a", "tool_call_id": "x"}]}, "messages", "tool"),
+        ({"logit_bias": {"5": 1}}, "logit_bias", "not supported yet"),
+        ({"seed": 2**70}, "seed", "seed"),
+        ({"model": None}, "model", "string"),
+    ],
+)
+def test_a_bad_field_is_named(fields: dict[str, Any], param: str, words: str) -> None:
+    error = refused(**fields)
+    assert error.param == param
+    assert words in str(error)
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tools": None, "tool_choice": "none", "response_format": {"type": "text"}, "n": 1, "store": False},
+        {"stream": None, "stop": None, "seed": None, "thinking": None, "user": "me", "logit_bias": {}},
+    ],
+)
+def test_what_asks_for_nothing_is_taken(fields: dict[str, Any]) -> None:
+    assert parse(**fields).params == SamplingParams()
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b'{"a":NaN}', b"\xff", b"[" * 10**5])
+def test_a_body_that_is_no_json_object(body: bytes) -> None:
+    with pytest.raises(RequestError) as caught:
+        parse_chat(body, SamplingParams())
+    assert caught.value.code == "invalid_json"
+
+
+def token(token_id: int, text: str, logprob: float = -0.5) -> TokenLogprob:
+    return TokenLogprob(token_id, logprob, text, text.encode())
+
+
+def test_reasoning_and_content_never_share_a_chunk() -> None:
+    reply = Reply(model="m", thinking=True, think_end_id=6)
+    delta = Delta(reasoning="a", text="b", logprobs=(token(20, "a"), token(6, "</think>"), token(21, "b")))
+    first, second = reply.chunks(delta)
+    assert first["choices"][0]["delta"] == {"content": None, "reasoning_content": "a"}
+    assert second["choices"][0]["delta"] == {"content": "b", "reasoning_content": None}
+    logprobs = first["choices"][0]["logprobs"]
+    assert [t["token"] for t in logprobs["reasoning_content"]] == ["a", "</think>"]
+    assert [t["token"] for t in logprobs["content"]] == ["b"]
+    assert second["choices"][0]["logprobs"] is None
+    later = list(reply.chunks(Delta(text="c", logprobs=(token(22, "c"),))))
+    assert [t["token"] for t in later[0]["choices"][0]["logprobs"]["content"]] == ["c"]
+
+
+def test_a_delta_without_text_sends_nothing_unless_it_has_logprobs() -> None:
+    reply = Reply(model="m", thinking=False, think_end_id=None)
+    assert list(reply.chunks(Delta(token_ids=(3,)))) == []
+    assert len(list(reply.chunks(Delta(token_ids=(3,), logprobs=(token(3, "x", -math.inf),))))) == 1
+
+
+def test_usage() -> None:
+    bill = Bill(30, 0.5, 10.0, 0.001, "CNY", "estimated", "by hand")
+    usage = Usage(
+        prompt_tokens=20,
+        completion_tokens=11,
+        reasoning_tokens=4,
+        cache_hit_tokens=16,
+        seconds_to_first_token=0.5,
+        seconds=1.5,
+        bill=bill,
+    )
+    found = usage_json(usage)
+    assert found["total_tokens"] == 31
+    assert (found["prompt_cache_hit_tokens"], found["prompt_cache_miss_tokens"]) == (16, 4)
+    assert found["completion_tokens_details"] == {"reasoning_tokens": 4}
+    assert found["tokens_per_second"] == 10.0
+    assert found["cost"]["money"] == 0.001
+    none = Usage(
+        prompt_tokens=1,
+        completion_tokens=0,
+        reasoning_tokens=0,
+        cache_hit_tokens=0,
+        seconds_to_first_token=None,
+        seconds=0.1,
+    )
+    assert usage_json(none)["tokens_per_second"] is None
+    assert usage_json(none)["cost"] is None

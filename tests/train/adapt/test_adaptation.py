@@ -1,0 +1,279 @@
+"""Adapting tiny models of every kind: what is learnt, what comes out, what survives."""
+
+from __future__ import annotations
+
+import dataclasses
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from rich.console import Console
+from tests.engine.test_architectures import GQA, MLA
+
+from huozhong.engine.llm import LLM, SamplingParams
+from huozhong.errors import ConfigError, DataError
+from huozhong.formats.gguf.export import export_gguf
+from huozhong.formats.gguf.vocab import small_files, vocab_metadata
+from huozhong.formats.hf.view import HuggingFaceView
+from huozhong.formats.source import open_model
+from huozhong.model.families import load_causal_lm
+from huozhong.text.template import ChatTemplate
+from huozhong.text.tokenizer import Tokenizer
+from huozhong.train.adapt.adaptation import Adapted, Settings, adapt, as_before
+from huozhong.train.adapt.examples import Encoder, Example
+from huozhong.train.adapt.fit import choose_fit
+from huozhong.train.adapt.lora import add_adapters, load_adapter, merged, read_adapter, trained_weights
+from huozhong.train.adapt.tasks import SftTask
+from huozhong.train.state import MetricsFile
+
+COLOURS = {"天空": "蓝色", "草": "绿色", "雪": "白色", "夜": "黑色", "苹果": "红色", "太阳": "黄色"}
+ASK = ("{}是什么颜色？", "{}的颜色？", "请说说{}的颜色", "What colour: {}?")
+
+
+@pytest.fixture(scope="module")
+def folders(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A random model of three kinds, each with the same tokenizer."""
+    sizes = {"vocab_size": tokenizer.vocab_size, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2}
+    configs = {
+        "deepseek": transformers.DeepseekV3Config(**(MLA | sizes), n_group=4, topk_group=2, num_mtp_layers=0),
+        "qwen2": transformers.Qwen2Config(**(GQA | sizes), tie_word_embeddings=True),
+        "llama": transformers.LlamaConfig(**(GQA | sizes)),
+    }
+    found = {}
+    for name, config in configs.items():
+        torch.manual_seed(0)
+        folder = tmp_path_factory.mktemp("models") / name
+        model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        model.save_pretrained(folder)
+        for file, content in tokenizer.files().items():
+            (folder / file).write_bytes(content)
+        found[name] = folder
+    return found
+
+
+def opened(path: Path) -> tuple[HuggingFaceView, dict[str, bytes]]:
+    source = open_model(path)
+    return HuggingFaceView(source), source.small_files() if source.kind == "folder" else small_files(source.metadata)
+
+
+@pytest.fixture
+def task(tokenizer: Tokenizer) -> SftTask:
+    encoder = Encoder(tokenizer, ChatTemplate(tokenizer.config["chat_template"], tokenizer), 200)
+    examples = []
+    for what, colour in COLOURS.items():
+        for ask in ASK:
+            messages: list[dict[str, Any]] = [{"role": "user", "content": ask.format(what)}]
+            ids, mask = encoder.conversation([*messages, {"role": "assistant", "content": colour}])
+            examples.append(Example(ids, mask, messages, colour, len(examples)))
+    return SftTask([e for i, e in enumerate(examples) if i % 4], [e for i, e in enumerate(examples) if i % 4 == 0])
+
+
+def settings(out: Path, **changes: Any) -> Settings:
+    values: dict[str, Any] = {
+        "base": "tiny", "out": out, "method": "lora", "rank": 8, "alpha": 16.0, "lr": 1e-2, "epochs": 8, "batch": 4,
+        "threads": 1, "dtype": "float32",
+    }  # fmt: skip
+    return Settings(**(values | changes))
+
+
+def run(path: Path, task: SftTask, wish: Settings, **options: Any) -> Adapted:
+    view, files = opened(path)
+    done = adapt(view, files, task, wish, console=Console(file=StringIO()), **options)
+    assert done is not None
+    return done
+
+
+def greedy(path: Path, prompt: list[int], tmp_path: Path) -> list[int]:
+    """What the engine goes on with."""
+    with LLM(path, quantization="none", num_threads=1, cache_dir=tmp_path / "cache", prefix_cache_bytes=0) as llm:
+        (done,) = llm.generate([prompt], SamplingParams(temperature=0.0, max_tokens=6))
+    return list(done.token_ids)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "method"), [
+    ("deepseek", "lora"), ("qwen2", "lora"), ("llama", "qlora"), ("qwen2", "full"), ("deepseek", "full"),
+])  # fmt: skip
+def test_what_is_learnt_is_what_the_engine_and_transformers_say(
+    kind: str, method: Any, folders: dict[str, Path], task: SftTask, tmp_path: Path
+) -> None:
+    lr = 3e-3 if method == "full" else 1e-2
+    done = run(folders[kind], task, settings(tmp_path / "run", method=method, lr=lr))
+    assert done.finished
+    assert done.after["loss"] < 0.7 * done.before["loss"]
+    assert done.model is not None
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(done.model, dtype=torch.float32)
+    view, _ = opened(done.model)
+    ours = load_causal_lm(view.architecture, view, storage=None)
+    tokens = torch.tensor([task.training[0].ids])
+    with torch.no_grad():
+        torch.testing.assert_close(ours.logits(ours(tokens)), theirs(tokens).logits, atol=1e-4, rtol=1e-4)
+    assert task.score(ours, 500)["loss"] == pytest.approx(done.after["loss"], rel=0.05)  # q8 and bfloat16 round
+    prompt = task.training[0].ids[: task.training[0].mask.index(True)]
+    said = greedy(done.model, prompt, tmp_path)
+    with torch.no_grad():
+        logits = theirs(torch.tensor([prompt + said[:-1]])).logits[0, len(prompt) - 1 :]
+    assert logits.argmax(-1).tolist() == said
+
+
+@pytest.mark.slow
+def test_a_gguf_base_becomes_a_folder(folders: dict[str, Path], task: SftTask, tmp_path: Path) -> None:
+    """Llama's rows lie in another order there; adapter and merged model have Hugging Face's."""
+    source = open_model(folders["llama"])
+    vocabulary = vocab_metadata(source.small_files(), source.architecture.vocab_size)
+    export_gguf(source, tmp_path / "base.gguf", "f32", vocabulary=vocabulary)
+    from_gguf = run(tmp_path / "base.gguf", task, settings(tmp_path / "one", epochs=2))
+    from_folder = run(folders["llama"], task, settings(tmp_path / "two", epochs=2))
+    assert from_gguf.after == pytest.approx(from_folder.after, rel=1e-4)
+    one, two = (open_model(done.model) for done in (from_gguf, from_folder) if done.model)
+    for name in two.names():
+        np.testing.assert_allclose(one.tensor(name), two.tensor(name), atol=2e-2, err_msg=name)
+
+
+def test_the_adapter_alone_gives_the_merged_model(folders: dict[str, Path], task: SftTask, tmp_path: Path) -> None:
+    wish = settings(tmp_path / "run", epochs=1)
+    done = run(folders["qwen2"], task, wish)
+    view, _ = opened(folders["qwen2"])
+    stored, config = read_adapter(tmp_path / "run" / "adapter")
+    assert config["r"] == 8
+    assert config["target_modules"] == ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
+    assert done.model is not None
+    after = open_model(done.model)
+    for name in ("model.layers.1.self_attn.k_proj.weight", "model.layers.0.mlp.down_proj.weight"):
+        wanted = merged(name, view.tensor(name), stored, 2.0)
+        assert not np.allclose(wanted, view.tensor(name), atol=1e-3)
+        np.testing.assert_allclose(after.tensor(name), wanted, rtol=0.01, atol=1e-3)
+    model = load_causal_lm(view.architecture, view, storage="float32")
+    add_adapters(model, 8, 16.0, seed=9)
+    load_adapter(model, tmp_path / "run" / "adapter")
+    for name, weight in trained_weights(model).items():
+        assert torch.equal(weight, stored[name])
+    add_adapters(model, 4, 16.0, seed=9)
+    with pytest.raises(ConfigError, match="is needed"):
+        load_adapter(model, tmp_path / "run" / "adapter")
+
+
+def test_stopped_anywhere_it_goes_on_to_the_same_end(
+    folders: dict[str, Path], task: SftTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huozhong.train.adapt import adaptation as module
+
+    whole = run(folders["qwen2"], task, settings(tmp_path / "whole", epochs=3))
+    monkeypatch.setattr(module, "SAVE_SECONDS", 0.0)  # a checkpoint every step
+
+    class Killed(Exception):
+        pass
+
+    step = module.Adaptation._one_step
+
+    def dies(self: Any) -> dict[str, Any]:
+        if self.step == 7:
+            raise Killed
+        return step(self)
+
+    monkeypatch.setattr(module.Adaptation, "_one_step", dies)
+    with pytest.raises(Killed):
+        run(folders["qwen2"], task, settings(tmp_path / "cut", epochs=3))
+    monkeypatch.setattr(module.Adaptation, "_one_step", step)
+    done = run(folders["qwen2"], task, settings(tmp_path / "cut", epochs=3), start="resume")
+    lines = [[(r["step"], r["loss"]) for r in MetricsFile(tmp_path / name).read()] for name in ("whole", "cut")]
+    assert lines[0] == lines[1]
+    assert (done.before, done.after, done.best_epoch) == (whole.before, whole.after, whole.best_epoch)
+    one, two = (open_model(d.model) for d in (whole, done) if d.model)
+    assert all(np.array_equal(one.tensor(name), two.tensor(name)) for name in one.names())
+    with pytest.raises(ConfigError, match=r"holds a run whose lr is 0\.01"):
+        run(folders["qwen2"], task, settings(tmp_path / "cut", epochs=3, lr=1e-3))
+
+
+def test_the_best_epoch_is_what_comes_out(folders: dict[str, Path], task: SftTask, tmp_path: Path) -> None:
+    """Held-out answers that contradict what is learnt: later epochs are worse, and an earlier one is kept."""
+    wrong = [
+        dataclasses.replace(e, ids=[90 if m else i for i, m in zip(e.ids, e.mask, strict=True)])
+        for e in task.heldout_examples
+    ]
+    task = SftTask(task.training, wrong)
+    done = run(folders["qwen2"], task, settings(tmp_path / "run", epochs=8, batch=2))
+    losses = [r["heldout_loss"] for r in MetricsFile(tmp_path / "run").read() if "heldout_loss" in r]
+    assert done.after["loss"] == min(losses) == losses[done.best_epoch - 1]
+    assert len(losses) < 8
+    view, _ = opened(done.model or Path())
+    model = load_causal_lm(view.architecture, view, storage=None)
+    assert task.score(model, 500)["loss"] == pytest.approx(done.after["loss"], rel=0.05)
+
+
+def test_rehearsed_answers_keep_their_loss(folders: dict[str, Path], task: SftTask, tmp_path: Path) -> None:
+    """What a model said itself is learnt beside the rest: its own answers stay likelier than without."""
+    view, _ = opened(folders["qwen2"])
+    model = load_causal_lm(view.architecture, view, storage="float32")
+    said = []
+    for start in range(10, 40):
+        ids = [1, start, 2 * start]
+        for _ in range(6):
+            with torch.no_grad():
+                ids.append(int(model.logits(model(torch.tensor([ids])))[0, -1].argmax()))
+        said.append(Example(ids, [False] * 3 + [True] * 6, "x", "", 0))
+    with_it = SftTask(task.training, task.heldout_examples, said)
+    assert len(with_it.kept) == 3
+    assert with_it.count == task.count + 27
+    after = run(folders["qwen2"], with_it, settings(tmp_path / "with", epochs=3)).after
+    without = run(folders["qwen2"], task, settings(tmp_path / "without", epochs=3))
+    view, _ = opened(without.model or Path())
+    forgot = with_it.score(load_causal_lm(view.architecture, view, storage="float32"), 500)
+    assert after["kept"] < 0.9 * forgot["kept"]
+
+
+def test_memory_decides_the_way(folders: dict[str, Path]) -> None:
+    view, _ = opened(folders["llama"])
+
+    def fit(method: Any = "auto", memory: int | None = None, **options: Any) -> Any:
+        values: dict[str, Any] = {"bits": None, "rank": 16, "longest": 100, "dtype_bytes": 2} | options
+        return choose_fit(view, method, memory=memory, **values)
+
+    first = fit()
+    assert (first.storage, first.recompute, first.row_tokens) == ("bfloat16", False, 1024)
+    names = {fit(memory=int(first.bytes * share / 0.9)).name for share in (1.0, 0.9999)}
+    assert names == {"LoRA"}  # a shorter row comes before fewer bits
+    assert fit(memory=int(first.bytes * 0.9999 / 0.9)).row_tokens < 1024
+    assert fit("qlora", bits=4).name == "QLoRA (4 bit)"
+    assert fit("full").bytes > first.bytes
+    with pytest.raises(ConfigError, match=r"needs about 0\.\d GB .* and 0\.4 GB are free"):
+        fit(memory=400_000_000)
+
+
+def test_a_resumed_run_stays_as_it_began(folders: dict[str, Path], task: SftTask, tmp_path: Path) -> None:
+    """Less memory, or another moment, would choose otherwise."""
+    wish = settings(tmp_path / "run", method="qlora", bits=8, epochs=1)
+    run(folders["llama"], task, wish)
+    later = dataclasses.replace(wish, method="auto", bits=None, dtype=None)
+    found = as_before(later)
+    assert (found.method, found.bits, found.dtype) == ("qlora", 8, "float32")
+    assert run(folders["llama"], task, later, start="resume").finished
+    assert as_before(dataclasses.replace(later, out=tmp_path / "other")).method == "auto"
+
+
+def test_nonsense_is_refused(folders: dict[str, Path], task: SftTask, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--rank is 0"):
+        settings(tmp_path, rank=0)
+    with pytest.raises(ConfigError, match="--lr is 2"):
+        settings(tmp_path, lr=2.0)
+    with pytest.raises(ConfigError, match="contradict"):
+        settings(tmp_path, method="full", adapter=tmp_path)
+    with pytest.raises(DataError, match="nothing to train on"):
+        run(folders["qwen2"], SftTask([], task.heldout_examples), settings(tmp_path / "x"))
+    with pytest.raises(ConfigError, match="no checkpoint to resume"):
+        run(folders["qwen2"], task, settings(tmp_path / "y"), start="resume")
+
+
+def test_the_plan_is_shown_before_anything_happens(folders: dict[str, Path], task: SftTask, tmp_path: Path) -> None:
+    view, files = opened(folders["qwen2"])
+    console = Console(file=StringIO(), width=160)
+    wish = dataclasses.replace(settings(tmp_path / "run"), lr=None, epochs=None, memory=8 * 10**9)
+    assert adapt(view, files, task, wish, console=console, plan_only=True) is None
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    for word in ("18 / 6", "LoRA, rank 8", "8 × 5 (4 / step)", "0.002", "8.0 GB", "预计 expected", "¥"):
+        assert word in shown, word
+    assert not (tmp_path / "run" / "model").exists()
