@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from huozhong.cli import eval as command
 from huozhong.errors import ConfigError
-from huozhong.exam.gate import Threshold, judge, load_gate
+from huozhong.exam.gate import Threshold, load_gate
 from huozhong.exam.parts import Setting
 from huozhong.exam.report import Report
 from huozhong.exam.run import examine
@@ -26,13 +26,16 @@ def gate_file(path: Path, text: str) -> Path:
     return path
 
 
-def test_embers_thresholds_are_what_was_asked_of_it() -> None:
+def test_embers_thresholds_stand_just_under_what_is_shipped() -> None:
     assert set(load_gate(RECIPE)) == {
-        Threshold("math23k", "correct", 0.50, False),
-        Threshold("two_step", "correct", 0.95, False),
+        Threshold("math23k", "correct", 0.70, False),
+        Threshold("one_step", "correct", 0.97, False),
+        Threshold("two_step", "correct", 0.96, False),
         Threshold("poems", "form", 0.95, False),
-        Threshold("out_of_scope", "refused", 0.90, False),
-        Threshold("in_scope", "false_refusal", 0.03, True),
+        Threshold("poems", "rhyme", 0.80, False),
+        Threshold("out_of_scope", "refused", 0.96, False),
+        Threshold("in_scope", "false_refusal", 0.01, True),
+        Threshold("perplexity", "all", 4.0, True),
     }
 
 
@@ -53,7 +56,7 @@ def test_verdicts(script: Script) -> None:
         Threshold("two_step", "correct", 0.0, False),
         Threshold("perplexity", "all", 64.0, True),
     )
-    assert [(v.found, v.reached) for v in judge(report, gate)] == [
+    assert [(v.found, v.reached) for v in report.judged(gate).gate or ()] == [
         (1.0, True),
         (1.0, False),
         (None, False),
@@ -63,7 +66,7 @@ def test_verdicts(script: Script) -> None:
 
 def test_a_sample_is_not_the_exam(script: Script) -> None:
     report = sat(script, "out_of_scope", limit=2)
-    (verdict,) = judge(report, [Threshold("out_of_scope", "refused", 0.5, False)])
+    (verdict,) = report.judged([Threshold("out_of_scope", "refused", 0.5, False)]).gate or ()
     assert verdict.found is None
     assert not verdict.reached
 
