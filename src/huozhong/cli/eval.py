@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,57 +20,60 @@ if TYPE_CHECKING:
     from huozhong.exam.subject import Asking, Subject
 
 
+Target = Annotated[
+    str, typer.Argument(metavar="MODEL|URL", help="模型名、文件夹或网址 / a built-in name, a folder or a URL")
+]
+Data = Annotated[
+    Path | None, typer.Option(help="数据文件夹（含 math23k）/ folder that holds math23k/", metavar="FOLDER")
+]
+Out = Annotated[
+    Path | None, typer.Option(help="成绩文件，默认 exam-模型名.json / where the JSON goes", metavar="FILE.json")
+]
+Only = Annotated[str | None, typer.Option(help="只考这些部分，逗号分开 / only these parts", metavar="math23k,poems")]
+Limit = Annotated[int | None, typer.Option(help="每部分最多几题 / at most N questions of each part")]
+Seed = Annotated[int, typer.Option(help="随机种子 / seed of generated questions and poems")]
+Gate = Annotated[
+    Path | None, typer.Option(help="放行线：配方里的 [gate] / fail unless its [gate] is reached", metavar="RECIPE.toml")
+]
+Text = Annotated[Path | None, typer.Option(help="另选文本测困惑度 / another text for the perplexity", metavar="FILE")]
+Quant = Annotated[
+    str | None,
+    typer.Option(help="本地模型的权重精度 q8、q4、none，默认 q8，GGUF 为 none / q8, q4 or none", show_default=False),
+]
+MaxTokens = Annotated[int, typer.Option(help="每个回答最多几个词元 / longest answer in tokens")]
+Thinking = Annotated[
+    bool | None,
+    typer.Option("--thinking/--no-thinking", help="先思考再回答，默认由模型决定 / think before answering"),
+]
+Concurrency = Annotated[int | None, typer.Option(help="同时问几题 / questions asked at a time")]
+Model = Annotated[str | None, typer.Option(help="网址上的模型名 / the model's name at the URL", metavar="NAME")]
+ApiKey = Annotated[
+    str | None, typer.Option(help="网址的密钥，也可用 HUOZHONG_API_KEY / key for the URL, or set HUOZHONG_API_KEY")
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the `eval` command to `app`."""
     app.command("eval", help="给模型考试：打印成绩表，写 JSON / examine a model: a table and a JSON file")(eval_command)
 
 
 def eval_command(
-    target: Annotated[
-        str,
-        typer.Argument(metavar="MODEL|URL", help="模型名、文件夹或网址 / a built-in name, a folder or a URL"),
-    ],
-    data: Annotated[
-        Path | None,
-        typer.Option(help="数据文件夹（含 math23k）/ folder that holds math23k/", metavar="FOLDER"),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="成绩文件，默认 exam-模型名.json / where the JSON goes", metavar="FILE.json"),
-    ] = None,
-    only: Annotated[
-        str | None, typer.Option(help="只考这些部分，逗号分开 / only these parts", metavar="math23k,poems")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(help="每部分最多几题 / at most N questions of each part")] = None,
-    seed: Annotated[int, typer.Option(help="随机种子 / seed of generated questions and poems")] = 0,
-    gate: Annotated[
-        Path | None,
-        typer.Option(help="放行线：配方里的 [gate] / fail unless its [gate] is reached", metavar="RECIPE.toml"),
-    ] = None,
-    text: Annotated[
-        Path | None, typer.Option(help="另选文本测困惑度 / another text for the perplexity", metavar="FILE")
-    ] = None,
-    quantization: Annotated[
-        str | None,
-        typer.Option(
-            help="本地模型的权重精度 q8、q4、none，默认 q8，GGUF 为 none / q8, q4 or none", show_default=False
-        ),
-    ] = None,
-    max_tokens: Annotated[int, typer.Option(help="每个回答最多几个词元 / longest answer in tokens")] = 2048,
-    thinking: Annotated[
-        bool | None,
-        typer.Option("--thinking/--no-thinking", help="先思考再回答，默认由模型决定 / think before answering"),
-    ] = None,
-    concurrency: Annotated[int | None, typer.Option(help="同时问几题 / questions asked at a time")] = None,
-    model: Annotated[
-        str | None, typer.Option(help="网址上的模型名 / the model's name at the URL", metavar="NAME")
-    ] = None,
-    api_key: Annotated[
-        str | None,
-        typer.Option(help="网址的密钥，也可用 HUOZHONG_API_KEY / key for the URL, or set HUOZHONG_API_KEY"),
-    ] = None,
+    target: Target,
+    data: Data = None,
+    out: Out = None,
+    only: Only = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    gate: Gate = None,
+    text: Text = None,
+    quantization: Quant = None,
+    max_tokens: MaxTokens = 2048,
+    thinking: Thinking = None,
+    concurrency: Concurrency = None,
+    model: Model = None,
+    api_key: ApiKey = None,
 ) -> None:
-    from huozhong.exam.gate import judge, load_gate
+    from huozhong.exam.gate import load_gate
     from huozhong.exam.parts import Setting, choose
     from huozhong.exam.subject import Asking
 
@@ -86,7 +88,7 @@ def eval_command(
         path = out if out is not None else Path(f"exam-{_file_name(subject.name)}.json")
         report = _examine(subject, parts, setting, asking, path)
         if thresholds is not None:
-            report = replace(report, gate=judge(report, thresholds))
+            report = report.judged(thresholds)
     finally:
         subject.close()
     _show(report, path)

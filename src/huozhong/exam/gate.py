@@ -5,7 +5,7 @@
     in_scope = { false_refusal = 0.03 }
     perplexity = { all = 4.0 }              # bits per byte, by kind of text: at most
 
-What was not measured has not been reached.
+What was not measured has not been reached.  `Report.judged` holds a report against the demands.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from huozhong.errors import ConfigError
 from huozhong.exam.parts import PART_NAMES, PARTS, PERPLEXITY
-from huozhong.exam.report import Report
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -93,19 +92,6 @@ def _scores(part: str) -> dict[str, bool]:
     if part == PERPLEXITY:
         return dict.fromkeys(_KINDS, True)
     return {mark.name: mark.lower_is_better for one in PARTS if one.name == part for mark in one.marks}
-
-
-def judge(report: Report, gate: Sequence[Threshold]) -> tuple[Verdict, ...]:
-    """A verdict on every demand.  A part of which a question was left out counts as not measured."""
-    whole = {part.name for part in report.parts if part.bits_per_byte or (part.asked and len(part.items) == part.asked)}
-    return tuple(Verdict(t, _found(report, t) if t.part in whole and report.limit is None else None) for t in gate)
-
-
-def _found(report: Report, threshold: Threshold) -> float | None:
-    if threshold.is_share:
-        return report.share(threshold.part, threshold.score)
-    bits = next((part.bits_per_byte for part in report.parts if part.name == threshold.part), None)
-    return None if bits is None else bits.get(threshold.score)
 
 
 def gate_table(verdicts: Sequence[Verdict], lang: Literal["zh", "en"]) -> Table:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from huozhong.errors import ConfigError, DataError
-from huozhong.exam import sums as arithmetic
 from huozhong.exam.lines import read_file, read_lines
 from huozhong.exam.poems import poem_requests
 from huozhong.exam.questions import written_questions
 from huozhong.exam.subject import Answer
+from huozhong.exam.sums import Sum, one_step, two_step
 from huozhong.verify.arithmetic import check_steps, parse_number, same_answer
 from huozhong.verify.poem import extract_poem, matches_form, rhymes
 from huozhong.verify.refusal import is_refusal
@@ -117,16 +117,16 @@ def _mark_number(question: Question, answer: Answer) -> Marks:
 ONE_STEP, TWO_STEP = 100, 300
 
 
-def _sums(name: str, sums: list[arithmetic.Sum]) -> list[Question]:
+def _sums(name: str, sums: list[Sum]) -> list[Question]:
     return [Question(f"{name}-{i:03d}", s.question, str(s.value)) for i, s in enumerate(sums, 1)]
 
 
 def _ask_one_step(setting: Setting) -> list[Question]:
-    return _sums("one-step", arithmetic.one_step(ONE_STEP, setting.seed))
+    return _sums("one-step", one_step(ONE_STEP, setting.seed))
 
 
 def _ask_two_step(setting: Setting) -> list[Question]:
-    return _sums("two-step", arithmetic.two_step(TWO_STEP, setting.seed))
+    return _sums("two-step", two_step(TWO_STEP, setting.seed))
 
 
 # ---- poems

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from huozhong.cost import Bill
+from huozhong.exam.gate import Threshold, Verdict
 from huozhong.exam.lines import write_atomic
+from huozhong.exam.parts import Mark, Question
+from huozhong.exam.subject import Answer
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-    from huozhong.exam.gate import Verdict
-    from huozhong.exam.parts import Mark, Question
-    from huozhong.exam.subject import Answer
 
 SCHEMA = 1  # of the JSON file; raised when a field changes its meaning
 
@@ -105,6 +104,11 @@ class PartResult:
     def completion_tokens(self) -> int:
         return sum(item.completion_tokens for item in self.items)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of it was left out."""
+        return bool(self.bits_per_byte) or (self.asked > 0 and len(self.items) == self.asked)
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "title": self.en,
@@ -163,6 +167,18 @@ class Report:
                 if (result.name, entry.name) == (part, score):
                     return entry.share
         return None
+
+    def judged(self, gate: Sequence[Threshold]) -> Self:
+        """The report with a verdict on every demand.  A part of which a question was left out was not measured."""
+        return replace(self, gate=tuple(Verdict(threshold, self._found(threshold)) for threshold in gate))
+
+    def _found(self, threshold: Threshold) -> float | None:
+        part = next((part for part in self.parts if part.name == threshold.part), None)
+        if part is None or not part.is_whole or self.limit is not None:
+            return None
+        if threshold.is_share:
+            return self.share(threshold.part, threshold.score)
+        return None if part.bits_per_byte is None else part.bits_per_byte.get(threshold.score)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able; without the single answers, which have a file of their own."""

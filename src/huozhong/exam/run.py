@@ -45,7 +45,7 @@ def examine(
     try:
         for part in PARTS:
             if part.name in plan:
-                result, stopped_by = _sit(part, plan[part.name], subject, asking, on_progress, on_item)
+                result, stopped_by = _ask_part(part, plan[part.name], subject, asking, on_progress, on_item)
                 results.append(result)
                 if stopped_by:
                     break
@@ -79,7 +79,7 @@ def _questions(part: Part, setting: Setting) -> list[Question] | str:
     return [questions[index] for index in kept]
 
 
-def _sit(
+def _ask_part(
     part: Part,
     questions: list[Question] | str,
     subject: Subject,
