@@ -33,7 +33,7 @@ from huozhong.text.shards import open_shards
 
 COUNTED = 8_000_000  # tokens, at most: enough for every common pair, in two seconds
 BLOCK = 4096  # of a longer text so many at a time are counted, spread evenly
-SCALE = 0.3  # standard deviation of the table's entries, searched at width 320 (docs/log.md)
+SCALE = 0.3  # standard deviation of the table's entries, searched at width 320 (docs/log)
 BIAS = 0.1  # change of column 0 for a factor of e in frequency
 GAIN = 0.1  # of the final norm outside column 0
 SPARE, ROUNDS = 16, 2  # of the randomised eigenvectors (Halko et al. 2011, arXiv:0909.4061, §4.4)

@@ -2,7 +2,7 @@
 
     huozhong train pretrain --text my_texts/ --size 10m
 
-Widths and rates are those that `benchmarks/training_ablations.py` found at 1 to 10 million parameters (docs/log.md);
+Widths and rates are those that `benchmarks/training_ablations.py` found at 1 to 10 million parameters (docs/log);
 beyond that they follow the rules named at each function and have not been searched.
 """
 
@@ -26,11 +26,11 @@ HELDOUT_ROWS = 64
 EPOCHS = 4  # repeated text is nearly as good as new for so long (Muennighoff et al. 2023, arXiv:2305.16264)
 TOKENS_PER_PARAMETER = 20  # Hoffmann et al. 2022, arXiv:2203.15556
 MUON_LR, ADAMW_LR, MOMENTUM = 5e-3, 2e-2, 0.9
-RATED_WIDTH = 320  # at which the rates were searched; at 128 Muon's must be higher (docs/log.md)
+RATED_WIDTH = 320  # at which the rates were searched; at 128 Muon's must be higher (docs/log)
 BATCH, BATCH_TOKENS = 2048, 1_500_000  # tokens per step, for a run of so many tokens
 WARMUP, DECAY = 0.02, 0.8  # shares of the steps
 AWAKE_SHARE, SLEEP = 0.4, 0.8  # of the layers run, for this share of the tokens
-COUNTED_TOKENS = 50  # of text for each of the vocabulary: 11 say less than noise, 49 more (docs/log.md)
+COUNTED_TOKENS = 50  # of text for each of the vocabulary: 11 say less than noise, 49 more (docs/log)
 
 
 def read_size(said: str, option: str = "--size", what: str = "parameters") -> int:
