@@ -21,16 +21,15 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from tests.model.tiny_models import lively_model, moe_config, tiny_config
 
-import huozhong.formats.checkpoint as module
+from huozhong import files
 from huozhong.errors import CheckpointError, HuozhongError
 from huozhong.formats.checkpoint import (
     CheckpointReader,
-    decode_bfloat16,
-    encode_bfloat16,
     expected_tensors,
     read_config,
     write_checkpoint,
 )
+from huozhong.formats.floats import decode_bfloat16, encode_bfloat16
 from huozhong.model.config import ModelConfig
 from huozhong.model.transformer import Transformer, load_transformer, save_transformer
 
@@ -305,7 +304,7 @@ def test_replacing_drops_old_files_and_leftovers(folder: Path) -> None:
 @pytest.mark.parametrize("swaps", [True, False])
 def test_both_ways_of_replacing(folder: Path, swaps: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not swaps:
-        monkeypatch.setattr(module, "_exchange", lambda one, other: False)
+        monkeypatch.setattr(files, "_exchange", lambda one, other: False)
     config = tiny_config(num_hidden_layers=1)
     for value in (1.0, 2.0):
         write_checkpoint(folder, config, tensors_of(config, value))
@@ -343,10 +342,10 @@ def test_other_peoples_folders_are_left_alone(tmp_path: Path, folder: Path) -> N
 WRITER = """
 import itertools, sys
 import numpy as np
-import huozhong.formats.checkpoint as module
+from huozhong import files
 from huozhong.formats.checkpoint import expected_tensors, read_config, write_checkpoint
 if sys.argv[2] == "renames":
-    module._exchange = lambda one, other: False
+    files._exchange = lambda one, other: False
 config = read_config(sys.argv[1])
 print("ready", flush=True)
 for value in itertools.count(1):

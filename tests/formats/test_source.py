@@ -17,7 +17,8 @@ from safetensors.torch import load_file, save_file
 from tests.model.tiny_models import lively_model, moe_config, tiny_config
 
 from huozhong.errors import CheckpointError, ConfigError, HuozhongError
-from huozhong.formats.checkpoint import CheckpointReader, decode_float8
+from huozhong.formats.checkpoint import CheckpointReader
+from huozhong.formats.floats import decode_float8
 from huozhong.formats.gguf.blocks import quantize
 from huozhong.formats.gguf.file import GgufFile, NewTensor, write_gguf
 from huozhong.formats.gguf.names import gguf_name

@@ -12,7 +12,7 @@ from tests.hub.conftest import Noted, sha256
 from huozhong.engine.llm import LLM, resolve_model
 from huozhong.engine.weights.layout import forget_packed
 from huozhong.errors import CheckpointError, ConfigError, HubError
-from huozhong.formats.installed import MANIFEST, find, models_folder, name_of, read_manifest, stored_models
+from huozhong.formats.installed import MANIFEST, find, installed_models, models_folder, name_of, read_manifest
 from huozhong.formats.source import open_model
 from huozhong.hub.arrival import remove
 from huozhong.hub.bring import bring
@@ -125,5 +125,5 @@ def test_a_manifest_that_cannot_be_read(stick: Path) -> None:
         with pytest.raises(CheckpointError, match=r"huozhong\.json cannot be read"):
             read_manifest(model.folder)
     with pytest.raises(CheckpointError):
-        stored_models()
+        installed_models()
     assert remove("my-model") > 0

@@ -11,7 +11,7 @@ import pytest
 from tests.hub.conftest import COMMIT, GGUF, MODEL, Noted, StandIn, sha256
 
 from huozhong.errors import CheckpointError, HubError
-from huozhong.formats.installed import MANIFEST, find, models_folder, read_manifest, stored_models
+from huozhong.formats.installed import MANIFEST, find, installed_models, models_folder, read_manifest
 from huozhong.formats.source import open_model
 from huozhong.hub.arrival import arriving, partial_folder, unfinished
 from huozhong.hub.names import parse_wanted
@@ -50,7 +50,7 @@ def test_a_folder_comes_with_what_it_needs_and_no_more(hub: StandIn, tiny_folder
     assert (manifest.name, manifest.source, manifest.revision) == ("tiny", f"hf:{MODEL}", COMMIT)
     assert {file.name: file.sha256 for file in manifest.files}[WEIGHTS] == sha256((tiny_folder / WEIGHTS).read_bytes())
     open_model(folder)
-    assert [model.name for model in stored_models()] == ["tiny"]
+    assert [model.name for model in installed_models()] == ["tiny"]
     assert sorted(path.name for path in models_folder().iterdir()) == ["tiny"]
 
 
@@ -86,7 +86,7 @@ def test_again_is_nothing_new_until_the_hub_has_something_new(hub: StandIn) -> N
     pulled, *_ = bring()
     assert pulled.news
     assert (pulled.model.folder / "generation_config.json").read_bytes().endswith(b" ")
-    assert len(stored_models()) == 1
+    assert len(installed_models()) == 1
     assert len(list(models_folder().iterdir())) == 1
     assert not bring(f"ms:{MODEL}")[0].news, "the same files, wherever from"
     hub.repositories[MODEL]["generation_config.json"] = b"{}"
@@ -113,7 +113,7 @@ def test_a_later_run_goes_on_where_the_earlier_one_gave_up(hub: StandIn) -> None
         bring()
     assert find("tiny") is None
     assert [name for name, _ in unfinished()] == ["tiny"]
-    assert not stored_models()
+    assert not installed_models()
     small = dict(hub.sent)
     bring()
     assert hub.sent[WEIGHTS] == size
@@ -257,7 +257,7 @@ def test_what_cannot_be_opened_gets_no_name(hub: StandIn) -> None:
     hub.repositories[GGUF]["Tiny-Q8_0.gguf"] = b"GGUF and then nonsense"
     with pytest.raises(CheckpointError):
         bring(GGUF)
-    assert not stored_models()
+    assert not installed_models()
 
 
 def test_one_at_a_time(hub: StandIn) -> None:
