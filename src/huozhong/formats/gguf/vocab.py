@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from huozhong.errors import TokenizerError
-from huozhong.text.tokenizer import MAX_ID, PATTERN
+from huozhong.text.byte_level import MAX_ID
+from huozhong.text.tokenizer import PATTERN
 
 _NORMAL, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = 1, 3, 4, 5, 6
 _WHOLE_JSON = "tokenizer.huggingface.json"
