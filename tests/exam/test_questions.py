@@ -8,7 +8,6 @@ import pytest
 
 from huozhong.errors import ConfigError, DataError
 from huozhong.exam.held_out import held_out_texts, overlaps
-from huozhong.exam.lines import read_file, read_lines, write_atomic
 from huozhong.exam.parts import PART_NAMES, PARTS, Setting, choose
 from huozhong.exam.poems import poem_requests
 from huozhong.exam.questions import written_questions
@@ -130,16 +129,3 @@ def test_bad_math23k_is_one_sentence(tmp_path, row: str, message: str) -> None: 
     (tmp_path / "math23k" / "math23k.jsonl").write_text(row, encoding="utf-8")
     with pytest.raises(DataError, match=message):
         PARTS[0].ask(Setting(data=tmp_path))
-
-
-def test_files_that_cannot_be_used(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(DataError, match="cannot be read"):
-        read_file(tmp_path / "none.txt")
-    (tmp_path / "bad.xz").write_bytes(b"not xz")
-    with pytest.raises(DataError, match="damaged"):
-        read_file(tmp_path / "bad.xz")
-    with pytest.raises(DataError, match="cannot be written"):
-        write_atomic(tmp_path / "bad.xz" / "report.json", "")
-    assert read_lines('\n{"a":1}\n', "x") == [{"a": 1}]
-    write_atomic(tmp_path / "deep" / "file", "text")
-    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["file"]
