@@ -69,8 +69,8 @@ def test_what_is_cut_off_is_made_again(tmp_path: Path, monkeypatch: pytest.Monke
     with monkeypatch.context() as patched:
         patched.setattr(corpus, "write_text_shard", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            prepare([tmp_path / "a.txt"], tmp_path / "out", vocab_size=300)
-    assert Tokenizer.load(tmp_path / "out" / "tokenizer").vocab_size < made.vocab_size
+            prepare([tmp_path / "a.txt"], tmp_path / "out", vocab_size=280)
+    assert Tokenizer.load(tmp_path / "out" / "tokenizer").vocab_size == 280 < made.vocab_size
     assert not is_prepared([tmp_path / "a.txt"], tmp_path / "out", vocab_size=400)
     assert prepare([tmp_path / "a.txt"], tmp_path / "out", vocab_size=400) == made
     assert Tokenizer.load(tmp_path / "out" / "tokenizer").vocab_size == made.vocab_size
