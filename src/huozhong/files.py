@@ -54,7 +54,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     sync_folder(path.parent)
 
 
-def write_whole(path: Path, content: bytes | str | Iterable[bytes]) -> None:
+def write_whole(path: Path, content: bytes | str | Iterable[bytes | memoryview]) -> None:
     """Replace a file by `content`: text as UTF-8, or bytes, at once or piece by piece."""
     if isinstance(content, str):
         content = content.encode()
@@ -84,6 +84,14 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
         if folder.exists():
             shutil.rmtree(replaced, ignore_errors=True)
+
+
+def find_whole(folder: Path) -> Path | None:
+    """Where a reader finds what `whole_folder` wrote: there or, after a crash between two renames, beside it."""
+    if folder.is_dir():
+        return folder
+    replaced = _sibling(folder.absolute(), "replaced")
+    return replaced if replaced.is_dir() else None
 
 
 def _sibling(folder: Path, what: str) -> Path:

@@ -11,7 +11,8 @@ from transformers import LlamaConfig
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from huozhong.engine.rope import rope_table
-from huozhong.model.architecture import Architecture, Rope
+from huozhong.formats.hf.configs import architecture_from_hf
+from huozhong.model.architecture import Rope
 
 YARN = {"rope_type": "yarn", "factor": 8.0, "original_max_position_embeddings": 512}
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -34,7 +35,7 @@ def test_table_is_that_of_transformers(name: str) -> None:
     config = LlamaConfig(hidden_size=128, num_attention_heads=2, max_position_embeddings=4096, rope_parameters=settings)
     positions = torch.tensor([[0, 1, 7, 500, 4095]])
     cos, sin = LlamaRotaryEmbedding(config)(torch.zeros(1), positions)
-    rope = Architecture.from_hf(config.to_dict()).rope
+    rope = architecture_from_hf(config.to_dict()).rope
     assert rope.dim == 64
     table = rope_table(rope, 4096)[positions[0].numpy()]  # at 4095, float32 angles are 2.4e-4 apart
     np.testing.assert_allclose(table[:, 0], cos[0, :, :32].numpy(), atol=5e-4)

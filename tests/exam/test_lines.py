@@ -1,4 +1,4 @@
-"""JSON lines and files: errors that name what is wrong."""
+"""JSON lines, and files that are written whole."""
 
 from __future__ import annotations
 

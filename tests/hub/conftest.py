@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import threading
 import time
 from collections import Counter
@@ -19,9 +20,12 @@ import pytest
 from huozhong.formats.gguf.export import export_gguf
 from huozhong.formats.gguf.vocab import vocab_metadata
 from huozhong.formats.source import open_model
+from huozhong.hub.names import parse_wanted
+from huozhong.hub.pull import Pulled, pull
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 MODEL, GGUF = "maker/tiny", "maker/tiny-GGUF"
+WEIGHTS = "model.safetensors"
 
 
 def sha256(content: bytes) -> str:
@@ -249,3 +253,35 @@ class Noted:
 
     def note(self, chinese: str, english: str) -> None:
         self.notes.append(english)
+
+
+class Waits(list[float]):
+    """Instead of sleeping."""
+
+    def __call__(self, seconds: float) -> None:
+        self.append(seconds)
+
+
+def pull_from_stand_in(text: str = f"hf:{MODEL}", **options: object) -> tuple[Pulled, Noted, Waits]:
+    watcher, waits = Noted(), Waits()
+    came = pull(parse_wanted(text), watcher, sleep=waits, **options)  # type: ignore[arg-type]
+    assert watcher.done == watcher.total
+    return came, watcher, waits
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where models are brought to."""
+    monkeypatch.setenv("HUOZHONG_MODELS", str(tmp_path / "store"))
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def stick(store: Path, tiny_folder: Path, tiny_gguf: Path, tmp_path: Path) -> Path:
+    """A USB stick; what is brought from it goes into an empty store."""
+    stick = tmp_path / "stick"
+    shutil.copytree(tiny_folder, stick / "My Model")
+    (stick / "My Model" / "pytorch_model.bin").write_bytes(b"no")
+    (stick / "My Model" / "._config.json").write_bytes(b"a Mac was here")
+    shutil.copy(tiny_gguf, stick / "模型-Q8_0.gguf")
+    return stick

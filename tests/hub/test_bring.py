@@ -12,27 +12,10 @@ from tests.hub.conftest import Noted, sha256
 from huozhong.engine.llm import LLM, resolve_model
 from huozhong.engine.weights.layout import forget_packed
 from huozhong.errors import CheckpointError, ConfigError, HubError
-from huozhong.formats.installed import MANIFEST, find, models_folder, name_of, read_manifest, stored_models
+from huozhong.formats.installed import MANIFEST, find, models_folder, name_of
 from huozhong.formats.source import open_model
 from huozhong.hub.arrival import remove
 from huozhong.hub.bring import bring
-
-
-@pytest.fixture(autouse=True)
-def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setenv("HUOZHONG_MODELS", str(tmp_path / "store"))
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def stick(tiny_folder: Path, tiny_gguf: Path, tmp_path: Path) -> Path:
-    """A USB stick."""
-    stick = tmp_path / "stick"
-    shutil.copytree(tiny_folder, stick / "My Model")
-    (stick / "My Model" / "pytorch_model.bin").write_bytes(b"no")
-    (stick / "My Model" / "._config.json").write_bytes(b"a Mac was here")
-    shutil.copy(tiny_gguf, stick / "模型-Q8_0.gguf")
-    return stick
 
 
 def test_a_folder(stick: Path, tiny_folder: Path) -> None:
@@ -105,25 +88,3 @@ def test_what_is_no_model(stick: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be a model's name"):
         bring(stick / "模型-Q8_0.gguf", Noted(), name="a/b")
     assert not models_folder().exists()
-
-
-def test_remove(stick: Path) -> None:
-    model = bring(stick / "My Model", Noted())
-    size = sum(file.stat().st_size for file in model.folder.iterdir())
-    assert remove("my-model") == size
-    assert list(models_folder().iterdir()) == []
-    with pytest.raises(HubError, match="no stored model 'my-model'"):
-        remove("my-model")
-    with pytest.raises(CheckpointError, match="no model 'my-model'"):
-        resolve_model("my-model")
-
-
-def test_a_manifest_that_cannot_be_read(stick: Path) -> None:
-    model = bring(stick / "My Model", Noted())
-    for text in ("", "[]", '{"version": 2}', '{"version": 1, "files": [{}]}', '{"version": 1, "files": [], "x": 1}'):
-        (model.folder / MANIFEST).write_text(text)
-        with pytest.raises(CheckpointError, match=r"huozhong\.json cannot be read"):
-            read_manifest(model.folder)
-    with pytest.raises(CheckpointError):
-        stored_models()
-    assert remove("my-model") > 0

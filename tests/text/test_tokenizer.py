@@ -15,7 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from huozhong.errors import TokenizerError
-from huozhong.text.tokenizer import CHAR_OF_BYTE, SPECIALS, Tokenizer
+from huozhong.text.byte_level import CHAR_OF_BYTE
+from huozhong.text.tokenizer import SPECIALS, Tokenizer
 
 TEXTS = [
     "你好，世界！今天天气很好。\n床前明月光，疑是地上霜。",

@@ -172,14 +172,14 @@ def list_command() -> None:
     from rich.console import Console
 
     from huozhong.engine.llm import MODELS
-    from huozhong.formats.installed import models_folder, stored_models
+    from huozhong.formats.installed import installed_models, models_folder
     from huozhong.hub.arrival import gigabytes, unfinished
 
     table = _table(say("名字", "name"), say("大小", "size"), say("格式", "format"), say("来源", "from"))
     for folder in sorted(MODELS.glob("*/config.json")):
         size = sum(file.stat().st_size for file in folder.parent.iterdir() if file.is_file())
         table.add_row(folder.parent.name, gigabytes(size), "safetensors", say("内置", "built in"))
-    for model in stored_models():
+    for model in installed_models():
         names = [file.name for file in model.manifest.files]
         kind = "GGUF" if any(name.endswith(".gguf") for name in names) else "safetensors"
         if model.manifest.linked and not all((model.folder / name).exists() for name in names):

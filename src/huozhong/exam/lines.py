@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import lzma
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from huozhong.errors import DataError
+from huozhong.files import write_whole
 
 
 def read_lines(text: str, name: str) -> list[dict[str, Any]]:
@@ -42,20 +41,8 @@ def read_file(path: Path) -> str:
 
 
 def write_atomic(path: Path, text: str) -> None:
-    """Replace `path` by `text`: a temporary file in the same folder, synced, then renamed."""
+    """Replace a file by `text`, whole or not at all.  Raises DataError when the disk refuses."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+        write_whole(path, text)
     except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror or error}.") from None
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise DataError(f"{path} cannot be written: {error.strerror or error}.") from None

@@ -25,7 +25,7 @@ _LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
-class StoredFile:
+class InstalledFile:
     """One file of a stored model.  sha256: hexadecimal; None for a linked file, which was not read."""
 
     name: str
@@ -34,7 +34,7 @@ class StoredFile:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class ModelManifest:
     """What `huozhong.json` says.  source: "hf:owner/repo", "ms:owner/repo" or a path; arrived: ISO 8601, UTC.
 
     revision: the hub's commit; None for what was imported.  linked: the files are links to where they lay.
@@ -45,7 +45,7 @@ class Manifest:
     revision: str | None
     arrived: str
     linked: bool
-    files: tuple[StoredFile, ...]
+    files: tuple[InstalledFile, ...]
 
     @property
     def bytes(self) -> int:
@@ -56,12 +56,12 @@ class Manifest:
 
 
 @dataclass(frozen=True)
-class StoredModel:
+class InstalledModel:
     """A model in the store."""
 
     name: str
     folder: Path
-    manifest: Manifest
+    manifest: ModelManifest
 
 
 def models_folder() -> Path:
@@ -117,22 +117,22 @@ def find(name: str) -> Path | None:
     return None
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> ModelManifest:
     """The manifest in `folder`; `CheckpointError` when it cannot be understood."""
     path = folder / MANIFEST
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         if raw.pop("version") != 1:
             raise ValueError("its version is not 1")
-        files = tuple(StoredFile(str(f["name"]), int(f["size"]), f["sha256"]) for f in raw.pop("files"))
-        return Manifest(**raw, files=files)
+        files = tuple(InstalledFile(str(f["name"]), int(f["size"]), f["sha256"]) for f in raw.pop("files"))
+        return ModelManifest(**raw, files=files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}); remove the model and bring it again.") from None
 
 
-def stored_models() -> list[StoredModel]:
+def installed_models() -> list[InstalledModel]:
     """Every model in the store, by name."""
-    return [StoredModel(name_of(folder), folder, read_manifest(folder)) for folder in _folders()]
+    return [InstalledModel(name_of(folder), folder, read_manifest(folder)) for folder in _folders()]
 
 
 def _folders() -> list[Path]:

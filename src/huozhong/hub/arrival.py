@@ -17,12 +17,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from huozhong.errors import HubError
-from huozhong.formats.checkpoint import sync_folder
+from huozhong.files import sync_folder, write_whole
 from huozhong.formats.installed import (
     MANIFEST,
-    Manifest,
-    StoredFile,
-    StoredModel,
+    InstalledFile,
+    InstalledModel,
+    ModelManifest,
     checked_name,
     find,
     folder_of,
@@ -42,11 +42,11 @@ class Arrival:
     name: str
     folder: Path
 
-    def finished(self) -> dict[str, tuple[StoredFile, str | None]]:
+    def finished(self) -> dict[str, tuple[InstalledFile, str | None]]:
         """Files that earlier tries finished, by name, each with the hub's key of its content."""
         try:
             raw = json.loads((self.folder / _DONE).read_text(encoding="utf-8"))
-            done = {name: (StoredFile(name, size, sha256), key) for name, size, sha256, key in raw}
+            done = {name: (InstalledFile(name, size, sha256), key) for name, size, sha256, key in raw}
         except (OSError, ValueError, TypeError):
             return {}  # nothing yet, or a write that was cut off: those files are fetched again
         return {
@@ -55,22 +55,24 @@ class Arrival:
             if (self.folder / n).is_file() and (self.folder / n).stat().st_size == d[0].size
         }
 
-    def finish_file(self, file: StoredFile, key: str | None) -> None:
+    def finish_file(self, file: InstalledFile, key: str | None) -> None:
         """Remember that `file` is here and checked."""
         done = {**self.finished(), file.name: (file, key)}
         rows = [[f.name, f.size, f.sha256, key] for f, key in done.values()]
-        _write(self.folder / _DONE, json.dumps(rows))
+        write_whole(self.folder / _DONE, json.dumps(rows))
 
-    def complete(self, source: str, revision: str | None, files: list[StoredFile], *, linked: bool) -> StoredModel:
+    def complete(
+        self, source: str, revision: str | None, files: list[InstalledFile], *, linked: bool
+    ) -> InstalledModel:
         """Give the folder its name.  A model of that name is replaced."""
         keep = {file.name for file in files}
         for path in list(self.folder.iterdir()):
             if path.name not in keep and path.name != _LOCK:
                 path.unlink()
-        manifest = Manifest(
+        manifest = ModelManifest(
             self.name, source, revision, datetime.now(UTC).isoformat(timespec="seconds"), linked, tuple(files)
         )
-        _write(self.folder / MANIFEST, manifest.to_json())
+        write_whole(self.folder / MANIFEST, manifest.to_json())
         target = folder_of(self.name)
         replaced = target.with_name(f".{target.name}.replaced")
         shutil.rmtree(replaced, ignore_errors=True)
@@ -80,7 +82,7 @@ class Arrival:
         (target / _LOCK).unlink(missing_ok=True)
         sync_folder(target.parent)
         shutil.rmtree(replaced, ignore_errors=True)
-        return StoredModel(self.name, target, manifest)
+        return InstalledModel(self.name, target, manifest)
 
 
 @contextmanager
@@ -174,21 +176,12 @@ def gigabytes(count: float) -> str:
     return f"{count:.1f} GB"
 
 
-def stored(name: str) -> StoredModel | None:
+def installed(name: str) -> InstalledModel | None:
     """The stored model of exactly this name."""
     folder = folder_of(name)
     if not (folder / MANIFEST).is_file():
         return None
-    return StoredModel(checked_name(name), folder, read_manifest(folder))
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    return InstalledModel(checked_name(name), folder, read_manifest(folder))
 
 
 def _lock(descriptor: int) -> bool:

@@ -8,8 +8,9 @@ import re
 from pathlib import Path
 
 from huozhong.errors import HubError
-from huozhong.formats.installed import MANIFEST, StoredFile, StoredModel, checked_name, read_manifest
-from huozhong.hub.arrival import arriving, need_space, stored
+from huozhong.files import whole_file
+from huozhong.formats.installed import MANIFEST, InstalledFile, InstalledModel, checked_name, read_manifest
+from huozhong.hub.arrival import arriving, installed, need_space
 from huozhong.hub.check import check_opens
 from huozhong.hub.choose import choose
 from huozhong.hub.download import Watcher
@@ -19,7 +20,7 @@ _CHUNK = 4 * 2**20
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 
 
-def bring(path: Path, watcher: Watcher, *, name: str | None = None, link: bool = False) -> StoredModel:
+def bring(path: Path, watcher: Watcher, *, name: str | None = None, link: bool = False) -> InstalledModel:
     """Copy the model at `path` into the store (or link to it) after checking that it can be opened.
 
     path: a .gguf file (of several shards, any one), or a folder.  name: what to call it; None for the file's or
@@ -29,7 +30,7 @@ def bring(path: Path, watcher: Watcher, *, name: str | None = None, link: bool =
     path = path.expanduser()
     files = model_files(path)
     name = checked_name(name) if name is not None else _own_name(path)
-    if (before := stored(name)) is not None:
+    if (before := installed(name)) is not None:
         raise HubError(
             f"已有名为 {name} 的模型（来自 {before.manifest.source}）；请用 --name 另取一个名字，"
             f"或先 huozhong remove {name}。",
@@ -79,7 +80,7 @@ def _own_name(path: Path) -> str:
     return checked_name(re.sub(r"[^\w.-]+", "-", text).strip("-.") or "model")
 
 
-def _link(file: Path, target: Path, watcher: Watcher) -> StoredFile:
+def _link(file: Path, target: Path, watcher: Watcher) -> InstalledFile:
     size = file.stat().st_size
     try:
         os.symlink(file.resolve(), target)
@@ -89,22 +90,19 @@ def _link(file: Path, target: Path, watcher: Watcher) -> StoredFile:
             f"A link cannot be made ({error.strerror}); copy instead, without --link.",
         ) from None
     watcher.advance(size)
-    return StoredFile(file.name, size, None)
+    return InstalledFile(file.name, size, None)
 
 
-def _copy(file: Path, target: Path, watcher: Watcher) -> StoredFile:
+def _copy(file: Path, target: Path, watcher: Watcher) -> InstalledFile:
     """Copy one file, synced to the disk, and check that all of it came."""
     size, digest = file.stat().st_size, hashlib.sha256()
     try:
-        with open(file, "rb") as source, open(target, "wb") as out:
+        with open(file, "rb") as source, whole_file(target) as out:
             while piece := source.read(_CHUNK):
                 out.write(piece)
                 digest.update(piece)
                 watcher.advance(len(piece))
-            out.flush()
-            os.fsync(out.fileno())
     except OSError as error:
-        target.unlink(missing_ok=True)
         raise HubError(
             f"{file.name} 复制失败（{error.strerror}）。", f"{file.name} could not be copied ({error.strerror})."
         ) from None
@@ -113,4 +111,4 @@ def _copy(file: Path, target: Path, watcher: Watcher) -> StoredFile:
             f"{file.name} 在复制时变了大小；请再试一次。",
             f"{file.name} changed its size while it was copied; try again.",
         )
-    return StoredFile(file.name, size, digest.hexdigest())
+    return InstalledFile(file.name, size, digest.hexdigest())

@@ -26,7 +26,7 @@ QUANTS = (
 
 
 def choose(files: Iterable[RemoteFile], select: str | None, place: str) -> list[RemoteFile]:
-    """The files to bring, the small ones first.  select: see `Wanted`.  place: for error messages."""
+    """The files to bring, the small ones first.  select: see `WantedModel`.  place: for error messages."""
     listed = list(files)
     ggufs = [f for f in listed if _GGUF.fullmatch(f.name) and not f.name.lower().startswith("mmproj")]
     if select is None and any(_is_weights(file) for file in listed):

@@ -15,6 +15,7 @@ from typing import BinaryIO, Protocol
 import httpx
 
 from huozhong.errors import HubError
+from huozhong.files import sync
 from huozhong.hub.sources import Listing, RemoteFile, refusal
 
 RETRIES = 5
@@ -129,8 +130,7 @@ class Download:
                 self._tell(start)
             if start < file.size:
                 self._stream(file, out, hashes, start)
-            out.flush()
-            os.fsync(out.fileno())
+            sync(out)
         if (size := _size(part)) != file.size:
             raise _Again(f"{size} / {file.size}")
         if not hashes.right(file):

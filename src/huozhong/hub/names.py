@@ -29,7 +29,7 @@ _ADDRESSES = {
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedModel:
     """A model to bring.
 
     name: what it will be called here.  huggingface, modelscope: its repository on each hub; None where it has none.
@@ -46,50 +46,50 @@ class Wanted:
         return self.huggingface if hub == "huggingface" else self.modelscope
 
 
-def _distilled(tag: str, repository: str) -> list[Wanted]:
+def _distilled(tag: str, repository: str) -> list[WantedModel]:
     """A distilled model: unsloth's GGUF of it (on both hubs), and DeepSeek's own folder."""
     gguf = f"unsloth/{repository}-GGUF"
     own = f"deepseek-ai/{repository}"
-    return [Wanted(tag, gguf, gguf, QUANT), Wanted(f"{tag}-bf16", own, own)]
+    return [WantedModel(tag, gguf, gguf, QUANT), WantedModel(f"{tag}-bf16", own, own)]
 
 
-def _own(name: str, repository: str) -> Wanted:
+def _own(name: str, repository: str) -> WantedModel:
     own = f"deepseek-ai/{repository}"
-    return Wanted(name, own, own)
+    return WantedModel(name, own, own)
 
 
-_TABLE: list[Wanted] = [
+_TABLE: list[WantedModel] = [
     *_distilled("deepseek-r1:1.5b", "DeepSeek-R1-Distill-Qwen-1.5B"),
     *_distilled("deepseek-r1:7b", "DeepSeek-R1-Distill-Qwen-7B"),
     *_distilled("deepseek-r1:8b", "DeepSeek-R1-Distill-Llama-8B"),
     *_distilled("deepseek-r1:14b", "DeepSeek-R1-Distill-Qwen-14B"),
     *_distilled("deepseek-r1:32b", "DeepSeek-R1-Distill-Qwen-32B"),
     *_distilled("deepseek-r1:70b", "DeepSeek-R1-Distill-Llama-70B"),
-    Wanted("deepseek-r1:671b", "unsloth/DeepSeek-R1-GGUF", "unsloth/DeepSeek-R1-GGUF", QUANT),
+    WantedModel("deepseek-r1:671b", "unsloth/DeepSeek-R1-GGUF", "unsloth/DeepSeek-R1-GGUF", QUANT),
     _own("deepseek-r1:671b-fp8", "DeepSeek-R1"),
     *_distilled("deepseek-r1-0528:8b", "DeepSeek-R1-0528-Qwen3-8B"),
     _own("deepseek-r1-0528:671b-fp8", "DeepSeek-R1-0528"),
     _own("deepseek-r1-zero:671b-fp8", "DeepSeek-R1-Zero"),
-    Wanted("deepseek-v2-lite:chat", "mradermacher/DeepSeek-V2-Lite-Chat-GGUF", None, QUANT),
+    WantedModel("deepseek-v2-lite:chat", "mradermacher/DeepSeek-V2-Lite-Chat-GGUF", None, QUANT),
     _own("deepseek-v2-lite:chat-bf16", "DeepSeek-V2-Lite-Chat"),
     _own("deepseek-v2-lite:base-bf16", "DeepSeek-V2-Lite"),
-    Wanted("deepseek-coder-v2-lite:instruct", "bartowski/DeepSeek-Coder-V2-Lite-Instruct-GGUF", None, QUANT),
+    WantedModel("deepseek-coder-v2-lite:instruct", "bartowski/DeepSeek-Coder-V2-Lite-Instruct-GGUF", None, QUANT),
     _own("deepseek-coder-v2-lite:instruct-bf16", "DeepSeek-Coder-V2-Lite-Instruct"),
     _own("deepseek-coder-v2-lite:base-bf16", "DeepSeek-Coder-V2-Lite-Base"),
     _own("deepseek-v2:chat-bf16", "DeepSeek-V2-Chat"),
     _own("deepseek-v2:base-bf16", "DeepSeek-V2"),
     _own("deepseek-coder-v2:instruct-bf16", "DeepSeek-Coder-V2-Instruct"),
     _own("deepseek-v2.5:bf16", "DeepSeek-V2.5"),
-    Wanted("deepseek-v3:671b", "unsloth/DeepSeek-V3-GGUF", "unsloth/DeepSeek-V3-GGUF", QUANT),
+    WantedModel("deepseek-v3:671b", "unsloth/DeepSeek-V3-GGUF", "unsloth/DeepSeek-V3-GGUF", QUANT),
     _own("deepseek-v3:671b-fp8", "DeepSeek-V3"),
     _own("deepseek-v3:base-fp8", "DeepSeek-V3-Base"),
     _own("deepseek-v3-0324:671b-fp8", "DeepSeek-V3-0324"),
     _own("deepseek-v3.1:671b-fp8", "DeepSeek-V3.1"),
 ]
-SHORT_NAMES: dict[str, Wanted] = {wanted.name: wanted for wanted in _TABLE}
+SHORT_NAMES: dict[str, WantedModel] = {wanted.name: wanted for wanted in _TABLE}
 
 
-def find_short_name(text: str) -> Wanted | None:
+def find_short_name(text: str) -> WantedModel | None:
     """The short name `text`; one without a tag means the first of its tags in the table."""
     text = text.lower()
     if text in SHORT_NAMES:
@@ -97,7 +97,7 @@ def find_short_name(text: str) -> Wanted | None:
     return next((wanted for name, wanted in SHORT_NAMES.items() if name.partition(":")[0] == text), None)
 
 
-def parse_wanted(text: str) -> Wanted:
+def parse_wanted(text: str) -> WantedModel:
     """What to bring for what the user typed; `HubError` lists near names for one that is unknown."""
     if found := find_short_name(text):
         return found
@@ -113,7 +113,7 @@ def parse_wanted(text: str) -> Wanted:
     own = repository.partition("/")[2]
     tag = re.sub(r"[^\w.-]", "-", select.rpartition("/")[2].removesuffix(".gguf")).strip("-.")
     name = checked_name(f"{own}:{tag}" if tag else own)
-    return Wanted(
+    return WantedModel(
         name,
         repository if only != "modelscope" else None,
         repository if only != "huggingface" else None,

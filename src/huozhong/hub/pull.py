@@ -14,12 +14,12 @@ from typing import Literal
 import httpx
 
 from huozhong.errors import HubError
-from huozhong.formats.installed import StoredFile, StoredModel, checked_name
-from huozhong.hub.arrival import Arrival, arriving, need_space, stored
+from huozhong.formats.installed import InstalledFile, InstalledModel, checked_name
+from huozhong.hub.arrival import Arrival, arriving, installed, need_space
 from huozhong.hub.check import check_family, check_opens
 from huozhong.hub.choose import choose
 from huozhong.hub.download import Download, Watcher, holds, part_path
-from huozhong.hub.names import HubName, Wanted
+from huozhong.hub.names import HubName, WantedModel
 from huozhong.hub.sources import Hub, Listing, RemoteFile, Unreachable, hub_named
 
 From = Literal["auto", "huggingface", "modelscope"]
@@ -31,12 +31,12 @@ _ATTEMPTS = 3  # to get a listing, before another hub is asked
 class Pulled:
     """What came.  news: False when it was already here, unchanged."""
 
-    model: StoredModel
+    model: InstalledModel
     news: bool
 
 
 def pull(
-    wanted: Wanted,
+    wanted: WantedModel,
     watcher: Watcher,
     *,
     name: str | None = None,
@@ -54,7 +54,7 @@ def pull(
     with httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers={"User-Agent": "huozhong"}) as client:
         listing = _listing(client, wanted, origin, revision, watcher, sleep)
         files = choose(listing.files, wanted.select, f"{listing.hub.title} {listing.repository}")
-        before = stored(name)
+        before = installed(name)
         if before is not None:
             if _unchanged(before, files):
                 return Pulled(before, news=False)
@@ -69,7 +69,7 @@ def pull(
             return Pulled(_bring(client, listing, files, arrival, watcher, sleep), news=True)
 
 
-def _unchanged(model: StoredModel, files: list[RemoteFile]) -> bool:
+def _unchanged(model: InstalledModel, files: list[RemoteFile]) -> bool:
     """Whether a stored model is what these files would make.  Only files without a listed SHA-256 are read."""
     held = {file.name: file for file in model.manifest.files}
     if held.keys() != {file.name for file in files}:
@@ -87,7 +87,7 @@ def _bring(
     arrival: Arrival,
     watcher: Watcher,
     sleep: Callable[[float], None],
-) -> StoredModel:
+) -> InstalledModel:
     finished = arrival.finished()
     done = {
         f.name: finished[f.name][0]
@@ -110,7 +110,7 @@ def _bring(
         if file.name in done:
             watcher.advance(file.size)
         else:
-            done[file.name] = StoredFile(file.name, file.size, download.fetch(file))
+            done[file.name] = InstalledFile(file.name, file.size, download.fetch(file))
             arrival.finish_file(done[file.name], file.key)
         if file.name == "config.json":  # before the large files, which would come for nothing
             check_family(arrival.folder / file.name)
@@ -131,7 +131,7 @@ def _clear(arrival: Arrival, files: list[RemoteFile], done: set[str]) -> None:
 
 def _listing(
     client: httpx.Client,
-    wanted: Wanted,
+    wanted: WantedModel,
     origin: From,
     revision: str | None,
     watcher: Watcher,

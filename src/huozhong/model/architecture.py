@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from huozhong.errors import ConfigError
 from huozhong.model.config import ModelConfig, YarnScaling, yarn_mscale
@@ -259,13 +259,6 @@ class Architecture:
             bos_token_id=c.bos_token_id,
             eos_token_ids=() if c.eos_token_id is None else (c.eos_token_id,),
         )
-
-    @classmethod
-    def from_hf(cls, raw: dict[str, Any]) -> Architecture:
-        """From the dict of a config.json.  Raises ConfigError, which names the key and what is supported."""
-        from huozhong.formats.hf.configs import architecture_from_hf  # which builds on this file
-
-        return architecture_from_hf(raw)
 
 
 def row_bytes(a: Architecture, format: CacheFormat) -> int:

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from huozhong.formats.source import FLOAT_TYPES, ModelSource
+from huozhong.formats.source import ModelSource
+from huozhong.formats.stored import FLOAT_TYPES
 from huozhong.model.architecture import Architecture, CacheFormat, LatentAttention, row_bytes
 
 Packing = Literal["stored", "q8", "q4"]

@@ -13,7 +13,7 @@ from typing import Any, Literal, NoReturn
 
 from huozhong.errors import RequestError
 
-JSON_BLANKS = r" |\n[ \t]{0,24}"  # between two JSON tokens; see engine.constraint
+JSON_BLANKS = r" |\n[ \t]{0,24}"  # between two JSON tokens; see engine.guides.constraint
 Split = Callable[[str], Iterator[str | int]]  # text -> ordinary pieces and the ids of control tokens
 Progress = Literal["more", "ended", "wrong"]
 

@@ -11,13 +11,13 @@ import gzip
 import hashlib
 import json
 import lzma
-import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from huozhong.errors import DataError
+from huozhong.files import whole_folder, write_whole
 from huozhong.text.data import read_jsonl, write_text_shard
 from huozhong.text.tokenizer import Tokenizer
 
@@ -56,10 +56,9 @@ def prepare(paths: Iterable[Path], folder: Path, *, vocab_size: int, megabytes_p
         stored = json.loads(done.read_text())
         if stored["asked"] == asked:
             return Corpus(**stored["corpus"])
+    done.unlink(missing_ok=True)  # a run that is cut off must not leave it beside another tokenizer or other shards
     corpus = _write(files, folder, vocab_size, None if megabytes_per_file is None else int(megabytes_per_file * 1e6))
-    temporary = done.with_suffix(".tmp")
-    temporary.write_text(json.dumps({"asked": asked, "corpus": corpus.__dict__}, ensure_ascii=False, indent=1))
-    os.replace(temporary, done)
+    write_whole(done, json.dumps({"asked": asked, "corpus": asdict(corpus)}, ensure_ascii=False, indent=1))
     return corpus
 
 
@@ -95,10 +94,9 @@ def _write(files: list[Path], folder: Path, vocab_size: int, limit: int | None) 
     share = max(1, sum(taken.values()) // TOKENIZER_BYTES)
     sample = train[::share]
     tokenizer = Tokenizer.train(sample, vocab_size)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "tokenizer").mkdir(exist_ok=True)
-    for name, content in tokenizer.files().items():
-        (folder / "tokenizer" / name).write_bytes(content)
+    with whole_folder(folder / "tokenizer") as partial:
+        for name, content in tokenizer.files().items():
+            (partial / name).write_bytes(content)
     learned = write_text_shard(folder / "train", "text", tokenizer, train)
     kept = write_text_shard(folder / "heldout", "text", tokenizer, heldout)
     size = sum(len(text.encode()) for text in train)

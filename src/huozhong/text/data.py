@@ -24,14 +24,9 @@ import numpy as np
 import numpy.typing as npt
 
 from huozhong.errors import ConfigError, DataError, RequestError
-from huozhong.text.shards import Document, Manifest, Shard, open_shards, same_vocabulary, write_shard
+from huozhong.text.shards import Document, Shard, ShardManifest, open_shards, same_vocabulary, write_shard
 from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
-
-__all__ = [
-    "NO_TARGET", "Batch", "Manifest", "PackedBatches", "Shard", "Source", "open_shards", "read_jsonl",
-    "write_chat_shard", "write_shard", "write_text_shard",
-]  # fmt: skip
 
 NO_TARGET = -100  # what torch's cross-entropy ignores by default
 ROWS_PER_BLOCK = 256
@@ -66,7 +61,7 @@ def read_jsonl(path: str | Path) -> Iterator[dict[str, Any]]:
         raise DataError(f"Cannot read {path}: {error.strerror or error}") from error
 
 
-def write_text_shard(folder: str | Path, name: str, tokenizer: Tokenizer, texts: Iterable[str]) -> Manifest:
+def write_text_shard(folder: str | Path, name: str, tokenizer: Tokenizer, texts: Iterable[str]) -> ShardManifest:
     """A shard of plain documents (begin token, text, end token), every token learned; no blank texts."""
     front = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
 
@@ -84,7 +79,7 @@ def write_chat_shard(
     name: str,
     template: ChatTemplate,
     conversations: Iterable[Sequence[Mapping[str, Any]]],
-) -> Manifest:
+) -> ShardManifest:
     """A shard of conversations, as `ChatTemplate.training_tokens` gives them.
 
     Raises DataError with the number of the first conversation (from 0) that cannot be rendered.
@@ -100,7 +95,7 @@ def write_chat_shard(
     return _write_for(template.tokenizer, folder, name, documents())
 
 
-def _write_for(tokenizer: Tokenizer, folder: str | Path, name: str, docs: Iterable[Document]) -> Manifest:
+def _write_for(tokenizer: Tokenizer, folder: str | Path, name: str, docs: Iterable[Document]) -> ShardManifest:
     return write_shard(folder, name, docs, vocab_size=tokenizer.vocab_size, vocab_hash=tokenizer.fingerprint)
 
 

@@ -13,18 +13,17 @@ The manifest is removed first and written last: a shard without one is not a sha
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from huozhong.errors import DataError
+from huozhong.files import sync, whole_file
 
 FORMAT = "huozhong-tokens-1"
 _BUFFER_TOKENS = 1 << 20
@@ -34,7 +33,7 @@ Document = tuple[Ids, Sequence[bool] | np.ndarray | None]
 
 
 @dataclass(frozen=True)
-class Manifest:
+class ShardManifest:
     """What a shard holds.  `vocab_hash` is `Tokenizer.fingerprint`, or "" where nobody said."""
 
     format: str
@@ -50,7 +49,7 @@ class Manifest:
 
     @property
     def token_file(self) -> str:
-        return f"{self.name}.tokens.u{8 * np.dtype(self.dtype).itemsize}"
+        return _token_file(self.name, self.dtype)
 
     def file_sizes(self) -> dict[str, int]:
         """The exact size in bytes of each data file."""
@@ -63,7 +62,7 @@ class Manifest:
 
 def write_shard(
     folder: str | Path, name: str, docs: Iterable[Document], *, vocab_size: int = 65536, vocab_hash: str = ""
-) -> Manifest:
+) -> ShardManifest:
     """Write documents (ids, loss mask or None for all) as shard `name`, replacing one of that name.
 
     uint16 on disk while `vocab_size` <= 65536, else uint32.  Empty documents are left out.  Memory: a buffer
@@ -80,28 +79,29 @@ def write_shard(
         raise DataError(f"Cannot write shard {folder / name}: {error.strerror or error}") from error
 
 
-def _write(folder: Path, name: str, docs: Iterable[Document], vocab_size: int, vocab_hash: str) -> Manifest:
+def _write(folder: Path, name: str, docs: Iterable[Document], vocab_size: int, vocab_hash: str) -> ShardManifest:
     dtype = "<u2" if vocab_size <= 65536 else "<u4"
     offsets = [0]
     loss_tokens = longest = 0
-    with _temporaries(folder, name) as temporary:
-        with open(temporary["tokens"], "wb") as tokens_file, open(temporary["mask"], "wb") as mask_file:
-            buffer = _Buffer(tokens_file, mask_file, dtype)
-            for number, (ids, mask) in enumerate(docs):
-                ids_T, mask_T = _document(ids, mask, vocab_size, f"Document {number} of shard {name}")
-                if not len(ids_T):
-                    continue
-                buffer.add(ids_T, mask_T)
-                offsets.append(offsets[-1] + len(ids_T))
-                loss_tokens += int(np.count_nonzero(mask_T))
-                longest = max(longest, len(ids_T))
-            buffer.flush(last=True)
-            for file in (tokens_file, mask_file):
-                file.flush()
-                os.fsync(file.fileno())
+    with (
+        whole_file(folder / f"{name}.json") as manifest_file,  # the outermost: it gets its name last
+        whole_file(folder / f"{name}.offsets") as offsets_file,
+        whole_file(folder / f"{name}.mask") as mask_file,
+        whole_file(folder / _token_file(name, dtype)) as tokens_file,
+    ):
+        buffer = _Buffer(tokens_file, mask_file, dtype)
+        for number, (ids, mask) in enumerate(docs):
+            ids_T, mask_T = _document(ids, mask, vocab_size, f"Document {number} of shard {name}")
+            if not len(ids_T):
+                continue
+            buffer.add(ids_T, mask_T)
+            offsets.append(offsets[-1] + len(ids_T))
+            loss_tokens += int(np.count_nonzero(mask_T))
+            longest = max(longest, len(ids_T))
+        buffer.flush(last=True)
         if len(offsets) == 1:
             raise DataError(f"Shard {name} would be empty: there are no documents in it")
-        manifest = Manifest(
+        manifest = ShardManifest(
             format=FORMAT,
             name=name,
             documents=len(offsets) - 1,
@@ -113,16 +113,19 @@ def _write(folder: Path, name: str, docs: Iterable[Document], vocab_size: int, v
             vocab_size=vocab_size,
             vocab_hash=vocab_hash,
         )
-        _write_synced(temporary["offsets"], np.asarray(offsets, "<u8").tobytes())
-        _write_synced(temporary["json"], (json.dumps(asdict(manifest), indent=1) + "\n").encode())
+        offsets_file.write(np.asarray(offsets, "<u8").tobytes())
+        manifest_file.write((json.dumps(asdict(manifest), indent=1) + "\n").encode())
+        for file in (tokens_file, mask_file, offsets_file, manifest_file):
+            sync(file)  # before the old shard goes: the disk may be full
         for old in _files_of(folder, name):
             old.unlink()
-        os.replace(temporary["tokens"], folder / manifest.token_file)
-        os.replace(temporary["offsets"], folder / f"{name}.offsets")
-        if manifest.masked:
-            os.replace(temporary["mask"], folder / f"{name}.mask")
-        os.replace(temporary["json"], folder / f"{name}.json")
+    if not manifest.masked:
+        (folder / f"{name}.mask").unlink()
     return manifest
+
+
+def _token_file(name: str, dtype: str) -> str:
+    return f"{name}.tokens.u{8 * np.dtype(dtype).itemsize}"
 
 
 def _files_of(folder: Path, name: str) -> list[Path]:
@@ -169,23 +172,6 @@ class _Buffer:
         self._ids, self._masks, self._held = [ids[cut:]], [mask[cut:]], len(ids) - cut
 
 
-@contextmanager
-def _temporaries(folder: Path, name: str) -> Iterator[dict[str, Path]]:
-    paths = {end: folder / f".{name}.{end}.{os.getpid()}.tmp" for end in ("tokens", "mask", "offsets", "json")}
-    try:
-        yield paths
-    finally:
-        for path in paths.values():
-            path.unlink(missing_ok=True)
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    with open(path, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 class Shard:
     """A shard open for reading.  Arrays are memory maps: opening is cheap, whatever the size.
 
@@ -210,7 +196,7 @@ class Shard:
         self.tokens_N = self._map(self.manifest.token_file, self.manifest.dtype)
         self.mask_bits = self._map(f"{name}.mask", "u1") if self.manifest.masked else None
 
-    def _map(self, file: str, dtype: str) -> npt.NDArray:
+    def _map(self, file: str, dtype: str) -> npt.NDArray[Any]:
         # A plain array over the map: indexing a np.memmap object costs several times as much.
         return np.asarray(np.memmap(self.folder / file, dtype=dtype, mode="r"))
 
@@ -223,7 +209,8 @@ class Shard:
         """The loss mask of the tokens at these places."""
         if self.mask_bits is None:
             return np.ones(len(index_N), bool)
-        return ((self.mask_bits[index_N >> 3] >> (index_N & 7).astype(np.uint8)) & 1).astype(bool)
+        bits_N: npt.NDArray[np.uint8] = self.mask_bits[index_N >> 3] >> (index_N & 7).astype(np.uint8)
+        return (bits_N & 1).astype(bool)
 
     def document(self, number: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """Ids and loss mask of one document."""
@@ -231,7 +218,7 @@ class Shard:
         return self.tokens_N[start:end].astype(np.int64), self.mask_at(np.arange(start, end))
 
 
-def _read_manifest(path: Path) -> Manifest:
+def _read_manifest(path: Path) -> ShardManifest:
     try:
         data = json.loads(path.read_bytes())
     except OSError as error:
@@ -240,11 +227,11 @@ def _read_manifest(path: Path) -> Manifest:
         raise DataError(f"{path} is not complete, valid JSON; write this shard again") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise DataError(f"{path} is not the manifest of a token shard ({FORMAT})")
-    kinds = {f.name: {"int": int, "str": str, "bool": bool}[str(f.type)] for f in fields(Manifest)}
+    kinds = {f.name: {"int": int, "str": str, "bool": bool}[str(f.type)] for f in fields(ShardManifest)}
     wrong = sorted(kinds.keys() ^ data.keys()) or [k for k in kinds if type(data[k]) is not kinds[k]]
     if wrong or data["dtype"] not in ("<u2", "<u4") or data["documents"] < 1 or data["name"] != path.stem:
         raise DataError(f"{path} is damaged (see {(wrong or ['dtype, documents or name'])[0]}); write this shard again")
-    return Manifest(**data)
+    return ShardManifest(**data)
 
 
 def open_shards(path: str | Path) -> list[Shard]:

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from huozhong.errors import ConfigError, TrainingError
-from huozhong.formats.checkpoint import sync_folder
+from huozhong.files import sync_folder
 from huozhong.train.recipe import FREE_KEYS
 
 _FORMAT = 1

@@ -10,29 +10,19 @@ import gguf
 import numpy as np
 import pytest
 import torch
-import transformers
+from tests.formats.families import EMBER, MODELS, exported, rounded
 
-import huozhong
 from huozhong.errors import ConfigError
 from huozhong.formats.checkpoint import CheckpointReader, expected_tensors, write_checkpoint
 from huozhong.formats.gguf.export import TYPES, _layer_of, export_gguf, prediction_modules
 from huozhong.formats.gguf.file import GgufFile
-from huozhong.formats.gguf.names import gguf_name, hf_name
-from huozhong.formats.gguf.vocab import small_files, vocab_metadata
+from huozhong.formats.gguf.names import hf_name
+from huozhong.formats.gguf.vocab import small_files
 from huozhong.formats.hf.export import export_hf
 from huozhong.formats.source import open_model
 from huozhong.model.architecture import Architecture
 from huozhong.model.config import ModelConfig
 from huozhong.text.tokenizer import Tokenizer
-
-EMBER = Path(huozhong.__file__).parent / "models" / "ember"
-
-
-def exported(folder: Path, path: Path, type: str) -> GgufFile:
-    source = open_model(folder)
-    vocabulary = vocab_metadata(source.small_files(), source.architecture.vocab_size) if folder == EMBER else {}
-    export_gguf(source, path, type, vocabulary=vocabulary)
-    return GgufFile(path)
 
 
 def twins(folder: Path, file: GgufFile) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -100,30 +90,6 @@ def test_ember_opens_again_as_the_same_model(tmp_path: Path) -> None:
     assert Tokenizer.load(folder).fingerprint == Tokenizer.load(EMBER).fingerprint
 
 
-def rounded(architecture: Architecture, **changes: Any) -> Architecture:
-    """As it is after GGUF's single precision; no layer of experts is the same as no list of them."""
-    eps = float(np.float32(architecture.rms_norm_eps))
-    return dataclasses.replace(architecture, rms_norm_eps=eps, latent_norm_eps=1e-6, moe_layers=(), **changes)
-
-
-COMMON: dict[str, Any] = {
-    "vocab_size": 64, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "max_position_embeddings": 64,
-}  # fmt: skip
-LLAMA3 = {
-    "rope_type": "llama3",
-    "factor": 8.0,
-    "low_freq_factor": 1.0,
-    "high_freq_factor": 4.0,
-    "original_max_position_embeddings": 8192,
-}
-MODELS = {
-    "llama": lambda: transformers.LlamaForCausalLM(transformers.LlamaConfig(**COMMON, rope_scaling=LLAMA3)),
-    "qwen2": lambda: transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**COMMON)),
-    "qwen3": lambda: transformers.Qwen3ForCausalLM(transformers.Qwen3Config(**COMMON, head_dim=32)),
-}
-
-
 @pytest.mark.parametrize("family", MODELS)
 def test_other_families(family: str, tmp_path: Path) -> None:
     """Read again as GGUF, every weight and every number is the folder's; Llama's slowed rotations are transformers'."""
@@ -147,43 +113,9 @@ def test_other_families(family: str, tmp_path: Path) -> None:
         assert np.allclose(plain / np.array(there.architecture.rope.factors), inverse, rtol=1e-6)
 
 
-def test_names_lead_back() -> None:
-    for name in ("token_embd.weight", "blk.12.attn_q.bias", "blk.0.nextn.eh_proj.weight", "output.weight"):
-        there = hf_name(name)
-        assert there is not None
-        assert gguf_name(there) == name
-    for name in ("blk.x.attn_q.weight", "blk.1.unknown.weight", "blk..attn_q.weight", "rope_freqs.weight", ""):
-        assert hf_name(name) is None
-
-
 def test_an_unknown_type(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="choose " + ", ".join(TYPES)):
         export_gguf(open_model(EMBER), tmp_path / "x.gguf", "q3", vocabulary={})
-
-
-def test_ember_through_gguf_to_a_folder_again(tmp_path: Path) -> None:
-    """The weights are bfloat16 all the way, so nothing is lost, and the folder is one that we can train on."""
-    file = exported(EMBER, tmp_path / "ember.gguf", "f32")
-    export_hf(open_model(tmp_path / "ember.gguf"), tmp_path / "back", small_files=small_files(file.metadata))
-    there, here = open_model(tmp_path / "back"), open_model(EMBER)
-    assert rounded(there.architecture) == rounded(here.architecture)
-    for name in here.names():
-        assert np.array_equal(there.tensor(name), here.tensor(name)), name
-    assert CheckpointReader(tmp_path / "back").names() == CheckpointReader(EMBER).names()
-    assert Tokenizer.load(tmp_path / "back").fingerprint == Tokenizer.load(EMBER).fingerprint
-
-
-@pytest.mark.parametrize("family", MODELS)
-def test_other_families_through_gguf_to_a_folder_again(family: str, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    model = MODELS[family]().eval()
-    model.save_pretrained(tmp_path / "folder")
-    export_gguf(open_model(tmp_path / "folder"), tmp_path / "m.gguf", "f32", vocabulary={})
-    export_hf(open_model(tmp_path / "m.gguf"), tmp_path / "back", small_files={}, dtype="float32")
-    again = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "back").eval()
-    tokens = torch.arange(40)[None]
-    with torch.no_grad():
-        assert torch.allclose(again(tokens).logits, model(tokens).logits, atol=1e-5)
 
 
 @pytest.mark.parametrize("changes", [

@@ -13,8 +13,9 @@ from tokenizers import AddedToken, models, pre_tokenizers, trainers
 
 from huozhong.errors import TokenizerError
 from huozhong.formats.gguf.vocab import OWN_PRE, PRE_TOKENIZERS, small_files, vocab_metadata
+from huozhong.text.byte_level import BYTE_OF_CHAR
 from huozhong.text.template import ChatTemplate
-from huozhong.text.tokenizer import BYTE_OF_CHAR, Tokenizer
+from huozhong.text.tokenizer import Tokenizer
 
 TEXTS = [
     "Hello, world! It's 2024; I'LL be there'd.",

@@ -4,10 +4,10 @@ One file per page, `<folder>/<fingerprint>/<digest>.page`: the digest says which
 text to the page's last), the fingerprint of which model, format, kernels and page layout, since bits differ
 between those.  The folder holds at most `capacity` bytes, all models together; the longest unused goes first.
 
-A file is written under another name and renamed, without fsync: after a power cut it may be empty or torn, and
-then its length or checksum is wrong, and it counts as absent and is deleted.  A lost page costs its
-computation, a sync per page would cost every user's disk.  Several processes may share a folder: names say the
-content, renaming is atomic, and a file that another process has deleted is simply absent.
+A file is written under another name and renamed, without fsync and so not by `huozhong.files`: after a power cut it
+may be empty or torn, and then its length or checksum is wrong, and it counts as absent and is deleted.  A lost page
+costs its computation, a sync per page would cost every user's disk.  Several processes may share a folder: names say
+the content, renaming is atomic, and a file that another process has deleted is simply absent.
 
 Reading and writing happen on one thread of their own; the step thread only looks whether a page has arrived.
 """

@@ -28,7 +28,8 @@ from huozhong.engine.weights.layout import (
     Weights,
 )
 from huozhong.engine.weights.quant import BLOCK, Format, New, PackedMatrix, new_array, pack
-from huozhong.formats.source import FLOAT_TYPES, ModelSource
+from huozhong.formats.source import ModelSource
+from huozhong.formats.stored import FLOAT_TYPES
 from huozhong.model.architecture import Architecture, GroupedAttention, LatentAttention
 
 Progress = Callable[[int, int], None]  # bytes of the source that are done, and how many there are

@@ -22,7 +22,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from huozhong.formats.floats import decode_bfloat16, encode_bfloat16
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
 _CHUNK = 1 << 13  # blocks unpacked at a time: the working arrays stay small whatever the tensor's size
 
 
@@ -62,7 +67,7 @@ def row_bytes(type: str, width: int) -> int:
     return width // form.size * form.bytes
 
 
-def dequantize(data: np.ndarray, type: str) -> np.ndarray:
+def dequantize(data: U8, type: str) -> F32:
     """float32 [..., n] of packed rows, uint8 [..., bytes of n numbers], in the format `type`."""
     form = FORMATS[type]
     assert data.dtype == np.uint8, f"packed rows are bytes, not {data.dtype}"
@@ -77,58 +82,58 @@ def dequantize(data: np.ndarray, type: str) -> np.ndarray:
     return out.reshape(*data.shape[:-1], data.shape[-1] // form.bytes * form.size)
 
 
-def _half(blocks: np.ndarray, at: int) -> np.ndarray:
+def _half(blocks: U8, at: int) -> F32:
     """The half-precision factor at byte `at` of every block, as float32 [blocks, 1]."""
     return np.ascontiguousarray(blocks[:, at : at + 2]).view("<f2").astype(np.float32)
 
 
-def _nibbles(packed: np.ndarray, run: int) -> np.ndarray:
+def _nibbles(packed: U8, run: int) -> U8:
     """uint8 [blocks, 2 * bytes]: of every `run` bytes first the low halves, then the high ones."""
     groups = packed.reshape(len(packed), -1, 1, run)
     both = np.concatenate([groups & 0x0F, groups >> 4], axis=2)
     return both.reshape(len(packed), -1)
 
 
-def _bits(packed: np.ndarray, width: int, run: int) -> np.ndarray:
+def _bits(packed: U8, width: int, run: int) -> U8:
     """uint8 [blocks, ...]: of every `run` bytes first their lowest `width` bits, then the next ones, and so on."""
     groups = packed.reshape(len(packed), -1, 1, run)
     shifts = np.arange(0, 8, width, dtype=np.uint8).reshape(1, 1, -1, 1)
-    return ((groups >> shifts) & ((1 << width) - 1)).reshape(len(packed), -1)
+    return ((groups >> shifts) & np.uint8((1 << width) - 1)).reshape(len(packed), -1)
 
 
-def _f32(blocks: np.ndarray) -> np.ndarray:
+def _f32(blocks: U8) -> F32:
     return blocks.view("<f4")
 
 
-def _f16(blocks: np.ndarray) -> np.ndarray:
+def _f16(blocks: U8) -> F32:
     return blocks.view("<f2").astype(np.float32)
 
 
-def _bf16(blocks: np.ndarray) -> np.ndarray:
-    return (blocks.view("<u2").astype(np.uint32) << 16).view(np.float32)
+def _bf16(blocks: U8) -> F32:
+    return decode_bfloat16(blocks.view("<u2"))
 
 
-def _q4_0(blocks: np.ndarray) -> np.ndarray:
+def _q4_0(blocks: U8) -> F32:
     q = _nibbles(blocks[:, 2:], 16).astype(np.float32) - np.float32(8)
     return _half(blocks, 0) * q
 
 
-def _q4_1(blocks: np.ndarray) -> np.ndarray:
+def _q4_1(blocks: U8) -> F32:
     q = _nibbles(blocks[:, 4:], 16).astype(np.float32)
     return _half(blocks, 0) * q + _half(blocks, 2)
 
 
-def _q5_0(blocks: np.ndarray) -> np.ndarray:
+def _q5_0(blocks: U8) -> F32:
     high = np.unpackbits(blocks[:, 2:6], axis=1, bitorder="little")
     q = (_nibbles(blocks[:, 6:], 16) | (high << 4)).astype(np.float32) - np.float32(16)
     return _half(blocks, 0) * q
 
 
-def _q8_0(blocks: np.ndarray) -> np.ndarray:
+def _q8_0(blocks: U8) -> F32:
     return blocks[:, 2:].view(np.int8).astype(np.float32) * _half(blocks, 0)
 
 
-def _k_scales(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _k_scales(blocks: U8) -> tuple[F32, F32]:
     """Six-bit scales and offsets of 8 groups from the 12 bytes at 4, as float32 [blocks, 8, 1] each.
 
     Bytes 0-3 hold the low six bits of the first four scales and bytes 4-7 those of the first four offsets;
@@ -143,19 +148,19 @@ def _k_scales(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return d[:, :, None], m[:, :, None]
 
 
-def _q4_k(blocks: np.ndarray) -> np.ndarray:
+def _q4_k(blocks: U8) -> F32:
     d, m = _k_scales(blocks)
     q = _nibbles(blocks[:, 16:], 32).reshape(-1, 8, 32).astype(np.float32)
     return (d * q - m).reshape(-1, 256)
 
 
-def _q5_k(blocks: np.ndarray) -> np.ndarray:
+def _q5_k(blocks: U8) -> F32:
     d, m = _k_scales(blocks)
     q = _nibbles(blocks[:, 48:], 32) | (_bits(blocks[:, 16:48], 1, 32) << 4)
     return (d * q.reshape(-1, 8, 32).astype(np.float32) - m).reshape(-1, 256)
 
 
-def _q6_k(blocks: np.ndarray) -> np.ndarray:
+def _q6_k(blocks: U8) -> F32:
     q = _nibbles(blocks[:, :128], 64) | (_bits(blocks[:, 128:192], 2, 32) << 4)
     scale = blocks[:, 192:208].view(np.int8).astype(np.float32)
     d = _half(blocks, 208) * scale
@@ -163,7 +168,7 @@ def _q6_k(blocks: np.ndarray) -> np.ndarray:
     return (d[:, :, None] * values).reshape(-1, 256)
 
 
-_UNPACK: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+_UNPACK: dict[str, Callable[[U8], F32]] = {
     "F32": _f32, "F16": _f16, "BF16": _bf16, "Q4_0": _q4_0, "Q4_1": _q4_1, "Q5_0": _q5_0, "Q8_0": _q8_0,
     "Q4_K": _q4_k, "Q5_K": _q5_k, "Q6_K": _q6_k,
 }  # fmt: skip
@@ -174,7 +179,7 @@ _UNPACK: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 WRITABLE = ("F32", "F16", "BF16", "Q8_0", "Q4_0")
 
 
-def quantize(values: np.ndarray, type: str) -> np.ndarray:
+def quantize(values: F32, type: str) -> U8:
     """uint8 [..., bytes] of float32 [..., n], rounded into one of the `WRITABLE` formats.
 
     n must be whole blocks.  Numbers beyond half precision's range become infinite in F16.
@@ -191,29 +196,26 @@ def quantize(values: np.ndarray, type: str) -> np.ndarray:
     return out.reshape(*values.shape[:-1], row_bytes(type, values.shape[-1]))
 
 
-def _pack_f16(blocks: np.ndarray) -> np.ndarray:
+def _pack_f16(blocks: F32) -> U8:
     return blocks.astype("<f2").view(np.uint8)
 
 
-def _pack_bf16(blocks: np.ndarray) -> np.ndarray:
-    bits = blocks.view(np.uint32)
-    rounded = (bits + (((bits >> 16) & 1) + np.uint32(0x7FFF))) >> 16  # to nearest, ties to even
-    nan = (bits & 0x7FFFFFFF) > 0x7F800000
-    return np.where(nan, (bits >> 16) | 0x40, rounded).astype("<u2").view(np.uint8)
+def _pack_bf16(blocks: F32) -> U8:
+    return encode_bfloat16(blocks).astype("<u2").view(np.uint8)
 
 
-def _inverse(d: np.ndarray) -> np.ndarray:
+def _inverse(d: F32) -> F32:
     return np.where(d == 0, np.float32(0), np.float32(1) / d)
 
 
-def _pack_q8_0(blocks: np.ndarray) -> np.ndarray:
+def _pack_q8_0(blocks: F32) -> U8:
     d = np.abs(blocks).max(axis=1, keepdims=True) / np.float32(127)
     scaled = blocks * _inverse(d)
     q = np.trunc(scaled + np.copysign(np.float32(0.5), scaled)).astype(np.int8)  # halves away from zero
     return np.concatenate([d.astype("<f2").view(np.uint8), q.view(np.uint8)], axis=1)
 
 
-def _pack_q4_0(blocks: np.ndarray) -> np.ndarray:
+def _pack_q4_0(blocks: F32) -> U8:
     """The number of largest magnitude becomes exactly -8 times the factor, whatever its sign."""
     at = np.abs(blocks).argmax(axis=1, keepdims=True)
     d = np.take_along_axis(blocks, at, axis=1) / np.float32(-8)
@@ -221,7 +223,7 @@ def _pack_q4_0(blocks: np.ndarray) -> np.ndarray:
     return np.concatenate([d.astype("<f2").view(np.uint8), q[:, :16] | (q[:, 16:] << 4)], axis=1)
 
 
-_PACK: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+_PACK: dict[str, Callable[[F32], U8]] = {
     "F32": lambda blocks: blocks.astype("<f4").view(np.uint8),
     "F16": _pack_f16,
     "BF16": _pack_bf16,

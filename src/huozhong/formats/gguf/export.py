@@ -15,18 +15,13 @@ from typing import Any, Literal
 import numpy as np
 
 from huozhong.errors import CheckpointError, ConfigError
-from huozhong.formats.gguf.blocks import FORMATS
-from huozhong.formats.gguf.file import NewTensor, quantize, write_gguf
+from huozhong.formats.gguf.blocks import FORMATS, quantize
+from huozhong.formats.gguf.file import NewTensor, write_gguf
 from huozhong.formats.gguf.names import ROPE_FACTORS, gguf_name
 from huozhong.formats.source import ModelSource
-from huozhong.model.architecture import (
-    Architecture,
-    GroupedAttention,
-    LatentAttention,
-    LinearScaling,
-    Llama3Scaling,
-    YarnScaling,
-)
+from huozhong.formats.stored import Shape
+from huozhong.model.architecture import Architecture, GroupedAttention, LatentAttention, LinearScaling, Llama3Scaling
+from huozhong.model.config import YarnScaling
 
 GgufType = Literal["f32", "f16", "bf16", "q8_0", "q4_0"]
 TYPES: dict[str, tuple[str, int]] = {  # our word: (GGUF's format, its number for a whole file)
@@ -58,7 +53,7 @@ def export_gguf(
     """Write, or atomically replace, one GGUF file.
 
     type: a key of `TYPES`; matrices whose rows are not whole blocks stay F16, and with q4_0 the embedding and the
-    head are Q8_0.  vocabulary: `text.gguf_vocab.vocab_metadata` of the source's small files.
+    head are Q8_0.  vocabulary: `gguf.vocab.vocab_metadata` of the source's small files.
     name: `general.name`, the source's own without one.
     prediction: also write the prediction modules (MTP), as layers behind the last one.  llama.cpp reads such files
     since it drafts with them; older versions refuse them.
@@ -241,7 +236,7 @@ def _key_and_value(source: ModelSource, name: str, a: LatentAttention, type: str
     def value() -> np.ndarray:
         return source.tensor(name).reshape(shape)[:, nope:]
 
-    halves: tuple[tuple[str, tuple[int, ...], Callable[[], np.ndarray]], ...] = (
+    halves: tuple[tuple[str, Shape, Callable[[], np.ndarray]], ...] = (
         ("k_b", (a.num_heads, a.kv_lora_rank, nope), key),
         ("v_b", (a.num_heads, a.v_head_dim, a.kv_lora_rank), value),
     )
@@ -264,7 +259,7 @@ def _stack(source: ModelSource, pattern: str, type: str) -> NewTensor:
     return _new(target, _format(pattern, shape, type), shape, read)
 
 
-def _new(name: str, form: str, shape: tuple[int, ...], read: Callable[[], np.ndarray]) -> NewTensor:
+def _new(name: str, form: str, shape: Shape, read: Callable[[], np.ndarray]) -> NewTensor:
     def packed() -> np.ndarray:
         values = read()
         assert values.shape == shape, f"{name}: {values.shape} is not {shape}"
@@ -273,7 +268,7 @@ def _new(name: str, form: str, shape: tuple[int, ...], read: Callable[[], np.nda
     return NewTensor(name, form, shape, packed)
 
 
-def _format(name: str, shape: tuple[int, ...], type: str) -> str:
+def _format(name: str, shape: Shape, type: str) -> str:
     form = TYPES[type][0]
     if len(shape) == 1 or name.endswith(_ALWAYS_F32):
         return "F32"

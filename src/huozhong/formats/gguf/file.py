@@ -5,29 +5,26 @@ formats and offsets; padding; the data.  Dimensions are stored innermost first; 
 
 Nothing in a file is trusted: every count, length and offset is compared with the bytes that are really there before
 it is used, so a lie is one `CheckpointError`, never a huge allocation or a read past the end.  The data stay in the
-memory map.  `gguf_blocks.py` knows the formats of the numbers.
+memory map.  `blocks.py` knows the formats of the numbers.
 """
 
 from __future__ import annotations
 
 import math
-import os
 import re
 import struct
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from huozhong.errors import CheckpointError
-from huozhong.formats.gguf.blocks import FORMATS, OTHER_FORMATS, dequantize, quantize, row_bytes
-
-__all__ = ["GgufFile", "GgufTensor", "NewTensor", "dequantize", "parts_of", "quantize", "write_gguf"]
-
-Shape = tuple[int, ...]
+from huozhong.files import write_whole
+from huozhong.formats.gguf.blocks import FORMATS, OTHER_FORMATS, dequantize, row_bytes
+from huozhong.formats.stored import Shape
 
 _MAGIC, _VERSIONS, _WRITTEN_VERSION = b"GGUF", (2, 3), 3
 _ALIGNMENT = 32  # where general.alignment does not say otherwise
@@ -52,16 +49,16 @@ _CODE_OF_DTYPE = {
 class GgufTensor:
     """One tensor as it is stored.
 
-    type: a key of `gguf_blocks.FORMATS`.  shape: outermost dimension first.
+    type: a key of `blocks.FORMATS`.  shape: outermost dimension first.
     data: uint8 [rows, bytes of a row], rows being every dimension but the last; a view of the memory map.
     """
 
     name: str
     type: str
     shape: Shape
-    data: np.ndarray
+    data: NDArray[np.uint8]
 
-    def values(self) -> np.ndarray:
+    def values(self) -> NDArray[np.float32]:
         """A fresh float32 array of `shape`."""
         return dequantize(self.data, self.type).reshape(self.shape)
 
@@ -170,7 +167,7 @@ class _Entry:
         return math.prod(self.shape[:-1]) * row_bytes(self.type, self.shape[-1])
 
 
-def _place(path: Path, entries: list[_Entry], data: np.ndarray, alignment: int) -> list[GgufTensor]:
+def _place(path: Path, entries: list[_Entry], data: NDArray[np.uint8], alignment: int) -> list[GgufTensor]:
     """The tensors with their data, each inside the file and none over another."""
     names: set[str] = set()
     end, before = 0, ""
@@ -196,7 +193,7 @@ def _place(path: Path, entries: list[_Entry], data: np.ndarray, alignment: int) 
 class _Header:
     """Reads forward from the start of a file; `at` is how far it has come."""
 
-    def __init__(self, path: Path, file: np.ndarray) -> None:
+    def __init__(self, path: Path, file: NDArray[np.uint8]) -> None:
         self.path, self.at = path, 0
         self._bytes = file[:_MAX_HEADER].data
         self._cut = len(file) > _MAX_HEADER
@@ -302,7 +299,7 @@ class NewTensor:
     name: str
     type: str
     shape: Shape
-    read: Callable[[], np.ndarray]
+    read: Callable[[], NDArray[np.uint8]]
 
     @property
     def bytes(self) -> int:
@@ -317,26 +314,10 @@ def write_gguf(path: str | Path, metadata: Mapping[str, Any], tensors: Sequence[
     Raises CheckpointError when the disk refuses.
     """
     path = Path(path)
-    pieces = _file_pieces(metadata, [_as_new(tensor) for tensor in tensors])
-    temporary: str | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", suffix=".partial", delete=False
-        ) as file:
-            temporary = file.name
-            for piece in pieces:
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # temporary files are private; a model is not
-        os.replace(temporary, path)
-        temporary = None
+        write_whole(path, _file_pieces(metadata, [_as_new(tensor) for tensor in tensors]))
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be written ({error.strerror}).") from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
 
 
 def _as_new(tensor: GgufTensor | NewTensor) -> NewTensor:
@@ -360,7 +341,8 @@ def _file_pieces(metadata: Mapping[str, Any], tensors: list[NewTensor]) -> Itera
     yield bytes(header) + bytes(-len(header) % alignment)
     for tensor in tensors:
         data = np.ascontiguousarray(tensor.read())
-        assert (data.dtype, data.size) == (np.uint8, tensor.bytes), f"{tensor.name}: {data.dtype} {data.shape}"
+        assert data.dtype == np.uint8, f"{tensor.name}: {data.dtype}"
+        assert data.size == tensor.bytes, f"{tensor.name}: {data.shape}"
         yield data.data.cast("B")
         yield bytes(-tensor.bytes % alignment)
 
@@ -390,10 +372,10 @@ def _scalar(value: bool | int | float) -> np.generic:
     if isinstance(value, bool):
         return np.bool_(value)
     if isinstance(value, float):
-        return np.dtype("<f4").type(value)
-    small, wide = ("<u4", "<u8") if value >= 0 else ("<i4", "<i8")
-    fits = np.iinfo(small).min <= value <= np.iinfo(small).max
-    return np.dtype(small if fits else wide).type(value)
+        return np.float32(value)
+    if value >= 0:
+        return np.uint32(value) if value < 1 << 32 else np.uint64(value)
+    return np.int32(value) if value >= -(1 << 31) else np.int64(value)
 
 
 def _code(key: str, dtype: np.dtype) -> int:

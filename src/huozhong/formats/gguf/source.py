@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.errors import CheckpointError
-from huozhong.formats.gguf.file import GgufFile, GgufTensor, dequantize, parts_of
+from huozhong.formats.gguf.blocks import dequantize
+from huozhong.formats.gguf.file import GgufFile, GgufTensor, parts_of
 from huozhong.formats.gguf.names import ROPE_FACTORS, hf_name
 from huozhong.formats.keys import REQUIRED, Keys
-from huozhong.formats.source import Rows, Stored
+from huozhong.formats.stored import Rows, Shape, Stored
 from huozhong.model.architecture import (
     Architecture,
     Experts,
@@ -109,7 +110,7 @@ class GgufSource:
         key, value = (self._tensors.get(name.replace("kv_b_proj", f"{part}_b_proj")) for part in "kv")
         return None if key is None or value is None else (key, value)
 
-    def _check(self, name: str, shape: tuple[int, ...]) -> None:
+    def _check(self, name: str, shape: Shape) -> None:
         if (halves := self._halves(name)) is not None:
             a = self.architecture.attention
             assert isinstance(a, LatentAttention)
@@ -122,7 +123,7 @@ class GgufSource:
             raise CheckpointError(f"{self.path}: the tensor for {name!r} is missing; the file's keys need it.")
         self._check_shape(tensor, shape)
 
-    def _check_shape(self, tensor: GgufTensor, shape: tuple[int, ...]) -> None:
+    def _check_shape(self, tensor: GgufTensor, shape: Shape) -> None:
         if tensor.shape != shape:
             raise CheckpointError(
                 f"{self.path}: tensor {tensor.name!r} has shape {list(tensor.shape)}; its keys need {list(shape)}."
@@ -141,7 +142,7 @@ class GgufSource:
             raise CheckpointError(f"{self.path}: tensor {tensor.name!r} has no place in the model of the file's keys.")
 
 
-class _Keys(Keys):
+class _MetadataKeys(Keys):
     """The metadata of a file; names count on from the architecture's prefix."""
 
     error = CheckpointError
@@ -173,7 +174,7 @@ class _Keys(Keys):
 
 
 def _architecture(file: GgufFile, tensors: dict[str, GgufTensor]) -> Architecture:
-    keys = _Keys(file)
+    keys = _MetadataKeys(file)
     if keys.whole("attention.sliding_window", 0, 0):
         raise CheckpointError(f"{file.path}: attends to a sliding window, which is not supported.")
     embedding = tensors.get("model.embed_tokens.weight")
@@ -218,7 +219,7 @@ def _architecture(file: GgufFile, tensors: dict[str, GgufTensor]) -> Architectur
     )
 
 
-def _latent(keys: _Keys) -> LatentAttention:
+def _latent(keys: _MetadataKeys) -> LatentAttention:
     """The newer layout states the absorbed widths, and the true ones as key_length_mla and value_length_mla."""
     rope = keys.whole("rope.dimension_count")
     key = keys.whole("attention.key_length_mla", keys.value("attention.key_length", REQUIRED))
@@ -235,7 +236,7 @@ def _latent(keys: _Keys) -> LatentAttention:
     )
 
 
-def _grouped(keys: _Keys, tensors: dict[str, GgufTensor]) -> GroupedAttention:
+def _grouped(keys: _MetadataKeys, tensors: dict[str, GgufTensor]) -> GroupedAttention:
     heads = keys.whole("attention.head_count")
     head_dim = keys.whole("attention.key_length", keys.whole("embedding_length") // heads)
     if keys.whole("attention.value_length", head_dim) != head_dim:
@@ -251,7 +252,7 @@ def _grouped(keys: _Keys, tensors: dict[str, GgufTensor]) -> GroupedAttention:
     )
 
 
-def _experts(keys: _Keys, tensors: dict[str, GgufTensor], layers: int) -> Experts:
+def _experts(keys: _MetadataKeys, tensors: dict[str, GgufTensor], layers: int) -> Experts:
     if keys.prefix not in ("qwen3moe", "deepseek2"):
         raise CheckpointError(f"{keys.where}: a {keys.prefix} with experts is not supported.")
     deepseek = keys.prefix == "deepseek2"
@@ -274,7 +275,7 @@ def _experts(keys: _Keys, tensors: dict[str, GgufTensor], layers: int) -> Expert
     )
 
 
-def _rope(keys: _Keys, file: GgufFile, width: int) -> Rope:
+def _rope(keys: _MetadataKeys, file: GgufFile, width: int) -> Rope:
     """Llama's and DeepSeek's rows lie so that neighbours rotate together; Qwen's so that halves do."""
     dim = keys.whole("rope.dimension_count", width)
     scaling: YarnScaling | LinearScaling | None = None
@@ -302,7 +303,7 @@ def _rope(keys: _Keys, file: GgufFile, width: int) -> Rope:
     )
 
 
-def _yarn(keys: _Keys) -> tuple[YarnScaling, float]:
+def _yarn(keys: _MetadataKeys) -> tuple[YarnScaling, float]:
     """YaRN, and what cosines and sines are multiplied by.
 
     For DeepSeek that is 1, and `yarn_log_multiplier` is 0.1 mscale_all_dim, which goes into the softmax scale.

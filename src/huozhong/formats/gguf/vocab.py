@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from huozhong.errors import TokenizerError
-from huozhong.text.tokenizer import MAX_ID, PATTERN
+from huozhong.text.byte_level import MAX_ID
+from huozhong.text.tokenizer import PATTERN
 
 _NORMAL, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = 1, 3, 4, 5, 6
 _WHOLE_JSON = "tokenizer.huggingface.json"
@@ -155,7 +156,7 @@ def _kinds(metadata: Mapping[str, Any], count: int, where: str) -> list[int]:
         return [_NORMAL] * count
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu" or len(value) != count:
         raise TokenizerError(f"{where} does not give every token its type")
-    return value.tolist()
+    return [int(kind) for kind in value]
 
 
 def _token_id(metadata: Mapping[str, Any], name: str, count: int, where: str) -> int | None:
@@ -243,7 +244,7 @@ def _merges(metadata: Mapping[str, Any], where: str) -> list[list[str]]:
 def _checked_json(text: Any, tokens: list[str], kinds: list[int], where: str) -> dict[str, Any]:
     """The tokenizer.json that the file carries, if it is the same vocabulary."""
     try:
-        data = json.loads(text)
+        data: dict[str, Any] = json.loads(text)
         ids = dict(data["model"]["vocab"])
         ids.update({token["content"]: token["id"] for token in data["added_tokens"]})
     except (ValueError, TypeError, KeyError, RecursionError) as error:

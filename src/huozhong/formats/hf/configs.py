@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, get_args
 
 from huozhong.errors import ConfigError
 from huozhong.formats.keys import REQUIRED, Keys, positive
@@ -21,14 +21,10 @@ from huozhong.model.architecture import (
     LinearScaling,
     Llama3Scaling,
     Rope,
-    YarnScaling,
 )
-from huozhong.model.config import ModelConfig
+from huozhong.model.config import ModelConfig, YarnScaling
 
-FAMILIES: dict[str, Family] = {
-    "deepseek_v2": "deepseek_v2", "deepseek_v3": "deepseek_v3", "llama": "llama", "qwen2": "qwen2",
-    "qwen3": "qwen3", "qwen3_moe": "qwen3_moe",
-}  # fmt: skip
+FAMILIES: dict[str, Family] = {family: family for family in get_args(Family)}  # by model_type
 FP8_BLOCK = 128  # rows and columns that share one scale in DeepSeek's fp8 folders
 # Keys that say nothing about the computation, or say again what other keys say.
 _IGNORED = {
@@ -51,7 +47,7 @@ def architecture_from_hf(raw: dict[str, Any]) -> Architecture:
     _check_quantization(raw.get("quantization_config"))
     if family == "deepseek_v3":
         return _deepseek_v3(raw)
-    keys = _Keys(raw)
+    keys = _ConfigKeys(raw)
     keys.fixed("hidden_act", "silu")
     build = {"deepseek_v2": _deepseek_v2, "llama": _llama, "qwen2": _qwen2, "qwen3": _qwen3}
     parts = build.get(family, _qwen3_moe)(keys)
@@ -71,7 +67,7 @@ def architecture_from_hf(raw: dict[str, Any]) -> Architecture:
     return Architecture(**common, **parts)
 
 
-class _Keys(Keys):
+class _ConfigKeys(Keys):
     """The keys of a config.json, type by type; it remembers which were asked for."""
 
     error = ConfigError
@@ -115,7 +111,7 @@ def _deepseek_v3(raw: dict[str, Any]) -> Architecture:
     return dataclasses.replace(found, eos_token_ids=_eos_ids(raw))  # a ModelConfig knows one of them only
 
 
-def _deepseek_v2(keys: _Keys) -> dict[str, Any]:
+def _deepseek_v2(keys: _ConfigKeys) -> dict[str, Any]:
     keys.fixed("attention_bias", False)
     keys.fixed("mlp_bias", False)
     keys.fixed("scoring_func", "softmax")
@@ -158,22 +154,22 @@ def _deepseek_v2(keys: _Keys) -> dict[str, Any]:
     return parts | {"experts": experts, "moe_layers": moe_layers}
 
 
-def _llama(keys: _Keys) -> dict[str, Any]:
+def _llama(keys: _ConfigKeys) -> dict[str, Any]:
     keys.fixed("mlp_bias", False)
     bias = keys.flag("attention_bias", False)
     return _grouped(keys, qkv_bias=bias, out_bias=bias)
 
 
-def _qwen2(keys: _Keys) -> dict[str, Any]:
+def _qwen2(keys: _ConfigKeys) -> dict[str, Any]:
     return _grouped(keys, qkv_bias=True)
 
 
-def _qwen3(keys: _Keys) -> dict[str, Any]:
+def _qwen3(keys: _ConfigKeys) -> dict[str, Any]:
     bias = keys.flag("attention_bias", False)
     return _grouped(keys, qkv_bias=bias, out_bias=bias, qk_norm=True)
 
 
-def _qwen3_moe(keys: _Keys) -> dict[str, Any]:
+def _qwen3_moe(keys: _ConfigKeys) -> dict[str, Any]:
     parts, layers = _qwen3(keys), _layers(keys)
     count = keys.whole("num_experts", keys.raw.get("num_local_experts", 128), 0)
     every, hidden = keys.whole("decoder_sparse_step", 1), keys.whole("moe_intermediate_size")
@@ -188,7 +184,7 @@ def _qwen3_moe(keys: _Keys) -> dict[str, Any]:
     return parts | {"experts": experts, "moe_layers": moe_layers}
 
 
-def _grouped(keys: _Keys, **choices: bool) -> dict[str, Any]:
+def _grouped(keys: _ConfigKeys, **choices: bool) -> dict[str, Any]:
     keys.fixed("use_sliding_window", False)
     keys.fixed("use_mrope", False)
     kinds = keys.value("layer_types", [])
@@ -201,7 +197,7 @@ def _grouped(keys: _Keys, **choices: bool) -> dict[str, Any]:
     return {"attention": attention, "rope": _rope(keys, head_dim, interleaved=False)}
 
 
-def _layers(keys: _Keys) -> int:
+def _layers(keys: _ConfigKeys) -> int:
     layers = keys.whole("num_hidden_layers")
     if layers > Architecture.MAX_LAYERS:
         raise ConfigError(f"config.json: num_hidden_layers is {layers}; no more than {Architecture.MAX_LAYERS}.")
@@ -211,7 +207,7 @@ def _layers(keys: _Keys) -> int:
 # -- rotary position embedding ---------------------------------------------------------------------------
 
 
-def _rope(keys: _Keys, dim: int, interleaved: bool) -> Rope:
+def _rope(keys: _ConfigKeys, dim: int, interleaved: bool) -> Rope:
     """Both spellings: `rope_theta` and `rope_scaling`, or transformers 5's `rope_parameters`."""
     new, old = keys.value("rope_parameters", {}), keys.value("rope_scaling", {})
     if not isinstance(new, dict) or not isinstance(old, dict):

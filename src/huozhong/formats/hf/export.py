@@ -9,31 +9,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from huozhong.errors import ConfigError
-from huozhong.formats.checkpoint import CONFIG, WEIGHTS, encode_bfloat16, replace_model_folder
+from huozhong.formats.gguf.export import rope_factors
+from huozhong.formats.hf.folder import CONFIG, WEIGHTS, replace_model_folder
+from huozhong.formats.hf.safetensors import WRITABLE, HfTensor, safetensors_pieces
 from huozhong.formats.source import ModelSource
-from huozhong.model.architecture import (
-    Architecture,
-    GroupedAttention,
-    LatentAttention,
-    LinearScaling,
-    Llama3Scaling,
-    YarnScaling,
-)
+from huozhong.formats.stored import Shape
+from huozhong.model.architecture import Architecture, GroupedAttention, LatentAttention, LinearScaling, Llama3Scaling
+from huozhong.model.config import YarnScaling
 
 _CLASSES = {
     "deepseek_v3": "DeepseekV3ForCausalLM", "deepseek_v2": "DeepseekV2ForCausalLM", "llama": "LlamaForCausalLM",
     "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM", "qwen3_moe": "Qwen3MoeForCausalLM",
 }  # fmt: skip
-_DTYPES = {"bfloat16": ("BF16", 2), "float32": ("F32", 4)}
 
 
 def export_hf(
@@ -41,21 +35,21 @@ def export_hf(
 ) -> None:
     """Write, or atomically replace, a Hugging Face folder with one model.safetensors.
 
-    small_files: tokenizer.json and its neighbours (of a GGUF file: `text.gguf_vocab.small_files`).
+    small_files: tokenizer.json and its neighbours (of a GGUF file: `gguf.vocab.small_files`).
     dtype: "bfloat16" or "float32".  Prediction modules (MTP) are kept.  One tensor is in memory at a time.
     Raises CheckpointError, or ConfigError for what config.json has no words for.
     """
-    if dtype not in _DTYPES:
-        raise ConfigError(f"dtype {dtype!r} cannot be exported; choose {' or '.join(_DTYPES)}.")
+    if dtype not in WRITABLE:
+        raise ConfigError(f"dtype {dtype!r} cannot be exported; choose {' or '.join(WRITABLE)}.")
     if source.kind == "folder":
         config = {key: value for key, value in source.metadata.items() if key not in ("quantization_config", "dtype")}
-        config |= _layers_told(source.architecture, config)
+        config |= _corrected_layer_counts(source.architecture, config)
     else:
         config = hf_config(source.architecture)
     config["torch_dtype"] = dtype
     files = {name: [content] for name, content in small_files.items()}
     text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
-    pieces = _safetensors([*hf_tensors(source), *_own_head(source)], dtype)
+    pieces = safetensors_pieces([*hf_tensors(source), *_explicit_head(source)], dtype)
     replace_model_folder(Path(folder), {**files, CONFIG: [text.encode()], WEIGHTS: pieces})
 
 
@@ -63,7 +57,7 @@ def export_hf(
 
 
 def hf_config(architecture: Architecture) -> dict[str, Any]:
-    """The config.json of an architecture; `Architecture.from_hf` reads the same back."""
+    """The config.json of an architecture; `architecture_from_hf` reads the same back."""
     a = architecture
     if isinstance(a.attention, LatentAttention) and a.experts is None:
         a = dataclasses.replace(a, family="deepseek_v3")  # a dense V2 computes the same, and only V3 can be trained on
@@ -137,7 +131,7 @@ def _dense_layers(a: Architecture) -> int:
     return a.num_layers if any(a.moe_layers) else a.num_layers + a.num_nextn_predict_layers
 
 
-def _layers_told(a: Architecture, config: Mapping[str, Any]) -> dict[str, Any]:
+def _corrected_layer_counts(a: Architecture, config: Mapping[str, Any]) -> dict[str, Any]:
     """What a DeepSeek-V3 folder's config.json says of layers, corrected to what is there."""
     if a.family != "deepseek_v3":
         return {}
@@ -168,7 +162,7 @@ def _grouped(a: Architecture, grouped: GroupedAttention) -> dict[str, Any]:
 
 def _rope_scaling(a: Architecture) -> dict[str, Any] | None:
     if a.rope.factors is not None:
-        return {"rope_type": "llama3", **_fitted(a)}
+        return {"rope_type": "llama3", **_llama3_settings(a)}
     scaling = a.rope.scaling
     if scaling is None:
         return None
@@ -181,13 +175,11 @@ def _rope_scaling(a: Architecture) -> dict[str, Any] | None:
     return out
 
 
-def _fitted(a: Architecture) -> dict[str, Any]:
+def _llama3_settings(a: Architecture) -> dict[str, Any]:
     """Llama 3's settings from GGUF's factors: the published models' are tried, and must fit.
 
     Source: the rope_scaling of Meta's Llama 3.1 (factor 8) and 3.2 (factor 32).
     """
-    from huozhong.formats.gguf.export import rope_factors
-
     for factor in (8.0, 32.0, 16.0, 4.0):
         tried = Llama3Scaling(
             factor=factor, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=8192
@@ -200,40 +192,28 @@ def _fitted(a: Architecture) -> dict[str, Any]:
 # -- tensors ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class HfTensor:
-    """A tensor under its Hugging Face name, with how to read it as float32."""
-
-    name: str
-    shape: tuple[int, ...]
-    read: Callable[[], np.ndarray]
-
-    def is_wide(self, dtype: str) -> bool:
-        return dtype == "float32" or self.name.endswith("e_score_correction_bias")
-
-
 def hf_tensors(source: ModelSource) -> Iterator[HfTensor]:
     """The tensors of any model as a Hugging Face folder has them: experts apart, rows in its order."""
     for name in source.names():
         shape = source.stored(name).shape
         if ".mlp.experts." in name and len(shape) == 3:
-            yield from _apart(source, name, shape)
+            yield from _single_experts(source, name, shape)
             continue
         heads = _llama_heads(source.architecture, name)
         if heads and source.kind == "gguf":
-            yield HfTensor(name, shape, lambda name=name, heads=heads: _halves(source.tensor(name), heads))  # type: ignore[misc]
+            yield HfTensor(name, shape, lambda name=name, heads=heads: _to_split_halves(source.tensor(name), heads))  # type: ignore[misc]
         else:
             yield HfTensor(name, shape, lambda name=name: source.tensor(name))  # type: ignore[misc]
 
 
-def _own_head(source: ModelSource) -> Iterator[HfTensor]:
+def _explicit_head(source: ModelSource) -> Iterator[HfTensor]:
     """The tied head of a DeepSeek model once more: vLLM would leave its own uninitialised."""
     a, name = source.architecture, "model.embed_tokens.weight"
     if a.tie_word_embeddings and isinstance(a.attention, LatentAttention):
         yield HfTensor("lm_head.weight", source.stored(name).shape, lambda: source.tensor(name))
 
 
-def _apart(source: ModelSource, name: str, shape: tuple[int, ...]) -> Iterator[HfTensor]:
+def _single_experts(source: ModelSource, name: str, shape: Shape) -> Iterator[HfTensor]:
     """The experts of a stack one by one."""
     rows = shape[1]
     for expert in range(shape[0]):
@@ -250,26 +230,7 @@ def _llama_heads(a: Architecture, name: str) -> int:
     return a.attention.num_kv_heads if ".k_proj." in name else 0
 
 
-def _halves(values: np.ndarray, heads: int) -> np.ndarray:
+def _to_split_halves(values: np.ndarray, heads: int) -> np.ndarray:
     """Rows of each head from neighbours (x[2i], x[2i + 1]) to halves (x[i], x[i + d / 2])."""
     pairs = values.reshape(heads, -1, 2, *values.shape[1:])
     return pairs.swapaxes(1, 2).reshape(values.shape)
-
-
-def _safetensors(tensors: list[HfTensor], dtype: str) -> Iterator[bytes]:
-    """The bytes of a safetensors file, one tensor at a time; wide ones first keep every tensor aligned."""
-    tensors = sorted(tensors, key=lambda tensor: not tensor.is_wide(dtype))
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    offset = 0
-    for tensor in tensors:
-        kind, size = _DTYPES["float32" if tensor.is_wide(dtype) else dtype]
-        end = offset + math.prod(tensor.shape) * size
-        header[tensor.name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [offset, end]}
-        offset = end
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    yield len(text).to_bytes(8, "little") + text
-    for tensor in tensors:
-        values = tensor.read().reshape(tensor.shape)
-        wide = tensor.is_wide(dtype)
-        yield values.astype("<f4").tobytes() if wide else encode_bfloat16(values).astype("<u2").tobytes()

@@ -15,8 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.errors import CheckpointError
-from huozhong.formats.hf.export import HfTensor, hf_config, hf_tensors
-from huozhong.formats.source import ModelSource, Rows, Stored
+from huozhong.formats.hf.configs import architecture_from_hf
+from huozhong.formats.hf.export import hf_config, hf_tensors
+from huozhong.formats.hf.safetensors import HfTensor
+from huozhong.formats.source import ModelSource
+from huozhong.formats.stored import Rows, Shape, Stored
 from huozhong.model.architecture import Architecture
 
 _TABLES = ("model.embed_tokens.weight", "lm_head.weight")  # large, and in the same order of rows everywhere
@@ -34,14 +37,16 @@ class HuggingFaceView:
     def __init__(self, source: ModelSource, changed: Change | None = None) -> None:
         self.source, self._changed = source, changed
         self.path: Path = source.path
-        self.metadata: dict[str, Any] = source.metadata if source.kind == "folder" else hf_config(source.architecture)
-        self.architecture = source.architecture if source.kind == "folder" else _told_again(source, self.metadata)
+        self.metadata, self.architecture = source.metadata, source.architecture
+        if source.kind == "gguf":
+            self.metadata = hf_config(source.architecture)
+            self.architecture = _with_rows_of_a_folder(source.architecture, self.metadata)
         self._tensors: dict[str, HfTensor] = {tensor.name: tensor for tensor in hf_tensors(source)}
 
     def names(self) -> list[str]:
         return list(self._tensors)
 
-    def shape(self, name: str) -> tuple[int, ...]:
+    def shape(self, name: str) -> Shape:
         return self._tensor(name).shape
 
     def stored(self, name: str) -> Stored:
@@ -78,8 +83,7 @@ class HuggingFaceView:
         return tensor
 
 
-def _told_again(source: ModelSource, config: dict[str, Any]) -> Architecture:
+def _with_rows_of_a_folder(a: Architecture, config: dict[str, Any]) -> Architecture:
     """The architecture with a folder's order of rows, keeping what only the file's tensors tell (biases, layers)."""
-    found = Architecture.from_hf(config)
-    a = source.architecture
+    found = architecture_from_hf(config)
     return dataclasses.replace(a, family=found.family, rope=found.rope)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from huozhong.errors import CheckpointError, ConfigError
-from huozhong.formats.checkpoint import read_json
+from huozhong.formats.hf.folder import read_json
 from huozhong.model.families import CausalLM, Linear
 from huozhong.train.state import write_file
 

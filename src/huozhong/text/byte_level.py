@@ -1,0 +1,117 @@
+"""What tokenizer.json says of a byte-level BPE: its alphabet, the checks, and which tokens are control tokens."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import tokenizers
+
+from huozhong.errors import TokenizerError
+
+MAX_ID = 1 << 24  # far above any vocabulary, and small enough for a list of all ids
+
+
+def _byte_alphabet() -> dict[str, int]:
+    """GPT-2's printable stand-in for each of the 256 bytes: {character: byte}.
+
+    Source: the byte-level BPE of GPT-2 (Radford et al. 2019): printable Latin-1 stands for itself, the
+    68 others for U+0100, U+0101, ... in order.
+    """
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = (b for b in range(256) if b not in printable)
+    return {chr(b): b for b in printable} | {chr(0x100 + i): b for i, b in enumerate(others)}
+
+
+BYTE_OF_CHAR = _byte_alphabet()
+CHAR_OF_BYTE = {byte: char for char, byte in BYTE_OF_CHAR.items()}
+# 0xC0, 0xC1 and 0xF5..0xFF occur in no UTF-8 text; DeepSeek's older vocabularies lack them.
+UTF8_BYTES = tuple(b for b in range(256) if b not in {0xC0, 0xC1, *range(0xF5, 0x100)})
+
+
+def check_byte_level(data: dict[str, Any], where: str) -> None:
+    """TokenizerError unless a parsed tokenizer.json is a byte-level BPE that loses no text."""
+    model = data.get("model")
+    vocab = model.get("vocab") if isinstance(model, dict) else None
+    if not isinstance(vocab, dict) or not vocab or not all(map(_is_id, vocab.values())):
+        raise TokenizerError(f"{where} has no BPE vocabulary; it is not a tokenizer that Huozhong can read")
+    for key in ("continuing_subword_prefix", "end_of_word_suffix"):
+        if isinstance(model, dict) and model.get(key):  # the library panics where it does not fit the merges
+            raise TokenizerError(f"{where} has a {key}, which byte-level BPE does not; it cannot be read")
+    if "ByteLevel" not in {*_types_in(data.get("pre_tokenizer")), *_types_in(data.get("decoder"))}:
+        raise TokenizerError(f"{where} is not byte-level BPE (as DeepSeek's is); other kinds cannot be read")
+    missing = [b for b in UTF8_BYTES if CHAR_OF_BYTE[b] not in vocab]
+    if missing:
+        raise TokenizerError(f"{where} has no token for byte 0x{missing[0]:02X}, so it would lose text")
+    added = data.get("added_tokens") or []
+    whole = isinstance(added, list) and all(
+        isinstance(t, dict) and isinstance(t.get("content"), str) and t["content"] and _is_id(t.get("id"))
+        for t in added
+    )
+    if not whole:
+        raise TokenizerError(f"{where} has an added token without content and id")
+    try:
+        "".join([*vocab, *(t["content"] for t in added)]).encode()
+    except UnicodeEncodeError as error:
+        raise TokenizerError(f"{where} has a token that is not text: half of a surrogate pair") from error
+
+
+def _types_in(node: Any) -> Iterator[str]:
+    """Every `type` in a normalizer, pre-tokenizer or decoder tree."""
+    if isinstance(node, dict):
+        if isinstance(node.get("type"), str):
+            yield node["type"]
+        for child in node.values():
+            yield from _types_in(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _types_in(child)
+
+
+def _is_id(value: Any) -> bool:
+    return type(value) is int and 0 <= value < MAX_ID
+
+
+def is_ordinary(token: dict[str, Any]) -> bool:
+    """Whether an added token is text that anybody may write, not markup.
+
+    Some vocabularies add runs of blanks, single letters or words (DeepSeek's first one: "ö"), never as special.
+    """
+    content: str = token["content"]
+    return content.isspace() or (not token.get("special") and (len(content) == 1 or content.isalpha()))
+
+
+def control_pattern(control: list[dict[str, Any]]) -> re.Pattern[str] | None:
+    """Matches any control token, the longest first, with the blanks that its lstrip and rstrip swallow."""
+    forms = [
+        (r"\s*" if t.get("lstrip") else "") + re.escape(t["content"]) + (r"\s*" if t.get("rstrip") else "")
+        for t in sorted(control, key=lambda t: -len(t["content"]))
+    ]
+    return re.compile("|".join(forms)) if forms else None
+
+
+def without_control_tokens(data: dict[str, Any], control: dict[int, str], where: str) -> tokenizers.Tokenizer:
+    """The library's tokenizer for text that nobody vouches for: it does not know the control tokens."""
+    names = set(control.values())
+    vocab = {token: i for token, i in data["model"]["vocab"].items() if token not in names}
+    ordinary = [t for t in data.get("added_tokens") or [] if t["content"] not in names]
+    vocab |= {t["content"]: t["id"] for t in ordinary}  # else the library counts on from the vocabulary's end
+    plain = data | {
+        "model": data["model"] | {"vocab": vocab},
+        "added_tokens": ordinary,
+        "post_processor": None,
+        "truncation": None,
+        "padding": None,
+    }
+    try:
+        core = tokenizers.Tokenizer.from_str(json.dumps(plain))
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # the library raises bare Exception for everything, and its panics are not even that
+        raise TokenizerError(f"{where} cannot be read as a tokenizer: {error}") from error
+    # Its memory of words that were seen before makes nothing here faster (measured), grows by 2 KB a chat until
+    # each thread has its 10,000 words, and keeps what users wrote.
+    core.model._resize_cache(0)
+    return core

@@ -1,0 +1,62 @@
+"""Which of a repository's files make up the model."""
+
+from __future__ import annotations
+
+import pytest
+
+from huozhong.errors import HubError
+from huozhong.hub.choose import choose
+from huozhong.hub.sources import RemoteFile
+
+
+def files(*paths: str) -> list[RemoteFile]:
+    return [RemoteFile(path, 10) for path in paths]
+
+
+def chosen(select: str | None, *paths: str) -> list[str]:
+    return [file.path for file in choose(files(*paths), select, "here")]
+
+
+def test_a_folder_of_shards() -> None:
+    shards = [f"model-0000{i}-of-000002.safetensors" for i in (1, 2)]
+    assert chosen(
+        None,
+        *shards,
+        "model.safetensors",
+        "config.json",
+        "tokenizer.json",
+        "model.safetensors.index.json",
+        "a.gguf",
+        "README.md",
+        "modeling_x.py",
+        "consolidated.safetensors",
+        "pytorch_model.bin",
+        "sub/model.safetensors",
+    ) == ["config.json", "tokenizer.json", "model.safetensors.index.json", *shards]
+    with pytest.raises(HubError, match=r"no tokenizer\.json"):
+        chosen(None, "config.json", "model.safetensors")
+    with pytest.raises(HubError, match="no safetensors or GGUF"):
+        chosen(None, "config.json", "pytorch_model.bin")
+    with pytest.raises(HubError, match="implausibly large"):
+        choose([*files("model.safetensors", "tokenizer.json"), RemoteFile("config.json", 2**40)], None, "here")
+
+
+def test_gguf_files() -> None:
+    many = ["M-Q8_0.gguf", "M-Q4_K_M.gguf", "M-UD-Q4_K_M.gguf", "M.Q4_0.gguf", "mmproj-F16.gguf", "M-IQ4_K_M.gguf"]
+    assert chosen(None, *many) == ["M-Q4_K_M.gguf"]
+    assert chosen("q4_0", *many) == ["M.Q4_0.gguf"]
+    assert chosen("UD-Q4_K_M", *many) == ["M-UD-Q4_K_M.gguf"]
+    assert chosen("M-Q8_0.gguf", *many) == ["M-Q8_0.gguf"]
+    assert chosen("Q8_0", "model.safetensors", *many) == ["M-Q8_0.gguf"]
+    with pytest.raises(HubError, match=r"several files fit Q4_0: a-Q4_0\.gguf, b-Q4_0\.gguf"):
+        chosen("Q4_0", "a-Q4_0.gguf", "b-Q4_0.gguf")
+    with pytest.raises(HubError, match=r"no GGUF file that can be run; it has: M-IQ2_XXS\.gguf"):
+        chosen(None, "M-IQ2_XXS.gguf")
+
+
+def test_gguf_files_in_parts() -> None:
+    parts = [f"Q4_K_M/M-Q4_K_M-0000{i}-of-00003.gguf" for i in (1, 2, 3)]
+    assert chosen("Q4_K_M", *reversed(parts), "M-Q8_0.gguf") == parts
+    assert chosen(parts[1], *parts) == parts
+    with pytest.raises(HubError, match=r"parts of Q4_K_M/M-Q4_K_M\.gguf are missing"):
+        chosen("Q4_K_M", *parts[:2])
