@@ -32,7 +32,8 @@ from huozhong.formats.checkpoint import (
     write_checkpoint,
 )
 from huozhong.model.config import ModelConfig
-from huozhong.model.transformer import Transformer, load_transformer, save_transformer
+from huozhong.model.transformer import Transformer
+from huozhong.train.model_folder import load_transformer, save_transformer
 
 Tensors = dict[str, np.ndarray]
 

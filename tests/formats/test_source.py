@@ -22,7 +22,7 @@ from huozhong.formats.gguf.blocks import quantize
 from huozhong.formats.gguf.file import GgufFile, NewTensor, write_gguf
 from huozhong.formats.gguf.names import gguf_name
 from huozhong.formats.source import ModelSource, open_model
-from huozhong.model.transformer import save_transformer
+from huozhong.train.model_folder import save_transformer
 
 EMBEDDING, Q_UP = "model.embed_tokens.weight", "model.layers.0.self_attn.q_b_proj.weight"
 

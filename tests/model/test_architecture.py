@@ -19,7 +19,6 @@ from huozhong.model.architecture import (
     Llama3Scaling,
     YarnScaling,
 )
-from huozhong.model.tensors import expected_tensors
 
 V2_LITE: dict[str, Any] = {  # deepseek-ai/DeepSeek-V2-Lite-Chat
     "architectures": ["DeepseekV2ForCausalLM"], "attention_bias": False, "attention_dropout": 0.0,
@@ -185,13 +184,3 @@ def test_every_key_that_transformers_writes_is_known(kind: str) -> None:
 def test_what_is_refused(base: dict[str, Any], changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         Architecture.from_hf(base | changes)
-
-
-def test_expected_tensors_of_a_stack_and_of_single_experts() -> None:
-    found = Architecture.from_hf(QWEN3_MOE)
-    stacked, single = dict(expected_tensors(found, stacked_experts=True)), dict(expected_tensors(found))
-    prefix = "model.layers.1.mlp.experts."
-    assert stacked[f"{prefix}down_proj.weight"] == (128, 4096, 768)
-    assert single[f"{prefix}127.down_proj.weight"] == (4096, 768)
-    assert "model.layers.0.mlp.gate_proj.weight" in single
-    assert "model.layers.0.self_attn.q_norm.weight" in single

@@ -56,13 +56,6 @@ class Frozen:
         wide = values.to(dtype)
         return wide.mul_(self.scales.to(dtype)).flatten(1)
 
-    def to(self, device: torch.device) -> Frozen:
-        return Frozen(self.storage, self.values.to(device), None if self.scales is None else self.scales.to(device))
-
-    @property
-    def bytes(self) -> int:
-        return self.values.nbytes + (0 if self.scales is None else self.scales.nbytes)
-
 
 def _pack(rows: Tensor, storage: Storage) -> tuple[Storage, Tensor, Tensor | None]:
     """Storage, values, and scales [outputs, groups, 1] of some rows."""

@@ -10,8 +10,8 @@ import torch
 from transformers import LlamaConfig
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
-from huozhong.engine.rope import rope_table
 from huozhong.model.architecture import Architecture, Rope
+from huozhong.model.rope import rope_table
 
 YARN = {"rope_type": "yarn", "factor": 8.0, "original_max_position_embeddings": 512}
 SETTINGS: dict[str, dict[str, Any]] = {
