@@ -206,7 +206,7 @@ class ModelConfig:
     @property
     def softmax_scale(self) -> float:
         """1/sqrt(qk_head_dim), times YaRN's squared magnitude correction when the context is extended."""
-        scale = self.qk_head_dim**-0.5
+        scale: float = self.qk_head_dim**-0.5
         if self.rope_scaling is not None and self.rope_scaling.mscale_all_dim:
             scale *= yarn_mscale(self.rope_scaling.factor, self.rope_scaling.mscale_all_dim) ** 2
         return scale

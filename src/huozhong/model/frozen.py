@@ -8,7 +8,7 @@ fast on a CPU, in place of their NF4).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -94,5 +94,5 @@ class _FrozenLinear(torch.autograd.Function):
 
 def frozen_linear(x: Tensor, matrix: Frozen) -> Tensor:
     """x Wᵀ [..., outputs] with a gradient for x alone."""
-    out: Tensor = _FrozenLinear.apply(x, matrix)
-    return out
+    apply: Callable[[Tensor, Frozen], Tensor] = _FrozenLinear.apply
+    return apply(x, matrix)

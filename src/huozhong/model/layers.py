@@ -257,8 +257,10 @@ class StackedExperts(nn.Module):
         self.gate_proj = nn.Parameter(torch.empty(count, inner, width))
         self.up_proj = nn.Parameter(torch.empty(count, inner, width))
         self.down_proj = nn.Parameter(torch.empty(count, width, inner))
-        self.register_state_dict_post_hook(split_experts)
-        self.register_load_state_dict_pre_hook(stack_experts)
+        after_save: Callable[[Any], Any] = self.register_state_dict_post_hook
+        before_load: Callable[[Any], Any] = self.register_load_state_dict_pre_hook
+        after_save(split_experts)
+        before_load(stack_experts)
 
     def forward(self, x_ND: Tensor, weights_NA: Tensor, chosen_NA: Tensor, load_E: Tensor) -> Tensor:
         """Sort (token, expert) pairs by expert, run each expert on its contiguous rows, add up per token."""
@@ -268,12 +270,11 @@ class StackedExperts(nn.Module):
         place_NA = place_S.view_as(chosen_NA)
         ends_E = load_E.cumsum(0).to(torch.int32)
         gate, up, down = (getattr(self, part).to(x_ND.dtype) for part in self.PARTS)
-        x_SD: Tensor = _Spread.apply(x_ND, order_S, place_NA)
+        x_SD = _spread(x_ND, order_S, place_NA)
         gate_SF, up_SF = grouped_linear(x_SD, torch.cat((gate, up), dim=1), ends_E).chunk(2, dim=-1)
         weights_S1 = weights_NA.flatten()[order_S, None].to(x_ND.dtype)
         y_SD = grouped_linear(F.silu(gate_SF) * up_SF * weights_S1, down, ends_E)
-        y_ND: Tensor = _Collect.apply(y_SD, order_S, place_NA)
-        return y_ND
+        return _collect(y_SD, order_S, place_NA)
 
 
 def grouped_linear(x_SI: Tensor, weight_EOI: Tensor, ends_E: Tensor) -> Tensor:
@@ -282,7 +283,7 @@ def grouped_linear(x_SI: Tensor, weight_EOI: Tensor, ends_E: Tensor) -> Tensor:
     if inputs % 8 == 0 and outputs % 8 == 0:  # what torch's grouped product asks for
         return F.grouped_mm(x_SI, weight_EOI.transpose(1, 2), offs=ends_E)
     sizes = ends_E.diff(prepend=ends_E.new_zeros(1)).tolist()
-    return torch.cat([F.linear(x, weight_EOI[e]) for e, x in enumerate(x_SI.split(sizes))])
+    return torch.cat([F.linear(x, weight_EOI[e]) for e, x in enumerate(torch.split(x_SI, sizes))])
 
 
 class _Spread(torch.autograd.Function):
@@ -315,6 +316,10 @@ class _Collect(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         order_S, place_NA = ctx.saved_tensors
         return grads[0][order_S // place_NA.shape[1]], None, None
+
+
+_spread: Callable[[Tensor, Tensor, Tensor], Tensor] = _Spread.apply
+_collect: Callable[[Tensor, Tensor, Tensor], Tensor] = _Collect.apply
 
 
 def split_experts(module: nn.Module, state: dict[str, Any], prefix: str, *_rest: Any) -> None:

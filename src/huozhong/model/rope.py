@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from huozhong.model.architecture import LinearScaling, Llama3Scaling, Rope
 from huozhong.model.config import YarnScaling, yarn_mscale
@@ -29,14 +29,12 @@ def rope_table(rope: Rope, positions: int) -> NDArray[np.float32]:
     return table
 
 
-def rope_frequencies(
-    rope: Rope, dtype: type[np.float32] | type[np.float64] = np.float64
-) -> tuple[NDArray[np.float32], float]:
+def rope_frequencies(rope: Rope, dtype: DTypeLike = np.float64) -> tuple[NDArray[np.float32], float]:
     """Radians per position of every pair [rope.dim / 2], and what cosines and sines are multiplied by.
 
     dtype: of the arithmetic.  The models that we pretrain use float32, as transformers does: the last bit differs.
     """
-    plain: NDArray[Any] = 1.0 / rope.theta ** (np.arange(0, rope.dim, 2, dtype=dtype) / rope.dim)
+    plain = 1.0 / rope.theta ** (np.arange(0, rope.dim, 2).astype(dtype) / rope.dim)
     scaling = rope.scaling
     if rope.factors is not None:
         found = plain / np.array(rope.factors)
@@ -55,7 +53,7 @@ def rope_frequencies(
     return found.astype(np.float32), _magnitude(rope)
 
 
-def _yarn_ramp(rope: Rope, yarn: YarnScaling, dtype: type[Any]) -> NDArray[Any]:
+def _yarn_ramp(rope: Rope, yarn: YarnScaling, dtype: DTypeLike) -> NDArray[Any]:
     """How far each pair is slowed, 0 to 1 (Peng et al. 2023, §3.2): linearly between the pairs that turn `beta_fast`
     and `beta_slow` times in the original context.
     """
@@ -64,7 +62,7 @@ def _yarn_ramp(rope: Rope, yarn: YarnScaling, dtype: type[Any]) -> NDArray[Any]:
         for beta in (yarn.beta_fast, yarn.beta_slow)
     )
     first, last = max(math.floor(low), 0), min(math.ceil(high), rope.dim - 1)
-    return np.clip((np.arange(rope.dim // 2, dtype=dtype) - first) / max(last - first, 0.001), 0, 1)
+    return np.clip((np.arange(rope.dim // 2).astype(dtype) - first) / max(last - first, 0.001), 0, 1)
 
 
 def _magnitude(rope: Rope) -> float:

@@ -13,7 +13,7 @@ To train fast: `model = Transformer(config, dtype=torch.bfloat16); model.compile
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -328,6 +328,7 @@ class Transformer(LanguageModel):
                 load = router.load.clone()
                 if load.any():  # a frozen one has seen nothing and stays as it is, to the bit
                     bias = router.e_score_correction_bias
+                    assert bias is not None, "an architecture that is trained with balance has the bias"
                     bias += gamma * torch.sign(load.mean() - load)
                     bias -= bias.mean()
                     router.load.zero_()
@@ -360,8 +361,8 @@ def cross_entropy_sum(hidden_BTD: Tensor, weight_VD: Tensor, targets_BT: Tensor)
     count = kept.numel()
     if count < targets_N.numel():
         hidden_ND, targets_N = hidden_ND[kept], targets_N[kept]
-    total: Tensor = _CrossEntropySum.apply(hidden_ND, weight_VD, targets_N, torch.is_grad_enabled())
-    return total, count
+    apply: Callable[[Tensor, Tensor, Tensor, bool], Tensor] = _CrossEntropySum.apply
+    return apply(hidden_ND, weight_VD, targets_N, torch.is_grad_enabled()), count
 
 
 class _CrossEntropySum(torch.autograd.Function):
