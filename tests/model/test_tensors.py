@@ -8,6 +8,7 @@ import pytest
 from tests.model.test_architecture import QWEN3_MOE
 from tests.model.tiny_models import moe_config, tiny_config
 
+from huozhong.formats.hf.configs import architecture_from_hf
 from huozhong.model.architecture import Architecture
 from huozhong.model.config import ModelConfig
 from huozhong.model.tensors import expected_tensors
@@ -45,7 +46,7 @@ def test_a_nonsensical_number_of_experts_is_never_listed_whole() -> None:
 
 
 def test_expected_tensors_of_a_stack_and_of_single_experts() -> None:
-    found = Architecture.from_hf(QWEN3_MOE)
+    found = architecture_from_hf(QWEN3_MOE)
     stacked, single = dict(expected_tensors(found, stacked_experts=True)), dict(expected_tensors(found))
     prefix = "model.layers.1.mlp.experts."
     assert stacked[f"{prefix}down_proj.weight"] == (128, 4096, 768)

@@ -46,21 +46,16 @@ class ParameterCount:
 
 def count_parameters(config: ModelConfig) -> ParameterCount:
     """Count the weights of a config; the balancing bias is counted too, as it is stored."""
-    total = routed = vectors = 0
-    for name, shape in expected_tensors(Architecture.from_config(config)):
+    a = Architecture.from_config(config)
+    total, active, vectors = 0, 0.0, 0
+    for name, shape in expected_tensors(a):
         size = math.prod(shape)
         total += size
-        if ".mlp.experts." in name:
-            routed += size
-        elif len(shape) == 1:
-            vectors += size
-    idle = 0
-    if routed:
-        idle = routed - routed * config.num_experts_per_tok // config.n_routed_experts
-    active = total - idle
+        active += size * _share(a, name)
+        vectors += size if len(shape) == 1 else 0
     embedding = config.vocab_size * config.hidden_size
-    matrices = active - vectors - (0 if config.tie_word_embeddings else embedding)
-    return ParameterCount(total, active, embedding, matrices)
+    matrices = round(active) - vectors - (0 if config.tie_word_embeddings else embedding)
+    return ParameterCount(total, round(active), embedding, matrices)
 
 
 def num_parameters(config: ModelConfig) -> int:
