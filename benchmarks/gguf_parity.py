@@ -23,9 +23,10 @@ from huozhong.engine.llm import resolve_model
 from huozhong.formats.gguf.export import TYPES, export_gguf
 from huozhong.formats.gguf.vocab import vocab_metadata
 from huozhong.formats.source import open_model
-from huozhong.model.transformer import Transformer, generate, load_transformer
+from huozhong.model.transformer import Transformer, generate
 from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
+from huozhong.train.model_folder import load_transformer
 
 QUESTIONS = (
     "你好", "你是谁？", "12+35等于几？", "写一首关于春天的诗。", "讲个笑话", "Hello, who are you?",

@@ -51,7 +51,7 @@ def tiny_model(tokenizer: Tokenizer):  # type: ignore[no-untyped-def]  # torch o
 @pytest.fixture(scope="session")
 def tiny_folder(tiny_model, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:  # type: ignore[no-untyped-def]
     """`tiny_model` and `tokenizer` as a Hugging Face folder with float32 weights."""
-    from huozhong.model.transformer import save_transformer
+    from huozhong.train.model_folder import save_transformer
 
     folder = tmp_path_factory.mktemp("models") / "tiny"
     save_transformer(tiny_model, folder, extra_files=tokenizer.files(), dtype="float32")

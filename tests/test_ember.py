@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from huozhong import LLM, SamplingParams
 from huozhong.engine.llm import resolve_model
 from huozhong.formats.checkpoint import read_config
-from huozhong.model.sizes import num_parameters
+from huozhong.model.footprint import num_parameters
 from huozhong.verify.arithmetic import check_steps, same_answer
 from huozhong.verify.poem import extract_poem, matches_form
 from huozhong.verify.refusal import is_refusal

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from huozhong.model.config import ModelConfig
-from huozhong.model.sizes import num_parameters
+from huozhong.model.footprint import num_parameters
 from huozhong.text.corpus import Corpus
 from huozhong.text.data import Source
 from huozhong.train import dial

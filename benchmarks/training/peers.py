@@ -194,7 +194,7 @@ def parameters(config: PeerConfig) -> int:
 
 
 def flops_per_token(config: PeerConfig, length: int) -> float:
-    """Training operations per token by the same rule as `huozhong.model.sizes.flops_per_token`."""
+    """Training operations per token by the same rule as `huozhong.model.footprint.flops_per_token`."""
     width, layers = config.hidden_size, config.num_hidden_layers
     feed = (3 if config.kind == "llama" else 2) * width * config.intermediate_size
     weights = layers * (4 * width * width + feed) + config.vocab_size * width

@@ -16,8 +16,9 @@ import torch
 
 from huozhong.engine.llm import LLM, Delta, SamplingParams, resolve_model
 from huozhong.errors import CheckpointError, ConfigError, ContextLengthError, HuozhongError, RequestError
-from huozhong.model.transformer import Transformer, generate, load_transformer
+from huozhong.model.transformer import Transformer, generate
 from huozhong.text.tokenizer import Tokenizer
+from huozhong.train.model_folder import load_transformer
 
 GREEDY = SamplingParams(temperature=0, max_tokens=24, ignore_eos=True)
 QUESTION = [{"role": "user", "content": "小明有3个苹果，又买了5个，一共有几个？"}]

@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from huozhong.engine import kernels
-from huozhong.engine.rope import rope_table
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.weights.layout import Weights, load_weights
 from huozhong.model.architecture import Architecture, CacheFormat
 from huozhong.model.config import ModelConfig, YarnScaling
-from huozhong.model.layers import rope_frequencies
-from huozhong.model.transformer import Transformer, generate, save_transformer
+from huozhong.model.rope import rope_table
+from huozhong.model.transformer import Transformer, generate
+from huozhong.train.model_folder import save_transformer
 
 BASE: dict[str, object] = {
     "vocab_size": 120, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 3,
@@ -140,9 +140,9 @@ def test_greedy_tokens_are_the_torch_models(pair: tuple[Transformer, Path]) -> N
 @pytest.mark.parametrize("yarn", [None, YARN])
 def test_rope_table_is_the_torch_models(yarn: YarnScaling | None) -> None:
     config = ModelConfig(**(BASE | {"rope_scaling": yarn}))  # type: ignore[arg-type]
-    frequencies, factor = rope_frequencies(config)
-    angles = torch.arange(200)[:, None].float() * frequencies
-    expected = torch.stack([angles.cos(), angles.sin()], dim=1) * factor
+    model = Transformer(config)
+    angles = torch.arange(200)[:, None].float() * model.frequencies
+    expected = torch.stack([angles.cos(), angles.sin()], dim=1) * model.rope_factor
     np.testing.assert_allclose(rope_table(Architecture.from_config(config).rope, 200), expected.numpy(), atol=1e-6)
 
 

@@ -28,8 +28,9 @@ from huozhong.engine.weights.layout import Weights
 from huozhong.engine.weights.packing import pack_weights
 from huozhong.formats.source import open_model
 from huozhong.model.architecture import CacheFormat
-from huozhong.model.transformer import Transformer, save_transformer
+from huozhong.model.transformer import Transformer
 from huozhong.text.tokenizer import Tokenizer
+from huozhong.train.model_folder import save_transformer
 
 PAGE = 4
 TEXTS = [

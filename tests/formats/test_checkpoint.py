@@ -19,7 +19,8 @@ from huozhong.formats.checkpoint import (
     read_config,
     write_checkpoint,
 )
-from huozhong.model.transformer import Transformer, load_transformer, save_transformer
+from huozhong.model.transformer import Transformer
+from huozhong.train.model_folder import load_transformer, save_transformer
 
 # -- what is written -----------------------------------------------------------------------------------
 

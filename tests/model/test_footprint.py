@@ -1,4 +1,4 @@
-"""What a model takes, against what packing it really takes."""
+"""What a model takes, against what it has and what packing it really takes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from tests.model.tiny_models import moe_config, tiny_config
 
 from huozhong.engine.llm import resolve_model
 from huozhong.engine.weights.layout import load_weights
@@ -15,8 +16,9 @@ from huozhong.engine.weights.quant import PackedMatrix
 from huozhong.formats.checkpoint import read_config
 from huozhong.formats.source import open_model
 from huozhong.model.architecture import GroupedAttention, row_bytes
-from huozhong.model.footprint import cache_bytes, footprint
-from huozhong.model.sizes import count_parameters
+from huozhong.model.config import ModelConfig
+from huozhong.model.footprint import cache_bytes, count_parameters, flops_per_token, footprint, num_parameters
+from huozhong.model.transformer import Transformer
 
 
 def packed_bytes(part: Any, seen: set[int]) -> int:
@@ -30,6 +32,62 @@ def packed_bytes(part: Any, seen: set[int]) -> int:
     if dataclasses.is_dataclass(part):
         return sum(packed_bytes(getattr(part, f.name), seen) for f in dataclasses.fields(part))
     return 0
+
+
+# -- of a config -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "config",
+    [tiny_config(), tiny_config(tie_word_embeddings=False), moe_config(num_nextn_predict_layers=1)],
+)
+def test_counts_are_those_of_the_model(config: ModelConfig) -> None:
+    model = Transformer(config)
+    weights = {name: value.numel() for name, value in model.state_dict().items()}
+    count = count_parameters(config)
+    assert num_parameters(config) == count.total == sum(weights.values())
+    idle = sum(size for name, size in weights.items() if ".experts." in name) * 6 // 8
+    assert count.active == count.total - idle
+    assert count.embedding == 64 * 32
+
+
+def test_flops_of_a_matrix_model() -> None:
+    config = tiny_config()
+    weights = count_parameters(config).matrices
+    attention = 2 * 2 * (16 + 8) * 10 / 2
+    assert flops_per_token(config, 10) == 6 * (weights + attention)
+    assert flops_per_token(config, 10, training=False) == 2 * (weights + attention)
+
+
+def test_deepseek_v3_itself() -> None:
+    """The published numbers: 671 billion parameters, 37 billion active, prediction module apart."""
+    config = ModelConfig(
+        vocab_size=129280,
+        hidden_size=7168,
+        intermediate_size=18432,
+        moe_intermediate_size=2048,
+        num_hidden_layers=61,
+        num_attention_heads=128,
+        n_shared_experts=1,
+        n_routed_experts=256,
+        num_experts_per_tok=8,
+        n_group=8,
+        topk_group=4,
+        routed_scaling_factor=2.5,
+        first_k_dense_replace=3,
+        q_lora_rank=1536,
+        kv_lora_rank=512,
+        qk_nope_head_dim=128,
+        qk_rope_head_dim=64,
+        v_head_dim=128,
+        tie_word_embeddings=False,
+    )
+    count = count_parameters(config)
+    assert round(count.total / 1e9) == 671
+    assert round((count.active - count.embedding) / 1e9) in (36, 37)
+
+
+# -- of a model on disk ----------------------------------------------------------------------------------
 
 
 def test_parameters(tiny_folder: Path) -> None:

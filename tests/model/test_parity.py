@@ -13,7 +13,8 @@ from transformers.utils import logging
 
 from huozhong.formats.checkpoint import read_config
 from huozhong.model.config import YarnScaling
-from huozhong.model.transformer import Transformer, load_transformer, save_transformer
+from huozhong.model.transformer import Transformer
+from huozhong.train.model_folder import load_transformer, save_transformer
 
 logging.disable_progress_bar()
 TOLERANCE = 1e-4

@@ -76,7 +76,8 @@ def write_endless(folder: Path, tokenizer: Tokenizer) -> Path:
     """A model whose output row for the end token is zero, so that a greedy answer goes on to the limit."""
     import torch
 
-    from huozhong.model.transformer import Transformer, save_transformer
+    from huozhong.model.transformer import Transformer
+    from huozhong.train.model_folder import save_transformer
 
     torch.manual_seed(7)
     config = tiny_config(tokenizer.vocab_size, tie_word_embeddings=False, max_position_embeddings=CONTEXT)

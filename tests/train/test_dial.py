@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from huozhong.errors import ConfigError
 from huozhong.formats.source import open_model
 from huozhong.model.config import ModelConfig
-from huozhong.model.sizes import num_parameters
+from huozhong.model.footprint import num_parameters
 from huozhong.train.dial import Dial, as_toml, optim_of, read_size, recipe_of, shape_of_size, shape_of_width, table_of
 from huozhong.train.recipe import load_recipe, parse_recipe
 

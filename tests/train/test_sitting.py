@@ -23,11 +23,11 @@ from rich.console import Console
 
 from huozhong.errors import ConfigError, DataError, TrainingError
 from huozhong.formats.checkpoint import CheckpointReader
-from huozhong.model.transformer import load_transformer
 from huozhong.text.data import write_chat_shard, write_text_shard
 from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.feed import Rows, heldout_rows
+from huozhong.train.model_folder import load_transformer
 from huozhong.train.recipe import Recipe, load_recipe, parse_recipe
 from huozhong.train.score import Scorer, busiest, bytes_per_token
 from huozhong.train.sitting import Run, train

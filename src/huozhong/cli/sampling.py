@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 from huozhong.engine.llm import LLM, Delta, SamplingParams
 from huozhong.errors import EngineError
-from huozhong.model.transformer import save_transformer
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.distill.run import Reply
+from huozhong.train.model_folder import save_transformer
 from huozhong.train.rl.rollout import Ask, Drawn
 
 if TYPE_CHECKING:

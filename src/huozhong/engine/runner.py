@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from huozhong.engine import kernels
 from huozhong.engine.kernels.batch import Batch, Cache, Span
-from huozhong.engine.rope import rope_table
 from huozhong.engine.weights.layout import Weights
 from huozhong.model.architecture import Architecture, CacheFormat, LatentAttention, row_bytes
+from huozhong.model.rope import rope_table
 
 F32 = NDArray[np.float32]
 Want = Literal["last", "all", "none", "hidden"]

@@ -23,71 +23,17 @@ from huozhong.formats.hf.folder import (
     replace_model_folder,
 )
 from huozhong.formats.hf.safetensors import WRITABLE, HfTensor, safetensors_pieces
-from huozhong.formats.stored import Shape
+from huozhong.model.architecture import Architecture
 from huozhong.model.config import ModelConfig
+from huozhong.model.tensors import Shape
+from huozhong.model.tensors import expected_tensors as tensors_of
 
 # -- what a folder must hold -----------------------------------------------------------------------------
 
 
-def iterate_expected_tensors(config: ModelConfig) -> Iterator[tuple[str, Shape]]:
-    """Names and shapes in order; an iterator, so that a nonsensical config cannot make an endless list."""
-    width, vocab = config.hidden_size, config.vocab_size
-    yield "model.embed_tokens.weight", (vocab, width)
-    for layer in range(config.num_hidden_layers):
-        yield from _block_tensors(config, layer)
-    yield "model.norm.weight", (width,)
-    if not config.tie_word_embeddings:
-        yield "lm_head.weight", (vocab, width)
-    for layer in _prediction_layers(config):
-        yield from _block_tensors(config, layer)
-        prefix = f"model.layers.{layer}."
-        for norm in ("enorm", "hnorm", "shared_head.norm"):
-            yield f"{prefix}{norm}.weight", (width,)
-        yield f"{prefix}eh_proj.weight", (width, 2 * width)
-
-
 def expected_tensors(config: ModelConfig) -> dict[str, Shape]:
-    """Every tensor that a model of this config has, by Hugging Face name, with its shape."""
-    return dict(iterate_expected_tensors(config))
-
-
-def _prediction_layers(config: ModelConfig) -> range:
-    return range(config.num_hidden_layers, config.num_hidden_layers + config.num_nextn_predict_layers)
-
-
-def _block_tensors(config: ModelConfig, layer: int) -> Iterator[tuple[str, Shape]]:
-    width, heads = config.hidden_size, config.num_attention_heads
-    prefix = f"model.layers.{layer}."
-    yield f"{prefix}input_layernorm.weight", (width,)
-    yield f"{prefix}post_attention_layernorm.weight", (width,)
-    attention = f"{prefix}self_attn."
-    if config.q_lora_rank is None:
-        yield f"{attention}q_proj.weight", (heads * config.qk_head_dim, width)
-    else:
-        yield f"{attention}q_a_proj.weight", (config.q_lora_rank, width)
-        yield f"{attention}q_a_layernorm.weight", (config.q_lora_rank,)
-        yield f"{attention}q_b_proj.weight", (heads * config.qk_head_dim, config.q_lora_rank)
-    yield f"{attention}kv_a_proj_with_mqa.weight", (config.latent_dim, width)
-    yield f"{attention}kv_a_layernorm.weight", (config.kv_lora_rank,)
-    kv_rows = heads * (config.qk_nope_head_dim + config.v_head_dim)
-    yield f"{attention}kv_b_proj.weight", (kv_rows, config.kv_lora_rank)
-    yield f"{attention}o_proj.weight", (width, heads * config.v_head_dim)
-    if not config.is_moe_layer(layer):
-        yield from _swiglu_tensors(f"{prefix}mlp.", width, config.intermediate_size)
-        return
-    inner, experts = config.moe_intermediate_size, config.n_routed_experts
-    yield f"{prefix}mlp.gate.weight", (experts, width)
-    yield f"{prefix}mlp.gate.e_score_correction_bias", (experts,)
-    for expert in range(experts):
-        yield from _swiglu_tensors(f"{prefix}mlp.experts.{expert}.", width, inner)
-    if config.n_shared_experts:
-        yield from _swiglu_tensors(f"{prefix}mlp.shared_experts.", width, inner * config.n_shared_experts)
-
-
-def _swiglu_tensors(prefix: str, width: int, inner: int) -> Iterator[tuple[str, Shape]]:
-    yield f"{prefix}gate_proj.weight", (inner, width)
-    yield f"{prefix}up_proj.weight", (inner, width)
-    yield f"{prefix}down_proj.weight", (width, inner)
+    """Every tensor that a model of this config has, by Hugging Face name, with its shape, in order."""
+    return dict(tensors_of(Architecture.from_config(config)))
 
 
 def _duplicates(config: ModelConfig) -> Iterator[tuple[str, str]]:
@@ -95,7 +41,8 @@ def _duplicates(config: ModelConfig) -> Iterator[tuple[str, str]]:
 
     Not where head and embedding are tied: such a file does not repeat them for the main model either.
     """
-    for layer in () if config.tie_word_embeddings else _prediction_layers(config):
+    layers = range(config.num_hidden_layers, config.num_hidden_layers + config.num_nextn_predict_layers)
+    for layer in () if config.tie_word_embeddings else layers:
         yield f"model.layers.{layer}.embed_tokens.weight", "model.embed_tokens.weight"
         yield f"model.layers.{layer}.shared_head.head.weight", "lm_head.weight"
 
@@ -120,7 +67,7 @@ class CheckpointReader:
         self.config = ModelConfig.from_hf(read_json(self.folder / CONFIG))
         self._entries = read_entries(self.folder)
         self._names: dict[str, Shape] = {}
-        for name, shape in iterate_expected_tensors(self.config):
+        for name, shape in tensors_of(Architecture.from_config(self.config)):  # a nonsensical one is never listed whole
             self._check(name, shape)
             self._names[name] = shape
         refuse_unknown(self._entries, self._names, self.config.num_hidden_layers)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Shape = tuple[int, ...]
+from huozhong.model.tensors import Shape
+
 Rows = slice | NDArray[np.intp]  # which rows of a matrix
 FLOAT_TYPES = ("F32", "F16", "BF16", "F8_E4M3")  # as safetensors calls them; every other type is a GGUF block format
 

@@ -204,8 +204,8 @@ class Architecture:
     def softmax_scale(self) -> float:
         """1/sqrt(width of a head's key), times YaRN's squared magnitude correction for MLA."""
         if isinstance(self.attention, GroupedAttention):
-            return self.attention.head_dim**-0.5
-        scale = self.attention.qk_head_dim**-0.5
+            return float(self.attention.head_dim**-0.5)
+        scale: float = self.attention.qk_head_dim**-0.5
         yarn = self.rope.scaling
         if isinstance(yarn, YarnScaling) and yarn.mscale_all_dim:
             scale *= yarn_mscale(yarn.factor, yarn.mscale_all_dim) ** 2

@@ -23,30 +23,11 @@ _FIXED: dict[str, Any] = {
     "pretraining_tp": 1,
 }
 _IGNORED = {
-    "architectures",
-    "auto_map",
-    "torch_dtype",
-    "dtype",
-    "transformers_version",
-    "use_cache",
-    "_name_or_path",
-    "head_dim",
-    "qk_head_dim",
-    "ep_size",
-    "aux_loss_alpha",
-    "seq_aux",
-    "return_dict",
-    "output_hidden_states",
-    "chunk_size_feed_forward",
-    "is_encoder_decoder",
-    "id2label",
-    "label2id",
-    "problem_type",
-    "output_attentions",
-    "output_router_logits",
-    "rope_parameters",
-    "rope_scaling",  # both read explicitly in `from_hf`
-}
+    "architectures", "auto_map", "torch_dtype", "dtype", "transformers_version", "use_cache", "_name_or_path",
+    "head_dim", "qk_head_dim", "ep_size", "aux_loss_alpha", "seq_aux", "return_dict", "output_hidden_states",
+    "chunk_size_feed_forward", "is_encoder_decoder", "id2label", "label2id", "problem_type", "output_attentions",
+    "output_router_logits", "rope_parameters", "rope_scaling",  # the last two are read explicitly in `from_hf`
+}  # fmt: skip
 # What an absent key of config.json means to transformers, where that is not our own default.
 _ABSENT: dict[str, Any] = {
     "first_k_dense_replace": 3,
@@ -57,6 +38,14 @@ _ABSENT: dict[str, Any] = {
     "tie_word_embeddings": False,
     "topk_group": 4,
 }
+_POSITIVE = (
+    "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "kv_lora_rank",
+    "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "max_position_embeddings",
+)  # fmt: skip
+_NOT_NEGATIVE = (
+    "moe_intermediate_size", "n_shared_experts", "n_routed_experts", "num_experts_per_tok",
+    "num_nextn_predict_layers", "initializer_range",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,30 +111,10 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         _check_types(self)
-        positive = (
-            "vocab_size",
-            "hidden_size",
-            "intermediate_size",
-            "num_hidden_layers",
-            "num_attention_heads",
-            "kv_lora_rank",
-            "qk_nope_head_dim",
-            "qk_rope_head_dim",
-            "v_head_dim",
-            "max_position_embeddings",
-        )
-        for name in positive:
+        for name in _POSITIVE:
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be at least 1.")
-        not_negative = (
-            "moe_intermediate_size",
-            "n_shared_experts",
-            "n_routed_experts",
-            "num_experts_per_tok",
-            "num_nextn_predict_layers",
-            "initializer_range",
-        )
-        for name in not_negative:
+        for name in _NOT_NEGATIVE:
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; it must not be negative.")
         if self.rope_theta <= 1 or self.rms_norm_eps <= 0:
@@ -206,7 +175,7 @@ class ModelConfig:
     @property
     def softmax_scale(self) -> float:
         """1/sqrt(qk_head_dim), times YaRN's squared magnitude correction when the context is extended."""
-        scale = self.qk_head_dim**-0.5
+        scale: float = self.qk_head_dim**-0.5
         if self.rope_scaling is not None and self.rope_scaling.mscale_all_dim:
             scale *= yarn_mscale(self.rope_scaling.factor, self.rope_scaling.mscale_all_dim) ** 2
         return scale
@@ -269,15 +238,9 @@ def yarn_mscale(factor: float, mscale: float) -> float:
 
 def _check_types(config: Any, prefix: str = "") -> None:
     """Whole numbers where whole numbers belong: a hand-written config.json may hold anything."""
-    kinds: dict[str, tuple[type, ...]] = {
-        "int": (int,),
-        "int | None": (int, type(None)),
-        "float": (int, float),
-        "bool": (bool,),
-    }
+    kinds = {"int": int, "int | None": int | None, "float": int | float, "bool": bool}
     for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        expected = kinds.get(str(field.type))
+        value, expected = getattr(config, field.name), kinds.get(str(field.type))
         if expected is None:
             continue
         wrong = not isinstance(value, expected) or (isinstance(value, bool) and field.type != "bool")

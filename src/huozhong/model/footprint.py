@@ -1,23 +1,101 @@
-"""What a model on disk will take of a machine: memory, and bytes read for each token.  Nothing is loaded."""
+"""What a model takes: parameters, operations, memory, and bytes read for each token.  Nothing is loaded.
+
+`count_parameters` and `flops_per_token` ask a config; `footprint` asks a model on disk, which also says how its
+tensors are stored.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
-from huozhong.formats.source import ModelSource
-from huozhong.formats.stored import FLOAT_TYPES
 from huozhong.model.architecture import Architecture, CacheFormat, LatentAttention, row_bytes
+from huozhong.model.config import ModelConfig
+from huozhong.model.tensors import Shape, expected_tensors
 
 Packing = Literal["stored", "q8", "q4"]
 # Bytes per weight of the engine's formats: a group of 32 weights and its half-precision scale.
 _PACKED = {"q8": 34 / 32, "q4": 18 / 32}
-_STORED = {  # bytes per weight; blocks of 32, or of 256 for the K formats; float8 is unpacked to float32
-    "F32": 4.0, "F16": 2.0, "BF16": 2.0, "F8_E4M3": 4.0, "Q4_0": 18 / 32, "Q4_1": 20 / 32, "Q5_0": 22 / 32,
-    "Q8_0": 34 / 32, "Q4_K": 144 / 256, "Q5_K": 176 / 256, "Q6_K": 210 / 256,
+# Bytes per weight of a file's formats; float8 is unpacked to float32.
+_FLOATS = {"F32": 4.0, "F16": 2.0, "BF16": 2.0, "F8_E4M3": 4.0}
+_STORED = _FLOATS | {  # blocks of 32, or of 256 for the K formats
+    "Q4_0": 18 / 32, "Q4_1": 20 / 32, "Q5_0": 22 / 32, "Q8_0": 34 / 32,
+    "Q4_K": 144 / 256, "Q5_K": 176 / 256, "Q6_K": 210 / 256,
 }  # fmt: skip
 _EMBEDDING = "model.embed_tokens.weight"
+
+
+# -- of a config -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ParameterCount:
+    """Numbers of weights, prediction modules included.
+
+    total: all (a tied head counts once).  active: those that one token meets; of the routed experts,
+    `num_experts_per_tok` per layer.  embedding: the input embedding, which is looked up, not multiplied.
+    matrices: active weights that are multiplied with, the vocabulary projection once (tied or not).
+    """
+
+    total: int
+    active: int
+    embedding: int
+    matrices: int
+
+
+def count_parameters(config: ModelConfig) -> ParameterCount:
+    """Count the weights of a config; the balancing bias is counted too, as it is stored."""
+    a = Architecture.from_config(config)
+    total, active, vectors = 0, 0.0, 0
+    for name, shape in expected_tensors(a):
+        size = math.prod(shape)
+        total += size
+        active += size * _share(a, name)
+        vectors += size if len(shape) == 1 else 0
+    embedding = config.vocab_size * config.hidden_size
+    matrices = round(active) - vectors - (0 if config.tie_word_embeddings else embedding)
+    return ParameterCount(total, round(active), embedding, matrices)
+
+
+def num_parameters(config: ModelConfig) -> int:
+    """All weights of a config."""
+    return count_parameters(config).total
+
+
+def flops_per_token(config: ModelConfig, length: int, *, training: bool = True) -> float:
+    """Floating point operations per token, a multiply-add as two, averaged over a row of `length` positions.
+
+    Forward: 2 per multiplied weight, and for causal attention (un-absorbed) H·(qk + v) per earlier position,
+    two operations each, over length/2 positions on average.  Training: three times that (Kaplan et al. 2020,
+    arXiv:2001.08361, §2.1).  Prediction modules and their use of the head are counted when there are any.
+    """
+    modules = config.num_nextn_predict_layers
+    weights = count_parameters(config).matrices + modules * config.vocab_size * config.hidden_size
+    layers = config.num_hidden_layers + modules
+    attention = layers * config.num_attention_heads * (config.qk_head_dim + config.v_head_dim) * length / 2
+    return (6 if training else 2) * (weights + attention)
+
+
+# -- of a model on disk ----------------------------------------------------------------------------------
+
+
+class StoredTensor(Protocol):
+    """type: F32, BF16 ... or a GGUF block format.  shape: outermost dimension first."""
+
+    @property
+    def type(self) -> str: ...
+    @property
+    def shape(self) -> Shape: ...
+
+
+class StoredModel(Protocol):
+    """What is asked of a model on disk (`formats.source.ModelSource`)."""
+
+    @property
+    def architecture(self) -> Architecture: ...
+    def names(self) -> list[str]: ...
+    def stored(self, name: str) -> StoredTensor: ...
 
 
 @dataclass(frozen=True)
@@ -37,7 +115,7 @@ class Footprint:
     types: tuple[str, ...]
 
 
-def footprint(source: ModelSource) -> Footprint:
+def footprint(source: StoredModel) -> Footprint:
     """Count the tensors of a model."""
     a = source.architecture
     total = active = 0.0
@@ -59,16 +137,15 @@ def footprint(source: ModelSource) -> Footprint:
         else:
             met = 0.0
         for packing in memory:
-            count = _bytes(name, stored.shape, stored.type, packing)
+            count = _bytes(name, stored, packing)
             memory[packing] += count * (1 + _kept_again(a, name))
             read[packing] += count * met
-    order = sorted(types, key=lambda kind: -types[kind])
     return Footprint(
         round(total),
         round(active),
         {p: round(b) for p, b in memory.items()},
         {p: round(b) for p, b in read.items()},
-        tuple(order),
+        tuple(sorted(types, key=lambda kind: -types[kind])),
     )
 
 
@@ -91,20 +168,20 @@ def _share(a: Architecture, name: str) -> float:
     return a.experts.per_token / a.experts.count
 
 
-def _bytes(name: str, shape: tuple[int, ...], kind: str, packing: Packing) -> float:
-    size = math.prod(shape)
-    if len(shape) == 1 or name.endswith("mlp.gate.weight"):
+def _bytes(name: str, stored: StoredTensor, packing: Packing) -> float:
+    size = math.prod(stored.shape)
+    if len(stored.shape) == 1 or name.endswith("mlp.gate.weight"):
         return 4.0 * size  # vectors and the router are float32, whatever the rest is
-    per_weight = _STORED[kind] if packing == "stored" else _PACKED[packing]
+    per_weight = _STORED[stored.type] if packing == "stored" else _PACKED[packing]
     if packing == "q4" and name in (_EMBEDDING, "lm_head.weight"):
         per_weight = _PACKED["q8"]
     if name.endswith("kv_b_proj.weight"):  # q8 when anything is quantised, else float32
-        per_weight = 4.0 if packing == "stored" and kind in FLOAT_TYPES else _PACKED["q8"]
+        per_weight = 4.0 if packing == "stored" and stored.type in _FLOATS else _PACKED["q8"]
     return per_weight * size
 
 
 def _kept_again(a: Architecture, name: str) -> float:
-    """The part of a tensor that memory holds twice: the keys' half of kv_b_proj, plain and turned."""
+    """The part of a tensor that memory holds twice: the keys' half of kv_b_proj, plain and transposed."""
     latent = a.attention
     if not isinstance(latent, LatentAttention) or not name.endswith("kv_b_proj.weight"):
         return 0.0

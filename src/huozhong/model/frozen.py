@@ -8,7 +8,7 @@ fast on a CPU, in place of their NF4).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -56,13 +56,6 @@ class Frozen:
         wide = values.to(dtype)
         return wide.mul_(self.scales.to(dtype)).flatten(1)
 
-    def to(self, device: torch.device) -> Frozen:
-        return Frozen(self.storage, self.values.to(device), None if self.scales is None else self.scales.to(device))
-
-    @property
-    def bytes(self) -> int:
-        return self.values.nbytes + (0 if self.scales is None else self.scales.nbytes)
-
 
 def _pack(rows: Tensor, storage: Storage) -> tuple[Storage, Tensor, Tensor | None]:
     """Storage, values, and scales [outputs, groups, 1] of some rows."""
@@ -101,5 +94,5 @@ class _FrozenLinear(torch.autograd.Function):
 
 def frozen_linear(x: Tensor, matrix: Frozen) -> Tensor:
     """x Wᵀ [..., outputs] with a gradient for x alone."""
-    out: Tensor = _FrozenLinear.apply(x, matrix)
-    return out
+    apply: Callable[[Tensor, Frozen], Tensor] = _FrozenLinear.apply
+    return apply(x, matrix)

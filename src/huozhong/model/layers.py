@@ -1,42 +1,49 @@
-"""The layers of DeepSeek-V3 (arXiv:2412.19437, §2.1) in torch; read downwards: linear, norm, rotation, attention
-(MLA), feed-forward (SwiGLU or mixture of experts).  `transformer` stacks them.
+"""What decoders are made of, in torch; read downwards: linear, norm, rotation, attention, feed-forward, block.
+
+`transformer` builds DeepSeek-V3 (arXiv:2412.19437) of them, made for speed, and `families` every other family.
 
 Shapes are suffixes of names:
 
     B batch   T position   N = B·T tokens   D hidden_size   V vocab_size   H heads
     K qk_head_dim (nope + rope)   R qk_rope_head_dim   L kv_lora_rank   F feed-forward width
-    E routed experts   A num_experts_per_tok   S = N·A (token, expert) pairs, sorted by expert
+    E routed experts   A experts per token   S = N·A (token, expert) pairs, sorted by expert
 
 Weights and gradients are float32; the arithmetic runs in the dtype of what comes in.  Parameter names are
-Hugging Face's.  In memory the routed experts of a layer are three stacked parameters
-(`experts.gate_proj` [E, F, D] ...), which is what grouped products and optimisers want; `state_dict` and
-`load_state_dict` translate to one tensor per expert (`experts.3.gate_proj.weight`).
+Hugging Face's.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from huozhong.model.config import ModelConfig, yarn_mscale
+from huozhong.model.architecture import Architecture, Experts, LatentAttention
 
-LATENT_NORM_EPS = 1e-6  # Hugging Face's latent norms ignore rms_norm_eps
+IGNORED = -100  # a target that carries no loss
 BLOCKED_ATTENTION_LIMIT = 1024  # positions; longer rows use torch's fused attention
 
 
 class Linear(nn.Module):
-    """y = x Wᵀ with a float32 weight [out, in] that is cast to the dtype of x."""
+    """y = x Wᵀ (+ b) with a float32 weight [out, in] that is cast to the dtype of x."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, bias: bool = False) -> None:
         super().__init__()
+        self.bias = nn.Parameter(torch.empty(outputs)) if bias else None
         self.weight = nn.Parameter(torch.empty(outputs, inputs))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def product(self, x: Tensor) -> Tensor:
+        """x Wᵀ"""
         return F.linear(x, self.weight.to(x.dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.product(x)
+        return y if self.bias is None else y + self.bias.to(x.dtype)
 
 
 class RMSNorm(nn.Module):
@@ -56,104 +63,104 @@ class RMSNorm(nn.Module):
 # -- positions -----------------------------------------------------------------------------------------
 
 
-def rope_frequencies(config: ModelConfig) -> tuple[Tensor, float]:
-    """Angles per position [R/2] (float32) and the factor on cos and sin.
+class Places(Protocol):
+    """What a block must know of where its tokens stand."""
 
-    With YaRN (Peng et al. 2023, §3.2) slow dimensions are interpolated by `factor`, fast ones kept, with a
-    linear ramp between the dimensions that turn `beta_fast` and `beta_slow` times in the original context.
+    def rotate(self, x_BTHR: Tensor) -> Tensor:
+        """Rotated by each token's position; pairs come out as halves."""
+
+    def attend(self, q_BTHK: Tensor, k_BTHK: Tensor, v_BTHv: Tensor, scale: float) -> Tensor:
+        """softmax(scale · q kᵀ) v [B, T, H·v] over what each token may see."""
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool = False) -> Tensor:
+    """Rotate the pairs of the last axis: (x[j], x[j + R/2]), or (x[2j], x[2j + 1]) where they are interleaved.
+
+    They come out as halves in either case, for queries and keys alike, which no product can tell.
     """
-    width = config.qk_rope_head_dim
-    base = config.rope_theta
-    kept_R2 = 1.0 / base ** (torch.arange(0, width, 2, dtype=torch.float32) / width)
-    yarn = config.rope_scaling
-    if yarn is None:
-        return kept_R2, 1.0
-
-    def dimension_that_turns(turns: float) -> float:
-        wavelength = yarn.original_max_position_embeddings / (turns * 2 * math.pi)
-        return width * math.log(wavelength) / (2 * math.log(base))
-
-    low = max(math.floor(dimension_that_turns(yarn.beta_fast)), 0)
-    high = min(math.ceil(dimension_that_turns(yarn.beta_slow)), width - 1)
-    ramp_R2 = ((torch.arange(width // 2) - low) / max(high - low, 0.001)).clamp(0, 1)
-    mixed_R2 = kept_R2 / yarn.factor * ramp_R2 + kept_R2 * (1 - ramp_R2)
-    if yarn.mscale and yarn.mscale_all_dim:
-        factor = yarn_mscale(yarn.factor, yarn.mscale) / yarn_mscale(yarn.factor, yarn.mscale_all_dim)
-    else:
-        factor = yarn_mscale(yarn.factor, 1.0)
-    return mixed_R2, factor
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate the pairs (x[j], x[j + R/2]) of the last axis; `Attention` says why they are not interleaved."""
-    first, second = x.float().chunk(2, dim=-1)
+    wide = x.float()
+    first, second = (wide[..., 0::2], wide[..., 1::2]) if interleaved else wide.chunk(2, dim=-1)
     return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1).to(x.dtype)
 
 
 # -- attention -----------------------------------------------------------------------------------------
 
 
-class Attention(nn.Module):
-    """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, §2.1), un-absorbed.
+class RotaryLinear(Linear):
+    """A projection to heads of which the last `rotary` numbers are rotated, in interleaved pairs: out come halves.
 
-    Checkpoints interleave rotary pairs: (0, 1), (2, 3) ...  Scores depend only on which rows form a pair, so
-    the rows of the small weights are reordered on the fly (evens first) instead of the big activations.
+    Scores depend only on which rows form a pair, so the rows of the small weight are reordered on the fly (evens
+    first) instead of the big activations.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, inputs: int, heads: int, plain: int, rotary: int) -> None:
+        super().__init__(inputs, heads * (plain + rotary))
+        head = torch.cat((torch.arange(plain), plain + torch.arange(rotary).view(-1, 2).T.flatten()))
+        rows = torch.arange(heads)[:, None] * (plain + rotary) + head
+        self.rows: Tensor
+        self.register_buffer("rows", rows.flatten(), persistent=False)
+
+    def product(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight[self.rows].to(x.dtype))
+
+
+class LatentSelfAttention(nn.Module):
+    """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, §2.1), un-absorbed.
+
+    linear, rotary: how its matrices are made, from inputs and outputs, and as `RotaryLinear`.
+    """
+
+    def __init__(
+        self,
+        a: Architecture,
+        linear: type[Linear] = Linear,
+        rotary: Callable[[int, int, int, int], Linear] = RotaryLinear,
+    ) -> None:
         super().__init__()
-        self.config = config
-        heads, width = config.num_attention_heads, config.hidden_size
-        if config.q_lora_rank is None:
-            self.q_proj = Linear(width, heads * config.qk_head_dim)
+        assert isinstance(a.attention, LatentAttention)
+        self.a, self.scale = a.attention, a.softmax_scale
+        heads, nope, rope, width = self.a.num_heads, self.a.qk_nope_head_dim, self.a.qk_rope_head_dim, a.hidden_size
+        if self.a.q_lora_rank is None:
+            self.q_proj = rotary(width, heads, nope, rope)
         else:
-            self.q_a_proj = Linear(width, config.q_lora_rank)
-            self.q_a_layernorm = RMSNorm(config.q_lora_rank, LATENT_NORM_EPS)
-            self.q_b_proj = Linear(config.q_lora_rank, heads * config.qk_head_dim)
-        self.kv_a_proj_with_mqa = Linear(width, config.latent_dim)
-        self.kv_a_layernorm = RMSNorm(config.kv_lora_rank, LATENT_NORM_EPS)
-        self.kv_b_proj = Linear(config.kv_lora_rank, heads * (config.qk_nope_head_dim + config.v_head_dim))
-        self.o_proj = Linear(heads * config.v_head_dim, width)
-        rope = torch.arange(config.qk_rope_head_dim).view(-1, 2).T.flatten()
-        head = torch.cat((torch.arange(config.qk_nope_head_dim), config.qk_nope_head_dim + rope))
-        rows = torch.arange(heads)[:, None] * config.qk_head_dim + head
-        self.q_rows: Tensor
-        self.kv_rows: Tensor
-        self.register_buffer("q_rows", rows.flatten(), persistent=False)
-        latent = torch.cat((torch.arange(config.kv_lora_rank), config.kv_lora_rank + rope))
-        self.register_buffer("kv_rows", latent, persistent=False)
+            self.q_a_proj = linear(width, self.a.q_lora_rank)
+            self.q_a_layernorm = RMSNorm(self.a.q_lora_rank, a.latent_norm_eps)
+            self.q_b_proj = rotary(self.a.q_lora_rank, heads, nope, rope)
+        self.kv_a_proj_with_mqa = rotary(width, 1, self.a.kv_lora_rank, rope)
+        self.kv_a_layernorm = RMSNorm(self.a.kv_lora_rank, a.latent_norm_eps)
+        self.kv_b_proj = linear(self.a.kv_lora_rank, heads * (nope + self.a.v_head_dim))
+        self.o_proj = linear(heads * self.a.v_head_dim, width)
 
-    def forward(self, x_BTD: Tensor, cos_BTR: Tensor, sin_BTR: Tensor, mask: Tensor | None) -> Tensor:
-        """mask: additive [B, 1, T, T], or None for plain causal attention."""
-        c = self.config
-        batch, length, _ = x_BTD.shape
-        heads = c.num_attention_heads
-        if c.q_lora_rank is None:
-            queries, q_weight = x_BTD, self.q_proj.weight
+    def forward(self, x_BTD: Tensor, places: Places) -> Tensor:
+        a, (batch, length, _) = self.a, x_BTD.shape
+        if a.q_lora_rank is None:
+            q = self.q_proj(x_BTD)
         else:
-            queries, q_weight = self.q_a_layernorm(self.q_a_proj(x_BTD)), self.q_b_proj.weight
-        q_BTHK = F.linear(queries, q_weight[self.q_rows].to(x_BTD.dtype)).view(batch, length, heads, c.qk_head_dim)
-        latent = F.linear(x_BTD, self.kv_a_proj_with_mqa.weight[self.kv_rows].to(x_BTD.dtype))
-        latent_BTL, k_rope_BTR = latent.split([c.kv_lora_rank, c.qk_rope_head_dim], dim=-1)
-        # widths are spelled out, because a batch of no rows (`train.shard`) leaves nothing to infer them from
+            q = self.q_b_proj(self.q_a_layernorm(self.q_a_proj(x_BTD)))
+        # widths are spelled out, because a batch of no rows (`train.parallel.shard`) leaves nothing to infer them from
+        q_BTHK = q.view(batch, length, a.num_heads, a.qk_head_dim)
+        latent = self.kv_a_proj_with_mqa(x_BTD)
+        latent_BTL, k_rope_BTR = torch.split(latent, [a.kv_lora_rank, a.qk_rope_head_dim], dim=-1)
         kv = self.kv_b_proj(self.kv_a_layernorm(latent_BTL))
-        kv = kv.view(batch, length, heads, c.qk_nope_head_dim + c.v_head_dim)
-        k_nope, v_BTHv = kv.split([c.qk_nope_head_dim, c.v_head_dim], dim=-1)
-        q_nope, q_rope = q_BTHK.split([c.qk_nope_head_dim, c.qk_rope_head_dim], dim=-1)
-
-        q_rope = rotate(q_rope, cos_BTR[:, :, None], sin_BTR[:, :, None])
-        k_rope = rotate(k_rope_BTR, cos_BTR, sin_BTR)[:, :, None].expand(-1, -1, heads, -1)
-        q = torch.cat((q_nope, q_rope), dim=-1).transpose(1, 2)
-        k = torch.cat((k_nope, k_rope), dim=-1).transpose(1, 2)
-        v = v_BTHv.transpose(1, 2)
-        out = attend(q, k, v, mask, c.softmax_scale)
-        return self.o_proj(out.transpose(1, 2).reshape(batch, length, heads * c.v_head_dim))
+        kv = kv.view(batch, length, a.num_heads, a.qk_nope_head_dim + a.v_head_dim)
+        k_nope, v_BTHv = torch.split(kv, [a.qk_nope_head_dim, a.v_head_dim], dim=-1)
+        q_nope, q_rope = torch.split(q_BTHK, [a.qk_nope_head_dim, a.qk_rope_head_dim], dim=-1)
+        k_rope = places.rotate(k_rope_BTR[:, :, None]).expand(-1, -1, a.num_heads, -1)
+        q_BTHK = torch.cat((q_nope, places.rotate(q_rope)), dim=-1)
+        k_BTHK = torch.cat((k_nope, k_rope), dim=-1)
+        out: Tensor = self.o_proj(places.attend(q_BTHK, k_BTHK, v_BTHv, self.scale))
+        return out
 
 
 def attend(q_BHTK: Tensor, k_BHTK: Tensor, v_BHTv: Tensor, mask: Tensor | None, scale: float) -> Tensor:
     """softmax(scale · q kᵀ + mask) v, causal when mask is None.  Returns [B, H, T, v_head_dim]."""
     if mask is not None and uses_blocks(q_BHTK[:, 0, :, 0]):
         return attend_in_blocks(q_BHTK, k_BHTK, v_BHTv, mask, scale)
+    return attend_fused(q_BHTK, k_BHTK, v_BHTv, mask, scale)
+
+
+def attend_fused(q_BHTK: Tensor, k_BHTK: Tensor, v_BHTv: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """The same by torch's kernel."""
     extra = q_BHTK.shape[-1] - v_BHTv.shape[-1]
     if extra > 0:  # torch's fused kernels want equal widths; zeros cost less than the unfused form
         v_BHTv = F.pad(v_BHTv, (0, extra))
@@ -189,74 +196,71 @@ def attend_in_blocks(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: float
 class SwiGLU(nn.Module):
     """down(silu(gate(x)) · up(x))."""
 
-    def __init__(self, width: int, inner: int) -> None:
+    def __init__(self, width: int, inner: int, linear: type[Linear] = Linear) -> None:
         super().__init__()
-        self.gate_proj = Linear(width, inner)
-        self.up_proj = Linear(width, inner)
-        self.down_proj = Linear(inner, width)
+        self.gate_proj = linear(width, inner)
+        self.up_proj = linear(width, inner)
+        self.down_proj = linear(inner, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        down: Tensor = self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        return down
 
 
 class Router(nn.Module):
-    """Sigmoid scores, group-limited choice, and the balancing bias that only the choice sees (§2.1.2)."""
+    """Which experts a token meets, and with what weights; `architecture.Experts` says by which rules."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, width: int, experts: Experts) -> None:
         super().__init__()
-        self.config = config
-        experts = config.n_routed_experts
-        self.weight = nn.Parameter(torch.empty(experts, config.hidden_size))
-        self.e_score_correction_bias: Tensor
-        self.load: Tensor
-        self.register_buffer("e_score_correction_bias", torch.zeros(experts))
-        self.register_buffer("load", torch.zeros(experts), persistent=False)
+        self.e = experts
+        self.weight = nn.Parameter(torch.empty(experts.count, width))
+        self.e_score_correction_bias: Tensor | None
+        self.register_buffer("e_score_correction_bias", torch.zeros(experts.count) if experts.bias else None)
 
-    def forward(self, x_ND: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Weights [N, A] float32 and expert numbers [N, A] of each token; tokens per expert [E]."""
-        c = self.config
-        scores_NE = torch.sigmoid(F.linear(x_ND.float(), self.weight.float()))
+    def forward(self, x_ND: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights [N, A] float32 and expert numbers [N, A] of each token."""
+        e = self.e
+        logits_NE = F.linear(x_ND.float(), self.weight.float())
+        scores_NE = torch.sigmoid(logits_NE) if e.scoring == "sigmoid" else torch.softmax(logits_NE, dim=-1)
         chosen_NA = self.choose(scores_NE.detach())
         weights_NA = scores_NE.gather(1, chosen_NA)
-        if c.norm_topk_prob:
+        if e.normalize:
             weights_NA = weights_NA / (weights_NA.sum(-1, keepdim=True) + 1e-20)
-        everyone = torch.arange(c.n_routed_experts, device=chosen_NA.device)
-        load_E = (chosen_NA.flatten()[:, None] == everyone).sum(0)
-        if self.training and not recomputing():
-            self.load += load_E
-        return weights_NA * c.routed_scaling_factor, chosen_NA, load_E
+        return weights_NA * e.scale, chosen_NA
 
     def choose(self, scores_NE: Tensor) -> Tensor:
-        """The A best experts by score + bias in the `topk_group` groups with the best sum of two scores."""
-        c = self.config
-        biased_NE = scores_NE + self.e_score_correction_bias
-        if c.topk_group < c.n_group:
-            grouped = biased_NE.view(-1, c.n_group, c.experts_per_group)
-            group_score = grouped.topk(2, dim=-1).values.sum(-1)
-            kept = group_score.topk(c.topk_group, dim=-1).indices
-            dropped = torch.ones_like(group_score, dtype=torch.bool).scatter(1, kept, False)
-            biased_NE = grouped.masked_fill(dropped[..., None], float("-inf")).flatten(1)
-        return biased_NE.topk(c.num_experts_per_tok, dim=-1).indices
+        """The A best experts by score + bias, in the groups with the best (sum of two) scores where there are some."""
+        e = self.e
+        if self.e_score_correction_bias is not None:
+            scores_NE = scores_NE + self.e_score_correction_bias
+        if e.top_groups < e.groups:
+            grouped = scores_NE.view(-1, e.groups, e.count // e.groups)
+            best = grouped.topk(2, dim=-1).values.sum(-1) if e.group_score == "top2" else grouped.amax(-1)
+            kept = best.topk(e.top_groups, dim=-1).indices
+            dropped = torch.ones_like(best, dtype=torch.bool).scatter(1, kept, False)
+            scores_NE = grouped.masked_fill(dropped[..., None], float("-inf")).flatten(1)
+        return scores_NE.topk(e.per_token, dim=-1).indices
 
 
-def recomputing() -> bool:
-    """Whether this forward runs in a backward pass, repeating what activation checkpointing dropped."""
-    return not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1
+class StackedExperts(nn.Module):
+    """The routed experts of one layer, stacked: gate and up [E, F, D], down [E, D, F].
 
-
-class Experts(nn.Module):
-    """The routed experts of one layer, stacked: gate and up [E, F, D], down [E, D, F]."""
+    That is what grouped products and optimisers want; `state_dict` and `load_state_dict` translate to one tensor per
+    expert (`experts.3.gate_proj.weight`).
+    """
 
     PARTS = ("gate_proj", "up_proj", "down_proj")
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, width: int, experts: Experts) -> None:
         super().__init__()
-        experts, width, inner = config.n_routed_experts, config.hidden_size, config.moe_intermediate_size
-        self.gate_proj = nn.Parameter(torch.empty(experts, inner, width))
-        self.up_proj = nn.Parameter(torch.empty(experts, inner, width))
-        self.down_proj = nn.Parameter(torch.empty(experts, width, inner))
-        self.register_state_dict_post_hook(split_experts)
-        self.register_load_state_dict_pre_hook(stack_experts)
+        count, inner = experts.count, experts.hidden
+        self.gate_proj = nn.Parameter(torch.empty(count, inner, width))
+        self.up_proj = nn.Parameter(torch.empty(count, inner, width))
+        self.down_proj = nn.Parameter(torch.empty(count, width, inner))
+        after_save: Callable[[Any], Any] = self.register_state_dict_post_hook
+        before_load: Callable[[Any], Any] = self.register_load_state_dict_pre_hook
+        after_save(split_experts)
+        before_load(stack_experts)
 
     def forward(self, x_ND: Tensor, weights_NA: Tensor, chosen_NA: Tensor, load_E: Tensor) -> Tensor:
         """Sort (token, expert) pairs by expert, run each expert on its contiguous rows, add up per token."""
@@ -266,12 +270,11 @@ class Experts(nn.Module):
         place_NA = place_S.view_as(chosen_NA)
         ends_E = load_E.cumsum(0).to(torch.int32)
         gate, up, down = (getattr(self, part).to(x_ND.dtype) for part in self.PARTS)
-        x_SD: Tensor = _Spread.apply(x_ND, order_S, place_NA)
+        x_SD = _spread(x_ND, order_S, place_NA)
         gate_SF, up_SF = grouped_linear(x_SD, torch.cat((gate, up), dim=1), ends_E).chunk(2, dim=-1)
         weights_S1 = weights_NA.flatten()[order_S, None].to(x_ND.dtype)
         y_SD = grouped_linear(F.silu(gate_SF) * up_SF * weights_S1, down, ends_E)
-        y_ND: Tensor = _Collect.apply(y_SD, order_S, place_NA)
-        return y_ND
+        return _collect(y_SD, order_S, place_NA)
 
 
 def grouped_linear(x_SI: Tensor, weight_EOI: Tensor, ends_E: Tensor) -> Tensor:
@@ -280,7 +283,7 @@ def grouped_linear(x_SI: Tensor, weight_EOI: Tensor, ends_E: Tensor) -> Tensor:
     if inputs % 8 == 0 and outputs % 8 == 0:  # what torch's grouped product asks for
         return F.grouped_mm(x_SI, weight_EOI.transpose(1, 2), offs=ends_E)
     sizes = ends_E.diff(prepend=ends_E.new_zeros(1)).tolist()
-    return torch.cat([F.linear(x, weight_EOI[e]) for e, x in enumerate(x_SI.split(sizes))])
+    return torch.cat([F.linear(x, weight_EOI[e]) for e, x in enumerate(torch.split(x_SI, sizes))])
 
 
 class _Spread(torch.autograd.Function):
@@ -315,36 +318,93 @@ class _Collect(torch.autograd.Function):
         return grads[0][order_S // place_NA.shape[1]], None, None
 
 
+_spread: Callable[[Tensor, Tensor, Tensor], Tensor] = _Spread.apply
+_collect: Callable[[Tensor, Tensor, Tensor], Tensor] = _Collect.apply
+
+
 def split_experts(module: nn.Module, state: dict[str, Any], prefix: str, *_rest: Any) -> None:
     """Stacks of the experts at `prefix` -> one tensor per expert, in place; the way back is `stack_experts`."""
-    for part in Experts.PARTS:
+    for part in StackedExperts.PARTS:
         stacked = state.pop(f"{prefix}{part}")
         for expert, weight in enumerate(stacked):
             state[f"{prefix}{expert}.{part}.weight"] = weight
 
 
 def stack_experts(module: nn.Module, state: dict[str, Any], prefix: str, *_rest: Any) -> None:
-    for part in Experts.PARTS:
+    for part in StackedExperts.PARTS:
         names = [f"{prefix}{expert}.{part}.weight" for expert in range(len(getattr(module, part)))]
         if all(name in state for name in names):
             state[f"{prefix}{part}"] = torch.stack([state.pop(name) for name in names])
 
 
-class MixtureOfExperts(nn.Module):
-    """Routed experts plus `n_shared_experts` that see every token (as one wide SwiGLU)."""
+# -- the stack -----------------------------------------------------------------------------------------
 
-    def __init__(self, config: ModelConfig) -> None:
+
+class Block(nn.Module):
+    """x + attention(norm x), then x + feed-forward(norm x)."""
+
+    def __init__(self, a: Architecture, self_attn: nn.Module, mlp: nn.Module) -> None:
         super().__init__()
-        self.gate = Router(config)
-        self.experts = Experts(config)
-        self.shared_experts = None
-        if config.n_shared_experts:
-            inner = config.moe_intermediate_size * config.n_shared_experts
-            self.shared_experts = SwiGLU(config.hidden_size, inner)
+        self.input_layernorm = RMSNorm(a.hidden_size, a.rms_norm_eps)
+        self.self_attn = self_attn
+        self.post_attention_layernorm = RMSNorm(a.hidden_size, a.rms_norm_eps)
+        self.mlp = mlp
+        self.dropout = 0.0  # see Transformer.drop
 
-    def forward(self, x_BTD: Tensor) -> Tensor:
-        x_ND = x_BTD.flatten(0, 1)
-        y_ND = self.experts(x_ND, *self.gate(x_ND))
-        if self.shared_experts is not None:
-            y_ND = y_ND + self.shared_experts(x_ND)
-        return y_ND.view_as(x_BTD)
+    def forward(self, x_BTD: Tensor, places: Places) -> Tensor:
+        attended_BTD = self.self_attn(self.input_layernorm(x_BTD), places)
+        x_BTD = x_BTD + F.dropout(attended_BTD, self.dropout, self.training)
+        return x_BTD + F.dropout(self.mlp(self.post_attention_layernorm(x_BTD)), self.dropout, self.training)
+
+
+class Decoder(nn.Module):
+    """Embedding, blocks and final norm by their names; `LanguageModel` and its kinds run them."""
+
+    def __init__(self, a: Architecture, blocks: Iterable[Block]) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(a.vocab_size, a.hidden_size)
+        self.layers = nn.ModuleList(blocks)
+        self.norm = RMSNorm(a.hidden_size, a.rms_norm_eps)
+
+
+class LanguageModel(nn.Module):
+    """What every model has: decoder, head, and the rotations of positions.
+
+    dtype: of the arithmetic.  frequencies, rope_factor: as `rope_frequencies` gives them.
+    """
+
+    def __init__(
+        self,
+        a: Architecture,
+        blocks: Iterable[Block],
+        dtype: torch.dtype,
+        rope: tuple[NDArray[np.float32], float],
+    ) -> None:
+        super().__init__()
+        self.dtype = dtype
+        self.model = Decoder(a, blocks)
+        frequencies, self.rope_factor = rope
+        self.frequencies: Tensor
+        self.register_buffer("frequencies", torch.from_numpy(frequencies), persistent=False)
+        self.lm_head = None if a.tie_word_embeddings else Linear(a.hidden_size, a.vocab_size)
+
+    @property
+    def head_weight(self) -> Tensor:
+        """The vocabulary projection [V, D]: the embedding itself when tied."""
+        return self.model.embed_tokens.weight if self.lm_head is None else self.lm_head.weight
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Vocabulary scores [..., V] of final-normed hidden states [..., D], in their dtype."""
+        return F.linear(hidden, self.head_weight.to(hidden.dtype))
+
+    def embed(self, tokens_BT: Tensor) -> Tensor:
+        """[B, T, D] in `dtype`."""
+        x_BTD: Tensor = self.model.embed_tokens(tokens_BT)
+        return x_BTD.to(self.dtype)
+
+    def rotations(self, tokens_BT: Tensor, pos_BT: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Cosines and sines [B or 1, T, R/2] of the positions (None: 0, 1, 2 ...)."""
+        if pos_BT is None:
+            pos_BT = torch.arange(tokens_BT.shape[1], device=tokens_BT.device)[None]
+        angle_BTr = pos_BT[..., None].float() * self.frequencies
+        return angle_BTr.cos() * self.rope_factor, angle_BTr.sin() * self.rope_factor

@@ -1,7 +1,7 @@
 """DeepSeek-V3 (arXiv:2412.19437, §2) in torch: the readable reference, and what is trained.
 
-Read `layers` first, then this downwards: block, multi-token prediction, decoder, `Transformer`, loss, loading
-and saving.  The shape suffixes are explained there.
+Read `layers` first, latent attention included, then this downwards: mixture of experts, multi-token prediction,
+`Transformer`, loss.  The shape suffixes are explained there.
 
 Weights and gradients are float32; the arithmetic runs in `dtype` (bfloat16 for training, float32 to compare
 with others).  `state_dict` names are Hugging Face's.
@@ -13,54 +13,80 @@ To train fast: `model = Transformer(config, dtype=torch.bfloat16); model.compile
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from huozhong.formats.checkpoint import CheckpointReader, write_checkpoint
+from huozhong.model.architecture import Architecture, Experts
 from huozhong.model.config import ModelConfig
 from huozhong.model.layers import (
-    Attention,
+    IGNORED,
+    Block,
+    LanguageModel,
+    LatentSelfAttention,
     Linear,
-    MixtureOfExperts,
     RMSNorm,
     Router,
+    StackedExperts,
     SwiGLU,
-    rope_frequencies,
+    attend,
+    rotate,
     uses_blocks,
 )
+from huozhong.model.rope import rope_frequencies
 
-IGNORED = -100  # a target that carries no loss
 LOGITS_BYTES = 8 << 20  # float32 logits held at once; with their bf16 copy they stay in the last-level cache
 
 
-# -- the stack -----------------------------------------------------------------------------------------
+# -- mixture of experts --------------------------------------------------------------------------------
 
 
-class Block(nn.Module):
-    """x + attention(norm x), then x + feed-forward(norm x)."""
+class BalancedRouter(Router):
+    """A router that counts whom it sent where, for `Transformer.update_expert_bias` (§2.1.2)."""
 
-    def __init__(self, config: ModelConfig, layer: int) -> None:
+    def __init__(self, width: int, experts: Experts) -> None:
+        super().__init__(width, experts)
+        self.load: Tensor
+        self.register_buffer("load", torch.zeros(experts.count), persistent=False)
+
+    def count(self, chosen_NA: Tensor) -> Tensor:
+        """Tokens per expert [E] of this batch; in training they are added to `load`."""
+        everyone = torch.arange(self.e.count, device=chosen_NA.device)
+        load_E = (chosen_NA.flatten()[:, None] == everyone).sum(0)
+        if self.training and not recomputing():
+            self.load += load_E
+        return load_E
+
+
+def recomputing() -> bool:
+    """Whether this forward runs in a backward pass, repeating what activation checkpointing dropped."""
+    return not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1
+
+
+class MixtureOfExperts(nn.Module):
+    """Routed experts, and a shared one that sees every token where there is one."""
+
+    def __init__(self, width: int, experts: Experts) -> None:
         super().__init__()
-        self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
-        self.self_attn = Attention(config)
-        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
-        self.mlp: nn.Module
-        if config.is_moe_layer(layer):
-            self.mlp = MixtureOfExperts(config)
-        else:
-            self.mlp = SwiGLU(config.hidden_size, config.intermediate_size)
-        self.dropout = 0.0  # see Transformer.drop
+        self.gate = BalancedRouter(width, experts)
+        self.experts = StackedExperts(width, experts)
+        self.shared_experts = SwiGLU(width, experts.shared_hidden) if experts.shared_hidden else None
 
-    def forward(self, x_BTD: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
-        attended_BTD = self.self_attn(self.input_layernorm(x_BTD), cos, sin, mask)
-        x_BTD = x_BTD + F.dropout(attended_BTD, self.dropout, self.training)
-        return x_BTD + F.dropout(self.mlp(self.post_attention_layernorm(x_BTD)), self.dropout, self.training)
+    def forward(self, x_BTD: Tensor) -> Tensor:
+        x_ND = x_BTD.flatten(0, 1)
+        weights_NA, chosen_NA = self.gate(x_ND)
+        y_ND: Tensor = self.experts(x_ND, weights_NA, chosen_NA, self.gate.count(chosen_NA))
+        if self.shared_experts is not None:
+            y_ND = y_ND + self.shared_experts(x_ND)
+        return y_ND.view_as(x_BTD)
+
+
+# -- the stack -----------------------------------------------------------------------------------------
 
 
 class PredictionModule(Block):
@@ -70,49 +96,48 @@ class PredictionModule(Block):
     and head are the main model's; checkpoints carry duplicates for engines that want them.
     """
 
-    def __init__(self, config: ModelConfig, layer: int) -> None:
-        super().__init__(config, layer)
-        self.enorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
-        self.hnorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
-        self.eh_proj = Linear(2 * config.hidden_size, config.hidden_size)
-        self.shared_head = nn.ModuleDict({"norm": RMSNorm(config.hidden_size, config.rms_norm_eps)})
+    def __init__(self, a: Architecture, self_attn: nn.Module, mlp: nn.Module) -> None:
+        super().__init__(a, self_attn, mlp)
+        self.enorm = RMSNorm(a.hidden_size, a.rms_norm_eps)
+        self.hnorm = RMSNorm(a.hidden_size, a.rms_norm_eps)
+        self.eh_proj = Linear(2 * a.hidden_size, a.hidden_size)
+        self.shared_head = nn.ModuleDict({"norm": RMSNorm(a.hidden_size, a.rms_norm_eps)})
 
     def join(self, next_embedding_BTD: Tensor, hidden_BTD: Tensor) -> Tensor:
         """eh_proj[enorm(embedding) ; hnorm(hidden)], embedding first."""
-        return self.eh_proj(torch.cat((self.enorm(next_embedding_BTD), self.hnorm(hidden_BTD)), dim=-1))
+        joined: Tensor = self.eh_proj(torch.cat((self.enorm(next_embedding_BTD), self.hnorm(hidden_BTD)), dim=-1))
+        return joined
 
 
-class Decoder(nn.Module):
-    """Embedding, blocks and final norm; the prediction modules follow the blocks in `layers`."""
+def make_blocks(a: Architecture) -> Iterator[Block]:
+    """The blocks of a model, and the prediction modules, which follow them."""
+    for layer in range(a.num_layers + a.num_nextn_predict_layers):
+        mlp: nn.Module
+        if a.is_moe_layer(layer):
+            assert a.experts is not None
+            mlp = MixtureOfExperts(a.hidden_size, a.experts)
+        else:
+            mlp = SwiGLU(a.hidden_size, a.intermediate_size)
+        kind = Block if layer < a.num_layers else PredictionModule
+        yield kind(a, LatentSelfAttention(a), mlp)
 
-    def __init__(self, config: ModelConfig, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.config = config
-        self.dtype = dtype
-        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
-        main, extra = config.num_hidden_layers, config.num_nextn_predict_layers
-        blocks: list[Block] = [Block(config, layer) for layer in range(main)]
-        blocks += [PredictionModule(config, main + k) for k in range(extra)]
-        self.layers = nn.ModuleList(blocks)
-        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
-        self.awake = main  # blocks that run; see Transformer.wake
 
-    def forward(self, tokens_BT: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, predict: bool) -> list[Tensor]:
-        """Final-normed states [B, T, D]: the main one, then (if `predict`) one per prediction module."""
-        main = self.config.num_hidden_layers
-        x_BTD = self.embed_tokens(tokens_BT).to(self.dtype)
-        for block in self.layers[: self.awake]:
-            x_BTD = block(x_BTD, cos, sin, mask)
-        hidden = self.norm(x_BTD)
-        hiddens = [hidden]
-        if predict:
-            for depth, module in enumerate(self.layers[main:], start=1):
-                module = cast(PredictionModule, module)
-                ahead = F.pad(tokens_BT[:, depth:], (0, depth))  # the padded end carries no loss
-                hidden = module.join(self.embed_tokens(ahead).to(self.dtype), hidden)
-                hidden = module(hidden, cos, sin, mask)
-                hiddens.append(module.shared_head["norm"](hidden))
-        return hiddens
+class MaskedPlaces(NamedTuple):
+    """Where the tokens of a batch stand.
+
+    cos, sin: [B or 1, T, R/2].  mask: additive [B or 1, 1, T, T], or None for plain causal attention.
+    """
+
+    cos_BTR: Tensor
+    sin_BTR: Tensor
+    mask: Tensor | None
+
+    def rotate(self, x_BTHR: Tensor) -> Tensor:
+        return rotate(x_BTHR, self.cos_BTR[:, :, None], self.sin_BTR[:, :, None])
+
+    def attend(self, q_BTHK: Tensor, k_BTHK: Tensor, v_BTHv: Tensor, scale: float) -> Tensor:
+        q, k, v = (x.transpose(1, 2) for x in (q_BTHK, k_BTHK, v_BTHv))
+        return attend(q, k, v, self.mask, scale).transpose(1, 2).flatten(2)
 
 
 def document_mask(doc_BT: Tensor, dtype: torch.dtype) -> Tensor:
@@ -144,7 +169,7 @@ class LossParts:
     mtp_counts: tuple[int, ...]
 
 
-class Transformer(nn.Module):
+class Transformer(LanguageModel):
     """DeepSeek-V3 for causal language modelling.
 
     config: the architecture.  dtype: of the arithmetic; the weights are always float32.
@@ -155,13 +180,10 @@ class Transformer(nn.Module):
     """
 
     def __init__(self, config: ModelConfig, *, dtype: torch.dtype = torch.float32) -> None:
-        super().__init__()
+        a = Architecture.from_config(config)
+        super().__init__(a, make_blocks(a), dtype, rope_frequencies(a.rope, np.float32))
         self.config = config
-        self.model = Decoder(config, dtype)
-        frequencies, self.rope_factor = rope_frequencies(config)
-        self.frequencies: Tensor
-        self.register_buffer("frequencies", frequencies, persistent=False)
-        self.lm_head = None if config.tie_word_embeddings else Linear(config.hidden_size, config.vocab_size)
+        self.awake = config.num_hidden_layers  # blocks that run; see `wake`
         self.reset_parameters()
 
     @torch.no_grad()
@@ -174,16 +196,6 @@ class Transformer(nn.Module):
                 parameter.zero_()
             else:
                 parameter.normal_(0.0, self.config.initializer_range)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The dtype of the arithmetic."""
-        return self.model.dtype
-
-    @property
-    def head_weight(self) -> Tensor:
-        """The vocabulary projection [V, D]: the embedding itself when tied."""
-        return self.model.embed_tokens.weight if self.lm_head is None else self.lm_head.weight
 
     def compile(self, **options: Any) -> None:
         """torch.compile in place, block by block: blocks of one kind are compiled once, whatever the depth, and
@@ -208,7 +220,7 @@ class Transformer(nn.Module):
         """
         main = self.config.num_hidden_layers
         assert layers is None or 1 <= layers <= main
-        self.model.awake = main if layers is None else layers
+        self.awake = main if layers is None else layers
 
     def drop(self, share: float) -> None:
         """While training, leave out `share` (below 1) of what each block adds to the residual stream, at random, and
@@ -229,23 +241,35 @@ class Transformer(nn.Module):
         return self._decode(tokens_BT, doc_BT, pos_BT, False)[0]
 
     def _decode(self, tokens_BT: Tensor, doc_BT: Tensor | None, pos_BT: Tensor | None, predict: bool) -> list[Tensor]:
-        """Rotations and mask are made here, outside what `compile` compiles: fused into each layer's kernels
-        they would be computed again for every layer and head."""
-        hiddens: list[Tensor] = self.model(tokens_BT, *self._places(tokens_BT, doc_BT, pos_BT), predict)
+        """Final-normed states [B, T, D]: the main ones, then (if `predict`) those of each prediction module."""
+        places, main = self._places(tokens_BT, doc_BT, pos_BT), self.config.num_hidden_layers
+        x_BTD = self.embed(tokens_BT)
+        for block in self.model.layers[: self.awake]:
+            x_BTD = block(x_BTD, places)
+        hidden_BTD = self.model.norm(x_BTD)
+        hiddens = [hidden_BTD]
+        for depth, module in enumerate(self.model.layers[main:] if predict else (), start=1):
+            module = cast(PredictionModule, module)
+            hidden_BTD = self._predict(module, tokens_BT, hidden_BTD, places, depth)
+            hiddens.append(module.shared_head["norm"](hidden_BTD))
         return hiddens
 
-    def _places(
-        self, tokens_BT: Tensor, doc_BT: Tensor | None, pos_BT: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """What a block needs to know of positions: cosines, sines and the mask of what a token may see."""
-        if pos_BT is None:
-            pos_BT = torch.arange(tokens_BT.shape[1], device=tokens_BT.device)[None]
-        angle_BTr = pos_BT[..., None].float() * self.frequencies
-        cos, sin = angle_BTr.cos() * self.rope_factor, angle_BTr.sin() * self.rope_factor
+    def _places(self, tokens_BT: Tensor, doc_BT: Tensor | None, pos_BT: Tensor | None) -> MaskedPlaces:
+        """Made here, outside what `compile` compiles: fused into each layer's kernels rotations and mask would be
+        computed again for every layer and head.
+        """
         if doc_BT is None and uses_blocks(tokens_BT):
             doc_BT = torch.zeros_like(tokens_BT[:1])
         mask = None if doc_BT is None else document_mask(doc_BT, self.dtype)
-        return cos, sin, mask
+        return MaskedPlaces(*self.rotations(tokens_BT, pos_BT), mask)
+
+    def _predict(
+        self, module: PredictionModule, tokens_BT: Tensor, hidden_BTD: Tensor, places: MaskedPlaces, depth: int
+    ) -> Tensor:
+        """What a prediction module makes [B, T, D] of states and of the tokens `depth` further on."""
+        ahead_BT = F.pad(tokens_BT[:, depth:], (0, depth))  # the padded end carries no loss
+        states_BTD: Tensor = module(module.join(self.embed(ahead_BT), hidden_BTD), places)
+        return states_BTD
 
     def look_ahead(self, tokens_BT: Tensor, hidden_BTD: Tensor, doc_BT: Tensor | None, depth: int) -> list[Tensor]:
         """The first prediction module, `depth` times, each time fed with its own states: final-normed [B, T, D] each.
@@ -257,15 +281,9 @@ class Transformer(nn.Module):
         places = self._places(tokens_BT, doc_BT, None)
         states = []
         for k in range(1, depth + 1):
-            ahead_BT = F.pad(tokens_BT[:, k:], (0, k))  # the padded end carries no loss
-            joined_BTD = module.join(self.model.embed_tokens(ahead_BT).to(self.dtype), hidden_BTD)
-            hidden_BTD = module.shared_head["norm"](module(joined_BTD, *places))
+            hidden_BTD = module.shared_head["norm"](self._predict(module, tokens_BT, hidden_BTD, places, k))
             states.append(hidden_BTD)
         return states
-
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Vocabulary scores [..., V] of final-normed hidden states [..., D], in their dtype."""
-        return F.linear(hidden, self.head_weight.to(hidden.dtype))
 
     def loss(
         self,
@@ -296,7 +314,7 @@ class Transformer(nn.Module):
 
     def expert_loads(self) -> list[Tensor]:
         """Tokens per expert [E] of each mixture layer since the last `update_expert_bias`; the counters themselves."""
-        return [router.load for router in self.modules() if isinstance(router, Router)]
+        return [router.load for router in self.modules() if isinstance(router, BalancedRouter)]
 
     @torch.no_grad()
     def update_expert_bias(self, gamma: float = 1e-3) -> list[Tensor]:
@@ -306,10 +324,11 @@ class Transformer(nn.Module):
         """
         loads = []
         for router in self.modules():
-            if isinstance(router, Router):
+            if isinstance(router, BalancedRouter):
                 load = router.load.clone()
                 if load.any():  # a frozen one has seen nothing and stays as it is, to the bit
                     bias = router.e_score_correction_bias
+                    assert bias is not None, "an architecture that is trained with balance has the bias"
                     bias += gamma * torch.sign(load.mean() - load)
                     bias -= bias.mean()
                     router.load.zero_()
@@ -342,8 +361,8 @@ def cross_entropy_sum(hidden_BTD: Tensor, weight_VD: Tensor, targets_BT: Tensor)
     count = kept.numel()
     if count < targets_N.numel():
         hidden_ND, targets_N = hidden_ND[kept], targets_N[kept]
-    total: Tensor = _CrossEntropySum.apply(hidden_ND, weight_VD, targets_N, torch.is_grad_enabled())
-    return total, count
+    apply: Callable[[Tensor, Tensor, Tensor, bool], Tensor] = _CrossEntropySum.apply
+    return apply(hidden_ND, weight_VD, targets_N, torch.is_grad_enabled()), count
 
 
 class _CrossEntropySum(torch.autograd.Function):
@@ -392,27 +411,3 @@ def generate(model: Transformer, tokens: list[int], max_new_tokens: int, eos_tok
         new.append(int(model.logits(hidden_BTD[0, -1]).argmax()))
     model.train(training)
     return new
-
-
-def load_transformer(folder: str | Path, dtype: torch.dtype = torch.float32) -> Transformer:
-    """Read a Hugging Face folder.  dtype: of the arithmetic.  Raises CheckpointError or ConfigError."""
-    reader = CheckpointReader(folder)
-    model = Transformer(reader.config, dtype=dtype)
-    model.load_state_dict({name: torch.from_numpy(reader.tensor(name)) for name in model.state_dict()})
-    return model
-
-
-def save_transformer(
-    model: Transformer,
-    folder: str | Path,
-    extra_files: Mapping[str, bytes] | None = None,
-    dtype: str = "bfloat16",
-    state: Mapping[str, Tensor] | None = None,
-) -> None:
-    """Write a Hugging Face folder, atomically.  extra_files: name to content (tokenizer.json ...).
-
-    state: the weights, where the model itself holds only parts of them.
-    """
-    state = model.state_dict() if state is None else state
-    arrays = {name: value.detach().cpu().numpy() for name, value in state.items()}
-    write_checkpoint(folder, model.config, arrays, dtype=dtype, extra_files=extra_files or {})

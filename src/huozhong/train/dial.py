@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from huozhong.errors import ConfigError
 from huozhong.model.config import ModelConfig
-from huozhong.model.sizes import num_parameters
+from huozhong.model.footprint import num_parameters
 from huozhong.text.corpus import Corpus, is_prepared, prepare
 from huozhong.train.recipe import parse_recipe
 from huozhong.train.state import write_file

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from huozhong.cost import Bill
 from huozhong.model.config import ModelConfig
-from huozhong.model.sizes import count_parameters, flops_per_token
+from huozhong.model.footprint import count_parameters, flops_per_token
 from huozhong.train.recipe import Recipe, Stretch
 
 

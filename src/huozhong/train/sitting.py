@@ -29,10 +29,11 @@ from rich.console import Console
 
 from huozhong.cost import IDLE_WATTS, WATTS_PER_CORE, Bill, Meter
 from huozhong.errors import ConfigError, TrainingError
-from huozhong.model.transformer import LossParts, Transformer, load_transformer, save_transformer
+from huozhong.model.transformer import LossParts, Transformer
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.counts import start_from_counts
 from huozhong.train.feed import Rows, heldout_rows, training_batches
+from huozhong.train.model_folder import load_transformer, save_transformer
 from huozhong.train.optim import MuonAdamW, WeightAverage, warmup_stable_decay
 from huozhong.train.parallel.team import Team, join_team
 from huozhong.train.plan import Trial, make_plan, plan_table

@@ -14,7 +14,8 @@ from huozhong.engine import kernels
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.weights.layout import load_weights
 from huozhong.model.config import ModelConfig
-from huozhong.model.transformer import Transformer, save_transformer
+from huozhong.model.transformer import Transformer
+from huozhong.train.model_folder import save_transformer
 
 CONFIG = ModelConfig(
     vocab_size=90,

@@ -245,7 +245,8 @@ def test_without_fallocate_the_file_is_the_same(
 def test_tied_tables_are_one_matrix(tmp_path: Path) -> None:
     import torch
 
-    from huozhong.model.transformer import Transformer, save_transformer
+    from huozhong.model.transformer import Transformer
+    from huozhong.train.model_folder import save_transformer
 
     torch.manual_seed(0)
     config = tiny_config(100, tie_word_embeddings=True)

@@ -16,7 +16,7 @@ from huozhong.formats.gguf.blocks import quantize
 from huozhong.formats.gguf.file import GgufFile, NewTensor, write_gguf
 from huozhong.formats.gguf.names import gguf_name
 from huozhong.formats.source import ModelSource, open_model
-from huozhong.model.transformer import save_transformer
+from huozhong.train.model_folder import save_transformer
 
 KEYS: dict[str, Any] = {
     "general.architecture": "deepseek2", "deepseek2.block_count": 2, "deepseek2.context_length": 128,

@@ -18,7 +18,7 @@ from tests.model.tiny_models import lively_model, moe_config, tiny_config
 from huozhong.errors import CheckpointError, HuozhongError
 from huozhong.formats.checkpoint import CheckpointReader
 from huozhong.formats.source import open_model
-from huozhong.model.transformer import save_transformer
+from huozhong.train.model_folder import save_transformer
 
 EMBEDDING, Q_UP = "model.embed_tokens.weight", "model.layers.0.self_attn.q_b_proj.weight"
 

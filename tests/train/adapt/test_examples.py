@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from huozhong.errors import DataError
-from huozhong.model.families import IGNORED
+from huozhong.model.layers import IGNORED
 from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.adapt.everyday import everyday_prompts

@@ -24,7 +24,7 @@ from huozhong.cli.sampling import open_teacher
 from huozhong.cli.serve import listen, server_config
 from huozhong.engine.llm import LLM
 from huozhong.errors import ConfigError, DataError, ExamError
-from huozhong.model.transformer import Transformer, load_transformer, save_transformer
+from huozhong.model.transformer import Transformer
 from huozhong.server.app import create_app
 from huozhong.text.shards import Shard
 from huozhong.text.tokenizer import Tokenizer
@@ -32,6 +32,7 @@ from huozhong.train.distill.logits import LogitsRun, top_k_divergence
 from huozhong.train.distill.recipe import DistillRecipe, KeepRecipe, parse_distill_recipe
 from huozhong.train.distill.run import Answers, Reply, accepted, choose, distill, distinct
 from huozhong.train.feed import Rows
+from huozhong.train.model_folder import load_transformer, save_transformer
 from huozhong.train.rl.problems import Problem
 
 STUDENT = """

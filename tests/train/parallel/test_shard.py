@@ -15,7 +15,7 @@ from tests.train.parallel.processes import losses, together, written
 
 from huozhong.errors import ConfigError
 from huozhong.formats.source import open_model
-from huozhong.model.sizes import count_parameters
+from huozhong.model.footprint import count_parameters
 from huozhong.train.distill.recipe import parse_distill_recipe
 from huozhong.train.parallel.team import Team, join_team
 from huozhong.train.plan import make_plan

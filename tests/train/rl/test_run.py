@@ -20,9 +20,10 @@ from typer.testing import CliRunner
 from huozhong.cli.main import build
 from huozhong.cli.sampling import EngineSampler
 from huozhong.errors import ConfigError, TrainingError
-from huozhong.model.transformer import Transformer, load_transformer, save_transformer
+from huozhong.model.transformer import Transformer
 from huozhong.text.template import DEFAULT_TEMPLATE
 from huozhong.text.tokenizer import Tokenizer
+from huozhong.train.model_folder import load_transformer, save_transformer
 from huozhong.train.rl.recipe import RlRecipe, parse_rl_recipe
 from huozhong.train.rl.rollout import TorchSampler
 from huozhong.train.rl.run import RlOutcome, RlRun, tempered, train_rl

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from huozhong.engine.llm import LLM
 from huozhong.engine.sequence import SamplingParams
 from huozhong.errors import ConfigError
-from huozhong.model.transformer import load_transformer
 from huozhong.train.feed import Rows
+from huozhong.train.model_folder import load_transformer
 from huozhong.train.recipe import parse_recipe
 from huozhong.train.sitting import train
 from huozhong.train.stages.mtp import DEPTH, PredictionRun, trunk, with_module

@@ -19,9 +19,9 @@ from huozhong.formats.gguf.blocks import FORMATS, quantize
 from huozhong.formats.gguf.file import NewTensor, write_gguf
 from huozhong.formats.gguf.names import ROPE_FACTORS, gguf_name
 from huozhong.formats.source import ModelSource
-from huozhong.formats.stored import Shape
 from huozhong.model.architecture import Architecture, GroupedAttention, LatentAttention, LinearScaling, Llama3Scaling
 from huozhong.model.config import YarnScaling
+from huozhong.model.tensors import Shape
 
 GgufType = Literal["f32", "f16", "bf16", "q8_0", "q4_0"]
 TYPES: dict[str, tuple[str, int]] = {  # our word: (GGUF's format, its number for a whole file)

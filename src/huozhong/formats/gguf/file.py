@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from huozhong.errors import CheckpointError
 from huozhong.files import write_whole
 from huozhong.formats.gguf.blocks import FORMATS, OTHER_FORMATS, dequantize, row_bytes
-from huozhong.formats.stored import Shape
+from huozhong.model.tensors import Shape
 
 _MAGIC, _VERSIONS, _WRITTEN_VERSION = b"GGUF", (2, 3), 3
 _ALIGNMENT = 32  # where general.alignment does not say otherwise

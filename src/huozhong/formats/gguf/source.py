@@ -18,7 +18,7 @@ from huozhong.formats.gguf.blocks import dequantize
 from huozhong.formats.gguf.file import GgufFile, GgufTensor, parts_of
 from huozhong.formats.gguf.names import ROPE_FACTORS, hf_name
 from huozhong.formats.keys import REQUIRED, Keys
-from huozhong.formats.stored import Rows, Shape, Stored
+from huozhong.formats.stored import Rows, Stored
 from huozhong.model.architecture import (
     Architecture,
     Experts,
@@ -29,7 +29,7 @@ from huozhong.model.architecture import (
     Rope,
 )
 from huozhong.model.config import YarnScaling
-from huozhong.model.tensors import expected_tensors
+from huozhong.model.tensors import Shape, expected_tensors
 
 FAMILIES: dict[str, Family] = {
     "llama": "llama",

@@ -20,9 +20,9 @@ from huozhong.formats.gguf.export import rope_factors
 from huozhong.formats.hf.folder import CONFIG, WEIGHTS, replace_model_folder
 from huozhong.formats.hf.safetensors import WRITABLE, HfTensor, safetensors_pieces
 from huozhong.formats.source import ModelSource
-from huozhong.formats.stored import Shape
 from huozhong.model.architecture import Architecture, GroupedAttention, LatentAttention, LinearScaling, Llama3Scaling
 from huozhong.model.config import YarnScaling
+from huozhong.model.tensors import Shape
 
 _CLASSES = {
     "deepseek_v3": "DeepseekV3ForCausalLM", "deepseek_v2": "DeepseekV2ForCausalLM", "llama": "LlamaForCausalLM",

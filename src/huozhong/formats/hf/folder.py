@@ -14,7 +14,7 @@ from typing import Any
 from huozhong.errors import CheckpointError
 from huozhong.files import find_whole, whole_folder
 from huozhong.formats.hf.safetensors import Entry, read_safetensors
-from huozhong.formats.stored import Shape
+from huozhong.model.tensors import Shape
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 GENERATION = "generation_config.json"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from huozhong.errors import CheckpointError
 from huozhong.formats.floats import decode_bfloat16, decode_float8, encode_bfloat16
-from huozhong.formats.stored import Shape
+from huozhong.model.tensors import Shape
 
 _MAX_HEADER = 100 << 20  # the safetensors library's own limit
 _DTYPES = {

@@ -13,9 +13,9 @@ from huozhong.errors import CheckpointError
 from huozhong.formats.hf.configs import FP8_BLOCK, architecture_from_hf
 from huozhong.formats.hf.folder import CONFIG, find_folder, needed_entry, read_entries, read_json, refuse_unknown
 from huozhong.formats.hf.safetensors import Entry, decode
-from huozhong.formats.stored import FLOAT_TYPES, Rows, Shape, Stored
+from huozhong.formats.stored import FLOAT_TYPES, Rows, Stored
 from huozhong.model.architecture import Architecture
-from huozhong.model.tensors import expected_tensors
+from huozhong.model.tensors import Shape, expected_tensors
 
 SMALL_FILES = ("tokenizer.json", "tokenizer_config.json", "generation_config.json", "chat_template.jinja")
 _SCALES = "_scale_inv"

@@ -19,8 +19,9 @@ from huozhong.formats.hf.configs import architecture_from_hf
 from huozhong.formats.hf.export import hf_config, hf_tensors
 from huozhong.formats.hf.safetensors import HfTensor
 from huozhong.formats.source import ModelSource
-from huozhong.formats.stored import Rows, Shape, Stored
+from huozhong.formats.stored import Rows, Stored
 from huozhong.model.architecture import Architecture
+from huozhong.model.tensors import Shape
 
 _TABLES = ("model.embed_tokens.weight", "lm_head.weight")  # large, and in the same order of rows everywhere
 Change = Callable[[str, NDArray[np.float32]], NDArray[np.float32]]  # name and values -> new values

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from huozhong.errors import DataError, RequestError, TokenizerError
-from huozhong.model.families import IGNORED
+from huozhong.model.layers import IGNORED
 from huozhong.text.template import END_THINK, THINK, ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
 

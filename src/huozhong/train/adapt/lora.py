@@ -20,19 +20,19 @@ from torch import Tensor, nn
 
 from huozhong.errors import CheckpointError, ConfigError
 from huozhong.formats.hf.folder import read_json
-from huozhong.model.families import CausalLM, Linear
+from huozhong.model.families import AdaptedLinear, CausalLM
 from huozhong.train.state import write_file
 
 _NAME = re.compile(r"base_model\.model\.(?P<name>.+\.lora_[AB])\.weight")
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
-def adapted_linears(model: CausalLM) -> dict[str, Linear]:
+def adapted_linears(model: CausalLM) -> dict[str, AdaptedLinear]:
     """The matrices that get an adapter, by name."""
     return {
         name: module
         for name, module in model.named_modules()
-        if isinstance(module, Linear) and ".mlp.experts." not in name
+        if isinstance(module, AdaptedLinear) and ".mlp.experts." not in name
     }
 
 

@@ -15,11 +15,12 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from huozhong.errors import ConfigError
-from huozhong.model.transformer import LossParts, load_transformer
+from huozhong.model.transformer import LossParts
 from huozhong.text.data import NO_TARGET
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.distill.recipe import LogitsRecipe, StudentRecipe
 from huozhong.train.feed import Rows
+from huozhong.train.model_folder import load_transformer
 from huozhong.train.parallel.team import Team
 from huozhong.train.recipe import Recipe
 from huozhong.train.rl.grpo import _parts

@@ -25,8 +25,8 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor
 
-from huozhong.model.layers import Experts, MixtureOfExperts, split_experts, stack_experts
-from huozhong.model.transformer import PredictionModule, Transformer
+from huozhong.model.layers import StackedExperts, split_experts, stack_experts
+from huozhong.model.transformer import MixtureOfExperts, PredictionModule, Transformer
 from huozhong.train.feed import Rows
 from huozhong.train.optim import Muon, MuonAdamW, WeightAverage, key, orthogonalize
 from huozhong.train.parallel.team import Team
@@ -90,7 +90,7 @@ class ShardTeam(Team):
         if not self.leads:
             return {}
         for name, module in model.named_modules():
-            if isinstance(module, Experts):
+            if isinstance(module, StackedExperts):
                 split_experts(module, flat, f"{name}.")
         return {name: flat[name].detach() for name in self._names}
 
@@ -107,7 +107,7 @@ class ShardTeam(Team):
     ) -> None:
         flat = dict(state["model"])
         for name, module in model.named_modules():
-            if isinstance(module, Experts):
+            if isinstance(module, StackedExperts):
                 stack_experts(module, flat, f"{name}.")
         for name, weight in [*model.named_parameters(), *model.named_buffers()]:
             if name in flat:

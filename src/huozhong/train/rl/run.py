@@ -26,9 +26,10 @@ from torch import Tensor, nn
 
 from huozhong.cost import IDLE_WATTS, WATTS_PER_CORE, Bill, Meter
 from huozhong.errors import ConfigError, TrainingError
-from huozhong.model.transformer import Transformer, load_transformer, save_transformer
+from huozhong.model.transformer import Transformer
 from huozhong.text.data import NO_TARGET
 from huozhong.text.tokenizer import Tokenizer
+from huozhong.train.model_folder import load_transformer, save_transformer
 from huozhong.train.optim import MuonAdamW, WeightAverage, warmup_stable_decay
 from huozhong.train.rl.groups import Group, Practice
 from huozhong.train.rl.grpo import PolicyStats, group_advantages, policy_loss, token_logprobs

@@ -17,10 +17,10 @@ from rich.console import Console
 from torch import Tensor
 
 from huozhong.errors import ConfigError
-from huozhong.model.layers import Router
-from huozhong.model.transformer import LossParts, Transformer, cross_entropy_sum, load_transformer, shift_targets
+from huozhong.model.transformer import BalancedRouter, LossParts, Transformer, cross_entropy_sum, shift_targets
 from huozhong.text.data import NO_TARGET
 from huozhong.train.feed import Rows
+from huozhong.train.model_folder import load_transformer
 from huozhong.train.recipe import load_recipe
 from huozhong.train.sitting import Outcome, Run, Start, train
 
@@ -85,7 +85,7 @@ def trunk(model: Transformer, rows: Rows) -> tuple[Tensor, Tensor]:
     """The frozen model's states [B, T, D], and what it would say next [B, T], NO_TARGET where nothing is learnt."""
     hidden_BTD = model(rows.tokens_BT, doc_BT=rows.doc_BT)
     for module in model.modules():
-        if isinstance(module, Router):
+        if isinstance(module, BalancedRouter):
             module.load.zero_()  # the trunk's experts stay as they are, their balance included
     said_BT = torch.full_like(rows.targets_BT, NO_TARGET)
     kept = rows.targets_BT != NO_TARGET

@@ -10,9 +10,9 @@ import torch
 from transformers import LlamaConfig
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
-from huozhong.engine.rope import rope_table
 from huozhong.formats.hf.configs import architecture_from_hf
 from huozhong.model.architecture import Rope
+from huozhong.model.rope import rope_table
 
 YARN = {"rope_type": "yarn", "factor": 8.0, "original_max_position_embeddings": 512}
 SETTINGS: dict[str, dict[str, Any]] = {
