@@ -13,7 +13,8 @@ import torch
 from huozhong.engine import kernels
 from huozhong.engine.rope import rope_table
 from huozhong.engine.runner import Chunk, Runner
-from huozhong.engine.weights.layout import Weights, load_weights
+from huozhong.engine.weights.layout import Weights
+from huozhong.engine.weights.load import load_weights
 from huozhong.model.architecture import Architecture, CacheFormat
 from huozhong.model.config import ModelConfig, YarnScaling
 from huozhong.model.layers import rope_frequencies

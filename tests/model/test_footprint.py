@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from huozhong.engine.llm import resolve_model
-from huozhong.engine.weights.layout import load_weights
+from huozhong.engine.weights.load import load_weights
 from huozhong.engine.weights.quant import PackedMatrix
 from huozhong.formats.checkpoint import read_config
 from huozhong.formats.source import open_model

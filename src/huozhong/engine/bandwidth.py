@@ -27,10 +27,10 @@ def read_bandwidth(size: int = _BYTES, threads: int | None = None) -> float:
     """
     pieces = np.ones((max(size // _PIECE, 1), _PIECE // 4), np.float32)
     threads = threads or num_threads()
-    times = []
+    times: list[float] = []
     for _ in range(4):
         for piece in pieces:
             began = time.perf_counter()
             kernels.largest(piece, threads)
             times.append(time.perf_counter() - began)
-    return pieces[0].nbytes / statistics.median(times)
+    return _PIECE / statistics.median(times)

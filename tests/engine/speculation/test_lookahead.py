@@ -12,7 +12,7 @@ import torch
 
 from huozhong.engine import kernels
 from huozhong.engine.runner import Chunk, Runner
-from huozhong.engine.weights.layout import load_weights
+from huozhong.engine.weights.load import load_weights
 from huozhong.model.config import ModelConfig
 from huozhong.model.transformer import Transformer, save_transformer
 

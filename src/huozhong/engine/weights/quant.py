@@ -94,7 +94,7 @@ class PackedMatrix:
 
 def packed_shapes(
     format: str, out_features: int, in_features: int, count: int = 1
-) -> tuple[tuple[np.dtype, Shape], tuple[np.dtype, Shape | None]]:
+) -> tuple[tuple[np.dtype[Any], Shape], tuple[np.dtype[Any], Shape | None]]:
     """(dtype, shape) of `data` and of `scales` (shape None: there are none).
 
     ConfigError: an unknown format, or inputs that do not fill a K-quant's records.
@@ -156,7 +156,7 @@ def unpack(matrix: PackedMatrix) -> NDArray[np.float32]:
         data = matrix.data
         if matrix.format == "bf16":
             data = (data.astype(np.uint32) << 16).view(np.float32)
-        w: NDArray = data.astype(np.float32).swapaxes(2, 3).reshape(matrix.count, -1, matrix.in_features)
+        w: NDArray[Any] = data.astype(np.float32).swapaxes(2, 3).reshape(matrix.count, -1, matrix.in_features)
     else:
         groups = unpack_groups(matrix)
         halves = groups.q.astype(np.float32).reshape(*groups.q.shape[:3], 2, GROUP // 2)
@@ -194,7 +194,7 @@ def unpack_groups(matrix: PackedMatrix) -> Groups:
     q = _integers(data, matrix.format).transpose(0, 1, 4, 2, 3, 5)
     count, blocks, _, groups = q.shape[:4]
 
-    def rows(array: NDArray) -> NDArray:
+    def rows(array: NDArray[Any]) -> NDArray[Any]:
         """[N, R, G, 16, ...] -> [N, O, G, ...]"""
         moved = np.moveaxis(array, 3, 2)
         return moved.reshape(count, blocks * BLOCK, groups, *moved.shape[4:])[:, : matrix.out_features]
@@ -203,7 +203,7 @@ def unpack_groups(matrix: PackedMatrix) -> Groups:
     return Groups(q_NOGK, rows(scale), None if least is None else rows(least))
 
 
-def _open_records(matrix: PackedMatrix) -> tuple[NDArray, NDArray, NDArray | None]:
+def _open_records(matrix: PackedMatrix) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32] | None]:
     """K-quants: bytes of the groups [N, R, G, quads, 16, 4], scale [N, R, G, 16, 2], least [N, R, G, 16]."""
     data = matrix.data
     count, blocks, records, size = data.shape
@@ -241,7 +241,7 @@ def _pad(w_NOI: NDArray[Any], in_multiple: int) -> NDArray[Any]:
     return np.pad(w_NOI, ((0, 0), (0, -out_features % BLOCK), (0, -in_features % in_multiple)))
 
 
-def _blocks(rows: NDArray) -> NDArray:
+def _blocks(rows: NDArray[Any]) -> NDArray[Any]:
     """[N, O, ...] with O a multiple of 16 -> [N, R, 16, ...]."""
     return rows.reshape(rows.shape[0], -1, BLOCK, *rows.shape[2:])
 
@@ -273,7 +273,7 @@ def _to_bfloat16(w: NDArray[np.float32]) -> NDArray[np.uint16]:
     return ((bits + (((bits >> 16) & 1) + np.uint32(0x7FFF))) >> 16).astype(np.uint16)
 
 
-def filled(new: New, array: NDArray) -> NDArray:
+def filled(new: New, array: NDArray[Any]) -> NDArray[Any]:
     """A copy of `array` in memory from `new`."""
     out = new(array.dtype, array.shape)
     out[...] = array
