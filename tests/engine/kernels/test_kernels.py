@@ -10,8 +10,8 @@ from tests.engine.weights.gguf_blocks import random_matrix
 
 from huozhong.engine import kernels
 from huozhong.engine.kernels import reference
-from huozhong.engine.kernels.batch import Span
-from huozhong.engine.kernels.cached import decode_rows, encode_rows, rounded
+from huozhong.engine.kernels.batch import RowSpan
+from huozhong.engine.kernels.cache_rows import pack_rows, rounded, unpack_rows
 from huozhong.engine.weights.blocks import TYPES
 from huozhong.engine.weights.layout import LatentAttentionWeights
 from huozhong.engine.weights.quant import FLOATS, PackedMatrix, pack, unpack
@@ -278,7 +278,7 @@ def test_attention(case: tuple[int, ...], format: str, form: str, cache_format: 
     q = normal(length, heads, nope + rope, seed=6)
 
     def attend(first: int = 0, last: int = length, threads: int = 1) -> np.ndarray:
-        span = Span(0, last - first, start + first, form == "attend_prefill", pages)
+        span = RowSpan(0, last - first, start + first, form == "attend_prefill", pages)
         return getattr(kernels, form)(q[first:last], w, cache, span, 0.05, threads, cache_format)
 
     kernels.use("reference")
@@ -323,7 +323,7 @@ def test_grouped_attention(case: tuple[int, ...], cache_format: str, prefill: bo
     pages = np.random.default_rng(5).permutation(-(-(start + length) // page_size) + 2).astype(np.int32)
 
     def attend(first: int = 0, last: int = length, threads: int = 1) -> np.ndarray:
-        span = Span(0, last - first, start + first, prefill, pages)
+        span = RowSpan(0, last - first, start + first, prefill, pages)
         return kernels.attend_grouped(q[first:last], kv[: start + last], span, 0.3, cache_format, page_size, threads)  # type: ignore[arg-type]
 
     kernels.use("reference")
@@ -336,7 +336,7 @@ def test_float16_of_the_cache_is_the_nearest() -> None:
     value = np.concatenate([np.array(special, np.float32), normal(1000) * 10])
     kv = np.zeros((1, 2, 1, len(value)), np.float32)
     kv[0, 1, 0] = value
-    span = Span(0, 1, 0, False, np.array([0], np.int32))
+    span = RowSpan(0, 1, 0, False, np.array([0], np.int32))
     q = np.zeros((1, 1, len(value)), np.float32)
     with np.errstate(over="ignore"):
         expected = value.astype(np.float16).astype(np.float32)
@@ -351,7 +351,7 @@ def test_int8_of_the_cache_is_its_twin(width: int) -> None:
         value = normal(width) * np.float32(size)
         kv = np.zeros((1, 2, 1, width), np.float32)
         kv[0, 1, 0] = value
-        span, q = Span(0, 1, 0, False, np.array([0], np.int32)), np.zeros((1, 1, width), np.float32)
+        span, q = RowSpan(0, 1, 0, False, np.array([0], np.int32)), np.zeros((1, 1, width), np.float32)
         y = on_each(lambda kv=kv, q=q, span=span: kernels.attend_grouped(q, kv, span, 1.0, "q8", 16))
         np.testing.assert_array_equal(y[0, 0], rounded(value[None], (width,), "q8")[0])
         if 1e-5 < size < 1e6:
@@ -362,9 +362,9 @@ def test_int8_of_the_cache_is_its_twin(width: int) -> None:
 def test_int8_rows_keep_their_parts_apart(parts: tuple[int, ...]) -> None:
     x = normal(5, sum(parts))
     x[:, : parts[0]] *= 1000
-    rows = encode_rows(x, parts)
+    rows = pack_rows(x, parts)
     assert rows.shape[1] == sum(n + n % 2 + 2 * -(-n // 32) for n in parts)
-    y = decode_rows(rows, parts)
+    y = unpack_rows(rows, parts)
     for part in np.split(np.stack([x, y]), np.cumsum(parts)[:-1], axis=2):
         assert np.abs(part[0] - part[1]).max() <= 0.503 / 127 * np.abs(part[0]).max()
 
@@ -388,7 +388,7 @@ def test_wrong_shapes_and_types_are_exceptions() -> None:
         kernels.rotate(normal(1, 1, 4), normal(3, 2, 2), np.array([3]))
     with pytest.raises(ValueError, match="bias"):
         kernels.route(normal(1, 16), normal(15), routing())
-    kv, span = normal(3, 2, 2, 8), Span(0, 3, 0, True, np.array([0], np.int32))
+    kv, span = normal(3, 2, 2, 8), RowSpan(0, 3, 0, True, np.array([0], np.int32))
     with pytest.raises(ValueError, match="multiple of 16"):
         kernels.attend_grouped(normal(3, 4, 8), kv, span, 1.0, "f32", 20)
     with pytest.raises(ValueError, match="divide"):
@@ -403,8 +403,8 @@ def test_hostile_page_tables_are_exceptions() -> None:
     for pages in ([4], [-1], []):
         for form in (kernels.attend_prefill, kernels.attend_decode):
             with pytest.raises(ValueError, match="page"):
-                form(q, w, cache, Span(0, 3, 0, True, np.array(pages, np.int32)), 1.0)
+                form(q, w, cache, RowSpan(0, 3, 0, True, np.array(pages, np.int32)), 1.0)
     with pytest.raises(ValueError, match="page table"):
-        kernels.attend_prefill(q, w, cache, Span(0, 3, 6, True, np.array([0], np.int32)), 1.0)
+        kernels.attend_prefill(q, w, cache, RowSpan(0, 3, 6, True, np.array([0], np.int32)), 1.0)
     with pytest.raises(ValueError, match="fit"):
-        kernels.attend_decode(q, w, normal(4, 8, 21), Span(0, 3, 0, False, np.array([0], np.int32)), 1.0)
+        kernels.attend_decode(q, w, normal(4, 8, 21), RowSpan(0, 3, 0, False, np.array([0], np.int32)), 1.0)

@@ -93,8 +93,8 @@ def test_drafts_ahead_are_drafts_one_by_one(pair: tuple[Transformer, Path], name
         _, states = runner.forward_with_states(chunks)
         ahead = [Chunk(t[1:], 0, p, "last", True) for t, p in zip(texts, pages, strict=True)]
         if runner is whole:
-            tokens, chances = runner.draft_ahead(ahead, states, [4, 2], vocab=80, least=0.0)
-            some, stopped = runner.draft_ahead(ahead, states, [4, 2], vocab=80, least=float(chances[0, 0]))
+            tokens, chances = runner.draft_ahead(ahead, states, [4, 2], vocab=80, p_min=0.0)
+            some, stopped = runner.draft_ahead(ahead, states, [4, 2], vocab=80, p_min=float(chances[0, 0]))
     assert tokens.shape == (2, 4)
     assert (chances[1, 2:] == 0).all()
     # The least chance ends a chain after the guess that falls below it.
