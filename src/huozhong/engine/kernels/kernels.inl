@@ -13,10 +13,10 @@ constexpr float INFINITE = __builtin_huge_valf();
 
 // -- sums over lanes, exp -----------------------------------------------------------------------------------------
 
-struct Sixteen { Vec part[16 / W]; };
+struct Lanes16 { Vec part[16 / W]; };
 
-inline Sixteen sixteen(float x) {
-    Sixteen out;
+inline Lanes16 lanes16(float x) {
+    Lanes16 out;
     for (Vec& part : out.part) part = set1(x);
     return out;
 }
@@ -24,8 +24,8 @@ inline Sixteen sixteen(float x) {
 inline int lanes_left(int n) { return n >= W ? W : n > 0 ? n : 0; }
 
 // The lanes are added, or compared, as a tree: i with i + 8, then i + 4, 2, 1.
-inline float reduce_add(const Sixteen& a) { return add_across(a.part); }
-inline float reduce_max(const Sixteen& a) { return max_across(a.part); }
+inline float reduce_add(const Lanes16& a) { return add_across(a.part); }
+inline float reduce_max(const Lanes16& a) { return max_across(a.part); }
 
 // e^x to about 2 units in the last place (Cephes' expf); 0 below -87, which covers -infinity; e^0 is exactly 1.
 inline Vec exp(Vec x) {
@@ -53,7 +53,7 @@ inline float exp1(float x) {
 void quantize(const float* x, int32_t n, int8_t* q, float* scale, int32_t* sum, int32_t* half) {
     for (int32_t g = 0; g * GROUP < n; ++g, x += GROUP, q += GROUP) {
         Vec v[GROUP / W];
-        Sixteen largest = sixteen(0);
+        Lanes16 largest = lanes16(0);
         for (int i = 0; i < GROUP / W; ++i) {
             const int left = lanes_left(n - g * GROUP - i * W);
             v[i] = left == W ? load(x + i * W) : load_n(x + i * W, left);
@@ -76,7 +76,7 @@ void quantize(const float* x, int32_t n, int8_t* q, float* scale, int32_t* sum, 
 }
 
 void rms_norm(const float* x, const float* weight, float eps, int32_t n, float* y) {
-    Sixteen squares = sixteen(0);
+    Lanes16 squares = lanes16(0);
     for (int32_t i = 0; i < n; i += W) {
         const Vec v = n - i >= W ? load(x + i) : load_n(x + i, n - i);
         Vec& part = squares.part[i / W % (16 / W)];
@@ -124,7 +124,7 @@ void add_scaled(float* y, const float* x, float scale, int32_t n) {
 
 inline int32_t row_of(const Matmul& job, int32_t t) { return job.rows ? job.rows[t] : job.first + t * job.step; }
 
-inline void put(const Matmul& job, int32_t t, int32_t o, Vec y) {
+inline void store_output(const Matmul& job, int32_t t, int32_t o, Vec y) {
     const int left = lanes_left(job.matrix->out - o);
     float* out = job.y + t * job.y_stride + o;
     if (job.add) y = add(load_n(out, left), y);
@@ -133,21 +133,22 @@ inline void put(const Matmul& job, int32_t t, int32_t o, Vec y) {
 
 // What a format is to tile_integer: `open` finds a group's weights and scale, `dot` adds the group's products.
 //   offset: what dot leaves in the sum per unit of x (quant.py stores bytes unsigned)
-//   halves: 16 inputs share a scale, not 32, and the second half has sums of its own
-//   minimum: weights are scale * q + least
-struct Plain {  // a scale per group of 32
-    static constexpr bool halves = false, minimum = false;
+//   half_scales: 16 inputs share a scale, not 32, and the second half has sums of its own
+//   has_minimum: weights are scale * q + minimum
+struct GroupScaled {  // a scale per group of 32
+    static constexpr bool half_scales = false, has_minimum = false;
     const uint8_t* w;
     const uint16_t* s;
-    Vec scale, second, least;
-    Plain(const Matrix&, const uint8_t* data, const uint16_t* scales, int lane) : w(data + 4 * lane), s(scales + lane) {}
-    void take(int32_t g) { scale = load_half(s + g * BLOCK); }
+    Vec scale, second_scale, minimum;
+    GroupScaled(const Matrix&, const uint8_t* data, const uint16_t* scales, int lane)
+        : w(data + 4 * lane), s(scales + lane) {}
+    void load_scale(int32_t g) { scale = load_half(s + g * BLOCK); }
 };
 
-struct Q8 : Plain {
+struct Q8 : GroupScaled {
     static constexpr int offset = Q8_OFFSET, bytes = GROUP * BLOCK;
-    using Plain::Plain;
-    void open(int32_t g) { take(g); }
+    using GroupScaled::GroupScaled;
+    void open(int32_t g) { load_scale(g); }
     template <int N> void dot(Int* acc, Int*, const int8_t* const* x) {
         for (int quad = 0; quad < 8; ++quad) {
             const Bytes b = load_bytes(w + quad * 4 * BLOCK);
@@ -161,7 +162,7 @@ struct Q8 : Plain {
 template <int N> inline void dot_nibbles(const uint8_t* w, Int* acc, const int8_t* const* x) {
     for (int quad = 0; quad < 4; ++quad) {
         Bytes b = load_bytes(w + quad * 4 * BLOCK);
-        keep(b);
+        keep_in_register(b);
         const Bytes low = low_nibbles(b), high = high_nibbles(b);
         for (int t = 0; t < N; ++t) {
             acc[t] = dot_q4(acc[t], low, x[t] + 4 * quad);
@@ -173,7 +174,7 @@ template <int N> inline void dot_nibbles(const uint8_t* w, Int* acc, const int8_
 // The fifth bits: bit q of a byte belongs to quad q.
 template <int N, int QUAD = 0> inline void dot_five(const uint8_t* w, Bytes fifth, Int* acc, const int8_t* const* x) {
     Bytes b = load_bytes(w + QUAD * 4 * BLOCK);
-    keep(b);
+    keep_in_register(b);
     const Bytes low = or_shifted<4 - QUAD>(low_nibbles(b), fifth, 16);
     const Bytes high = or_shifted<-QUAD>(high_nibbles(b), fifth, 16);
     for (int t = 0; t < N; ++t) {
@@ -187,7 +188,7 @@ template <int N, int QUAD = 0> inline void dot_five(const uint8_t* w, Bytes fift
 template <int N, int QUAD = 0>
 inline void dot_six(const uint8_t* w, Bytes first, Bytes second, Int* low_acc, Int* high_acc, const int8_t* const* x) {
     Bytes b = load_bytes(w + QUAD * 4 * BLOCK);
-    keep(b);
+    keep_in_register(b);
     const Bytes low = or_shifted<4 - 2 * QUAD>(low_nibbles(b), first, 48);
     const Bytes high = or_shifted<4 - 2 * QUAD>(high_nibbles(b), second, 48);
     for (int t = 0; t < N; ++t) {
@@ -197,10 +198,10 @@ inline void dot_six(const uint8_t* w, Bytes first, Bytes second, Int* low_acc, I
     if constexpr (QUAD < 3) dot_six<N, QUAD + 1>(w, first, second, low_acc, high_acc, x);
 }
 
-struct Q4 : Plain {
+struct Q4 : GroupScaled {
     static constexpr int offset = 8, bytes = GROUP * BLOCK / 2;
-    using Plain::Plain;
-    void open(int32_t g) { take(g); }
+    using GroupScaled::GroupScaled;
+    void open(int32_t g) { load_scale(g); }
     template <int N> void dot(Int* acc, Int*, const int8_t* const* x) {
         dot_nibbles<N>(w, acc, x);
         w += bytes;
@@ -209,18 +210,18 @@ struct Q4 : Plain {
 
 struct Q4_1 : Q4 {
     static constexpr int offset = 0;
-    static constexpr bool minimum = true;
+    static constexpr bool has_minimum = true;
     using Q4::Q4;
     void open(int32_t g) {
         scale = load_half(s + 2 * g * BLOCK);
-        least = load_half(s + (2 * g + 1) * BLOCK);
+        minimum = load_half(s + (2 * g + 1) * BLOCK);
     }
 };
 
-struct Q5_0 : Plain {
+struct Q5_0 : GroupScaled {
     static constexpr int offset = 16, bytes = 320;
-    using Plain::Plain;
-    void open(int32_t g) { take(g); }
+    using GroupScaled::GroupScaled;
+    void open(int32_t g) { load_scale(g); }
     template <int N> void dot(Int* acc, Int*, const int8_t* const* x) {
         dot_five<N>(w, load_bytes(w + 256), acc, x);
         w += bytes;
@@ -228,13 +229,13 @@ struct Q5_0 : Plain {
 };
 
 // A record of 256 inputs: float16 d [16] and dmin [16]; bytes scale [8, 16], minimum [8, 16]; 8 groups.
-template <int BYTES> struct Super {
+template <int BYTES> struct KQuant {
     static constexpr int offset = 0, bytes = BYTES;
-    static constexpr bool halves = false, minimum = true;
+    static constexpr bool half_scales = false, has_minimum = true;
     const uint8_t *w, *head = nullptr;
     int lane;
-    Vec d, dmin, scale, second, least;
-    Super(const Matrix&, const uint8_t* data, const uint16_t*, int lane) : w(data), lane(lane) {}
+    Vec d, dmin, scale, second_scale, minimum;
+    KQuant(const Matrix&, const uint8_t* data, const uint16_t*, int lane) : w(data), lane(lane) {}
     void open(int32_t g) {
         const int part = g % 8;
         if (part == 0) {
@@ -244,20 +245,20 @@ template <int BYTES> struct Super {
             w += 320;
         }
         scale = mul(d, load_u8(head + 64 + part * BLOCK + lane));
-        least = mul(dmin, load_u8(head + 192 + part * BLOCK + lane));
+        minimum = mul(dmin, load_u8(head + 192 + part * BLOCK + lane));
     }
 };
 
-struct Q4K : Super<256> {
-    using Super::Super;
+struct Q4K : KQuant<256> {
+    using KQuant::KQuant;
     template <int N> void dot(Int* acc, Int*, const int8_t* const* x) {
         dot_nibbles<N>(w + 4 * lane, acc, x);
         w += bytes;
     }
 };
 
-struct Q5K : Super<320> {
-    using Super::Super;
+struct Q5K : KQuant<320> {
+    using KQuant::KQuant;
     template <int N> void dot(Int* acc, Int*, const int8_t* const* x) {
         dot_five<N>(w + 4 * lane, load_bytes(w + 256 + 4 * lane), acc, x);
         w += bytes;
@@ -267,10 +268,10 @@ struct Q5K : Super<320> {
 // A record of 256 inputs: float16 d [16], 32 bytes of nothing; int8 scale [16, 16]; 8 groups.
 struct Q6K {
     static constexpr int offset = 32, bytes = 384;
-    static constexpr bool halves = true, minimum = false;
+    static constexpr bool half_scales = true, has_minimum = false;
     const uint8_t *w, *head = nullptr;
     int lane;
-    Vec d, scale, second, least;
+    Vec d, scale, second_scale, minimum;
     Q6K(const Matrix&, const uint8_t* data, const uint16_t*, int lane) : w(data), lane(lane) {}
     void open(int32_t g) {
         const int part = g % 8;
@@ -280,7 +281,7 @@ struct Q6K {
             w += 320;
         }
         scale = mul(d, load_i8(reinterpret_cast<const int8_t*>(head) + 64 + 2 * part * BLOCK + lane));
-        second = mul(d, load_i8(reinterpret_cast<const int8_t*>(head) + 64 + (2 * part + 1) * BLOCK + lane));
+        second_scale = mul(d, load_i8(reinterpret_cast<const int8_t*>(head) + 64 + (2 * part + 1) * BLOCK + lane));
     }
     template <int N> void dot(Int* low, Int* high, const int8_t* const* x) {
         dot_six<N>(w + 4 * lane, load_bytes(w + 256 + 4 * lane), load_bytes(w + 320 + 4 * lane), low, high, x);
@@ -317,7 +318,7 @@ template <class Q, int N> void tile_integer(const Matmul& job, int32_t block, in
                 for (int line = 0; line < Q::bytes; line += 64) prefetch(q.w + 4096 + line);
             Int acc[N], high[N];
             for (int t = 0; t < N; ++t) {
-                if constexpr (Q::halves) {
+                if constexpr (Q::half_scales) {
                     acc[t] = set1(-Q::offset * x_half[t][g]);
                     high[t] = set1(-Q::offset * (x_sum[t][g] - x_half[t][g]));
                 } else {
@@ -328,12 +329,12 @@ template <class Q, int N> void tile_integer(const Matmul& job, int32_t block, in
             for (int t = 0; t < N; ++t) {
                 const Vec xs = set1(x_scale[t][g]);
                 y[t] = fma(to_float(acc[t]), mul(q.scale, xs), y[t]);
-                if constexpr (Q::halves) y[t] = fma(to_float(high[t]), mul(q.second, xs), y[t]);
-                if constexpr (Q::minimum) y[t] = fma(q.least, set1(x_scale[t][g] * float(x_sum[t][g])), y[t]);
+                if constexpr (Q::half_scales) y[t] = fma(to_float(high[t]), mul(q.second_scale, xs), y[t]);
+                if constexpr (Q::has_minimum) y[t] = fma(q.minimum, set1(x_scale[t][g] * float(x_sum[t][g])), y[t]);
                 x[t] += GROUP;
             }
         }
-        for (int t = 0; t < N; ++t) put(job, t0 + t, block * BLOCK + lane, y[t]);
+        for (int t = 0; t < N; ++t) store_output(job, t0 + t, block * BLOCK + lane, y[t]);
     }
 }
 
@@ -373,7 +374,7 @@ template <class F, int N> void tile_float(const Matmul& job, int32_t block, int3
             for (int t = 0; t < N; ++t) y[t][j] = fma(w, set1(x[t][i + j]), y[t][j]);
         }
         for (int t = 0; t < N; ++t)
-            put(job, t0 + t, block * BLOCK + lane, add(add(y[t][0], y[t][1]), add(y[t][2], y[t][3])));
+            store_output(job, t0 + t, block * BLOCK + lane, add(add(y[t][0], y[t][1]), add(y[t][2], y[t][3])));
     }
 }
 
@@ -443,7 +444,7 @@ void store_bytes_row(const float* x, int32_t n, uint8_t* to) {
     for (int32_t first = 0; first < n; first += GROUP) {
         const int32_t count = n - first < GROUP ? n - first : GROUP;
         Vec v[GROUP / W];
-        Sixteen largest = sixteen(0);
+        Lanes16 largest = lanes16(0);
         for (int i = 0; i < GROUP / W; ++i) {
             v[i] = load_n(x + first + i * W, lanes_left(count - i * W));
             Vec& part = largest.part[i % (16 / W)];
