@@ -259,7 +259,7 @@ void Worker::likeliest(const float* x, int32_t count, const Matrix& head, int32_
     for (int32_t r = 0; r < count; ++r, y += head.out) {
         const float* best = std::max_element(y, y + head.out);
         float total = 0;
-        // What is e^-16 as likely changes nothing that is asked of the sum.
+        // Tokens less likely than the best by e^-16 are left out: they hardly change the sum.
         for (int32_t i = 0; i < head.out; ++i)
             if (y[i] > *best - 16.0f) total += std::exp(y[i] - *best);
         tokens[r] = int32_t(best - y);
@@ -348,7 +348,7 @@ void Model::draft_ahead(Worker& worker, int32_t index, const Cache& cache, Batch
         for (int32_t i = 0; i < count; ++i)
             worker.norm(x.data() + int64_t(last[i]) * d, module.norm, config.eps, d, next.data() + int64_t(i) * d);
         worker.likeliest(next.data(), count, head_part, guess.data(), probability.data());
-        // Who goes on: one row each, a position further.
+        // Every span that goes on gives the next pass one row, one position further.
         Batch ahead;
         std::vector<Chain> going;
         state.clear();

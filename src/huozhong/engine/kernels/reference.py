@@ -373,10 +373,10 @@ def linear(x_TI: F32, matrix: PackedMatrix, index: int = 0) -> F32:
             scale_TO = groups.scale[0, :, g, half] * xs_TG[:, g : g + 1]
             # one fused multiply-add: the sum is whole, and the product exact in float64
             y_TO = ((x_TK[:, part] @ w_OK[:, part].T) * scale_TO + y_TO).astype(np.float32)
-        if groups.least is not None:
+        if groups.minimum is not None:
             sums_T1 = xs_TG[:, g : g + 1] * xq_TGK[:, g].sum(axis=1, keepdims=True, dtype=np.int32).astype(np.float32)
-            least_O = groups.least[0, :, g].astype(np.float64)
-            y_TO = (least_O * sums_T1 + y_TO).astype(np.float32)
+            minimum_O = groups.minimum[0, :, g].astype(np.float64)
+            y_TO = (minimum_O * sums_T1 + y_TO).astype(np.float32)
     return y_TO
 
 

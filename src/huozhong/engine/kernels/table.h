@@ -11,7 +11,7 @@ namespace huozhong {
 constexpr int KEY_BLOCK = 64;  // keys per step of the online softmax, counted from position 0
 constexpr int KEY_TILE = 16;   // keys that lie interleaved in the cache of grouped attention
 
-// q8: int8 numbers, and behind them a float16 scale for each group of 32 (batch.py, row_bytes).
+// q8: int8 numbers, and behind them a float16 scale for each group of 32 (cache_rows.py).
 enum class CacheFormat : int32_t { f32, f16, q8 };
 inline int64_t even(int64_t n) { return n + n % 2; }
 // What n numbers take that lie side by side.
@@ -72,7 +72,7 @@ struct GroupedAttention {
     float* scratch;  // grouped_scratch() or grouped_decode_scratch() floats
 };
 
-constexpr int MAX_QUERIES = 8;  // rows of one pass of scores, at most
+constexpr int MAX_QUERIES = 8;  // at least every set's PASS_QUERIES: the room for scores
 
 inline int64_t round16(int64_t n) { return (n + 15) / 16 * 16; }
 // Pairs of bfloat16 (attention.inl) take the room of a float each: half as many as there are numbers.

@@ -97,7 +97,7 @@ inline int32_t sum_across(Int a) {
 }
 
 inline Bytes load_bytes(const uint8_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
-inline void keep_in_register(Bytes& a) { asm("" : "+x"(a.v)); }  // in a register: not loaded once more for its second use
+inline void keep_in_register(Bytes& a) { asm("" : "+x"(a.v)); }  // not loaded again for its second use
 inline Bytes low_nibbles(Bytes a) { return {_mm256_and_si256(a.v, _mm256_set1_epi8(15))}; }
 inline Bytes high_nibbles(Bytes a) { return {_mm256_and_si256(_mm256_srli_epi16(a.v, 4), _mm256_set1_epi8(15))}; }
 // a | ((b << S) & mask), byte by byte; S < 0 shifts to the right

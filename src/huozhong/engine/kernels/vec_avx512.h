@@ -11,8 +11,8 @@ constexpr int W = 16;            // lanes
 constexpr int TILE = 8;          // tokens per pass of the integer matmul
 constexpr int TILE_F32 = 4;      // tokens per pass of the float matmul
 constexpr int KEY_VECS = 4;      // vectors of keys per pass of attention scores
-constexpr int PASS_QUERIES = 6;    // heads per pass of grouped attention
-constexpr int ROW_KEYS = 4;        // keys per pass of scores against rows
+constexpr int PASS_QUERIES = 6;  // queries per pass of attention
+constexpr int ROW_KEYS = 4;      // keys per pass of scores against rows
 constexpr int Q8_OFFSET = 128;   // what dot_q8 leaves in the sum per unit of x
 
 struct Vec { __m512 v; };
@@ -73,7 +73,7 @@ inline float max_across(const Vec (&a)[1]) { return _mm512_reduce_max_ps(a[0].v)
 inline int32_t sum_across(Int a) { return _mm512_reduce_add_epi32(a.v); }
 
 inline Bytes load_bytes(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
-inline void keep_in_register(Bytes& a) { asm("" : "+v"(a.v)); }  // in a register: not loaded once more for its second use
+inline void keep_in_register(Bytes& a) { asm("" : "+v"(a.v)); }  // not loaded again for its second use
 inline Bytes low_nibbles(Bytes a) { return {_mm512_and_si512(a.v, _mm512_set1_epi8(15))}; }
 inline Bytes high_nibbles(Bytes a) { return {_mm512_and_si512(_mm512_srli_epi16(a.v, 4), _mm512_set1_epi8(15))}; }
 // a | ((b << S) & mask), byte by byte; S < 0 shifts to the right
