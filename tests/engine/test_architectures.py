@@ -24,7 +24,7 @@ from transformers import (
 
 from huozhong.engine import kernels
 from huozhong.engine.runner import Chunk, Runner
-from huozhong.engine.weights.layout import load_weights
+from huozhong.engine.weights.load import load_weights
 
 VOCAB, PAGE, PROMPT, NEW = 96, 16, 40, 16
 COMMON: dict[str, Any] = {

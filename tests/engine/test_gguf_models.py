@@ -15,7 +15,8 @@ from huozhong.engine import kernels
 from huozhong.engine.llm import LLM
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.sequence import SamplingParams
-from huozhong.engine.weights.layout import GroupedAttentionWeights, LatentAttentionWeights, load_weights
+from huozhong.engine.weights.layout import GroupedAttentionWeights, LatentAttentionWeights
+from huozhong.engine.weights.load import load_weights
 from huozhong.engine.weights.quant import unpack
 from huozhong.formats.gguf.blocks import quantize
 from huozhong.formats.gguf.file import NewTensor, write_gguf

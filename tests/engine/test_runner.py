@@ -12,7 +12,8 @@ import torch
 
 from huozhong.engine import kernels
 from huozhong.engine.runner import Chunk, Runner
-from huozhong.engine.weights.layout import Weights, load_weights
+from huozhong.engine.weights.layout import Weights
+from huozhong.engine.weights.load import load_weights
 from huozhong.model.architecture import Architecture, CacheFormat
 from huozhong.model.config import ModelConfig, YarnScaling
 from huozhong.model.rope import rope_table

@@ -10,7 +10,7 @@ import pytest
 from tests.hub.conftest import Noted, sha256
 
 from huozhong.engine.llm import LLM, resolve_model
-from huozhong.engine.weights.layout import forget_packed
+from huozhong.engine.weights.load import forget_packed
 from huozhong.errors import CheckpointError, ConfigError, HubError
 from huozhong.formats.installed import MANIFEST, find, models_folder, name_of
 from huozhong.formats.source import open_model

@@ -11,7 +11,7 @@ import pytest
 from tests.model.tiny_models import moe_config, tiny_config
 
 from huozhong.engine.llm import resolve_model
-from huozhong.engine.weights.layout import load_weights
+from huozhong.engine.weights.load import load_weights
 from huozhong.engine.weights.quant import PackedMatrix
 from huozhong.formats.checkpoint import read_config
 from huozhong.formats.source import open_model

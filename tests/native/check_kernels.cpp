@@ -178,7 +178,7 @@ void check_latent(const Kernels& k, Random& random, const LatentCase& s, CacheFo
     for (bool first : {true, false}) {
         const Kernels& use = first ? kernels_plain : k;
         Array<float> scratch(prefill_scratch(s.rows, s.nope, s.rope, s.v));
-        Prefill job{};
+        LatentPrefill job{};
         job.q = q.get();
         job.q_stride = qk;
         job.rows = s.rows;
@@ -232,7 +232,7 @@ void check_grouped(const Kernels& k, Random& random, const GroupedCase& s, Cache
     for (bool first : {true, false}) {
         const Kernels& use = first ? kernels_plain : k;
         Array<float> decode_scratch(grouped_decode_scratch(s.dim)), scratch(grouped_scratch(s.rows, s.heads, s.dim));
-        Grouped job{};
+        GroupedAttention job{};
         job.q = q.get();
         job.q_stride = width;
         job.rows = s.rows;

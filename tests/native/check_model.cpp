@@ -86,17 +86,17 @@ class RandomModel {
         matrices_.push_back(std::make_unique<RandomMatrix>(random_, format, out, in, count, 0.3f));
         return matrices_.back()->m;
     }
-    Dense dense(int32_t width, int32_t count = 1) {
+    DenseWeights dense(int32_t width, int32_t count = 1) {
         const int32_t hidden = shape_.config.hidden;
         return {{{matrix(width, hidden, count), matrix(width, hidden, count)}}, matrix(hidden, width, count)};
     }
-    Layer layer(bool moe) {
+    LayerWeights layer(bool moe) {
         const Config& c = shape_.config;
-        Layer out{};
+        LayerWeights out{};
         out.attention_norm = vector(c.hidden);
         out.mlp_norm = vector(c.hidden);
         if (c.grouped) {
-            Grouping& w = out.grouping;
+            GroupedWeights& w = out.grouped;
             w.qkv = {{matrix(c.heads * c.dim, c.hidden), matrix(c.kv_heads * c.dim, c.hidden),
                       matrix(c.kv_heads * c.dim, c.hidden)}};
             w.out = matrix(c.hidden, c.heads * c.dim);
@@ -107,7 +107,7 @@ class RandomModel {
                 w.k_norm = vector(c.dim);
             }
         } else {
-            Latent& w = out.latent;
+            LatentWeights& w = out.latent;
             const int32_t query = c.heads * c.qk();
             w.down = {{matrix(c.q_rank ? c.q_rank : query, c.hidden), matrix(c.latent(), c.hidden)}};
             if (c.q_rank) {

@@ -153,7 +153,7 @@ class _Bar:
 
 
 def remove_command(model: Stored) -> None:
-    from huozhong.engine.weights.layout import forget_packed
+    from huozhong.engine.weights.load import forget_packed
     from huozhong.formats.installed import find
     from huozhong.hub.arrival import gigabytes, remove
 

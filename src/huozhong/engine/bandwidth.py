@@ -14,7 +14,7 @@ _BYTES = 192 << 20  # several times what caches hold
 _PIECE = 4 << 20
 
 
-def num_threads() -> int:
+def usable_cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -26,11 +26,11 @@ def read_bandwidth(size: int = _BYTES, threads: int | None = None) -> float:
     decoding needs it.  The best piece may have been in a cache, or in a neighbour's pause.
     """
     pieces = np.ones((max(size // _PIECE, 1), _PIECE // 4), np.float32)
-    threads = threads or num_threads()
-    times = []
+    threads = threads or usable_cores()
+    times: list[float] = []
     for _ in range(4):
         for piece in pieces:
             began = time.perf_counter()
             kernels.largest(piece, threads)
             times.append(time.perf_counter() - began)
-    return pieces[0].nbytes / statistics.median(times)
+    return _PIECE / statistics.median(times)

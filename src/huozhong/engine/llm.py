@@ -33,7 +33,7 @@ from huozhong.engine.runner import Runner
 from huozhong.engine.sequence import Completion, Delta, Pooling, SamplingParams, Sequence, TokenLogprob, Usage
 from huozhong.engine.speculation.speculator import MAX_DRAFT, Speculation
 from huozhong.engine.stats import EngineStats
-from huozhong.engine.weights.layout import default_cache_dir, load_weights, source_fingerprint
+from huozhong.engine.weights.load import default_cache_dir, load_weights, source_fingerprint
 from huozhong.errors import CheckpointError, ConfigError, EngineError, RequestError
 from huozhong.formats import installed as store
 from huozhong.formats.gguf import vocab as gguf_vocab

@@ -6,7 +6,6 @@ do not depend on the other chunks, on how a prompt was cut into chunks, or on wh
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -15,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.engine import kernels
-from huozhong.engine.kernels.batch import Batch, Cache, Span
+from huozhong.engine.bandwidth import usable_cores
+from huozhong.engine.kernels.batch import ForwardBatch, PagedCache, RowSpan
 from huozhong.engine.weights.layout import Weights
 from huozhong.model.architecture import Architecture, CacheFormat, LatentAttention, row_bytes
 from huozhong.model.rope import rope_table
@@ -59,13 +59,13 @@ class Runner:
         assert min(num_pages, page_size) > 0
         assert num_threads is None or num_threads > 0
         self.weights = weights
-        self.num_threads = num_threads or len(os.sched_getaffinity(0))
+        self.num_threads = num_threads or usable_cores()
         c = weights.architecture
         assert isinstance(c.attention, LatentAttention) or page_size % 16 == 0
         self.page_bytes = page_size * row_bytes(c, cache_format)  # of one layer
         layers = c.num_layers + len(weights.prediction)
         pages_LPB = np.zeros((layers, num_pages, self.page_bytes), np.uint8)
-        self.cache = Cache(pages_LPB, page_size, cache_format)
+        self.cache = PagedCache(pages_LPB, page_size, cache_format)
         self.rope = rope_table(c.rope, num_pages * page_size)
         self._model = kernels.load(weights, self.rope, self.num_threads)
 
@@ -75,7 +75,7 @@ class Runner:
 
     @property
     def num_pages(self) -> int:
-        return self.cache.pages.shape[1]
+        return int(self.cache.pages.shape[1])
 
     @property
     def page_size(self) -> int:
@@ -115,21 +115,21 @@ class Runner:
         return _outputs(chunks, *self._model.draft(module, states_TD, self.cache, self._batch(chunks)))
 
     def draft_ahead(
-        self, chunks: Sequence[Chunk], states: Sequence[F32], limits: Sequence[int], *, vocab: int, least: float
+        self, chunks: Sequence[Chunk], states: Sequence[F32], limits: Sequence[int], *, vocab: int, p_min: float
     ) -> tuple[NDArray[np.int32], F32]:
         """What the first MTP module guesses after each chunk, up to limits[s] tokens, each from the one before.
 
         chunks, states: as for `draft` (the page tables cover the guesses too).  Only tokens below `vocab` are
-        guessed, and a chunk's guesses end where the product of their chances falls below `least`.
+        guessed, and a chunk's guesses end where the product of their probabilities falls below `p_min`.
         Returns tokens [S, K] and the module's own probability of each, 0 where there is none.
         """
         states_TD = np.ascontiguousarray(np.concatenate(states))
         return self._model.draft_ahead(
-            0, states_TD, np.array(limits, np.int32), vocab, least, self.cache, self._batch(chunks)
+            0, states_TD, np.array(limits, np.int32), vocab, p_min, self.cache, self._batch(chunks)
         )
 
-    def _batch(self, chunks: Sequence[Chunk]) -> Batch:
-        spans: list[Span] = []
+    def _batch(self, chunks: Sequence[Chunk]) -> ForwardBatch:
+        spans: list[RowSpan] = []
         logit_rows: list[int] = []
         hidden_rows: list[int] = []
         first = 0
@@ -139,13 +139,13 @@ class Runner:
             room = len(chunk.pages) * self.page_size
             assert 0 <= chunk.start <= room - len(chunk.tokens), "page table too short"
             pages = np.ascontiguousarray(chunk.pages, dtype=np.int32)
-            spans.append(Span(first, end - first, chunk.start, chunk.prefill, pages))
+            spans.append(RowSpan(first, end - first, chunk.start, chunk.prefill, pages))
             logit_rows += {"last": [end - 1], "all": range(first, end), "none": [], "hidden": []}[chunk.want]
             if chunk.want == "hidden":
                 hidden_rows += range(first, end)
             first = end
         tokens = np.concatenate([chunk.tokens for chunk in chunks]).astype(np.int32, copy=False)
-        return Batch(tokens, tuple(spans), np.array(logit_rows, np.int32), np.array(hidden_rows, np.int32))
+        return ForwardBatch(tokens, tuple(spans), np.array(logit_rows, np.int32), np.array(hidden_rows, np.int32))
 
 
 def _outputs(chunks: Sequence[Chunk], logits: F32, hidden: F32) -> list[F32 | None]:

@@ -12,7 +12,7 @@ import torch
 
 from huozhong.engine import kernels
 from huozhong.engine.runner import Chunk, Runner
-from huozhong.engine.weights.layout import load_weights
+from huozhong.engine.weights.load import load_weights
 from huozhong.model.config import ModelConfig
 from huozhong.model.transformer import Transformer
 from huozhong.train.model_folder import save_transformer
@@ -94,8 +94,8 @@ def test_drafts_ahead_are_drafts_one_by_one(pair: tuple[Transformer, Path], name
         _, states = runner.forward_with_states(chunks)
         ahead = [Chunk(t[1:], 0, p, "last", True) for t, p in zip(texts, pages, strict=True)]
         if runner is whole:
-            tokens, chances = runner.draft_ahead(ahead, states, [4, 2], vocab=80, least=0.0)
-            some, stopped = runner.draft_ahead(ahead, states, [4, 2], vocab=80, least=float(chances[0, 0]))
+            tokens, chances = runner.draft_ahead(ahead, states, [4, 2], vocab=80, p_min=0.0)
+            some, stopped = runner.draft_ahead(ahead, states, [4, 2], vocab=80, p_min=float(chances[0, 0]))
     assert tokens.shape == (2, 4)
     assert (chances[1, 2:] == 0).all()
     # The least chance ends a chain after the guess that falls below it.

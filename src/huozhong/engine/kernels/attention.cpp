@@ -10,13 +10,13 @@ namespace {
 
 constexpr int32_t PREFILL_ROWS = 256;  // latent: prompt rows per item: their keys are expanded once
 constexpr int32_t GROUPED_ROWS = 64;   // grouped: prompt rows per item, each of a group's heads
-constexpr int32_t DECODE_HEADS = 8;    // latent: heads per item: their keys are turned once
+constexpr int32_t DECODE_HEADS = 8;    // latent: heads per item: their keys are transposed once
 constexpr int32_t DECODE_KEYS = 256;   // keys per item; fixed, for it fixes the order of sums
 constexpr int32_t DECODE_ROWS = 8;     // rows of one sequence per item, at most
 
 // Generated rows, and what threads take of them: some rows of a sequence, some heads, DECODE_KEYS keys.  Such a part
 // leaves sums for each row and head; a row's parts are put together in the end.
-struct Plan {
+struct DecodePlan {
     struct Row { const Span* span; int32_t position, parts; int64_t first_part; };
     struct Piece { int32_t row, rows, head, heads, part; };
     std::vector<Row> rows;
@@ -24,7 +24,7 @@ struct Plan {
     int32_t heads;
     int64_t parts = 0;  // of all rows and heads: those of one key range lie side by side
 
-    Plan(const std::vector<const Span*>& spans, int32_t all_heads) : heads(all_heads) {
+    DecodePlan(const std::vector<const Span*>& spans, int32_t all_heads) : heads(all_heads) {
         for (const Span* span : spans) {
             const int64_t most = (span->end() - 1) / DECODE_KEYS + 1;
             for (int32_t i = 0; i < span->length; ++i) {
@@ -80,10 +80,10 @@ void Worker::rotate(float* x, int64_t stride, int32_t count, const float* table,
 
 // -- latent attention -----------------------------------------------------------------------------------------------
 
-// Latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1).
-void Worker::latent(const Config& c, const Layer& layer, const float* rope, const Cache& cache, const Batch& batch,
-                    float* x) {
-    const Latent& w = layer.latent;
+// Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1).
+void Worker::latent_attention(const Config& c, const LayerWeights& layer, const float* rope, const Cache& cache,
+                              const Batch& batch, float* x) {
+    const LatentWeights& w = layer.latent;
     const int32_t tokens = batch.tokens.size(), width = c.heads * c.qk(), down_width = w.down.out();
     Rows h = normalize(in_, h_, x, layer.attention_norm, c.eps, tokens, c.hidden, c.hidden, any_integers(w.down));
     float* down = grow(down_, int64_t(tokens) * down_width);
@@ -135,8 +135,8 @@ void Worker::write_latent(const Config& c, const Cache& cache, const Span& span,
 }
 
 // Un-absorbed attention of one span: q [length, heads, qk] -> y [length, heads, v].
-void Worker::attend_prefill(const Config& c, const Latent& w, const float* q, const Span& span, const Cache& cache,
-                            float* y) {
+void Worker::attend_prefill(const Config& c, const LatentWeights& w, const float* q, const Span& span,
+                            const Cache& cache, float* y) {
     float* unpacked = grow(latent_h_, int64_t(span.end()) * c.rank);
     const Rows latent = latent_.rows(unpacked, c.rank, span.end(), c.rank);
     for_rows(span.end(), c.rank * 4, [&](int32_t p) {
@@ -150,7 +150,7 @@ void Worker::attend_prefill(const Config& c, const Latent& w, const float* q, co
     Pool::get().run(threads_, pieces * c.heads, [&](int32_t item, int32_t thread) {
         // The last rows have most keys: they go first, so that no thread is left with the longest item.
         const int32_t head = item % c.heads, first = (pieces - 1 - item / c.heads) * PREFILL_ROWS;
-        Prefill job{};
+        LatentPrefill job{};
         job.q = q + (int64_t(first) * c.heads + head) * c.qk();
         job.q_stride = int64_t(c.heads) * c.qk();
         job.rows = std::min(span.length - first, PREFILL_ROWS);
@@ -173,13 +173,13 @@ void Worker::attend_prefill(const Config& c, const Latent& w, const float* q, co
 }
 
 // Absorbed attention of all generated rows: q [T, heads, qk] -> y [T, heads, v], T the rows of the batch.
-void Worker::attend_decode(const Config& c, const Latent& w, const float* q, const std::vector<const Span*>& spans,
-                           const Cache& cache, float* y) {
-    Plan plan(spans, c.heads);
+void Worker::attend_decode(const Config& c, const LatentWeights& w, const float* q,
+                           const std::vector<const Span*>& spans, const Cache& cache, float* y) {
+    DecodePlan plan(spans, c.heads);
     // A block of keys is unpacked once for all heads of a piece: few pieces, where there are enough for the threads.
     plan.cut(plan.parts / c.heads < 4 * threads_ ? DECODE_HEADS : 2 * DECODE_HEADS);
     if (int32_t(plan.pieces.size()) < threads_) plan.cut((c.heads + threads_ - 1) / threads_);
-    const std::vector<Plan::Row>& rows = plan.rows;
+    const std::vector<DecodePlan::Row>& rows = plan.rows;
     const int32_t count = rows.size();
 
     const int32_t width = c.heads * c.qk();
@@ -202,8 +202,8 @@ void Worker::attend_decode(const Config& c, const Latent& w, const float* q, con
     const int64_t scratch = decode_scratch(c.latent());
     float* all_scratch = grow(scratch_, scratch * threads_);
     Pool::get().run(threads_, plan.pieces.size(), [&](int32_t item, int32_t thread) {
-        const Plan::Piece& piece = plan.pieces[item];
-        Decode job{};
+        const DecodePlan::Piece& piece = plan.pieces[item];
+        LatentDecode job{};
         plan.fill(job, piece, c.rank, all_parts);
         job.q = q_latent + (int64_t(piece.row) * c.heads + piece.head) * c.latent();
         job.q_stride = int64_t(c.heads) * c.latent();
@@ -220,7 +220,7 @@ void Worker::attend_decode(const Config& c, const Latent& w, const float* q, con
 
     float* mixed = grow(mixed_, int64_t(count) * c.heads * c.rank);
     for_rows(count * c.heads, rows.back().parts * c.rank * 8, [&](int32_t i) {
-        const Plan::Row& row = rows[i / c.heads];
+        const DecodePlan::Row& row = rows[i / c.heads];
         const int64_t stride = c.rank + 2;
         k_.combine(all_parts + plan.part(row, 0, i % c.heads) * stride, stride * c.heads, row.parts, c.rank,
                    mixed + int64_t(i) * c.rank);
@@ -239,10 +239,10 @@ void Worker::attend_decode(const Config& c, const Latent& w, const float* q, con
 
 // -- grouped attention ----------------------------------------------------------------------------------------------
 
-// Ainslie et al. 2023, arXiv:2305.13245.
-void Worker::grouped(const Config& c, const Layer& layer, const float* rope, const Cache& cache, const Batch& batch,
-                     float* x) {
-    const Grouping& w = layer.grouping;
+// Grouped-query attention (Ainslie et al. 2023, arXiv:2305.13245).
+void Worker::grouped_attention(const Config& c, const LayerWeights& layer, const float* rope, const Cache& cache,
+                               const Batch& batch, float* x) {
+    const GroupedWeights& w = layer.grouped;
     const int32_t tokens = batch.tokens.size(), width = w.qkv.out(), inner = c.heads * c.dim;
     Rows h = normalize(in_, h_, x, layer.attention_norm, c.eps, tokens, c.hidden, c.hidden, any_integers(w.qkv));
     float* qkv = grow(q_, int64_t(tokens) * width);
@@ -308,7 +308,7 @@ void Worker::grouped_prefill(const Config& c, const float* q, int64_t stride, co
     float* all_scratch = grow(scratch_, scratch * threads_);
     Pool::get().run(threads_, pieces * c.kv_heads, [&](int32_t item, int32_t thread) {
         const int32_t group = item % c.kv_heads, first = (pieces - 1 - item / c.kv_heads) * GROUPED_ROWS;
-        Grouped job{};
+        GroupedAttention job{};
         job.q = q + first * stride + group * heads * c.dim;
         job.q_stride = stride;
         job.rows = std::min(span.length - first, GROUPED_ROWS);
@@ -330,19 +330,20 @@ void Worker::grouped_prefill(const Config& c, const float* q, int64_t stride, co
 void Worker::grouped_decode(const Config& c, const float* q, int64_t stride, const std::vector<const Span*>& spans,
                             const Cache& cache, float* y) {
     const int32_t heads = c.heads / c.kv_heads;
-    Plan plan(spans, c.heads);
+    DecodePlan plan(spans, c.heads);
     plan.cut(heads);
-    const std::vector<Plan::Row>& rows = plan.rows;
+    const std::vector<DecodePlan::Row>& rows = plan.rows;
     const int64_t values = cache.page_size * cached_bytes(cache.format, c.dim);
     float* all_parts = grow(parts_, plan.parts * (c.dim + 2));
     const int64_t scratch = grouped_decode_scratch(c.dim);
     float* all_scratch = grow(scratch_, scratch * threads_);
     int64_t work = 0;
-    for (const Plan::Row& row : rows) work += 2 * (row.position + 1) * c.kv_heads * cached_bytes(cache.format, c.dim);
-    Pool::get().run(work < SMALL ? 1 : threads_, plan.pieces.size(), [&](int32_t item, int32_t thread) {
-        const Plan::Piece& piece = plan.pieces[item];
-        const Plan::Row& row = rows[piece.row];
-        Grouped job{};
+    for (const DecodePlan::Row& row : rows)
+        work += 2 * (row.position + 1) * c.kv_heads * cached_bytes(cache.format, c.dim);
+    Pool::get().run(work < MIN_PARALLEL_BYTES ? 1 : threads_, plan.pieces.size(), [&](int32_t item, int32_t thread) {
+        const DecodePlan::Piece& piece = plan.pieces[item];
+        const DecodePlan::Row& row = rows[piece.row];
+        GroupedAttention job{};
         plan.fill(job, piece, c.dim, all_parts);
         job.q = q + plan.batch_row(row) * stride + piece.head * c.dim;
         job.q_stride = stride;
@@ -357,7 +358,7 @@ void Worker::grouped_decode(const Config& c, const float* q, int64_t stride, con
         k_.grouped_decode(job);
     });
     for_rows(rows.size() * c.heads, rows.back().parts * c.dim * 8, [&](int32_t i) {
-        const Plan::Row& row = rows[i / c.heads];
+        const DecodePlan::Row& row = rows[i / c.heads];
         const int64_t part_stride = c.dim + 2;
         k_.combine(all_parts + plan.part(row, 0, i % c.heads) * part_stride, part_stride * c.heads, row.parts, c.dim,
                    y + (plan.batch_row(row) * c.heads + i % c.heads) * c.dim);

@@ -1,25 +1,27 @@
-// Attention over blocks of keys, written once over the vectors of a vec_*.h, behind kernels.inl.
+// What attention of prompts (prefill.inl) and of generated rows (decode.inl) share: scores, online softmax and weighted
+// sums over a block of keys; included by kernels.inl.
 //
-// Where a processor multiplies pairs of bfloat16 (HUOZHONG_PAIRS), prompts' attention does so, unless the cache holds
-// float32: queries, keys, weights and values are rounded to 8 bits, sums stay float.  Generated rows are always float.
+// Where a processor multiplies pairs of bfloat16 (HUOZHONG_BF16_PAIRS), prompts' attention does so, unless the cache
+// holds float32: queries, keys, softmax weights and values are rounded to bfloat16, sums stay float.  Attention of
+// generated rows always computes in float.
 
 namespace {
 
-// What scores and sums are computed from: a float in each lane, or two bfloat16 that are multiplied and added at once.
-struct Singles {
+// What the products are computed from: one float a lane, or two bfloat16 that are multiplied and added at once.
+struct Floats {
     using Number = float;
     using Row = float;
-    static constexpr int per = 1;
+    static constexpr int per_lane = 1;
 };
-#ifdef HUOZHONG_PAIRS
-struct Paired {
+#ifdef HUOZHONG_BF16_PAIRS
+struct Bf16Pairs {
     using Number = uint32_t;
     using Row = uint32_t;
-    static constexpr int per = 2;
+    static constexpr int per_lane = 2;
 };
 #endif
 
-struct Halves : Singles {  // rows of float16
+struct HalfRows : Floats {  // rows of float16
     using Row = uint16_t;
 };
 inline Vec load(const uint16_t* p) { return load_half(p); }
@@ -29,8 +31,8 @@ inline Vec load_n(const uint16_t* p, int n) {
     return load_half(x);
 }
 
-// out [width, KEY_BLOCK] = the rows' floats, turned.
-void turn(const float* const* rows, int32_t width, float* out) {
+// out [width, KEY_BLOCK] = KEY_BLOCK rows [width], transposed.
+void transpose_keys(const float* const* rows, int32_t width, float* out) {
     int32_t d = 0;
     for (; d + W <= width; d += W)
         for (int k = 0; k < KEY_BLOCK; k += W) {
@@ -42,7 +44,7 @@ void turn(const float* const* rows, int32_t width, float* out) {
         for (int k = 0; k < KEY_BLOCK; ++k) out[d * KEY_BLOCK + k] = rows[k][d];
 }
 
-// scores [R, KEY_BLOCK] of R query rows against a turned block of keys [steps, KEY_BLOCK]
+// scores [R, KEY_BLOCK] of R query rows against a transposed block of keys [steps, KEY_BLOCK]
 template <class B, int R>
 void score(const typename B::Number* const* q, const typename B::Number* keys, int32_t steps, float scale,
            float* scores) {
@@ -66,42 +68,44 @@ void score(const typename B::Number* const* q, const typename B::Number* keys, i
 
 // One step of the online softmax (Milakov & Gimelshein 2018): scores of the first `valid` keys become weights relative
 // to the new maximum; the return value is what earlier sums must be multiplied by.
-float soften(float* scores, int32_t valid, float& maximum, float& total) {
+float online_softmax(float* scores, int32_t valid, float& maximum, float& total) {
     if (valid <= 0) {
         for (int k = 0; k < KEY_BLOCK; ++k) scores[k] = 0;
         return 1;
     }
     for (int k = valid; k < KEY_BLOCK; ++k) scores[k] = -INFINITE;
-    Sixteen top = sixteen(-INFINITE);
+    Lanes16 top = lanes16(-INFINITE);
     for (int k = 0; k < KEY_BLOCK; k += W) {
         Vec& part = top.part[k / W % (16 / W)];
         part = max(part, load(scores + k));
     }
     const float block_top = reduce_max(top), new_top = block_top > maximum ? block_top : maximum;
-    Sixteen sum = sixteen(0);
+    Lanes16 sum = lanes16(0);
     for (int k = 0; k < KEY_BLOCK; k += W) {
         const Vec p = exp(sub(load(scores + k), set1(new_top)));
         store(scores + k, p);
         Vec& part = sum.part[k / W % (16 / W)];
         part = add(part, p);
     }
-    const float shrink = exp1(maximum - new_top);
+    const float rescale = exp1(maximum - new_top);
     maximum = new_top;
-    total = total * shrink + reduce_add(sum);
-    return shrink;
+    total = total * rescale + reduce_add(sum);
+    return rescale;
 }
 
-// R rows of unnormalised sums that grow together; behind a row's sums lie its maximum and its sum of weights.
+// R rows of unnormalised outputs, accumulated block by block.  Behind a row's sums lie its maximum and its sum of
+// softmax weights.
 template <int R> struct Sums { float* row[R]; };
 
+// V vectors of columns of `accumulate`; with V = 1 there may be only `left` lanes.
 template <class B, int R, int V>
-inline void mix_columns(const typename B::Number* p, const float* shrink, const typename B::Row* const* rows,
+inline void accumulate_columns(const typename B::Number* p, const float* rescale, const typename B::Row* const* rows,
                         int32_t steps, int32_t column, int32_t left, const Sums<R>& sums) {
     Vec sum[R][V];
     for (int r = 0; r < R; ++r)
         for (int i = 0; i < V; ++i) {
             const float* at = sums.row[r] + column + i * W;
-            sum[r][i] = mul(set1(shrink[r]), V > 1 ? load(at) : load_n(at, left));
+            sum[r][i] = mul(set1(rescale[r]), V > 1 ? load(at) : load_n(at, left));
         }
     for (int32_t k = 0; k < steps; ++k) {
         decltype(load(rows[k])) value[V];
@@ -110,7 +114,7 @@ inline void mix_columns(const typename B::Number* p, const float* shrink, const 
             value[i] = V > 1 ? load(at) : load_n(at, left);
         }
         for (int r = 0; r < R; ++r) {
-            const auto x = set1(p[r * (KEY_BLOCK / B::per) + k]);
+            const auto x = set1(p[r * (KEY_BLOCK / B::per_lane) + k]);
             for (int i = 0; i < V; ++i) sum[r][i] = fma(x, value[i], sum[r][i]);
         }
     }
@@ -122,19 +126,19 @@ inline void mix_columns(const typename B::Number* p, const float* shrink, const 
         }
 }
 
-// sums [R, width] = sums * shrink + p [R, KEY_BLOCK / per] x rows [steps, width]
+// sums [R, width] = sums * rescale + p [R, KEY_BLOCK / per_lane] x rows [steps, width]
 template <class B, int R>
-void mix(const typename B::Number* p, const float* shrink, const typename B::Row* const* rows, int32_t steps,
+void accumulate(const typename B::Number* p, const float* rescale, const typename B::Row* const* rows, int32_t steps,
          int32_t width, const Sums<R>& sums) {
     int32_t column = 0;
     if constexpr (KEY_VECS > 1) {
         for (; column + KEY_VECS * W <= width; column += KEY_VECS * W)
-            mix_columns<B, R, KEY_VECS>(p, shrink, rows, steps, column, W, sums);
+            accumulate_columns<B, R, KEY_VECS>(p, rescale, rows, steps, column, W, sums);
         for (; column + 2 * W <= width; column += 2 * W)
-            mix_columns<B, R, 2>(p, shrink, rows, steps, column, W, sums);
+            accumulate_columns<B, R, 2>(p, rescale, rows, steps, column, W, sums);
     }
     for (; column < width; column += W)
-        mix_columns<B, R, 1>(p, shrink, rows, steps, column, lanes_left(width - column), sums);
+        accumulate_columns<B, R, 1>(p, rescale, rows, steps, column, lanes_left(width - column), sums);
 }
 
 inline void divide(const float* sums, float total, int32_t n, float* y) {
@@ -148,237 +152,12 @@ inline void start_sums(float* sums, int32_t width) {
     for (int32_t i = 0; i < width + 2; ++i) sums[i] = i == width ? -INFINITE : 0;
 }
 
-// f(int R, i) for i = 0 ... count, in passes of GROUP_ROWS, 2 and 1
+// f(Pass<R>(), i) for queries i ... count, R at a time: PASS_QUERIES as long as possible, then 2, then 1.
 template <int R> struct Pass { static constexpr int rows = R; };
 template <class F> inline void in_passes(int32_t i, int32_t count, F f) {
-    for (; i + GROUP_ROWS <= count; i += GROUP_ROWS) f(Pass<GROUP_ROWS>(), i);
+    for (; i + PASS_QUERIES <= count; i += PASS_QUERIES) f(Pass<PASS_QUERIES>(), i);
     for (; i + 2 <= count; i += 2) f(Pass<2>(), i);
     for (; i < count; ++i) f(Pass<1>(), i);
-}
-
-// -- prompts --------------------------------------------------------------------------------------------------------
-
-// A block of keys and values as the products want it, and the queries.  `rest`: scratch for what is rounded.
-template <class B> struct Block;
-
-template <> struct Block<Singles> {
-    const float* keys;
-    const float* rows[KEY_BLOCK];
-    int32_t steps;  // of a sum over keys
-
-    float* set_queries(const float*, int64_t, int32_t, int32_t, int32_t, float* rest) { return rest; }
-    void fill(const float* turned, const float* const* values, int32_t, int32_t count, int32_t, float*) {
-        keys = turned;
-        steps = count;
-        for (int k = 0; k < KEY_BLOCK; ++k) rows[k] = values[k];
-    }
-    static const float* weights(const float* scores, int, uint32_t*) { return scores; }
-};
-
-#ifdef HUOZHONG_PAIRS
-template <> struct Block<Paired> {
-    const uint32_t *queries, *keys;
-    const uint32_t* rows[KEY_BLOCK / 2];
-    int32_t steps;
-
-    // The room behind the pairs of `rows` x `heads` queries of `width` numbers.
-    float* set_queries(const float* q, int64_t stride, int32_t rows_, int32_t heads, int32_t width, float* rest) {
-        auto* to = reinterpret_cast<uint32_t*>(rest);
-        const int64_t pairs = (width + 1) / 2;
-        queries = to;
-        for (int32_t row = 0; row < rows_; ++row)
-            for (int32_t head = 0; head < heads; ++head, to += pairs)
-                pair_neighbours(q + row * stride + int64_t(head) * width, width, to);
-        return reinterpret_cast<float*>(to);
-    }
-    // Always a full block, so that the number of products does not depend on how a prompt was cut.
-    void fill(const float* turned, const float* const* values, int32_t width, int32_t count, int32_t v, float* rest) {
-        auto* to = reinterpret_cast<uint32_t*>(rest);
-        keys = to;
-        const float* d = turned;
-        for (int32_t i = 0; i < width; i += 2, d += 2 * KEY_BLOCK, to += KEY_BLOCK) {
-            if (i + 1 < width) {
-                pair_rows(d, d + KEY_BLOCK, KEY_BLOCK, to);
-            } else {
-                const float zeros[KEY_BLOCK] = {};
-                pair_rows(d, zeros, KEY_BLOCK, to);
-            }
-        }
-        steps = KEY_BLOCK / 2;
-        for (int k = 0; k < steps; ++k, to += v) {
-            rows[k] = to;
-            if (2 * k + 1 < count) {
-                pair_rows(values[2 * k], values[2 * k + 1], v, to);
-            } else {  // what is not there may be anything, even NaN
-                for (int32_t i = 0; i < v; ++i) to[i] = 0;
-                if (2 * k < count) {
-                    pair_rows(values[2 * k], values[2 * k], v, to);
-                    for (int32_t i = 0; i < v; ++i) to[i] &= 0xffff;
-                }
-            }
-        }
-    }
-    static const uint32_t* weights(const float* scores, int r, uint32_t* to) {
-        for (int i = 0; i < r; ++i) pair_neighbours(scores + i * KEY_BLOCK, KEY_BLOCK, to + i * (KEY_BLOCK / 2));
-        return to;
-    }
-};
-#endif
-
-// Scores, softmax and sums of R queries against a block.  valid: keys that each may see.
-template <class B, int R>
-inline void attend_block(const typename B::Number* const* q, const Block<B>& block, int32_t width, int32_t v, float scale,
-                         const int32_t* valid, const Sums<R>& sums, float* scores) {
-    float shrink[R];
-    uint32_t pairs[B::per == 2 ? R * KEY_BLOCK / 2 : 1];
-    score<B, R>(q, block.keys, (width + B::per - 1) / B::per, scale, scores);
-    for (int r = 0; r < R; ++r)
-        shrink[r] = soften(scores + r * KEY_BLOCK, valid[r], sums.row[r][v], sums.row[r][v + 1]);
-    mix<B, R>(Block<B>::weights(scores, R, pairs), shrink, block.rows, block.steps, v, sums);
-}
-
-template <class B> inline const typename B::Number* query(const Block<B>& block, const float* q, int64_t index, int32_t width);
-template <> inline const float* query(const Block<Singles>&, const float* q, int64_t, int32_t) { return q; }
-#ifdef HUOZHONG_PAIRS
-template <> inline const uint32_t* query(const Block<Paired>& block, const float*, int64_t index, int32_t width) {
-    return block.queries + index * ((width + 1) / 2);
-}
-#endif
-
-template <class B> void prefill_latent(const Prefill& job) {
-    const int32_t nope = job.k_up->out, v = job.v_up->out, width = nope + job.rope, end = job.start + job.rows;
-    const int64_t key_stride = round16(nope), value_stride = round16(v), stride = value_stride + 2;
-    float* keys_natural = job.scratch;
-    float* rotary = keys_natural + KEY_BLOCK * key_stride;
-    float* turned = rotary + KEY_BLOCK * job.rope;
-    float* values = turned + KEY_BLOCK * width;
-    float* scores = values + KEY_BLOCK * value_stride;
-    float* state = scores + MOST_QUERIES * KEY_BLOCK;
-    Block<B> block;
-    float* rest = block.set_queries(job.q, job.q_stride, job.rows, 1, width, state + job.rows * stride);
-    for (int32_t row = 0; row < job.rows; ++row) start_sums(state + row * stride, v);
-    for (int32_t begin = 0; begin < end; begin += KEY_BLOCK) {
-        const int32_t keys = end - begin < KEY_BLOCK ? end - begin : KEY_BLOCK;
-        matmul({job.k_up, job.head, job.latent, nullptr, begin, 1, keys, keys_natural, key_stride, false}, 0,
-               job.k_up->blocks());
-        matmul({job.v_up, job.head, job.latent, nullptr, begin, 1, keys, values, value_stride, false}, 0,
-               job.v_up->blocks());
-        const float *key_rows[KEY_BLOCK], *rotary_rows[KEY_BLOCK], *value_rows[KEY_BLOCK];
-        for (int32_t k = 0; k < KEY_BLOCK; ++k) {
-            const int32_t there = k < keys ? k : keys - 1;  // keys that do not exist are masked later
-            key_rows[k] = keys_natural + there * key_stride;
-            rotary_rows[k] = rotary + k * job.rope;
-            load_row(job.format, job.cache + job.offset[begin + there] + cached_bytes(job.format, job.rank), job.rope,
-                     rotary + k * job.rope);
-            value_rows[k] = values + there * value_stride;
-        }
-        turn(key_rows, nope, turned);
-        turn(rotary_rows, job.rope, turned + nope * KEY_BLOCK);
-        block.fill(turned, value_rows, width, keys, v, rest);
-        const int32_t first = begin - job.start > 0 ? begin - job.start : 0;  // earlier rows see none of these keys
-        in_passes(first, job.rows, [&](auto pass, int32_t row) {
-            constexpr int R = decltype(pass)::rows;
-            const typename B::Number* q[R];
-            Sums<R> sums;
-            int32_t valid[R];
-            for (int r = 0; r < R; ++r) {
-                q[r] = query<B>(block, job.q + (row + r) * job.q_stride, row + r, width);
-                sums.row[r] = state + (row + r) * stride;
-                valid[r] = job.start + row + r + 1 - begin;
-                if (valid[r] > keys) valid[r] = keys;
-            }
-            attend_block<B, R>(q, block, width, v, job.scale, valid, sums, scores);
-        });
-    }
-    for (int32_t row = 0; row < job.rows; ++row)
-        divide(state + row * stride, state[row * stride + v + 1], v, job.y + row * job.y_stride);
-}
-
-void attend_prefill(const Prefill& job) {
-#ifdef HUOZHONG_PAIRS
-    if (job.format != CacheFormat::f32) return prefill_latent<Paired>(job);
-#endif
-    prefill_latent<Singles>(job);
-}
-
-// A tile's 16 keys to keys [dim, KEY_BLOCK], and 16 values' rows to values [16, dim].
-void unpack_tile(CacheFormat format, const uint8_t* tile, const uint8_t* rows, int32_t dim, float* keys, float* values) {
-    if (format != CacheFormat::q8) {
-        for (int32_t d = 0; d < dim; ++d)
-            load_row(format, tile + cached_bytes(format, int64_t(d) * KEY_TILE), KEY_TILE, keys + d * KEY_BLOCK);
-        load_row(format, rows, KEY_TILE * dim, values);
-        return;
-    }
-    const auto *key_scales = reinterpret_cast<const uint16_t*>(tile + KEY_TILE * dim);
-    const auto *value_scales = reinterpret_cast<const uint16_t*>(rows + KEY_TILE * dim);
-    for (int32_t d = 0; d < dim; ++d)
-        for (int i = 0; i < KEY_TILE; i += W)
-            store(keys + d * KEY_BLOCK + i, mul(load_i8(reinterpret_cast<const int8_t*>(tile) + d * KEY_TILE + i),
-                                                load_half(key_scales + d / GROUP * KEY_TILE + i)));
-    for (int32_t k = 0; k < KEY_TILE; ++k) {
-        const auto* q = reinterpret_cast<const int8_t*>(rows) + k * dim;
-        float* to = values + k * dim;
-        for (int32_t first = 0; first < dim; first += GROUP) {
-            const float scale = half_to_float(value_scales[first / GROUP * KEY_TILE + k]);
-            const int32_t end = dim - first < GROUP ? dim : first + GROUP;
-            int32_t d = first;
-            for (; d + W <= end; d += W) store(to + d, mul(load_i8(q + d), set1(scale)));
-            for (; d < end; ++d) to[d] = float(q[d]) * scale;
-        }
-    }
-}
-
-// A block of keys and values is unpacked once for all rows and heads.
-template <class B> void prefill_grouped(const Grouped& job) {
-    const int32_t end = job.start + job.rows, dim = job.dim;
-    const int64_t stride = dim + 2;
-    float* keys = job.scratch;               // [dim, KEY_BLOCK]
-    float* values = keys + KEY_BLOCK * dim;  // [KEY_BLOCK, dim]
-    float* scores = values + KEY_BLOCK * dim;
-    float* state = scores + MOST_QUERIES * KEY_BLOCK;
-    Block<B> block;
-    float* rest = block.set_queries(job.q, job.q_stride, job.rows, job.heads, dim,
-                                    state + int64_t(job.rows) * job.heads * stride);
-    for (int64_t i = 0; i < job.rows * job.heads; ++i) start_sums(state + i * stride, dim);
-    for (int32_t begin = 0; begin < end; begin += KEY_BLOCK) {
-        const int32_t count = end - begin < KEY_BLOCK ? end - begin : KEY_BLOCK;
-        const float* value_rows[KEY_BLOCK];
-        for (int32_t i = 0; i < KEY_BLOCK / KEY_TILE; ++i) {
-            const int32_t there = i * KEY_TILE < count ? i : (count - 1) / KEY_TILE;
-            const uint8_t* tile = job.cache + job.tile[begin / KEY_TILE + there];
-            unpack_tile(job.format, tile, tile + job.value_offset, dim, keys + i * KEY_TILE, values + i * KEY_TILE * dim);
-        }
-        for (int32_t k = 0; k < KEY_BLOCK; ++k) value_rows[k] = values + k * dim;
-        block.fill(keys, value_rows, dim, count, dim, rest);
-        for (int32_t row = begin - job.start > 0 ? begin - job.start : 0; row < job.rows; ++row) {
-            const int32_t sees = job.start + row + 1 - begin, valid = sees < count ? sees : count;
-            in_passes(0, job.heads, [&](auto pass, int32_t head) {
-                constexpr int R = decltype(pass)::rows;
-                const typename B::Number* q[R];
-                Sums<R> sums;
-                int32_t each[R];
-                for (int r = 0; r < R; ++r) {
-                    const int64_t index = int64_t(row) * job.heads + head + r;
-                    q[r] = query<B>(block, job.q + row * job.q_stride + (head + r) * dim, index, dim);
-                    sums.row[r] = state + index * stride;
-                    each[r] = valid;
-                }
-                attend_block<B, R>(q, block, dim, dim, job.scale, each, sums, scores);
-            });
-        }
-    }
-    for (int32_t row = 0; row < job.rows; ++row)
-        for (int32_t head = 0; head < job.heads; ++head) {
-            const float* at = state + (int64_t(row) * job.heads + head) * stride;
-            divide(at, at[dim + 1], dim, job.y + row * job.y_stride + head * dim);
-        }
-}
-
-void grouped_prefill(const Grouped& job) {
-#ifdef HUOZHONG_PAIRS
-    if (job.format != CacheFormat::f32) return prefill_grouped<Paired>(job);
-#endif
-    prefill_grouped<Singles>(job);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ from huozhong.model.architecture import CacheFormat
 
 
 @dataclass(frozen=True, eq=False)
-class Span:
+class RowSpan:
     """`length` rows of one sequence, beginning at row `first_row` of the batch and at position `start`.
 
     prefill: prompt rows, computed un-absorbed; otherwise generated rows, computed absorbed.
@@ -30,18 +30,18 @@ class Span:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class ForwardBatch:
     """tokens_T: int32 token of every row.  logit_rows, hidden_rows: int32 rows whose logits, or whose hidden
     states after the last norm, are wanted."""
 
     tokens_T: NDArray[np.int32]
-    spans: tuple[Span, ...]
+    spans: tuple[RowSpan, ...]
     logit_rows: NDArray[np.int32]
     hidden_rows: NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
-class Cache:
+class PagedCache:
     """The paged cache.  pages: uint8 [layers, pages, bytes], of `page_size` positions each.
 
     How a page is laid out inside is the kernels' own business; nobody else looks into one.

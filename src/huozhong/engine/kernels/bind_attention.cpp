@@ -33,7 +33,7 @@ Out attend(In<float, 3> q, MatrixArg k_up, std::optional<nb::handle> q_absorb, M
     c.softmax_scale = scale;
     check(c.rope >= 0, "the cache's rows are shorter than the latent");
     check(q.shape(1) == size_t(c.heads) && q.shape(2) == size_t(c.qk()), "q does not fit the matrices and the cache");
-    Latent w{};
+    LatentWeights w{};
     w.k_up = k_up.m;
     w.v_up = shaped(v_up, c.v, c.rank, c.heads, "v_up");
     if (q_absorb) w.q_absorb = shaped(nb::cast<MatrixArg>(*q_absorb), c.rank, c.nope, c.heads, "q_absorb");

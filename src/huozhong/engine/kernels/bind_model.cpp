@@ -79,8 +79,8 @@ class PyModel {
         });
     }
 
-    // Tokens and chances [spans, largest limit]; see Model::draft_ahead.  limits: how many tokens each span guesses.
-    nb::tuple draft_ahead(int64_t index, In<float, 2> states, In<int32_t, 1> limits, int64_t vocab, float least,
+    // Tokens and probabilities [spans, largest limit]; see Model::draft_ahead.  limits: how many tokens each span guesses.
+    nb::tuple draft_ahead(int64_t index, In<float, 2> states, In<int32_t, 1> limits, int64_t vocab, float p_min,
                           InOut<uint8_t, 3> cache, int64_t page_size, const std::string& cache_format,
                           In<int32_t, 1> tokens, In<int64_t, 2> spans, In<int32_t, 1> pages, In<int32_t, 1> logit_rows,
                           In<int32_t, 1> hidden_rows, int32_t threads) {
@@ -93,12 +93,12 @@ class PyModel {
         const Cache own = module_cache(index, states, batch, cache, page_size, cache_format);
         const int32_t most = *std::max_element(limits.data(), limits.data() + limits.size());
         New<int32_t> guessed({limits.size(), size_t(most)});
-        NewArray chances({limits.size(), size_t(most)});
+        NewArray probabilities({limits.size(), size_t(most)});
         with_worker(threads, [&] {
             model_.draft_ahead(*worker_, int32_t(index), own, std::move(batch), states.data(), limits.data(), most,
-                               int32_t(vocab), least, guessed.data.get(), chances.data.get());
+                               int32_t(vocab), p_min, guessed.data.get(), probabilities.data.get());
         });
-        return nb::make_tuple(guessed.numpy(), chances.numpy());
+        return nb::make_tuple(guessed.numpy(), probabilities.numpy());
     }
 
   private:
@@ -111,17 +111,17 @@ class PyModel {
         return {cache.data() + layer * bytes * cache.shape(1), bytes, int32_t(page_size), cache_format_of(cache_format)};
     }
 
-    Layer layer(nb::dict w) {
+    LayerWeights layer(nb::dict w) {
         const Config& c = model_.config;
-        Layer layer{};
+        LayerWeights layer{};
         layer.attention_norm = vector(w["attention_norm"], c.hidden, "attention_norm");
         layer.mlp_norm = vector(w["mlp_norm"], c.hidden, "mlp_norm");
-        if (c.grouped) layer.grouping = grouping(w);
+        if (c.grouped) layer.grouped = grouped(w);
         else layer.latent = latent(w);
         layer.is_moe = w.contains("router");
         if (layer.is_moe) {
             check_routing(c);
-            Moe& m = layer.moe;
+            MoeWeights& m = layer.moe;
             m.router = matrix(w["router"], c.experts, c.hidden, 1, "router");
             check(m.router.format == Format::f32, "the router must be f32");
             if (w.contains("router_bias")) m.bias = vector(w["router_bias"], c.experts, "router_bias");
@@ -200,8 +200,8 @@ class PyModel {
         return array.data();
     }
     // A tuple of matrices whose outputs add up to `out`.
-    Parts parts(nb::handle object, int32_t out, int32_t in, int32_t count, const char* name) {
-        Parts all;
+    Matrices matrices(nb::handle object, int32_t out, int32_t in, int32_t count, const char* name) {
+        Matrices all;
         owners_.push_back(nb::borrow(object));
         for (nb::handle part : nb::cast<nb::tuple>(object)) {
             all.all.push_back(nb::cast<MatrixArg>(part).m);
@@ -211,11 +211,11 @@ class PyModel {
         if (all.all.empty() || all.out() != out) fail(std::string("the shape of ") + name + " does not fit");
         return all;
     }
-    Latent latent(nb::dict w) {
+    LatentWeights latent(nb::dict w) {
         const Config& c = model_.config;
         const int32_t query = c.heads * c.qk();
-        Latent a{};
-        a.down = parts(w["down"], (c.q_rank ? c.q_rank : query) + c.latent(), c.hidden, 1, "down");
+        LatentWeights a{};
+        a.down = matrices(w["down"], (c.q_rank ? c.q_rank : query) + c.latent(), c.hidden, 1, "down");
         if (c.q_rank) {
             a.q_norm = vector(w["q_norm"], c.q_rank, "q_norm");
             a.q_up = matrix(w["q_up"], query, c.q_rank, 1, "q_up");
@@ -229,11 +229,11 @@ class PyModel {
         check(is_float(a.k_up.format) == is_float(a.v_up.format), "k_up and v_up must both be floats or integers");
         return a;
     }
-    Grouping grouping(nb::dict w) {
+    GroupedWeights grouped(nb::dict w) {
         const Config& c = model_.config;
         const int32_t inner = c.heads * c.dim, width = inner + 2 * c.kv_heads * c.dim;
-        Grouping a{};
-        a.qkv = parts(w["qkv"], width, c.hidden, 1, "qkv");
+        GroupedWeights a{};
+        a.qkv = matrices(w["qkv"], width, c.hidden, 1, "qkv");
         a.out = matrix(w["out"], c.hidden, inner, 1, "out");
         if (w.contains("qkv_bias")) a.bias = vector(w["qkv_bias"], width, "qkv_bias");
         if (w.contains("out_bias")) a.out_bias = vector(w["out_bias"], c.hidden, "out_bias");
@@ -244,9 +244,9 @@ class PyModel {
         }
         return a;
     }
-    Dense dense(nb::handle gate_up, nb::handle down, int32_t count) {
+    DenseWeights dense(nb::handle gate_up, nb::handle down, int32_t count) {
         const int32_t width = nb::cast<MatrixArg>(down).m.in, hidden = model_.config.hidden;
-        return {parts(gate_up, 2 * width, hidden, count, "gate_up"), matrix(down, hidden, width, count, "down")};
+        return {matrices(gate_up, 2 * width, hidden, count, "gate_up"), matrix(down, hidden, width, count, "down")};
     }
 
     Model model_;
@@ -266,7 +266,7 @@ void add_model(nb::module_& module) {
         .def("add_prediction", &PyModel::add_prediction, "weights"_a)
         .def("draft", &PyModel::draft, "index"_a, "states"_a, "cache"_a.noconvert(), "page_size"_a, "cache_format"_a,
              "tokens"_a, "spans"_a, "pages"_a, "logit_rows"_a, "hidden_rows"_a, "threads"_a)
-        .def("draft_ahead", &PyModel::draft_ahead, "index"_a, "states"_a, "limits"_a, "vocab"_a, "least"_a,
+        .def("draft_ahead", &PyModel::draft_ahead, "index"_a, "states"_a, "limits"_a, "vocab"_a, "p_min"_a,
              "cache"_a.noconvert(), "page_size"_a, "cache_format"_a, "tokens"_a, "spans"_a, "pages"_a, "logit_rows"_a,
              "hidden_rows"_a, "threads"_a)
         .def("forward", &PyModel::forward, "cache"_a.noconvert(), "page_size"_a, "cache_format"_a, "tokens"_a, "spans"_a,

@@ -1,5 +1,5 @@
 #include "table.h"
-#define HUOZHONG_PAIRS  // vec_avx512.h: pairs of bfloat16
+#define HUOZHONG_BF16_PAIRS  // vec_avx512.h: pairs of bfloat16
 #include "vec_avx512.h"
 
 #include "kernels.inl"

@@ -7,14 +7,14 @@ namespace huozhong {
 
 constexpr int BLOCK = 16;   // output rows interleaved (quant.py)
 constexpr int GROUP = 32;   // inputs that share one scale (quant.py)
-constexpr int SUPER = 256;  // inputs of a K-quant's record
+constexpr int SUPER = 256;  // inputs of a K-quant's super-block
 
 enum class Format : int32_t { f32, f16, bf16, q8, q4, q4_1, q5_0, q4_k, q5_k, q6_k };
 
 inline bool is_float(Format f) { return f <= Format::bf16; }
 inline bool is_super(Format f) { return f >= Format::q4_k; }
 
-// Bytes of `data` for one block of 16 rows: per input (floats), per group of 32, or per record of 256.
+// Bytes of `data` for one block of 16 rows: per input (floats), per group of 32, or per super-block of 256.
 inline int64_t unit_bytes(Format f) {
     switch (f) {
         case Format::f32: return 64;

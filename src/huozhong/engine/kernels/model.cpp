@@ -11,7 +11,7 @@
 namespace huozhong {
 namespace {
 
-constexpr int32_t PIECES_LEFT = 3;  // a piece is at most a thread's share of what is left, divided by this
+constexpr int32_t SHARE_DIVISOR = 3;  // a piece is at most a thread's share of what is left, divided by this
 
 // Bytes touched per block of outputs, as a measure of time.
 int64_t work_of(const Matmul& job) { return job.matrix->block_bytes() * (2 + job.tokens) / 2; }
@@ -47,7 +47,7 @@ void Worker::run(const std::vector<Matmul>& jobs) {
     int64_t left = 0;
     for (const Matmul& job : jobs)
         if (job.tokens) left += work_of(job) * job.matrix->blocks();
-    const bool small = left < 2 * SMALL;
+    const bool small = left < 2 * MIN_PARALLEL_BYTES;
     items_.clear();
     for (int32_t j = 0; j < int32_t(jobs.size()); ++j) {
         const Matmul& job = jobs[j];
@@ -55,7 +55,7 @@ void Worker::run(const std::vector<Matmul>& jobs) {
         const int64_t per_block = work_of(job);
         const int32_t blocks = job.matrix->blocks();
         for (int32_t first = 0; first < blocks;) {
-            const int64_t wanted = small ? left : std::max(left / (PIECES_LEFT * threads_), SMALL);
+            const int64_t wanted = small ? left : std::max(left / (SHARE_DIVISOR * threads_), MIN_PARALLEL_BYTES);
             const int32_t count = std::clamp<int64_t>((wanted + per_block - 1) / per_block, 1, blocks - first);
             items_.push_back({j, first, first + count});
             first += count;
@@ -68,10 +68,10 @@ void Worker::run(const std::vector<Matmul>& jobs) {
     });
 }
 
-void Worker::add_jobs(std::vector<Matmul>& jobs, const Parts& parts, int32_t index, const Rows& h, const int32_t* rows,
-                      int32_t first, int32_t step, int32_t tokens, float* y) {
-    const int64_t width = parts.out();
-    for (const Matrix& m : parts.all) {
+void Worker::add_jobs(std::vector<Matmul>& jobs, const Matrices& matrices, int32_t index, const Rows& h,
+                      const int32_t* rows, int32_t first, int32_t step, int32_t tokens, float* y) {
+    const int64_t width = matrices.out();
+    for (const Matrix& m : matrices.all) {
         jobs.push_back({&m, index, h, rows, first, step, tokens, y, width, false});
         y += m.out;
     }
@@ -125,7 +125,7 @@ void Worker::embed(const Matrix& m, const int32_t* tokens, int32_t count, float*
 
 // -- feed-forward ---------------------------------------------------------------------------------------------------
 
-void Worker::dense(const Config& c, const Dense& w, const float* norm, int32_t tokens, float* x) {
+void Worker::dense(const Config& c, const DenseWeights& w, const float* norm, int32_t tokens, float* x) {
     Rows h = normalize(in_, h_, x, norm, c.eps, tokens, c.hidden, c.hidden, any_integers(w.gate_up));
     float* both = grow(gate_up_, int64_t(tokens) * w.gate_up.out());
     jobs_.clear();
@@ -187,8 +187,8 @@ void Worker::route(const Config& c, const float* logits, const float* bias, int3
     }
 }
 
-void Worker::moe(const Config& c, const Layer& layer, int32_t tokens, float* x) {
-    const Moe& w = layer.moe;
+void Worker::moe(const Config& c, const LayerWeights& layer, int32_t tokens, float* x) {
+    const MoeWeights& w = layer.moe;
     const int32_t per_token = c.experts_per_token, slots = tokens * per_token;
     const bool integers = any_integers(w.experts.gate_up) || (w.has_shared && any_integers(w.shared.gate_up));
     const Rows h = normalize(in_, h_, x, layer.mlp_norm, c.eps, tokens, c.hidden, c.hidden, integers);
@@ -253,22 +253,22 @@ void Worker::logits(const Config& c, const Matrix& head, const float* norm, cons
     run({{&head, 0, h, nullptr, 0, 1, rows, y, c.vocab, false}});
 }
 
-void Worker::likeliest(const float* x, int32_t count, const Matrix& head, int32_t* tokens, float* chances) {
+void Worker::likeliest(const float* x, int32_t count, const Matrix& head, int32_t* tokens, float* probabilities) {
     float* y = grow(gate_up_, int64_t(count) * head.out);
     linear(x, count, head, 0, y, false);
     for (int32_t r = 0; r < count; ++r, y += head.out) {
         const float* best = std::max_element(y, y + head.out);
         float total = 0;
-        // What is e^-16 as likely changes nothing that is asked of the sum.
+        // Tokens less likely than the best by e^-16 are left out: they hardly change the sum.
         for (int32_t i = 0; i < head.out; ++i)
             if (y[i] > *best - 16.0f) total += std::exp(y[i] - *best);
         tokens[r] = int32_t(best - y);
-        chances[r] = total > 0 ? 1.0f / total : 0.0f;  // 0: nothing but NaN
+        probabilities[r] = total > 0 ? 1.0f / total : 0.0f;  // 0: nothing but NaN
     }
 }
 
-void Worker::join(const Config& c, const Prediction& w, const float* embedded, const float* states, int32_t tokens,
-                  float* x) {
+void Worker::mtp_input(const Config& c, const PredictionWeights& w, const float* embedded, const float* states,
+                       int32_t tokens, float* x) {
     float* both = grow(h_, int64_t(tokens) * 2 * c.hidden);
     for_rows(tokens, c.hidden * 16, [&](int32_t t) {
         float* row = both + int64_t(t) * 2 * c.hidden;
@@ -278,9 +278,9 @@ void Worker::join(const Config& c, const Prediction& w, const float* embedded, c
     linear(both, tokens, w.eh_proj, 0, x, false);
 }
 
-void Model::run_layer(Worker& worker, const Layer& layer, const Cache& cache, const Batch& batch, float* x) const {
-    if (config.grouped) worker.grouped(config, layer, rope, cache, batch, x);
-    else worker.latent(config, layer, rope, cache, batch, x);
+void Model::run_layer(Worker& worker, const LayerWeights& layer, const Cache& cache, const Batch& batch, float* x) const {
+    if (config.grouped) worker.grouped_attention(config, layer, rope, cache, batch, x);
+    else worker.latent_attention(config, layer, rope, cache, batch, x);
     const int32_t tokens = batch.tokens.size();
     if (layer.is_moe) worker.moe(config, layer, tokens, x);
     else worker.dense(config, layer.dense, layer.mlp_norm, tokens, x);
@@ -299,7 +299,7 @@ void Model::forward(Worker& worker, Cache cache, int64_t layer_stride, const Bat
     const int32_t tokens = batch.tokens.size();
     std::vector<float> x(int64_t(tokens) * config.hidden);
     worker.embed(embedding, batch.tokens.data(), tokens, x.data());
-    for (const Layer& layer : layers) {
+    for (const LayerWeights& layer : layers) {
         run_layer(worker, layer, cache, batch, x.data());
         cache.base += layer_stride;
     }
@@ -308,47 +308,47 @@ void Model::forward(Worker& worker, Cache cache, int64_t layer_stride, const Bat
 
 void Model::draft(Worker& worker, int32_t index, Cache cache, const Batch& batch, const float* states, float* logits,
                   float* hidden) const {
-    const Prediction& module = prediction[index];
+    const PredictionWeights& module = prediction[index];
     const int32_t tokens = batch.tokens.size();
     std::vector<float> embedded(int64_t(tokens) * config.hidden), x(embedded.size());
     worker.embed(embedding, batch.tokens.data(), tokens, embedded.data());
-    worker.join(config, module, embedded.data(), states, tokens, x.data());
+    worker.mtp_input(config, module, embedded.data(), states, tokens, x.data());
     run_layer(worker, module.layer, cache, batch, x.data());
     finish(worker, module.norm, batch, x.data(), logits, hidden);
 }
 
 void Model::draft_ahead(Worker& worker, int32_t index, const Cache& cache, Batch batch, const float* states,
-                        const int32_t* limits, int32_t most, int32_t vocab, float least, int32_t* tokens,
-                        float* chances) const {
-    struct Chain { int32_t span, done; float chance; };
-    const Prediction& module = prediction[index];
+                        const int32_t* limits, int32_t most, int32_t vocab, float p_min, int32_t* tokens,
+                        float* probabilities) const {
+    struct Chain { int32_t span, done; float probability; };
+    const PredictionWeights& module = prediction[index];
     Matrix head_part = head;
     head_part.out = vocab;
     const int32_t d = config.hidden, spans = batch.spans.size();
     std::fill(tokens, tokens + int64_t(spans) * most, 0);
-    std::fill(chances, chances + int64_t(spans) * most, 0.0f);
+    std::fill(probabilities, probabilities + int64_t(spans) * most, 0.0f);
     std::vector<Chain> chains;
     std::vector<int32_t> last;  // the rows that guess
     for (int32_t s = 0; s < spans; ++s) {
         chains.push_back({s, 0, 1.0f});
         last.push_back(batch.spans[s].first_row + batch.spans[s].length - 1);
     }
-    std::vector<float> embedded, x, state(states, states + int64_t(batch.tokens.size()) * d), next, chance;
+    std::vector<float> embedded, x, state(states, states + int64_t(batch.tokens.size()) * d), next, probability;
     std::vector<int32_t> guess;
     while (true) {
         const int32_t rows = batch.tokens.size(), count = chains.size();
         embedded.resize(int64_t(rows) * d);
         x.resize(int64_t(rows) * d);
         worker.embed(embedding, batch.tokens.data(), rows, embedded.data());
-        worker.join(config, module, embedded.data(), state.data(), rows, x.data());
+        worker.mtp_input(config, module, embedded.data(), state.data(), rows, x.data());
         run_layer(worker, module.layer, cache, batch, x.data());
         next.resize(int64_t(count) * d);
         guess.resize(count);
-        chance.resize(count);
+        probability.resize(count);
         for (int32_t i = 0; i < count; ++i)
             worker.norm(x.data() + int64_t(last[i]) * d, module.norm, config.eps, d, next.data() + int64_t(i) * d);
-        worker.likeliest(next.data(), count, head_part, guess.data(), chance.data());
-        // Who goes on: one row each, a position further.
+        worker.likeliest(next.data(), count, head_part, guess.data(), probability.data());
+        // Every span that goes on gives the next pass one row, one position further.
         Batch ahead;
         std::vector<Chain> going;
         state.clear();
@@ -357,9 +357,9 @@ void Model::draft_ahead(Worker& worker, int32_t index, const Cache& cache, Batch
             Chain chain = chains[i];
             const int64_t at = int64_t(chain.span) * most + chain.done++;
             tokens[at] = guess[i];
-            chances[at] = chance[i];
-            chain.chance *= chance[i];
-            if (chain.done == limits[chain.span] || !(chain.chance >= least)) continue;
+            probabilities[at] = probability[i];
+            chain.probability *= probability[i];
+            if (chain.done == limits[chain.span] || !(chain.probability >= p_min)) continue;
             Span& span = batch.spans[i];
             last.push_back(going.size());
             ahead.spans.push_back({int32_t(going.size()), 1, span.end(), false, std::move(span.offset)});

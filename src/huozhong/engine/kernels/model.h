@@ -8,7 +8,8 @@
 
 namespace huozhong {
 
-// Latent attention (MLA): rank, q_rank (0: none), nope, rope, v.  Grouped: kv_heads, dim, rope (0 of the other's).
+// Latent attention (MLA) has rank, q_rank (0: none), nope, rope and v; grouped attention kv_heads, dim and rope.  What
+// belongs to the other kind is 0.
 struct Config {
     int32_t vocab, hidden, heads;
     bool grouped;
@@ -38,7 +39,7 @@ struct Cache {
 };
 
 // Matrices that read the same rows and whose outputs lie side by side.
-struct Parts {
+struct Matrices {
     std::vector<Matrix> all;
 
     int32_t out() const {
@@ -49,46 +50,46 @@ struct Parts {
     int32_t in() const { return all.front().in; }
 };
 
-struct Latent {
+struct LatentWeights {
     const float *q_norm, *kv_norm;  // q_norm null without a query latent
-    Parts down;
+    Matrices down;
     Matrix q_up, k_up, v_up, q_absorb, out;
 };
 
-struct Grouping {
-    Parts qkv;
+struct GroupedWeights {
+    Matrices qkv;
     const float *bias, *q_norm, *k_norm;  // null where there is none
     Matrix out;
     const float* out_bias;
 };
 
-struct Dense {
-    Parts gate_up;
+struct DenseWeights {
+    Matrices gate_up;
     Matrix down;
 };
 
-struct Moe {
+struct MoeWeights {
     Matrix router;
     const float* bias;  // null where there is none
-    Dense experts;
+    DenseWeights experts;
     bool has_shared;
-    Dense shared;
+    DenseWeights shared;
 };
 
-struct Layer {
+struct LayerWeights {
     const float *attention_norm, *mlp_norm;
-    Latent latent;
-    Grouping grouping;
+    LatentWeights latent;
+    GroupedWeights grouped;
     bool is_moe;
-    Dense dense;
-    Moe moe;
+    DenseWeights dense;
+    MoeWeights moe;
 };
 
 // A multi-token-prediction module (DeepSeek-V3, section 2.2).
-struct Prediction {
+struct PredictionWeights {
     const float *enorm, *hnorm, *norm;
     Matrix eh_proj;
-    Layer layer;
+    LayerWeights layer;
 };
 
 // Rows first_row ... of the batch: positions start ... of one sequence.  offset: where in the cache position p's row
@@ -132,8 +133,9 @@ class Worker {
     void norm(const float* x, const float* weight, float eps, int32_t n, float* y) { k_.rms_norm(x, weight, eps, n, y); }
     void linear(const float* x, int32_t tokens, const Matrix& matrix, int32_t index, float* y, bool add);
     void rotate(float* x, int64_t stride, int32_t count, const float* table, int32_t dim);
-    void attend_prefill(const Config& c, const Latent& w, const float* q, const Span& span, const Cache& cache, float* y);
-    void attend_decode(const Config& c, const Latent& w, const float* q, const std::vector<const Span*>& spans,
+    void attend_prefill(const Config& c, const LatentWeights& w, const float* q, const Span& span, const Cache& cache,
+                        float* y);
+    void attend_decode(const Config& c, const LatentWeights& w, const float* q, const std::vector<const Span*>& spans,
                        const Cache& cache, float* y);
     void grouped_prefill(const Config& c, const float* q, int64_t stride, const Span& span, const Cache& cache, float* y);
     void grouped_decode(const Config& c, const float* q, int64_t stride, const std::vector<const Span*>& spans,
@@ -143,15 +145,18 @@ class Worker {
     void write_latent(const Config& c, const Cache& cache, const Span& span, int32_t position, const float* row);
     void route(const Config& c, const float* logits, const float* bias, int32_t tokens, int32_t* experts,
                float* weights);
-    void latent(const Config& c, const Layer& layer, const float* rope, const Cache& cache, const Batch& batch, float* x);
-    void grouped(const Config& c, const Layer& layer, const float* rope, const Cache& cache, const Batch& batch, float* x);
-    // x = eh_proj [enorm(embedded); hnorm(states)]
-    void join(const Config& c, const Prediction& w, const float* embedded, const float* states, int32_t tokens, float* x);
-    void dense(const Config& c, const Dense& w, const float* norm, int32_t tokens, float* x);
-    void moe(const Config& c, const Layer& layer, int32_t tokens, float* x);
+    void latent_attention(const Config& c, const LayerWeights& layer, const float* rope, const Cache& cache,
+                          const Batch& batch, float* x);
+    void grouped_attention(const Config& c, const LayerWeights& layer, const float* rope, const Cache& cache,
+                           const Batch& batch, float* x);
+    // What an MTP module's layer is given: x = eh_proj [enorm(embedded); hnorm(states)]
+    void mtp_input(const Config& c, const PredictionWeights& w, const float* embedded, const float* states,
+                   int32_t tokens, float* x);
+    void dense(const Config& c, const DenseWeights& w, const float* norm, int32_t tokens, float* x);
+    void moe(const Config& c, const LayerWeights& layer, int32_t tokens, float* x);
     void logits(const Config& c, const Matrix& head, const float* norm, const Batch& batch, const float* x, float* y);
     // The likeliest output of every row of x and its probability.
-    void likeliest(const float* x, int32_t count, const Matrix& head, int32_t* tokens, float* chances);
+    void likeliest(const float* x, int32_t count, const Matrix& head, int32_t* tokens, float* probabilities);
 
   private:
     struct Item { int32_t job, first, last; };
@@ -164,8 +169,8 @@ class Worker {
                    int32_t count, int64_t stride, int32_t in, bool integers);
     Rows gate(Activations& to, std::vector<float>& h, const std::vector<float>& gate_up, int32_t count, int32_t width,
               const Matrix& matrix);
-    // One job per part: rows of h through matrix `index` of each.
-    static void add_jobs(std::vector<Matmul>& jobs, const Parts& parts, int32_t index, const Rows& h,
+    // One job per matrix: rows of h through number `index` of its stack.
+    static void add_jobs(std::vector<Matmul>& jobs, const Matrices& matrices, int32_t index, const Rows& h,
                          const int32_t* rows, int32_t first, int32_t step, int32_t tokens, float* y);
 
     const Kernels& k_;
@@ -184,8 +189,8 @@ struct Model {
     Matrix embedding, head;
     const float *norm, *rope;
     int32_t positions;  // rows of the rope table
-    std::vector<Layer> layers;
-    std::vector<Prediction> prediction;
+    std::vector<LayerWeights> layers;
+    std::vector<PredictionWeights> prediction;
     std::mutex busy;
 
     // logits [batch.logit_rows, vocab]; hidden [batch.hidden_rows, hidden]: rows after the last norm.
@@ -199,15 +204,15 @@ struct Model {
 
     // Guesses of module `index`, one after the other, each from the state that guessed the one before.
     // batch: as for `draft`; the last row of each span leads to its first guess, and the span's offsets reach to the
-    // rows of the others.  Span s guesses limits[s] >= 1 tokens, but stops where the product of their chances falls
-    // below `least`.  Only the head's first `vocab` rows are looked at.  tokens, chances [spans, most]: what was
+    // rows of the others.  Span s guesses limits[s] >= 1 tokens, but stops where the product of their probabilities falls
+    // below `p_min`.  Only the head's first `vocab` rows are looked at.  tokens, probabilities [spans, most]: what was
     // guessed and the module's own probability of it, 0 where it stopped.
     void draft_ahead(Worker& worker, int32_t index, const Cache& cache, Batch batch, const float* states,
-                     const int32_t* limits, int32_t most, int32_t vocab, float least, int32_t* tokens,
-                     float* chances) const;
+                     const int32_t* limits, int32_t most, int32_t vocab, float p_min, int32_t* tokens,
+                     float* probabilities) const;
 
   private:
-    void run_layer(Worker& worker, const Layer& layer, const Cache& cache, const Batch& batch, float* x) const;
+    void run_layer(Worker& worker, const LayerWeights& layer, const Cache& cache, const Batch& batch, float* x) const;
     void finish(Worker& worker, const float* last_norm, const Batch& batch, const float* x, float* logits,
                 float* hidden) const;
 };

@@ -9,7 +9,7 @@ namespace {
 
 constexpr auto SPIN = std::chrono::microseconds(40);
 
-inline void relax() {
+inline void cpu_relax() {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -23,7 +23,7 @@ template <class F> bool spin_until(F done) {
     do {
         for (int i = 0; i < 64; ++i) {
             if (done()) return true;
-            relax();
+            cpu_relax();
         }
     } while (std::chrono::steady_clock::now() < deadline);
     return false;

@@ -1,4 +1,4 @@
-// A persistent pool of threads for loops of microseconds.
+// A pool of threads for parallel loops that take microseconds.
 #pragma once
 
 #include <atomic>

@@ -8,32 +8,30 @@ A row's result never depends on the rows beside it: sums run in a fixed order pe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from huozhong.engine.kernels.batch import Batch, Span
-from huozhong.engine.kernels.cached import decode_rows, encode_rows
+from huozhong.engine.kernels.batch import ForwardBatch, RowSpan
+from huozhong.engine.kernels.cache_rows import pack_rows, unpack_rows
+from huozhong.engine.weights.layout import (
+    DenseWeights,
+    GroupedAttentionWeights,
+    LatentAttentionWeights,
+    LayerWeights,
+    MoeWeights,
+    PredictionWeights,
+    Weights,
+)
 from huozhong.engine.weights.quant import BLOCK, FLOATS, GROUP, PackedMatrix, unpack, unpack_groups
 from huozhong.model.architecture import Architecture, Experts, GroupedAttention, LatentAttention
 
-if TYPE_CHECKING:  # the shapes of weights only; weights.py needs nothing of the kernels
-    from huozhong.engine.weights.layout import (
-        DenseWeights,
-        GroupedAttentionWeights,
-        LatentAttentionWeights,
-        LayerWeights,
-        MoeWeights,
-        PredictionWeights,
-        Weights,
-    )
-
 F32 = NDArray[np.float32]
-Cache = NDArray[Any]  # rows of float32, float16, or bytes (cached.py); what is read is computed with in float32
+CacheRows = NDArray[Any]  # rows of float32, float16, or bytes (cache_rows.py); what is read is computed with in float32
 
 
-def forward(weights: Weights, rope: F32, cache_LPSC: Cache, batch: Batch) -> tuple[F32, F32]:
+def forward(weights: Weights, rope: F32, cache_LPSC: CacheRows, batch: ForwardBatch) -> tuple[F32, F32]:
     """Logits [len(batch.logit_rows), V] and hidden states [len(batch.hidden_rows), D] behind the last norm.
 
     Writes the batch's rows into the cache, which may have more layers than the model: those of its MTP modules.
@@ -48,7 +46,7 @@ def forward(weights: Weights, rope: F32, cache_LPSC: Cache, batch: Batch) -> tup
 
 
 def draft_hidden(
-    weights: Weights, module: PredictionWeights, rope: F32, cache_PSC: Cache, hidden_TD: F32, batch: Batch
+    weights: Weights, module: PredictionWeights, rope: F32, cache_PSC: CacheRows, hidden_TD: F32, batch: ForwardBatch
 ) -> F32:
     """One MTP module (DeepSeek-V3 §2.2): its normed hidden states [T, D], which the model's head turns to logits.
 
@@ -67,35 +65,35 @@ def draft_ahead(
     weights: Weights,
     module: PredictionWeights,
     rope: F32,
-    cache_PSC: Cache,
+    cache_PSC: CacheRows,
     states_TD: F32,
-    batch: Batch,
+    batch: ForwardBatch,
     limits: NDArray[np.int32],
     vocab: int,
-    least: float,
+    p_min: float,
 ) -> tuple[NDArray[np.int32], F32]:
-    """Guesses of a module, one from the other: tokens and chances [S, largest limit]; see `RunnableModel`."""
+    """Guesses of a module, one from the other: tokens and probabilities [S, largest limit]; see `RunnableModel`."""
     tokens_SK = np.zeros((len(batch.spans), limits.max()), np.int32)
-    chances_SK = np.zeros(tokens_SK.shape, np.float32)
+    probabilities_SK = np.zeros(tokens_SK.shape, np.float32)
     hidden_TD = draft_hidden(weights, module, rope, cache_PSC, states_TD, batch)
     for s, span in enumerate(batch.spans):
         state_D = hidden_TD[span.first_row + span.length - 1]
         for k in range(limits[s]):
             logits_V = linear(state_D[None], weights.head)[0, :vocab]
             tokens_SK[s, k] = token = logits_V.argmax()
-            chances_SK[s, k] = 1 / np.exp(logits_V - logits_V[token]).sum()
-            if k + 1 == limits[s] or chances_SK[s, : k + 1].prod() < least:
+            probabilities_SK[s, k] = 1 / np.exp(logits_V - logits_V[token]).sum()
+            if k + 1 == limits[s] or probabilities_SK[s, : k + 1].prod() < p_min:
                 break
             one = np.array([token], np.int32)
-            ahead = Batch(one, (Span(0, 1, span.end + k, False, span.pages),), one[:0], one[:0])
+            ahead = ForwardBatch(one, (RowSpan(0, 1, span.end + k, False, span.pages),), one[:0], one[:0])
             state_D = draft_hidden(weights, module, rope, cache_PSC, state_D[None], ahead)[0]
-    return tokens_SK, chances_SK
+    return tokens_SK, probabilities_SK
 
 
-def block(x_TD: F32, layer: LayerWeights, rope: F32, cache_PSC: Cache, batch: Batch, architecture: Architecture) -> F32:
+def block(
+    x_TD: F32, layer: LayerWeights, rope: F32, cache_PSC: CacheRows, batch: ForwardBatch, architecture: Architecture
+) -> F32:
     """One layer: attention, then the feed-forward part, each on normed input and added to what came in."""
-    from huozhong.engine.weights.layout import LatentAttentionWeights  # which imports this package's neighbours
-
     a, eps = architecture, architecture.rms_norm_eps
     h_TD = rms_norm(x_TD, layer.attention_norm, eps)
     if isinstance(layer.attention, LatentAttentionWeights):
@@ -113,7 +111,12 @@ def block(x_TD: F32, layer: LayerWeights, rope: F32, cache_PSC: Cache, batch: Ba
 
 
 def latent_attention(
-    x_TD: F32, w: LatentAttentionWeights, rope: F32, cache_PSC: Cache, batch: Batch, architecture: Architecture
+    x_TD: F32,
+    w: LatentAttentionWeights,
+    rope: F32,
+    cache_PSC: CacheRows,
+    batch: ForwardBatch,
+    architecture: Architecture,
 ) -> F32:
     """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, §2.1) over the paged latent cache."""
     a, eps = architecture.attention, architecture.latent_norm_eps
@@ -138,7 +141,12 @@ def latent_attention(
 
 
 def grouped_attention(
-    x_TD: F32, w: GroupedAttentionWeights, rope: F32, cache_PSC: Cache, batch: Batch, architecture: Architecture
+    x_TD: F32,
+    w: GroupedAttentionWeights,
+    rope: F32,
+    cache_PSC: CacheRows,
+    batch: ForwardBatch,
+    architecture: Architecture,
 ) -> F32:
     """Grouped-query attention; a cached row is the keys of all groups, rotated, then their values."""
     a, eps = architecture.attention, architecture.rms_norm_eps
@@ -182,7 +190,7 @@ def attend_grouped(q_THK: F32, key_NGK: F32, value_NGK: F32, start: int, scale: 
     return out.reshape(rows, heads, width)
 
 
-def attend_prefill(q_THK: F32, w: LatentAttentionWeights, cache_PSC: Cache, span: Span, scale: float) -> F32:
+def attend_prefill(q_THK: F32, w: LatentAttentionWeights, cache_PSC: CacheRows, span: RowSpan, scale: float) -> F32:
     """Un-absorbed: keys and values of every head are expanded from the latent."""
     latent_NC, rotary_NK = _read_latent(q_THK, w, cache_PSC, span)
     key_NHK = linear_shared(latent_NC, w.k_up)
@@ -198,7 +206,7 @@ def attend_prefill(q_THK: F32, w: LatentAttentionWeights, cache_PSC: Cache, span
     return out
 
 
-def attend_decode(q_THK: F32, w: LatentAttentionWeights, cache_PSC: Cache, span: Span, scale: float) -> F32:
+def attend_decode(q_THK: F32, w: LatentAttentionWeights, cache_PSC: CacheRows, span: RowSpan, scale: float) -> F32:
     """Absorbed: queries are mapped into the latent space, where all heads share the cached rows."""
     latent_NC, rotary_NK = _read_latent(q_THK, w, cache_PSC, span)
     nope = w.k_up.out_features
@@ -212,27 +220,27 @@ def attend_decode(q_THK: F32, w: LatentAttentionWeights, cache_PSC: Cache, span:
     return linear_stack(mixed_THC, w.v_up)
 
 
-def _positions(batch: Batch) -> NDArray[np.int64]:
+def _positions(batch: ForwardBatch) -> NDArray[np.int64]:
     return np.concatenate([np.arange(s.start, s.end) for s in batch.spans])
 
 
-def write_cache(cache_PSC: Cache, rows_TC: F32, batch: Batch, parts: tuple[int, ...]) -> None:
+def write_cache(cache_PSC: CacheRows, rows_TC: F32, batch: ForwardBatch, parts: tuple[int, ...]) -> None:
     size = cache_PSC.shape[1]
-    rows: Cache = encode_rows(rows_TC, parts) if cache_PSC.dtype == np.uint8 else rows_TC
+    rows: CacheRows = pack_rows(rows_TC, parts) if cache_PSC.dtype == np.uint8 else rows_TC
     for span in batch.spans:
         positions = np.arange(span.start, span.end)
         cache_PSC[span.pages[positions // size], positions % size] = rows[span.first_row :][: span.length]
 
 
-def _read_cache(cache_PSC: Cache, span: Span, parts: tuple[int, ...]) -> F32:
+def _read_cache(cache_PSC: CacheRows, span: RowSpan, parts: tuple[int, ...]) -> F32:
     """The span's rows so far, [N, sum(parts)]."""
     positions = np.arange(span.end)
     size = cache_PSC.shape[1]
     rows = cache_PSC[span.pages[positions // size], positions % size]
-    return decode_rows(rows, parts) if rows.dtype == np.uint8 else rows.astype(np.float32)
+    return unpack_rows(rows, parts) if rows.dtype == np.uint8 else rows.astype(np.float32)
 
 
-def _read_latent(q_THK: F32, w: LatentAttentionWeights, cache_PSC: Cache, span: Span) -> tuple[F32, F32]:
+def _read_latent(q_THK: F32, w: LatentAttentionWeights, cache_PSC: CacheRows, span: RowSpan) -> tuple[F32, F32]:
     """The span's latents so far, and the rotary keys."""
     rank, rope = w.k_up.in_features, q_THK.shape[2] - w.k_up.out_features
     rows_NC = _read_cache(cache_PSC, span, (rank, rope))
@@ -240,8 +248,9 @@ def _read_latent(q_THK: F32, w: LatentAttentionWeights, cache_PSC: Cache, span: 
 
 
 def _softmax(scores_HN: F32) -> F32:
-    p = np.exp(scores_HN - scores_HN.max(axis=1, keepdims=True))
-    return p / p.sum(axis=1, keepdims=True)
+    p_HN: F32 = np.exp(scores_HN - scores_HN.max(axis=1, keepdims=True))
+    total_H1: F32 = p_HN.sum(axis=1, keepdims=True)
+    return p_HN / total_H1
 
 
 # -- feed-forward ----------------------------------------------------------------------------------
@@ -303,9 +312,9 @@ def _sigmoid(x: F32) -> F32:
 # -- rows ------------------------------------------------------------------------------------------
 
 
-def largest(x: F32) -> np.float32:
+def largest(x: F32) -> float:
     """The largest number of x [N]; -infinity if there is none."""
-    return x.max(initial=np.float32(-np.inf))
+    return float(x.max(initial=np.float32(-np.inf)))
 
 
 def embed(tokens_T: NDArray[np.int32], matrix: PackedMatrix) -> F32:
@@ -314,13 +323,16 @@ def embed(tokens_T: NDArray[np.int32], matrix: PackedMatrix) -> F32:
     scales = None if matrix.scales is None else np.ascontiguousarray(matrix.scales[:, block])
     data = np.ascontiguousarray(matrix.data[:, block])
     picked = PackedMatrix(matrix.format, BLOCK * len(tokens_T), matrix.in_features, data, scales)
-    return unpack(picked)[np.arange(len(tokens_T)) * BLOCK + lane]
+    rows: F32 = unpack(picked)[np.arange(len(tokens_T)) * BLOCK + lane]
+    return rows
 
 
 def rms_norm(x_TD: F32, weight_D: F32 | None, eps: float) -> F32:
     """x / sqrt(mean(x²) + eps) * weight."""
     assert weight_D is not None
-    return x_TD / np.sqrt(np.mean(x_TD * x_TD, axis=-1, keepdims=True) + np.float32(eps)) * weight_D
+    mean_T1: F32 = np.mean(x_TD * x_TD, axis=-1, keepdims=True)
+    root_T1: F32 = np.sqrt(mean_T1 + np.float32(eps))
+    return x_TD / root_T1 * weight_D
 
 
 def rotate(x_THK: F32, rope: F32, positions_T: NDArray[np.int64]) -> F32:
@@ -361,10 +373,10 @@ def linear(x_TI: F32, matrix: PackedMatrix, index: int = 0) -> F32:
             scale_TO = groups.scale[0, :, g, half] * xs_TG[:, g : g + 1]
             # one fused multiply-add: the sum is whole, and the product exact in float64
             y_TO = ((x_TK[:, part] @ w_OK[:, part].T) * scale_TO + y_TO).astype(np.float32)
-        if groups.least is not None:
+        if groups.minimum is not None:
             sums_T1 = xs_TG[:, g : g + 1] * xq_TGK[:, g].sum(axis=1, keepdims=True, dtype=np.int32).astype(np.float32)
-            least_O = groups.least[0, :, g].astype(np.float64)
-            y_TO = (least_O * sums_T1 + y_TO).astype(np.float32)
+            minimum_O = groups.minimum[0, :, g].astype(np.float64)
+            y_TO = (minimum_O * sums_T1 + y_TO).astype(np.float32)
     return y_TO
 
 

@@ -11,7 +11,7 @@ namespace huozhong {
 constexpr int KEY_BLOCK = 64;  // keys per step of the online softmax, counted from position 0
 constexpr int KEY_TILE = 16;   // keys that lie interleaved in the cache of grouped attention
 
-// q8: int8 numbers, and behind them a float16 scale for each group of 32 (batch.py, row_bytes).
+// q8: int8 numbers, and behind them a float16 scale for each group of 32 (cache_rows.py).
 enum class CacheFormat : int32_t { f32, f16, q8 };
 inline int64_t even(int64_t n) { return n + n % 2; }
 // What n numbers take that lie side by side.
@@ -20,7 +20,7 @@ inline int64_t cached_bytes(CacheFormat f, int64_t n) {
 }
 
 // One head, some prompt rows of one sequence, all keys up to each row's own position.
-struct Prefill {
+struct LatentPrefill {
     const float* q;  // [rows, nope + rope]
     int64_t q_stride;
     int32_t rows, start;  // position of the first row
@@ -38,7 +38,7 @@ struct Prefill {
 
 // Some heads of some generated rows of one sequence, some keys: unnormalised sums, to be put together by `combine`.
 // Row r is at position + r and sees the keys up to there.
-struct Decode {
+struct LatentDecode {
     const float* q;  // row r, head h: q + r * q_stride + h * (rank + rope); mapped into the latent space
     int64_t q_stride;
     int32_t rows, position, heads, rank, rope;
@@ -53,9 +53,9 @@ struct Decode {
 };
 
 // One group of grouped attention: `heads` query heads of some rows, and the keys and values that they share.  Keys lie in
-// tiles of 16, turned: [dim, 16]; the 16 values' rows [16, dim] lie value_offset bytes behind them.  Behind a tile in
+// tiles of 16, transposed: [dim, 16]; the 16 values' rows [16, dim] lie value_offset bytes behind them.  Behind a tile in
 // q8 lie its scales, [groups of 32, 16].
-struct Grouped {
+struct GroupedAttention {
     const float* q;  // row r, head h: q + r * q_stride + h * dim
     int64_t q_stride;
     int32_t rows, start, heads, dim;
@@ -72,21 +72,21 @@ struct Grouped {
     float* scratch;  // grouped_scratch() or grouped_decode_scratch() floats
 };
 
-constexpr int MOST_QUERIES = 8;  // rows of one pass of scores, at most
+constexpr int MAX_QUERIES = 8;  // at least every set's PASS_QUERIES: the room for scores
 
 inline int64_t round16(int64_t n) { return (n + 15) / 16 * 16; }
 // Pairs of bfloat16 (attention.inl) take the room of a float each: half as many as there are numbers.
 inline int64_t prefill_scratch(int32_t rows, int32_t nope, int32_t rope, int32_t v) {
     const int64_t qk = nope + rope;
-    return KEY_BLOCK * (round16(nope) + rope + qk + round16(v) + MOST_QUERIES) + rows * (round16(v) + 2) +
+    return KEY_BLOCK * (round16(nope) + rope + qk + round16(v) + MAX_QUERIES) + rows * (round16(v) + 2) +
            KEY_BLOCK * (qk / 2 + 1) + KEY_BLOCK / 2 * v + rows * (qk / 2 + 1);
 }
-inline int64_t decode_scratch(int32_t latent) { return KEY_BLOCK * (latent + MOST_QUERIES); }
+inline int64_t decode_scratch(int32_t latent) { return KEY_BLOCK * (latent + MAX_QUERIES); }
 inline int64_t grouped_scratch(int32_t rows, int32_t heads, int32_t dim) {
-    return KEY_BLOCK * (2 * int64_t(dim) + MOST_QUERIES) + int64_t(rows) * heads * (dim + 2) +
+    return KEY_BLOCK * (2 * int64_t(dim) + MAX_QUERIES) + int64_t(rows) * heads * (dim + 2) +
            KEY_BLOCK * (dim / 2 + 1) + KEY_BLOCK / 2 * dim + int64_t(rows) * heads * (dim / 2 + 1);
 }
-inline int64_t grouped_decode_scratch(int32_t dim) { return KEY_BLOCK * (MOST_QUERIES + (dim + GROUP - 1) / GROUP); }
+inline int64_t grouped_decode_scratch(int32_t dim) { return KEY_BLOCK * (MAX_QUERIES + (dim + GROUP - 1) / GROUP); }
 
 struct Kernels {
     const char* name;
@@ -98,10 +98,10 @@ struct Kernels {
     void (*silu_mul)(const float* gate, const float* up, int32_t n, float* y);
     float (*largest)(const float* x, int64_t n);
     void (*add_scaled)(float* y, const float* x, float scale, int32_t n);  // y += scale * x
-    void (*attend_prefill)(const Prefill& job);
-    void (*attend_decode)(const Decode& job);
-    void (*grouped_prefill)(const Grouped& job);
-    void (*grouped_decode)(const Grouped& job);
+    void (*attend_prefill)(const LatentPrefill& job);
+    void (*attend_decode)(const LatentDecode& job);
+    void (*grouped_prefill)(const GroupedAttention& job);
+    void (*grouped_decode)(const GroupedAttention& job);
     // y = the weighted mean of `parts` partial sums, each [rank sums, maximum, weight sum]
     void (*combine)(const float* part, int64_t part_stride, int32_t parts, int32_t rank, float* y);
     // n numbers of the cache from and to floats

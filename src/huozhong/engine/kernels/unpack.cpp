@@ -51,8 +51,8 @@ float weight(const Matrix& m, const uint8_t* data, const uint16_t* scales, int32
             const uint8_t* w = unit + 320 + sub * (five ? 320 : 256);
             const int32_t q = nibble(w, k, lane) | (five ? fifth(w + 256, k, lane) << 4 : 0);
             const float scale = half_at(unit, lane) * float(unit[64 + sub * BLOCK + lane]);
-            const float least = half_at(unit, BLOCK + lane) * float(unit[192 + sub * BLOCK + lane]);
-            return scale * float(q) - least;
+            const float minimum = half_at(unit, BLOCK + lane) * float(unit[192 + sub * BLOCK + lane]);
+            return scale * float(q) - minimum;
         }
         case Format::q6_k: {
             const uint8_t* w = unit + 320 + sub * 384;

@@ -11,7 +11,7 @@ constexpr int W = 8;
 constexpr int TILE = 4;
 constexpr int TILE_F32 = 2;
 constexpr int KEY_VECS = 2;
-constexpr int GROUP_ROWS = 4;
+constexpr int PASS_QUERIES = 4;
 constexpr int ROW_KEYS = 1;
 
 #ifdef __AVXVNNI__
@@ -29,13 +29,13 @@ struct Vec { __m256 v; };
 struct Int { __m256i v; };
 struct Bytes { __m256i v; };
 
-inline __m256i first(int n) {
+inline __m256i first_lanes(int n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 inline Vec load(const float* p) { return {_mm256_loadu_ps(p)}; }
-inline Vec load_n(const float* p, int n) { return {_mm256_maskload_ps(p, first(n))}; }
+inline Vec load_n(const float* p, int n) { return {_mm256_maskload_ps(p, first_lanes(n))}; }
 inline void store(float* p, Vec a) { _mm256_storeu_ps(p, a.v); }
-inline void store_n(float* p, Vec a, int n) { _mm256_maskstore_ps(p, first(n), a.v); }
+inline void store_n(float* p, Vec a, int n) { _mm256_maskstore_ps(p, first_lanes(n), a.v); }
 inline Vec set1(float x) { return {_mm256_set1_ps(x)}; }
 inline Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 inline Vec mul(Vec a, Vec b) { return {_mm256_mul_ps(a.v, b.v)}; }
@@ -97,7 +97,7 @@ inline int32_t sum_across(Int a) {
 }
 
 inline Bytes load_bytes(const uint8_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
-inline void keep(Bytes& a) { asm("" : "+x"(a.v)); }  // in a register: not loaded once more for its second use
+inline void keep_in_register(Bytes& a) { asm("" : "+x"(a.v)); }  // not loaded again for its second use
 inline Bytes low_nibbles(Bytes a) { return {_mm256_and_si256(a.v, _mm256_set1_epi8(15))}; }
 inline Bytes high_nibbles(Bytes a) { return {_mm256_and_si256(_mm256_srli_epi16(a.v, 4), _mm256_set1_epi8(15))}; }
 // a | ((b << S) & mask), byte by byte; S < 0 shifts to the right
@@ -105,14 +105,14 @@ template <int S> inline Bytes or_shifted(Bytes a, Bytes b, uint8_t mask) {
     const __m256i shifted = S > 0 ? _mm256_slli_epi16(b.v, S > 0 ? S : 0) : _mm256_srli_epi16(b.v, S < 0 ? -S : 0);
     return {_mm256_or_si256(a.v, _mm256_and_si256(shifted, _mm256_set1_epi8(char(mask))))};
 }
-inline __m256i four(const int8_t* x) {
+inline __m256i broadcast_four(const int8_t* x) {
     int32_t quad;
     std::memcpy(&quad, x, 4);
     return _mm256_set1_epi32(quad);
 }
 #ifdef HUOZHONG_DPBUSD
 // acc + sum over 4 of (q + 128) x
-inline Int dot_q8(Int acc, Bytes w, const int8_t* x) { return {HUOZHONG_DPBUSD(acc.v, w.v, four(x))}; }
+inline Int dot_q8(Int acc, Bytes w, const int8_t* x) { return {HUOZHONG_DPBUSD(acc.v, w.v, broadcast_four(x))}; }
 // acc + sum over 4 of (q + 8) x
 inline Int dot_q4(Int acc, Bytes w, const int8_t* x) { return dot_q8(acc, w, x); }
 #else
@@ -123,10 +123,10 @@ inline Int add_quads(Int acc, __m256i pairs) {
 // the saturating maddubs is exact.
 inline Int dot_q8(Int acc, Bytes w, const int8_t* x) {
     const __m256i q = _mm256_xor_si256(w.v, _mm256_set1_epi8(-128));
-    return add_quads(acc, _mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(four(x), q)));
+    return add_quads(acc, _mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(broadcast_four(x), q)));
 }
 // acc + sum over 4 of (q + 8) x
-inline Int dot_q4(Int acc, Bytes w, const int8_t* x) { return add_quads(acc, _mm256_maddubs_epi16(w.v, four(x))); }
+inline Int dot_q4(Int acc, Bytes w, const int8_t* x) { return add_quads(acc, _mm256_maddubs_epi16(w.v, broadcast_four(x))); }
 #endif
 
 inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }

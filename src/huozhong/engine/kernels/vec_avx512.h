@@ -11,19 +11,19 @@ constexpr int W = 16;            // lanes
 constexpr int TILE = 8;          // tokens per pass of the integer matmul
 constexpr int TILE_F32 = 4;      // tokens per pass of the float matmul
 constexpr int KEY_VECS = 4;      // vectors of keys per pass of attention scores
-constexpr int GROUP_ROWS = 6;    // heads per pass of grouped attention
-constexpr int ROW_KEYS = 4;        // keys per pass of scores against rows
+constexpr int PASS_QUERIES = 6;  // queries per pass of attention
+constexpr int ROW_KEYS = 4;      // keys per pass of scores against rows
 constexpr int Q8_OFFSET = 128;   // what dot_q8 leaves in the sum per unit of x
 
 struct Vec { __m512 v; };
 struct Int { __m512i v; };
 struct Bytes { __m512i v; };
 
-inline __mmask16 first(int n) { return __mmask16((1u << n) - 1); }
+inline __mmask16 first_lanes(int n) { return __mmask16((1u << n) - 1); }
 inline Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
-inline Vec load_n(const float* p, int n) { return {_mm512_maskz_loadu_ps(first(n), p)}; }
+inline Vec load_n(const float* p, int n) { return {_mm512_maskz_loadu_ps(first_lanes(n), p)}; }
 inline void store(float* p, Vec a) { _mm512_storeu_ps(p, a.v); }
-inline void store_n(float* p, Vec a, int n) { _mm512_mask_storeu_ps(p, first(n), a.v); }
+inline void store_n(float* p, Vec a, int n) { _mm512_mask_storeu_ps(p, first_lanes(n), a.v); }
 inline Vec set1(float x) { return {_mm512_set1_ps(x)}; }
 inline Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 inline Vec mul(Vec a, Vec b) { return {_mm512_mul_ps(a.v, b.v)}; }
@@ -73,7 +73,7 @@ inline float max_across(const Vec (&a)[1]) { return _mm512_reduce_max_ps(a[0].v)
 inline int32_t sum_across(Int a) { return _mm512_reduce_add_epi32(a.v); }
 
 inline Bytes load_bytes(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
-inline void keep(Bytes& a) { asm("" : "+v"(a.v)); }  // in a register: not loaded once more for its second use
+inline void keep_in_register(Bytes& a) { asm("" : "+v"(a.v)); }  // not loaded again for its second use
 inline Bytes low_nibbles(Bytes a) { return {_mm512_and_si512(a.v, _mm512_set1_epi8(15))}; }
 inline Bytes high_nibbles(Bytes a) { return {_mm512_and_si512(_mm512_srli_epi16(a.v, 4), _mm512_set1_epi8(15))}; }
 // a | ((b << S) & mask), byte by byte; S < 0 shifts to the right
@@ -81,13 +81,13 @@ template <int S> inline Bytes or_shifted(Bytes a, Bytes b, uint8_t mask) {
     const __m512i shifted = S > 0 ? _mm512_slli_epi16(b.v, S > 0 ? S : 0) : _mm512_srli_epi16(b.v, S < 0 ? -S : 0);
     return {_mm512_ternarylogic_epi32(a.v, shifted, _mm512_set1_epi8(char(mask)), 0xf8)};
 }
-inline __m512i four(const int8_t* x) {
+inline __m512i broadcast_four(const int8_t* x) {
     int32_t quad;
     std::memcpy(&quad, x, 4);
     return _mm512_set1_epi32(quad);
 }
 // acc + sum over 4 of (q + 128) x
-inline Int dot_q8(Int acc, Bytes w, const int8_t* x) { return {_mm512_dpbusd_epi32(acc.v, w.v, four(x))}; }
+inline Int dot_q8(Int acc, Bytes w, const int8_t* x) { return {_mm512_dpbusd_epi32(acc.v, w.v, broadcast_four(x))}; }
 // acc + sum over 4 of (q + 8) x
 inline Int dot_q4(Int acc, Bytes w, const int8_t* x) { return dot_q8(acc, w, x); }
 
@@ -134,19 +134,19 @@ template <int N, class S> inline void store_sums(const S* a, float* to) {
     }
 }
 
-#ifdef HUOZHONG_PAIRS
+#ifdef HUOZHONG_BF16_PAIRS
 // Two bfloat16 in each lane, the first in the lower half.
 struct Pairs { __m512i v; };
 
 inline Pairs load(const uint32_t* p) { return {_mm512_loadu_si512(p)}; }
-inline Pairs load_n(const uint32_t* p, int n) { return {_mm512_maskz_loadu_epi32(first(n), p)}; }
+inline Pairs load_n(const uint32_t* p, int n) { return {_mm512_maskz_loadu_epi32(first_lanes(n), p)}; }
 inline Pairs set1(uint32_t x) { return {_mm512_set1_epi32(int32_t(x))}; }
 // sum + a.first * b.first + a.second * b.second, lane by lane
 inline Vec fma(Pairs a, Pairs b, Vec sum) { return {_mm512_dpbf16_ps(sum.v, (__m512bh)a.v, (__m512bh)b.v)}; }
 // to [n] = pairs of first[i] and second[i], to the nearest
 inline void pair_rows(const float* first_row, const float* second_row, int32_t n, uint32_t* to) {
     for (int32_t i = 0; i < n; i += W) {
-        const __mmask16 there = first(n - i < W ? n - i : W);
+        const __mmask16 there = first_lanes(n - i < W ? n - i : W);
         const __m256i low = (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(there, first_row + i));
         const __m256i high = (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(there, second_row + i));
         const __m512i both = _mm512_or_si512(_mm512_cvtepu16_epi32(low), _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16));
@@ -157,10 +157,10 @@ inline void pair_rows(const float* first_row, const float* second_row, int32_t n
 inline void pair_neighbours(const float* x, int32_t n, uint32_t* to) {
     for (int32_t i = 0; i < n; i += 2 * W) {
         const int32_t left = n - i;
-        const __m512 low = _mm512_maskz_loadu_ps(first(left < W ? left : W), x + i);
-        const __m512 high = left > W ? _mm512_maskz_loadu_ps(first(left < 2 * W ? left - W : W), x + i + W) : _mm512_setzero_ps();
+        const __m512 low = _mm512_maskz_loadu_ps(first_lanes(left < W ? left : W), x + i);
+        const __m512 high = left > W ? _mm512_maskz_loadu_ps(first_lanes(left < 2 * W ? left - W : W), x + i + W) : _mm512_setzero_ps();
         const int32_t pairs = (left + 1) / 2;
-        _mm512_mask_storeu_epi32(to + i / 2, first(pairs < W ? pairs : W), (__m512i)_mm512_cvtne2ps_pbh(high, low));
+        _mm512_mask_storeu_epi32(to + i / 2, first_lanes(pairs < W ? pairs : W), (__m512i)_mm512_cvtne2ps_pbh(high, low));
     }
 }
 #endif

@@ -13,7 +13,7 @@ constexpr int W = 16;
 constexpr int TILE = 4;
 constexpr int TILE_F32 = 1;
 constexpr int KEY_VECS = 1;
-constexpr int GROUP_ROWS = 4;
+constexpr int PASS_QUERIES = 4;
 constexpr int ROW_KEYS = 1;
 constexpr int Q8_OFFSET = 0;
 
@@ -110,7 +110,7 @@ inline int32_t sum_across(const Int& a) {
 }
 
 inline Bytes load_bytes(const uint8_t* p) { return each_bytes([=](int i) { return vld1q_u8(p + 16 * i); }); }
-inline void keep(Bytes&) {}  // what is used is in registers here anyway
+inline void keep_in_register(Bytes&) {}  // what is used is in registers here anyway
 inline Bytes low_nibbles(const Bytes& a) {
     return each_bytes([&](int i) { return vandq_u8(a.v[i], vdupq_n_u8(15)); });
 }
@@ -133,21 +133,21 @@ inline int32x4_t dot(int32x4_t acc, int8x16_t w, int8x16_t x) {
     return vaddq_s32(acc, vpaddq_s32(low, vpaddlq_s16(vmull_high_s8(w, x))));
 #endif
 }
-inline int8x16_t four(const int8_t* x) {
+inline int8x16_t broadcast_four(const int8_t* x) {
     int32_t quad;
     std::memcpy(&quad, x, 4);
     return vreinterpretq_s8_s32(vdupq_n_s32(quad));
 }
 // acc + sum over 4 of q x
 inline Int dot_q8(const Int& acc, const Bytes& w, const int8_t* x) {
-    const int8x16_t quad = four(x);
+    const int8x16_t quad = broadcast_four(x);
     return each_int([&](int i) {
         return dot(acc.v[i], vreinterpretq_s8_u8(veorq_u8(w.v[i], vdupq_n_u8(128))), quad);
     });
 }
 // acc + sum over 4 of (q + 8) x
 inline Int dot_q4(const Int& acc, const Bytes& w, const int8_t* x) {
-    const int8x16_t quad = four(x);
+    const int8x16_t quad = broadcast_four(x);
     return each_int([&](int i) { return dot(acc.v[i], vreinterpretq_s8_u8(w.v[i]), quad); });
 }
 

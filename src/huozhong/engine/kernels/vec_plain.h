@@ -11,7 +11,7 @@ constexpr int W = 16;
 constexpr int TILE = 1;
 constexpr int TILE_F32 = 1;
 constexpr int KEY_VECS = 1;
-constexpr int GROUP_ROWS = 4;
+constexpr int PASS_QUERIES = 4;
 constexpr int ROW_KEYS = 1;
 constexpr int Q8_OFFSET = 0;
 
@@ -107,7 +107,7 @@ inline Bytes load_bytes(const uint8_t* p) {
     std::memcpy(out.v, p, sizeof out.v);
     return out;
 }
-inline void keep(Bytes&) {}
+inline void keep_in_register(Bytes&) {}
 inline Bytes low_nibbles(Bytes a) {
     for (uint8_t& byte : a.v) byte &= 15;
     return a;

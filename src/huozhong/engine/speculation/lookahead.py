@@ -98,7 +98,7 @@ class LookAhead:
             trail.clear()
         if not asked:
             return {}
-        tokens_SK, chances_SK = self._runner.draft_ahead(chunks, states, counts, vocab=self._vocab, least=LEAST)
+        tokens_SK, chances_SK = self._runner.draft_ahead(chunks, states, counts, vocab=self._vocab, p_min=LEAST)
         proposals = {}
         for sequence, tokens, chances in zip(asked, tokens_SK.tolist(), chances_SK.tolist(), strict=True):
             evidence = [self.EVIDENCE + min(int(c * self._STEPS), self._STEPS - 1) for c in chances if c > 0]

@@ -17,8 +17,8 @@ from huozhong.engine.weights.quant import (
     FLOATS,
     GROUP,
     HEAD,
-    RECORDS,
     SUPER,
+    SUPER_BYTES,
     Format,
     New,
     PackedMatrix,
@@ -180,8 +180,8 @@ _BITS = ((4, 4, 0x0F0F0F0F), (2, 2, 0x33333333), (1, 1, 0x55555555))
 _PAIRS_OF_BITS = ((2, 4, 0x0F0F0F0F), (1, 2, 0x33333333))
 
 
-def _records(data: U8, quads: int) -> U32:
-    """The groups of records [R, S, bytes] as words [R, S, 8, quads, 16] (a view)."""
+def _super_groups(data: U8, quads: int) -> U32:
+    """The groups of super-blocks [R, S, bytes] as words [R, S, 8, quads, 16] (a view)."""
     return data.view(np.uint32)[..., HEAD // 4 :].reshape(*data.shape[:2], 8, quads, BLOCK)
 
 
@@ -190,8 +190,8 @@ def _q4_k_scales(packed: U32) -> tuple[U8, U8]:
     low, middle, high = (np.ascontiguousarray(packed[..., i]) for i in range(3))
     six, two = np.uint32(0x3F3F3F3F), np.uint32(0x30303030)
     scale = np.stack([low & six, high & _LOW | low >> np.uint32(2) & two], axis=-1)
-    least = np.stack([middle & six, high >> np.uint32(4) & _LOW | middle >> np.uint32(2) & two], axis=-1)
-    return scale.view(np.uint8), least.view(np.uint8)
+    minimum = np.stack([middle & six, high >> np.uint32(4) & _LOW | middle >> np.uint32(2) & two], axis=-1)
+    return scale.view(np.uint8), minimum.view(np.uint8)
 
 
 def _bytes(numbers: U8, data: U8) -> None:
@@ -203,10 +203,10 @@ def _q45_k(blocks: U8, data: U8, five: bool) -> None:
     fifth = {"h": (4, 8)} if five else {}
     part = _fields(blocks, {"d": (2, 2), "s": (4, 3)} | fifth | {"q": (4, 32)})
     data.view(np.uint16)[..., :32].reshape(*data.shape[:2], 2, BLOCK)[...] = part["d"].transpose(0, 2, 3, 1)
-    scale, least = _q4_k_scales(part["s"])
+    scale, minimum = _q4_k_scales(part["s"])
     _bytes(scale, data[..., 64:192])
-    _bytes(least, data[..., 192:HEAD])
-    groups = _records(data, 5 if five else 4)
+    _bytes(minimum, data[..., 192:HEAD])
+    groups = _super_groups(data, 5 if five else 4)
     # Four chunks of 32 bytes: the low nibbles are one group, the high ones the next.
     chunks = _side_by_side(part["q"]).reshape(*data.shape[:2], 4, 2, 4, BLOCK)
     first, second = chunks[:, :, :, 0], chunks[:, :, :, 1]
@@ -232,7 +232,7 @@ def _q6_k(blocks: U8, data: U8, scales: None) -> None:
     data[..., 32:64] = 0
     _bytes(part["s"], data[..., 64:HEAD])
     # Two halves of 128 inputs; in each, groups 0 and 1 are low nibbles of 2 x 32 bytes, groups 2 and 3 the high ones.
-    groups = _records(data, 6).reshape(*data.shape[:2], 2, 2, 2, 6, BLOCK)
+    groups = _super_groups(data, 6).reshape(*data.shape[:2], 2, 2, 2, 6, BLOCK)
     low = _side_by_side(part["l"]).reshape(*data.shape[:2], 2, 2, 2, 4, BLOCK)
     first, second = low[:, :, :, :, 0], low[:, :, :, :, 1]
     _low_nibbles(first, second, groups[:, :, :, 0, :, :4])
@@ -247,5 +247,5 @@ _INTERLEAVE: dict[str, Any] = {
     **dict.fromkeys(FLOATS, _floats), "q4": _q4_0, "q4_1": _q4_1, "q5_0": _q5_0, "q8": _q8_0,
     "q4_k": _q4_k, "q5_k": _q5_k, "q6_k": _q6_k,
 }  # fmt: skip
-assert set(RECORDS) < set(_INTERLEAVE)
+assert set(SUPER_BYTES) < set(_INTERLEAVE)
 assert SUPER == 8 * GROUP

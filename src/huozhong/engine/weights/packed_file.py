@@ -22,7 +22,6 @@ import math
 import mmap
 import os
 import struct
-import tempfile
 import time
 import zlib
 from collections.abc import Iterator
@@ -43,6 +42,7 @@ from huozhong.engine.weights.layout import (
 )
 from huozhong.engine.weights.quant import PackedMatrix
 from huozhong.errors import HuozhongError
+from huozhong.files import whole_file
 from huozhong.model.architecture import (
     Architecture,
     Experts,
@@ -84,7 +84,7 @@ _CLASSES: dict[str, Any] = {
 
 
 class _Damaged(Exception):
-    """The file is not what we wrote.  Never leaves this module."""
+    """The file is not what we wrote; `read` takes it for absent."""
 
 
 # -- reading ---------------------------------------------------------------------------------------------
@@ -122,7 +122,8 @@ def _read_header(file: BinaryIO) -> dict[str, Any]:
     text = file.read(length)
     if len(text) != length or zlib.crc32(text) != checksum:
         raise _Damaged("damaged tree")
-    return json.loads(text)
+    header: dict[str, Any] = json.loads(text)
+    return header
 
 
 def _from_tree(tree: Any, data: mmap.mmap) -> Any:
@@ -149,29 +150,23 @@ def create(path: Path, source: dict[str, Any]) -> Iterator[PackedFile]:
 
     Raises OSError (no room, no permission).
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     _remove_stale(path)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".tmp", delete=False) as file:
+    with whole_file(path) as file:
         packed = PackedFile(file, source)
-        try:
-            yield packed
-            assert packed.finished, "packing ended early"
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+        yield packed
+        assert packed.finished, "packing ended early"
 
 
 class PackedFile:
     """A packed file while it is written."""
 
-    def __init__(self, file: Any, source: dict[str, Any]) -> None:
+    def __init__(self, file: BinaryIO, source: dict[str, Any]) -> None:
         self.finished = False
         self._file, self._source = file, source
         self._end = ALIGNMENT
         self._maps: list[mmap.mmap] = []
         self._offset_of: dict[int, int] = {}  # by the address of an array
-        self._kept: list[NDArray] = []  # so that no address is used twice
+        self._kept: list[NDArray[Any]] = []  # so that no address is used twice
 
     def new(self, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
         """An array to fill, which lies in the file."""
@@ -186,7 +181,7 @@ class PackedFile:
         return array
 
     def finish(self, weights: Weights) -> None:
-        """Write what is not in the file yet, the tree, and everything to the disk."""
+        """Write what is not in the file yet, and the tree."""
         if weights.architecture.tie_word_embeddings:
             assert weights.head is weights.embedding
         header = {"version": VERSION, "source": self._source, "weights": self._to_tree(weights)}
@@ -195,10 +190,8 @@ class PackedFile:
         self._write(text, start)
         self._file.truncate(start + len(text))
         self._write(_PREFIX.pack(MAGIC, start, len(text), zlib.crc32(text)), 0)
-        self._file.flush()
         for data in self._maps:
             data.flush()
-        os.fsync(self._file.fileno())
         self.finished = True
 
     def _to_tree(self, value: Any) -> Any:
@@ -212,7 +205,7 @@ class PackedFile:
         assert value is None or isinstance(value, int | float | str), type(value)
         return value
 
-    def _place(self, array: NDArray) -> int:
+    def _place(self, array: NDArray[Any]) -> int:
         """Where an array lies in the file; one that was made elsewhere is written now."""
         if array.ctypes.data not in self._offset_of:
             array = np.ascontiguousarray(array)
@@ -222,7 +215,7 @@ class PackedFile:
             return offset
         return self._offset_of[array.ctypes.data]
 
-    def _remember(self, array: NDArray, offset: int) -> None:
+    def _remember(self, array: NDArray[Any], offset: int) -> None:
         self._offset_of[array.ctypes.data] = offset
         self._kept.append(array)
 
@@ -245,7 +238,7 @@ class PackedFile:
 
 
 def _remove_stale(path: Path) -> None:
-    for old in path.parent.glob(f"{path.name}*.tmp"):
+    for old in path.parent.glob(f"*{path.name}*.tmp"):
         with contextlib.suppress(OSError):
             if time.time() - old.stat().st_mtime > _STALE_SECONDS:
                 old.unlink()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,6 @@ from huozhong.engine.weights.layout import (
     Matrices,
     MoeWeights,
     PredictionWeights,
-    Quantization,
     Weights,
 )
 from huozhong.engine.weights.quant import BLOCK, Format, New, PackedMatrix, new_array, pack
@@ -32,6 +31,8 @@ from huozhong.formats.source import ModelSource
 from huozhong.formats.stored import FLOAT_TYPES
 from huozhong.model.architecture import Architecture, GroupedAttention, LatentAttention
 
+Quantization = Literal["q8", "q4", "none", "f32"]
+QUANTIZATIONS: tuple[str, ...] = get_args(Quantization)
 Progress = Callable[[int, int], None]  # bytes of the source that are done, and how many there are
 
 PIECE = 1 << 20  # numbers packed at once: their copy stays in the caches

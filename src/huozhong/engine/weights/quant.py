@@ -10,10 +10,10 @@ block lie interleaved, so that one 512-bit load holds the same inputs of 16 rows
     q4    data uint8   [N, R, G, 4, 16, 4]      low nibble: quads 0..3, high: quads 4..7; a nibble is q + 8
     q5_0  data uint8   [N, R, G, 5, 16, 4]      nibbles, then the fifth bits: bit i belongs to quad i; q + 16
           scales float16 [N, R, G, 16]          weight = q * scale
-    q4_1  data uint8   [N, R, G, 4, 16, 4]      scales float16 [N, R, G, 2, 16]: weight = q * scale + least
-    q4_k  data uint8   [N, R, S, 2368]          S records of 256 inputs: float16 d [16], dmin [16]; bytes scale
-    q5_k  data uint8   [N, R, S, 2880]            [8, 16], least [8, 16]; 8 groups as in q4 or q5_0:
-                                                  weight = q * (d * scale) - dmin * least
+    q4_1  data uint8   [N, R, G, 4, 16, 4]      scales float16 [N, R, G, 2, 16]: weight = q * scale + minimum
+    q4_k  data uint8   [N, R, S, 2368]          S super-blocks of 256 inputs: float16 d [16], dmin [16]; bytes scale
+    q5_k  data uint8   [N, R, S, 2880]            [8, 16], minimum [8, 16]; 8 groups as in q4 or q5_0:
+                                                  weight = q * (d * scale) - dmin * minimum
     q6_k  data uint8   [N, R, S, 3392]          float16 d [16], 32 bytes unused, int8 scale [16, 16]; 8 groups of
                                                   nibbles [4, 16, 4] and the upper two bits [2, 16, 4] (bits 2 i,
                                                   2 i + 1 of half h belong to quad 4 h + i); q + 32
@@ -42,10 +42,10 @@ FLOATS = ("f32", "f16", "bf16")
 
 BLOCK = 16  # output rows interleaved in one block: the float lanes of a 512-bit register
 GROUP = 32  # inputs that share one scale
-SUPER = 256  # inputs of a K-quant's record
-HEAD = 320  # bytes of a record before its groups
+SUPER = 256  # inputs of a K-quant's super-block
+HEAD = 320  # bytes of a super-block before its groups
 QUADS = {"q8": 8, "q4": 4, "q4_1": 4, "q5_0": 5}  # quads of bytes per group
-RECORDS = {"q4_k": HEAD + 8 * 256, "q5_k": HEAD + 8 * 320, "q6_k": HEAD + 8 * 384}
+SUPER_BYTES = {"q4_k": HEAD + 8 * 256, "q5_k": HEAD + 8 * 320, "q6_k": HEAD + 8 * 384}
 OFFSETS = {"q8": 128, "q4": 8, "q4_1": 0, "q5_0": 16, "q4_k": 0, "q5_k": 0, "q6_k": 32}
 FLOAT16_MAX = 65504.0
 
@@ -94,20 +94,20 @@ class PackedMatrix:
 
 def packed_shapes(
     format: str, out_features: int, in_features: int, count: int = 1
-) -> tuple[tuple[np.dtype, Shape], tuple[np.dtype, Shape | None]]:
+) -> tuple[tuple[np.dtype[Any], Shape], tuple[np.dtype[Any], Shape | None]]:
     """(dtype, shape) of `data` and of `scales` (shape None: there are none).
 
-    ConfigError: an unknown format, or inputs that do not fill a K-quant's records.
+    ConfigError: an unknown format, or inputs that do not fill a K-quant's super-blocks.
     """
     blocks, groups = -(-out_features // BLOCK), -(-in_features // GROUP)
     byte, half = np.dtype(np.uint8), np.dtype(np.float16)
     if format in FLOATS:
         dtype = np.dtype({"f32": np.float32, "f16": np.float16, "bf16": np.uint16}[format])
         return (dtype, (count, blocks, in_features, BLOCK)), (half, None)
-    if format in RECORDS:
+    if format in SUPER_BYTES:
         if in_features % SUPER:
             raise ConfigError(f"{format} needs a multiple of {SUPER} inputs, not {in_features}.")
-        return (byte, (count, blocks, in_features // SUPER, RECORDS[format])), (half, None)
+        return (byte, (count, blocks, in_features // SUPER, SUPER_BYTES[format])), (half, None)
     if format not in QUADS:
         raise ConfigError(f"unknown weight format {format!r}; the formats are {', '.join(FORMATS)}.")
     per_group = (2, BLOCK) if format == "q4_1" else (BLOCK,)
@@ -156,69 +156,71 @@ def unpack(matrix: PackedMatrix) -> NDArray[np.float32]:
         data = matrix.data
         if matrix.format == "bf16":
             data = (data.astype(np.uint32) << 16).view(np.float32)
-        w: NDArray = data.astype(np.float32).swapaxes(2, 3).reshape(matrix.count, -1, matrix.in_features)
+        w: NDArray[Any] = data.astype(np.float32).swapaxes(2, 3).reshape(matrix.count, -1, matrix.in_features)
     else:
         groups = unpack_groups(matrix)
         halves = groups.q.astype(np.float32).reshape(*groups.q.shape[:3], 2, GROUP // 2)
         values = halves * groups.scale[..., None]
-        if groups.least is not None:
-            values = values + groups.least[..., None, None]
+        if groups.minimum is not None:
+            values = values + groups.minimum[..., None, None]
         w = values.reshape(*groups.q.shape[:2], -1)
     w = np.ascontiguousarray(w[:, : matrix.out_features, : matrix.in_features])
     return w[0] if matrix.count == 1 else w
 
 
 class Groups(NamedTuple):
-    """An integer format, group by group: weight = q * scale of its half + least.
+    """An integer format, group by group: weight = q * scale of its half + minimum.
 
-    q: int16 [N, O, G, 32].  scale: float32 [N, O, G, 2]; except in q6_k the halves' are equal.  least: float32
+    q: int16 [N, O, G, 32].  scale: float32 [N, O, G, 2]; except in q6_k the halves' are equal.  minimum: float32
     [N, O, G], None where the format has none.
     """
 
     q: NDArray[np.int16]
     scale: NDArray[np.float32]
-    least: NDArray[np.float32] | None
+    minimum: NDArray[np.float32] | None
 
 
 def unpack_groups(matrix: PackedMatrix) -> Groups:
     """The integers and scales of any integer format, without the padding rows."""
-    if matrix.format in RECORDS:
-        data, scale, least = _open_records(matrix)
+    if matrix.format in SUPER_BYTES:
+        data, scale, minimum = _open_super_blocks(matrix)
     else:
         assert matrix.scales is not None
-        data, least = matrix.data, None
+        data, minimum = matrix.data, None
         numbers = matrix.scales.astype(np.float32)  # [N, R, G, 16]
         if matrix.format == "q4_1":
-            numbers, least = numbers[:, :, :, 0], numbers[:, :, :, 1]
+            numbers, minimum = numbers[:, :, :, 0], numbers[:, :, :, 1]
         scale = np.stack([numbers, numbers], axis=-1)
     q = _integers(data, matrix.format).transpose(0, 1, 4, 2, 3, 5)
     count, blocks, _, groups = q.shape[:4]
 
-    def rows(array: NDArray) -> NDArray:
+    def rows(array: NDArray[Any]) -> NDArray[Any]:
         """[N, R, G, 16, ...] -> [N, O, G, ...]"""
         moved = np.moveaxis(array, 3, 2)
         return moved.reshape(count, blocks * BLOCK, groups, *moved.shape[4:])[:, : matrix.out_features]
 
     q_NOGK = q.reshape(count, blocks * BLOCK, groups, GROUP)[:, : matrix.out_features]
-    return Groups(q_NOGK, rows(scale), None if least is None else rows(least))
+    return Groups(q_NOGK, rows(scale), None if minimum is None else rows(minimum))
 
 
-def _open_records(matrix: PackedMatrix) -> tuple[NDArray, NDArray, NDArray | None]:
-    """K-quants: bytes of the groups [N, R, G, quads, 16, 4], scale [N, R, G, 16, 2], least [N, R, G, 16]."""
+def _open_super_blocks(
+    matrix: PackedMatrix,
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32] | None]:
+    """K-quants: bytes of the groups [N, R, G, quads, 16, 4], scale [N, R, G, 16, 2], minimum [N, R, G, 16]."""
     data = matrix.data
-    count, blocks, records, size = data.shape
-    groups = data[..., HEAD:].reshape(count, blocks, records * 8, (size - HEAD) // (8 * 64), BLOCK, 4)
+    count, blocks, supers, size = data.shape
+    groups = data[..., HEAD:].reshape(count, blocks, supers * 8, (size - HEAD) // (8 * 64), BLOCK, 4)
     d, dmin = (
         np.ascontiguousarray(data[..., i : i + 32]).view(np.float16).astype(np.float32)[:, :, :, None] for i in (0, 32)
     )  # [N, R, S, 1, 16]
-    parts = data[..., 64:HEAD].reshape(count, blocks, records, 16, BLOCK)
+    parts = data[..., 64:HEAD].reshape(count, blocks, supers, 16, BLOCK)
     if matrix.format == "q6_k":
         scale = d * parts.view(np.int8)
-        scale = scale.reshape(count, blocks, records * 8, 2, BLOCK).swapaxes(3, 4)
+        scale = scale.reshape(count, blocks, supers * 8, 2, BLOCK).swapaxes(3, 4)
         return groups, scale, None
-    scale, least = d * parts[:, :, :, :8], -dmin * parts[:, :, :, 8:]
-    scale, least = (x.reshape(count, blocks, records * 8, BLOCK) for x in (scale, least))
-    return groups, np.stack([scale, scale], axis=-1), least
+    scale, minimum = d * parts[:, :, :, :8], -dmin * parts[:, :, :, 8:]
+    scale, minimum = (x.reshape(count, blocks, supers * 8, BLOCK) for x in (scale, minimum))
+    return groups, np.stack([scale, scale], axis=-1), minimum
 
 
 def _integers(data: NDArray[np.uint8], format: str) -> NDArray[np.int16]:
@@ -241,7 +243,7 @@ def _pad(w_NOI: NDArray[Any], in_multiple: int) -> NDArray[Any]:
     return np.pad(w_NOI, ((0, 0), (0, -out_features % BLOCK), (0, -in_features % in_multiple)))
 
 
-def _blocks(rows: NDArray) -> NDArray:
+def _blocks(rows: NDArray[Any]) -> NDArray[Any]:
     """[N, O, ...] with O a multiple of 16 -> [N, R, 16, ...]."""
     return rows.reshape(rows.shape[0], -1, BLOCK, *rows.shape[2:])
 
@@ -273,7 +275,7 @@ def _to_bfloat16(w: NDArray[np.float32]) -> NDArray[np.uint16]:
     return ((bits + (((bits >> 16) & 1) + np.uint32(0x7FFF))) >> 16).astype(np.uint16)
 
 
-def filled(new: New, array: NDArray) -> NDArray:
+def filled(new: New, array: NDArray[Any]) -> NDArray[Any]:
     """A copy of `array` in memory from `new`."""
     out = new(array.dtype, array.shape)
     out[...] = array

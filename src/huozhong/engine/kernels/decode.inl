@@ -1,30 +1,30 @@
-// Attention of generated rows over the cache, behind attention.inl.  Rows of one sequence share the loading of keys; each
-// keeps sums of its own, so that its result does not depend on the others.
+// Decode attention: generated rows over the cache; included by kernels.inl.  Rows of one sequence share the loading of
+// keys; each keeps sums of its own, so that its result does not depend on the others.
 
 namespace {
 
-constexpr int32_t DIRECT_QUERIES = 16;  // that convert float16 themselves; for more of them it is converted once
+constexpr int32_t DIRECT_QUERIES = 16;  // up to so many read float16 keys as they are; for more they are converted once
 
 // R queries of a job, which may be of several rows: row by row, and head by head.
 template <int R> struct Queries {
     const float* q[R];
     Sums<R> sums;
-    int32_t sees[R];  // keys, from position 0
+    int32_t visible[R];  // keys, from position 0
 
     template <class Job> Queries(const Job& job, int32_t index, int32_t position, int32_t width) {
         for (int r = 0; r < R; ++r) {
             const int32_t row = (index + r) / job.heads, head = (index + r) % job.heads;
             q[r] = job.q + row * job.q_stride + int64_t(head) * width;
             sums.row[r] = job.part + row * job.row_stride + head * job.part_stride;
-            sees[r] = position + row + 1;
+            visible[r] = position + row + 1;
         }
     }
-    // What the scores [R, KEY_BLOCK] of `keys` keys from `begin` on become; `shrink` is for the sums so far.
-    void soften_all(float* scores, int32_t begin, int32_t keys, int32_t width, float* shrink) const {
+    // Scores [R, KEY_BLOCK] of `keys` keys from `begin` on become softmax weights; rescale [R] is for the sums so far.
+    void online_softmax_rows(float* scores, int32_t begin, int32_t keys, int32_t width, float* rescale) const {
         for (int r = 0; r < R; ++r) {
-            const int32_t valid = sees[r] - begin;
+            const int32_t valid = visible[r] - begin;
             float* end = sums.row[r] + width;
-            shrink[r] = soften(scores + r * KEY_BLOCK, valid < keys ? valid : keys, end[0], end[1]);
+            rescale[r] = online_softmax(scores + r * KEY_BLOCK, valid < keys ? valid : keys, end[0], end[1]);
         }
     }
 };
@@ -35,20 +35,20 @@ template <class Job> inline void start_parts(const Job& job, int32_t width) {
             start_sums(job.part + row * job.row_stride + head * job.part_stride, width);
 }
 
-// The next block's rows, while this one is worked on.
-inline void prefetch_keys(const Decode& job, int32_t begin) {
+// Asks for the block of keys at `begin`, while the one before is worked on.
+inline void prefetch_keys(const LatentDecode& job, int32_t begin) {
     const int32_t end = begin + KEY_BLOCK < job.end ? begin + KEY_BLOCK : job.end;
     const int64_t bytes = cached_bytes(job.format, job.rank) + cached_bytes(job.format, job.rope);
     for (int32_t k = begin; k < end; ++k)
         for (int64_t i = 0; i < bytes; i += 64) prefetch(job.cache + job.offset[k] + i);
 }
 
-// scores [R, KEY_BLOCK] of R query rows against rows of keys, as they lie: lanes run over a row's numbers
+// scores [R, KEY_BLOCK] of R query rows against rows of keys that are not transposed: lanes run over a row's numbers
 template <class B, int R>
 void score_rows(const float* const* q, const typename B::Row* const* rows, int32_t keys, int32_t width, float scale,
                 float* scores) {
     constexpr int PARTS = 16 / W;
-    for (int32_t k = 0; k < keys; k += ROW_KEYS) {  // rows[] is full: behind the last key it repeats it
+    for (int32_t k = 0; k < keys; k += ROW_KEYS) {  // KEY_BLOCK rows: behind the last key it is repeated
         Vec sum[R][ROW_KEYS][PARTS];
         for (auto& row : sum)
             for (auto& one : row)
@@ -63,7 +63,7 @@ void score_rows(const float* const* q, const typename B::Row* const* rows, int32
                     for (int i = 0; i < ROW_KEYS; ++i) sum[r][i][part] = fma(x, key[i], sum[r][i][part]);
                 }
             }
-        Sixteen all[R * ROW_KEYS];
+        Lanes16 all[R * ROW_KEYS];
         for (int r = 0; r < R; ++r)
             for (int i = 0; i < ROW_KEYS; ++i)
                 for (int part = 0; part < PARTS; ++part) {
@@ -80,22 +80,23 @@ void score_rows(const float* const* q, const typename B::Row* const* rows, int32
 }
 
 template <class B>
-void decode_rows(const Decode& job, const typename B::Row* const* rows, int32_t begin, int32_t keys, float* scores) {
+void decode_rows(const LatentDecode& job, const typename B::Row* const* rows, int32_t begin, int32_t keys,
+                 float* scores) {
     in_passes(0, job.rows * job.heads, [&](auto pass, int32_t index) {
         constexpr int R = decltype(pass)::rows;
         const Queries<R> queries(job, index, job.position, job.rank + job.rope);
-        float shrink[R];
+        float rescale[R];
         score_rows<B, R>(queries.q, rows, keys, job.rank + job.rope, job.scale, scores);
-        queries.soften_all(scores, begin, keys, job.rank, shrink);
-        mix<B, R>(scores, shrink, rows, keys, job.rank, queries.sums);
+        queries.online_softmax_rows(scores, begin, keys, job.rank, rescale);
+        accumulate<B, R>(scores, rescale, rows, keys, job.rank, queries.sums);
     });
 }
 
-// Rows are read as they lie, for both products: scores add lanes at their end, which costs less than turning keys.
-void attend_decode(const Decode& job) {
+// Both products read the rows as they lie: adding lanes at the end of each score costs less than transposing keys.
+void attend_decode(const LatentDecode& job) {
     const int32_t latent = job.rank + job.rope;
-    float* natural = job.scratch;
-    float* scores = natural + KEY_BLOCK * latent;
+    float* unpacked = job.scratch;
+    float* scores = unpacked + KEY_BLOCK * latent;
     start_parts(job, job.rank);
     prefetch_keys(job, job.begin);
     for (int32_t begin = job.begin; begin < job.end; begin += KEY_BLOCK) {
@@ -107,22 +108,23 @@ void attend_decode(const Decode& job) {
         if (job.format == CacheFormat::f16 && job.rows * job.heads <= DIRECT_QUERIES) {
             const uint16_t* rows[KEY_BLOCK];
             for (int32_t k = 0; k < KEY_BLOCK; ++k) rows[k] = reinterpret_cast<const uint16_t*>(at[k]);
-            decode_rows<Halves>(job, rows, begin, keys, scores);
+            decode_rows<HalfRows>(job, rows, begin, keys, scores);
             continue;
         }
         const float* rows[KEY_BLOCK];
         for (int32_t k = 0; k < KEY_BLOCK; ++k) {
-            rows[k] = k < keys ? natural + k * latent : rows[keys - 1];
+            rows[k] = k < keys ? unpacked + k * latent : rows[keys - 1];
             if (job.format == CacheFormat::f32) rows[k] = reinterpret_cast<const float*>(at[k]);
             if (job.format == CacheFormat::f32 || k >= keys) continue;
-            load_row(job.format, at[k], job.rank, natural + k * latent);
-            load_row(job.format, at[k] + cached_bytes(job.format, job.rank), job.rope, natural + k * latent + job.rank);
+            load_row(job.format, at[k], job.rank, unpacked + k * latent);
+            load_row(job.format, at[k] + cached_bytes(job.format, job.rank), job.rope,
+                     unpacked + k * latent + job.rank);
         }
-        decode_rows<Singles>(job, rows, begin, keys, scores);
+        decode_rows<Floats>(job, rows, begin, keys, scores);
     }
 }
 
-// How numbers lie in tiles, and what turns them to floats.  A scale belongs to 32 numbers of one position.
+// The cached numbers of a tile, and how they become floats.  A scale belongs to 32 numbers of one position.
 struct CachedFloat {
     static constexpr CacheFormat format = CacheFormat::f32;
     using Number = float;
@@ -168,14 +170,16 @@ void score_tiles(const float* const* q, int32_t dim, const Tiles& tiles, float s
         const typename E::Number* at[KEY_VECS];
         Vec sum[R][KEY_VECS];
         for (int i = 0; i < KEY_VECS; ++i) {
-            at[i] = reinterpret_cast<const typename E::Number*>(tiles.keys[(k + i * W) / KEY_TILE]) + (k + i * W) % KEY_TILE;
+            const uint8_t* tile = tiles.keys[(k + i * W) / KEY_TILE];
+            at[i] = reinterpret_cast<const typename E::Number*>(tile) + (k + i * W) % KEY_TILE;
             for (int r = 0; r < R; ++r) sum[r][i] = set1(0.0f);
         }
-        const int32_t step = E::format == CacheFormat::q8 ? GROUP : dim;  // that share a scale
+        const int32_t step = E::format == CacheFormat::q8 ? GROUP : dim;  // numbers that share a scale
         for (int32_t first = 0; first < dim; first += step) {
             typename E::Scale scales[KEY_VECS];
             for (int i = 0; i < KEY_VECS; ++i)
-                scales[i] = E::key_scale(tiles.keys[(k + i * W) / KEY_TILE], dim, first / GROUP, (k + i * W) % KEY_TILE);
+                scales[i] =
+                    E::key_scale(tiles.keys[(k + i * W) / KEY_TILE], dim, first / GROUP, (k + i * W) % KEY_TILE);
             const int32_t end = dim - first < step ? dim : first + step;
             for (int32_t d = first; d < end; ++d) {
                 Vec key[KEY_VECS];
@@ -191,9 +195,9 @@ void score_tiles(const float* const* q, int32_t dim, const Tiles& tiles, float s
     }
 }
 
-// Some columns of mix_tiles; `left`: how many of each vector's lanes there are, if not all.
+// Some columns of accumulate_tiles; `left`: how many of each vector's lanes there are, if not all.
 template <class E, int R, bool ALL>
-inline void mix_tile_columns(const float* p, const float* shrink, const Tiles& tiles, int32_t keys, int32_t dim,
+inline void accumulate_tile_columns(const float* p, const float* rescale, const Tiles& tiles, int32_t keys, int32_t dim,
                              int32_t column, const Sums<R>& sums) {
     Vec sum[R][KEY_VECS];
     int left[KEY_VECS];
@@ -201,7 +205,7 @@ inline void mix_tile_columns(const float* p, const float* shrink, const Tiles& t
     for (int r = 0; r < R; ++r)
         for (int i = 0; i < KEY_VECS; ++i) {
             const float* at = sums.row[r] + column + i * W;
-            sum[r][i] = mul(set1(shrink[r]), ALL ? load(at) : load_n(at, left[i]));
+            sum[r][i] = mul(set1(rescale[r]), ALL ? load(at) : load_n(at, left[i]));
         }
     for (int32_t k = 0; k < keys; ++k) {
         const auto* row = reinterpret_cast<const typename E::Number*>(tiles.values[k / KEY_TILE]) +
@@ -223,19 +227,20 @@ inline void mix_tile_columns(const float* p, const float* shrink, const Tiles& t
         }
 }
 
-// sums [R, dim] = sums * shrink + p [R, KEY_BLOCK] x values [keys, dim], the values of 16 keys side by side
+// sums [R, dim] = sums * rescale + p [R, KEY_BLOCK] x values [keys, dim], the values of 16 keys side by side
 template <class E, int R>
-void mix_tiles(const float* p, const float* shrink, const Tiles& tiles, int32_t keys, int32_t dim, const Sums<R>& sums) {
+void accumulate_tiles(const float* p, const float* rescale, const Tiles& tiles, int32_t keys, int32_t dim,
+                      const Sums<R>& sums) {
     int32_t column = 0;
     for (; column + KEY_VECS * W <= dim; column += KEY_VECS * W)
-        mix_tile_columns<E, R, true>(p, shrink, tiles, keys, dim, column, sums);
+        accumulate_tile_columns<E, R, true>(p, rescale, tiles, keys, dim, column, sums);
     for (; column < dim; column += KEY_VECS * W)
-        mix_tile_columns<E, R, false>(p, shrink, tiles, keys, dim, column, sums);
+        accumulate_tile_columns<E, R, false>(p, rescale, tiles, keys, dim, column, sums);
 }
 
-template <class E> void decode_tiles(const Grouped& job) {
+template <class E> void decode_tiles(const GroupedAttention& job) {
     float* scores = job.scratch;
-    float* value_scales = scores + MOST_QUERIES * KEY_BLOCK;
+    float* value_scales = scores + MAX_QUERIES * KEY_BLOCK;
     const int64_t tile_bytes = KEY_TILE * cached_bytes(E::format, job.dim);
     const int32_t groups = E::format == CacheFormat::q8 ? (job.dim + GROUP - 1) / GROUP : 0;
     start_parts(job, job.dim);
@@ -244,13 +249,13 @@ template <class E> void decode_tiles(const Grouped& job) {
         Tiles tiles;
         tiles.scales = value_scales;
         for (int32_t i = 0; i < KEY_BLOCK / KEY_TILE; ++i) {
-            const int32_t there = i * KEY_TILE < count ? i : (count - 1) / KEY_TILE;  // what is not there is masked
+            const int32_t there = i * KEY_TILE < count ? i : (count - 1) / KEY_TILE;  // behind the last: masked
             tiles.keys[i] = job.cache + job.tile[begin / KEY_TILE + there];
             tiles.values[i] = tiles.keys[i] + job.value_offset;
             for (int32_t group = 0; group < groups; ++group)
                 load_row(CacheFormat::f16, tiles.values[i] + KEY_TILE * job.dim + group * KEY_TILE * 2, KEY_TILE,
                          value_scales + group * KEY_BLOCK + i * KEY_TILE);
-            if (begin + KEY_BLOCK + i * KEY_TILE < job.end) {  // the next block's, while this one is worked on
+            if (begin + KEY_BLOCK + i * KEY_TILE < job.end) {  // fetch the next block while this one is worked on
                 const uint8_t* next = job.cache + job.tile[begin / KEY_TILE + KEY_BLOCK / KEY_TILE + i];
                 for (int64_t line = 0; line < tile_bytes; line += 64) {
                     prefetch(next + line);
@@ -261,15 +266,15 @@ template <class E> void decode_tiles(const Grouped& job) {
         in_passes(0, job.rows * job.heads, [&](auto pass, int32_t index) {
             constexpr int R = decltype(pass)::rows;
             const Queries<R> queries(job, index, job.start, job.dim);
-            float shrink[R];
+            float rescale[R];
             score_tiles<E, R>(queries.q, job.dim, tiles, job.scale, scores);
-            queries.soften_all(scores, begin, count, job.dim, shrink);
-            mix_tiles<E, R>(scores, shrink, tiles, count, job.dim, queries.sums);
+            queries.online_softmax_rows(scores, begin, count, job.dim, rescale);
+            accumulate_tiles<E, R>(scores, rescale, tiles, count, job.dim, queries.sums);
         });
     }
 }
 
-void grouped_decode(const Grouped& job) {
+void grouped_decode(const GroupedAttention& job) {
     switch (job.format) {
         case CacheFormat::f32: return decode_tiles<CachedFloat>(job);
         case CacheFormat::f16: return decode_tiles<CachedHalf>(job);

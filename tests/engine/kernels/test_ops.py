@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
+from tests.engine.kernels.random_weights import attention_weights, normal
 from tests.engine.weights.gguf_blocks import random_matrix
 
 from huozhong.engine import kernels
 from huozhong.engine.kernels import reference
-from huozhong.engine.kernels.batch import Span
-from huozhong.engine.kernels.cached import decode_rows, encode_rows, rounded
+from huozhong.engine.kernels.batch import RowSpan
+from huozhong.engine.kernels.cache_rows import rounded
 from huozhong.engine.weights.blocks import TYPES
-from huozhong.engine.weights.layout import LatentAttentionWeights
-from huozhong.engine.weights.quant import FLOATS, PackedMatrix, pack, unpack
-from huozhong.errors import KernelError
+from huozhong.engine.weights.quant import FLOATS, pack, unpack
 from huozhong.model.architecture import Experts
 
 NATIVE = [name for name in kernels.available() if name != "reference"]
 FORMATS = ["f32", "f16", "bf16", "q8", "q4"]  # what is packed from floats
 TOKENS = [1, 2, 3, 8, 17]
 SHAPES = [(16, 32), (17, 33), (1, 5), (100, 64), (40, 130)]  # (out, in)
-
-
-@pytest.fixture(autouse=True)
-def restore() -> Iterator[None]:
-    before = kernels.used()
-    yield
-    kernels.use(before)
-
-
-def normal(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
 def on_each(call, names: list[str] = NATIVE) -> np.ndarray:  # type: ignore[no-untyped-def]
@@ -45,24 +31,6 @@ def on_each(call, names: list[str] = NATIVE) -> np.ndarray:  # type: ignore[no-u
     for name, result in zip(names, results, strict=True):
         np.testing.assert_array_equal(result, results[0], err_msg=name)
     return results[0]
-
-
-# -- which kernels -------------------------------------------------------------------------------------
-
-
-def test_plain_kernels_run_everywhere() -> None:
-    assert kernels.available()[-2:] == ["plain", "reference"]
-
-
-def test_unknown_kernels_are_named() -> None:
-    with pytest.raises(KernelError, match="sse9"):
-        kernels.use("sse9")
-
-
-def test_use_is_remembered() -> None:
-    for name in kernels.available():
-        kernels.use(name)
-        assert kernels.used() == name
 
 
 # -- matrices ------------------------------------------------------------------------------------------
@@ -242,21 +210,6 @@ def test_route_survives_not_a_number() -> None:
 # -- attention -----------------------------------------------------------------------------------------
 
 
-def attention_weights(format: str, heads: int, rank: int, nope: int, v: int) -> LatentAttentionWeights:
-    key, value = normal(heads, nope, rank, seed=2), normal(heads, v, rank, seed=3)
-    unused: PackedMatrix = pack(normal(1, 1), "f32")
-    return LatentAttentionWeights(
-        down=(unused,),
-        q_norm=None,
-        q_up=None,
-        kv_norm=np.ones(1, np.float32),
-        out=unused,
-        k_up=pack(key, format),
-        v_up=pack(value, format),
-        q_absorb=pack(key.swapaxes(1, 2), format),  # type: ignore[arg-type]
-    )
-
-
 CASES = [  # heads, rank, nope, rope, v, page size, start, length
     (1, 16, 8, 2, 8, 8, 0, 1),
     (3, 20, 12, 6, 10, 5, 7, 9),
@@ -278,7 +231,7 @@ def test_attention(case: tuple[int, ...], format: str, form: str, cache_format: 
     q = normal(length, heads, nope + rope, seed=6)
 
     def attend(first: int = 0, last: int = length, threads: int = 1) -> np.ndarray:
-        span = Span(0, last - first, start + first, form == "attend_prefill", pages)
+        span = RowSpan(0, last - first, start + first, form == "attend_prefill", pages)
         return getattr(kernels, form)(q[first:last], w, cache, span, 0.05, threads, cache_format)
 
     kernels.use("reference")
@@ -323,7 +276,7 @@ def test_grouped_attention(case: tuple[int, ...], cache_format: str, prefill: bo
     pages = np.random.default_rng(5).permutation(-(-(start + length) // page_size) + 2).astype(np.int32)
 
     def attend(first: int = 0, last: int = length, threads: int = 1) -> np.ndarray:
-        span = Span(0, last - first, start + first, prefill, pages)
+        span = RowSpan(0, last - first, start + first, prefill, pages)
         return kernels.attend_grouped(q[first:last], kv[: start + last], span, 0.3, cache_format, page_size, threads)  # type: ignore[arg-type]
 
     kernels.use("reference")
@@ -336,7 +289,7 @@ def test_float16_of_the_cache_is_the_nearest() -> None:
     value = np.concatenate([np.array(special, np.float32), normal(1000) * 10])
     kv = np.zeros((1, 2, 1, len(value)), np.float32)
     kv[0, 1, 0] = value
-    span = Span(0, 1, 0, False, np.array([0], np.int32))
+    span = RowSpan(0, 1, 0, False, np.array([0], np.int32))
     q = np.zeros((1, 1, len(value)), np.float32)
     with np.errstate(over="ignore"):
         expected = value.astype(np.float16).astype(np.float32)
@@ -351,22 +304,11 @@ def test_int8_of_the_cache_is_its_twin(width: int) -> None:
         value = normal(width) * np.float32(size)
         kv = np.zeros((1, 2, 1, width), np.float32)
         kv[0, 1, 0] = value
-        span, q = Span(0, 1, 0, False, np.array([0], np.int32)), np.zeros((1, 1, width), np.float32)
+        span, q = RowSpan(0, 1, 0, False, np.array([0], np.int32)), np.zeros((1, 1, width), np.float32)
         y = on_each(lambda kv=kv, q=q, span=span: kernels.attend_grouped(q, kv, span, 1.0, "q8", 16))
         np.testing.assert_array_equal(y[0, 0], rounded(value[None], (width,), "q8")[0])
         if 1e-5 < size < 1e6:
             assert np.abs(y[0, 0] - value).max() <= 0.503 / 127 * np.abs(value).max()
-
-
-@pytest.mark.parametrize("parts", [(33, 6), (128, 64), (16, 16, 16, 16)])
-def test_int8_rows_keep_their_parts_apart(parts: tuple[int, ...]) -> None:
-    x = normal(5, sum(parts))
-    x[:, : parts[0]] *= 1000
-    rows = encode_rows(x, parts)
-    assert rows.shape[1] == sum(n + n % 2 + 2 * -(-n // 32) for n in parts)
-    y = decode_rows(rows, parts)
-    for part in np.split(np.stack([x, y]), np.cumsum(parts)[:-1], axis=2):
-        assert np.abs(part[0] - part[1]).max() <= 0.503 / 127 * np.abs(part[0]).max()
 
 
 # -- hostile input -------------------------------------------------------------------------------------
@@ -388,7 +330,7 @@ def test_wrong_shapes_and_types_are_exceptions() -> None:
         kernels.rotate(normal(1, 1, 4), normal(3, 2, 2), np.array([3]))
     with pytest.raises(ValueError, match="bias"):
         kernels.route(normal(1, 16), normal(15), routing())
-    kv, span = normal(3, 2, 2, 8), Span(0, 3, 0, True, np.array([0], np.int32))
+    kv, span = normal(3, 2, 2, 8), RowSpan(0, 3, 0, True, np.array([0], np.int32))
     with pytest.raises(ValueError, match="multiple of 16"):
         kernels.attend_grouped(normal(3, 4, 8), kv, span, 1.0, "f32", 20)
     with pytest.raises(ValueError, match="divide"):
@@ -403,8 +345,8 @@ def test_hostile_page_tables_are_exceptions() -> None:
     for pages in ([4], [-1], []):
         for form in (kernels.attend_prefill, kernels.attend_decode):
             with pytest.raises(ValueError, match="page"):
-                form(q, w, cache, Span(0, 3, 0, True, np.array(pages, np.int32)), 1.0)
+                form(q, w, cache, RowSpan(0, 3, 0, True, np.array(pages, np.int32)), 1.0)
     with pytest.raises(ValueError, match="page table"):
-        kernels.attend_prefill(q, w, cache, Span(0, 3, 6, True, np.array([0], np.int32)), 1.0)
+        kernels.attend_prefill(q, w, cache, RowSpan(0, 3, 6, True, np.array([0], np.int32)), 1.0)
     with pytest.raises(ValueError, match="fit"):
-        kernels.attend_decode(q, w, normal(4, 8, 21), Span(0, 3, 0, False, np.array([0], np.int32)), 1.0)
+        kernels.attend_decode(q, w, normal(4, 8, 21), RowSpan(0, 3, 0, False, np.array([0], np.int32)), 1.0)

@@ -30,7 +30,7 @@ def quantize_part(x_NC: F32) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
     return q_NGK.reshape(count, -1)[:, :width], scale_NG.astype(np.float16)
 
 
-def encode_rows(x_NC: F32, parts: Sequence[int]) -> NDArray[np.uint8]:
+def pack_rows(x_NC: F32, parts: Sequence[int]) -> NDArray[np.uint8]:
     """Rows as bytes [N, row_bytes]."""
     pieces: list[NDArray[np.uint8]] = []
     for part in np.split(x_NC, np.cumsum(parts)[:-1], axis=1):
@@ -39,8 +39,8 @@ def encode_rows(x_NC: F32, parts: Sequence[int]) -> NDArray[np.uint8]:
     return np.concatenate(pieces, axis=1)
 
 
-def decode_rows(rows_NB: NDArray[np.uint8], parts: Sequence[int]) -> F32:
-    """The numbers of `encode_rows`' bytes, [N, sum(parts)]."""
+def unpack_rows(rows_NB: NDArray[np.uint8], parts: Sequence[int]) -> F32:
+    """The numbers of `pack_rows`' bytes, [N, sum(parts)]."""
     out: list[F32] = []
     at = 0
     for width in parts:
@@ -56,5 +56,5 @@ def decode_rows(rows_NB: NDArray[np.uint8], parts: Sequence[int]) -> F32:
 def rounded(x_NC: F32, parts: Sequence[int], format: CacheFormat) -> F32:
     """What comes back from a cache of `format`."""
     if format == "q8":
-        return decode_rows(encode_rows(x_NC, parts), parts)
+        return unpack_rows(pack_rows(x_NC, parts), parts)
     return x_NC.astype({"f32": np.float32, "f16": np.float16}[format]).astype(np.float32)

@@ -1,0 +1,118 @@
+# What bindings.cpp offers.  Shapes, types and ranges are checked there: a mistake is a ValueError or TypeError.
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+_F32 = NDArray[np.float32]
+_I32 = NDArray[np.int32]
+_I64 = NDArray[np.int64]
+_U8 = NDArray[np.uint8]
+
+def available() -> list[str]: ...
+def use(name: str) -> bool: ...
+def used() -> str: ...
+
+class Matrix:
+    def __init__(
+        self,
+        format: str,
+        out_features: int,
+        in_features: int,
+        count: int,
+        data: _U8,
+        scales: NDArray[np.uint16] | None,
+    ) -> None: ...
+
+class Model:
+    def __init__(
+        self, config: Mapping[str, int | float | bool], embedding: Matrix, norm: _F32, head: Matrix, rope: _F32
+    ) -> None: ...
+    def add_layer(self, weights: Mapping[str, object]) -> None: ...
+    def add_prediction(self, weights: Mapping[str, object]) -> None: ...
+    def forward(
+        self,
+        cache: _U8,
+        page_size: int,
+        cache_format: str,
+        tokens: _I32,
+        spans: _I64,
+        pages: _I32,
+        logit_rows: _I32,
+        hidden_rows: _I32,
+        threads: int,
+    ) -> tuple[_F32, _F32]: ...
+    def draft(
+        self,
+        index: int,
+        states: _F32,
+        cache: _U8,
+        page_size: int,
+        cache_format: str,
+        tokens: _I32,
+        spans: _I64,
+        pages: _I32,
+        logit_rows: _I32,
+        hidden_rows: _I32,
+        threads: int,
+    ) -> tuple[_F32, _F32]: ...
+    def draft_ahead(
+        self,
+        index: int,
+        states: _F32,
+        limits: _I32,
+        vocab: int,
+        p_min: float,
+        cache: _U8,
+        page_size: int,
+        cache_format: str,
+        tokens: _I32,
+        spans: _I64,
+        pages: _I32,
+        logit_rows: _I32,
+        hidden_rows: _I32,
+        threads: int,
+    ) -> tuple[_I32, _F32]: ...
+
+def linear(x: _F32, matrix: Matrix, index: int, threads: int) -> _F32: ...
+def largest(x: _F32, threads: int) -> float: ...
+def embed(tokens: _I32, matrix: Matrix) -> _F32: ...
+def quantize_rows(x: _F32) -> tuple[NDArray[np.int8], _F32]: ...
+def rms_norm(x: _F32, weight: _F32, eps: float) -> _F32: ...
+def silu_mul(x: _F32) -> _F32: ...
+def rotate(x: _F32, table: _F32, positions: _I32) -> _F32: ...
+def route(
+    logits: _F32,
+    bias: _F32 | None,
+    per_token: int,
+    groups: int,
+    top_groups: int,
+    softmax: bool,
+    best_two: bool,
+    normalize: bool,
+    scale: float,
+) -> tuple[_I32, _F32]: ...
+def attend(
+    q: _F32,
+    k_up: Matrix,
+    q_absorb: Matrix | None,
+    v_up: Matrix,
+    cache: _F32,
+    pages: _I32,
+    start: int,
+    cache_format: str,
+    scale: float,
+    threads: int,
+) -> _F32: ...
+def attend_grouped(
+    q: _F32,
+    kv: _F32,
+    start: int,
+    prefill: bool,
+    cache_format: str,
+    page_size: int,
+    pages: _I32,
+    scale: float,
+    threads: int,
+) -> _F32: ...

@@ -1,0 +1,16 @@
+"""Every test of the kernels leaves those in use that it found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from huozhong.engine import kernels
+
+
+@pytest.fixture(autouse=True)
+def restore() -> Iterator[None]:
+    before = kernels.used()
+    yield
+    kernels.use(before)
