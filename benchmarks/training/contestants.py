@@ -16,6 +16,7 @@ from huozhong.model.sizes import num_parameters
 from huozhong.text.corpus import Corpus
 from huozhong.text.data import Source
 from huozhong.train import dial
+from huozhong.train.config import build_config
 from huozhong.train.plan import flops_of_step
 from huozhong.train.recipe import (
     DataRecipe,
@@ -27,7 +28,6 @@ from huozhong.train.recipe import (
     Stretch,
 )
 from huozhong.train.sitting import Run
-from huozhong.train.sizes import build_config
 from training import peers
 from training.peer_run import PeerRun
 from training.peers import PeerConfig

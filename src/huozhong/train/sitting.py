@@ -31,6 +31,7 @@ from huozhong.cost import IDLE_WATTS, WATTS_PER_CORE, Bill, Meter
 from huozhong.errors import ConfigError, TrainingError
 from huozhong.model.transformer import LossParts, Transformer, load_transformer, save_transformer
 from huozhong.text.tokenizer import Tokenizer
+from huozhong.train.config import build_config
 from huozhong.train.counts import start_from_counts
 from huozhong.train.feed import Rows, heldout_rows, training_batches
 from huozhong.train.optim import MuonAdamW, WeightAverage, warmup_stable_decay
@@ -39,7 +40,6 @@ from huozhong.train.plan import Trial, make_plan, plan_table
 from huozhong.train.recipe import Recipe
 from huozhong.train.score import Scorer, busiest, bytes_per_token
 from huozhong.train.show import Display, draw_loss
-from huozhong.train.sizes import build_config
 from huozhong.train.state import CheckpointFolder, MetricsFile, check_same_run
 
 Start = Literal["auto", "resume", "fresh"]
