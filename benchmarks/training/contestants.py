@@ -27,7 +27,7 @@ from huozhong.train.recipe import (
     ScheduleRecipe,
     Stretch,
 )
-from huozhong.train.sitting import Run
+from huozhong.train.stages.pretrain import TextRun
 from training import peers
 from training.peer_run import PeerRun
 from training.peers import PeerConfig
@@ -193,8 +193,8 @@ class Contest:
         return flops_of_step(recipe, config, stretch) + muon_flops(config, stretch.layers)
 
 
-def kind_of(who: Who) -> type[Run]:
-    return Run if who == "ours" else PeerRun
+def kind_of(who: Who) -> type[TextRun]:
+    return TextRun if who == "ours" else PeerRun
 
 
 def muon_flops(config: ModelConfig, layers: int | None) -> float:

@@ -21,9 +21,10 @@ from huozhong.cli.words import dim, language, say
 from huozhong.errors import ConfigError, HuozhongError
 
 if TYPE_CHECKING:
-    from huozhong.train.adapt.adaptation import Adapted, Settings
+    from huozhong.train.adapt.adaptation import Adapted
     from huozhong.train.adapt.examples import Encoder, Example, Messages
     from huozhong.train.adapt.fit import Method
+    from huozhong.train.adapt.settings import Settings
     from huozhong.train.adapt.show import Asked
     from huozhong.train.adapt.tasks import Task
     from huozhong.train.sitting import Start
@@ -154,7 +155,7 @@ class _Bench:
         return [as_said(*one) for one in said]
 
     def settings(self) -> Settings:
-        from huozhong.train.adapt.adaptation import Settings
+        from huozhong.train.adapt.settings import Settings
 
         wish = self.wish
         if wish.method not in METHODS:
