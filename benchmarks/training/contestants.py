@@ -16,6 +16,7 @@ from huozhong.model.footprint import num_parameters
 from huozhong.text.corpus import Corpus
 from huozhong.text.data import Source
 from huozhong.train import dial
+from huozhong.train.config import build_config
 from huozhong.train.plan import flops_of_step
 from huozhong.train.recipe import (
     DataRecipe,
@@ -26,8 +27,7 @@ from huozhong.train.recipe import (
     ScheduleRecipe,
     Stretch,
 )
-from huozhong.train.sitting import Run
-from huozhong.train.sizes import build_config
+from huozhong.train.stages.pretrain import TextRun
 from training import peers
 from training.peer_run import PeerRun
 from training.peers import PeerConfig
@@ -193,8 +193,8 @@ class Contest:
         return flops_of_step(recipe, config, stretch) + muon_flops(config, stretch.layers)
 
 
-def kind_of(who: Who) -> type[Run]:
-    return Run if who == "ours" else PeerRun
+def kind_of(who: Who) -> type[TextRun]:
+    return TextRun if who == "ours" else PeerRun
 
 
 def muon_flops(config: ModelConfig, layers: int | None) -> float:

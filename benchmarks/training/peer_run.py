@@ -9,7 +9,8 @@ import torch
 from huozhong.model.transformer import LossParts
 from huozhong.train.feed import Rows
 from huozhong.train.plan import Trial
-from huozhong.train.sitting import Outcome, Run
+from huozhong.train.show import draw_loss
+from huozhong.train.stages.pretrain import TextRun
 from training.peers import Peer, PeerConfig
 
 
@@ -39,25 +40,25 @@ class PlainAdamW:
         self.adamw.load_state_dict(state)
 
 
-class PeerRun(Run):
+class PeerRun(TextRun):
     """`recipe.model` holds the numbers of a PeerConfig; the learning rate is `optim.adamw_lr`."""
 
-    def _build_model(self) -> Any:
+    def build_model(self) -> Any:
         assert self.recipe.model is not None
         return Peer(PeerConfig(**self.recipe.model)).to(self.device).train()
 
-    def _build_optimizer(self) -> Any:
+    def build_optimizer(self) -> Any:
         optim = self.recipe.optim
         return PlainAdamW(self.model, lr=optim.adamw_lr, betas=optim.betas, weight_decay=optim.weight_decay)  # type: ignore[arg-type]
 
-    def _loss(self, rows: Rows) -> LossParts:
+    def loss(self, rows: Rows) -> LossParts:
         return self.model.loss(rows.tokens_BT, rows.targets_BT, rows.doc_BT)
 
-    def _show_plan(self, trial: Trial | None) -> None:
+    def show_plan(self, trial: Trial | None, steps_left: int) -> None:
         if trial is not None:
             speed = self.recipe.tokens_per_step / trial.step_seconds
             self.console.print(f"{self.out.name}: {self.recipe.total_steps} steps, {speed:,.0f} tokens/s")
 
-    def _finish(self) -> Outcome:
-        self._draw()
-        return self._outcome(None)
+    def end(self, *, finished: bool) -> None:
+        if finished:
+            self.draw(draw_loss, "loss.png", self.recipe.stage)

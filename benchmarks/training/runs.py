@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from huozhong.train.recipe import Recipe
-from huozhong.train.sitting import train
+from huozhong.train.stages.pretrain import train
 from huozhong.train.state import MetricsFile
 from training.contestants import Contest, Setting, Who, kind_of
 

@@ -23,7 +23,7 @@ from rich.console import Console
 from huozhong.cost import Meter
 from huozhong.train import counts
 from huozhong.train.recipe import Recipe, Stretch
-from huozhong.train.sitting import Run
+from huozhong.train.stages.pretrain import TextRun
 from training.contestants import Contest, Who, kind_of
 
 ROUNDS = 4
@@ -78,7 +78,7 @@ def count_pace(recipe: Recipe) -> Pace:
     """The table of a new model from the counts of its text, reading included; operations of the products with it."""
     with tempfile.TemporaryDirectory() as folder:
         elsewhere = dataclasses.replace(recipe.run, out=folder)
-        run = Run(dataclasses.replace(recipe, run=elsewhere), Console(file=StringIO()))
+        run = TextRun(dataclasses.replace(recipe, run=elsewhere), Console(file=StringIO()))
         work = partial(counts.start_from_counts, run.model, recipe.data.train, seed=recipe.run.seed)
         samples = [_measured(work) for _ in range(ROUNDS)]
     config = run.model.config
@@ -126,12 +126,11 @@ class Stepper:
     """A run that is not kept, held at the first step of one stretch."""
 
     def __init__(self, who: Who, recipe: Recipe, stretch: Stretch) -> None:
-        self.run: Run = kind_of(who)(recipe, Console(file=StringIO()))
+        self.run: TextRun = kind_of(who)(recipe, Console(file=StringIO()))
         if recipe.run.compile:
             self.run.model.compile(dynamic=False)
         self.first = sum(other.steps for other in recipe.stretches[: recipe.stretches.index(stretch)])
 
     def step(self) -> Sample:
         """What one whole step takes, data and optimiser included."""
-        self.run.step = self.first
-        return _measured(self.run._one_step)
+        return _measured(partial(self.run.one_step, self.first))

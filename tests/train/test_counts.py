@@ -17,7 +17,7 @@ from huozhong.text.data import Source
 from huozhong.text.shards import open_shards
 from huozhong.train import counts
 from huozhong.train.recipe import parse_recipe
-from huozhong.train.sitting import train
+from huozhong.train.stages.pretrain import train
 from huozhong.train.state import MetricsFile
 
 VOCAB = 24

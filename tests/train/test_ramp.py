@@ -20,7 +20,7 @@ from huozhong.train.feed import training_batches
 from huozhong.train.optim import MuonAdamW
 from huozhong.train.plan import flops_of_step, make_plan
 from huozhong.train.recipe import Recipe, Stretch, parse_recipe
-from huozhong.train.sitting import Run, train
+from huozhong.train.stages.pretrain import TextRun, train
 
 RAMP = """
 [[ramp]]
@@ -97,17 +97,17 @@ def test_every_token_is_read_once_and_in_order(ramped: Recipe, tokenizer: Tokeni
     assert [record["tokens"] for record in records(ramped)] == [64, 128, 192, 256, 384, 512, 640, 768, 896, 1024]
     plain = training_batches(changed(ramped, "data"), tokenizer)
     wanted = torch.cat([torch.from_numpy(next(plain).tokens_BT) for _ in range(8)])
-    run = Run(changed(ramped, "run", out=ramped.run.out + "-again"), console)
+    run = TextRun(changed(ramped, "run", out=ramped.run.out + "-again"), console)
     seen = []
-    loss = run._loss
+    loss = run.loss
 
     def spy(rows: Any) -> Any:
         seen.append(rows.tokens_BT.reshape(-1, 32))
         return loss(rows)
 
-    run._loss = spy  # type: ignore[method-assign]
-    for _ in range(ramped.total_steps):
-        run._one_step()
+    run.loss = spy  # type: ignore[method-assign]
+    for step in range(ramped.total_steps):
+        run.one_step(step)
     assert torch.equal(torch.cat(seen), wanted)
 
 
@@ -173,7 +173,7 @@ def test_sleeping_weights_stay_and_wake_as_if_new() -> None:
 
 
 def test_the_plan_counts_the_ramp(ramped: Recipe, console: Console) -> None:
-    config = Run(ramped, console).model.config
+    config = TextRun(ramped, console).model.config
     plan = make_plan(ramped, config, tokens_per_epoch=1000)
     first, second, rest = (flops_of_step(ramped, config, stretch) for stretch in ramped.stretches)
     assert first < second / 2 < rest / 2
@@ -187,12 +187,12 @@ def test_prediction_modules_may_join_later(raw_recipe: dict[str, Any], console: 
     raw_recipe["optim"]["mtp_weight"] = 0.3
     raw_recipe["ramp"] = [{"share": 0.5, "mtp_weight": 0.0}]
     recipe = parse_recipe(raw_recipe, "pretrain")
-    run = Run(recipe, console)
+    run = TextRun(recipe, console)
     module = {name: value.clone() for name, value in run.model.model.layers[-1].state_dict().items()}
     found = []
-    while run.step < recipe.total_steps:
-        found.append("mtp_loss" in run._one_step())
-        if run.step == 4:
+    for step in range(recipe.total_steps):
+        found.append("mtp_loss" in run.one_step(step))
+        if step == 3:
             for name, value in run.model.model.layers[-1].state_dict().items():
                 assert torch.equal(value, module[name]), name
     assert found == 4 * [False] + 4 * [True]

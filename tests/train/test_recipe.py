@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from huozhong.errors import ConfigError
+from huozhong.train.config import build_config
 from huozhong.train.recipe import load_recipe, parse_recipe
-from huozhong.train.sizes import SIZES, build_config
+from huozhong.train.sizes import SIZES
 
 IDS = {"vocab_size": 320, "bos_id": 1, "eos_id": 2, "pad_id": 0}
 

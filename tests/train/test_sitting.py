@@ -30,7 +30,8 @@ from huozhong.train.feed import Rows, heldout_rows
 from huozhong.train.model_folder import load_transformer
 from huozhong.train.recipe import Recipe, load_recipe, parse_recipe
 from huozhong.train.score import Scorer, busiest, bytes_per_token
-from huozhong.train.sitting import Run, train
+from huozhong.train.sitting import Sitting, sit
+from huozhong.train.stages.pretrain import TextRun, train
 
 
 def changed(recipe: Recipe, section: str, **values: Any) -> Recipe:
@@ -56,15 +57,15 @@ class Stop(Exception):
 
 @contextlib.contextmanager
 def cut_after(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    original = Run._one_step
+    original = TextRun.one_step
 
-    def one_step(self: Run) -> dict[str, Any]:
-        if self.step == step:
+    def one_step(self: TextRun, at: int) -> dict[str, Any]:
+        if at == step:
             raise Stop
-        return original(self)
+        return original(self, at)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "_one_step", one_step)
+        patch.setattr(TextRun, "one_step", one_step)
         with contextlib.suppress(Stop):
             yield
             pytest.fail(f"the run never came to step {step}")
@@ -110,9 +111,9 @@ def test_balance_is_that_of_all_tokens_of_the_last_steps(moe_recipe: Recipe, con
     moe_recipe = changed(moe_recipe, "run", eval_every=5)
     seen: list[list[torch.Tensor]] = []
 
-    class Watched(Run):
-        def _one_step(self) -> dict[str, Any]:
-            record = super()._one_step()
+    class Watched(TextRun):
+        def one_step(self, step: int) -> dict[str, Any]:
+            record = super().one_step(step)
             seen.append([torch.stack(layer).sum(0) for layer in zip(*self._loads, strict=True)])
             return record
 
@@ -168,10 +169,9 @@ def test_sft_starts_from_a_model_and_learns_answers_only(
 
 def test_averaged_weights_are_the_exported_ones(recipe: Recipe, console: Console) -> None:
     recipe = changed(changed(recipe, "optim", ema=0.9), "run", export_dtype="float32")
-    run = Run(recipe, console)
+    run = TextRun(recipe, console)
     Path(recipe.run.out).mkdir()
-    run.begin("auto")
-    outcome = run.train(threading.Event())
+    outcome = sit(run, "auto", threading.Event())
     exported = load_transformer(outcome.model).state_dict()  # type: ignore[arg-type]
     assert run.average is not None
     name = "model.embed_tokens.weight"
@@ -184,7 +184,7 @@ def test_bits_per_byte_counts_text_only(recipe: Recipe, tokenizer: Tokenizer, co
     sizes = bytes_per_token(tokenizer)
     assert int(sizes[tokenizer.eos_id]) == 0
     assert int(sizes[tokenizer.encode("春")[0]]) >= 1
-    model = Run(recipe, console).model
+    model = TextRun(recipe, console).model
     scorer = Scorer(rows, sizes, 3, torch.device("cpu"))
     logits = model.logits(model(rows.tokens_BT, doc_BT=rows.doc_BT)).float()
     nats, count = 0.0, 0
@@ -283,12 +283,13 @@ def test_missing_data_is_named(recipe: Recipe, console: Console) -> None:
 def test_nan_stops_before_it_spreads(recipe: Recipe, console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     with cut_after(9, monkeypatch):
         train(recipe, console=console)
-    run = Run(recipe, console)
-    run.begin("resume")
+    run = TextRun(recipe, console)
+    sitting = Sitting(run)
+    sitting.begin("resume")
     with torch.no_grad():
         run.model.model.norm.weight[0] = math.nan
     with pytest.raises(TrainingError, match=r"step 9 gave loss nan.*step 8 is intact"):
-        run._one_step()
+        run.one_step(sitting.step)
     whole = changed(recipe, "run", out=recipe.run.out + "-whole")
     train(whole, console=console)
     train(recipe, console=console)
@@ -336,6 +337,7 @@ def test_damaged_metrics_tail_is_forgiven_and_damage_inside_named(
 PROGRAM = """
 import sys
 from rich.console import Console
+from huozhong.train.sitting import Sitting, sit
 from huozhong.train.stages.pretrain import pretrain
 outcome = pretrain(sys.argv[1], console=Console(width=200))
 print("finished" if outcome.finished else "stopped", flush=True)

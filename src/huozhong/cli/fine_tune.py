@@ -7,9 +7,9 @@ after, so that what people compare is what they will be served.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,9 +21,10 @@ from huozhong.cli.words import dim, language, say
 from huozhong.errors import ConfigError, HuozhongError
 
 if TYPE_CHECKING:
-    from huozhong.train.adapt.adaptation import Adapted, Settings
+    from huozhong.train.adapt.adaptation import Adapted
     from huozhong.train.adapt.examples import Encoder, Example, Messages
     from huozhong.train.adapt.fit import Method
+    from huozhong.train.adapt.settings import Settings
     from huozhong.train.adapt.show import Asked
     from huozhong.train.adapt.tasks import Task
     from huozhong.train.sitting import Start
@@ -39,25 +40,41 @@ DTYPES = {"bf16": "bf16", "float32": "float32"}
 class Wish:
     """The options of both commands, as they were typed."""
 
-    base: str
-    data: Path
-    heldout: Path | None
-    out: Path | None
-    method: str
-    bits: int | None
-    rank: int | None
-    lr: float | None
-    epochs: int | None
-    batch: int | None
-    seed: int
-    adapter: Path | None
-    threads: int | None
-    dtype: str | None
-    price: float
-    plan: bool
-    answers: bool
     start: Start
+    base: str | None
+    data: Path | None = None
+    heldout: Path | None = None
+    out: Path | None = None
+    bits: int | None = None
+    lr: float | None = None
+    epochs: int | None = None
+    batch: int | None = None
+    adapter: Path | None = None
+    threads: int | None = None
+    dtype: str | None = None
     rehearse: int | None = None
+    method: str = "auto"
+    rank: int | None = None
+    seed: int = 0
+    price: float = 0.6
+    plan: bool = False
+    answers: bool = True
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Wish:
+        """From a command's variables, by name; the others are left out."""
+        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
+
+    def given(self) -> list[str]:
+        """The options about a --base that say something else than their default."""
+        names = [field.name for field in fields(self)[2:] if getattr(self, field.name) != field.default]
+        return ["--no-answers" if name == "answers" else f"--{name}" for name in names]
+
+    def examples(self) -> Path:
+        """Where the examples are.  Raises ConfigError when nobody said."""
+        if self.data is None:
+            raise ConfigError("give --data FILE.jsonl, one example a line.")
+        return self.data
 
 
 def run_sft(wish: Wish) -> None:
@@ -65,8 +82,8 @@ def run_sft(wish: Wish) -> None:
     from huozhong.train.adapt.examples import read_examples, split
     from huozhong.train.adapt.tasks import SftTask
 
-    bench = _Bench(wish, "sft")
-    training = read_examples(wish.data, bench.encoder)
+    data, bench = wish.examples(), _Bench(wish, "sft")
+    training = read_examples(data, bench.encoder)
     if wish.heldout is None:
         training, heldout = split(training, wish.seed)
     else:
@@ -80,10 +97,11 @@ def run_dpo(wish: Wish, beta: float) -> None:
     from huozhong.train.adapt.dpo import DpoTask, read_pairs
     from huozhong.train.adapt.examples import split
 
+    data = wish.examples()
     if not 0 < beta <= 10:
         raise ConfigError(f"--beta is {beta}; it must lie between 0 and 10.")
     bench = _Bench(wish, "dpo")
-    training = read_pairs(wish.data, bench.encoder)
+    training = read_pairs(data, bench.encoder)
     if wish.heldout is None:
         training, heldout = split(training, wish.seed)
     else:
@@ -102,6 +120,7 @@ class _Bench:
         from huozhong.text.tokenizer import Tokenizer
         from huozhong.train.adapt.examples import Encoder, load_template
 
+        assert wish.base is not None, "there is nothing to adapt"
         self.wish = wish
         self.path = find_model(wish.base)
         source = open_model(self.path)
@@ -117,7 +136,9 @@ class _Bench:
         self.name = name_of(source.path)
         if self.name == "model":  # of another run: the run's name tells more
             self.name = source.path.resolve().parent.name
-        default = Path("runs") / f"{self.name.replace(':', '-')}-{wish.data.stem}{'-dpo' if stage == 'dpo' else ''}"
+        default = (
+            Path("runs") / f"{self.name.replace(':', '-')}-{wish.examples().stem}{'-dpo' if stage == 'dpo' else ''}"
+        )
         self.out = default if wish.out is None else wish.out
 
     def rehearsed(self, training: list[Example]) -> list[Example]:
@@ -154,7 +175,7 @@ class _Bench:
         return [as_said(*one) for one in said]
 
     def settings(self) -> Settings:
-        from huozhong.train.adapt.adaptation import Settings
+        from huozhong.train.adapt.settings import Settings
 
         wish = self.wish
         if wish.method not in METHODS:

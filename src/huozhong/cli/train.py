@@ -40,6 +40,33 @@ Threads = Annotated[int | None, typer.Option("--threads", help="线程数 / thre
 Dtype = Annotated[str | None, typer.Option("--dtype", help="bf16, float32；默认用较快的 / default the faster one")]
 Price = Annotated[float, typer.Option("--price", help="每度电多少元 / yuan per kWh")]
 PlanOnly = Annotated[bool, typer.Option("--plan", help="只看要用多少时间和内存 / show what it would take, and stop")]
+RecipeOrText = Annotated[
+    Path | None, typer.Argument(metavar="[RECIPE.toml]", help="配方文件，或者用 --text / a recipe, or --text")
+]
+RecipeOrBase = Annotated[
+    Path | None, typer.Argument(metavar="[RECIPE.toml]", help="配方文件，或者用 --base / a recipe, or --base")
+]
+Texts = Annotated[
+    list[Path] | None,
+    typer.Option("--text", metavar="PATH", help="文本：文件或文件夹，可重复 / files or folders, may be repeated"),
+]
+Size = Annotated[
+    str | None, typer.Option("--size", help="参数量，如 3m、10m，其余由它推出 / how many parameters; the rest follows")
+]
+Tokens = Annotated[
+    str | None,
+    typer.Option("--tokens", help="学多少词元，如 20m，默认推算 / how many tokens to learn, derived by default"),
+]
+Vocab = Annotated[int | None, typer.Option("--vocab", help="词表大小，默认推算 / derived by default")]
+NewSeed = Annotated[int | None, typer.Option("--seed", help="随机种子 / seed")]
+Compiled = Annotated[
+    bool | None, typer.Option("--compile/--no-compile", help="编译后更快，默认编译 / faster once compiled, the default")
+]
+Rehearse = Annotated[
+    int | None,
+    typer.Option("--rehearse", help="复习几个它自己的回答，免得忘 / how many of its own answers it rehearses"),
+]
+Beta = Annotated[float, typer.Option(help="离原模型多近 / how closely to stay by the model as it was")]
 Answers = Annotated[
     bool,
     typer.Option("--answers/--no-answers", help="训练前后回答留出的问题 / answer held-out questions before and after"),
@@ -65,29 +92,15 @@ def register(app: typer.Typer) -> None:
 
 
 def pretrain_command(
-    recipe: Annotated[
-        Path | None, typer.Argument(metavar="[RECIPE.toml]", help="配方文件，或者用 --text / a recipe, or --text")
-    ] = None,
-    text: Annotated[
-        list[Path] | None,
-        typer.Option("--text", metavar="PATH", help="文本：文件或文件夹，可重复 / files or folders, may be repeated"),
-    ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option("--size", help="参数量，如 3m、10m，其余由它推出 / how many parameters; the rest follows"),
-    ] = None,
-    tokens: Annotated[
-        str | None,
-        typer.Option("--tokens", help="学多少词元，如 20m，默认推算 / how many tokens to learn, derived by default"),
-    ] = None,
-    vocab: Annotated[int | None, typer.Option("--vocab", help="词表大小，默认推算 / derived by default")] = None,
+    recipe: RecipeOrText = None,
+    text: Texts = None,
+    size: Size = None,
+    tokens: Tokens = None,
+    vocab: Vocab = None,
     out: Out = None,
     threads: Threads = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="随机种子 / seed")] = None,
-    compiled: Annotated[
-        bool | None,
-        typer.Option("--compile/--no-compile", help="编译后更快，默认编译 / faster once compiled, the default"),
-    ] = None,
+    seed: NewSeed = None,
+    compiled: Compiled = None,
     resume: Resume = False,
     fresh: Fresh = False,
 ) -> None:
@@ -96,24 +109,7 @@ def pretrain_command(
     from huozhong.train.dial import Dial, read_size, written_recipe
     from huozhong.train.stages.pretrain import pretrain
 
-    if recipe is None:
-        if not text:
-            raise ConfigError("give a recipe, or --text PATH and --size, for example --size 10m.")
-        size = size or "10m"
-        recipe = written_recipe(
-            Dial(
-                texts=tuple(text),
-                size=read_size(size),
-                out=out or Path("runs") / f"pretrain-{size}",
-                tokens=None if tokens is None else read_size(tokens, "--tokens", "tokens"),
-                vocab=vocab,
-                threads=threads,
-                seed=seed or 0,
-                compile=compiled is not False,
-            ),
-            replace=fresh,
-        )
-    else:
+    if recipe is not None:
         mine = {
             "--text": text,
             "--size": size,
@@ -126,13 +122,26 @@ def pretrain_command(
         }
         if given := [name for name, value in mine.items() if value is not None]:
             raise ConfigError(f"{given[0]} goes without a recipe; a recipe says that itself.")
+    elif not text:
+        raise ConfigError("give a recipe, or --text PATH and --size, for example --size 10m.")
+    else:
+        size = size or "10m"
+        dial = Dial(
+            texts=tuple(text),
+            size=read_size(size),
+            out=out or Path("runs") / f"pretrain-{size}",
+            tokens=None if tokens is None else read_size(tokens, "--tokens", "tokens"),
+            vocab=vocab,
+            threads=threads,
+            seed=seed or 0,
+            compile=compiled is not False,
+        )
+        recipe = written_recipe(dial, replace=fresh)
     pretrain(recipe, start=start)
 
 
 def sft_command(
-    recipe: Annotated[
-        Path | None, typer.Argument(metavar="[RECIPE.toml]", help="配方文件，或者用 --base / a recipe, or --base")
-    ] = None,
+    recipe: RecipeOrBase = None,
     base: Base = None,
     data: Data = None,
     heldout: Heldout = None,
@@ -152,68 +161,24 @@ def sft_command(
     answers: Answers = True,
     resume: Resume = False,
     fresh: Fresh = False,
-    rehearse: Annotated[
-        int | None,
-        typer.Option("--rehearse", help="复习几个它自己的回答，免得忘 / how many of its own answers it rehearses"),
-    ] = None,
+    rehearse: Rehearse = None,
 ) -> None:
     start = _start(resume, fresh)
     _need_torch()
-    if base is None:
-        if recipe is None:
-            raise ConfigError("give a recipe, or --base MODEL and --data FILE.jsonl.")
-        mine = {
-            "--data": data,
-            "--heldout": heldout,
-            "--out": out,
-            "--bits": bits,
-            "--lr": lr,
-            "--epochs": epochs,
-            "--batch": batch,
-            "--adapter": adapter,
-            "--threads": threads,
-            "--dtype": dtype,
-            "--rehearse": rehearse,
-            "--method": None if method == "auto" else method,
-            "--rank": rank,
-            "--seed": seed or None,
-            "--price": None if price == 0.6 else price,
-            "--plan": plan or None,
-            "--no-answers": None if answers else True,
-        }
-        if given := [name for name, value in mine.items() if value is not None]:
-            raise ConfigError(f"{given[0]} goes with --base MODEL; a recipe says that itself.")
-        from huozhong.train.stages.sft import sft
-
-        sft(recipe, start=start)
-        return
-    if recipe is not None:
-        raise ConfigError("a recipe and --base exclude each other; leave one of them out.")
     from huozhong.cli.fine_tune import Wish, run_sft
+    from huozhong.train.stages.sft import sft
 
-    run_sft(
-        Wish(
-            base=base,
-            data=_needed(data),
-            heldout=heldout,
-            out=out,
-            method=method,
-            bits=bits,
-            rank=rank,
-            lr=lr,
-            epochs=epochs,
-            batch=batch,
-            seed=seed,
-            adapter=adapter,
-            threads=threads,
-            dtype=dtype,
-            price=price,
-            plan=plan,
-            answers=answers,
-            start=start,
-            rehearse=rehearse,
-        )
-    )
+    wish = Wish.of(locals())
+    if base is not None:
+        if recipe is not None:
+            raise ConfigError("a recipe and --base exclude each other; leave one of them out.")
+        run_sft(wish)
+    elif recipe is None:
+        raise ConfigError("give a recipe, or --base MODEL and --data FILE.jsonl.")
+    elif given := wish.given():
+        raise ConfigError(f"{given[0]} goes with --base MODEL; a recipe says that itself.")
+    else:
+        sft(recipe, start=start)
 
 
 def dpo_command(
@@ -236,7 +201,7 @@ def dpo_command(
     answers: Answers = True,
     resume: Resume = False,
     fresh: Fresh = False,
-    beta: Annotated[float, typer.Option(help="离原模型多近 / how closely to stay by the model as it was")] = 0.1,
+    beta: Beta = 0.1,
 ) -> None:
     start = _start(resume, fresh)
     _need_torch()
@@ -244,35 +209,7 @@ def dpo_command(
         raise ConfigError("give --base MODEL, the model that shall learn what is preferred.")
     from huozhong.cli.fine_tune import Wish, run_dpo
 
-    run_dpo(
-        Wish(
-            base=base,
-            data=_needed(data),
-            heldout=heldout,
-            out=out,
-            method=method,
-            bits=bits,
-            rank=rank,
-            lr=lr,
-            epochs=epochs,
-            batch=batch,
-            seed=seed,
-            adapter=adapter,
-            threads=threads,
-            dtype=dtype,
-            price=price,
-            plan=plan,
-            answers=answers,
-            start=start,
-        ),
-        beta,
-    )
-
-
-def _needed(data: Path | None) -> Path:
-    if data is None:
-        raise ConfigError("give --data FILE.jsonl, one example a line.")
-    return data
+    run_dpo(Wish.of(locals()), beta)
 
 
 def rl_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False) -> None:

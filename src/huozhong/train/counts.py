@@ -112,10 +112,11 @@ def table_and_gain(tokens_N: npt.NDArray[np.int64], vocab_size: int, width: int,
 
 def _eigenvectors(information_VV: Tensor, count: int, seed: int) -> Tensor:
     """[V, K]: of the mean of the matrix and its transpose, largest first, times the roots of their absolute values."""
-    transposed_VV = information_VV.to_sparse_coo().t().coalesce().to_sparse_csr()
+    transposed_VV = information_VV.to_sparse(layout=torch.sparse_coo).t().coalesce().to_sparse_csr()
 
     def times(x_VS: Tensor) -> Tensor:
-        return (information_VV @ x_VS + transposed_VV @ x_VS) / 2
+        product_VS: Tensor = information_VV @ x_VS + transposed_VV @ x_VS
+        return product_VS / 2
 
     size = information_VV.shape[0]
     found = min(size, count + SPARE)
@@ -123,9 +124,9 @@ def _eigenvectors(information_VV: Tensor, count: int, seed: int) -> Tensor:
     for _ in range(ROUNDS):
         basis_VS = torch.linalg.qr(times(basis_VS))[0]
     small_SS = basis_VS.T @ times(basis_VS)
-    values_S, turned_SS = torch.linalg.eigh((small_SS + small_SS.T) / 2)
+    values_S, eigenvectors_SS = torch.linalg.eigh((small_SS + small_SS.T) / 2)
     best = values_S.abs().argsort(descending=True)[:count]
-    vectors_VK = basis_VS @ turned_SS[:, best] * values_S[best].abs().sqrt()
+    vectors_VK = basis_VS @ eigenvectors_SS[:, best] * values_S[best].abs().sqrt()
     # A table wider than its vocabulary has columns that nothing fills.
     return torch.nn.functional.pad(vectors_VK, (0, count - vectors_VK.shape[1]))
 

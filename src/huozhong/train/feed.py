@@ -50,7 +50,7 @@ class Rows:
 
     def split(self, size: int) -> list[Rows]:
         """Micro-batches of `size` rows; the last may be shorter."""
-        parts = (x.split(size) for x in (self.tokens_BT, self.targets_BT, self.doc_BT))
+        parts = (torch.split(x, size) for x in (self.tokens_BT, self.targets_BT, self.doc_BT))
         return [Rows(*part) for part in zip(*parts, strict=True)]
 
 

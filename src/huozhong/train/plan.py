@@ -1,6 +1,4 @@
-"""What a recipe will take, worked out before the start: parameters, tokens, operations, memory, time
-and money.
-"""
+"""What a recipe will take, worked out before the start: parameters, tokens, operations, memory, time and money."""
 
 from __future__ import annotations
 
@@ -117,20 +115,20 @@ def plan_table(
         gigaflops = plan.step_flops / trial.step_seconds / 1e9
         table.add_row("试跑速度 trial speed", f"{speed:,.0f} tokens/s, {gigaflops:,.0f} GFLOP/s")
         seconds = trial.seconds(recipe, config, steps_left)
-        expected = _expected(plan.total_tokens * steps_left // plan.total_steps, seconds, trial)
+        expected = expected_bill(trial.bill, seconds, plan.total_tokens * steps_left // plan.total_steps)
         table.add_row("预计 expected", expected.line("zh"))
         table.add_row("", expected.line("en"))
     return table
 
 
-def _expected(tokens: int, seconds: float, trial: Trial) -> Bill:
+def expected_bill(trial: Bill, seconds: float, tokens: int) -> Bill:
     """The trial's watts carried over to the time that the steps will take."""
-    share = seconds / trial.bill.seconds
+    share = seconds / trial.seconds if trial.seconds else 0.0
     return dataclasses.replace(
-        trial.bill,
+        trial,
         tokens=tokens,
         seconds=seconds,
-        joules=trial.bill.joules * share,
-        money=trial.bill.money * share,
+        joules=trial.joules * share,
+        money=trial.money * share,
         source="estimated",
     )

@@ -7,9 +7,6 @@ and the key.  Relative paths are relative to the folder in which the command run
 from __future__ import annotations
 
 import dataclasses
-import tomllib
-import types
-import typing
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +15,15 @@ from typing import Any, Literal
 from huozhong.errors import ConfigError
 from huozhong.model.config import ModelConfig
 from huozhong.text.data import Source
+from huozhong.train.fields import (
+    check_at_least,
+    check_sections,
+    check_shares,
+    flat,
+    read_section,
+    read_toml,
+    read_value,
+)
 from huozhong.train.sizes import SIZES
 
 Stage = Literal["pretrain", "sft", "mtp"]
@@ -26,9 +32,7 @@ DecayShape = Literal["linear", "sqrt", "cosine"]
 
 @dataclass(frozen=True, kw_only=True)
 class DataRecipe:
-    """heldout: shards never trained on, scored in bits per byte over `heldout_rows` rows of seq_len
-    tokens.
-    """
+    """heldout: shards never trained on, scored in bits per byte over `heldout_rows` rows of seq_len tokens."""
 
     train: tuple[Source, ...]
     seq_len: int
@@ -36,15 +40,27 @@ class DataRecipe:
     heldout_rows: int = 64
 
     def __post_init__(self) -> None:
-        _at_least(self, seq_len=8, heldout_rows=1)
+        check_at_least(self, seq_len=8, heldout_rows=1)
         if not self.train:
             raise ConfigError('train is empty; name at least one source: train = [{ path = "..." }].')
 
 
+def check_rates(optim: Any) -> None:
+    """ConfigError for rates that no optimiser takes: what [optim] of every stage has in common."""
+    check_at_least(optim, muon_lr=0, adamw_lr=0, micro_batch=1, weight_decay=0)
+    if not 0 <= optim.momentum < 1:
+        raise ConfigError(f"momentum is {optim.momentum}; it must lie in [0, 1).")
+    if not all(0 <= beta < 1 for beta in optim.betas):
+        raise ConfigError(f"betas are {list(optim.betas)}; both must lie in [0, 1).")
+    if optim.grad_clip <= 0:
+        raise ConfigError(f"grad_clip is {optim.grad_clip}; it must be positive (a large value never clips).")
+    if optim.ema is not None and not 0 < optim.ema < 1:
+        raise ConfigError(f"ema is {optim.ema}; give a decay between 0 and 1, or leave it out.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class OptimRecipe:
-    """batch_tokens: tokens per optimiser step; micro_batch: rows of seq_len that go through the model at
-    once.
+    """batch_tokens: tokens per optimiser step; micro_batch: rows of seq_len that go through the model at once.
 
     mtp_weight weighs the loss of multi-token-prediction modules (0 = the main loss alone).  balance_rate
     is the step of the experts' bias towards even load; a run of some hundred steps wants 1e-2.  dropout: the
@@ -67,26 +83,10 @@ class OptimRecipe:
     ema: float | None = None
 
     def __post_init__(self) -> None:
-        _at_least(
-            self,
-            batch_tokens=1,
-            micro_batch=1,
-            muon_lr=0,
-            adamw_lr=0,
-            weight_decay=0,
-            mtp_weight=0,
-            balance_rate=0,
-        )
-        if not 0 <= self.momentum < 1:
-            raise ConfigError(f"momentum is {self.momentum}; it must lie in [0, 1).")
-        if not all(0 <= beta < 1 for beta in self.betas):
-            raise ConfigError(f"betas are {list(self.betas)}; both must lie in [0, 1).")
-        if self.grad_clip <= 0:
-            raise ConfigError(f"grad_clip is {self.grad_clip}; it must be positive (a large value never clips).")
+        check_at_least(self, batch_tokens=1, mtp_weight=0, balance_rate=0)
+        check_rates(self)
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"dropout is {self.dropout}; it must lie in [0, 1).")
-        if self.ema is not None and not 0 < self.ema < 1:
-            raise ConfigError(f"ema is {self.ema}; give a decay between 0 and 1, or leave it out.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,13 +107,8 @@ class ScheduleRecipe:
     def __post_init__(self) -> None:
         if (self.total_tokens is None) == (self.total_steps is None):
             raise ConfigError("give exactly one of total_tokens and total_steps.")
-        _at_least(self, warmup_steps=0)
-        for name in ("total_tokens", "total_steps"):
-            if getattr(self, name) is not None:
-                _at_least(self, **{name: 1})
-        for name in ("decay_fraction", "floor"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
+        check_at_least(self, warmup_steps=0, total_tokens=1, total_steps=1)
+        check_shares(self, "decay_fraction", "floor")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,11 +131,7 @@ class RampRecipe:
     def __post_init__(self) -> None:
         if not 0 < self.share < 1:
             raise ConfigError(f"share is {self.share}; it must lie between 0 and 1.")
-        for name in ("batch_tokens", "seq_len", "layers"):
-            if getattr(self, name) is not None:
-                _at_least(self, **{name: 1})
-        if self.mtp_weight is not None:
-            _at_least(self, mtp_weight=0)
+        check_at_least(self, batch_tokens=1, seq_len=1, layers=1, mtp_weight=0)
 
 
 @dataclass(frozen=True)
@@ -166,7 +157,7 @@ class RunRecipe:
     = not by that), and always at the end; `keep` of them stay.  The model is scored on held-out data each
     `eval_every` steps.
 
-    shard: processes that torchrun started hold the model between them instead of each the whole (`train.shard`);
+    shard: processes that torchrun started hold the model between them instead of each the whole (`parallel.shard`);
     the losses are the same, and it may change from sitting to sitting, as their number may.  One process alone has
     nobody to share with: there it changes nothing.  Not together with compile.
     """
@@ -188,10 +179,7 @@ class RunRecipe:
     export_dtype: Literal["bfloat16", "float32"] = "bfloat16"
 
     def __post_init__(self) -> None:
-        _at_least(self, seed=0, keep=1, eval_every=1, log_every=1)
-        for name in ("checkpoint_steps", "threads"):
-            if getattr(self, name) is not None:
-                _at_least(self, **{name: 1})
+        check_at_least(self, seed=0, keep=1, eval_every=1, log_every=1, checkpoint_steps=1, threads=1)
         if self.checkpoint_minutes is not None and self.checkpoint_minutes <= 0:
             raise ConfigError(f"checkpoint_minutes is {self.checkpoint_minutes}; it must be positive.")
         if self.init_from is not None and self.init_table != "noise":
@@ -204,9 +192,7 @@ class RunRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class CostRecipe:
-    """What energy costs here and, where no counter can be read, what the machine draws (see
-    `huozhong.cost`).
-    """
+    """What energy costs here and, where no counter can be read, what the machine draws (see `huozhong.cost`)."""
 
     price_per_kwh: float = 0.6
     currency: str = "CNY"
@@ -216,21 +202,11 @@ class CostRecipe:
 
 
 # What may change between two sittings of one run: where and how fast it runs, and how often it tells.
-FREE_KEYS = frozenset(
-    {
-        "run.out",
-        "run.checkpoint_minutes",
-        "run.checkpoint_steps",
-        "run.keep",
-        "run.eval_every",
-        "run.log_every",
-        "run.device",
-        "run.compile",
-        "run.shard",
-        "run.threads",
-        "run.export_dtype",
-    }
-)
+_FREE = (
+    "out", "checkpoint_minutes", "checkpoint_steps", "keep", "eval_every", "log_every", "device", "compile", "shard",
+    "threads", "export_dtype",
+)  # fmt: skip
+FREE_KEYS = frozenset(f"run.{name}" for name in _FREE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,9 +268,7 @@ class Recipe:
 
     @property
     def rows_per_step(self) -> int:
-        """Rows of seq_len in one optimiser step: batch_tokens rounded to whole micro-batches, at least
-        one.
-        """
+        """Rows of seq_len in one optimiser step: batch_tokens rounded to whole micro-batches, at least one."""
         per_micro = self.data.seq_len * self.optim.micro_batch
         return max(1, round(self.optim.batch_tokens / per_micro)) * self.optim.micro_batch
 
@@ -320,33 +294,36 @@ class Recipe:
         return round(self.total_steps * self.schedule.decay_fraction)
 
     def identity(self) -> dict[str, Any]:
-        """All that decides the numbers of the run, flat ("data.seq_len" -> 512): a resumed run must agree
-        on it.
+        """All that decides the numbers of the run, flat ("data.seq_len" -> 512): a resumed run must agree on it.
 
         Left out are FREE_KEYS and the price of energy.
         """
-        run = {key: value for key, value in dataclasses.asdict(self.run).items() if f"run.{key}" not in FREE_KEYS}
-        if self.run.init_table == "noise":  # what every run did before there was a choice
-            del run["init_table"]
-        parts = {
-            "model": self.model,
-            "data": dataclasses.asdict(self.data),
-            "optim": dataclasses.asdict(self.optim),
-            "schedule": dataclasses.asdict(self.schedule),
-            "run": run,
-        }
-        flat: dict[str, Any] = {"stage": self.stage, "tokenizer": self.tokenizer}
+        named: dict[str, Any] = {"stage": self.stage, "tokenizer": self.tokenizer}
         if self.ramp:
-            flat["ramp"] = [dataclasses.asdict(part) for part in self.ramp]
-        for section, values in parts.items():
-            for key, value in (values or {}).items():
-                flat[f"{section}.{key}"] = _jsonable(value)
-        return flat
+            named["ramp"] = [dataclasses.asdict(part) for part in self.ramp]
+        parts = {name: dataclasses.asdict(getattr(self, name)) for name in ("data", "optim", "schedule", "run")}
+        if self.run.init_table == "noise":  # what every run did before there was a choice
+            del parts["run"]["init_table"]
+        return without_free_keys(named | flat(model=self.model, **parts))
+
+
+def without_free_keys(identity: dict[str, Any]) -> dict[str, Any]:
+    """What two sittings of one run must agree on."""
+    return {key: value for key, value in identity.items() if key not in FREE_KEYS}
+
+
+def check_schedule(schedule: ScheduleRecipe, decay_steps: int, total_steps: int, where: str) -> None:
+    """ConfigError when going up and going down take more steps than there are."""
+    if schedule.warmup_steps + decay_steps > total_steps:
+        raise ConfigError(
+            f"{where}: [schedule] warmup_steps ({schedule.warmup_steps}) and the decay ({decay_steps} steps) "
+            f"do not fit into {total_steps} steps; lower one of them."
+        )
 
 
 # -- reading -------------------------------------------------------------------------------------
 
-_SECTIONS = {
+_SECTIONS: dict[str, type[Any]] = {
     "data": DataRecipe,
     "optim": OptimRecipe,
     "schedule": ScheduleRecipe,
@@ -361,26 +338,15 @@ def load_recipe(path: str | Path, stage: Stage) -> Recipe:
 
     Raises ConfigError naming file, section and key for anything unknown, missing or impossible.
     """
-    path = Path(path)
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"recipe {path} cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"recipe {path} is not valid TOML: {error}.") from None
-    return parse_recipe(raw, stage, where=str(path))
+    return parse_recipe(read_toml(path), stage, where=str(path))
 
 
 def parse_recipe(raw: dict[str, Any], stage: Stage, *, where: str = "recipe") -> Recipe:
     """Build a Recipe from a TOML file's dict; `where` names the file in errors."""
     allowed = {"model", "tokenizer", "ramp", "gate", *_SECTIONS}  # [gate] is for `huozhong eval --gate`
-    if unknown := sorted(set(raw) - allowed):
-        raise ConfigError(f"{where}: unknown section [{unknown[0]}]; known sections: {', '.join(sorted(allowed))}.")
-    for name, value in raw.items():
-        if name != "ramp" and not isinstance(value, dict):
-            raise ConfigError(f"{where}: {name} stands outside a section; write it under [{name}].")
+    check_sections(raw, allowed, where)
     ramp = _read_ramp(raw.get("ramp", []), where)
-    parts = {name: _read(kind, raw.get(name, {}), f"{where}: [{name}]") for name, kind in _SECTIONS.items()}
+    parts = {name: read_section(kind, raw.get(name, {}), f"{where}: [{name}]") for name, kind in _SECTIONS.items()}
     model = _read_model(raw.get("model"), parts["run"], stage, where)
     tokenizer = _read_tokenizer(raw.get("tokenizer"), parts["run"], where)
     if stage == "mtp":
@@ -393,11 +359,7 @@ def parse_recipe(raw: dict[str, Any], stage: Stage, *, where: str = "recipe") ->
         recipe = Recipe(stage=stage, model=model, tokenizer=tokenizer, ramp=ramp, **parts)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from None
-    if recipe.schedule.warmup_steps + recipe.decay_steps > recipe.total_steps:
-        raise ConfigError(
-            f"{where}: [schedule] warmup_steps ({recipe.schedule.warmup_steps}) and the decay "
-            f"({recipe.decay_steps} steps) do not fit into {recipe.total_steps} steps; lower one of them."
-        )
+    check_schedule(recipe.schedule, recipe.decay_steps, recipe.total_steps, where)
     return recipe
 
 
@@ -432,70 +394,11 @@ def _read_tokenizer(raw: dict[str, Any] | None, run: RunRecipe, where: str) -> s
         raise ConfigError(f"{where}: [tokenizer] folder is missing; name the folder with tokenizer.json.")
     if unknown := sorted(set(raw) - {"folder"}):
         raise ConfigError(f"{where}: [tokenizer] has no key {unknown[0]!r}; its only key is folder.")
-    return _convert(str, raw["folder"], f"{where}: [tokenizer] folder")
+    folder: str = read_value(str, raw["folder"], f"{where}: [tokenizer] folder")
+    return folder
 
 
 def _read_ramp(raw: Any, where: str) -> tuple[RampRecipe, ...]:
     if not isinstance(raw, list) or not all(isinstance(part, dict) for part in raw):
         raise ConfigError(f"{where}: ramp is a list of stretches; write each under [[ramp]].")
-    return tuple(_read(RampRecipe, part, f"{where}: [[ramp]] {i}") for i, part in enumerate(raw, 1))
-
-
-def _read(kind: type, raw: dict[str, Any], where: str) -> Any:
-    """Fill a recipe dataclass from a dict, checking names and kinds of values by its annotations."""
-    hints = typing.get_type_hints(kind)
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    if unknown := sorted(set(raw) - set(fields)):
-        raise ConfigError(f"{where} has no key {unknown[0]!r}; known keys: {', '.join(sorted(fields))}.")
-    for name, info in fields.items():
-        if name not in raw and info.default is dataclasses.MISSING:
-            raise ConfigError(f"{where} {name} is missing.")
-    values = {name: _convert(hints[name], value, f"{where} {name}") for name, value in raw.items()}
-    try:
-        return kind(**values)
-    except ConfigError as error:
-        raise ConfigError(f"{where} {error}") from None
-
-
-def _convert(hint: Any, value: Any, where: str) -> Any:
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin is types.UnionType:
-        return _convert(next(arg for arg in args if arg is not types.NoneType), value, where)
-    if origin is Literal:
-        if value not in args:
-            raise ConfigError(f"{where} is {value!r}; it must be one of {', '.join(map(str, args))}.")
-        return value
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise ConfigError(f"{where} is {value!r}; it must be a list.")
-        if args[-1] is Ellipsis:
-            return tuple(_convert(args[0], item, f"{where}[{i}]") for i, item in enumerate(value))
-        if len(value) != len(args):
-            raise ConfigError(f"{where} has {len(value)} values; it needs {len(args)}.")
-        return tuple(_convert(arg, item, where) for arg, item in zip(args, value, strict=True))
-    if dataclasses.is_dataclass(hint):
-        if not isinstance(value, dict):
-            raise ConfigError(f'{where} is {value!r}; it must be a table such as {{ path = "..." }}.')
-        return _read(hint, value, where)  # type: ignore[arg-type]
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if hint is float and is_number:
-        return float(value)
-    if hint is int and isinstance(value, float) and value.is_integer():
-        return int(value)  # TOML writes large counts most readably as 3e8
-    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        names = {int: "a whole number", float: "a number", str: "text in quotes", bool: "true or false"}
-        raise ConfigError(f"{where} is {value!r}; it must be {names[hint]}.")
-    return value
-
-
-def _at_least(part: Any, **limits: float) -> None:
-    for name, limit in limits.items():
-        value = getattr(part, name)
-        if value < limit:
-            raise ConfigError(f"{name} is {value}; it must be at least {limit}.")
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return [_jsonable(item) for item in value]
-    return value
+    return tuple(read_section(RampRecipe, part, f"{where}: [[ramp]] {i}") for i, part in enumerate(raw, 1))

@@ -1,6 +1,4 @@
-"""What the person in front of a training run sees: a live line on a terminal, plain lines elsewhere, a
-picture.
-"""
+"""What the person in front of a training run sees: a live line on a terminal, plain lines elsewhere, a picture."""
 
 from __future__ import annotations
 
@@ -17,9 +15,11 @@ from huozhong.cost import Bill
 class Display:
     """Progress of one run on `console`; a context manager.
 
-    On a terminal a bar with loss, speed, time left and the bill so far; elsewhere one plain line each
-    `log_every` steps, so that a log file stays readable.
+    On a terminal a bar with loss, speed, time left and the bill so far; elsewhere one plain line each `log_every`
+    steps, so that a log file stays readable.
     """
+
+    shows_rate = True  # the learning rate's, in a plain line
 
     def __init__(self, console: Console, *, total_steps: int, done_steps: int, log_every: int) -> None:
         self.console = console
@@ -49,30 +49,28 @@ class Display:
 
     def step(self, record: dict[str, Any], bill: Bill) -> None:
         """Show one metrics record."""
-        line = f"loss {record['loss']:.4f}"
-        if record.get("heldout_bpb") is not None:
-            line += f" · held-out {record['heldout_bpb']:.4f} bits/byte"
-        if (busiest := record.get("window_max_load")) is not None:
-            line += f" · busiest expert {busiest:.2f}× the mean"
-        if accepted := [f"{v:.1%}" for k, v in record.items() if k.startswith("accepted_")]:
-            line += f" · accepted {' '.join(accepted)}"
-        line += f" · {record['tokens_per_second']:,.0f} tok/s"
+        line, step = self.line(record), record["step"]
+        scored = not record.keys().isdisjoint(("heldout_bpb", "accepted_1", "valid"))
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=record["step"], description=f"{line} · {bill.line('zh')}")
-            if record.get("heldout_bpb") is not None or accepted:
-                self.say(f"{record['step']}: {line}")
-        elif (
-            record["step"] % self._log_every == 0
-            or record["step"] == self._total
-            or "heldout_bpb" in record
-            or accepted
-        ):
-            per_step = (time.monotonic() - self._began) / (record["step"] - self._done)
-            left = (self._total - record["step"]) * per_step
-            self.say(
-                f"step {record['step']}/{self._total} · {line} · lr {record['lr_scale']:.3f} · "
-                f"{left / 60:.1f} min left · {bill.line('en')}"
-            )
+            self._progress.update(self._task, completed=step, description=f"{line} · {bill.line('zh')}")
+            if scored:
+                self.say(f"{step}: {line}")
+        elif step % self._log_every == 0 or step == self._total or scored:
+            per_step = (time.monotonic() - self._began) / (step - self._done)
+            left = (self._total - step) * per_step / 60
+            rate = f" · lr {record['lr_scale']:.3f}" if self.shows_rate else ""
+            self.say(f"step {step}/{self._total} · {line}{rate} · {left:.1f} min left · {bill.line('en')}")
+
+    def line(self, record: dict[str, Any]) -> str:
+        """What people want to know of a step."""
+        parts = [f"loss {record['loss']:.4f}"]
+        if "heldout_bpb" in record:
+            parts.append(f"held-out {record['heldout_bpb']:.4f} bits/byte")
+        if "window_max_load" in record:
+            parts.append(f"busiest expert {record['window_max_load']:.2f}× the mean")
+        if accepted := [f"{v:.1%}" for k, v in record.items() if k.startswith("accepted_")]:
+            parts.append(f"accepted {' '.join(accepted)}")
+        return " · ".join([*parts, f"{record['tokens_per_second']:,.0f} tok/s"])
 
     def say(self, text: str) -> None:
         """A sentence of its own, above the bar."""
@@ -80,36 +78,33 @@ class Display:
 
 
 def draw_loss(records: list[dict[str, Any]], path: Path, *, title: str) -> None:
-    """loss.png: training loss (thin: every step, thick: running mean) and held-out bits per byte
-    against tokens.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    """loss.png: training loss (thin: every step, thick: running mean) and held-out bits per byte against tokens."""
+    figure = blank_figure(8, 4.5)
     axes = figure.subplots()
     tokens = [record["tokens"] / 1e6 for record in records]
     losses = [record["loss"] for record in records]
     axes.plot(tokens, losses, color="tab:orange", alpha=0.3, linewidth=0.8)
-    axes.plot(tokens, _running_mean(losses), color="tab:orange", label="training loss")
+    axes.plot(tokens, running_mean(losses), color="tab:orange", label="training loss")
     axes.set(xlabel="million tokens", ylabel="training loss (nats per token)", title=title)
-    scored = [record for record in records if record.get("heldout_bpb") is not None]
-    if scored:
+    if scored := [(r["tokens"] / 1e6, r["heldout_bpb"]) for r in records if "heldout_bpb" in r]:
         right = axes.twinx()
-        right.plot(
-            [r["tokens"] / 1e6 for r in scored],
-            [r["heldout_bpb"] for r in scored],
-            "o-",
-            color="tab:blue",
-            markersize=3,
-            label="held-out",
-        )
+        right.plot(*zip(*scored, strict=True), "o-", color="tab:blue", markersize=3, label="held-out")
         right.set_ylabel("held-out bits per byte", color="tab:blue")
     figure.savefig(path, dpi=120)
 
 
-def _running_mean(values: list[float]) -> list[float]:
+def blank_figure(width: float, height: float) -> Any:
+    """matplotlib's Figure, in inches.  Raises ImportError where it is not installed."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def running_mean(values: list[float]) -> list[float]:
+    """Each value with those before it, the more steps there are the smoother."""
     rate = min(1.0, 20 / max(1, len(values)))
     out: list[float] = []
     for value in values:

@@ -1,13 +1,10 @@
-"""Checkpoints and the metrics file of a run, written so that `kill -9` or a full disk never costs the
-last good one.
+"""Checkpoints and the metrics file of a run, written so that `kill -9` or a full disk never costs the last good one.
 
-    out/checkpoints/step-00000250/state.pt    weights, optimiser, averaged weights, data position, random
-    state
+    out/checkpoints/step-00000250/state.pt    weights, optimiser, averaged weights, data position, random state
                                  /meta.json   step, tokens, bill, and what the run is (`Recipe.identity`)
     out/metrics.jsonl                         one line per optimiser step and per scoring
 
-A checkpoint folder appears under its name only when all of it is on the disk (temporary folder, fsync,
-rename).
+A checkpoint folder appears under its name only when all of it is on the disk (`huozhong.files`).
 """
 
 from __future__ import annotations
@@ -23,11 +20,10 @@ from typing import Any
 import torch
 
 from huozhong.errors import ConfigError, TrainingError
-from huozhong.files import sync_folder
+from huozhong.files import sync, whole_folder, write_whole
 from huozhong.train.recipe import FREE_KEYS
 
 _FORMAT = 1
-_TEMPORARY = ".tmp-"
 
 
 class CheckpointFolder:
@@ -45,36 +41,22 @@ class CheckpointFolder:
         return self.folder / f"step-{step:08d}"
 
     def save(self, step: int, state: dict[str, Any], meta: dict[str, Any]) -> Path:
-        """Write one checkpoint.  Raises TrainingError when the disk does not take it; older ones stay
-        whole.
-        """
+        """Write one checkpoint.  Raises TrainingError when the disk does not take it; older ones stay whole."""
         target = self.path(step)
         if target.exists():
             return target
-        temporary = self.folder / f"{_TEMPORARY}{target.name}"
-        with _disk_errors(f"checkpoint {target}", self._last_words()):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.clean()
-            temporary.mkdir()
-            try:
-                with open(temporary / "state.pt", "wb") as file:
-                    torch.save(state, file)
-                    _flush(file)
-                with open(temporary / "meta.json", "w", encoding="utf-8") as text:
-                    json.dump({"format": _FORMAT, "step": step, **meta}, text, indent=1, ensure_ascii=False)
-                    _flush(text)
-                sync_folder(temporary)
-                os.rename(temporary, target)
-                sync_folder(self.folder)
-            except BaseException:
-                shutil.rmtree(temporary, ignore_errors=True)
-                raise
-        self._forget_old()
+        with disk_errors(f"checkpoint {target}", self._what_is_left()), whole_folder(target) as folder:
+            with open(folder / "state.pt", "wb") as file:  # given a path, torch hides the disk's own error
+                torch.save(state, file)
+            text = json.dumps({"format": _FORMAT, "step": step, **meta}, indent=1, ensure_ascii=False)
+            (folder / "meta.json").write_text(text, encoding="utf-8")
+        for old in self.steps()[: -self.keep]:
+            self.remove(old)
         return target
 
     def read_meta(self, step: int) -> dict[str, Any]:
         try:
-            meta = json.loads((self.path(step) / "meta.json").read_text(encoding="utf-8"))
+            meta: dict[str, Any] = json.loads((self.path(step) / "meta.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise TrainingError(f"checkpoint {self.path(step)} cannot be read ({error}); delete that folder.") from None
         if meta.get("format") != _FORMAT:
@@ -88,28 +70,26 @@ class CheckpointFolder:
         """mapped: tensors stay in the file (device must be the CPU) until they are read, and only that part is."""
         path = self.path(step) / "state.pt"
         try:
-            return torch.load(path, map_location=device, weights_only=True, mmap=mapped)
+            state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True, mmap=mapped)
         except (OSError, RuntimeError, EOFError) as error:
             raise TrainingError(
                 f"checkpoint {path} cannot be read ({error}); delete its folder to use an older one."
             ) from None
+        return state
 
     def remove(self, step: int) -> None:
         """Delete one checkpoint; renamed first, because half a folder must not look like a checkpoint."""
-        doomed = self.folder / f"{_TEMPORARY}old-{step}"
+        doomed = self.folder / f".old-{step}"
         os.rename(self.path(step), doomed)
         shutil.rmtree(doomed)
 
     def clean(self) -> None:
         """Remove what an interrupted save or deletion left behind."""
-        for path in self.folder.glob(f"{_TEMPORARY}*"):
-            shutil.rmtree(path)
+        for pattern in (".step-*", ".old-*", ".tmp-*"):
+            for path in self.folder.glob(pattern):
+                shutil.rmtree(path)
 
-    def _forget_old(self) -> None:
-        for step in self.steps()[: -self.keep]:
-            self.remove(step)
-
-    def _last_words(self) -> str:
+    def _what_is_left(self) -> str:
         steps = self.steps()
         return f"the checkpoint of step {steps[-1]} is intact" if steps else "there is no earlier checkpoint"
 
@@ -131,19 +111,14 @@ class MetricsFile:
         self.path = out / "metrics.jsonl"
 
     def append(self, record: dict[str, Any]) -> None:
-        with (
-            _disk_errors(str(self.path), "the last checkpoint is intact"),
-            open(self.path, "a", encoding="utf-8") as file,
-        ):
+        with self._disk_errors(), open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
     def sync(self) -> None:
-        """What was appended is on the disk when this returns: a checkpoint must not be newer than its
-        metrics.
-        """
+        """What was appended is on the disk when this returns: a checkpoint must not be newer than its metrics."""
         if self.path.exists():
-            with _disk_errors(str(self.path), "the last checkpoint is intact"), open(self.path, "a") as file:
-                os.fsync(file.fileno())
+            with self._disk_errors(), open(self.path, "a") as file:
+                sync(file)
 
     def read(self) -> list[dict[str, Any]]:
         """All whole lines; a last line cut short by a power cut is left out."""
@@ -162,16 +137,16 @@ class MetricsFile:
     def keep_until(self, step: int) -> None:
         """Drop the lines of steps after `step`: a resumed run writes them again."""
         kept = [json.dumps(r, ensure_ascii=False) + "\n" for r in self.read() if r["step"] <= step]
-        temporary = self.path.with_suffix(".tmp")
-        with _disk_errors(str(self.path), "the last checkpoint is intact"):
-            with open(temporary, "w", encoding="utf-8") as file:
-                file.writelines(kept)
-                _flush(file)
-            os.replace(temporary, self.path)
+        with self._disk_errors():
+            write_whole(self.path, "".join(kept))
+
+    def _disk_errors(self) -> contextlib.AbstractContextManager[None]:
+        return disk_errors(str(self.path), "the last checkpoint is intact")
 
 
 @contextlib.contextmanager
-def _disk_errors(what: str, consolation: str) -> Iterator[None]:
+def disk_errors(what: str, consolation: str) -> Iterator[None]:
+    """TrainingError for a write inside that the disk refuses.  consolation: what is safe all the same."""
     try:
         yield
     except (OSError, RuntimeError) as error:
@@ -185,18 +160,7 @@ def _disk_errors(what: str, consolation: str) -> Iterator[None]:
         ) from error
 
 
-def _flush(file: Any) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
 def write_file(path: Path, content: bytes) -> None:
-    """Replace a file whole: temporary file in the same folder, fsync, rename.  Raises TrainingError."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with _disk_errors(str(path), "what was there before is intact"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            file.write(content)
-            _flush(file)
-        os.replace(temporary, path)
-        sync_folder(path.parent)
+    """Replace a file whole.  Raises TrainingError when the disk does not take it."""
+    with disk_errors(str(path), "what was there before is intact"):
+        write_whole(path, content)

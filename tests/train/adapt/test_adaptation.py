@@ -23,10 +23,11 @@ from huozhong.formats.source import open_model
 from huozhong.model.families import load_causal_lm
 from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
-from huozhong.train.adapt.adaptation import Adapted, Settings, adapt, as_before
+from huozhong.train.adapt.adaptation import Adapted, adapt
 from huozhong.train.adapt.examples import Encoder, Example
 from huozhong.train.adapt.fit import choose_fit
 from huozhong.train.adapt.lora import add_adapters, load_adapter, merged, read_adapter, trained_weights
+from huozhong.train.adapt.settings import Settings, as_before
 from huozhong.train.adapt.tasks import SftTask
 from huozhong.train.state import MetricsFile
 
@@ -168,17 +169,17 @@ def test_stopped_anywhere_it_goes_on_to_the_same_end(
     class Killed(Exception):
         pass
 
-    step = module.Adaptation._one_step
+    step = module.Adaptation.one_step
 
-    def dies(self: Any) -> dict[str, Any]:
-        if self.step == 7:
+    def dies(self: Any, at: int) -> dict[str, Any]:
+        if at == 7:
             raise Killed
-        return step(self)
+        return step(self, at)
 
-    monkeypatch.setattr(module.Adaptation, "_one_step", dies)
+    monkeypatch.setattr(module.Adaptation, "one_step", dies)
     with pytest.raises(Killed):
         run(folders["qwen2"], task, settings(tmp_path / "cut", epochs=3))
-    monkeypatch.setattr(module.Adaptation, "_one_step", step)
+    monkeypatch.setattr(module.Adaptation, "one_step", step)
     done = run(folders["qwen2"], task, settings(tmp_path / "cut", epochs=3), start="resume")
     lines = [[(r["step"], r["loss"]) for r in MetricsFile(tmp_path / name).read()] for name in ("whole", "cut")]
     assert lines[0] == lines[1]

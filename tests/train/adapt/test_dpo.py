@@ -20,9 +20,10 @@ from huozhong.formats.source import open_model
 from huozhong.model.families import CausalLM, load_causal_lm
 from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
-from huozhong.train.adapt.adaptation import Settings, adapt
+from huozhong.train.adapt.adaptation import adapt
 from huozhong.train.adapt.dpo import DpoTask, dpo_loss, read_pairs
 from huozhong.train.adapt.examples import Encoder, split
+from huozhong.train.adapt.settings import Settings
 
 
 @pytest.fixture

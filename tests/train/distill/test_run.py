@@ -343,7 +343,7 @@ def test_the_loss_is_the_whole_computation_in_parts(
     Path(with_logits.student.run.out).mkdir()
     run = LogitsRun(with_logits.student, console)
     rows = Rows.from_batch(next(run.batches))
-    parts = run._loss(rows)
+    parts = run.loss(rows)
     parts.total.backward()
     ours = {name: weight.grad for name, weight in run.model.named_parameters()}
     run.model.zero_grad()

@@ -17,11 +17,12 @@ from huozhong.errors import ConfigError
 from huozhong.formats.source import open_model
 from huozhong.model.footprint import count_parameters
 from huozhong.train.distill.recipe import parse_distill_recipe
-from huozhong.train.parallel.team import Team, join_team
+from huozhong.train.parallel.join import join_team
+from huozhong.train.parallel.team import Team
 from huozhong.train.plan import make_plan
 from huozhong.train.recipe import FREE_KEYS, Recipe, parse_recipe
 from huozhong.train.rl.recipe import parse_rl_recipe
-from huozhong.train.sitting import Run, train
+from huozhong.train.stages.pretrain import TextRun, train
 from huozhong.train.state import MetricsFile
 
 EMA = "ema = 0.9"
@@ -151,7 +152,7 @@ def test_compiling_parts_is_refused(raw_recipe: dict[str, Any]) -> None:
 
 
 def test_the_plan_counts_parts(recipe: Recipe, console: Console) -> None:
-    config = Run(recipe, console).model.config
+    config = TextRun(recipe, console).model.config
     one, two = (make_plan(recipe, config, tokens_per_epoch=1, holders=count).memory_bytes for count in (1, 2))
     weights = 16 * count_parameters(config).total
     assert one - two == weights // 2

@@ -11,9 +11,10 @@ from tests.train.parallel.processes import losses, together, written
 
 from huozhong.errors import ConfigError
 from huozhong.formats.source import open_model
-from huozhong.train.parallel.team import Team, join_team
+from huozhong.train.parallel.join import join_team
+from huozhong.train.parallel.team import Team
 from huozhong.train.recipe import parse_recipe
-from huozhong.train.sitting import train
+from huozhong.train.stages.pretrain import train
 
 
 @pytest.mark.slow

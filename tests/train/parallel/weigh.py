@@ -6,6 +6,7 @@ import gc
 import json
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from rich.console import Console
 from torch import Tensor
@@ -13,7 +14,7 @@ from torch.distributed.tensor import DTensor
 
 from huozhong.train.parallel.shard import ShardMuon
 from huozhong.train.recipe import load_recipe
-from huozhong.train.sitting import Outcome, Run, train
+from huozhong.train.stages.pretrain import TextRun, train
 
 
 def held(tensors: Iterable[Tensor | None]) -> int:
@@ -32,10 +33,10 @@ def alive() -> int:
     return sum(sizes.values())
 
 
-class Weighed(Run):
+class Weighed(TextRun):
     gradients = 0
 
-    def _finish(self) -> Outcome:
+    def end(self, *, finished: bool) -> Path | None:
         muon, adamw = self.optimizer.muon, self.optimizer.adamw
         assert isinstance(muon, ShardMuon)
         assert self.average is not None
@@ -55,9 +56,9 @@ class Weighed(Run):
             "average": held(average), "alive": alive(), "numbers": numbers,
         }  # fmt: skip
         (self.out / f"held-{self.team.rank}.json").write_text(json.dumps(found))
-        return super()._finish()
+        return super().end(finished=finished)
 
-    def _one_step(self) -> dict[str, object]:
+    def one_step(self, step: int) -> dict[str, object]:
         """As ever; the gradients are weighed where they are complete."""
         clip = self.team.clip
 
@@ -67,7 +68,7 @@ class Weighed(Run):
 
         self.team.clip = weigh  # type: ignore[method-assign, assignment]
         try:
-            return super()._one_step()
+            return super().one_step(step)
         finally:
             del self.team.clip
 

@@ -141,15 +141,15 @@ class Stop(Exception):
 
 @contextlib.contextmanager
 def cut_after(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    original = RlRun._one_step
+    original = RlRun.one_step
 
-    def one_step(self: RlRun) -> dict[str, Any]:
-        if self.step == step:
+    def one_step(self: RlRun, at: int) -> dict[str, Any]:
+        if at == step:
             raise Stop
-        return original(self)
+        return original(self, at)
 
     with monkeypatch.context() as patch:
-        patch.setattr(RlRun, "_one_step", one_step)
+        patch.setattr(RlRun, "one_step", one_step)
         with contextlib.suppress(Stop):
             yield
             pytest.fail(f"the run never came to step {step}")

@@ -17,8 +17,8 @@ from huozhong.errors import ConfigError
 from huozhong.train.feed import Rows
 from huozhong.train.model_folder import load_transformer
 from huozhong.train.recipe import parse_recipe
-from huozhong.train.sitting import train
 from huozhong.train.stages.mtp import DEPTH, PredictionRun, trunk, with_module
+from huozhong.train.stages.pretrain import train
 from huozhong.train.state import CheckpointFolder
 
 

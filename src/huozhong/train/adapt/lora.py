@@ -58,7 +58,8 @@ def merged(name: str, values: NDArray[np.float32], trained: Mapping[str, Tensor]
     if f"{place}.lora_A" not in trained:
         return values
     a, b = (trained[f"{place}.lora_{part}"].float().numpy() for part in "AB")
-    return values + scale * (b @ a)
+    added: NDArray[np.float32] = scale * (b @ a)
+    return values + added
 
 
 # -- PEFT's folder ---------------------------------------------------------------------------------------

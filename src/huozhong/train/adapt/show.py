@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+import torch
 from rich.table import Table
 
 from huozhong.cost import Bill
-
-if TYPE_CHECKING:
-    from huozhong.train.adapt.adaptation import Adaptation
+from huozhong.train.adapt.fit import Fit
+from huozhong.train.adapt.settings import Hyperparameters, Settings
+from huozhong.train.adapt.tasks import Task
 
 _SCORES = {
     "loss": ("损失", "loss"),
@@ -26,47 +26,36 @@ _SHARES = ("accuracy", "preferred")
 SHOWN = 4  # answers side by side
 
 
-@dataclass(frozen=True)
-class Expected:
-    """What the steps that are left will take."""
+def preflight_table(
+    settings: Settings,
+    task: Task,
+    fit: Fit,
+    plan: Hyperparameters,
+    dtype: torch.dtype,
+    *,
+    trained: int,
+    peak: int,
+    expected: Bill,
+) -> Table:
+    """Everything that was derived, and what it will take.
 
-    bill: Bill
-
-    @classmethod
-    def of(cls, trial: Bill, *, seconds_per_token: float, work: float, tokens: int) -> Expected:
-        """The trial's watts over the time that `work` tokens take, forward and backward."""
-        seconds = seconds_per_token * work
-        share = seconds / trial.seconds if trial.seconds else 0.0
-        return cls(
-            dataclasses.replace(
-                trial,
-                tokens=tokens,
-                seconds=seconds,
-                joules=trial.joules * share,
-                money=trial.money * share,
-                source="estimated",
-            )
-        )
-
-
-def preflight_table(run: Adaptation, expected: Expected) -> Table:
-    """Everything that was derived, and what it will take."""
-    task, recipe, fit, settings = run.task, run.recipe, run.fit, run.settings
+    trained: parameters.  peak: bytes held in the trial.  expected: the bill of the steps that are left.
+    """
     table = Table(title=f"{settings.base} → {settings.out}", show_header=False)
     table.add_column(style="bold")
     table.add_column(justify="right", overflow="fold")
     held = f"{task.heldout:,}" if task.heldout else "0（太少 / too few）"
     table.add_row("训练/留出 examples: training / held out", f"{task.count:,} / {held}")
     method = fit.name if fit.method == "full" else f"{fit.name}, rank {settings.rank}"
-    table.add_row("方法 method", f"{method}, {str(run.dtype).removeprefix('torch.')}")
-    table.add_row("训练的参数 trained parameters", f"{sum(w.numel() for w in run.trained.values()):,}")
-    table.add_row("轮数 × 步数 epochs × steps", f"{recipe.epochs} × {recipe.steps_per_epoch} ({recipe.batch} / step)")
-    table.add_row("学习率 learning rate", f"{recipe.lr:.2g}")
-    table.add_row("词元 tokens", f"{recipe.epochs * sum(task.lengths):,}")
+    table.add_row("方法 method", f"{method}, {str(dtype).removeprefix('torch.')}")
+    table.add_row("训练的参数 trained parameters", f"{trained:,}")
+    table.add_row("轮数 × 步数 epochs × steps", f"{plan.epochs} × {plan.steps_per_epoch} ({plan.batch} / step)")
+    table.add_row("学习率 learning rate", f"{plan.lr:.2g}")
+    table.add_row("词元 tokens", f"{plan.epochs * sum(task.lengths):,}")
     free = "?" if settings.memory is None else f"{settings.memory / 1e9:.1f} GB"
-    table.add_row("内存 memory: estimate / trial / free", f"{fit.bytes / 1e9:.1f} / {run.peak / 1e9:.1f} / {free}")
-    table.add_row("预计 expected", expected.bill.line("zh"))
-    table.add_row("", expected.bill.line("en"))
+    table.add_row("内存 memory: estimate / trial / free", f"{fit.bytes / 1e9:.1f} / {peak / 1e9:.1f} / {free}")
+    table.add_row("预计 expected", expected.line("zh"))
+    table.add_row("", expected.line("en"))
     return table
 
 

@@ -23,18 +23,19 @@ from huozhong.train.feed import Rows
 from huozhong.train.model_folder import load_transformer
 from huozhong.train.parallel.team import Team
 from huozhong.train.recipe import Recipe
-from huozhong.train.rl.grpo import _parts
-from huozhong.train.sitting import Outcome, Run, Start, train
+from huozhong.train.rl.grpo import logits_parts
+from huozhong.train.sitting import Start
+from huozhong.train.stages.pretrain import Outcome, TextRun, train
 
 _TINY = 1e-9
 
 
 def train_student(recipe: StudentRecipe, *, start: Start, console: Console) -> Outcome:
-    """`loop.train`, with the teacher's probabilities where the recipe has some."""
+    """`pretrain.train`, with the teacher's probabilities where the recipe has some."""
     return train(recipe, start=start, console=console, kind=None if recipe.logits is None else LogitsRun)
 
 
-class LogitsRun(Run):
+class LogitsRun(TextRun):
     """A run whose loss looks at a teacher that reads the same rows."""
 
     def __init__(self, recipe: Recipe, console: Console, team: Team | None = None) -> None:
@@ -51,7 +52,7 @@ class LogitsRun(Run):
         self.teacher = load_transformer(logits.teacher, dtype=self.model.dtype).to(self.device)
         self.teacher.eval().requires_grad_(False)
 
-    def _loss(self, rows: Rows) -> LossParts:
+    def loss(self, rows: Rows) -> LossParts:
         kept_BT = rows.targets_BT != NO_TARGET
         hidden_TD = self.model(rows.tokens_BT, doc_BT=rows.doc_BT)[kept_BT]
         with torch.no_grad():
@@ -59,7 +60,7 @@ class LogitsRun(Run):
         targets_T, size = rows.targets_BT[kept_BT], self.tokenizer.vocab_size
         weights = (self.model.head_weight[:size], self.teacher.head_weight[:size])
         divergence = text = torch.zeros((), device=self.device)
-        for part in _parts(len(targets_T), size):
+        for part in logits_parts(len(targets_T), size):
             # made again on the way back: the logits of one part at a time are held
             kl, ce = checkpoint(
                 _part_losses,

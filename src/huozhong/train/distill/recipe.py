@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from huozhong.errors import ConfigError
-from huozhong.train.recipe import Recipe, _at_least, _jsonable, _read, parse_recipe, refuse_shard
-from huozhong.train.rl.recipe import read_toml
-
-_STUDENT = ("model", "tokenizer", "data", "optim", "schedule", "run", "cost", "ramp")
+from huozhong.train.fields import check_at_least, check_sections, flat, read_section, read_toml
+from huozhong.train.recipe import Recipe, parse_recipe, refuse_shard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +31,7 @@ class TeacherRecipe:
     thinking: bool | None = None
 
     def __post_init__(self) -> None:
-        _at_least(self, concurrency=1)
+        check_at_least(self, concurrency=1)
         if self.url is None and self.model is None:
             raise ConfigError("needs url (a server) or model (a local model's name or folder).")
 
@@ -50,9 +48,7 @@ class QuestionsRecipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _at_least(self, samples=1, temperature=0, max_tokens=1, seed=0)
-        if self.limit is not None:
-            _at_least(self, limit=1)
+        check_at_least(self, samples=1, temperature=0, max_tokens=1, seed=0, limit=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +64,7 @@ class KeepRecipe:
     verify: bool = True
 
     def __post_init__(self) -> None:
-        _at_least(self, per_question=1)
+        check_at_least(self, per_question=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +80,7 @@ class LogitsRecipe:
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        _at_least(self, top_k=1)
+        check_at_least(self, top_k=1)
         if not 0 < self.weight <= 1:
             raise ConfigError(f"weight is {self.weight}; it must lie above 0 and be at most 1.")
         if self.temperature <= 0:
@@ -99,7 +95,7 @@ class StudentRecipe(Recipe):
 
     def identity(self) -> dict[str, Any]:
         logits = {} if self.logits is None else dataclasses.asdict(self.logits)
-        return super().identity() | {f"logits.{key}": _jsonable(value) for key, value in logits.items()}
+        return super().identity() | flat(logits=logits)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,11 +119,19 @@ class DistillRecipe:
         """What the teacher's answers depend on: a resumed run must agree on it."""
         assert self.teacher is not None
         assert self.questions is not None
-        parts = {"teacher": dataclasses.asdict(self.teacher), "questions": dataclasses.asdict(self.questions)}
-        flat = {f"{name}.{key}": value for name, part in parts.items() for key, value in part.items()}
+        everything = flat(teacher=dataclasses.asdict(self.teacher), questions=dataclasses.asdict(self.questions))
         # more questions or samples, asked faster or at another address, add to what there is
         free = ("teacher.url", "teacher.concurrency", "questions.samples", "questions.limit", "questions.path")
-        return {key: value for key, value in flat.items() if key not in free}
+        return {key: value for key, value in everything.items() if key not in free}
+
+
+_STUDENT = ("model", "tokenizer", "data", "optim", "schedule", "run", "cost", "ramp")
+_TEACHING: dict[str, type[Any]] = {
+    "teacher": TeacherRecipe,
+    "questions": QuestionsRecipe,
+    "keep": KeepRecipe,
+    "logits": LogitsRecipe,
+}
 
 
 def load_distill_recipe(path: str | Path) -> DistillRecipe:
@@ -137,24 +141,13 @@ def load_distill_recipe(path: str | Path) -> DistillRecipe:
 
 def parse_distill_recipe(raw: Mapping[str, Any], *, where: str = "recipe") -> DistillRecipe:
     """Build a DistillRecipe from a TOML file's dict; `where` names the file in errors."""
-    kinds: dict[str, type] = {
-        "teacher": TeacherRecipe,
-        "questions": QuestionsRecipe,
-        "keep": KeepRecipe,
-        "logits": LogitsRecipe,
-    }
-    known = {*_STUDENT, *kinds}
-    if unknown := sorted(set(raw) - known):
-        raise ConfigError(f"{where}: unknown section [{unknown[0]}]; known sections: {', '.join(sorted(known))}.")
+    check_sections(raw, {*_STUDENT, *_TEACHING}, where)
     if ("teacher" in raw) != ("questions" in raw):
         missing = "questions" if "teacher" in raw else "teacher"
         raise ConfigError(f"{where}: section [{missing}] is missing; a teacher needs questions, and they a teacher.")
     if "teacher" not in raw and "logits" not in raw:
         raise ConfigError(f"{where} names no teacher; give [teacher] and [questions], or [logits].")
-    for name, value in raw.items():
-        if not isinstance(value, dict) and name != "ramp":
-            raise ConfigError(f"{where}: {name} stands outside a section; write it under [{name}].")
-    parts = {name: _read(kind, raw[name], f"{where}: [{name}]") for name, kind in kinds.items() if name in raw}
+    parts = {n: read_section(kind, raw[n], f"{where}: [{n}]") for n, kind in _TEACHING.items() if n in raw}
     logits = parts.pop("logits", None)
     student = parse_recipe(_student(raw, where), "sft", where=where)
     refuse_shard(student.run, where)

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from huozhong.errors import ConfigError, DataError, TrainingError
+from huozhong.files import sync, write_whole
 from huozhong.text.data import write_chat_shard
 from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
@@ -28,7 +29,8 @@ from huozhong.train.distill.logits import train_student
 from huozhong.train.distill.recipe import DistillRecipe, KeepRecipe
 from huozhong.train.rl.problems import Problem, read_problems
 from huozhong.train.rl.rewards import Attempt, solved
-from huozhong.train.sitting import Outcome, Start, _sole_user, _stop_switch
+from huozhong.train.sitting import Start, sole_user, stop_switch
+from huozhong.train.stages.pretrain import Outcome
 from huozhong.train.state import check_same_run
 
 
@@ -67,15 +69,15 @@ def distill(
 ) -> DistillOutcome:
     """Run `recipe` to its end, or until Ctrl-C; the same call goes on.  Closes the teacher.
 
-    teacher: who answers `recipe.questions`; None where there are none.  start: as in `loop.train`; "fresh" also asks
-    everything anew, and keeps the earlier answers beside as generated.jsonl.old.
+    teacher: who answers `recipe.questions`; None where there are none.  start: as in `pretrain.train`; "fresh" also
+    asks everything anew, and keeps the earlier answers beside as generated.jsonl.old.
     """
     console = console or Console()
     if recipe.questions is None:
         return DistillOutcome(0, 0, 0, train_student(recipe.student, start=start, console=console))
     assert teacher is not None, "there are questions, but nobody to ask"
     try:
-        with _sole_user(recipe.out), _stop_switch() as stop:
+        with sole_user(recipe.out), stop_switch() as stop:
             problems = read_problems(recipe.questions.path, checked=recipe.keep.verify)[: recipe.questions.limit]
             answers = Answers(recipe.out, recipe.generation(), fresh=start == "fresh")
             done = _generate(recipe, problems, teacher, answers, stop, console)
@@ -143,8 +145,7 @@ class Answers:
         try:
             with open(self.path, "ab") as file:
                 file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+                sync(file)
         except OSError as error:
             raise TrainingError(
                 f"{self.path} could not be written ({error.strerror}): the earlier answers are safe; free some space "
@@ -325,12 +326,7 @@ def _length(template: ChatTemplate, problem: Problem, reply: Reply) -> int:
 
 
 def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        write_whole(path, text)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from None

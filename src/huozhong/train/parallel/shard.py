@@ -216,7 +216,7 @@ class ShardMuon(Muon):
             updates.append(grad.add(mine, alpha=self.momentum))
             weights.append(_local(weight))
         if alike[0][0].ndim == 3:
-            parts = orthogonalize(torch.cat(updates)).split([len(update) for update in updates])
+            parts = torch.split(orthogonalize(torch.cat(updates)), [len(update) for update in updates])
         else:
             parts = _orthogonalize_together(torch.stack(updates), shape[0]).unbind()
         factor = lr * 0.2 * max(shape) ** 0.5
@@ -262,10 +262,12 @@ def _orthogonalize_together(rows_NaB: Tensor, height: int) -> Tensor:
     # bf16 is what orthogonalisation begins with and ends in
     flat = rows_NaB.new_empty(sum(as_matrices), dtype=torch.bfloat16)
     dist.all_to_all_single(flat, rows_NaB.to(torch.bfloat16).flatten(), as_matrices, as_rows)
-    pieces = [piece.view(here, other, width) for piece, other in zip(flat.split(as_matrices), heights, strict=True)]
+    pieces = [
+        piece.view(here, other, width) for piece, other in zip(torch.split(flat, as_matrices), heights, strict=True)
+    ]
     whole_nAB = orthogonalize(torch.cat(pieces, dim=1))
     back = rows_NaB.new_empty(sum(as_rows), dtype=torch.bfloat16)
     dist.all_to_all_single(
-        back, torch.cat([piece.flatten() for piece in whole_nAB.split(heights, dim=1)]), as_rows, as_matrices
+        back, torch.cat([piece.flatten() for piece in torch.split(whole_nAB, heights, dim=1)]), as_rows, as_matrices
     )
     return back.view(total, own, width)

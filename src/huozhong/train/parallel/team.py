@@ -6,22 +6,18 @@ Every process reads the whole batch and computes its share of the micro-batches;
 take the same step from the same sums (Li et al. 2020, arXiv:2006.15704, without the buckets: one sum after the last
 micro-batch).  So the losses are those of one process with the same batch, but for the order of additions, and a
 checkpoint, which the first process writes, goes on with any number of processes.  The bill is the first process's own.
-`train.shard` is the same for a model that is divided among them.
+`parallel.shard` is the same for a model that is divided among them.
 """
 
 from __future__ import annotations
 
-import contextlib
-import gc
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from huozhong.errors import ConfigError
 from huozhong.model.transformer import Transformer
 from huozhong.train.feed import Rows
 from huozhong.train.optim import Muon, MuonAdamW, WeightAverage
@@ -42,8 +38,13 @@ class Team:
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes files and speaks."""
+        """Whether this process writes files and prints."""
         return self.rank == 0
+
+    @property
+    def takes_part(self) -> bool:
+        """Whether this process is needed for scores and checkpoints, and not for steps alone."""
+        return self.leads or self.shards
 
     def spread(self, model: Transformer) -> Transformer:
         """What this process holds of the model."""
@@ -112,37 +113,3 @@ class Team:
         """Go on when all have come here."""
         if self.size > 1:
             dist.barrier()
-
-
-@contextlib.contextmanager
-def join_team(shard: bool = False, device: Literal["auto", "cpu", "cuda"] = "auto") -> Iterator[Team]:
-    """The processes that `torchrun` started, or this one alone.  Raises ConfigError when they do not meet.
-
-    shard: they divide the model among them (`train.shard`); alone there is nobody to divide it with.
-    device: as [run] says; "auto" takes a GPU where there is one.
-    """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
-        yield Team()
-        return
-    use_gpu = device != "cpu" and torch.cuda.is_available()
-    if use_gpu:
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    try:
-        dist.init_process_group("nccl" if use_gpu else "gloo")
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0][:200]
-        raise ConfigError(f"the {size} processes of this run do not meet ({reason}); use torchrun.") from None
-    try:
-        if shard:
-            from huozhong.train.parallel.shard import ShardTeam  # here, because it is a Team, and loads much of torch
-
-            yield ShardTeam(dist.get_rank(), size)
-        else:
-            yield Team(dist.get_rank(), size)
-        dist.barrier()  # nobody leaves while another is still being talked to
-    finally:
-        # A divided model's hooks hold the group.  Left to the interpreter's end, its threads outlive what they run on,
-        # and the process now and then ends with "terminate called".
-        gc.collect()
-        dist.destroy_process_group()

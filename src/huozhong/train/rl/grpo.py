@@ -66,7 +66,8 @@ class PolicyStats:
             setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
     def mean(self, name: str) -> float:
-        return getattr(self, name) / max(1.0, self.tokens)
+        total: float = getattr(self, name)
+        return total / max(1.0, self.tokens)
 
 
 def policy_loss(
@@ -128,7 +129,7 @@ class _TokenLogprobs(torch.autograd.Function):
         weight = weight_VD.to(hidden_TD.dtype)
         chosen_T = torch.empty(len(targets_T), device=hidden_TD.device)
         normaliser_T = torch.empty_like(chosen_T)
-        for part in _parts(len(targets_T), len(weight)):
+        for part in logits_parts(len(targets_T), len(weight)):
             logits = F.linear(hidden_TD[part], weight).float()
             normaliser_T[part] = torch.logsumexp(logits, dim=-1)
             chosen_T[part] = logits.gather(1, targets_T[part, None]).squeeze(1)
@@ -140,7 +141,7 @@ class _TokenLogprobs(torch.autograd.Function):
         hidden_TD, weight_VD, targets_T, normaliser_T = ctx.saved_tensors
         weight = weight_VD.to(hidden_TD.dtype)
         d_hidden, d_weight = torch.empty_like(hidden_TD), torch.zeros_like(weight_VD)
-        for part in _parts(len(targets_T), len(weight)):
+        for part in logits_parts(len(targets_T), len(weight)):
             # d log p[target] / d logits = onehot - p
             error = F.linear(hidden_TD[part], weight).float()
             error = error.sub_(normaliser_T[part, None]).exp_().mul_(-grads[0][part, None])
@@ -151,6 +152,7 @@ class _TokenLogprobs(torch.autograd.Function):
         return d_hidden, d_weight, None
 
 
-def _parts(count: int, vocabulary: int) -> list[slice]:
+def logits_parts(count: int, vocabulary: int) -> list[slice]:
+    """`count` rows in parts whose float32 logits take at most LOGITS_BYTES."""
     rows = max(1, LOGITS_BYTES // (4 * vocabulary))
     return [slice(start, start + rows) for start in range(0, count, rows)]

@@ -95,7 +95,7 @@ def _answer(row: Mapping[str, Any], where: str) -> str:
 
 
 def _form(row: Mapping[str, Any], where: str) -> str:
-    form = row.get("form", "")
+    form: str = row.get("form", "")
     if form and form not in FORMS:
         raise DataError(f"{where} has form {form!r}; it must be one of {', '.join(FORMS)}.")
     return form

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,15 +16,15 @@ from typing import Any, Literal
 
 from huozhong.errors import ConfigError
 from huozhong.text.data import Source
+from huozhong.train.fields import check_at_least, check_sections, check_shares, flat, read_section, read_toml
 from huozhong.train.recipe import (
-    FREE_KEYS,
     CostRecipe,
     RunRecipe,
     ScheduleRecipe,
-    _at_least,
-    _jsonable,
-    _read,
+    check_rates,
+    check_schedule,
     refuse_shard,
+    without_free_keys,
 )
 from huozhong.train.rl.grpo import Clip
 from huozhong.train.rl.rewards import check_weights
@@ -44,7 +43,7 @@ class ProblemsRecipe:
     valid_rows: int = 500
 
     def __post_init__(self) -> None:
-        _at_least(self, valid_rows=1)
+        check_at_least(self, valid_rows=1)
         if not self.train:
             raise ConfigError('train is empty; name at least one source: train = [{ path = "..." }].')
 
@@ -72,7 +71,7 @@ class RolloutRecipe:
     show_groups: int = 4
 
     def __post_init__(self) -> None:
-        _at_least(self, questions=1, max_tokens=1, samples=2, seq_len=8, margin=0, show_every=1, show_groups=1)
+        check_at_least(self, questions=1, max_tokens=1, samples=2, seq_len=8, margin=0, show_every=1, show_groups=1)
         if not 0 < self.temperature <= 2:
             raise ConfigError(f"temperature is {self.temperature}; it must lie above 0 and be at most 2.")
         if self.max_tokens >= self.seq_len:
@@ -99,7 +98,7 @@ class GrpoRecipe:
     cap: float = 2.0
 
     def __post_init__(self) -> None:
-        _at_least(self, clip_low=0, clip_high=0, kl=0, updates=1, cap=1)
+        check_at_least(self, clip_low=0, clip_high=0, kl=0, updates=1, cap=1)
         if self.clip_low >= 1:
             raise ConfigError(f"clip_low is {self.clip_low}; it must lie below 1.")
 
@@ -117,10 +116,8 @@ class CurriculumRecipe:
     focus: float = 0.7
 
     def __post_init__(self) -> None:
-        _at_least(self, window=1)
-        for name in ("threshold", "focus"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
+        check_at_least(self, window=1)
+        check_shares(self, "threshold", "focus")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,14 +138,7 @@ class RlOptimRecipe:
     ema: float | None = None
 
     def __post_init__(self) -> None:
-        _at_least(self, muon_lr=0, adamw_lr=0, micro_batch=1, weight_decay=0)
-        if self.ema is not None and not 0 < self.ema < 1:
-            raise ConfigError(f"ema is {self.ema}; give a decay between 0 and 1, or leave it out.")
-        for name, value in (("momentum", self.momentum), *(("betas", beta) for beta in self.betas)):
-            if not 0 <= value < 1:
-                raise ConfigError(f"{name} is {value}; it must lie in [0, 1).")
-        if self.grad_clip <= 0:
-            raise ConfigError(f"grad_clip is {self.grad_clip}; it must be positive (a large value never clips).")
+        check_rates(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,18 +172,13 @@ class RlRecipe:
 
     def identity(self) -> dict[str, Any]:
         """All that decides the numbers of the run; see `recipe.Recipe.identity`."""
-        flat: dict[str, Any] = {"stage": "rl"}
-        for section in _SECTIONS:
-            if section == "cost":
-                continue
-            for key, value in dataclasses.asdict(getattr(self, section)).items():
-                flat[f"{section}.{key}"] = _jsonable(value)
-        flat |= {f"rewards.{name}": weight for name, weight in self.rewards.items()}
-        free = FREE_KEYS | {"rollout.show_every", "rollout.show_groups"}
-        return {key: value for key, value in flat.items() if key not in free}
+        parts = {name: dataclasses.asdict(getattr(self, name)) for name in _SECTIONS if name != "cost"}
+        for name in ("show_every", "show_groups"):
+            del parts["rollout"][name]
+        return without_free_keys({"stage": "rl"} | flat(**parts, rewards=self.rewards))
 
 
-_SECTIONS: dict[str, type] = {
+_SECTIONS: dict[str, type[Any]] = {
     "problems": ProblemsRecipe,
     "rollout": RolloutRecipe,
     "grpo": GrpoRecipe,
@@ -205,16 +190,6 @@ _SECTIONS: dict[str, type] = {
 }
 
 
-def read_toml(path: str | Path) -> dict[str, Any]:
-    """A recipe file as it stands.  Raises ConfigError."""
-    try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"recipe {path} cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"recipe {path} is not valid TOML: {error}.") from None
-
-
 def load_rl_recipe(path: str | Path) -> RlRecipe:
     """Read a reinforcement recipe.  Raises ConfigError naming file, section and key."""
     return parse_rl_recipe(read_toml(path), where=str(path))
@@ -223,7 +198,7 @@ def load_rl_recipe(path: str | Path) -> RlRecipe:
 def parse_rl_recipe(raw: Mapping[str, Any], *, where: str = "recipe") -> RlRecipe:
     """Build an RlRecipe from a TOML file's dict; `where` names the file in errors."""
     check_sections(raw, {*_SECTIONS, "rewards"}, where)
-    parts = {name: _read(kind, raw.get(name, {}), f"{where}: [{name}]") for name, kind in _SECTIONS.items()}
+    parts = {name: read_section(kind, raw.get(name, {}), f"{where}: [{name}]") for name, kind in _SECTIONS.items()}
     rewards = _read_rewards(raw.get("rewards", {"answer": 1.0}), where)
     recipe = RlRecipe(rewards=rewards, **parts)
     refuse_shard(recipe.run, where)
@@ -231,21 +206,8 @@ def parse_rl_recipe(raw: Mapping[str, Any], *, where: str = "recipe") -> RlRecip
         raise ConfigError(f"{where}: [run] init_from is missing; name the folder of the model that shall learn.")
     if recipe.schedule.total_steps is None:
         raise ConfigError(f"{where}: [schedule] total_steps is missing; total_tokens is not known beforehand here.")
-    if recipe.schedule.warmup_steps + recipe.decay_steps > recipe.total_steps:
-        raise ConfigError(
-            f"{where}: [schedule] warmup_steps ({recipe.schedule.warmup_steps}) and the decay ({recipe.decay_steps} "
-            f"steps) do not fit into {recipe.total_steps} steps; lower one of them."
-        )
+    check_schedule(recipe.schedule, recipe.decay_steps, recipe.total_steps, where)
     return recipe
-
-
-def check_sections(raw: Mapping[str, Any], allowed: set[str], where: str) -> None:
-    """ConfigError for a section that does not exist, or a key outside any."""
-    if unknown := sorted(set(raw) - allowed):
-        raise ConfigError(f"{where}: unknown section [{unknown[0]}]; known sections: {', '.join(sorted(allowed))}.")
-    for name, value in raw.items():
-        if not isinstance(value, dict):
-            raise ConfigError(f"{where}: {name} stands outside a section; write it under [{name}].")
 
 
 def _read_rewards(raw: Mapping[str, Any], where: str) -> dict[str, float]:

@@ -3,42 +3,31 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from huozhong.cost import Bill
+from huozhong.files import write_whole
 from huozhong.train.rl.recipe import RlRecipe
-from huozhong.train.show import Display, _running_mean
+from huozhong.train.show import Display, blank_figure, running_mean
 
 
 class RlDisplay(Display):
     """`Display` with reward, length and the share of groups that taught nothing."""
 
-    def step(self, record: dict[str, Any], bill: Bill) -> None:
+    shows_rate = False
+
+    def line(self, record: dict[str, Any]) -> str:
         line = (
             f"level {record['level']} · reward {record['reward']:.3f} · solved {record['solved']:.1%} · "
             f"{record['length']:.0f} tokens · dropped {record['dropped']:.0%} · entropy {record['entropy']:.3f} · "
             f"clipped {record['clipped']:.2%}"
         )
-        if record.get("valid") is not None:
+        if "valid" in record:
             line += f" · held-out {record['valid']:.1%}"
-        line += f" · {record['generated_per_second']:,.0f} tok/s"
-        self.show(record, line, bill)
-
-    def show(self, record: dict[str, Any], line: str, bill: Bill) -> None:
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=record["step"], description=f"{line} · {bill.line('zh')}")
-            if record.get("valid") is not None:
-                self.say(f"{record['step']}: {line}")
-        elif record["step"] % self._log_every == 0 or record["step"] == self._total or "valid" in record:
-            per_step = (time.monotonic() - self._began) / (record["step"] - self._done)
-            left = (self._total - record["step"]) * per_step / 60
-            self.say(f"step {record['step']}/{self._total} · {line} · {left:.1f} min left · {bill.line('en')}")
+        return f"{line} · {record['generated_per_second']:,.0f} tok/s"
 
 
 def plan_of(recipe: RlRecipe, *, parameters: int, levels: Sequence[int], device: str, steps_left: int) -> Table:
@@ -67,11 +56,7 @@ def plan_of(recipe: RlRecipe, *, parameters: int, levels: Sequence[int], device:
 
 def draw_curves(records: Sequence[dict[str, Any]], path: Path, *, title: str) -> None:
     """rl.png: reward and accuracy, length, entropy, and the share of groups without variance, by step."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 7), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(10, 7)
     panels = figure.subplots(2, 2)
     figure.suptitle(title)
     steps = [record for record in records if "reward" in record]
@@ -82,18 +67,11 @@ def draw_curves(records: Sequence[dict[str, Any]], path: Path, *, title: str) ->
         for name, colour in zip(names, ("tab:orange", "tab:green"), strict=False):
             values = [record[name] for record in steps]
             axes.plot(x, values, color=colour, alpha=0.3, linewidth=0.8)
-            axes.plot(x, _running_mean(values), color=colour, label=_LABELS[name])
+            axes.plot(x, running_mean(values), color=colour, label=_LABELS[name])
         axes.set_xlabel("step")
-    valid = [record for record in records if record.get("valid") is not None]
-    if valid:
-        panels[0, 0].plot(
-            [r["step"] for r in valid],
-            [r["valid"] for r in valid],
-            "o-",
-            color="tab:blue",
-            markersize=3,
-            label="held-out problems solved (greedy)",
-        )
+    if valid := [(r["step"], r["valid"]) for r in records if "valid" in r]:
+        label = "held-out problems solved (greedy)"
+        panels[0, 0].plot(*zip(*valid, strict=True), "o-", color="tab:blue", markersize=3, label=label)
     for axes in panels.flat:
         axes.legend(fontsize="small")
     figure.savefig(path, dpi=120)
@@ -114,9 +92,8 @@ def write_samples(folder: Path, step: int, groups: Sequence[dict[str, Any]]) -> 
 
     groups: question, gold, and answers (text, reward, tokens, finished), the best first.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     lines = [json.dumps(group, ensure_ascii=False) + "\n" for group in groups]
-    _write(folder / f"step-{step:08d}.jsonl", "".join(lines))
+    write_whole(folder / f"step-{step:08d}.jsonl", "".join(lines))
     text = [f"第 {step} 步 / step {step}\n"]
     for group in groups:
         text.append(f"\n{'=' * 80}\n{group['question']}\n标准答案 / gold: {group['gold']}\n")
@@ -124,13 +101,4 @@ def write_samples(folder: Path, step: int, groups: Sequence[dict[str, Any]]) -> 
         for name, answer in shown:
             end = "" if answer["finished"] else "（没写完 / cut off）"
             text.append(f"\n--- {name}: {answer['reward']:.3f}, {answer['tokens']} tokens {end}\n{answer['text']}\n")
-    _write(folder / f"step-{step:08d}.txt", "".join(text))
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    write_whole(folder / f"step-{step:08d}.txt", "".join(text))

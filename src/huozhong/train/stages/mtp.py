@@ -16,40 +16,32 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from huozhong.errors import ConfigError
 from huozhong.model.transformer import BalancedRouter, LossParts, Transformer, cross_entropy_sum, shift_targets
 from huozhong.text.data import NO_TARGET
 from huozhong.train.feed import Rows
-from huozhong.train.model_folder import load_transformer
 from huozhong.train.recipe import load_recipe
-from huozhong.train.sitting import Outcome, Run, Start, train
+from huozhong.train.score import Scorer
+from huozhong.train.sitting import Start
+from huozhong.train.stages.pretrain import Outcome, TextRun, train
 
 DEPTH = 3  # tokens drafted in training; at most that many are worth drafting where acceptance is 0.8
 
 
 def train_mtp(recipe: str | Path, *, start: Start = "auto", console: Console | None = None) -> Outcome:
-    """Run an mtp recipe; see `huozhong.train.sitting.train` for `start` and the errors."""
+    """Run an mtp recipe; see `pretrain.train` for `start` and the errors."""
     return train(load_recipe(recipe, "mtp"), start=start, console=console, kind=PredictionRun)
 
 
-class PredictionRun(Run):
+class PredictionRun(TextRun):
     """A run that trains only the first prediction module; `loss` is its own at depth 1, `mtp_loss` at the deepest.
 
     The held-out score is the share of tokens that would be accepted at each depth.
     """
 
-    def _build_model(self) -> Transformer:
-        assert self.recipe.run.init_from is not None
-        dtype = torch.bfloat16 if self.recipe.run.precision == "bf16" else torch.float32
-        model = with_module(load_transformer(self.recipe.run.init_from, dtype=dtype))
-        if model.config.vocab_size < self.tokenizer.vocab_size:
-            raise ConfigError(
-                f"the tokenizer has {self.tokenizer.vocab_size} tokens but {self.recipe.run.init_from} only "
-                f"{model.config.vocab_size}; use the model's own tokenizer."
-            )
-        return model.to(self.device).train()
+    def build_model(self) -> Transformer:
+        return with_module(self.load_base()).to(self.device).train()
 
-    def _loss(self, rows: Rows) -> LossParts:
+    def loss(self, rows: Rows) -> LossParts:
         hidden_BTD, said_BT = trunk(self.model, rows)
         states = self.model.look_ahead(rows.tokens_BT, hidden_BTD, rows.doc_BT, DEPTH)
         sums, counts = [], []
@@ -63,12 +55,11 @@ class PredictionRun(Run):
         return LossParts(mean, sums[0].detach(), (sums[-1].detach(),), counts[0], (counts[-1],))
 
     @torch.no_grad()
-    def _score(self) -> dict[str, float]:
-        assert self.scorer is not None
+    def score(self, scorer: Scorer) -> dict[str, float]:
         right = torch.zeros(DEPTH)
         tried = torch.zeros(DEPTH)
-        with self._weights_to_keep(), torch.compiler.set_stance("force_eager"):
-            for rows in self.scorer.parts:
+        with self.averaged(), torch.compiler.set_stance("force_eager"):
+            for rows in scorer.parts:
                 hidden_BTD, said_BT = trunk(self.model, rows)
                 states = self.model.look_ahead(rows.tokens_BT, hidden_BTD, rows.doc_BT, DEPTH)
                 for depth, state_BTD in enumerate(states, start=1):
