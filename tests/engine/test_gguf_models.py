@@ -256,5 +256,5 @@ def test_llm_answers_from_a_gguf_file(tiny_folder: Path, tmp_path: Path) -> None
     with LLM(file, cache_dir=tmp_path) as ours, LLM(tiny_folder, quantization="none", cache_dir=tmp_path) as theirs:
         assert ours.name == "tiny"
         message = [{"role": "user", "content": "春眠不觉晓"}]
-        assert ours.chat_tokens(message) == theirs.chat_tokens(message)
+        assert ours.prompt(message) == theirs.prompt(message)
         assert ours.chat(message, params).token_ids == theirs.chat(message, params).token_ids

@@ -17,6 +17,7 @@ import torch
 from huozhong.engine.llm import LLM, Delta, SamplingParams, resolve_model
 from huozhong.errors import CheckpointError, ConfigError, ContextLengthError, HuozhongError, RequestError
 from huozhong.model.transformer import Transformer, generate, load_transformer
+from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import Tokenizer
 
 GREEDY = SamplingParams(temperature=0, max_tokens=24, ignore_eos=True)
@@ -80,7 +81,7 @@ def test_stream_keeps_its_model_alive(tiny_folder: Path, cache: Path) -> None:
 
 
 def test_chat_splits_reasoning_and_text(llm: LLM, tokenizer: Tokenizer) -> None:
-    ids = llm.chat_tokens(QUESTION, True)
+    ids = llm.prompt(QUESTION).ids
     assert ids[-1] == tokenizer.token_id("<think>")
     thinking, plain = llm.chat(QUESTION, GREEDY), llm.chat(QUESTION, GREEDY, thinking=False)
     raw = llm.generate(ids, GREEDY)[0]
@@ -107,7 +108,7 @@ def test_second_turn_hits_the_first_ones_pages(tiny_folder: Path, cache: Path) -
 
 def test_submit_and_abort(llm: LLM) -> None:
     deltas: list[Delta] = []
-    handle = llm.submit([1, 5, 6], SamplingParams(ignore_eos=True), deltas.append)
+    handle = llm.submit(ChatPrompt([1, 5, 6]), SamplingParams(ignore_eos=True), deltas.append)
     handle.abort()
     llm.generate("one more step", GREEDY)
     assert handle.request_id > 0
@@ -219,9 +220,10 @@ def test_serving_needs_no_torch_and_ends_by_itself(tiny_folder: Path, cache: Pat
     program = (
         "import sys\n"
         "from huozhong.engine.llm import LLM, SamplingParams\n"
+        "from huozhong.text.template import ChatPrompt\n"
         f"llm = LLM({str(tiny_folder)!r}, num_threads=1, cache_dir={str(cache)!r})\n"
         "llm.generate('春', SamplingParams(max_tokens=3))\n"
-        "llm.submit([1, 2], SamplingParams(ignore_eos=True), lambda delta: None)\n"
+        "llm.submit(ChatPrompt([1, 2]), SamplingParams(ignore_eos=True), lambda delta: None)\n"
         "assert 'torch' not in sys.modules\n"
         "print('end')\n"
     )

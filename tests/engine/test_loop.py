@@ -22,6 +22,7 @@ from huozhong.engine.weights.packing import pack_weights
 from huozhong.errors import ContextLengthError, EngineError, RequestError
 from huozhong.formats.source import open_model
 from huozhong.model.transformer import generate
+from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import Tokenizer
 
 GREEDY = SamplingParams(temperature=0, max_tokens=20, ignore_eos=True, logprobs=0)
@@ -67,11 +68,11 @@ def make(weights: Weights, tokenizer: Tokenizer) -> Iterator[MakeEngine]:
 class Reply:
     """The receiving end of one request."""
 
-    def __init__(self, engine: Engine, ids: list[int], params: SamplingParams, **options: bool) -> None:
+    def __init__(self, engine: Engine, ids: list[int], params: SamplingParams) -> None:
         self.deltas: list[Delta] = []
         self.done = threading.Event()
         self.abort_after: int | None = None
-        self.handle: Handle = engine.submit(ids, params, self.receive, **options)
+        self.handle: Handle = engine.submit(ChatPrompt(ids), params, self.receive)
 
     def receive(self, delta: Delta) -> None:
         assert not self.done.is_set(), "a delta after the last one"
@@ -273,7 +274,7 @@ def test_answer_is_cut_where_the_context_ends(make: MakeEngine) -> None:
 def test_bad_prompts(make: MakeEngine, bad: list[int]) -> None:
     engine = make()
     with pytest.raises(RequestError):
-        engine.submit(bad, GREEDY, print)
+        engine.submit(ChatPrompt(bad), GREEDY, print)
 
 
 class OnceBrokenMeter(Meter):
@@ -335,7 +336,7 @@ def test_a_failing_receiver_ends_its_own_request(make: MakeEngine, caplog) -> No
     def broken(delta: Delta) -> None:
         raise ValueError("nobody home")
 
-    engine.submit([1, 5], SamplingParams(ignore_eos=True), broken)
+    engine.submit(ChatPrompt([1, 5]), SamplingParams(ignore_eos=True), broken)
     assert len(answer(engine, [1, 5]).token_ids) == 20
     assert "nobody home" in caplog.text
     assert engine.scheduler.pool.num_used == 0
@@ -348,7 +349,7 @@ def test_close_ends_what_runs_and_nothing_starts_after_it(make: MakeEngine) -> N
     engine.close()
     assert reply.wait().finish_reason in ("abort", "length")
     with pytest.raises(EngineError, match="closed"):
-        engine.submit([1], GREEDY, print)
+        engine.submit(ChatPrompt([1]), GREEDY, print)
 
 
 def test_closing_from_the_step_thread(make: MakeEngine) -> None:
@@ -360,7 +361,7 @@ def test_closing_from_the_step_thread(make: MakeEngine) -> None:
         if delta.is_last:
             closed.set()
 
-    engine.submit([1, 5], SamplingParams(ignore_eos=True), close)
+    engine.submit(ChatPrompt([1, 5]), SamplingParams(ignore_eos=True), close)
     assert closed.wait(60)
 
 

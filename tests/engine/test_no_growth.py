@@ -15,6 +15,7 @@ from huozhong.engine.runner import Runner
 from huozhong.engine.sequence import Delta, SamplingParams
 from huozhong.engine.weights.packing import pack_weights
 from huozhong.formats.source import open_model
+from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import Tokenizer
 
 
@@ -38,7 +39,9 @@ def test_ten_thousand_requests(tiny_folder: Path, tokenizer: Tokenizer) -> None:
             for _ in range(100):
                 number += 1
                 ids = [1, *(number // 7**i % 7 + 20 for i in range(6)), number % 300]
-                handle = engine.submit(ids, SamplingParams(max_tokens=3, seed=number), received, user=str(number))
+                handle = engine.submit(
+                    ChatPrompt(ids), SamplingParams(max_tokens=3, seed=number), received, user=str(number)
+                )
                 if number % 10 == 0:
                     handle.abort()
             for _ in range(100):

@@ -29,6 +29,7 @@ from huozhong.engine.weights.packing import pack_weights
 from huozhong.formats.source import open_model
 from huozhong.model.architecture import CacheFormat
 from huozhong.model.transformer import Transformer, save_transformer
+from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import Tokenizer
 
 PAGE = 4
@@ -90,7 +91,7 @@ class Reply:
     handle: Handle | None = None
 
     def start(self, engine: Engine, user: str | None = None) -> Reply:
-        self.handle = engine.submit(self.ids, self.params, self.receive, user=user)
+        self.handle = engine.submit(ChatPrompt(self.ids), self.params, self.receive, user=user)
         return self
 
     def receive(self, delta: Delta) -> None:

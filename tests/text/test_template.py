@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huozhong.errors import RequestError, TokenizerError
-from huozhong.text.template import ChatTemplate, check
+from huozhong.text.template import ChatPrompt, ChatTemplate, check
 from huozhong.text.tokenizer import SPECIALS, Tokenizer
 
 B, E, U, A = "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>"
@@ -187,6 +187,12 @@ def test_r1_style(deepseek_folder: Path) -> None:
     assert ids == tokenizer.encode(template.render(history), specials=True)
     with pytest.raises(TokenizerError, match="cannot be trained with"):
         template.training_tokens([user("u"), answer("a")])
+
+
+def test_a_prompt_says_how_its_answer_begins(template: ChatTemplate) -> None:
+    messages = [{"role": "user", "content": "你好"}]
+    assert template.prompt(messages) == ChatPrompt(template.tokens(messages), opens_thinking=True)
+    assert template.prompt(messages, thinking=False) == ChatPrompt(template.tokens(messages, thinking=False))
 
 
 def test_opens_thinking(template: ChatTemplate, tokenizer: Tokenizer) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from huozhong.engine.llm import LLM, Delta, SamplingParams
 from huozhong.errors import EngineError
 from huozhong.model.transformer import save_transformer
+from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.distill.run import Reply
 from huozhong.train.rl.rollout import Ask, Drawn
@@ -67,7 +68,7 @@ class EngineSampler:
                 params = SamplingParams(
                     temperature=0.0 if greedy else 1.0, seed=ask.seed, max_tokens=max_tokens, logprobs=0
                 )
-                handles.append(llm.submit(list(ask.prompt), params, answer.put))
+                handles.append(llm.submit(ChatPrompt(list(ask.prompt)), params, answer.put))
             return [answer.drawn() for answer in gathered]
         finally:
             for handle in handles:

@@ -39,7 +39,7 @@ from huozhong.formats import installed as store
 from huozhong.formats.gguf import vocab as gguf_vocab
 from huozhong.formats.source import ModelSource, gguf_files, open_model
 from huozhong.model.architecture import Architecture, CacheFormat, row_bytes
-from huozhong.text.template import ChatTemplate
+from huozhong.text.template import ChatPrompt, ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.text.tools import Function
 
@@ -185,7 +185,7 @@ class LLM:
         prompt_ids = [self.text_tokens(prompt) for prompt in many]
         for ids in prompt_ids:  # a bad prompt fails before any runs
             self._engine.check_prompt(ids)
-        return self._whole(prompt_ids, params or SamplingParams(), thinking_open=False)
+        return self._whole([ChatPrompt(ids) for ids in prompt_ids], params or SamplingParams())
 
     def chat(
         self,
@@ -195,10 +195,7 @@ class LLM:
         thinking: bool = True,
     ) -> Completion:
         """Answer a conversation.  With `thinking`, what the model writes before `</think>` is `reasoning`."""
-        ids = self.chat_tokens(messages, thinking)
-        opened = self.template.opens_thinking(thinking=thinking)
-        may_think = self.template.may_think(thinking=thinking)
-        return self._whole([ids], params or SamplingParams(), thinking_open=opened, may_think=may_think)[0]
+        return self._whole([self.prompt(messages, thinking=thinking)], params or SamplingParams())[0]
 
     # -- streams ---------------------------------------------------------------------------------
 
@@ -207,7 +204,7 @@ class LLM:
 
         An error in the engine is raised here.
         """
-        return self._stream(self.text_tokens(prompt), params or SamplingParams(), thinking_open=False)
+        return self._stream(ChatPrompt(self.text_tokens(prompt)), params or SamplingParams())
 
     def chat_stream(
         self,
@@ -217,40 +214,25 @@ class LLM:
         thinking: bool = True,
     ) -> Iterator[Delta]:
         """Like `chat`, piece by piece."""
-        ids = self.chat_tokens(messages, thinking)
-        opened = self.template.opens_thinking(thinking=thinking)
-        may_think = self.template.may_think(thinking=thinking)
-        return self._stream(ids, params or SamplingParams(), thinking_open=opened, may_think=may_think)
+        return self._stream(self.prompt(messages, thinking=thinking), params or SamplingParams())
 
     def submit(
         self,
-        prompt_ids: list[int],
+        prompt: ChatPrompt,
         params: SamplingParams,
         on_delta: Callable[[Delta], None],
         *,
-        thinking_open: bool = False,
-        may_think: bool = False,
-        shown: frozenset[int] = frozenset(),
         user: str | None = None,
     ) -> Handle:
         """Start a request; returns at once.
 
         on_delta is called from the step thread, so it must be quick and must not wait.  The last delta has
-        `finish_reason` or `error`; nothing comes after it.  thinking_open: the prompt ends inside `<think>`.
+        `finish_reason` or `error`; nothing comes after it.
+        prompt: made by `prompt`, or `ChatPrompt(ids)` for ids that stand for themselves.
         user: whose request it is; when many wait, users take turns.
-        may_think: the answer may begin with `<think>` although a guide holds what follows.  shown: control tokens
-        that are text in this answer.
         Raises `RequestError` (`ContextLengthError` when the prompt leaves no room for an answer).
         """
-        return self._engine.submit(
-            prompt_ids,
-            params,
-            on_delta,
-            thinking_open=thinking_open,
-            may_think=may_think,
-            shown=shown,
-            user=user,
-        )
+        return self._engine.submit(prompt, params, on_delta, user=user)
 
     def prepare(self, guide: Guide) -> None:
         """Compile a guide, so that `submit` with it returns at once; `RequestError` if it cannot be followed."""
@@ -258,11 +240,11 @@ class LLM:
 
     # -- tokens ----------------------------------------------------------------------------------
 
-    def chat_tokens(
-        self, messages: ListLike[Mapping[str, Any]], thinking: bool = True, tools: ListLike[Function] = ()
-    ) -> list[int]:
-        """The prompt of a conversation, ending where the assistant's answer (or its reasoning) begins."""
-        return self.template.tokens(list(messages), add_generation_prompt=True, thinking=thinking, tools=tools)
+    def prompt(
+        self, messages: ListLike[Mapping[str, Any]], *, thinking: bool = True, functions: ListLike[Function] = ()
+    ) -> ChatPrompt:
+        """A conversation ready for `submit`; functions: what the model may call.  Raises `RequestError`."""
+        return self.template.prompt(messages, thinking=thinking, functions=functions)
 
     def score(self, ids: list[int]) -> np.ndarray:
         """Log-probabilities (float64 [len(ids) - 1], natural) of ids[1:], each given all before it."""
@@ -345,22 +327,17 @@ class LLM:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _whole(
-        self, prompts: list[list[int]], params: SamplingParams, *, thinking_open: bool, may_think: bool = False
-    ) -> list[Completion]:
+    def _whole(self, prompts: list[ChatPrompt], params: SamplingParams) -> list[Completion]:
         gatherers = [_Gatherer() for _ in prompts]
         with _abort_on_exit() as handles:
-            for ids, gatherer in zip(prompts, gatherers, strict=True):
-                handle = self.submit(ids, params, gatherer.put, thinking_open=thinking_open, may_think=may_think)
-                handles.append(handle)
+            for prompt, gatherer in zip(prompts, gatherers, strict=True):
+                handles.append(self.submit(prompt, params, gatherer.put))
             return [Completion.from_deltas(gatherer.wait()) for gatherer in gatherers]
 
-    def _stream(
-        self, ids: list[int], params: SamplingParams, *, thinking_open: bool, may_think: bool = False
-    ) -> Iterator[Delta]:
+    def _stream(self, prompt: ChatPrompt, params: SamplingParams) -> Iterator[Delta]:
         collector = _Collector()
         # Submitted here and not in the generator, so that a bad request is raised by the call itself.
-        handle = self.submit(ids, params, collector.put, thinking_open=thinking_open, may_think=may_think)
+        handle = self.submit(prompt, params, collector.put)
 
         def deltas(owner: LLM) -> Iterator[Delta]:  # holding the LLM, which would be closed if nobody did
             try:

@@ -38,6 +38,7 @@ from huozhong.engine.speculation.lookahead import LookAhead
 from huozhong.engine.speculation.speculator import Speculation, Speculator
 from huozhong.engine.stats import EngineStats
 from huozhong.errors import EngineError, HuozhongError
+from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import Tokenizer
 
 log = logging.getLogger(__name__)
@@ -117,25 +118,22 @@ class Engine:
 
     def submit(
         self,
-        prompt_ids: list[int],
+        prompt: ChatPrompt,
         params: SamplingParams,
         on_delta: Callable[[Delta], None],
         *,
-        thinking_open: bool = False,
         user: str | None = None,
-        may_think: bool = False,
-        shown: frozenset[int] = frozenset(),
     ) -> Handle:
         """Queue a request; see `LLM.submit`."""
-        prompt = self.check_prompt(prompt_ids)
-        begins: Beginning = "reasoning" if thinking_open else "either" if may_think else "answer"
+        ids = self.check_prompt(prompt.ids)
+        begins: Beginning = "reasoning" if prompt.opens_thinking else "either" if prompt.may_think else "answer"
         constraint = None if params.guide is None else self.guides.constraint(params.guide, begins)
-        room = self.max_context - len(prompt)
+        room = self.max_context - len(ids)
         wanted = room if params.max_tokens is None else min(params.max_tokens, room)
-        output = OutputText(self.tokenizer, params.stop, thinking_open=thinking_open, shown=shown)
-        sequence = Sequence(next(self._ids), prompt, params, wanted, on_delta, output, user=user, constraint=constraint)
+        output = OutputText(self.tokenizer, params.stop, thinking_open=prompt.opens_thinking, shown=prompt.shown)
+        sequence = Sequence(next(self._ids), ids, params, wanted, on_delta, output, user=user, constraint=constraint)
         if params.has_penalties:
-            sequence.counts = TokenCounts(prompt, self.vocab_size)
+            sequence.counts = TokenCounts(ids, self.vocab_size)
         return self._queue(sequence)
 
     def submit_score(self, ids: list[int], on_delta: Callable[[Delta], None]) -> tuple[Handle, Sequence]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -66,6 +67,21 @@ class Message(TypedDict, total=False):
     reasoning_content: str | None
     tool_calls: list[dict[str, Any]] | None
     tool_call_id: str
+
+
+@dataclass(frozen=True)
+class ChatPrompt:
+    """A conversation as the model reads it, and how its answer begins.
+
+    opens_thinking: the ids end inside <think>, so the answer starts with reasoning.
+    may_think: the answer itself may begin with <think>, even if a guide holds what follows.
+    shown: control tokens that are text in this answer (marks of tool calls).
+    """
+
+    ids: list[int]
+    opens_thinking: bool = False
+    may_think: bool = False
+    shown: frozenset[int] = frozenset()
 
 
 class Span(NamedTuple):
@@ -154,6 +170,26 @@ class ChatTemplate:
         spans = self._spans(check(messages), add_generation_prompt, thinking, tools)
         return self._encode(spans)
 
+    def prompt(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        thinking: bool = True,
+        functions: Sequence[Function] = (),
+    ) -> ChatPrompt:
+        """What the engine answers: the conversation up to where the assistant's answer (or its reasoning) begins.
+
+        functions: what the model may call.  Raises RequestError like `tokens`.
+        """
+        ids = self.tokens(messages, thinking=thinking, tools=functions)
+        marks = self._needed_tool_format().marks if functions else ""
+        return ChatPrompt(
+            ids,
+            opens_thinking=self.opens_thinking(thinking=thinking),
+            may_think=self.may_think(thinking=thinking),
+            shown=frozenset(i for i in self.tokenizer.split_specials(marks) if isinstance(i, int)),
+        )
+
     def training_tokens(self, messages: Sequence[Mapping[str, Any]]) -> tuple[list[int], list[bool]]:
         """Ids of a finished conversation, and for each id whether the model must learn to say it.
 
@@ -188,7 +224,7 @@ class ChatTemplate:
         """How this model writes tool calls; None when its template has no form for them that is known here."""
         return find_format(self.source)
 
-    def needed_tool_format(self) -> ToolFormat:
+    def _needed_tool_format(self) -> ToolFormat:
         """`tool_format`, or a RequestError (param "tools")."""
         if self.tool_format is None:
             raise RequestError(
@@ -227,7 +263,7 @@ class ChatTemplate:
         if add_generation_prompt and messages and messages[-1]["role"] == "assistant":
             raise RequestError("The last message is the assistant's; the last one must be the user's", param="messages")
         slots: list[str] = []
-        form = self.needed_tool_format() if tools or any(_uses_tools(m) for m in messages) else None
+        form = self._needed_tool_format() if tools or any(_uses_tools(m) for m in messages) else None
         shown = [self._shown(m, slots) for m in messages]
         offered = [self._guarded(f.for_template(), slots) for f in tools] or None
         if form is not None and tools and not form.describes:
