@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huozhong.errors import RequestError, TokenizerError
-from huozhong.text.template import ChatPrompt, ChatTemplate, check
+from huozhong.text.messages import checked_messages
+from huozhong.text.template import ChatPrompt, ChatTemplate
 from huozhong.text.tokenizer import SPECIALS, Tokenizer
 
 B, E, U, A = "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>"
@@ -104,7 +105,7 @@ def test_training_and_serving_cannot_differ(
         messages += [user(question), answer(reply, reasoning)]
     ids, mask = template.training_tokens(messages)
     assert template.tokens(messages, add_generation_prompt=False) == ids
-    turns_read = check(messages)  # inline reasoning in its own key
+    turns_read = checked_messages(messages)  # inline reasoning in its own key
     for i, message in enumerate(turns_read):
         if message["role"] != "assistant":
             continue

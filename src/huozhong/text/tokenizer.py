@@ -20,7 +20,7 @@ import tokenizers
 from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers, processors, trainers
 
 from huozhong.errors import TokenizerError
-from huozhong.text.template import DEFAULT_TEMPLATE
+from huozhong.text.default_template import DEFAULT_TEMPLATE
 
 PAD, BOS, EOS = "<｜pad｜>", "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"
 USER, ASSISTANT, SYSTEM = "<｜User｜>", "<｜Assistant｜>", "<｜System｜>"
