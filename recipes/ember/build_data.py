@@ -44,8 +44,9 @@ from word_problems import (
 from huozhong.exam.held_out import overlaps
 from huozhong.exam.questions import written_questions
 from huozhong.text.data import read_jsonl
+from huozhong.text.default_template import DEFAULT_TEMPLATE
 from huozhong.text.shards import write_shard
-from huozhong.text.template import DEFAULT_TEMPLATE, ChatTemplate
+from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.verify.arithmetic import is_exam_expression
 

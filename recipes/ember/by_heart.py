@@ -43,7 +43,7 @@ def examine(llm: LLM, asked: dict[str, list[Question]]) -> dict[str, list[int]]:
     """[right, asked] of each part; greedy, one answer each."""
     found = {}
     for part, rows in asked.items():
-        prompts = [llm.chat_tokens([{"role": "user", "content": question}]) for question, _ in rows]
+        prompts = [llm.prompt([{"role": "user", "content": question}]).ids for question, _ in rows]
         answers = llm.generate(prompts, SamplingParams(temperature=0.0, max_tokens=128))
         right = sum(wanted in answer.text for answer, (_, wanted) in zip(answers, rows, strict=True))
         found[part] = [right, len(rows)]

@@ -40,7 +40,7 @@ def known(llm: LLM, sources: list[Source]) -> Iterator[str]:
     """The questions that `llm` plans rightly."""
     for start in track(range(0, len(sources), AT_ONCE), description="规划 / plans"):
         asked = sources[start : start + AT_ONCE]
-        prompts = [llm.chat_tokens([{"role": "user", "content": source.question}]) for source in asked]
+        prompts = [llm.prompt([{"role": "user", "content": source.question}]).ids for source in asked]
         for source, answer in zip(asked, llm.generate(prompts, PARAMS), strict=True):
             if plans_rightly(answer.reasoning or answer.text, source):
                 yield source.question

@@ -56,7 +56,7 @@ def tries(llm: LLM, asked: Iterator[tuple[str, str, Problem | None]], count: int
     for start in track(range(0, count, AT_ONCE), description="再想想 / second thoughts"):
         batch = list(islice(asked, AT_ONCE))
         prompts = [
-            [*llm.chat_tokens([{"role": "user", "content": question}]), *llm.tokenizer.encode(told), *newline]
+            [*llm.prompt([{"role": "user", "content": question}]).ids, *llm.tokenizer.encode(told), *newline]
             for question, told, _ in batch
         ]
         stuck = []

@@ -28,7 +28,7 @@ def mixed(llm: LLM, rows: Sequence[dict[str, Any]], samples: int, temperature: f
     """The rows that `llm` answers rightly at least once and wrongly at least once, of `samples` answers each."""
     for start in track(range(0, len(rows), AT_ONCE), description="练什么 / worth practising"):
         asked = rows[start : start + AT_ONCE]
-        prompts = [llm.chat_tokens([{"role": "user", "content": row["question"]}]) for row in asked]
+        prompts = [llm.prompt([{"role": "user", "content": row["question"]}]).ids for row in asked]
         right = [0] * len(asked)
         for seed in range(samples):
             answers = llm.generate(prompts, SamplingParams(temperature=temperature, max_tokens=MAX_TOKENS, seed=seed))

@@ -13,8 +13,8 @@ from transformers import DeepseekV2Config, DeepseekV3Config, LlamaConfig, Qwen2C
 
 from huozhong.engine import kernels
 from huozhong.engine.llm import LLM
+from huozhong.engine.requests import SamplingParams
 from huozhong.engine.runner import Chunk, Runner
-from huozhong.engine.sequence import SamplingParams
 from huozhong.engine.weights.layout import GroupedAttentionWeights, LatentAttentionWeights
 from huozhong.engine.weights.load import load_weights
 from huozhong.engine.weights.quant import unpack
@@ -257,5 +257,5 @@ def test_llm_answers_from_a_gguf_file(tiny_folder: Path, tmp_path: Path) -> None
     with LLM(file, cache_dir=tmp_path) as ours, LLM(tiny_folder, quantization="none", cache_dir=tmp_path) as theirs:
         assert ours.name == "tiny"
         message = [{"role": "user", "content": "春眠不觉晓"}]
-        assert ours.chat_tokens(message) == theirs.chat_tokens(message)
+        assert ours.prompt(message) == theirs.prompt(message)
         assert ours.chat(message, params).token_ids == theirs.chat(message, params).token_ids

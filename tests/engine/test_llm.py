@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-from huozhong.engine.llm import LLM, Delta, SamplingParams, resolve_model
-from huozhong.errors import CheckpointError, ConfigError, ContextLengthError, HuozhongError, RequestError
+from huozhong.engine.llm import LLM, Delta, SamplingParams
+from huozhong.errors import ConfigError, ContextLengthError, HuozhongError, RequestError
 from huozhong.model.transformer import Transformer, generate
+from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.model_folder import load_transformer
 
@@ -81,7 +82,7 @@ def test_stream_keeps_its_model_alive(tiny_folder: Path, cache: Path) -> None:
 
 
 def test_chat_splits_reasoning_and_text(llm: LLM, tokenizer: Tokenizer) -> None:
-    ids = llm.chat_tokens(QUESTION, True)
+    ids = llm.prompt(QUESTION).ids
     assert ids[-1] == tokenizer.token_id("<think>")
     thinking, plain = llm.chat(QUESTION, GREEDY), llm.chat(QUESTION, GREEDY, thinking=False)
     raw = llm.generate(ids, GREEDY)[0]
@@ -108,7 +109,7 @@ def test_second_turn_hits_the_first_ones_pages(tiny_folder: Path, cache: Path) -
 
 def test_submit_and_abort(llm: LLM) -> None:
     deltas: list[Delta] = []
-    handle = llm.submit([1, 5, 6], SamplingParams(ignore_eos=True), deltas.append)
+    handle = llm.submit(ChatPrompt([1, 5, 6]), SamplingParams(ignore_eos=True), deltas.append)
     handle.abort()
     llm.generate("one more step", GREEDY)
     assert handle.request_id > 0
@@ -173,13 +174,16 @@ def test_impossible_options(tiny_folder: Path, cache: Path, options: dict, named
         LLM(tiny_folder, cache_dir=cache, **options)
 
 
-def test_models_that_do_not_exist(tmp_path: Path, tiny_folder: Path) -> None:
-    assert resolve_model(tiny_folder) == tiny_folder
-    assert resolve_model(str(tiny_folder)) == tiny_folder
-    with pytest.raises(CheckpointError, match="no model 'llama-9000'"):
-        resolve_model("llama-9000")
-    with pytest.raises(CheckpointError, match=r"without config\.json"):
-        resolve_model(tmp_path)
+def test_without_params_a_model_is_sampled_as_it_asks_for(tiny_folder: Path, cache: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "greedy"
+    shutil.copytree(tiny_folder, folder)
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": 2, "do_sample": False}))
+    with LLM(folder, quantization="none", num_threads=1, cache_dir=cache, max_context=40) as model:
+        assert model.defaults == SamplingParams(temperature=0)
+        greedy = model.generate("春", SamplingParams(temperature=0))[0]
+        assert model.generate("春")[0].token_ids == greedy.token_ids
+        assert tuple(t for delta in model.stream("春") for t in delta.token_ids) == greedy.token_ids
+        assert model.chat(QUESTION).text == model.chat(QUESTION, SamplingParams(temperature=0)).text
 
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "model.safetensors", "generation_config.json"])
@@ -220,9 +224,10 @@ def test_serving_needs_no_torch_and_ends_by_itself(tiny_folder: Path, cache: Pat
     program = (
         "import sys\n"
         "from huozhong.engine.llm import LLM, SamplingParams\n"
+        "from huozhong.text.template import ChatPrompt\n"
         f"llm = LLM({str(tiny_folder)!r}, num_threads=1, cache_dir={str(cache)!r})\n"
         "llm.generate('春', SamplingParams(max_tokens=3))\n"
-        "llm.submit([1, 2], SamplingParams(ignore_eos=True), lambda delta: None)\n"
+        "llm.submit(ChatPrompt([1, 2]), SamplingParams(ignore_eos=True), lambda delta: None)\n"
         "assert 'torch' not in sys.modules\n"
         "print('end')\n"
     )

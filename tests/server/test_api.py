@@ -33,7 +33,7 @@ def test_plain_answer_and_usage(server: Running) -> None:
     assert choice.message.content
     assert choice.message.reasoning_content is None
     usage = answer.usage
-    assert usage.prompt_tokens == len(server.llm.chat_tokens(HELLO, False))
+    assert usage.prompt_tokens == len(server.llm.prompt(HELLO, thinking=False).ids)
     assert usage.completion_tokens == 12
     assert usage.total_tokens == usage.prompt_tokens + 12
     assert usage.prompt_cache_hit_tokens + usage.prompt_cache_miss_tokens == usage.prompt_tokens
@@ -164,7 +164,7 @@ def test_history_system_and_text_parts(server: Running) -> None:
     ]
     one, two = (server.post(messages=m).json() for m in (messages, same))
     assert one["choices"] == two["choices"]
-    assert one["usage"]["prompt_tokens"] == len(server.llm.chat_tokens(same, False))
+    assert one["usage"]["prompt_tokens"] == len(server.llm.prompt(same, thinking=False).ids)
 
 
 def test_eight_at_once_answer_as_one_alone(server: Running) -> None:

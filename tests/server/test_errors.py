@@ -109,11 +109,11 @@ def test_something_that_is_not_http(server: Running) -> None:
 def test_an_unforeseen_failure_is_a_500_with_its_traceback_in_the_log(
     server: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(*_: Any) -> list[int]:
+    def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("tripped")
 
     with monkeypatch.context() as patch:
-        patch.setattr(server.llm, "chat_tokens", broken)
+        patch.setattr(server.llm, "prompt", broken)
         with pytest.raises(openai.InternalServerError, match="ZeroDivisionError") as failed:
             create(server)
     assert failed.value.type == "server_error"

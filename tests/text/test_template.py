@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huozhong.errors import RequestError, TokenizerError
-from huozhong.text.template import ChatTemplate, check
+from huozhong.text.messages import checked_messages
+from huozhong.text.template import ChatPrompt, ChatTemplate
 from huozhong.text.tokenizer import SPECIALS, Tokenizer
 
 B, E, U, A = "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>"
@@ -104,7 +105,7 @@ def test_training_and_serving_cannot_differ(
         messages += [user(question), answer(reply, reasoning)]
     ids, mask = template.training_tokens(messages)
     assert template.tokens(messages, add_generation_prompt=False) == ids
-    turns_read = check(messages)  # inline reasoning in its own key
+    turns_read = checked_messages(messages)  # inline reasoning in its own key
     for i, message in enumerate(turns_read):
         if message["role"] != "assistant":
             continue
@@ -187,6 +188,12 @@ def test_r1_style(deepseek_folder: Path) -> None:
     assert ids == tokenizer.encode(template.render(history), specials=True)
     with pytest.raises(TokenizerError, match="cannot be trained with"):
         template.training_tokens([user("u"), answer("a")])
+
+
+def test_a_prompt_says_how_its_answer_begins(template: ChatTemplate) -> None:
+    messages = [{"role": "user", "content": "你好"}]
+    assert template.prompt(messages) == ChatPrompt(template.tokens(messages), opens_thinking=True)
+    assert template.prompt(messages, thinking=False) == ChatPrompt(template.tokens(messages, thinking=False))
 
 
 def test_opens_thinking(template: ChatTemplate, tokenizer: Tokenizer) -> None:

@@ -315,7 +315,7 @@ def answer_ids(
 
     params = SamplingParams(temperature=0.0, max_tokens=max_tokens)
     with LLM(path, num_threads=threads, prefix_cache_bytes=0) as llm:
-        ids = [llm.chat_tokens([{"role": "user", "content": prompt}]) for prompt in prompts]
+        ids = [llm.prompt([{"role": "user", "content": prompt}]).ids for prompt in prompts]
         done = llm.generate(ids, params)
     return [(prompt, one, list(said.token_ids)) for prompt, one, said in zip(prompts, ids, done, strict=True)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from huozhong.text.template import Kind, ReasoningSplitter
+from huozhong.text.reasoning import Kind, ReasoningSplitter
 from huozhong.text.tokenizer import END_THINK, Tokenizer
 
 

@@ -28,7 +28,7 @@ from huozhong.text.byte_level import (
     is_ordinary,
     without_control_tokens,
 )
-from huozhong.text.template import DEFAULT_TEMPLATE
+from huozhong.text.default_template import DEFAULT_TEMPLATE
 
 PAD, BOS, EOS = "<｜pad｜>", "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"
 USER, ASSISTANT, SYSTEM = "<｜User｜>", "<｜Assistant｜>", "<｜System｜>"

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from huozhong.engine.rope import rope_table
 
 from huozhong.engine import kernels
 from huozhong.engine.kernels.batch import ForwardBatch, PagedCache, RowSpan
 from huozhong.engine.weights.packing import pack_weights
 from huozhong.formats.source import open_model
 from huozhong.model.architecture import CacheFormat, row_bytes
+from huozhong.model.rope import rope_table
 
 PAGE = 16
 

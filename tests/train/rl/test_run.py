@@ -21,7 +21,7 @@ from huozhong.cli.main import build
 from huozhong.cli.sampling import EngineSampler
 from huozhong.errors import ConfigError, TrainingError
 from huozhong.model.transformer import Transformer
-from huozhong.text.template import DEFAULT_TEMPLATE
+from huozhong.text.default_template import DEFAULT_TEMPLATE
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.model_folder import load_transformer, save_transformer
 from huozhong.train.rl.recipe import RlRecipe, parse_rl_recipe

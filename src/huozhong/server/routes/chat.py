@@ -24,6 +24,7 @@ from huozhong.engine.llm import LLM, Completion, Delta, Handle, SamplingParams
 from huozhong.errors import HuozhongError, RequestError
 from huozhong.server.dialects.openai.chat import ChatCall, parse_chat
 from huozhong.server.dialects.openai.reply import Reply, error_json
+from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import END_THINK
 from huozhong.text.tools import ToolCallParser
 
@@ -121,21 +122,17 @@ async def chat_completions(request: Request) -> Response:
     # In a thread: a prompt as long as a book takes a while to tokenize, as a large schema takes to compile, and
     # others are being answered.
     prepared = await asyncio.to_thread(prepare, llm, call)
-    opened = llm.template.opens_thinking(thinking=call.thinking)  # a template need not know of thinking
     answer = Answer(
         lambda on_delta: llm.submit(
-            prepared.ids,
+            prepared.prompt,
             prepared.params,
             on_delta,
-            thinking_open=opened,
-            shown=prepared.shown,
-            may_think=llm.template.may_think(thinking=call.thinking),
             user=request.client.host if request.client else None,  # users take turns
         )
     )
     reply = Reply(
         model=llm.name,
-        thinking=opened,
+        thinking=prepared.prompt.opens_thinking,
         think_end_id=_think_end_id(llm),
         include_usage=call.include_usage,
         calls=prepared.calls,
@@ -164,31 +161,30 @@ def check_model(llm: LLM, model: str) -> None:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A call ready for the engine.  shown: control tokens that are marks of tool calls, which `calls` looks for."""
+    """A call ready for the engine.  calls: finds the tool calls in the answer, where tools were offered."""
 
-    ids: list[int]
+    prompt: ChatPrompt
     params: SamplingParams
     calls: ToolCallParser | None = None
-    shown: frozenset[int] = frozenset()
 
 
 def prepare(llm: LLM, call: ChatCall) -> Prepared:
     """The prompt, and the guide compiled; `RequestError` for what the model cannot do."""
     want = call.wanted
-    ids = llm.chat_tokens(call.messages, call.thinking, want.functions)
-    guide, parser, shown = want.guide, None, frozenset[int]()
+    prompt = llm.prompt(call.messages, thinking=call.thinking, functions=want.functions)
+    guide, parser = want.guide, None
     if want.functions:
-        form, tokenizer = llm.template.needed_tool_format(), llm.tokenizer
-        guide = Grammar(form.grammar(want.functions, want.choice, tokenizer.split_specials))
+        form = llm.template.tool_format
+        assert form is not None, "the prompt has no functions then"
+        guide = Grammar(form.grammar(want.functions, want.choice, llm.tokenizer.split_specials))
         parser = ToolCallParser(form, want.functions)
-        shown = frozenset(i for i in tokenizer.split_specials(form.marks) if isinstance(i, int))
     if guide is None:
-        return Prepared(ids, call.params)
+        return Prepared(prompt, call.params)
     try:
         llm.prepare(guide)
     except RequestError as error:
         raise RequestError(f"'{want.source}': {error}", param=want.source) from None
-    return Prepared(ids, replace(call.params, guide=guide), parser, shown)
+    return Prepared(prompt, replace(call.params, guide=guide), parser)
 
 
 def _think_end_id(llm: LLM) -> int | None:

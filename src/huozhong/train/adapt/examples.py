@@ -21,8 +21,8 @@ from torch import Tensor
 
 from huozhong.errors import DataError, RequestError, TokenizerError
 from huozhong.model.layers import IGNORED
-from huozhong.text.template import END_THINK, THINK, ChatTemplate
-from huozhong.text.tokenizer import Tokenizer
+from huozhong.text.template import ChatTemplate
+from huozhong.text.tokenizer import END_THINK, THINK, Tokenizer
 
 Messages = list[dict[str, Any]]
 HELDOUT_SHARE = 0.1

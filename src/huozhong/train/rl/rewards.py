@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from huozhong.errors import ConfigError
-from huozhong.text.template import END_THINK, THINK
+from huozhong.text.tokenizer import END_THINK, THINK
 from huozhong.train.rl.problems import Problem
 from huozhong.verify.arithmetic import check_steps, same_answer
 from huozhong.verify.poem import extract_poem, matches_form, rhymes

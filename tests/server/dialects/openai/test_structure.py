@@ -158,7 +158,7 @@ def test_a_call_that_must_come(tools: Running) -> None:
     ]
     answer = create(tools, messages=history, tools=[WEATHER], tool_choice="auto", max_tokens=8)
     assert answer.choices[0].finish_reason in ("length", "stop", "tool_calls")
-    prompt = tools.llm.chat_tokens([*HELLO], False)
+    prompt = tools.llm.prompt([*HELLO], thinking=False).ids
     assert answer.usage.prompt_tokens > len(prompt) + 20
 
 

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 import pydantic_core
 from pydantic import BeforeValidator, Field, ValidationError
 
-from huozhong.engine.sequence import SamplingParams
+from huozhong.engine.requests import SamplingParams
 from huozhong.errors import RequestError
 from huozhong.server.dialects.fields import Strict
 from huozhong.server.dialects.openai.structure import (

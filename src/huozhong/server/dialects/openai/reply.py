@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from huozhong.engine.sequence import Completion, Delta, TokenLogprob, Usage
+from huozhong.engine.requests import Completion, Delta, TokenLogprob, Usage
 from huozhong.errors import HuozhongError, RequestError
 from huozhong.text.tools import CallPart, ToolCallParser
 

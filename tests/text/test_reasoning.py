@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from huozhong.text.template import ReasoningSplitter
+from huozhong.text.reasoning import ReasoningSplitter
 
 PARTS = [
     "<think>",

@@ -1,0 +1,27 @@
+"""The chat template of a model that brings none of its own: what our tokenizers are saved with."""
+
+from __future__ import annotations
+
+# DeepSeek's layout.  Only the last turn keeps its reasoning: the model never sees earlier reasoning again.
+DEFAULT_TEMPLATE = """\
+{%- if thinking is not defined %}{% set thinking = true %}{% endif -%}
+{%- set ns = namespace(system='') -%}
+{%- for m in messages if m['role'] == 'system' -%}
+  {%- set ns.system = m['content'] if loop.first else ns.system + '\\n\\n' + m['content'] -%}
+{%- endfor -%}
+{{- bos_token + ns.system -}}
+{%- for m in messages -%}
+  {%- if m['role'] == 'user' -%}
+    {{- '<｜User｜>' + m['content'] -}}
+  {%- elif m['role'] == 'assistant' -%}
+    {{- '<｜Assistant｜>' -}}
+    {%- if loop.last and not add_generation_prompt and m['reasoning_content'] is string -%}
+      {{- '<think>' + m['reasoning_content'] -}}
+    {%- endif -%}
+    {{- '</think>' + m['content'] + eos_token -}}
+  {%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+  {{- '<｜Assistant｜>' + ('<think>' if thinking else '</think>') -}}
+{%- endif -%}
+"""
