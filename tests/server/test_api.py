@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.server.conftest import Running
 
-from huozhong.server.routes import chat as chat_routes
+from huozhong.server import http
 
 HELLO = [{"role": "user", "content": "你好"}]
 PLAIN = {"thinking": {"type": "disabled"}}
@@ -97,7 +97,7 @@ def test_stream_ends_with_done(server: Running) -> None:
 
 
 def test_a_silent_stream_is_kept_alive(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat_routes, "KEEP_ALIVE_SECONDS", 1e-6)
+    monkeypatch.setattr(http, "KEEP_ALIVE_SECONDS", 1e-6)
     assert ": keep-alive\n\n" in server.post(stream=True).text
     stream = server.client.chat.completions.create(
         model=server.llm.name, messages=HELLO, max_tokens=8, temperature=0, stream=True

@@ -7,7 +7,7 @@ import time
 
 from huozhong.engine.llm import Delta
 from huozhong.errors import EngineError
-from huozhong.server.routes.chat import PIECE_SECONDS, Answer, joined
+from huozhong.server.http import PIECE_SECONDS, RunningAnswer, joined
 
 
 def test_neighbours_become_one() -> None:
@@ -41,7 +41,7 @@ def test_every_delta_arrives_once_and_in_order_from_another_thread() -> None:
 
             tasks.append(loop.run_in_executor(None, work))
 
-        answer = Answer(start)
+        answer = RunningAnswer(start)
         got: list[Delta] = []
         while not got or not got[-1].is_last:
             got += await answer.next()
@@ -53,7 +53,7 @@ def test_every_delta_arrives_once_and_in_order_from_another_thread() -> None:
 
 def test_collecting_ends_with_the_last_delta() -> None:
     async def run() -> float:
-        answer = Answer(lambda on_delta: on_delta(Delta(finish_reason="stop")))  # type: ignore[arg-type,return-value,func-returns-value]
+        answer = RunningAnswer(lambda on_delta: on_delta(Delta(finish_reason="stop")))  # type: ignore[arg-type,return-value,func-returns-value]
         await answer.next()
         began = time.perf_counter()
         await answer.collect(60)

@@ -26,7 +26,7 @@ def http() -> Iterator[httpx.Client]:
 
 def test_every_file_in_the_folder_is_served_with_its_type(http: httpx.Client) -> None:
     names = {path.name for path in FOLDER.iterdir()}
-    assert names == set(page_routes._FILES)
+    assert names == set(page_routes.FILES)
     for name in names:
         response = http.get(f"/page/{name}")
         assert response.status_code == 200
@@ -101,7 +101,7 @@ def test_render_refuses_what_is_no_request(http: httpx.Client, body: bytes, stat
 
 def test_the_page_is_small(http: httpx.Client) -> None:
     total = 0
-    for name in page_routes._FILES:
+    for name in page_routes.FILES:
         with http.stream("GET", f"/page/{name}", headers={"Accept-Encoding": "gzip"}) as response:
             total += len(b"".join(response.iter_raw()))
     assert total < 40_000  # 60 kB is promised, HTTP headers included

@@ -12,8 +12,11 @@ from starlette.responses import Response
 from huozhong.engine.llm import LLM, Delta, Handle, unit_vector
 from huozhong.engine.sequence import Sequence
 from huozhong.errors import RequestError
-from huozhong.server.dialects.openai.embeddings import EmbeddingCall, embeddings_json, parse_embeddings
-from huozhong.server.routes.chat import Answer, check_model, json_body, json_response, stopped, watched
+from huozhong.server.calls import EmbeddingCall
+from huozhong.server.dialects.openai.embeddings import embeddings_json, parse_embeddings
+from huozhong.server.failures import stopped
+from huozhong.server.http import RunningAnswer, json_body, json_response, watched
+from huozhong.server.routes.models import check_model
 
 router = APIRouter()
 
@@ -26,11 +29,11 @@ async def embeddings(request: Request) -> Response:
     check_model(llm, call.model)
     inputs = await asyncio.to_thread(_tokens, llm, call)
     sequences: list[Sequence] = []
-    answers: list[Answer] = []
+    answers: list[RunningAnswer] = []
 
     async with watched(answers, request.receive):
         for ids in inputs:
-            answers.append(Answer(partial(_start, llm, ids, sequences)))
+            answers.append(RunningAnswer(partial(_start, llm, ids, sequences)))
         for answer in answers:
             last = (await answer.next())[-1]  # a text to embed has one delta, its last
             if last.error is not None:

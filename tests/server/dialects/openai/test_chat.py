@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
@@ -12,13 +11,14 @@ from huozhong.cost import Bill
 from huozhong.engine.sequence import Delta, SamplingParams, TokenLogprob, Usage
 from huozhong.errors import RequestError
 from huozhong.server.dialects.openai.chat import parse_chat
-from huozhong.server.dialects.openai.reply import Reply, usage_json
+from huozhong.server.dialects.openai.reply import ChatCompletionReply, usage_json
+from huozhong.server.http import parse_json
 
 GOOD: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 
 
 def parse(defaults: SamplingParams | None = None, **changes: Any) -> Any:
-    return parse_chat(json.dumps(GOOD | changes).encode(), defaults or SamplingParams())
+    return parse_chat(GOOD | changes, defaults or SamplingParams())
 
 
 def tool(name: str, **more: Any) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def test_what_asks_for_nothing_is_taken(fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b'{"a":NaN}', b"\xff", b"[" * 10**5])
 def test_a_body_that_is_no_json_object(body: bytes) -> None:
     with pytest.raises(RequestError) as caught:
-        parse_chat(body, SamplingParams())
+        parse_json(body)
     assert caught.value.code == "invalid_json"
 
 
@@ -168,7 +168,7 @@ def token(token_id: int, text: str, logprob: float = -0.5) -> TokenLogprob:
 
 
 def test_reasoning_and_content_never_share_a_chunk() -> None:
-    reply = Reply(model="m", thinking=True, think_end_id=6)
+    reply = ChatCompletionReply(model="m", thinking=True, think_end_id=6)
     delta = Delta(reasoning="a", text="b", logprobs=(token(20, "a"), token(6, "</think>"), token(21, "b")))
     first, second = reply.chunks(delta)
     assert first["choices"][0]["delta"] == {"content": None, "reasoning_content": "a"}
@@ -182,7 +182,7 @@ def test_reasoning_and_content_never_share_a_chunk() -> None:
 
 
 def test_a_delta_without_text_sends_nothing_unless_it_has_logprobs() -> None:
-    reply = Reply(model="m", thinking=False, think_end_id=None)
+    reply = ChatCompletionReply(model="m", thinking=False, think_end_id=None)
     assert list(reply.chunks(Delta(token_ids=(3,)))) == []
     assert len(list(reply.chunks(Delta(token_ids=(3,), logprobs=(token(3, "x", -math.inf),))))) == 1
 
