@@ -90,7 +90,6 @@ def parse() -> argparse.Namespace:
 
 def measure(llm: LLM, options: argparse.Namespace) -> dict[str, Any]:
     """Decode alone, decode together, first token, overhead, memory."""
-    in_runner = time_inside_runner(llm)
     dice = np.random.default_rng(0)
 
     def prompt() -> list[int]:
@@ -98,11 +97,12 @@ def measure(llm: LLM, options: argparse.Namespace) -> dict[str, Any]:
 
     params = SamplingParams(temperature=0, max_tokens=options.tokens, ignore_eos=True)
     llm.generate([prompt()], params)  # warm
-    in_runner[0] = 0.0
+    before = llm.stats().runner_seconds
     one = llm.generate([prompt()], params)[0].usage
     assert one.seconds_to_first_token is not None
     single = (options.tokens - 1) / (one.seconds - one.seconds_to_first_token)
-    overhead = (one.seconds - in_runner[0]) / options.tokens * 1e6
+    in_runner = llm.stats().runner_seconds - before
+    overhead = (one.seconds - in_runner) / options.tokens * 1e6
     began = time.perf_counter()
     answers = llm.generate([prompt() for _ in range(options.streams)], params)
     total = sum(len(a.token_ids) for a in answers) / (time.perf_counter() - began)
@@ -119,22 +119,6 @@ def measure(llm: LLM, options: argparse.Namespace) -> dict[str, Any]:
         "rss_mb": rss_mb(),
         "cpus": os.cpu_count(),
     }
-
-
-def time_inside_runner(llm: LLM) -> list[float]:
-    """Seconds spent in `Runner.forward`, counted in the one cell of the returned list."""
-    runner, spent = llm._engine.runner, [0.0]
-    forward = runner.forward
-
-    def timed(chunks):
-        began = time.perf_counter()
-        try:
-            return forward(chunks)
-        finally:
-            spent[0] += time.perf_counter() - began
-
-    runner.forward = timed  # type: ignore[method-assign]
-    return spent
 
 
 def start_seconds(folder: Path, quantization: str) -> float:

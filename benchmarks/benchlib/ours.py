@@ -50,7 +50,7 @@ def measure(model: str, quantization: str | None, depths: list[int], prompt: int
     # a short context, because the cache must hold one whole; the runner below takes any position of the cache
     with LLM(model, cache_tokens=room + 64, max_context=256, **given) as llm:
         loaded = time.perf_counter() - began
-        runner = llm._engine.runner
+        runner = llm.runner
         bench = Bench(runner)
         bench.prefill(0, min(prompt, 64))  # warm: pages of the weights are in memory
         bench.decode(0, 2)

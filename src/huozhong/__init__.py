@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from huozhong.cost import Bill, Meter
     from huozhong.engine.guides.guide import Grammar, JsonObject, JsonSchema, Regex
     from huozhong.engine.llm import LLM
-    from huozhong.engine.sequence import Completion, Delta, SamplingParams, TokenLogprob, Usage
+    from huozhong.engine.requests import Completion, Delta, SamplingParams, TokenLogprob, Usage
     from huozhong.errors import (
         CheckpointError,
         ConfigError,
@@ -39,11 +39,11 @@ _HOMES = {
     "Bill": "cost",
     "ChatTemplate": "text.template",
     "CheckpointError": "errors",
-    "Completion": "engine.sequence",
+    "Completion": "engine.requests",
     "ConfigError": "errors",
     "ContextLengthError": "errors",
     "DataError": "errors",
-    "Delta": "engine.sequence",
+    "Delta": "engine.requests",
     "EngineError": "errors",
     "ExamError": "errors",
     "Grammar": "engine.guides.guide",
@@ -57,12 +57,12 @@ _HOMES = {
     "ModelConfig": "model.config",
     "Regex": "engine.guides.guide",
     "RequestError": "errors",
-    "SamplingParams": "engine.sequence",
-    "TokenLogprob": "engine.sequence",
+    "SamplingParams": "engine.requests",
+    "TokenLogprob": "engine.requests",
     "Tokenizer": "text.tokenizer",
     "TokenizerError": "errors",
     "TrainingError": "errors",
-    "Usage": "engine.sequence",
+    "Usage": "engine.requests",
     "create_app": "server.app",
 }
 

@@ -13,8 +13,8 @@ from transformers import DeepseekV2Config, DeepseekV3Config, LlamaConfig, Qwen2C
 
 from huozhong.engine import kernels
 from huozhong.engine.llm import LLM
+from huozhong.engine.requests import SamplingParams
 from huozhong.engine.runner import Chunk, Runner
-from huozhong.engine.sequence import SamplingParams
 from huozhong.engine.weights.layout import GroupedAttentionWeights, LatentAttentionWeights, load_weights
 from huozhong.engine.weights.quant import unpack
 from huozhong.formats.gguf.blocks import quantize

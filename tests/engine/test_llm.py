@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from huozhong.engine.llm import LLM, Delta, SamplingParams, resolve_model
-from huozhong.errors import CheckpointError, ConfigError, ContextLengthError, HuozhongError, RequestError
+from huozhong.engine.llm import LLM, Delta, SamplingParams
+from huozhong.errors import ConfigError, ContextLengthError, HuozhongError, RequestError
 from huozhong.model.transformer import Transformer, generate, load_transformer
 from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import Tokenizer
@@ -173,13 +173,16 @@ def test_impossible_options(tiny_folder: Path, cache: Path, options: dict, named
         LLM(tiny_folder, cache_dir=cache, **options)
 
 
-def test_models_that_do_not_exist(tmp_path: Path, tiny_folder: Path) -> None:
-    assert resolve_model(tiny_folder) == tiny_folder
-    assert resolve_model(str(tiny_folder)) == tiny_folder
-    with pytest.raises(CheckpointError, match="no model 'llama-9000'"):
-        resolve_model("llama-9000")
-    with pytest.raises(CheckpointError, match=r"without config\.json"):
-        resolve_model(tmp_path)
+def test_without_params_a_model_is_sampled_as_it_asks_for(tiny_folder: Path, cache: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "greedy"
+    shutil.copytree(tiny_folder, folder)
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": 2, "do_sample": False}))
+    with LLM(folder, quantization="none", num_threads=1, cache_dir=cache, max_context=40) as model:
+        assert model.defaults == SamplingParams(temperature=0)
+        greedy = model.generate("春", SamplingParams(temperature=0))[0]
+        assert model.generate("春")[0].token_ids == greedy.token_ids
+        assert tuple(t for delta in model.stream("春") for t in delta.token_ids) == greedy.token_ids
+        assert model.chat(QUESTION).text == model.chat(QUESTION, SamplingParams(temperature=0)).text
 
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "model.safetensors", "generation_config.json"])

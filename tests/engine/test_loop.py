@@ -14,9 +14,10 @@ import pytest
 import torch
 
 from huozhong.cost import Bill, Meter
+from huozhong.engine.collector import Collector
 from huozhong.engine.loop import Engine, Handle
+from huozhong.engine.requests import Completion, Delta, Generate, SamplingParams, Score, Scores
 from huozhong.engine.runner import Chunk, Runner
-from huozhong.engine.sequence import Completion, Delta, SamplingParams
 from huozhong.engine.weights.layout import Weights
 from huozhong.engine.weights.packing import pack_weights
 from huozhong.errors import ContextLengthError, EngineError, RequestError
@@ -72,7 +73,7 @@ class Reply:
         self.deltas: list[Delta] = []
         self.done = threading.Event()
         self.abort_after: int | None = None
-        self.handle: Handle = engine.submit(ChatPrompt(ids), params, self.receive)
+        self.handle: Handle = engine.submit(Generate(ChatPrompt(ids), params), self.receive)
 
     def receive(self, delta: Delta) -> None:
         assert not self.done.is_set(), "a delta after the last one"
@@ -135,12 +136,12 @@ def test_prefix_hit_as_cold(make: MakeEngine, tokenizer: Tokenizer) -> None:
     assert exactly(hit) == exactly(answer(make(), longer))
 
 
-def test_put_back_and_computed_again_is_the_same(make: MakeEngine, tokenizer: Tokenizer) -> None:
+def test_preempted_and_computed_again_is_the_same(make: MakeEngine, tokenizer: Tokenizer) -> None:
     alone = [exactly(answer(make(), ids)) for ids in prompts(tokenizer)]
     engine = make(num_pages=17, max_context=64)
     together = [Reply(engine, ids, GREEDY) for ids in prompts(tokenizer)]
     assert [exactly(reply.wait()) for reply in together] == alone
-    assert engine.scheduler.num_preemptions > 0
+    assert engine.scheduler.stats.preemptions > 0
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -274,7 +275,7 @@ def test_answer_is_cut_where_the_context_ends(make: MakeEngine) -> None:
 def test_bad_prompts(make: MakeEngine, bad: list[int]) -> None:
     engine = make()
     with pytest.raises(RequestError):
-        engine.submit(ChatPrompt(bad), GREEDY, print)
+        engine.submit(Generate(ChatPrompt(bad), GREEDY), print)
 
 
 class OnceBrokenMeter(Meter):
@@ -336,7 +337,7 @@ def test_a_failing_receiver_ends_its_own_request(make: MakeEngine, caplog) -> No
     def broken(delta: Delta) -> None:
         raise ValueError("nobody home")
 
-    engine.submit(ChatPrompt([1, 5]), SamplingParams(ignore_eos=True), broken)
+    engine.submit(Generate(ChatPrompt([1, 5]), SamplingParams(ignore_eos=True)), broken)
     assert len(answer(engine, [1, 5]).token_ids) == 20
     assert "nobody home" in caplog.text
     assert engine.scheduler.pool.num_used == 0
@@ -349,7 +350,7 @@ def test_close_ends_what_runs_and_nothing_starts_after_it(make: MakeEngine) -> N
     engine.close()
     assert reply.wait().finish_reason in ("abort", "length")
     with pytest.raises(EngineError, match="closed"):
-        engine.submit(ChatPrompt([1]), GREEDY, print)
+        engine.submit(Generate(ChatPrompt([1]), GREEDY), print)
 
 
 def test_closing_from_the_step_thread(make: MakeEngine) -> None:
@@ -361,7 +362,7 @@ def test_closing_from_the_step_thread(make: MakeEngine) -> None:
         if delta.is_last:
             closed.set()
 
-    engine.submit(ChatPrompt([1, 5]), SamplingParams(ignore_eos=True), close)
+    engine.submit(Generate(ChatPrompt([1, 5]), SamplingParams(ignore_eos=True)), close)
     assert closed.wait(60)
 
 
@@ -401,16 +402,14 @@ def test_scores_are_the_models(make, weights, tokenizer, tiny_model) -> None:  #
     scores = []
     for engine in (make(), make(token_budget=3, max_running=2)):
         for _ in range(2):
-            done = threading.Event()
-            _, sequence = engine.submit_score(ids, lambda _, done=done: done.set())  # type: ignore[misc]
-            assert done.wait(60)
-            assert sequence.scores is not None
-            scores.append(sequence.scores)
+            collector = Collector()
+            engine.submit(Score(ids), collector.put)
+            scores.append(Scores.from_deltas(collector).logprobs)
     np.testing.assert_allclose(scores[0], expected, atol=1e-3 if weights.format == "f32" else 0.5)
     for other in scores[1:]:
         np.testing.assert_array_equal(other, scores[0])
     with pytest.raises(ContextLengthError):
-        make(num_pages=4).submit_score([1] * 17, print)
+        make(num_pages=4).submit(Score([1] * 17), print)
 
 
 def test_chunk_forms(make: MakeEngine) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from huozhong.engine.sampler import kept_weights, penalize, sample
-from huozhong.engine.sequence import SamplingParams, TokenCounts
+from huozhong.engine.requests import SamplingParams
+from huozhong.engine.sampler import TokenCounts, kept_weights, penalize, sample
 from huozhong.errors import EngineError
 
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from huozhong.engine.cache.pages import PagePool
-from huozhong.engine.output import OutputText
 from huozhong.engine.scheduler import Scheduler, Slice
-from huozhong.engine.sequence import SamplingParams, Sequence
+from huozhong.engine.sequence import Sequence
+from huozhong.engine.tasks import ScoreTask, Task
 
-NO_OUTPUT: OutputText = None  # type: ignore[assignment]  # text plays no part in scheduling
+NO_TASK: Task = None  # type: ignore[assignment]  # what is done with numbers plays no part in scheduling
 
 
 def request(number: int, prompt: list[int], answer: int = 4) -> Sequence:
-    return Sequence(number, np.array(prompt, np.int32), SamplingParams(), answer, print, NO_OUTPUT)
+    return Sequence(number, np.array(prompt, np.int32), answer, NO_TASK, print)
 
 
 def scheduler(num_pages: int = 8, page_size: int = 4, budget: int = 8, max_running: int = 4) -> Scheduler:
@@ -106,19 +106,19 @@ def test_scores_never_come_from_the_cache() -> None:
     on.add(first)
     run(on.schedule(), on)
     score = request(2, list(range(8)))
-    score.only_score = True
+    score.task = ScoreTask(score.prompt)
     on.add(score)
     assert on.schedule()[0].start == 0
 
 
-def test_newest_is_put_back_when_pages_run_out_and_computed_again_in_the_same_forms() -> None:
+def test_newest_is_preempted_when_pages_run_out_and_computed_again_in_the_same_forms() -> None:
     on = scheduler(num_pages=4, page_size=4, budget=16)
     old, new = request(1, [1] * 7, answer=9), request(2, [2] * 6, answer=9)
     on.add(old)
     on.add(new)
-    while new.pages or not new.was_put_back:
+    while new.pages or not new.was_preempted:
         run(on.schedule(), on)
-    assert on.num_preemptions == 1
+    assert on.stats.preemptions == 1
     assert new.generated
     kept = list(new.generated)
     replay = []

@@ -1,6 +1,6 @@
 """Random schedules of everything at once: each answer has the very bits that it has alone.
 
-Arrivals, users, shared beginnings, chunk budgets, pools so small that requests are put back (swapped out or
+Arrivals, users, shared beginnings, chunk budgets, pools so small that requests are preempted (swapped out or
 computed again), aborts, prompt pages from the disk, speculation on, off and forced.
 """
 
@@ -21,9 +21,9 @@ from huozhong.cost import Meter
 from huozhong.engine import kernels
 from huozhong.engine.cache.prefixes import PrefixStore
 from huozhong.engine.loop import Engine, Handle
+from huozhong.engine.requests import Completion, Delta, Generate, SamplingParams
 from huozhong.engine.runner import Chunk, Runner
-from huozhong.engine.sequence import Completion, Delta, SamplingParams
-from huozhong.engine.speculation.proposers import Proposal
+from huozhong.engine.speculation.guessing import Proposal
 from huozhong.engine.weights.layout import Weights
 from huozhong.engine.weights.packing import pack_weights
 from huozhong.formats.source import open_model
@@ -91,7 +91,7 @@ class Reply:
     handle: Handle | None = None
 
     def start(self, engine: Engine, user: str | None = None) -> Reply:
-        self.handle = engine.submit(ChatPrompt(self.ids), self.params, self.receive, user=user)
+        self.handle = engine.submit(Generate(ChatPrompt(self.ids), self.params, user), self.receive)
         return self
 
     def receive(self, delta: Delta) -> None:
@@ -138,7 +138,7 @@ class Oracle:
         self.answers, self.dice = answers, random.Random(seed)
 
     def propose(self, sequence, k: int) -> Proposal | None:  # type: ignore[no-untyped-def]
-        known = self.answers.get((sequence.params.seed, *sequence.prompt.tolist()))
+        known = self.answers.get((sequence.task.params.seed, *sequence.prompt.tolist()))
         if known is None:
             return None
         drafts = known[len(sequence.generated) : len(sequence.generated) + k]
@@ -260,7 +260,7 @@ def test_one_prefix_is_computed_once_by_requests_that_arrive_together(weights: W
 
 @pytest.mark.parametrize("weights", ["q8"], indirect=True)
 def test_abort_at_random_moments_frees_everything(weights: Weights, tokenizer: Tokenizer, tmp_path: Path) -> None:
-    """While running, waiting, put back with copies, or waiting for the disk."""
+    """While running, waiting, swapped out, or waiting for the disk."""
     dice = random.Random(5)
     page_bytes = len(Runner(weights, 1, PAGE).read_page(0))
     store = PrefixStore(tmp_path, "m", page_bytes, 1 << 22)

@@ -1,18 +1,18 @@
-"""Users take turns; what was put back goes first."""
+"""Users take turns; what was preempted goes first."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from huozhong.engine.output import OutputText
-from huozhong.engine.sequence import SamplingParams, Sequence
+from huozhong.engine.sequence import Sequence
+from huozhong.engine.tasks import Task
 from huozhong.engine.waiting import WaitingRoom
 
-NO_OUTPUT: OutputText = None  # type: ignore[assignment]  # text plays no part in waiting
+NO_TASK: Task = None  # type: ignore[assignment]  # what is done with numbers plays no part in waiting
 
 
 def request(number: int, user: str | None) -> Sequence:
-    return Sequence(number, np.array([1], np.int32), SamplingParams(), 4, print, NO_OUTPUT, user=user)
+    return Sequence(number, np.array([1], np.int32), 4, NO_TASK, print, user)
 
 
 def drain(room: WaitingRoom) -> list[int]:
@@ -47,13 +47,13 @@ def test_a_user_who_just_had_a_turn_waits_for_the_others() -> None:
     assert drain(room) == [1, 10, 2]
 
 
-def test_what_was_put_back_goes_first_oldest_first() -> None:
+def test_what_was_preempted_goes_first_oldest_first() -> None:
     room = WaitingRoom()
     room.add(request(1, "a"))
     for number, order in ((2, 8), (3, 5)):
         back = request(number, "b")
         back.order = order
-        room.put_back(back)
+        room.requeue(back)
     assert [s.request_id for s in room] == [3, 2, 1]
     assert drain(room) == [3, 2, 1]
 
@@ -62,7 +62,7 @@ def test_removing() -> None:
     room = WaitingRoom()
     waiting, back, stranger = request(1, "a"), request(2, "b"), request(3, "a")
     room.add(waiting)
-    room.put_back(back)
+    room.requeue(back)
     assert not room.remove(stranger)
     assert room.remove(back)
     assert not room.remove(back)

@@ -7,8 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -58,9 +57,9 @@ def chat_command(
             _only_local_options_unset(context)
             name, ask = _remote(stack, url, model, thinking, given)
         else:
-            llm, folder = load(model or "ember", quantization, threads, max_context, price, currency)
+            llm = load(model or "ember", quantization, threads, max_context, price, currency)
             stack.enter_context(llm)
-            name, ask = llm.name, _local(llm, folder, thinking, given)
+            name, ask = llm.name, _local(llm, thinking, given)
         Conversation(name, ask).run()
 
 
@@ -76,12 +75,8 @@ def _only_local_options_unset(context: typer.Context) -> None:
 # -- who answers ---------------------------------------------------------------------------------
 
 
-def _local(llm: LLM, folder: Path, thinking: bool, given: dict[str, Any]) -> Ask:
-    from dataclasses import replace
-
-    from huozhong.server.defaults import sampling_defaults
-
-    params = replace(sampling_defaults(folder), **given)
+def _local(llm: LLM, thinking: bool, given: dict[str, Any]) -> Ask:
+    params = replace(llm.defaults, **given)
 
     def ask(messages: list[Message]) -> Iterator[Piece]:
         for delta in llm.chat_stream(messages, params, thinking=thinking):

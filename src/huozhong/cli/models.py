@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
 
 def find_model(model: str) -> Path:
     """Where the model lies; an error says how to get one that has a short name."""
-    from huozhong.engine.llm import resolve_model
+    from huozhong.formats.resolve import resolve_model
 
     try:
         return resolve_model(model)
@@ -171,12 +171,12 @@ def remove_command(model: Stored) -> None:
 def list_command() -> None:
     from rich.console import Console
 
-    from huozhong.engine.llm import MODELS
     from huozhong.formats.installed import models_folder, stored_models
+    from huozhong.formats.resolve import BUILT_IN
     from huozhong.hub.arrival import gigabytes, unfinished
 
     table = _table(say("名字", "name"), say("大小", "size"), say("格式", "format"), say("来源", "from"))
-    for folder in sorted(MODELS.glob("*/config.json")):
+    for folder in sorted(BUILT_IN.glob("*/config.json")):
         size = sum(file.stat().st_size for file in folder.parent.iterdir() if file.is_file())
         table.add_row(folder.parent.name, gigabytes(size), "safetensors", say("内置", "built in"))
     for model in stored_models():

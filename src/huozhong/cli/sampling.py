@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from huozhong.engine.llm import LLM, Delta, SamplingParams
+from huozhong.engine.collector import Collector
+from huozhong.engine.llm import LLM, Completion, SamplingParams
 from huozhong.errors import EngineError
 from huozhong.model.transformer import save_transformer
 from huozhong.text.template import ChatPrompt
@@ -61,15 +61,15 @@ class EngineSampler:
     def generate(self, asks: Sequence[Ask], *, max_tokens: int, greedy: bool = False) -> list[Drawn]:
         llm = self._llm
         assert llm is not None, "load the weights first"
-        gathered = [_Gathered() for _ in asks]
+        collectors = [Collector() for _ in asks]
         handles = []
         try:
-            for ask, answer in zip(asks, gathered, strict=True):
+            for ask, collector in zip(asks, collectors, strict=True):
                 params = SamplingParams(
                     temperature=0.0 if greedy else 1.0, seed=ask.seed, max_tokens=max_tokens, logprobs=0
                 )
-                handles.append(llm.submit(ChatPrompt(list(ask.prompt)), params, answer.put))
-            return [answer.drawn() for answer in gathered]
+                handles.append(llm.submit(ChatPrompt(list(ask.prompt)), params, collector.put))
+            return [_drawn(Completion.from_deltas(collector)) for collector in collectors]
         finally:
             for handle in handles:
                 handle.abort()
@@ -84,28 +84,11 @@ class EngineSampler:
             self._llm = None
 
 
-class _Gathered:
-    """One answer's deltas; waiting for the last one."""
-
-    def __init__(self) -> None:
-        self._deltas: list[Delta] = []
-        self._done = threading.Event()
-
-    def put(self, delta: Delta) -> None:
-        self._deltas.append(delta)
-        if delta.is_last:
-            self._done.set()
-
-    def drawn(self) -> Drawn:
-        self._done.wait()
-        last = self._deltas[-1]
-        if last.error is not None:
-            raise last.error
-        if last.finish_reason == "abort":
-            raise EngineError("the engine was closed while it answered; run the same command again.")
-        ids = tuple(token for delta in self._deltas for token in delta.token_ids)
-        logprobs = tuple(entry.logprob for delta in self._deltas for entry in delta.logprobs)
-        return Drawn(ids, logprobs, finished=last.finish_reason == "stop")
+def _drawn(answer: Completion) -> Drawn:
+    if answer.finish_reason == "abort":
+        raise EngineError("the engine was closed while it answered; run the same command again.")
+    logprobs = tuple(entry.logprob for entry in answer.logprobs)
+    return Drawn(answer.token_ids, logprobs, finished=answer.finish_reason == "stop")
 
 
 class SubjectTeacher:

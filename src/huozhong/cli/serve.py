@@ -7,7 +7,6 @@ import errno
 import os
 import socket
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -85,15 +84,10 @@ def serve_command(
 ) -> None:
     with listen(host, port) as listener:  # first, so that a port in use is said before a model is loaded
         from huozhong.server.app import create_app
-        from huozhong.server.defaults import sampling_defaults
 
-        llm, folder = load(
-            model, quantization, threads, max_context, price, currency, cache_tokens, disk_cache, cache_format
-        )
+        llm = load(model, quantization, threads, max_context, price, currency, cache_tokens, disk_cache, cache_format)
         with llm:
-            app = create_app(
-                llm, defaults=sampling_defaults(folder), allow_hosts=allow_host or (), allow_origins=allow_origin or ()
-            )
+            app = create_app(llm, allow_hosts=allow_host or (), allow_origins=allow_origin or ())
             _run(app, llm, listener)
     typer.echo(say("已停止。", "Stopped."))
 
@@ -108,19 +102,18 @@ def load(
     cache_tokens: int | None = None,
     disk_cache: float | None = None,
     cache_format: Any = None,
-) -> tuple[LLM, Path]:
-    """The model and its folder, for the options that `serve` and `chat` share; packing shows a bar.
+) -> LLM:
+    """The model, for the options that `serve` and `chat` share; packing shows a bar.
 
     disk_cache: GB (2**30 bytes) of disk for prompts; None for the engine's own choice.
     """
     from huozhong.cost import Meter
     from huozhong.engine.llm import LLM
 
-    folder = find_model(model)
     disk_bytes = None if disk_cache is None else int(disk_cache * 2**30)
     with packing_bar() as progress:
-        llm = LLM(
-            folder,
+        return LLM(
+            find_model(model),
             quantization=quantization,
             num_threads=threads,
             max_context=max_context,
@@ -130,7 +123,6 @@ def load(
             meter=Meter(price, currency),
             progress=progress,
         )
-    return llm, folder
 
 
 @contextlib.contextmanager

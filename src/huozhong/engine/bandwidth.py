@@ -33,4 +33,4 @@ def read_bandwidth(size: int = _BYTES, threads: int | None = None) -> float:
             began = time.perf_counter()
             kernels.largest(piece, threads)
             times.append(time.perf_counter() - began)
-    return pieces[0].nbytes / statistics.median(times)
+    return float(pieces[0].nbytes / statistics.median(times))

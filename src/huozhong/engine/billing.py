@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 
 from huozhong.cost import JOULES_PER_KWH, Bill, Meter
+from huozhong.engine.requests import Usage
 from huozhong.engine.scheduler import Slice
-from huozhong.engine.sequence import Sequence, Usage
+from huozhong.engine.sequence import Sequence
+from huozhong.engine.tasks import GenerateTask
 
 
 def charge(slices: list[Slice], meter: Meter) -> None:
@@ -21,12 +23,12 @@ def charge(slices: list[Slice], meter: Meter) -> None:
 
 def usage(sequence: Sequence, meter: Meter) -> Usage:
     """What the request has used until now."""
-    first = sequence.first_token_at
+    first, task = sequence.first_token_at, sequence.task
     total = meter.snapshot()
     return Usage(
         prompt_tokens=sequence.prompt_len,
         completion_tokens=len(sequence.generated),
-        reasoning_tokens=sequence.output.reasoning_tokens,
+        reasoning_tokens=task.output.reasoning_tokens if isinstance(task, GenerateTask) else 0,
         cache_hit_tokens=sequence.cache_hit_tokens,
         seconds_to_first_token=None if first is None else first - sequence.submitted_at,
         seconds=time.perf_counter() - sequence.submitted_at,

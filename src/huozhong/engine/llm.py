@@ -9,78 +9,71 @@ Every call, alone or from many threads, goes the same way: a request is submitte
 
 from __future__ import annotations
 
-import json
-import queue
-import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Sequence as ListLike
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeGuard, get_args
+from typing import Any, Literal, Self, TypeGuard, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from huozhong.cost import Meter
-from huozhong.engine.cache.prefixes import PrefixStore, default_capacity, fingerprint
+from huozhong.engine import generation_config, options
+from huozhong.engine.cache.prefixes import PrefixStore, fingerprint
+from huozhong.engine.collector import Collector
 from huozhong.engine.guides.guide import Guide
 from huozhong.engine.kernels import arithmetic
 from huozhong.engine.loop import Engine, Handle
+from huozhong.engine.requests import (
+    Completion,
+    Delta,
+    Embed,
+    Embedding,
+    Generate,
+    Pooling,
+    Request,
+    SamplingParams,
+    Score,
+    Scores,
+    TokenLogprob,
+    Usage,
+)
 from huozhong.engine.runner import Runner
-from huozhong.engine.sequence import Completion, Delta, Pooling, SamplingParams, Sequence, TokenLogprob, Usage
-from huozhong.engine.speculation.speculator import MAX_DRAFT, Speculation
+from huozhong.engine.speculation.speculator import Speculation
 from huozhong.engine.stats import EngineStats
 from huozhong.engine.weights.layout import default_cache_dir, load_weights, source_fingerprint
-from huozhong.errors import CheckpointError, ConfigError, EngineError, RequestError
-from huozhong.formats import installed as store
 from huozhong.formats.gguf import vocab as gguf_vocab
-from huozhong.formats.source import ModelSource, gguf_files, open_model
+from huozhong.formats.installed import name_of
+from huozhong.formats.resolve import resolve_model
+from huozhong.formats.source import ModelSource, open_model
 from huozhong.model.architecture import Architecture, CacheFormat, row_bytes
 from huozhong.text.template import ChatPrompt, ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.text.tools import Function
 
 __all__ = [
-    "LLM", "Completion", "Delta", "EngineStats", "Handle", "SamplingParams", "TokenLogprob", "Usage", "resolve_model",
-]  # fmt: skip
+    "LLM",
+    "Completion",
+    "Delta",
+    "Embedding",
+    "EngineStats",
+    "Handle",
+    "SamplingParams",
+    "TokenLogprob",
+    "Usage",
+    "resolve_model",
+]
 
 Quantization = Literal["q8", "q4", "none"]
 Prompt = str | list[int]
+Result = TypeVar("Result")
 
 PAGE_SIZE = 64
-DEFAULT_CONTEXT = 32768  # where the model would take more: its cache would take gigabytes
-# Room in the cache for all running requests: sixteen full contexts, but no more than this many bytes
-# (one full context is always there).
-CACHE_CONTEXTS = 16
-CACHE_BYTES = 64 * 2**20
 SWAP_BYTES = 64 * 2**20  # used only when the pages run out
-MODELS = Path(__file__).resolve().parent.parent / "models"
-
-
-def resolve_model(name_or_path: str | Path) -> Path:
-    """Where the model of a name (built in, or in the store) or of a path lies: a folder, or a .gguf file.
-
-    Names come before paths; a path with a "/" in it is never a name.
-
-    Raises `CheckpointError` with what there is when there is no such model.
-    """
-    path = Path(name_or_path).expanduser()
-    builtin = sorted(folder.name for folder in MODELS.glob("*") if (folder / "config.json").is_file())
-    if isinstance(name_or_path, str) and name_or_path in builtin:
-        return MODELS / name_or_path
-    if isinstance(name_or_path, str) and (stored := store.find(name_or_path)) is not None:
-        return stored
-    if (path / "config.json").is_file() or (path.suffix == ".gguf" and path.is_file()):
-        return path
-    if path.is_dir() and gguf_files(path):
-        return path
-    known = f"built-in models: {', '.join(builtin)}" if builtin else "no model is built in"
-    if path.is_dir():
-        raise CheckpointError(f"{path} is a folder without config.json, so it holds no model ({known}).")
-    raise CheckpointError(f"there is no model {str(name_or_path)!r}: give a folder, a .gguf file or a name ({known}).")
 
 
 class LLM:
@@ -122,28 +115,25 @@ class LLM:
         meter: Meter | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        if quantization not in ("q8", "q4", "none", None):
-            raise ConfigError(f"quantization is {quantization!r}; it must be 'q8', 'q4' or 'none'.")
-        if num_threads is not None and (not isinstance(num_threads, int) or num_threads < 1):
-            raise ConfigError(f"num_threads is {num_threads!r}; it must be a whole number of at least 1.")
-        _check_speculation(speculation)
+        options.check_quantization(quantization)
+        options.check_threads(num_threads)
+        options.check_speculation(speculation)
         prefixes = Path(prefix_cache_dir or Path(cache_dir or default_cache_dir()) / "prefixes")
-        prefix_bytes = _checked_prefix_bytes(prefix_cache_bytes, prefixes)
+        prefix_bytes = options.checked_prefix_bytes(prefix_cache_bytes, prefixes)
         source = open_model(resolve_model(path))
         self.config: Architecture = source.architecture
         self._files = _small_files(source)
         self._where = str(source.path)
         self.tokenizer = Tokenizer.from_files(self._files, where=self._where)
-        self.name = store.name_of(source.path)
-        self.max_context = _checked_context(max_context, self.config)
+        self.name = name_of(source.path)
+        self.max_context = options.checked_context(max_context, self.config.max_position_embeddings)
         if cache_format is None:
             cache_format = "f32" if source.kind == "folder" and quantization == "none" else "f16"
-        if cache_format not in get_args(CacheFormat):
-            raise ConfigError(f"cache_format is {cache_format!r}; it must be 'f32', 'f16' or 'q8'.")
+        options.check_cache_format(cache_format)
         layers = self.config.num_layers + min(self.config.num_nextn_predict_layers, 1)
         bytes_per_token = layers * row_bytes(self.config, cache_format)
-        num_pages = _num_pages(cache_tokens, self.max_context, bytes_per_token)
-        eos_ids = _eos_ids(self._files, self._where, self.config, self.tokenizer)
+        num_pages = -(-options.checked_cache_tokens(cache_tokens, self.max_context, bytes_per_token) // PAGE_SIZE)
+        eos_ids = {*self.config.eos_token_ids, *generation_config.eos_ids(self._files, where=self._where)}
         # The slow part comes last, so that a wrong option is told at once.
         weights = load_weights(source, quantization, cache_dir, progress)
         self.quantization = weights.format
@@ -154,7 +144,7 @@ class LLM:
             runner,
             self.tokenizer,
             max_context=self.max_context,
-            eos_ids=eos_ids,
+            eos_ids=frozenset(eos_ids or {self.tokenizer.eos_id}),
             meter=meter if meter is not None else Meter(),
             swap_bytes=SWAP_BYTES,
             speculation=speculation,
@@ -168,6 +158,20 @@ class LLM:
         """The model's chat template; `TokenizerError` if it has none (a model that only continues texts)."""
         return ChatTemplate.from_files(self._files, self.tokenizer, where=self._where)
 
+    @cached_property
+    def defaults(self) -> SamplingParams:
+        """How the model itself wants to be sampled: what holds where a call gives no `params`.
+
+        From generation_config.json; temperature 1 and nothing cut away where a model says nothing.
+        Raises `CheckpointError` for a file that asks for the impossible.
+        """
+        return generation_config.sampling_defaults(self._files, where=self._where)
+
+    @property
+    def runner(self) -> Runner:
+        """What computes the forward passes, for measurements; nothing else may run meanwhile."""
+        return self._engine.runner
+
     # -- whole answers ---------------------------------------------------------------------------
 
     def generate(self, prompts: Prompt | ListLike[Prompt], params: SamplingParams | None = None) -> list[Completion]:
@@ -177,15 +181,11 @@ class LLM:
         plain text); a list of ids is taken as it is.  An answer that itself begins with `<think>` is split
         into reasoning and text too.
         """
-        many: list[Prompt]
-        if isinstance(prompts, str) or _is_ids(prompts):
-            many = [prompts]
-        else:
-            many = list(prompts)  # type: ignore[arg-type]  # a plain list of ids was told apart above
-        prompt_ids = [self.text_tokens(prompt) for prompt in many]
-        for ids in prompt_ids:  # a bad prompt fails before any runs
-            self._engine.check_prompt(ids)
-        return self._whole([ChatPrompt(ids) for ids in prompt_ids], params or SamplingParams())
+        params = params or self.defaults
+        return self._all(
+            [Generate(ChatPrompt(self.text_tokens(prompt)), params) for prompt in _listed(prompts)],
+            Completion.from_deltas,
+        )
 
     def chat(
         self,
@@ -195,7 +195,8 @@ class LLM:
         thinking: bool = True,
     ) -> Completion:
         """Answer a conversation.  With `thinking`, what the model writes before `</think>` is `reasoning`."""
-        return self._whole([self.prompt(messages, thinking=thinking)], params or SamplingParams())[0]
+        request = Generate(self.prompt(messages, thinking=thinking), params or self.defaults)
+        return self._all([request], Completion.from_deltas)[0]
 
     # -- streams ---------------------------------------------------------------------------------
 
@@ -204,7 +205,7 @@ class LLM:
 
         An error in the engine is raised here.
         """
-        return self._stream(ChatPrompt(self.text_tokens(prompt)), params or SamplingParams())
+        return self._stream(ChatPrompt(self.text_tokens(prompt)), params or self.defaults)
 
     def chat_stream(
         self,
@@ -214,7 +215,7 @@ class LLM:
         thinking: bool = True,
     ) -> Iterator[Delta]:
         """Like `chat`, piece by piece."""
-        return self._stream(self.prompt(messages, thinking=thinking), params or SamplingParams())
+        return self._stream(self.prompt(messages, thinking=thinking), params or self.defaults)
 
     def submit(
         self,
@@ -232,7 +233,7 @@ class LLM:
         user: whose request it is; when many wait, users take turns.
         Raises `RequestError` (`ContextLengthError` when the prompt leaves no room for an answer).
         """
-        return self._engine.submit(prompt, params, on_delta, user=user)
+        return self._engine.submit(Generate(prompt, params, user), on_delta)
 
     def prepare(self, guide: Guide) -> None:
         """Compile a guide, so that `submit` with it returns at once; `RequestError` if it cannot be followed."""
@@ -246,63 +247,32 @@ class LLM:
         """A conversation ready for `submit`; functions: what the model may call.  Raises `RequestError`."""
         return self.template.prompt(messages, thinking=thinking, functions=functions)
 
-    def score(self, ids: list[int]) -> np.ndarray:
+    def score(self, ids: list[int]) -> NDArray[np.float64]:
         """Log-probabilities (float64 [len(ids) - 1], natural) of ids[1:], each given all before it."""
-        gatherer = _Gatherer()
-        with _abort_on_exit() as handles:
-            handle, sequence = self._engine.submit_score(ids, gatherer.put)
-            handles.append(handle)
-            last = gatherer.wait()[-1]
-        if last.error is not None:
-            raise last.error
-        if last.finish_reason == "abort":
-            raise EngineError("this model was closed while it scored a text.")
-        assert sequence.scores is not None
-        return sequence.scores
+        return self._all([Score(ids)], Scores.from_deltas)[0].logprobs
 
     def stats(self) -> EngineStats:
         """What the engine has done so far: steps, hits, preemptions, speculation."""
         return self._engine.stats()
 
-    def embed(self, texts: Prompt | ListLike[Prompt], *, pooling: Pooling = "mean") -> np.ndarray:
+    def embed(self, texts: Prompt | ListLike[Prompt], *, pooling: Pooling = "mean") -> NDArray[np.float32]:
         """One vector of length 1 per text: float32 [N, D], pooled from the states after the final norm.
 
         "mean" pools all tokens: a model that was trained to continue texts keeps in its last token's state mostly
         what comes next, and in all of them together what was said.  "last" is for models that were trained for
         it.  Raises `RequestError` (`ContextLengthError`) for a text that cannot be embedded.
         """
-        many: list[Prompt] = [texts] if isinstance(texts, str) or _is_ids(texts) else list(texts)  # type: ignore[arg-type]
-        prompt_ids = [self.text_tokens(text) for text in many]
-        for ids in prompt_ids:  # a bad text fails before any runs
-            self._engine.check_text(ids)
-        gatherers = [_Gatherer() for _ in prompt_ids]
-        sequences = []
-        with _abort_on_exit() as handles:
-            for ids, gatherer in zip(prompt_ids, gatherers, strict=True):
-                handle, sequence = self.submit_embed(ids, gatherer.put, pooling=pooling)
-                handles.append(handle)
-                sequences.append(sequence)
-            for gatherer in gatherers:
-                last = gatherer.wait()[-1]
-                if last.error is not None:
-                    raise last.error
-                if last.finish_reason == "abort":
-                    raise EngineError("this model was closed while it embedded a text.")
-        if not sequences:
-            return np.empty((0, self.config.hidden_size), np.float32)
-        return np.stack([unit_vector(sequence) for sequence in sequences])
+        requests = [Embed(self.text_tokens(text), pooling) for text in _listed(texts)]
+        vectors = [found.unit_vector() for found in self._all(requests, Embedding.from_deltas)]
+        return np.stack(vectors) if vectors else np.empty((0, self.config.hidden_size), np.float32)
 
-    def submit_embed(
-        self, ids: list[int], on_delta: Callable[[Delta], None], *, pooling: Pooling = "mean"
-    ) -> tuple[Handle, Sequence]:
-        """Start to embed one text; after the last delta `unit_vector` of the sequence is its vector."""
-        if pooling not in ("mean", "last"):
-            raise RequestError(f"pooling is {pooling!r}; it must be 'mean' or 'last'.", param="pooling")
-        return self._engine.submit_embed(ids, on_delta, pooling)
+    def submit_embed(self, ids: list[int], on_delta: Callable[[Delta], None], *, pooling: Pooling = "mean") -> Handle:
+        """Start to embed one text, as `submit` starts an answer; `Embedding.from_deltas` reads what comes back."""
+        return self._engine.submit(Embed(ids, pooling), on_delta)
 
     def check_text(self, ids: list[int]) -> None:
         """`RequestError` (`ContextLengthError`) for ids that can be neither embedded nor scored."""
-        self._engine.check_text(ids)
+        self._engine.check(Embed(ids))
 
     def text_tokens(self, prompt: Prompt) -> list[int]:
         """The ids of a text that stands for itself: the begin-of-text token, then the text's.  Ids stay."""
@@ -327,15 +297,23 @@ class LLM:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _whole(self, prompts: list[ChatPrompt], params: SamplingParams) -> list[Completion]:
-        gatherers = [_Gatherer() for _ in prompts]
-        with _abort_on_exit() as handles:
-            for prompt, gatherer in zip(prompts, gatherers, strict=True):
-                handles.append(self.submit(prompt, params, gatherer.put))
-            return [Completion.from_deltas(gatherer.wait()) for gatherer in gatherers]
+    def _all(self, requests: ListLike[Request], result: Callable[[Iterable[Delta]], Result]) -> list[Result]:
+        """Every request's result, once all are complete.  If one fails, or Ctrl-C comes, all of them end."""
+        if len(requests) > 1:
+            for request in requests:  # a bad one fails before any runs
+                self._engine.check(request)
+        collectors = [Collector() for _ in requests]
+        handles: list[Handle] = []
+        try:
+            for request, collector in zip(requests, collectors, strict=True):
+                handles.append(self._engine.submit(request, collector.put))
+            return [result(collector) for collector in collectors]
+        finally:
+            for handle in handles:
+                handle.abort()
 
     def _stream(self, prompt: ChatPrompt, params: SamplingParams) -> Iterator[Delta]:
-        collector = _Collector()
+        collector = Collector(each=True)
         # Submitted here and not in the generator, so that a bad request is raised by the call itself.
         handle = self.submit(prompt, params, collector.put)
 
@@ -351,92 +329,15 @@ class LLM:
         return deltas(self)
 
 
-def unit_vector(sequence: Sequence, dimensions: int | None = None) -> np.ndarray:
-    """An embedded text's vector: float32, its first `dimensions` numbers (None: all), of length 1."""
-    assert sequence.pooled_D is not None
-    vector = sequence.pooled_D[:dimensions]
-    length = np.sqrt(np.sum(vector * vector))
-    return (vector / (length or 1.0)).astype(np.float32)
+def _listed(prompts: Prompt | ListLike[Prompt]) -> list[Prompt]:
+    """One prompt (a string, or a plain list of ids) as a list of one."""
+    if isinstance(prompts, str) or _is_ids(prompts):
+        return [prompts]
+    return list(prompts)  # type: ignore[arg-type]  # what is left holds prompts
 
 
-class _Gatherer:
-    """A whole answer's deltas; its reader is woken once, as waking it at every token would slow the steps."""
-
-    def __init__(self) -> None:
-        self._deltas: list[Delta] = []
-        self._done = threading.Event()
-
-    def put(self, delta: Delta) -> None:
-        self._deltas.append(delta)
-        if delta.is_last:
-            self._done.set()
-
-    def wait(self) -> list[Delta]:
-        self._done.wait()
-        return self._deltas
-
-
-class _Collector:
-    """Deltas from the step thread, iterated in another one until the last."""
-
-    def __init__(self) -> None:
-        self._deltas: queue.SimpleQueue[Delta] = queue.SimpleQueue()
-        self.put = self._deltas.put
-
-    def __iter__(self) -> Iterator[Delta]:
-        while True:
-            delta = self._deltas.get()
-            yield delta
-            if delta.is_last:
-                return
-
-
-@contextmanager
-def _abort_on_exit() -> Iterator[list[Handle]]:
-    """A list of requests that end if the block is left by an error or Ctrl-C (a finished one stays)."""
-    handles: list[Handle] = []
-    try:
-        yield handles
-    finally:
-        for handle in handles:
-            handle.abort()
-
-
-def _is_ids(prompts: Any) -> TypeGuard[list[int]]:
+def _is_ids(prompts: Prompt | ListLike[Prompt]) -> TypeGuard[list[int]]:
     return isinstance(prompts, list) and len(prompts) > 0 and all(isinstance(i, int) for i in prompts)
-
-
-def _checked_context(max_context: int | None, config: Architecture) -> int:
-    limit = config.max_position_embeddings
-    if max_context is None:
-        return min(limit, DEFAULT_CONTEXT)
-    if isinstance(max_context, bool) or not isinstance(max_context, int) or not 2 <= max_context <= limit:
-        raise ConfigError(f"max_context is {max_context!r}; this model allows 2 to {limit} tokens.")
-    return max_context
-
-
-def _num_pages(cache_tokens: int | None, max_context: int, bytes_per_token: int) -> int:
-    if cache_tokens is None:
-        cache_tokens = max(max_context, min(CACHE_CONTEXTS * max_context, CACHE_BYTES // bytes_per_token))
-    if isinstance(cache_tokens, bool) or not isinstance(cache_tokens, int) or cache_tokens < max_context:
-        raise ConfigError(f"cache_tokens is {cache_tokens!r}; it must hold one context ({max_context} tokens).")
-    return -(-cache_tokens // PAGE_SIZE)
-
-
-def _check_speculation(speculation: Any) -> None:
-    is_number = isinstance(speculation, int) and not isinstance(speculation, bool)
-    if speculation not in ("auto", "off") and not (is_number and 0 <= speculation <= MAX_DRAFT):
-        raise ConfigError(
-            f"speculation is {speculation!r}; it must be 'auto', 'off' or a number from 0 to {MAX_DRAFT}."
-        )
-
-
-def _checked_prefix_bytes(size: Any, folder: Path) -> int:
-    if size is None:
-        return default_capacity(folder)
-    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
-        raise ConfigError(f"prefix_cache_bytes is {size!r}; it must be a whole number, 0 for no cache on disk.")
-    return size
 
 
 def _prefix_store(folder: Path, capacity: int, runner: Runner, source: ModelSource) -> PrefixStore | None:
@@ -462,17 +363,3 @@ def _small_files(source: ModelSource) -> dict[str, bytes]:
     if source.kind == "gguf":
         return gguf_vocab.small_files(source.metadata, where=str(source.path))
     return source.small_files()
-
-
-def _eos_ids(files: Mapping[str, bytes], where: str, config: Architecture, tokenizer: Tokenizer) -> frozenset[int]:
-    """Every token that ends an answer: generation_config.json's and config.json's, else the tokenizer's."""
-    listed: list[Any] = list(config.eos_token_ids)
-    if (raw := files.get("generation_config.json")) is not None:
-        try:
-            more = json.loads(raw).get("eos_token_id")
-        except (ValueError, AttributeError) as error:
-            raise CheckpointError(
-                f"generation_config.json of {where} is not a JSON object ({error}); fetch the model again."
-            ) from error
-        listed += more if isinstance(more, list) else [more]
-    return frozenset(i for i in listed if isinstance(i, int)) or frozenset({tokenizer.eos_id})

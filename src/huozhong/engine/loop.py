@@ -12,36 +12,34 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from collections.abc import Sequence as ListLike
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from huozhong.cost import Meter
-from huozhong.engine import intake
 from huozhong.engine.billing import charge, usage
 from huozhong.engine.cache.pages import PagePool
 from huozhong.engine.cache.prefixes import PrefixStore
 from huozhong.engine.guides.constraint import Beginning, Guides
 from huozhong.engine.output import OutputText
+from huozhong.engine.requests import Delta, Embed, FinishReason, Generate, Request, Score, TokenLogprob, checked_ids
 from huozhong.engine.runner import Chunk, Runner, Want
-from huozhong.engine.sampler import log_softmax, sample
+from huozhong.engine.sampler import TokenCounts, TopLogprobs
 from huozhong.engine.scheduler import Scheduler, Slice
-from huozhong.engine.sequence import (
-    Delta,
-    FinishReason,
-    Pooling,
-    SamplingParams,
-    Sequence,
-    TokenCounts,
-    TokenLogprob,
-)
+from huozhong.engine.sequence import Sequence
 from huozhong.engine.speculation.lookahead import LookAhead
 from huozhong.engine.speculation.speculator import Speculation, Speculator
 from huozhong.engine.stats import EngineStats
+from huozhong.engine.tasks import EmbedTask, GenerateTask, ScoreTask, Task
 from huozhong.errors import EngineError, HuozhongError
-from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import Tokenizer
 
 log = logging.getLogger(__name__)
+
+F32 = NDArray[np.float32]
+Outputs = ListLike[F32 | None]  # of each slice
 
 MAX_STALL = 0.25  # seconds that a piece of somebody's prompt may keep others from their next token
 MIN_PIECE = 32  # tokens of a prompt below which a step costs much the same
@@ -63,10 +61,10 @@ class Handle:
 class Engine:
     """The step loop around one runner.
 
-    `submit`, `submit_score`, `abort` and `close` may be called from any thread.
+    `submit`, `abort` and `close` may be called from any thread.
     eos_ids: tokens that end an answer.  token_budget: how many tokens one step computes at most.
-    swap_bytes: room for the pages of requests that were put back for lack of memory.
-    speculation: "auto", "off" or how many tokens are guessed; see `speculate.Speculator`.
+    swap_bytes: room for the pages of requests that are preempted for lack of memory.
+    speculation: "auto", "off" or how many tokens are guessed; see `Speculator`.
     store: prompt pages on disk; it is closed with the engine.
     """
 
@@ -105,6 +103,7 @@ class Engine:
         self.store = store
         self.num_steps = 0
         self.num_generated = 0
+        self.runner_seconds = 0.0
         self._prompt_rate: float | None = None  # tokens of prompts per second, lately
         self.guides = Guides(tokenizer, self.vocab_size, eos_ids)
         self._ids = itertools.count(1)
@@ -116,52 +115,42 @@ class Engine:
 
     # -- from any thread -------------------------------------------------------------------------
 
-    def submit(
-        self,
-        prompt: ChatPrompt,
-        params: SamplingParams,
-        on_delta: Callable[[Delta], None],
-        *,
-        user: str | None = None,
-    ) -> Handle:
+    def submit(self, request: Request, on_delta: Callable[[Delta], None]) -> Handle:
         """Queue a request; see `LLM.submit`."""
-        ids = self.check_prompt(prompt.ids)
+        ids = self.check(request)
+        room, user = 0, None
+        if isinstance(request, Generate):
+            room, user = self.max_context - len(ids), request.user
+            if request.params.max_tokens is not None:
+                room = min(room, request.params.max_tokens)
+        sequence = Sequence(next(self._ids), ids, room, self._task(request, ids), on_delta, user)
+        with self._wake:
+            if self._closing:
+                raise EngineError("this model has been closed; make a new LLM.")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name="huozhong-steps", daemon=True)
+                self._thread.start()
+            self._arrivals.append(sequence)
+            self._wake.notify()
+        return Handle(self, sequence)
+
+    def check(self, request: Request) -> NDArray[np.int32]:
+        """A request's tokens as int32 [T]; `RequestError` or `ContextLengthError` if it cannot be served."""
+        return checked_ids(request, self.max_context, self.runner.architecture.vocab_size)
+
+    def _task(self, request: Request, ids: NDArray[np.int32]) -> Task:
+        if isinstance(request, Score):
+            return ScoreTask(ids)
+        if isinstance(request, Embed):
+            return EmbedTask(request.pooling)
+        prompt, params = request.prompt, request.params
         begins: Beginning = "reasoning" if prompt.opens_thinking else "either" if prompt.may_think else "answer"
-        constraint = None if params.guide is None else self.guides.constraint(params.guide, begins)
-        room = self.max_context - len(ids)
-        wanted = room if params.max_tokens is None else min(params.max_tokens, room)
-        output = OutputText(self.tokenizer, params.stop, thinking_open=prompt.opens_thinking, shown=prompt.shown)
-        sequence = Sequence(next(self._ids), ids, params, wanted, on_delta, output, user=user, constraint=constraint)
-        if params.has_penalties:
-            sequence.counts = TokenCounts(ids, self.vocab_size)
-        return self._queue(sequence)
-
-    def submit_score(self, ids: list[int], on_delta: Callable[[Delta], None]) -> tuple[Handle, Sequence]:
-        """Queue a text to score; after the last delta the log-probabilities are in `Sequence.scores`."""
-        prompt = self.check_text(ids)
-        output = OutputText(self.tokenizer, (), thinking_open=False)
-        sequence = Sequence(next(self._ids), prompt, SamplingParams(), 0, on_delta, output, only_score=True)
-        sequence.scores = np.zeros(len(prompt) - 1)
-        return self._queue(sequence), sequence
-
-    def submit_embed(
-        self, ids: list[int], on_delta: Callable[[Delta], None], pooling: Pooling
-    ) -> tuple[Handle, Sequence]:
-        """Queue a text to embed; after the last delta its vector is `Sequence.pooled_D`, not normalised."""
-        prompt = self.check_text(ids)
-        output = OutputText(self.tokenizer, (), thinking_open=False)
-        sequence = Sequence(
-            next(self._ids), prompt, SamplingParams(), 0, on_delta, output, only_score=True, pooling=pooling
+        return GenerateTask(
+            params,
+            OutputText(self.tokenizer, params.stop, thinking_open=prompt.opens_thinking, shown=prompt.shown),
+            TokenCounts(ids, self.vocab_size) if params.has_penalties else None,
+            None if params.guide is None else self.guides.constraint(params.guide, begins),
         )
-        return self._queue(sequence), sequence
-
-    def check_text(self, ids: list[int]) -> np.ndarray:
-        """A text to score or embed as int32 [T]; see `intake.check_text`."""
-        return intake.check_text(ids, self.max_context, self.runner.architecture.vocab_size)
-
-    def check_prompt(self, prompt_ids: list[int]) -> np.ndarray:
-        """The prompt as int32 [T]; see `intake.check_prompt`."""
-        return intake.check_prompt(prompt_ids, self.max_context, self.runner.architecture.vocab_size)
 
     def abort(self, sequence: Sequence) -> None:
         """End a request before the next step."""
@@ -201,50 +190,49 @@ class Engine:
             used_pages=scheduler.pool.num_used,
             num_pages=scheduler.pool.num_pages,
             swap_bytes=0 if scheduler.swap is None else scheduler.swap.used,
+            runner_seconds=self.runner_seconds,
         )
-
-    def _queue(self, sequence: Sequence) -> Handle:
-        with self._wake:
-            if self._closing:
-                raise EngineError("this model has been closed; make a new LLM.")
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="huozhong-steps", daemon=True)
-                self._thread.start()
-            self._arrivals.append(sequence)
-            self._wake.notify()
-        return Handle(self, sequence)
 
     # -- the step thread -------------------------------------------------------------------------
 
     def step(self) -> None:
-        """Compute the next tokens of whoever is next; an error ends the requests in it, not the engine."""
-        slices: list[Slice] = []
+        """Compute the next tokens of whoever is next: schedule, run, postprocess."""
         began = time.perf_counter()
+        slices: list[Slice] = []
         try:
             slices = self.scheduler.schedule()
             if not slices:  # everyone waits for the disk
-                self._wait_for_disk()
-                return
-            chunks = [_chunk(s) for s in slices]
-            states: list[np.ndarray] | list[None] = [None] * len(slices)
-            if self.speculator.wants_states:
-                outputs, states = self.runner.forward_with_states(chunks)
-            else:
-                outputs = self.runner.forward(chunks)
-            self.num_steps += 1
-            charge(slices, self.meter)
-            self._pace(slices, time.perf_counter() - began)
+                return self._wait_for_disk()
+            outputs, states = self._run(slices, began)
         except Exception as error:
-            log.exception("an engine step failed")
-            affected = [s.sequence for s in slices] or [*self.scheduler.running, *self.scheduler.waiting]
-            for sequence in affected:
-                self._fail(sequence, error)
-            return
+            self._fail_step(slices, error)
+        else:
+            self._postprocess(slices, outputs, states, began)
+
+    def _run(self, slices: list[Slice], began: float) -> tuple[Outputs, Outputs]:
+        """The forward pass: what each slice wants of it, and where drafting needs them the hidden states."""
+        chunks = [_chunk(s) for s in slices]
+        entered = time.perf_counter()
+        outputs: Outputs
+        states: Outputs
+        if self.speculator.wants_states:
+            outputs, states = self.runner.forward_with_states(chunks)
+        else:
+            outputs, states = self.runner.forward(chunks), [None] * len(slices)
+        now = time.perf_counter()
+        self.runner_seconds += now - entered
+        self.num_steps += 1
+        charge(slices, self.meter)
+        self._pace(slices, now - began)
+        return outputs, states
+
+    def _postprocess(self, slices: list[Slice], outputs: Outputs, states: Outputs, began: float) -> None:
+        """Choose tokens and tell the callers; an error ends the request that it came from."""
         generated = self.num_generated
-        for slice_, logits, states_TD in zip(slices, outputs, states, strict=True):
+        for slice_, output, states_TD in zip(slices, outputs, states, strict=True):
             try:
-                self._postprocess(slice_, logits)
-                self._note(slice_, states_TD)
+                self._take_output(slice_, output)
+                self._keep_states(slice_, states_TD)
             except Exception as error:
                 log.exception("request %d failed", slice_.sequence.request_id)
                 self._fail(slice_.sequence, error)
@@ -256,7 +244,7 @@ class Engine:
                 self.speculator.timed(len(slices), extra, tokens, time.perf_counter() - began)
         self.scheduler.save_pages(1)
 
-    def _run(self) -> None:
+    def _serve(self) -> None:
         self.meter.start()
         try:
             while self._take_inbox():
@@ -317,42 +305,35 @@ class Engine:
         budget = int(self._prompt_rate * MAX_STALL)
         self.scheduler.busy_budget = min(max(budget, MIN_PIECE), self.scheduler.token_budget)
 
-    def _postprocess(self, done: Slice, logits: np.ndarray | None) -> None:
+    def _take_output(self, done: Slice, output: F32 | None) -> None:
         # First, as a finished request has no pages.  Drafts do not count as computed until they are accepted.
         self.scheduler.advance(done)
-        sequence = done.sequence
-        if sequence.pooling is not None:
-            self._pool(done, logits)
-        elif sequence.only_score:
-            self._score(done, logits)
-        elif not done.reaches_end:
-            return
+        sequence, task = done.sequence, done.sequence.task
+        if not isinstance(task, GenerateTask):
+            assert output is not None
+            task.add(done.start, output)
+            if done.reaches_end:
+                self._finish(sequence, "stop", Delta(values=task.values))
         elif done.drafts:
-            assert logits is not None
-            self._verify(done, logits)
-        else:
-            assert logits is not None
-            token = self._choose(sequence, logits)
-            if sequence.proposal is not None:
+            assert output is not None
+            self._verify(done, task, output)
+        elif done.reaches_end:
+            assert output is not None
+            token = self._choose(sequence, task, output)
+            if sequence.guessing.proposal is not None:
                 self.speculator.learn(sequence, 0, [token])
 
-    def _note(self, done: Slice, states_TD: np.ndarray | None) -> None:
+    def _keep_states(self, done: Slice, states_TD: F32 | None) -> None:
         """Show the prediction module what was computed, as far as it stays: a wrong guess's state leads nowhere."""
         sequence = done.sequence
-        if self.speculator.ahead is None or sequence.is_finished or sequence.only_score:
+        if self.speculator.ahead is None or sequence.is_finished or sequence.reads_whole_prompt:
             return
         if states_TD is None:
-            sequence.trail = None
+            sequence.guessing.unread = None
         else:
-            self.speculator.ahead.note(sequence, done.start, states_TD[: sequence.num_computed - done.start])
+            self.speculator.ahead.observe(sequence, done.start, states_TD[: sequence.num_computed - done.start])
 
-    def _choose(self, sequence: Sequence, logits_V: np.ndarray) -> int:
-        """Sample the next token and append it; the request may be finished then."""
-        chosen = sample(logits_V[: self.vocab_size], sequence.params, sequence.counts, sequence.rng, sequence.allowed_V)
-        self._append(sequence, *chosen)
-        return chosen[0]
-
-    def _verify(self, done: Slice, logits_TV: np.ndarray) -> None:
+    def _verify(self, done: Slice, task: GenerateTask, logits_TV: F32) -> None:
         """Choose token after token, as ever, as long as the next logits were computed after the one chosen.
 
         The state of the sampler (random numbers, penalties, stop strings) thus goes through exactly what it
@@ -360,79 +341,57 @@ class Engine:
         """
         sequence = done.sequence
         chosen: list[int] = []
-        pending = done.drafts
+        drafts = done.drafts
         for position in range(done.count):
-            token = self._choose(sequence, logits_TV[position])
+            token = self._choose(sequence, task, logits_TV[position])
             chosen.append(token)
-            if sequence.is_finished or position == len(pending) or token != pending[position]:
+            if sequence.is_finished or position == len(drafts) or token != drafts[position]:
                 break
-        self.speculator.learn(sequence, len(pending), chosen)
+        self.speculator.learn(sequence, len(drafts), chosen)
         if not sequence.is_finished:
             self.scheduler.accept(sequence, len(chosen) - 1)
 
-    def _append(
-        self, sequence: Sequence, token: int, logprob: float | None, top: tuple[tuple[int, float], ...]
-    ) -> None:
-        """Add a chosen token to its answer and tell the caller."""
+    def _choose(self, sequence: Sequence, task: GenerateTask, logits_V: F32) -> int:
+        """Sample the next token, add it to the answer and tell the caller; the request may be finished then."""
+        token, logprob, top = task.choose(logits_V[: self.vocab_size])
         if sequence.first_token_at is None:
             sequence.first_token_at = time.perf_counter()
         sequence.generated.append(token)
         self.num_generated += 1
-        if sequence.counts is not None:
-            sequence.counts.add(token)
-        if sequence.constraint is not None:
-            sequence.constraint.advance(token)
+        task.add(token)
         logprobs = () if logprob is None else (self._logprob(token, logprob, top),)
-        is_eos = token in self.eos_ids and not sequence.params.ignore_eos
-        text, reasoning = ("", "") if is_eos else sequence.output.push(token)
+        is_eos = token in self.eos_ids and not task.params.ignore_eos
+        text, reasoning = ("", "") if is_eos else task.output.push(token)
         delta = Delta(text=text, reasoning=reasoning, token_ids=(token,), logprobs=logprobs)
-        if is_eos or sequence.output.is_stopped or sequence.is_complete:
+        if is_eos or task.output.is_stopped or task.is_complete:
             self._finish(sequence, "stop", delta)
         elif len(sequence.generated) == sequence.max_new_tokens:
             self._finish(sequence, "length", delta)
         else:
             self._deliver(sequence, delta)
-
-    def _score(self, done: Slice, logits: np.ndarray | None) -> None:
-        sequence = done.sequence
-        assert logits is not None
-        assert sequence.scores is not None
-        targets = sequence.prompt[done.start + 1 : done.start + 1 + done.count]
-        logprobs = log_softmax(logits[: len(targets)])
-        sequence.scores[done.start : done.start + len(targets)] = logprobs[np.arange(len(targets)), targets]
-        if done.reaches_end:
-            self._finish(sequence, "stop", Delta())
-
-    def _pool(self, done: Slice, states_TD: np.ndarray | None) -> None:
-        sequence = done.sequence
-        assert states_TD is not None
-        rows_TD = states_TD.astype(np.float64)
-        if sequence.pooling == "last":
-            sequence.pooled_D = rows_TD[-1]
-        else:
-            # One row after the other (cumsum promises that order; sum does not), so that chunks change no bit.
-            start_D = np.zeros(rows_TD.shape[1]) if sequence.pooled_D is None or done.start == 0 else sequence.pooled_D
-            sequence.pooled_D = np.cumsum(np.vstack((start_D, rows_TD)), axis=0)[-1]
-        if done.reaches_end:
-            self._finish(sequence, "stop", Delta())
+        return token
 
     # -- the end of a request --------------------------------------------------------------------
 
     def _finish(self, sequence: Sequence, reason: FinishReason, delta: Delta) -> None:
         """Free the request's pages, then send its last delta with all text that was held back."""
         self._forget(sequence)
-        text, reasoning = sequence.output.finish()
-        self._deliver(
-            sequence,
-            Delta(
-                text=delta.text + text,
-                reasoning=delta.reasoning + reasoning,
-                token_ids=delta.token_ids,
-                logprobs=delta.logprobs,
-                finish_reason=reason,
-                usage=usage(sequence, self.meter),
-            ),
+        task = sequence.task
+        text, reasoning = task.output.finish() if isinstance(task, GenerateTask) else ("", "")
+        last = replace(
+            delta,
+            text=delta.text + text,
+            reasoning=delta.reasoning + reasoning,
+            finish_reason=reason,
+            usage=usage(sequence, self.meter),
         )
+        self._deliver(sequence, last)
+
+    def _fail_step(self, slices: list[Slice], error: Exception) -> None:
+        """End the requests that were computed, or if it was not even decided which, all of them; not the engine."""
+        log.error("an engine step failed", exc_info=error)
+        for sequence in [s.sequence for s in slices] or [*self.scheduler.running, *self.scheduler.waiting]:
+            self._fail(sequence, error)
 
     def _fail(self, sequence: Sequence, error: Exception) -> None:
         self._forget(sequence)
@@ -460,7 +419,7 @@ class Engine:
             log.exception("the receiver of request %d failed; the request is ended", sequence.request_id)
             self._forget(sequence)
 
-    def _logprob(self, token: int, logprob: float, top: tuple[tuple[int, float], ...]) -> TokenLogprob:
+    def _logprob(self, token: int, logprob: float, top: TopLogprobs) -> TokenLogprob:
         raw = self.tokenizer.bytes_of(token)
         others = tuple(self._logprob(t, p, ()) for t, p in top)
         return TokenLogprob(token, logprob, raw.decode("utf-8", "replace"), raw, others)
@@ -472,8 +431,8 @@ def _chunk(slice_: Slice) -> Chunk:
     if slice_.drafts:
         tokens = np.concatenate((tokens, np.array(slice_.drafts, dtype=np.int32)))
     want: Want = "all" if slice_.drafts else "last" if slice_.reaches_end else "none"
-    if sequence.only_score:
-        want = "all" if sequence.pooling is None else "hidden"
+    if not isinstance(sequence.task, GenerateTask):
+        want = sequence.task.want
     return Chunk(
         tokens=tokens,
         start=slice_.start,

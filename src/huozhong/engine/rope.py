@@ -33,7 +33,7 @@ def _frequencies(rope: Rope) -> NDArray[np.float64]:
     frequency = 1.0 / rope.theta ** (np.arange(0, rope.dim, 2) / rope.dim)
     scaling = rope.scaling
     if rope.factors is not None:
-        return frequency / np.array(rope.factors)
+        return frequency / np.array(rope.factors, np.float64)
     if isinstance(scaling, LinearScaling):
         return frequency / scaling.factor
     if isinstance(scaling, Llama3Scaling):

@@ -75,7 +75,7 @@ class Runner:
 
     @property
     def num_pages(self) -> int:
-        return self.cache.pages.shape[1]
+        return int(self.cache.pages.shape[1])
 
     @property
     def page_size(self) -> int:

@@ -9,11 +9,28 @@ whatever else is being served, so a seed reproduces an answer.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from huozhong.engine.sequence import SamplingParams, TokenCounts
+from huozhong.engine.requests import SamplingParams
 from huozhong.errors import EngineError
 
 TopLogprobs = tuple[tuple[int, float], ...]
+
+
+class TokenCounts:
+    """Which tokens have occurred, for the penalties.
+
+    seen_V: bool [V], tokens of prompt and answer; generated_V: int32 [V], occurrences in the answer.
+    """
+
+    def __init__(self, prompt: np.ndarray, vocab_size: int) -> None:
+        self.seen_V = np.zeros(vocab_size, dtype=bool)
+        self.seen_V[prompt[prompt < vocab_size]] = True
+        self.generated_V = np.zeros(vocab_size, dtype=np.int32)
+
+    def add(self, token: int) -> None:
+        self.seen_V[token] = True
+        self.generated_V[token] += 1
 
 
 def sample(
@@ -57,10 +74,11 @@ def penalize(logits_V: np.ndarray, params: SamplingParams, counts: TokenCounts) 
     return out_V
 
 
-def log_softmax(logits: np.ndarray) -> np.ndarray:
+def log_softmax(logits: np.ndarray) -> NDArray[np.float64]:
     """float64 log-probabilities over the last axis."""
-    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    shifted: NDArray[np.float64] = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return shifted
 
 
 def kept_weights(logits_V: np.ndarray, best: float, params: SamplingParams) -> tuple[np.ndarray | None, np.ndarray]:

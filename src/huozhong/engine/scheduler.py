@@ -3,7 +3,7 @@
 `schedule()` serves in this order:
 
 1. Everyone who is decoding gets its one token; where guessing pays, some guessed ones after it.
-2. Waiting requests are admitted while pages last: those that were put back first, then users in turn.
+2. Waiting requests are admitted while pages last: preempted ones first, then users in turn.
 3. What is left of the step's token budget goes to prompts.  Each user's shortest come before anyone's second,
    shorter ones first, so that a short prompt behind a long one does not wait for it; the oldest has a quarter of
    the budget for certain, so that a long one gets on too.
@@ -11,8 +11,8 @@
 A prompt page that another request is computing right now is not computed again: the request waits for it and
 takes it over.  It waits only for older running ones, which get on in every step, so it never waits for ever.
 
-When a running request needs a page and none is left, the newest running request is put back: its pages are
-copied to host memory and come back with it.  When there is no room for copies its cache is computed again, the
+When a running request needs a page and none is left, the newest running request is preempted: its pages are
+swapped out to host memory and in again with it.  When there is no room for copies its cache is computed again, the
 prompt as a prompt (un-absorbed) and the generated tokens as generated ones (absorbed).  Either way not a bit of
 its answer changes.  The pool holds at least one full context, so the oldest request always gets on.
 """
@@ -68,7 +68,7 @@ class Scheduler:
     """Queues of waiting and running requests, and the pages they hold.  Used by the step thread alone.
 
     memory: where pages' contents can be read and written; without it nothing is swapped or stored.
-    swap_bytes: room for copies of the pages of requests that were put back.
+    swap_bytes: room for copies of the pages of preempted requests.
     plan_drafts: guesses for the decoding requests (`Speculator.plan`).
     """
 
@@ -104,10 +104,6 @@ class Scheduler:
     def has_work(self) -> bool:
         return bool(self.running or self.waiting)
 
-    @property
-    def num_preemptions(self) -> int:
-        return self.stats.preemptions
-
     def add(self, sequence: Sequence) -> None:
         """Queue a new request."""
         self.waiting.add(sequence)
@@ -116,7 +112,7 @@ class Scheduler:
         """The next step's work; empty only while all requests wait for the disk (or there are none)."""
         slices: dict[Sequence, Slice] = {}
         budget = self.token_budget
-        decoding = [s for s in self.running if s.num_tokens - s.num_computed == 1 and not s.in_prefill]
+        decoding = [s for s in self.running if s.num_pending == 1 and not s.in_prefill]
         for sequence in decoding:
             if sequence.is_running:
                 budget -= self._take(sequence, 1, slices)
@@ -165,7 +161,7 @@ class Scheduler:
             self.swap.forget(sequence.swapped)
             sequence.swapped = None
         if self.store is not None:
-            self._note_unsaved(sequence)
+            self._mark_unsaved(sequence)
         self._free(sequence)
 
     def save_pages(self, limit: int) -> bool:
@@ -219,21 +215,21 @@ class Scheduler:
         if not ready:
             return []
         oldest = ready[0]
-        left = budget - self._stretch(oldest, max(1, budget // OLDEST_SHARE))
+        left = budget - self._computable(oldest, max(1, budget // OLDEST_SHARE))
         turns: dict[str | None, int] = {}
         keyed: list[tuple[int, int, int, Sequence]] = []
-        for sequence in sorted(ready, key=self._stretch):
+        for sequence in sorted(ready, key=self._computable):
             turn = turns[sequence.user] = turns.get(sequence.user, 0) + 1
-            keyed.append((turn, self._stretch(sequence), sequence.order, sequence))
+            keyed.append((turn, self._computable(sequence), sequence.order, sequence))
         grants: dict[Sequence, int] = {oldest: budget - left}
-        for _, stretch, _, sequence in sorted(keyed, key=lambda k: k[:3]):
-            more = min(stretch - grants.get(sequence, 0), left)
+        for _, computable, _, sequence in sorted(keyed, key=lambda k: k[:3]):
+            more = min(computable - grants.get(sequence, 0), left)
             left -= more
             grants[sequence] = grants.get(sequence, 0) + more
         return list(grants.items())
 
     @staticmethod
-    def _stretch(sequence: Sequence, at_most: int | None = None) -> int:
+    def _computable(sequence: Sequence, at_most: int | None = None) -> int:
         """Tokens that can be computed in one slice: the rest of the prompt, or of the answer."""
         end = sequence.prompt_len if sequence.in_prefill else sequence.num_tokens
         rest = end - sequence.num_computed
@@ -253,11 +249,11 @@ class Scheduler:
     # -- pages -----------------------------------------------------------------------------------
 
     def _reserve(self, sequence: Sequence, num_tokens: int, slices: dict[Sequence, Slice]) -> bool:
-        """Give the request pages for `num_tokens`, putting back newer ones; False if it went back itself."""
+        """Give the request pages for `num_tokens`, preempting newer ones; False if it was preempted itself."""
         missing = -(-num_tokens // self.pool.page_size) - len(sequence.pages)
         while self.pool.num_available < missing:
             newest = self.running[-1]
-            self._put_back(newest)
+            self._preempt(newest)
             slices.pop(newest, None)
             if newest is sequence:
                 return False
@@ -265,17 +261,17 @@ class Scheduler:
             sequence.pages += [self.pool.allocate() for _ in range(missing)]
         return True
 
-    def _put_back(self, sequence: Sequence) -> None:
+    def _preempt(self, sequence: Sequence) -> None:
         self.stats.preemptions += 1
         self.running.remove(sequence)
         sequence.is_running = False
-        sequence.was_put_back = True
+        sequence.was_preempted = True
         if self.swap is not None:
             filled = -(-sequence.num_computed // self.pool.page_size)
-            sequence.swapped = self.swap.take_out(sequence.pages[:filled], sequence.num_computed)
+            sequence.swapped = self.swap.swap_out(sequence.pages[:filled], sequence.num_computed)
             self.stats.swapped_out += sequence.swapped is not None
         self._free(sequence)
-        self.waiting.put_back(sequence)
+        self.waiting.requeue(sequence)
 
     def _admit_all(self) -> None:
         """Start waiting requests while there is room for all their known tokens and one more each."""
@@ -287,8 +283,8 @@ class Scheduler:
                 sequence.digests = page_digests(sequence.prompt, size)
             found = self.pool.find(sequence.digests[: self._usable(sequence)])
             needed = -(-(sequence.num_tokens + 1) // size) - len(found)
-            # One that was put back needs room to stay, or it would come and go.
-            spare = int(sequence.was_put_back)
+            # A preempted one needs room to stay, or it would come and go.
+            spare = int(sequence.was_preempted)
             if self.running and self.pool.num_available - promised < needed + spare:
                 self.pool.free(found)
                 return
@@ -302,7 +298,7 @@ class Scheduler:
         insort(self.running, sequence, key=lambda s: s.order)
         sequence.num_computed = len(found) * self.pool.page_size
         sequence.num_registered_pages = len(found)
-        if not sequence.was_put_back:  # finding its own pages again after it was put back is no hit
+        if not sequence.was_preempted:  # finding its own pages again is no hit
             sequence.cache_hit_tokens = sequence.num_computed
             self.stats.prompt_tokens += sequence.prompt_len
             self.stats.memory_hit_tokens += sequence.num_computed
@@ -311,7 +307,7 @@ class Scheduler:
             sequence.set_pages(found)
         elif swapped.num_computed > sequence.num_computed:
             fresh = [self.pool.allocate() for _ in swapped.pages[len(found) :]]
-            self.swap.bring_back(swapped, fresh, len(found))
+            self.swap.swap_in(swapped, fresh, len(found))
             sequence.set_pages(found + fresh)
             sequence.num_computed = swapped.num_computed
             self._register(sequence)
@@ -334,9 +330,9 @@ class Scheduler:
         """How many of its prompt's pages may come from elsewhere.
 
         At least the prompt's last token is computed: its logits choose the first token of the answer.  A
-        request for scores needs the logits of all of them.
+        text that is scored or embedded needs all of them.
         """
-        return 0 if sequence.only_score else (sequence.prompt_len - 1) // self.pool.page_size
+        return 0 if sequence.reads_whole_prompt else (sequence.prompt_len - 1) // self.pool.page_size
 
     def _register(self, sequence: Sequence) -> None:
         full = min(sequence.num_computed, sequence.prompt_len) // self.pool.page_size
@@ -370,7 +366,7 @@ class Scheduler:
         size = self.pool.page_size
         sequence.num_computed = (index + 1) * size
         sequence.num_registered_pages = index + 1
-        if sequence.was_put_back:
+        if sequence.was_preempted:
             return
         sequence.cache_hit_tokens += size
         if on_disk:
@@ -389,7 +385,7 @@ class Scheduler:
             sequence.load = self.store.load(sequence.digests[index : self._usable(sequence)])
             return False
         load = sequence.load
-        if self.pool.num_available == 0 or load.is_late:  # nobody is put back for a page that can be computed
+        if self.pool.num_available == 0 or load.is_late:  # nobody is preempted for a page that can be computed
             load.cancelled = True
             sequence.load = None
             return False
@@ -406,7 +402,7 @@ class Scheduler:
             sequence.load = None
         return False
 
-    def _note_unsaved(self, sequence: Sequence) -> None:
+    def _mark_unsaved(self, sequence: Sequence) -> None:
         count = sequence.num_registered_pages
         for digest in sequence.digests[:count]:
             self._unsaved[digest] = None

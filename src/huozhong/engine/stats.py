@@ -10,9 +10,10 @@ class EngineStats:
     """What the engine has done since it was made, for benchmarks and for people who want to know.
 
     steps: forward passes.  generated_tokens: of all answers.  prompt_tokens: of all requests begun;
-    memory_hit_tokens and disk_hit_tokens of them were not computed.  preemptions: requests put back for lack of
-    memory, swapped_out of them with their pages.  drafted_tokens, accepted_tokens: speculation.
-    used_pages: held by requests now, of num_pages.  swap_bytes: of requests put back, now.
+    memory_hit_tokens and disk_hit_tokens of them were not computed.  preemptions: of requests, for lack of
+    memory; swapped_out of them with their pages.  drafted_tokens, accepted_tokens: speculation.
+    used_pages: held by requests now, of num_pages.  swap_bytes: of preempted requests, now.
+    runner_seconds: spent in the forward passes themselves.
     """
 
     steps: int
@@ -31,3 +32,4 @@ class EngineStats:
     used_pages: int
     num_pages: int
     swap_bytes: int
+    runner_seconds: float

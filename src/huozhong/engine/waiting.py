@@ -1,7 +1,7 @@
 """Who is next: requests that wait, in turn between users.
 
 Someone with fifty queued requests does not keep another user's first one waiting: users take turns, and each
-user's own requests stay in their order.  What was put back for lack of memory goes first, oldest first, as it
+user's own requests stay in their order.  What was preempted for lack of memory goes first, oldest first, as it
 holds work that is done already.
 """
 
@@ -18,17 +18,17 @@ class WaitingRoom:
     """Waiting requests.  Iterating goes over all of them in the order in which they would be admitted."""
 
     def __init__(self) -> None:
-        self._returned: list[Sequence] = []
+        self._preempted: list[Sequence] = []
         self._users: OrderedDict[str | None, deque[Sequence]] = OrderedDict()  # the next user first
 
     def __len__(self) -> int:
-        return len(self._returned) + sum(len(queue) for queue in self._users.values())
+        return len(self._preempted) + sum(len(queue) for queue in self._users.values())
 
     def __bool__(self) -> bool:
-        return bool(self._returned or self._users)
+        return bool(self._preempted or self._users)
 
     def __iter__(self) -> Iterator[Sequence]:
-        yield from self._returned
+        yield from self._preempted
         queues = list(self._users.values())
         for turn in range(max(map(len, queues), default=0)):
             yield from (queue[turn] for queue in queues if turn < len(queue))
@@ -37,18 +37,18 @@ class WaitingRoom:
         """A new request, behind its user's others."""
         self._users.setdefault(sequence.user, deque()).append(sequence)
 
-    def put_back(self, sequence: Sequence) -> None:
-        """A request that ran already: it goes before all new ones."""
-        insort(self._returned, sequence, key=lambda s: s.order)
+    def requeue(self, sequence: Sequence) -> None:
+        """A preempted request: it goes before all new ones."""
+        insort(self._preempted, sequence, key=lambda s: s.order)
 
     def first(self) -> Sequence:
         """Whose turn it is.  The room must not be empty."""
-        return self._returned[0] if self._returned else next(iter(self._users.values()))[0]
+        return self._preempted[0] if self._preempted else next(iter(self._users.values()))[0]
 
     def pop(self) -> Sequence:
         """Take `first()` out; its user's next request waits for all other users' turns."""
-        if self._returned:
-            return self._returned.pop(0)
+        if self._preempted:
+            return self._preempted.pop(0)
         user, queue = self._users.popitem(last=False)
         sequence = queue.popleft()
         if queue:
@@ -57,8 +57,8 @@ class WaitingRoom:
 
     def remove(self, sequence: Sequence) -> bool:
         """Take a request out, wherever it waits; False if it does not wait here."""
-        if sequence in self._returned:
-            self._returned.remove(sequence)
+        if sequence in self._preempted:
+            self._preempted.remove(sequence)
             return True
         queue = self._users.get(sequence.user)
         if queue is None or sequence not in queue:

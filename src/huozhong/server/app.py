@@ -32,13 +32,13 @@ def create_app(
 ) -> FastAPI:
     """The API and the page for one model.
 
-    defaults: sampling for what a request leaves out; None is OpenAI's (temperature 1, all tokens).
+    defaults: sampling for what a request leaves out; None is the model's own.
     allow_hosts, allow_origins: names this server answers to and web sites that may use it, besides its own.
     """
     # No generated documentation pages: they load scripts from elsewhere, and the machine may be offline.
     app = FastAPI(title="Huozhong", openapi_url=None)
     app.state.llm = llm
-    app.state.defaults = defaults if defaults is not None else SamplingParams()
+    app.state.defaults = defaults if defaults is not None else llm.defaults
     app.state.created = int(time.time())
     origins = list(allow_origins)
     app.add_middleware(Guard, allow_hosts=allow_hosts, allow_origins=origins, max_body_bytes=max_body_bytes)

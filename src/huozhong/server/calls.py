@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from huozhong.engine.guides.guide import Guide
-from huozhong.engine.sequence import SamplingParams
+from huozhong.engine.requests import SamplingParams
 from huozhong.text.tools import Function, ToolChoice
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from huozhong.engine.llm import LLM
-from huozhong.engine.sequence import SamplingParams
+from huozhong.engine.requests import SamplingParams
 from huozhong.errors import ConfigError
 from huozhong.model.transformer import load_transformer
 from huozhong.train.feed import Rows

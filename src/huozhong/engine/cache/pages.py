@@ -35,7 +35,7 @@ class PageMemory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SwappedOut:
-    """The pages of a request that was put back: `num_computed` tokens."""
+    """The pages of a preempted request: `num_computed` tokens."""
 
     pages: list[bytes]
     num_computed: int
@@ -46,13 +46,13 @@ class SwappedOut:
 
 
 class SwapSpace:
-    """Host memory for pages of requests that were put back, at most `capacity` bytes."""
+    """Host memory for pages of preempted requests, at most `capacity` bytes."""
 
     def __init__(self, memory: PageMemory, capacity: int) -> None:
         self._memory, self._capacity = memory, capacity
         self.used = 0
 
-    def take_out(self, pages: list[int], num_computed: int) -> SwappedOut | None:
+    def swap_out(self, pages: list[int], num_computed: int) -> SwappedOut | None:
         """Copy pages; None when there is no room (the request is then computed again)."""
         copies: list[bytes] = []
         taken = 0
@@ -66,7 +66,7 @@ class SwapSpace:
         self.used += taken
         return SwappedOut(copies, num_computed)
 
-    def bring_back(self, swapped: SwappedOut, pages: list[int], first: int) -> None:
+    def swap_in(self, swapped: SwappedOut, pages: list[int], first: int) -> None:
         """Write the copies from the `first` on into `pages`, and forget them all."""
         for page, data in zip(pages, swapped.pages[first:], strict=True):
             self._memory.write_page(page, data)

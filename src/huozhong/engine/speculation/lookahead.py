@@ -2,8 +2,8 @@
 
 The module reads the state in which the model leaves a position and the token that follows, and guesses the token
 after that; fed with its own state and guess, it guesses on.  It has its own layer of the cache, which it fills
-position by position: what it has not seen yet lies in a request's `Trail`.  A position that it never saw makes its
-guesses worse and no answer wrong: guesses are checked (see `speculate`).
+position by position: what it has not seen yet lies in a request's `UnreadStates`.  A position that it never saw
+makes its guesses worse and no answer wrong: guesses are checked (see `speculator`).
 """
 
 from __future__ import annotations
@@ -16,38 +16,14 @@ from numpy.typing import NDArray
 
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.sequence import Sequence
-from huozhong.engine.speculation.proposers import Proposal
+from huozhong.engine.speculation.guessing import Proposal, UnreadStates
 
 F32 = NDArray[np.float32]
 
-MOST = 4  # tokens guessed at most: each costs a pass of the module
-LEAST = 0.35  # guesses end where the module itself finds it less likely that all of them are right
-SHORT = 8  # rows that are computed as generated tokens are; more take the prompt's form, which is quicker then
-KEPT = 256  # states kept at most; then the module catches up
-
-
-class Trail:
-    """States of a request that the module has not read: of the positions start, start + 1, ...
-
-    The last known token is always computed by the next step, so the states end one position before it.
-    """
-
-    __slots__ = ("parts", "rows", "start")
-
-    def __init__(self, start: int) -> None:
-        self.start, self.rows = start, 0
-        self.parts: list[F32] = []
-
-    @property
-    def end(self) -> int:
-        return self.start + self.rows
-
-    def add(self, states_TD: F32) -> None:
-        self.parts.append(states_TD)
-        self.rows += len(states_TD)
-
-    def clear(self) -> None:
-        self.start, self.rows, self.parts = self.end, 0, []
+MAX_GUESSES = 4  # tokens guessed at most: each costs a pass of the module
+MIN_CHANCE = 0.35  # guesses end where the module itself finds it less likely that all of them are right
+MAX_ABSORBED = 8  # rows that are computed as generated tokens are; more take the prompt's form, which is quicker then
+MAX_UNREAD = 256  # states kept at most; then the module catches up
 
 
 class LookAhead:
@@ -57,67 +33,67 @@ class LookAhead:
     the head is most of what a guess costs (Zhao et al. 2025, arXiv:2502.14856, rank tokens by frequency).
     """
 
-    EVIDENCE = 100  # a guess's evidence is this and more: how likely the module finds it, in tenths
-    _STEPS = 20
+    EVIDENCE = 100  # a guess's evidence is this and more: how likely the module finds it, in twentieths
+    _BINS = 20
 
-    def __init__(self, runner: Runner, most: int = MOST) -> None:
+    def __init__(self, runner: Runner, max_guesses: int = MAX_GUESSES) -> None:
         assert runner.weights.prediction
         self._runner = runner
-        self._most = most
+        self._max_guesses = max_guesses
         half = -(-runner.architecture.vocab_size // 2)
         self._vocab = min(runner.architecture.vocab_size, -(-half // 16) * 16)
 
     @classmethod
     def chance(cls, evidence: int) -> float:
         """How likely the module found guesses with this evidence."""
-        return (evidence - cls.EVIDENCE + 0.5) / cls._STEPS
+        return (evidence - cls.EVIDENCE + 0.5) / cls._BINS
 
-    def note(self, sequence: Sequence, start: int, states_TD: F32) -> None:
+    def observe(self, sequence: Sequence, start: int, states_TD: F32) -> None:
         """The model left the positions from `start` on in these states [T, D]."""
-        trail = sequence.trail
-        if trail is None or trail.end != start:
-            trail = sequence.trail = Trail(start)
-        trail.add(states_TD)
-        if trail.rows > KEPT:
-            self._catch_up(sequence, trail)
+        unread = sequence.guessing.unread
+        if unread is None or unread.end != start:
+            unread = sequence.guessing.unread = UnreadStates(start)
+        unread.add(states_TD)
+        if unread.rows > MAX_UNREAD:
+            self._catch_up(sequence, unread)
 
     def propose(self, limits: Mapping[Sequence, int]) -> dict[Sequence, Proposal]:
-        """Guesses for requests whose trail reaches to their last computed token; at most limits[s] tokens each."""
+        """Guesses for requests whose states reach to their last computed token; at most limits[s] tokens each."""
         chunks, states, counts, asked = [], [], [], []
         size = self._runner.page_size
         for sequence, limit in limits.items():
-            trail = sequence.trail
-            if trail is None or trail.end != sequence.num_tokens - 1 or not trail.rows:
+            unread = sequence.guessing.unread
+            if unread is None or unread.end != sequence.num_tokens - 1 or not unread.rows:
                 continue
             # The k-th guess is made at position end + k - 2, which must have a place in the cache.
-            room = len(sequence.pages) * size - trail.end + 1
-            chunks.append(self._chunk(sequence, trail, "last"))
-            states += trail.parts
-            counts.append(min(limit, self._most, room))
+            room = len(sequence.pages) * size - unread.end + 1
+            chunks.append(self._chunk(sequence, unread, "last"))
+            states += unread.parts
+            counts.append(min(limit, self._max_guesses, room))
             asked.append(sequence)
-            trail.clear()
+            unread.clear()
         if not asked:
             return {}
-        tokens_SK, chances_SK = self._runner.draft_ahead(chunks, states, counts, vocab=self._vocab, least=LEAST)
+        tokens_SK, chances_SK = self._runner.draft_ahead(chunks, states, counts, vocab=self._vocab, least=MIN_CHANCE)
         proposals = {}
         for sequence, tokens, chances in zip(asked, tokens_SK.tolist(), chances_SK.tolist(), strict=True):
-            evidence = [self.EVIDENCE + min(int(c * self._STEPS), self._STEPS - 1) for c in chances if c > 0]
+            evidence = [self.EVIDENCE + min(int(c * self._BINS), self._BINS - 1) for c in chances if c > 0]
             if evidence:
                 proposals[sequence] = Proposal(tokens[: len(evidence)], evidence)
         return proposals
 
-    def _catch_up(self, sequence: Sequence, trail: Trail) -> None:
+    def _catch_up(self, sequence: Sequence, unread: UnreadStates) -> None:
         """Let the module read what it can: it needs the token behind each position."""
-        if trail.end == sequence.num_tokens:
+        if unread.end == sequence.num_tokens:
             return  # the last state's token is not known yet; it soon is
-        self._runner.draft([self._chunk(sequence, trail, "none")], [np.concatenate(trail.parts)])
-        trail.clear()
+        self._runner.draft([self._chunk(sequence, unread, "none")], [np.concatenate(unread.parts)])
+        unread.clear()
 
     @staticmethod
-    def _chunk(sequence: Sequence, trail: Trail, want: Literal["last", "none"]) -> Chunk:
-        start, stop, edge = trail.start + 1, trail.end + 1, sequence.prompt_len
+    def _chunk(sequence: Sequence, unread: UnreadStates, want: Literal["last", "none"]) -> Chunk:
+        start, stop, edge = unread.start + 1, unread.end + 1, sequence.prompt_len
         if start < edge < stop:
             tokens = np.concatenate((sequence.tokens(start, edge), sequence.tokens(edge, stop)))
         else:
             tokens = sequence.tokens(start, stop)
-        return Chunk(tokens, trail.start, sequence.table, want, trail.rows > SHORT)
+        return Chunk(tokens, unread.start, sequence.table, want, unread.rows > MAX_ABSORBED)

@@ -19,7 +19,7 @@ multi-token-prediction module (`lookahead`), if it has one, which costs a part o
 `Speculator` drafts only where it pays: it estimates how likely a draft token is accepted, for free, by
 comparing guesses that were not computed with what came; it measures what a further row costs; and it adds
 rows while they raise the expected tokens per second.  Whether to ask the module at all it decides by measuring tokens
-per second with and without it, for each number of requests (`Contest`).
+per second with and without it, for each number of requests (`AheadTrial`).
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from huozhong.engine.sequence import Sequence
+from huozhong.engine.speculation.guessing import Proposal, Rate
 from huozhong.engine.speculation.lookahead import LookAhead
-from huozhong.engine.speculation.proposers import NgramProposer, Proposal, Proposer
+from huozhong.engine.speculation.proposers import NgramProposer, Proposer
+from huozhong.engine.tasks import GenerateTask
 
 MAX_DRAFT = 8
 # A probe computes this many rows only to learn their price, every PROBE_EVERY steps at most: even if a row
@@ -40,32 +42,15 @@ MAX_DRAFT = 8
 PROBE_ROWS = 2
 PROBE_EVERY = 128
 MAX_PROBE_EVERY = 4096
-# While nothing is found that pays, only every fourth step looks, every sixteenth where a row is dear: looking
+# While nothing is found that pays, only every fourth step looks, every sixteenth where a row is costly: looking
 # costs about 5 us a request, 2% of a step of ember's.  What is worth guessing is longer than what is missed.
-NAP, LONG_NAP = 3, 15
-DEAR = 0.35  # of a step's share per request
+PAUSE, LONG_PAUSE = 3, 15
+COSTLY_ROW = 0.35  # of a step's share per request
 WORTH_PROBING = 0.25  # acceptance below which a row would have to cost next to nothing
 MARGIN = 1.1  # a row must promise this much more than it costs: estimates are noisy
-SURE = 6  # tokens of agreement from which on the look-up is believed sooner than the model's own module
+TRUSTED_MATCH = 6  # tokens of agreement from which on the look-up is believed sooner than the model's own module
 
 Speculation = Literal["auto", "off"] | int
-
-
-class Rate:
-    """A share of successes that forgets slowly; starts from `prior` with the weight of `weight` trials."""
-
-    def __init__(self, prior: float, weight: float, memory: float) -> None:
-        self._hits, self._trials = prior * weight, weight
-        self._keep = 1 - 1 / memory
-
-    def add(self, hits: int, trials: int) -> None:
-        kept = self._keep**trials
-        self._hits = self._hits * kept + hits
-        self._trials = self._trials * kept + trials
-
-    @property
-    def value(self) -> float:
-        return self._hits / self._trials
 
 
 class Cost:
@@ -102,7 +87,7 @@ class SpeculationStats:
     shadow_hits: int = 0
 
 
-class Contest:
+class AheadTrial:
     """Whether asking the module pays, for a number of requests: tokens per second with it and without, by turns.
 
     The one that is ahead goes on; the other is tried again now and then, ever more rarely.
@@ -166,7 +151,7 @@ class Speculator:
     ) -> None:
         self.mode = mode
         self.ahead = ahead
-        self._contests: defaultdict[int, Contest] = defaultdict(Contest)
+        self._trials: defaultdict[int, AheadTrial] = defaultdict(AheadTrial)
         self._asked = False  # the module, in this step
         self._asking_took = 0.0
         self.proposer: Proposer = proposer or NgramProposer()
@@ -174,7 +159,7 @@ class Speculator:
         self._rates: dict[int, Rate] = {}
         self._costs: defaultdict[int, Cost] = defaultdict(Cost)  # by the number of decoding requests
         self._until_probe = 16
-        self._nap = self._asleep = 0  # steps to come without looking; see NAP
+        self._pause = self._pause_left = 0  # steps to come without looking; see PAUSE
         self._probe_every = PROBE_EVERY
 
     @property
@@ -186,46 +171,47 @@ class Speculator:
         """Whether the module should see what is computed now."""
         if self.ahead is None or not self.is_on:
             return False
-        return self.mode != "auto" or not self._contests or any(c.asks for c in self._contests.values())
+        return self.mode != "auto" or not self._trials or any(c.asks for c in self._trials.values())
 
     def plan(self, sequences: list[Sequence], room: int) -> dict[Sequence, list[int]]:
         """Drafts for the decoding requests of a step; at most `room` tokens in all."""
         self._asked, self._asking_took = False, 0.0
-        drafts = self._look_up(sequences, room)
-        if self.ahead is not None and (self.mode != "auto" or self._contests[len(sequences)].asks):
-            drafts |= self._ask(sequences, drafts, room - sum(map(len, drafts.values())))
+        drafts = self._draft_by_lookup(sequences, room)
+        if self.ahead is not None and (self.mode != "auto" or self._trials[len(sequences)].asks):
+            drafts |= self._draft_ahead(sequences, drafts, room - sum(map(len, drafts.values())))
         return _allowed(drafts) if drafts else drafts
 
-    def _look_up(self, sequences: list[Sequence], room: int) -> dict[Sequence, list[int]]:
-        if self._asleep > 0:
-            self._asleep -= 1
+    def _draft_by_lookup(self, sequences: list[Sequence], room: int) -> dict[Sequence, list[int]]:
+        if self._pause_left > 0:
+            self._pause_left -= 1
             return {}
         proposals: dict[Sequence, Proposal] = {}
         for sequence in sequences:
-            sequence.proposal = None
-            k = self._most(sequence)
+            sequence.guessing.proposal = None
+            k = self._max_drafts(sequence)
             proposal = self.proposer.propose(sequence, k) if k > 0 else None
-            if proposal is not None and (sequence.trail is None or proposal.evidence[0] >= SURE):
-                proposals[sequence] = sequence.proposal = proposal
+            if proposal is not None and (sequence.guessing.unread is None or proposal.evidence[0] >= TRUSTED_MATCH):
+                proposals[sequence] = sequence.guessing.proposal = proposal
         if self.mode == "auto":
             cost = self._costs[len(sequences)]
-            is_dear = cost.row is not None and cost.row * len(sequences) > DEAR * (cost.step or 0)
-            self._asleep, self._nap = self._nap, min(2 * self._nap + 1, LONG_NAP if is_dear else NAP)
+            is_costly = cost.row is not None and cost.row * len(sequences) > COSTLY_ROW * (cost.step or 0)
+            self._pause_left, self._pause = self._pause, min(2 * self._pause + 1, LONG_PAUSE if is_costly else PAUSE)
         if not proposals or room <= 0:
             return {}
         if self.mode != "auto":
-            return self._first(proposals, room)
+            return self._fill(proposals, room)
         drafts = self._where_it_pays(proposals, len(sequences), room)
         if drafts:
-            self._asleep = self._nap = 0
+            self._pause_left = self._pause = 0
         return drafts
 
-    def _ask(
+    def _draft_ahead(
         self, sequences: list[Sequence], drafts: dict[Sequence, list[int]], room: int
     ) -> dict[Sequence, list[int]]:
         """The module's guesses for the requests without drafts."""
         assert self.ahead is not None
-        limits = {s: k for s in sequences if s not in drafts and s.trail is not None and (k := self._most(s)) > 0}
+        able = [s for s in sequences if s not in drafts and s.guessing.unread is not None]
+        limits = {s: k for s in able if (k := self._max_drafts(s)) > 0}
         if not limits or room <= 0:
             return {}
         self._asked = True
@@ -233,22 +219,22 @@ class Speculator:
         proposals = self.ahead.propose(limits)
         self._asking_took = time.perf_counter() - began
         for sequence, proposal in proposals.items():
-            sequence.proposal = proposal
+            sequence.guessing.proposal = proposal
         if self.mode != "auto" or self._costs[len(sequences)].row is None:
-            return self._first(proposals, room)
+            return self._fill(proposals, room)
         return self._where_it_pays(proposals, len(sequences), room)
 
-    def _most(self, sequence: Sequence) -> int:
+    def _max_drafts(self, sequence: Sequence) -> int:
         # The last token of an answer is never followed by another: its logits would be wasted.
         limit = MAX_DRAFT if self.mode == "auto" else int(self.mode)
-        return min(limit, sequence.max_new_tokens - len(sequence.generated) - 1) if sequence.lets_guess else 0
+        return min(limit, sequence.max_new_tokens - len(sequence.generated) - 1)
 
     def learn(self, sequence: Sequence, drafted: int, chosen: list[int]) -> None:
         """A request's step chose these tokens; `drafted` of its guessed ones were computed."""
-        proposal = sequence.proposal
+        proposal = sequence.guessing.proposal
         if proposal is None or not chosen:
             return
-        sequence.proposal = None
+        sequence.guessing.proposal = None
         compared = min(len(chosen), max(drafted, 1), len(proposal.tokens))
         hits = 0
         while hits < compared and chosen[hits] == proposal.tokens[hits]:
@@ -263,15 +249,15 @@ class Speculator:
             self.stats.shadow_trials += 1
             self.stats.shadow_hits += hits
         if proposal.evidence[0] < LookAhead.EVIDENCE:
-            self._own_rate(sequence).add(hits, min(hits + 1, compared))
+            self._request_rate(sequence).add(hits, min(hits + 1, compared))
 
     def timed(self, rows: int, extra: int, tokens: int, seconds: float) -> None:
         """A step of nothing but `rows` decoding requests and `extra` draft rows took so long and chose `tokens`."""
         self._costs[rows].add(seconds - self._asking_took, extra)
         if self.ahead is not None and self.mode == "auto":
-            contest = self._contests[rows]
-            if contest.asks == self._asked:
-                contest.add(tokens, seconds)
+            trial = self._trials[rows]
+            if trial.asks == self._asked:
+                trial.add(tokens, seconds)
         if extra:
             self.stats.steps += 1
 
@@ -306,7 +292,7 @@ class Speculator:
         return {best: proposals[best].tokens[: min(PROBE_ROWS, room)]}
 
     @staticmethod
-    def _first(proposals: dict[Sequence, Proposal], room: int) -> dict[Sequence, list[int]]:
+    def _fill(proposals: dict[Sequence, Proposal], room: int) -> dict[Sequence, list[int]]:
         drafts = {}
         for sequence, proposal in proposals.items():
             if tokens := proposal.tokens[:room]:
@@ -316,7 +302,7 @@ class Speculator:
 
     def _chances(self, sequence: Sequence, proposal: Proposal) -> list[float]:
         """Of each draft token to be kept, with those before it."""
-        own = None if proposal.evidence[0] >= LookAhead.EVIDENCE else self._own_rate(sequence).value
+        own = None if proposal.evidence[0] >= LookAhead.EVIDENCE else self._request_rate(sequence).value
         chances, chance = [], 1.0
         for evidence in proposal.evidence:
             # What holds for such guesses and, for the look-up, for this request's.
@@ -331,13 +317,20 @@ class Speculator:
         return self._rates.setdefault(evidence, Rate(prior, 4, 500))
 
     @staticmethod
-    def _own_rate(sequence: Sequence) -> Rate:
-        if sequence.guess_rate is None:
-            sequence.guess_rate = Rate(0.4, 4, 40)
-        return sequence.guess_rate
+    def _request_rate(sequence: Sequence) -> Rate:
+        guessing = sequence.guessing
+        if guessing.rate is None:
+            guessing.rate = Rate(0.4, 4, 40)
+        return guessing.rate
 
 
 def _allowed(drafts: dict[Sequence, list[int]]) -> dict[Sequence, list[int]]:
     """Only what a request's guide lets follow: the rest would be computed for nothing."""
-    kept = {s: d if s.constraint is None else d[: s.constraint.validate(d)] for s, d in drafts.items()}
-    return {sequence: tokens for sequence, tokens in kept.items() if tokens}
+    kept: dict[Sequence, list[int]] = {}
+    for sequence, tokens in drafts.items():
+        task = sequence.task
+        if isinstance(task, GenerateTask) and task.constraint is not None:
+            tokens = tokens[: task.constraint.validate(tokens)]
+        if tokens:
+            kept[sequence] = tokens
+    return kept

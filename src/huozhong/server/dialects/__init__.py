@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from huozhong.engine.sequence import Completion, Delta
+from huozhong.engine.requests import Completion, Delta
 from huozhong.server.failures import Failure
 from huozhong.text.tools import ToolCallParser
 

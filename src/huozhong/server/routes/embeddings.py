@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 from fastapi import APIRouter, Request
+from numpy.typing import NDArray
 from starlette.responses import Response
 
-from huozhong.engine.llm import LLM, Delta, Handle, unit_vector
-from huozhong.engine.sequence import Sequence
+from huozhong.engine.llm import LLM, Embedding
 from huozhong.errors import RequestError
 from huozhong.server.calls import EmbeddingCall
 from huozhong.server.dialects.openai.embeddings import embeddings_json, parse_embeddings
@@ -28,19 +28,17 @@ async def embeddings(request: Request) -> Response:
     call = parse_embeddings(await json_body(request))
     check_model(llm, call.model)
     inputs = await asyncio.to_thread(_tokens, llm, call)
-    sequences: list[Sequence] = []
     answers: list[RunningAnswer] = []
+    vectors: list[NDArray[np.float32]] = []
 
     async with watched(answers, request.receive):
         for ids in inputs:
-            answers.append(RunningAnswer(partial(_start, llm, ids, sequences)))
+            answers.append(RunningAnswer(partial(llm.submit_embed, ids)))
         for answer in answers:
-            last = (await answer.next())[-1]  # a text to embed has one delta, its last
-            if last.error is not None:
-                raise last.error
-            if last.finish_reason == "abort":
+            deltas = await answer.next()  # a text to embed has one delta, its last
+            if deltas[-1].finish_reason == "abort":
                 raise stopped()
-    vectors = [unit_vector(sequence, call.dimensions) for sequence in sequences]
+            vectors.append(Embedding.from_deltas(deltas).unit_vector(call.dimensions))
     num_tokens = sum(len(ids) for ids in inputs)
     return json_response(embeddings_json(llm.name, vectors, num_tokens, as_base64=call.as_base64))
 
@@ -57,9 +55,3 @@ def _tokens(llm: LLM, call: EmbeddingCall) -> list[list[int]]:
         except RequestError as error:
             raise RequestError(str(error), param="input", code=error.code) from None
     return inputs
-
-
-def _start(llm: LLM, ids: list[int], sequences: list[Sequence], on_delta: Callable[[Delta], None]) -> Handle:
-    handle, sequence = llm.submit_embed(ids, on_delta)
-    sequences.append(sequence)
-    return handle

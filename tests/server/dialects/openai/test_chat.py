@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from huozhong.cost import Bill
-from huozhong.engine.sequence import Delta, SamplingParams, TokenLogprob, Usage
+from huozhong.engine.requests import Delta, SamplingParams, TokenLogprob, Usage
 from huozhong.errors import RequestError
 from huozhong.server.dialects.openai.chat import parse_chat
 from huozhong.server.dialects.openai.reply import ChatCompletionReply, usage_json

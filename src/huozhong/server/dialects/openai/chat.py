@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from huozhong.engine.sequence import SamplingParams
+from huozhong.engine.requests import SamplingParams
 from huozhong.errors import RequestError
 from huozhong.server.calls import ChatCall
 from huozhong.server.dialects.fields import NotYet, Strict, without_unsupported

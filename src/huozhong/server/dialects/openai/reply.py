@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from huozhong.engine.sequence import Completion, Delta, TokenLogprob, Usage
+from huozhong.engine.requests import Completion, Delta, TokenLogprob, Usage
 from huozhong.server.dialects import ChatReply, Event
 from huozhong.server.dialects.openai.errors import error_body
 from huozhong.server.failures import Failure

@@ -1,0 +1,329 @@
+"""What is asked of the engine, and what comes back.
+
+Three kinds of request, each answered by a stream of `Delta`s that its result is read from: `Generate` gives a
+`Completion`, `Score` gives `Scores`, `Embed` gives an `Embedding`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from huozhong.cost import Bill
+from huozhong.engine.guides.guide import Guide
+from huozhong.errors import ContextLengthError, EngineError, HuozhongError, RequestError
+from huozhong.text.template import ChatPrompt
+
+FinishReason = Literal["stop", "length", "abort"]
+# How a text becomes one vector: the mean of its tokens' states, or its last token's state.
+Pooling = Literal["mean", "last"]
+MAX_LOGPROBS = 20
+MAX_STOP_STRINGS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingParams:
+    """How tokens are chosen; every field is checked, and a bad one is a `RequestError` that names it.
+
+    temperature: 0 is greedy (the most likely token; the lowest id wins a tie); up to 2.
+    top_k, top_p, min_p: keep the k likeliest, then the smallest set holding top_p of the probability, then
+        what is at least min_p times as likely as the likeliest.
+    repetition_penalty: divides positive and multiplies negative logits of tokens of prompt and answer.
+    presence_penalty, frequency_penalty: subtracted once, or per occurrence, for tokens of the answer.
+    max_tokens: at most so many tokens; None is whatever fits the context, and more than fits is cut to it.
+    stop: the answer ends before the first of these strings; they are looked for in all of the decoded
+        text, the reasoning included.
+    seed: the same seed, prompt and parameters give the same tokens; None takes a fresh one.
+    logprobs: None for none; n for the chosen token's log-probability and the n (up to 20) likeliest ones'.
+    ignore_eos: go on through end-of-text tokens (for benchmarks).
+    guide: what the answer must look like (its reasoning is free); it ends when it is complete.  Cut off by
+        max_tokens or by a stop string it is only the beginning of what was asked for.
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    logprobs: int | None = None
+    ignore_eos: bool = False
+    guide: Guide | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.stop, str):
+            object.__setattr__(self, "stop", (self.stop,))
+        elif isinstance(self.stop, list):
+            object.__setattr__(self, "stop", tuple(self.stop))
+        self._number("temperature", 0, 2)
+        self._whole("top_k", 1, None)
+        self._number("top_p", 0, 1, open_low=True)
+        self._number("min_p", 0, 1)
+        self._number("repetition_penalty", 0, 10, open_low=True)
+        self._number("presence_penalty", -2, 2)
+        self._number("frequency_penalty", -2, 2)
+        self._whole("max_tokens", 1, None)
+        self._whole("seed", -(2**63), 2**63 - 1)
+        self._whole("logprobs", 0, MAX_LOGPROBS)
+        if not isinstance(self.ignore_eos, bool):
+            raise RequestError(f"ignore_eos is {self.ignore_eos!r}; say true or false.", param="ignore_eos")
+        self._check_stop()
+        self._check_guide()
+
+    def _check_guide(self) -> None:
+        if self.guide is not None and not isinstance(self.guide, Guide):
+            raise RequestError(
+                f"guide is {type(self.guide).__name__}; it must be JsonObject, JsonSchema, Regex or Grammar.",
+                param="guide",
+            )
+        if self.guide is not None and self.ignore_eos:
+            raise RequestError("ignore_eos goes on where a guide says to stop: give one of them.", param="ignore_eos")
+
+    def _check_stop(self) -> None:
+        if not isinstance(self.stop, tuple) or not all(isinstance(s, str) and s for s in self.stop):
+            raise RequestError(
+                f"stop is {self.stop!r}; it must be a string or a list of strings, none empty.", param="stop"
+            )
+        if len(self.stop) > MAX_STOP_STRINGS:
+            raise RequestError(
+                f"stop has {len(self.stop)} strings; at most {MAX_STOP_STRINGS} are possible.", param="stop"
+            )
+
+    def _number(self, name: str, low: float, high: float, *, open_low: bool = False) -> None:
+        value = getattr(self, name)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not is_number or not low <= value <= high or (open_low and value == low):
+            bounds = f"above {low} and at most {high}" if open_low else f"between {low} and {high}"
+            raise RequestError(f"{name} is {value!r}; it must be a number {bounds}.", param=name)
+
+    def _whole(self, name: str, low: int, high: int | None) -> None:
+        value = getattr(self, name)
+        if value is None:
+            return
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        if not is_whole or value < low or (high is not None and value > high):
+            bounds = f"of at least {low}" if high is None else f"between {low} and {high}"
+            raise RequestError(f"{name} is {value!r}; it must be a whole number {bounds}.", param=name)
+
+    @property
+    def is_greedy(self) -> bool:
+        return self.temperature == 0
+
+    @property
+    def has_penalties(self) -> bool:
+        return self.repetition_penalty != 1 or self.presence_penalty != 0 or self.frequency_penalty != 0
+
+
+# -- the three kinds of request ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Answer a prompt.  user: whose request it is; when many wait, users take turns."""
+
+    prompt: ChatPrompt
+    params: SamplingParams
+    user: str | None = None
+
+    @property
+    def ids(self) -> list[int]:
+        return self.prompt.ids
+
+
+@dataclass(frozen=True)
+class Score:
+    """How likely the model finds a text's own tokens."""
+
+    ids: list[int]
+
+
+@dataclass(frozen=True)
+class Embed:
+    """A text as one vector."""
+
+    ids: list[int]
+    pooling: Pooling = "mean"
+
+    def __post_init__(self) -> None:
+        if self.pooling not in ("mean", "last"):
+            raise RequestError(f"pooling is {self.pooling!r}; it must be 'mean' or 'last'.", param="pooling")
+
+
+Request = Generate | Score | Embed
+
+
+def checked_ids(request: Request, max_context: int, vocab_size: int) -> NDArray[np.int32]:
+    """A request's tokens as int32 [T]; `RequestError` or `ContextLengthError` if it cannot be served."""
+    ids = _token_ids(request.ids, vocab_size)
+    if isinstance(request, Generate) and len(ids) >= max_context:
+        raise ContextLengthError(
+            f"the prompt has {len(ids)} tokens, but the model's context of {max_context} must "
+            "hold it and at least one token of the answer: shorten it or begin a new conversation."
+        )
+    if len(ids) > max_context:
+        raise ContextLengthError(
+            f"the text has {len(ids)} tokens, but the model's context is {max_context}: cut it.", param="prompt"
+        )
+    return ids
+
+
+def _token_ids(ids: Any, vocab_size: int) -> NDArray[np.int32]:
+    try:
+        tokens = np.asarray(ids)
+    except ValueError:  # a ragged list
+        tokens = np.zeros(1)
+    if tokens.size == 0:
+        raise RequestError("the prompt is empty; give at least one token.", param="prompt")
+    if tokens.ndim != 1 or tokens.dtype.kind not in "iu":
+        raise RequestError("the prompt must be a text or a list of token ids.", param="prompt")
+    wrong = tokens[(tokens < 0) | (tokens >= vocab_size)]
+    if len(wrong):
+        raise RequestError(f"token id {wrong[0]} is not in the vocabulary of {vocab_size}.", param="prompt")
+    return tokens.astype(np.int32)
+
+
+# -- what comes back -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TokenLogprob:
+    """One token and the natural logarithm of its probability; `top` lists the likeliest tokens, best first.
+
+    The probabilities are the model's own at temperature 1 after penalties, before top-k, top-p and min-p; under
+    a guide they are shared among the tokens that it allows (any other has -infinity).
+    `token` is its text alone (U+FFFD where it is only part of a character), `bytes` exactly what it means.
+    """
+
+    token_id: int
+    logprob: float
+    token: str
+    bytes: bytes
+    top: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What a request used.
+
+    prompt_tokens = cache_hit_tokens (found in the prefix cache) + those that were computed.
+    completion_tokens counts every generated token, reasoning_tokens those before the end of the reasoning.
+    seconds_to_first_token and seconds count from the submission; the first is None when no token came.
+    bill: this request's share of the machine's time, energy and money (by tokens, step by step).
+    """
+
+    prompt_tokens: int
+    completion_tokens: int
+    reasoning_tokens: int
+    cache_hit_tokens: int
+    seconds_to_first_token: float | None
+    seconds: float
+    bill: Bill | None = None
+
+    @property
+    def total_tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delta:
+    """What one step added to an answer, or the one delta of a text that was scored or embedded.
+
+    Text may lag behind token_ids: bytes of an unfinished character, a possible stop string and a possible
+    end of the reasoning are held back.  The last delta has `finish_reason` (or `error`) and `usage`.
+    values: what a text comes to: see `Scores` and `Embedding`, which read it.
+    """
+
+    text: str = ""
+    reasoning: str = ""
+    token_ids: tuple[int, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+    error: HuozhongError | None = None
+    values: NDArray[np.float64] | None = None
+
+    @property
+    def is_last(self) -> bool:
+        return self.finish_reason is not None or self.error is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completion:
+    """A whole answer.  `token_ids` holds every generated token, the end-of-text token included."""
+
+    text: str
+    reasoning: str
+    token_ids: tuple[int, ...]
+    logprobs: tuple[TokenLogprob, ...]
+    finish_reason: FinishReason
+    usage: Usage
+
+    @classmethod
+    def from_deltas(cls, deltas: Iterable[Delta]) -> Completion:
+        """Join a finished stream of deltas; its error, if it has one, is raised."""
+        parts = list(deltas)
+        last = parts[-1]
+        if last.error is not None:
+            raise last.error
+        assert last.finish_reason is not None
+        assert last.usage is not None
+        return cls(
+            text="".join(d.text for d in parts),
+            reasoning="".join(d.reasoning for d in parts),
+            token_ids=tuple(t for d in parts for t in d.token_ids),
+            logprobs=tuple(p for d in parts for p in d.logprobs),
+            finish_reason=last.finish_reason,
+            usage=last.usage,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """logprobs: float64 [T - 1], natural: of every token of a text but the first, given all before it."""
+
+    logprobs: NDArray[np.float64]
+    usage: Usage
+
+    @classmethod
+    def from_deltas(cls, deltas: Iterable[Delta]) -> Scores:
+        """From a finished stream of deltas; its error, if it has one, is raised."""
+        return cls(*_values(deltas, "scored"))
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """state_D: float64 [D]: a text's pooled state, of any length."""
+
+    state_D: NDArray[np.float64]
+    usage: Usage
+
+    @classmethod
+    def from_deltas(cls, deltas: Iterable[Delta]) -> Embedding:
+        """From a finished stream of deltas; its error, if it has one, is raised."""
+        return cls(*_values(deltas, "embedded"))
+
+    def unit_vector(self, dimensions: int | None = None) -> NDArray[np.float32]:
+        """The first `dimensions` numbers of the state (None: all), scaled to length 1."""
+        vector = self.state_D[:dimensions]
+        length = np.sqrt(np.sum(vector * vector))
+        return (vector / (length or 1.0)).astype(np.float32)
+
+
+def _values(deltas: Iterable[Delta], done: str) -> tuple[NDArray[np.float64], Usage]:
+    *_, last = deltas
+    if last.error is not None:
+        raise last.error
+    if last.finish_reason == "abort":
+        raise EngineError(f"this model was closed while it {done} a text.")
+    assert last.values is not None
+    assert last.usage is not None
+    return last.values, last.usage

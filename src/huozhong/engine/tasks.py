@@ -1,0 +1,90 @@
+"""What is done with the numbers of a request's forward passes: one class for each kind of request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from huozhong.engine.guides.constraint import Constraint
+from huozhong.engine.output import OutputText
+from huozhong.engine.requests import Pooling, SamplingParams
+from huozhong.engine.runner import Want
+from huozhong.engine.sampler import TokenCounts, TopLogprobs, log_softmax, sample
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+
+@dataclass(eq=False)
+class GenerateTask:
+    """An answer in the making: how its tokens are chosen, and its text so far.
+
+    counts: which tokens have occurred; needed when `params.has_penalties`.  constraint: its guide's state.
+    """
+
+    params: SamplingParams
+    output: OutputText
+    counts: TokenCounts | None = None
+    constraint: Constraint | None = None
+
+    def __post_init__(self) -> None:
+        seed = self.params.seed
+        self._rng = np.random.Generator(np.random.PCG64(None if seed is None else seed % 2**64))
+
+    def choose(self, logits_V: F32) -> tuple[int, float | None, TopLogprobs]:
+        """The next token, as `sampler.sample` gives it."""
+        allowed_V = None if self.constraint is None else self.constraint.mask()
+        return sample(logits_V, self.params, self.counts, self._rng, allowed_V)
+
+    def add(self, token: int) -> None:
+        """The token that was chosen belongs to the answer now."""
+        if self.counts is not None:
+            self.counts.add(token)
+        if self.constraint is not None:
+            self.constraint.advance(token)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the guide leaves nothing more to say."""
+        return self.constraint is not None and self.constraint.is_finished
+
+
+class ScoreTask:
+    """values: float64 [T - 1]: log-probabilities of a text's tokens but the first, each given all before it."""
+
+    want: Want = "all"
+
+    def __init__(self, text_T: NDArray[np.int32]) -> None:
+        self._targets = text_T[1:]
+        self.values: F64 = np.zeros(len(text_T) - 1)
+
+    def add(self, start: int, logits_TV: F32) -> None:
+        """The logits after the tokens from `start` on."""
+        targets = self._targets[start : start + len(logits_TV)]  # nothing follows the last token
+        logprobs = log_softmax(logits_TV[: len(targets)])
+        self.values[start : start + len(targets)] = logprobs[np.arange(len(targets)), targets]
+
+
+class EmbedTask:
+    """values: float64 [D]: the sum of a text's states so far ("mean"), or its last token's ("last")."""
+
+    want: Want = "hidden"
+
+    def __init__(self, pooling: Pooling) -> None:
+        self._pooling = pooling
+        self.values: F64 | None = None
+
+    def add(self, start: int, states_TD: F32) -> None:
+        """The states of the tokens from `start` on."""
+        rows_TD = states_TD.astype(np.float64)
+        if self._pooling == "last":
+            self.values = rows_TD[-1]
+        else:
+            # One row after the other (cumsum promises that order; sum does not), so that chunks change no bit.
+            before_D = np.zeros(rows_TD.shape[1]) if self.values is None or start == 0 else self.values
+            self.values = np.cumsum(np.vstack((before_D, rows_TD)), axis=0)[-1]
+
+
+Task = GenerateTask | ScoreTask | EmbedTask

@@ -1,0 +1,34 @@
+"""Where the model of a name or a path lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from huozhong.errors import CheckpointError
+from huozhong.formats import installed
+from huozhong.formats.source import gguf_files
+
+BUILT_IN = Path(__file__).resolve().parent.parent / "models"
+
+
+def resolve_model(name_or_path: str | Path) -> Path:
+    """Where the model of a name (built in, or brought here) or of a path lies: a folder, or a .gguf file.
+
+    Names come before paths; a path with a "/" in it is never a name.
+
+    Raises `CheckpointError` with what there is when there is no such model.
+    """
+    path = Path(name_or_path).expanduser()
+    builtin = sorted(folder.name for folder in BUILT_IN.glob("*") if (folder / "config.json").is_file())
+    if isinstance(name_or_path, str) and name_or_path in builtin:
+        return BUILT_IN / name_or_path
+    if isinstance(name_or_path, str) and (stored := installed.find(name_or_path)) is not None:
+        return stored
+    if (path / "config.json").is_file() or (path.suffix == ".gguf" and path.is_file()):
+        return path
+    if path.is_dir() and gguf_files(path):
+        return path
+    known = f"built-in models: {', '.join(builtin)}" if builtin else "no model is built in"
+    if path.is_dir():
+        raise CheckpointError(f"{path} is a folder without config.json, so it holds no model ({known}).")
+    raise CheckpointError(f"there is no model {str(name_or_path)!r}: give a folder, a .gguf file or a name ({known}).")
