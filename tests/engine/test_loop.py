@@ -16,7 +16,7 @@ import torch
 from huozhong.cost import Bill, Meter
 from huozhong.engine.collector import Collector
 from huozhong.engine.loop import Engine, Handle
-from huozhong.engine.requests import Completion, Delta, Generate, SamplingParams, Score, Scores
+from huozhong.engine.requests import Completion, Delta, GenerateRequest, SamplingParams, ScoredText, ScoreRequest
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.weights.layout import Weights
 from huozhong.engine.weights.packing import pack_weights
@@ -73,7 +73,7 @@ class Reply:
         self.deltas: list[Delta] = []
         self.done = threading.Event()
         self.abort_after: int | None = None
-        self.handle: Handle = engine.submit(Generate(ChatPrompt(ids), params), self.receive)
+        self.handle: Handle = engine.submit(GenerateRequest(ChatPrompt(ids), params), self.receive)
 
     def receive(self, delta: Delta) -> None:
         assert not self.done.is_set(), "a delta after the last one"
@@ -275,7 +275,7 @@ def test_answer_is_cut_where_the_context_ends(make: MakeEngine) -> None:
 def test_bad_prompts(make: MakeEngine, bad: list[int]) -> None:
     engine = make()
     with pytest.raises(RequestError):
-        engine.submit(Generate(ChatPrompt(bad), GREEDY), print)
+        engine.submit(GenerateRequest(ChatPrompt(bad), GREEDY), print)
 
 
 class OnceBrokenMeter(Meter):
@@ -337,7 +337,7 @@ def test_a_failing_receiver_ends_its_own_request(make: MakeEngine, caplog) -> No
     def broken(delta: Delta) -> None:
         raise ValueError("nobody home")
 
-    engine.submit(Generate(ChatPrompt([1, 5]), SamplingParams(ignore_eos=True)), broken)
+    engine.submit(GenerateRequest(ChatPrompt([1, 5]), SamplingParams(ignore_eos=True)), broken)
     assert len(answer(engine, [1, 5]).token_ids) == 20
     assert "nobody home" in caplog.text
     assert engine.scheduler.pool.num_used == 0
@@ -350,7 +350,7 @@ def test_close_ends_what_runs_and_nothing_starts_after_it(make: MakeEngine) -> N
     engine.close()
     assert reply.wait().finish_reason in ("abort", "length")
     with pytest.raises(EngineError, match="closed"):
-        engine.submit(Generate(ChatPrompt([1]), GREEDY), print)
+        engine.submit(GenerateRequest(ChatPrompt([1]), GREEDY), print)
 
 
 def test_closing_from_the_step_thread(make: MakeEngine) -> None:
@@ -362,7 +362,7 @@ def test_closing_from_the_step_thread(make: MakeEngine) -> None:
         if delta.is_last:
             closed.set()
 
-    engine.submit(Generate(ChatPrompt([1, 5]), SamplingParams(ignore_eos=True)), close)
+    engine.submit(GenerateRequest(ChatPrompt([1, 5]), SamplingParams(ignore_eos=True)), close)
     assert closed.wait(60)
 
 
@@ -403,13 +403,13 @@ def test_scores_are_the_models(make, weights, tokenizer, tiny_model) -> None:  #
     for engine in (make(), make(token_budget=3, max_running=2)):
         for _ in range(2):
             collector = Collector()
-            engine.submit(Score(ids), collector.put)
-            scores.append(Scores.from_deltas(collector).logprobs)
+            engine.submit(ScoreRequest(ids), collector.put)
+            scores.append(ScoredText.from_deltas(collector).logprobs)
     np.testing.assert_allclose(scores[0], expected, atol=1e-3 if weights.format == "f32" else 0.5)
     for other in scores[1:]:
         np.testing.assert_array_equal(other, scores[0])
     with pytest.raises(ContextLengthError):
-        make(num_pages=4).submit(Score([1] * 17), print)
+        make(num_pages=4).submit(ScoreRequest([1] * 17), print)
 
 
 def test_chunk_forms(make: MakeEngine) -> None:

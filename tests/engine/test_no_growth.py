@@ -11,7 +11,7 @@ import pytest
 
 from huozhong.cost import Meter
 from huozhong.engine.loop import Engine
-from huozhong.engine.requests import Delta, Generate, SamplingParams
+from huozhong.engine.requests import Delta, GenerateRequest, SamplingParams
 from huozhong.engine.runner import Runner
 from huozhong.engine.weights.packing import pack_weights
 from huozhong.formats.source import open_model
@@ -40,7 +40,7 @@ def test_ten_thousand_requests(tiny_folder: Path, tokenizer: Tokenizer) -> None:
                 number += 1
                 ids = [1, *(number // 7**i % 7 + 20 for i in range(6)), number % 300]
                 params = SamplingParams(max_tokens=3, seed=number)
-                handle = engine.submit(Generate(ChatPrompt(ids), params, str(number)), received)
+                handle = engine.submit(GenerateRequest(ChatPrompt(ids), params, str(number)), received)
                 if number % 10 == 0:
                     handle.abort()
             for _ in range(100):

@@ -11,13 +11,13 @@ from huozhong.engine.guides.guide import JsonObject
 from huozhong.engine.requests import (
     Completion,
     Delta,
-    Embed,
-    Embedding,
-    Generate,
+    EmbeddedText,
+    EmbedRequest,
+    GenerateRequest,
     Request,
     SamplingParams,
-    Score,
-    Scores,
+    ScoredText,
+    ScoreRequest,
     Usage,
     checked_ids,
 )
@@ -87,12 +87,12 @@ def test_completion_joins_deltas() -> None:
 def test_values_are_read_from_the_last_delta() -> None:
     values = np.array([3.0, 0.0, 4.0])
     last = Delta(values=values, finish_reason="stop", usage=USAGE)
-    assert Scores.from_deltas([last]).logprobs is values
-    embedded = Embedding.from_deltas([last])
+    assert ScoredText.from_deltas([last]).logprobs is values
+    embedded = EmbeddedText.from_deltas([last])
     np.testing.assert_allclose(embedded.unit_vector(), [0.6, 0, 0.8])
     np.testing.assert_array_equal(embedded.unit_vector(1), np.ones(1, np.float32))
     assert embedded.unit_vector().dtype == np.float32
-    for kind in (Scores, Embedding):
+    for kind in (ScoredText, EmbeddedText):
         with pytest.raises(EngineError, match="broken"):
             kind.from_deltas([Delta(error=EngineError("broken"))])
         with pytest.raises(EngineError, match="closed"):
@@ -100,19 +100,19 @@ def test_values_are_read_from_the_last_delta() -> None:
 
 
 def test_a_zero_state_has_no_direction() -> None:
-    assert not Embedding(np.zeros(2), USAGE).unit_vector().any()
+    assert not EmbeddedText(np.zeros(2), USAGE).unit_vector().any()
 
 
 def test_a_prompt_leaves_room_for_a_token_and_a_text_need_not() -> None:
     full = [1] * 8
-    asked: list[Request] = [Score(full), Embed(full)]
+    asked: list[Request] = [ScoreRequest(full), EmbedRequest(full)]
     for request in asked:
         assert checked_ids(request, 8, 20).dtype == np.int32
         with pytest.raises(ContextLengthError, match="8 tokens, but the model's context is 7"):
             checked_ids(request, 7, 20)
     with pytest.raises(ContextLengthError, match="context of 8 "):
-        checked_ids(Generate(ChatPrompt(full), SamplingParams()), 8, 20)
+        checked_ids(GenerateRequest(ChatPrompt(full), SamplingParams()), 8, 20)
     with pytest.raises(RequestError, match="token id 20 is not"):
-        checked_ids(Score([1, 20]), 8, 20)
+        checked_ids(ScoreRequest([1, 20]), 8, 20)
     with pytest.raises(RequestError, match="'mean' or 'last'"):
-        Embed(full, "max")  # type: ignore[arg-type]
+        EmbedRequest(full, "max")  # type: ignore[arg-type]

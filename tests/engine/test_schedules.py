@@ -21,7 +21,7 @@ from huozhong.cost import Meter
 from huozhong.engine import kernels
 from huozhong.engine.cache.prefixes import PrefixStore
 from huozhong.engine.loop import Engine, Handle
-from huozhong.engine.requests import Completion, Delta, Generate, SamplingParams
+from huozhong.engine.requests import Completion, Delta, GenerateRequest, SamplingParams
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.speculation.guessing import Proposal
 from huozhong.engine.weights.layout import Weights
@@ -91,7 +91,7 @@ class Reply:
     handle: Handle | None = None
 
     def start(self, engine: Engine, user: str | None = None) -> Reply:
-        self.handle = engine.submit(Generate(ChatPrompt(self.ids), self.params, user), self.receive)
+        self.handle = engine.submit(GenerateRequest(ChatPrompt(self.ids), self.params, user), self.receive)
         return self
 
     def receive(self, delta: Delta) -> None:

@@ -31,14 +31,14 @@ from huozhong.engine.loop import Engine, Handle
 from huozhong.engine.requests import (
     Completion,
     Delta,
-    Embed,
-    Embedding,
-    Generate,
+    EmbeddedText,
+    EmbedRequest,
+    GenerateRequest,
     Pooling,
     Request,
     SamplingParams,
-    Score,
-    Scores,
+    ScoredText,
+    ScoreRequest,
     TokenLogprob,
     Usage,
 )
@@ -59,7 +59,7 @@ __all__ = [
     "LLM",
     "Completion",
     "Delta",
-    "Embedding",
+    "EmbeddedText",
     "EngineStats",
     "Handle",
     "SamplingParams",
@@ -183,7 +183,7 @@ class LLM:
         """
         params = params or self.defaults
         return self._all(
-            [Generate(ChatPrompt(self.text_tokens(prompt)), params) for prompt in _listed(prompts)],
+            [GenerateRequest(ChatPrompt(self.text_tokens(prompt)), params) for prompt in _listed(prompts)],
             Completion.from_deltas,
         )
 
@@ -195,7 +195,7 @@ class LLM:
         thinking: bool = True,
     ) -> Completion:
         """Answer a conversation.  With `thinking`, what the model writes before `</think>` is `reasoning`."""
-        request = Generate(self.prompt(messages, thinking=thinking), params or self.defaults)
+        request = GenerateRequest(self.prompt(messages, thinking=thinking), params or self.defaults)
         return self._all([request], Completion.from_deltas)[0]
 
     # -- streams ---------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ class LLM:
         user: whose request it is; when many wait, users take turns.
         Raises `RequestError` (`ContextLengthError` when the prompt leaves no room for an answer).
         """
-        return self._engine.submit(Generate(prompt, params, user), on_delta)
+        return self._engine.submit(GenerateRequest(prompt, params, user), on_delta)
 
     def prepare(self, guide: Guide) -> None:
         """Compile a guide, so that `submit` with it returns at once; `RequestError` if it cannot be followed."""
@@ -249,7 +249,7 @@ class LLM:
 
     def score(self, ids: list[int]) -> NDArray[np.float64]:
         """Log-probabilities (float64 [len(ids) - 1], natural) of ids[1:], each given all before it."""
-        return self._all([Score(ids)], Scores.from_deltas)[0].logprobs
+        return self._all([ScoreRequest(ids)], ScoredText.from_deltas)[0].logprobs
 
     def stats(self) -> EngineStats:
         """What the engine has done so far: steps, hits, preemptions, speculation."""
@@ -262,17 +262,17 @@ class LLM:
         what comes next, and in all of them together what was said.  "last" is for models that were trained for
         it.  Raises `RequestError` (`ContextLengthError`) for a text that cannot be embedded.
         """
-        requests = [Embed(self.text_tokens(text), pooling) for text in _listed(texts)]
-        vectors = [found.unit_vector() for found in self._all(requests, Embedding.from_deltas)]
+        requests = [EmbedRequest(self.text_tokens(text), pooling) for text in _listed(texts)]
+        vectors = [found.unit_vector() for found in self._all(requests, EmbeddedText.from_deltas)]
         return np.stack(vectors) if vectors else np.empty((0, self.config.hidden_size), np.float32)
 
     def submit_embed(self, ids: list[int], on_delta: Callable[[Delta], None], *, pooling: Pooling = "mean") -> Handle:
-        """Start to embed one text, as `submit` starts an answer; `Embedding.from_deltas` reads what comes back."""
-        return self._engine.submit(Embed(ids, pooling), on_delta)
+        """Start to embed one text, as `submit` starts an answer; `EmbeddedText.from_deltas` reads what comes back."""
+        return self._engine.submit(EmbedRequest(ids, pooling), on_delta)
 
     def check_text(self, ids: list[int]) -> None:
         """`RequestError` (`ContextLengthError`) for ids that can be neither embedded nor scored."""
-        self._engine.check(Embed(ids))
+        self._engine.check(EmbedRequest(ids))
 
     def text_tokens(self, prompt: Prompt) -> list[int]:
         """The ids of a text that stands for itself: the begin-of-text token, then the text's.  Ids stay."""

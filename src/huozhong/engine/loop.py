@@ -24,7 +24,16 @@ from huozhong.engine.cache.pages import PagePool
 from huozhong.engine.cache.prefixes import PrefixStore
 from huozhong.engine.guides.constraint import Beginning, Guides
 from huozhong.engine.output import OutputText
-from huozhong.engine.requests import Delta, Embed, FinishReason, Generate, Request, Score, TokenLogprob, checked_ids
+from huozhong.engine.requests import (
+    Delta,
+    EmbedRequest,
+    FinishReason,
+    GenerateRequest,
+    Request,
+    ScoreRequest,
+    TokenLogprob,
+    checked_ids,
+)
 from huozhong.engine.runner import Chunk, Runner, Want
 from huozhong.engine.sampler import TokenCounts, TopLogprobs
 from huozhong.engine.scheduler import Scheduler, Slice
@@ -119,7 +128,7 @@ class Engine:
         """Queue a request; see `LLM.submit`."""
         ids = self.check(request)
         room, user = 0, None
-        if isinstance(request, Generate):
+        if isinstance(request, GenerateRequest):
             room, user = self.max_context - len(ids), request.user
             if request.params.max_tokens is not None:
                 room = min(room, request.params.max_tokens)
@@ -139,9 +148,9 @@ class Engine:
         return checked_ids(request, self.max_context, self.runner.architecture.vocab_size)
 
     def _task(self, request: Request, ids: NDArray[np.int32]) -> Task:
-        if isinstance(request, Score):
+        if isinstance(request, ScoreRequest):
             return ScoreTask(ids)
-        if isinstance(request, Embed):
+        if isinstance(request, EmbedRequest):
             return EmbedTask(request.pooling)
         prompt, params = request.prompt, request.params
         begins: Beginning = "reasoning" if prompt.opens_thinking else "either" if prompt.may_think else "answer"
@@ -202,7 +211,8 @@ class Engine:
         try:
             slices = self.scheduler.schedule()
             if not slices:  # everyone waits for the disk
-                return self._wait_for_disk()
+                assert self.store is not None
+                return self.store.wait(0.02)
             outputs, states = self._run(slices, began)
         except Exception as error:
             self._fail_step(slices, error)
@@ -259,10 +269,6 @@ class Engine:
             if self.store is not None:
                 self._save_all()
                 self.store.close()
-
-    def _wait_for_disk(self) -> None:
-        assert self.store is not None
-        self.store.wait(0.02)
 
     def _save_all(self) -> None:
         """Copy what the disk does not have yet, as far as the writer keeps up within a few seconds."""

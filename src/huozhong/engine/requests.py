@@ -1,7 +1,7 @@
 """What is asked of the engine, and what comes back.
 
-Three kinds of request, each answered by a stream of `Delta`s that its result is read from: `Generate` gives a
-`Completion`, `Score` gives `Scores`, `Embed` gives an `Embedding`.
+Three kinds of request, each answered by a stream of `Delta`s that its result is read from: `GenerateRequest` gives a
+`Completion`, `ScoreRequest` gives `ScoredText`, `EmbedRequest` gives an `EmbeddedText`.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class SamplingParams:
 
 
 @dataclass(frozen=True)
-class Generate:
+class GenerateRequest:
     """Answer a prompt.  user: whose request it is; when many wait, users take turns."""
 
     prompt: ChatPrompt
@@ -140,14 +140,14 @@ class Generate:
 
 
 @dataclass(frozen=True)
-class Score:
+class ScoreRequest:
     """How likely the model finds a text's own tokens."""
 
     ids: list[int]
 
 
 @dataclass(frozen=True)
-class Embed:
+class EmbedRequest:
     """A text as one vector."""
 
     ids: list[int]
@@ -158,13 +158,13 @@ class Embed:
             raise RequestError(f"pooling is {self.pooling!r}; it must be 'mean' or 'last'.", param="pooling")
 
 
-Request = Generate | Score | Embed
+Request = GenerateRequest | ScoreRequest | EmbedRequest
 
 
 def checked_ids(request: Request, max_context: int, vocab_size: int) -> NDArray[np.int32]:
     """A request's tokens as int32 [T]; `RequestError` or `ContextLengthError` if it cannot be served."""
     ids = _token_ids(request.ids, vocab_size)
-    if isinstance(request, Generate) and len(ids) >= max_context:
+    if isinstance(request, GenerateRequest) and len(ids) >= max_context:
         raise ContextLengthError(
             f"the prompt has {len(ids)} tokens, but the model's context of {max_context} must "
             "hold it and at least one token of the answer: shorten it or begin a new conversation."
@@ -239,7 +239,7 @@ class Delta:
 
     Text may lag behind token_ids: bytes of an unfinished character, a possible stop string and a possible
     end of the reasoning are held back.  The last delta has `finish_reason` (or `error`) and `usage`.
-    values: what a text comes to: see `Scores` and `Embedding`, which read it.
+    values: what a text comes to: see `ScoredText` and `EmbeddedText`, which read it.
     """
 
     text: str = ""
@@ -287,27 +287,27 @@ class Completion:
 
 
 @dataclass(frozen=True, eq=False)
-class Scores:
+class ScoredText:
     """logprobs: float64 [T - 1], natural: of every token of a text but the first, given all before it."""
 
     logprobs: NDArray[np.float64]
     usage: Usage
 
     @classmethod
-    def from_deltas(cls, deltas: Iterable[Delta]) -> Scores:
+    def from_deltas(cls, deltas: Iterable[Delta]) -> ScoredText:
         """From a finished stream of deltas; its error, if it has one, is raised."""
         return cls(*_values(deltas, "scored"))
 
 
 @dataclass(frozen=True, eq=False)
-class Embedding:
+class EmbeddedText:
     """state_D: float64 [D]: a text's pooled state, of any length."""
 
     state_D: NDArray[np.float64]
     usage: Usage
 
     @classmethod
-    def from_deltas(cls, deltas: Iterable[Delta]) -> Embedding:
+    def from_deltas(cls, deltas: Iterable[Delta]) -> EmbeddedText:
         """From a finished stream of deltas; its error, if it has one, is raised."""
         return cls(*_values(deltas, "embedded"))
 

@@ -77,14 +77,11 @@ class Cost:
 
 @dataclass(slots=True)
 class SpeculationStats:
-    """drafted: tokens computed as guesses, accepted: of those; shadow_*: guesses compared without computing."""
+    """drafted: tokens computed as guesses, accepted: of those."""
 
     drafted: int = 0
     accepted: int = 0
     steps: int = 0  # steps with at least one draft
-    probes: int = 0
-    shadow_trials: int = 0
-    shadow_hits: int = 0
 
 
 class AheadTrial:
@@ -245,9 +242,6 @@ class Speculator:
         if drafted:
             self.stats.drafted += drafted
             self.stats.accepted += hits
-        else:
-            self.stats.shadow_trials += 1
-            self.stats.shadow_hits += hits
         if proposal.evidence[0] < LookAhead.EVIDENCE:
             self._request_rate(sequence).add(hits, min(hits + 1, compared))
 
@@ -288,7 +282,6 @@ class Speculator:
             return {}
         self._until_probe = self._probe_every
         self._probe_every = min(2 * self._probe_every, MAX_PROBE_EVERY)
-        self.stats.probes += 1
         return {best: proposals[best].tokens[: min(PROBE_ROWS, room)]}
 
     @staticmethod

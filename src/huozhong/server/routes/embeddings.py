@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from numpy.typing import NDArray
 from starlette.responses import Response
 
-from huozhong.engine.llm import LLM, Embedding
+from huozhong.engine.llm import LLM, EmbeddedText
 from huozhong.errors import RequestError
 from huozhong.server.calls import EmbeddingCall
 from huozhong.server.dialects.openai.embeddings import embeddings_json, parse_embeddings
@@ -38,7 +38,7 @@ async def embeddings(request: Request) -> Response:
             deltas = await answer.next()  # a text to embed has one delta, its last
             if deltas[-1].finish_reason == "abort":
                 raise stopped()
-            vectors.append(Embedding.from_deltas(deltas).unit_vector(call.dimensions))
+            vectors.append(EmbeddedText.from_deltas(deltas).unit_vector(call.dimensions))
     num_tokens = sum(len(ids) for ids in inputs)
     return json_response(embeddings_json(llm.name, vectors, num_tokens, as_base64=call.as_base64))
 
