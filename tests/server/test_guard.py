@@ -1,9 +1,11 @@
-"""The options that let another web site or another name in."""
+"""Who and what is let in, and the options that let another web site or another name in."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
-from tests.server.conftest import serving
+from tests.server.conftest import Running, serving
 
 from huozhong.engine.llm import LLM
 
@@ -37,3 +39,31 @@ def test_the_body_limit_is_an_option(llm: LLM) -> None:
         answer = server.post()
         assert answer.status_code == 413
         assert "100 bytes" in answer.json()["error"]["message"]
+
+
+def test_a_chunked_body_is_limited_too(server: Running) -> None:
+    def pieces() -> Any:
+        for _ in range(100):
+            yield b" " * 100_000
+
+    try:
+        answer = httpx.post(
+            f"{server.url}/v1/chat/completions",
+            content=pieces(),
+            headers={"content-type": "application/json"},
+            timeout=30,
+        )
+    except httpx.WriteError:
+        pass  # the server has closed the connection before the client was through
+    else:
+        assert answer.status_code == 413
+        assert answer.json()["error"]["code"] == "request_too_large"
+    assert server.post().status_code == 200
+
+
+def test_own_page_and_addresses_pass_the_guard(server: Running) -> None:
+    port = server.url.rpartition(":")[2]
+    for host in (f"127.0.0.1:{port}", f"localhost:{port}", f"192.168.3.4:{port}", f"[::1]:{port}"):
+        headers = {"host": host, "origin": f"http://{host}"}
+        assert httpx.get(f"{server.url}/v1/models", headers=headers).status_code == 200
+    assert "access-control-allow-origin" not in httpx.get(f"{server.url}/v1/models").headers

@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from huozhong.server.dialects.openai.reply import error_json
+from huozhong.server.failures import refusal
+from huozhong.server.http import error_response
 
 # A client in the middle of sending does not read: take in this many times the limit, and throw it away,
 # so that it gets to see the answer instead of a broken connection.
@@ -51,10 +51,12 @@ class Guard:
             return
         headers = Headers(scope=scope)
         if problem := self._foreign(headers):
-            await _refuse(403, problem, "forbidden")(scope, receive, send)
+            refused = refusal(403, problem, "forbidden")
+            await error_response(refused, scope["path"])(scope, receive, send)
         elif int(headers.get("content-length", "0")) > self._limit:
             await self._drain(receive)
-            await _refuse(413, self._too_large, "request_too_large")(scope, receive, send)
+            refused = refusal(413, self._too_large, "request_too_large")
+            await error_response(refused, scope["path"])(scope, receive, send)
         else:
             await self._app(scope, self._counted(receive), send)
 
@@ -117,7 +119,3 @@ def _name(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.rpartition(":")[0].lower() if ":" in host else host.lower()
-
-
-def _refuse(status: int, message: str, code: str) -> JSONResponse:
-    return JSONResponse(error_json(message, kind="invalid_request_error", code=code), status)

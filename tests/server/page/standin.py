@@ -22,6 +22,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from huozhong.server.app import answer_failures
 from huozhong.server.routes import page as page_routes
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -101,6 +102,7 @@ def create_standin() -> tuple[FastAPI, StandIn]:
     app.state.llm = SimpleNamespace(name="ember", max_context=2048)
     app.state.defaults = SimpleNamespace(temperature=0.0)
     app.include_router(page_routes.router)
+    answer_failures(app)
 
     @app.post("/v1/chat/completions")
     async def completions(request: Request) -> Any:

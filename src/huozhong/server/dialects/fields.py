@@ -2,10 +2,58 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+import difflib
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from huozhong.errors import RequestError
+
+# Fields that are known and not served yet, and the values (besides null) that ask for nothing.
+NotYet = dict[str, tuple[Any, ...]]
 
 
 class Strict(BaseModel):
     """Unknown fields are errors, and so is a value of another type ("0.5" is no number)."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @classmethod
+    def parse(cls, raw: dict[str, Any]) -> Self:
+        """Raises `RequestError` naming the first field that is wrong."""
+        try:
+            return cls.model_validate(raw)
+        except ValidationError as error:
+            raise _first_problem(error, cls) from None
+
+
+def without_unsupported(raw: dict[str, Any], table: NotYet, where: str = "") -> dict[str, Any]:
+    """`raw` without the fields of `table`; `RequestError` if one of them asks for something.
+
+    where: what comes before their names in the error, such as "messages[0].".
+    """
+    for name, off in table.items():
+        value = raw.get(name)
+        if value is not None and not any(value == o and type(value) is type(o) for o in off):
+            raise RequestError(
+                f"'{where}{name}' is not supported yet by this server; leave it out.",
+                param=where + name,
+                code="unsupported_parameter",
+            )
+    return {name: value for name, value in raw.items() if name not in table}
+
+
+def _first_problem(error: ValidationError, request: type[Strict]) -> RequestError:
+    """One sentence for pydantic's first complaint, naming the field as a path such as messages[0].role."""
+    problem = error.errors(include_url=False)[0]
+    path = ""
+    for step in problem["loc"]:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
+    if problem["type"] == "missing":
+        return RequestError(f"'{path}' is missing.", param=path, code="missing_required_parameter")
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(problem["loc"][-1]), request.model_fields, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else "; leave it out."
+        return RequestError(f"Unknown field '{path}'{hint}", param=path, code="unknown_parameter")
+    what = problem["msg"].removeprefix("Value error, ")
+    return RequestError(f"'{path}' is wrong: {what[:1].lower()}{what[1:]}.", param=path, code="invalid_value")

@@ -12,8 +12,11 @@ from starlette.responses import Response
 
 from huozhong.engine.llm import LLM, EmbeddedText
 from huozhong.errors import RequestError
-from huozhong.server.dialects.openai.embeddings import EmbeddingCall, embeddings_json, parse_embeddings
-from huozhong.server.routes.chat import Answer, check_model, json_body, json_response, stopped, watched
+from huozhong.server.calls import EmbeddingCall
+from huozhong.server.dialects.openai.embeddings import embeddings_json, parse_embeddings
+from huozhong.server.failures import stopped
+from huozhong.server.http import RunningAnswer, json_body, json_response, watched
+from huozhong.server.routes.models import check_model
 
 router = APIRouter()
 
@@ -25,12 +28,12 @@ async def embeddings(request: Request) -> Response:
     call = parse_embeddings(await json_body(request))
     check_model(llm, call.model)
     inputs = await asyncio.to_thread(_tokens, llm, call)
-    answers: list[Answer] = []
+    answers: list[RunningAnswer] = []
     vectors: list[NDArray[np.float32]] = []
 
     async with watched(answers, request.receive):
         for ids in inputs:
-            answers.append(Answer(partial(llm.submit_embed, ids)))
+            answers.append(RunningAnswer(partial(llm.submit_embed, ids)))
         for answer in answers:
             deltas = await answer.next()  # a text to embed has one delta, its last
             if deltas[-1].finish_reason == "abort":

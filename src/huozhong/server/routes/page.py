@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from huozhong.errors import RequestError
+from huozhong.server.http import json_response
 from huozhong.server.render import render_markdown
 
 MAX_RENDER_CHARACTERS = 100_000
@@ -26,7 +27,7 @@ LANGUAGES = ("zh", "en")
 
 _FOLDER = Path(__file__).parents[1] / "page"
 _JAVASCRIPT, _CSS, _SVG = "text/javascript; charset=utf-8", "text/css; charset=utf-8", "image/svg+xml"
-_FILES = {
+FILES = {
     "index.html": "text/html; charset=utf-8",
     "page.css": _CSS,
     "answer.css": _CSS,
@@ -64,7 +65,7 @@ class _Asset:
 def _asset(name: str) -> _Asset:
     data = (_FOLDER / name).read_bytes()
     etag = f'"{hashlib.sha256(data).hexdigest()[:20]}"'
-    return _Asset(_FILES[name], data, gzip.compress(data, 9, mtime=0), etag)
+    return _Asset(FILES[name], data, gzip.compress(data, 9, mtime=0), etag)
 
 
 def _serve(request: Request, name: str) -> Response:
@@ -79,11 +80,6 @@ def _serve(request: Request, name: str) -> Response:
         body = asset.compressed
         headers["Content-Encoding"] = "gzip"
     return Response(body, media_type=asset.media_type, headers=headers)
-
-
-def _error(status: int, message: str, *, param: str | None = None, code: str) -> JSONResponse:
-    body = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
-    return JSONResponse({"error": body}, status_code=status)
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
@@ -114,29 +110,28 @@ async def render(request: Request) -> Response:
     async for piece in request.stream():
         body += piece
         if len(body) > MAX_RENDER_BYTES:
-            return _too_long()
+            raise _too_long()
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):
-        return _error(400, 'The body is not JSON; send {"text": "..."}.', code="invalid_json")
+        raise RequestError('The body is not JSON; send {"text": "..."}.', code="invalid_json") from None
     if not isinstance(fields, dict) or set(fields) != {"text"} or not isinstance(fields["text"], str):
-        message = 'The body must be an object with the one field "text", a string.'
-        return _error(400, message, param="text", code="invalid_value")
+        raise RequestError('The body must be an object with the one field "text", a string.', param="text")
     text = fields["text"]
     if len(text) > MAX_RENDER_CHARACTERS:
-        return _too_long()
+        raise _too_long()
     text = text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate cannot be sent back
-    return JSONResponse({"html": await run_in_threadpool(render_markdown, text)})
+    return json_response({"html": await run_in_threadpool(render_markdown, text)})
 
 
-def _too_long() -> JSONResponse:
+def _too_long() -> RequestError:
     message = f"The text is longer than {MAX_RENDER_CHARACTERS} characters; render it in parts."
-    return _error(413, message, param="text", code="text_too_long")
+    return RequestError(message, param="text", code="text_too_long")
 
 
 @router.api_route("/page/{name}", methods=["GET", "HEAD"])
 def file(request: Request, name: str) -> Response:
     """One of the page's files, by its exact name."""
-    if name not in _FILES:
-        return _error(404, "The page has no such file.", code="not_found")
+    if name not in FILES:
+        raise RequestError("The page has no such file.", code="not_found")
     return _serve(request, name)

@@ -1,24 +1,20 @@
-"""JSON -> ChatCall and Delta -> JSON, without a server."""
+"""JSON -> ChatCall, without a server."""
 
 from __future__ import annotations
 
-import json
-import math
 from typing import Any
 
 import pytest
 
-from huozhong.cost import Bill
-from huozhong.engine.requests import Delta, SamplingParams, TokenLogprob, Usage
+from huozhong.engine.requests import SamplingParams
 from huozhong.errors import RequestError
 from huozhong.server.dialects.openai.chat import parse_chat
-from huozhong.server.dialects.openai.reply import Reply, usage_json
 
 GOOD: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 
 
 def parse(defaults: SamplingParams | None = None, **changes: Any) -> Any:
-    return parse_chat(json.dumps(GOOD | changes).encode(), defaults or SamplingParams())
+    return parse_chat(GOOD | changes, defaults or SamplingParams())
 
 
 def tool(name: str, **more: Any) -> dict[str, Any]:
@@ -154,63 +150,3 @@ def test_a_bad_field_is_named(fields: dict[str, Any], param: str, words: str) ->
 )
 def test_what_asks_for_nothing_is_taken(fields: dict[str, Any]) -> None:
     assert parse(**fields).params == SamplingParams()
-
-
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b'{"a":NaN}', b"\xff", b"[" * 10**5])
-def test_a_body_that_is_no_json_object(body: bytes) -> None:
-    with pytest.raises(RequestError) as caught:
-        parse_chat(body, SamplingParams())
-    assert caught.value.code == "invalid_json"
-
-
-def token(token_id: int, text: str, logprob: float = -0.5) -> TokenLogprob:
-    return TokenLogprob(token_id, logprob, text, text.encode())
-
-
-def test_reasoning_and_content_never_share_a_chunk() -> None:
-    reply = Reply(model="m", thinking=True, think_end_id=6)
-    delta = Delta(reasoning="a", text="b", logprobs=(token(20, "a"), token(6, "</think>"), token(21, "b")))
-    first, second = reply.chunks(delta)
-    assert first["choices"][0]["delta"] == {"content": None, "reasoning_content": "a"}
-    assert second["choices"][0]["delta"] == {"content": "b", "reasoning_content": None}
-    logprobs = first["choices"][0]["logprobs"]
-    assert [t["token"] for t in logprobs["reasoning_content"]] == ["a", "</think>"]
-    assert [t["token"] for t in logprobs["content"]] == ["b"]
-    assert second["choices"][0]["logprobs"] is None
-    later = list(reply.chunks(Delta(text="c", logprobs=(token(22, "c"),))))
-    assert [t["token"] for t in later[0]["choices"][0]["logprobs"]["content"]] == ["c"]
-
-
-def test_a_delta_without_text_sends_nothing_unless_it_has_logprobs() -> None:
-    reply = Reply(model="m", thinking=False, think_end_id=None)
-    assert list(reply.chunks(Delta(token_ids=(3,)))) == []
-    assert len(list(reply.chunks(Delta(token_ids=(3,), logprobs=(token(3, "x", -math.inf),))))) == 1
-
-
-def test_usage() -> None:
-    bill = Bill(30, 0.5, 10.0, 0.001, "CNY", "estimated", "by hand")
-    usage = Usage(
-        prompt_tokens=20,
-        completion_tokens=11,
-        reasoning_tokens=4,
-        cache_hit_tokens=16,
-        seconds_to_first_token=0.5,
-        seconds=1.5,
-        bill=bill,
-    )
-    found = usage_json(usage)
-    assert found["total_tokens"] == 31
-    assert (found["prompt_cache_hit_tokens"], found["prompt_cache_miss_tokens"]) == (16, 4)
-    assert found["completion_tokens_details"] == {"reasoning_tokens": 4}
-    assert found["tokens_per_second"] == 10.0
-    assert found["cost"]["money"] == 0.001
-    none = Usage(
-        prompt_tokens=1,
-        completion_tokens=0,
-        reasoning_tokens=0,
-        cache_hit_tokens=0,
-        seconds_to_first_token=None,
-        seconds=0.1,
-    )
-    assert usage_json(none)["tokens_per_second"] is None
-    assert usage_json(none)["cost"] is None

@@ -1,7 +1,7 @@
 """OpenAI's and DeepSeek's chat completions: JSON -> `ChatCall`.
 
 What differs from OpenAI's dialect is DeepSeek's: `thinking` in the request, `reasoning_content` in messages
-(and what `wire.reply` says of answers).  Ours are `top_k`, `min_p`, `repetition_penalty` and `ignore_eos` (for
+(and what `reply` says of answers).  Ours are `top_k`, `min_p`, `repetition_penalty` and `ignore_eos` (for
 benchmarks, named as by vLLM and llama.cpp); `structured_outputs` is vLLM's.
 
 A field that this server does not know, or knows and does not support, is an error that names it; it is never
@@ -12,27 +12,24 @@ Sources: platform.openai.com/docs/api-reference/chat, api-docs.deepseek.com/api/
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-import pydantic_core
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
 from huozhong.engine.requests import SamplingParams
 from huozhong.errors import RequestError
-from huozhong.server.dialects.fields import Strict
+from huozhong.server.calls import ChatCall
+from huozhong.server.dialects.fields import NotYet, Strict, without_unsupported
 from huozhong.server.dialects.openai.structure import (
     ResponseFormat,
     StructuredOutputs,
     Tool,
     ToolCallGiven,
-    Wanted,
-    wanted,
+    answer_form,
 )
 
-# Fields of the dialects that are not served yet, and the values (besides null) that ask for nothing.
-_NOT_YET: dict[str, tuple[Any, ...]] = {
+_NOT_YET: NotYet = {
     "audio": (),
     "best_of": (1,),
     "echo": (False,),
@@ -50,7 +47,7 @@ _NOT_YET: dict[str, tuple[Any, ...]] = {
     "verbosity": ("medium",),
     "web_search_options": (),
 }
-_NOT_YET_IN_MESSAGE: dict[str, tuple[Any, ...]] = {
+_NOT_YET_IN_MESSAGE: NotYet = {
     "annotations": ([],),
     "audio": (),
     "function_call": (),
@@ -58,9 +55,6 @@ _NOT_YET_IN_MESSAGE: dict[str, tuple[Any, ...]] = {
     "prefix": (False,),
     "refusal": (),
 }
-
-
-# -- the request ---------------------------------------------------------------------------------
 
 
 def _text_of(content: Any) -> Any:
@@ -131,48 +125,20 @@ class ChatRequest(Strict):
     user: str | None = None  # the client's own label, for its records; it changes nothing
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChatCall:
-    """A checked request, in the engine's words."""
-
-    model: str
-    messages: list[dict[str, Any]]
-    params: SamplingParams
-    wanted: Wanted
-    thinking: bool
-    stream: bool
-    include_usage: bool
-
-
-def parse_json(body: bytes) -> dict[str, Any]:
-    """The JSON object in a request's body; `RequestError` when it is none."""
-    try:
-        raw = pydantic_core.from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise RequestError(f"The body is not valid JSON: {error}.", code="invalid_json") from None
-    if not isinstance(raw, dict):
-        kind = {list: "an array", str: "a string", type(None): "null"}.get(type(raw), "a number or boolean")
-        raise RequestError(f"The body must be a JSON object, not {kind}.", code="invalid_json")
-    return raw
-
-
-def parse_chat(body: bytes, defaults: SamplingParams) -> ChatCall:
+def parse_chat(body: dict[str, Any], defaults: SamplingParams) -> ChatCall:
     """Read a chat completion's body.  `defaults` are the model's own, for what the request leaves out.
 
     Raises `RequestError` naming the first field that is wrong.
     """
-    raw = _without_unsupported(parse_json(body), _NOT_YET, "")
+    raw = without_unsupported(body, _NOT_YET)
     if isinstance(messages := raw.get("messages"), list):
         raw["messages"] = [
-            _without_unsupported(message, _NOT_YET_IN_MESSAGE, f"messages[{index}].")
+            without_unsupported(message, _NOT_YET_IN_MESSAGE, f"messages[{index}].")
             if isinstance(message, dict)
             else message
             for index, message in enumerate(messages)
         ]
-    try:
-        request = ChatRequest.model_validate(raw)
-    except ValidationError as error:
-        raise first_problem(error, ChatRequest) from None
+    request = ChatRequest.parse(raw)
     if request.messages[-1].role == "assistant":
         raise RequestError(
             "The last message is the assistant's own: continuing it (prefix completion) is not supported "
@@ -184,39 +150,11 @@ def parse_chat(body: bytes, defaults: SamplingParams) -> ChatCall:
         model=request.model,
         messages=[_for_template(i, message) for i, message in enumerate(request.messages)],
         params=_sampling(request, defaults),
-        wanted=wanted(request),
+        form=answer_form(request),
         thinking=_thinking(request),
         stream=bool(request.stream),
         include_usage=_include_usage(request),
     )
-
-
-def _without_unsupported(raw: dict[str, Any], table: dict[str, tuple[Any, ...]], where: str) -> dict[str, Any]:
-    for name, off in table.items():
-        value = raw.get(name)
-        if value is not None and not any(value == o and type(value) is type(o) for o in off):
-            raise RequestError(
-                f"'{where}{name}' is not supported yet by this server; leave it out.",
-                param=where + name,
-                code="unsupported_parameter",
-            )
-    return {name: value for name, value in raw.items() if name not in table}
-
-
-def first_problem(error: ValidationError, request: type[Strict]) -> RequestError:
-    """One sentence for pydantic's first complaint, naming the field as a path such as messages[0].role."""
-    problem = error.errors(include_url=False)[0]
-    path = ""
-    for step in problem["loc"]:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
-    if problem["type"] == "missing":
-        return RequestError(f"'{path}' is missing.", param=path, code="missing_required_parameter")
-    if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(problem["loc"][-1]), request.model_fields, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else "; leave it out."
-        return RequestError(f"Unknown field '{path}'{hint}", param=path, code="unknown_parameter")
-    what = problem["msg"].removeprefix("Value error, ")
-    return RequestError(f"'{path}' is wrong: {what[:1].lower()}{what[1:]}.", param=path, code="invalid_value")
 
 
 def _for_template(index: int, message: ChatMessage) -> dict[str, Any]:

@@ -6,15 +6,13 @@ Source: platform.openai.com/docs/api-reference/embeddings.
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import ValidationError
 
 from huozhong.errors import RequestError
+from huozhong.server.calls import EmbeddingCall
 from huozhong.server.dialects.fields import Strict
-from huozhong.server.dialects.openai.chat import first_problem, parse_json
 
 MAX_INPUTS = 2048
 
@@ -29,22 +27,9 @@ class EmbeddingRequest(Strict):
     user: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class EmbeddingCall:
-    """inputs: texts, or lists of token ids.  dimensions: keep the first so many numbers, None for all."""
-
-    model: str
-    inputs: list[str | list[int]]
-    dimensions: int | None
-    as_base64: bool
-
-
-def parse_embeddings(body: bytes) -> EmbeddingCall:
+def parse_embeddings(body: dict[str, Any]) -> EmbeddingCall:
     """Raises `RequestError` naming the first field that is wrong."""
-    try:
-        request = EmbeddingRequest.model_validate(parse_json(body))
-    except ValidationError as error:
-        raise first_problem(error, EmbeddingRequest) from None
+    request = EmbeddingRequest.parse(body)
     if request.dimensions is not None and request.dimensions < 1:
         raise RequestError(f"'dimensions' is {request.dimensions}; it must be at least 1.", param="dimensions")
     return EmbeddingCall(

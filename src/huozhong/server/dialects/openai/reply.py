@@ -1,4 +1,4 @@
-"""Answers -> JSON: `chat.completion` objects and chunks, usage, models, embeddings, errors.
+"""Answers -> JSON: `chat.completion` objects and chunks, usage.
 
 What differs from OpenAI's dialect is DeepSeek's: `reasoning_content` in messages and deltas,
 `prompt_cache_hit_tokens` and `prompt_cache_miss_tokens` in the usage.  Ours are `cost`, `tokens_per_second` and
@@ -10,52 +10,51 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from huozhong.engine.requests import Completion, Delta, TokenLogprob, Usage
-from huozhong.errors import HuozhongError, RequestError
-from huozhong.text.tools import CallPart, ToolCallParser
+from huozhong.server.dialects import ChatReply, Event
+from huozhong.server.dialects.openai.errors import error_body
+from huozhong.server.failures import Failure
+from huozhong.text.tools import CallPart
 
 
-@dataclass
-class Reply:
-    """Builds the JSON of one answer: `completion` for a whole one, `chunks` for a streamed one.
-
-    thinking: the prompt ended inside <think>, so tokens up to `think_end_id` are reasoning.
-    calls: finds the tool calls in the text; None when the request offered no tools.
-    """
-
-    model: str
-    thinking: bool
-    think_end_id: int | None
-    include_usage: bool = False
-    calls: ToolCallParser | None = None
-    id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
-    created: int = field(default_factory=lambda: int(time.time()))
+@dataclass(kw_only=True)
+class ChatCompletionReply(ChatReply):
+    """A `chat.completion` object for a whole answer, `chat.completion.chunk` objects for a streamed one."""
 
     def __post_init__(self) -> None:
+        self.id = f"chatcmpl-{secrets.token_hex(12)}"
+        self._created = int(time.time())
         self._in_reasoning = self.thinking
 
-    def completion(self, answer: Completion, *, with_logprobs: bool) -> dict[str, Any]:
-        """A `chat.completion` object."""
+    def whole(self, answer: Completion) -> dict[str, Any]:
         message: dict[str, Any] = {
             "role": "assistant",
             "content": answer.text,
             "reasoning_content": answer.reasoning if self.thinking or answer.reasoning else None,
         }
-        if self.calls is not None:
-            message |= _message_with_calls([*self.calls.push(answer.text), *self.calls.finish()])
+        if self.tool_calls is not None:
+            message |= _message_with_calls([*self.tool_calls.push(answer.text), *self.tool_calls.finish()])
         choice = {
             "index": 0,
             "message": message,
-            "logprobs": self._logprobs(answer.logprobs) if with_logprobs else None,
+            "logprobs": self._logprobs(answer.logprobs) if self.with_logprobs else None,
             "finish_reason": self._finish_reason(answer.finish_reason),
         }
         return self._head("chat.completion") | {"choices": [choice], "usage": usage_json(answer.usage)}
 
-    def first_chunk(self) -> dict[str, Any]:
-        return self._chunk({"role": "assistant", "content": "", "reasoning_content": None})
+    def first(self) -> Iterator[Event]:
+        yield Event(self._chunk({"role": "assistant", "content": "", "reasoning_content": None}))
+
+    def events(self, delta: Delta) -> Iterator[Event]:
+        yield from map(Event, self.chunks(delta))
+        if delta.is_last:
+            yield Event("[DONE]")
+
+    def failed(self, failure: Failure) -> Event:
+        return Event(error_body(failure))
 
     def chunks(self, delta: Delta) -> Iterator[dict[str, Any]]:
         """The `chat.completion.chunk` objects of one delta that carries no error.
@@ -85,17 +84,17 @@ class Reply:
 
     def _parts(self, delta: Delta) -> list[str | CallPart]:
         """What a delta adds to the answer's text and its tool calls."""
-        if self.calls is None:
+        if self.tool_calls is None:
             return [delta.text] if delta.text else []
-        parts = self.calls.push(delta.text)
-        return parts if delta.finish_reason is None else [*parts, *self.calls.finish()]
+        parts = self.tool_calls.push(delta.text)
+        return parts if delta.finish_reason is None else [*parts, *self.tool_calls.finish()]
 
     def _finish_reason(self, reason: str) -> str:
-        has_calls = self.calls is not None and self.calls.num_calls > 0
+        has_calls = self.tool_calls is not None and self.tool_calls.num_calls > 0
         return "tool_calls" if has_calls and reason == "stop" else reason
 
     def _head(self, kind: str = "chat.completion.chunk") -> dict[str, Any]:
-        return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
+        return {"id": self.id, "object": kind, "created": self._created, "model": self.model}
 
     def _chunk(
         self,
@@ -174,19 +173,3 @@ def usage_json(usage: Usage) -> dict[str, Any]:
         "seconds_to_first_token": usage.seconds_to_first_token,
         "cost": None if bill is None else bill.as_dict(),
     }
-
-
-def models_json(names: Iterable[str], created: int) -> dict[str, Any]:
-    """The answer of GET /v1/models."""
-    return {"object": "list", "data": [model_json(name, created) for name in names]}
-
-
-def model_json(name: str, created: int) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": created, "owned_by": "huozhong"}
-
-
-def error_json(error: HuozhongError | str, *, kind: str, code: str | None = None) -> dict[str, Any]:
-    """OpenAI's error object.  `kind` is its "type"; a `RequestError` brings its own param and code."""
-    param = error.param if isinstance(error, RequestError) else None
-    code = error.code if isinstance(error, RequestError) else code
-    return {"error": {"message": str(error), "type": kind, "param": param, "code": code}}

@@ -10,13 +10,13 @@ api-docs.deepseek.com/guides/json_mode and .../function_calling, docs.vllm.ai (s
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
 from huozhong.engine.guides.guide import Grammar, Guide, JsonObject, JsonSchema, Regex
 from huozhong.errors import RequestError
+from huozhong.server.calls import AnswerForm
 from huozhong.server.dialects.fields import Strict
 from huozhong.text.tools import Function, ToolChoice
 
@@ -69,16 +69,6 @@ class ToolCallGiven(Strict):
     index: int | None = Field(None, exclude=True)  # clients that join stream deltas send it back
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """The form of an answer: a guide, or tools and how to choose among them.  source: the field that asked for it."""
-
-    guide: Guide | None = None
-    source: str = "response_format"
-    functions: tuple[Function, ...] = ()
-    choice: ToolChoice = field(default_factory=ToolChoice)
-
-
 class _Request(Protocol):
     response_format: ResponseFormat | None
     structured_outputs: StructuredOutputs | None
@@ -87,7 +77,7 @@ class _Request(Protocol):
     parallel_tool_calls: bool | None
 
 
-def wanted(request: _Request) -> Wanted:
+def answer_form(request: _Request) -> AnswerForm:
     """Read all of it; `RequestError` naming the field that is wrong."""
     try:
         guide, where = _guide(request)
@@ -99,7 +89,7 @@ def wanted(request: _Request) -> Wanted:
     if not functions and request.parallel_tool_calls:
         raise RequestError("'parallel_tool_calls' needs 'tools'.", param="parallel_tool_calls")
     if kind == "none" or not functions:
-        return Wanted(guide=guide, source=where)
+        return AnswerForm(guide=guide, source=where)
     if guide is not None and not isinstance(guide, JsonSchema | JsonObject):
         raise RequestError(f"'{where}' with a regex, choice or grammar cannot be joined with 'tools'.", param=where)
     schema = json.loads(guide.schema) if isinstance(guide, JsonSchema) else {"type": "object"} if guide else None
@@ -110,7 +100,7 @@ def wanted(request: _Request) -> Wanted:
         text=schema,
         text_strict=isinstance(guide, JsonSchema) and guide.strict,
     )
-    return Wanted(source="tools", functions=functions, choice=choice)
+    return AnswerForm(source="tools", functions=functions, choice=choice)
 
 
 def _guide(request: _Request) -> tuple[Guide | None, str]:

@@ -1,0 +1,12 @@
+"""A failure -> OpenAI's error object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from huozhong.server.failures import Failure
+
+
+def error_body(failure: Failure) -> dict[str, Any]:
+    error = {"message": failure.message, "type": failure.kind, "param": failure.param, "code": failure.code}
+    return {"error": error}

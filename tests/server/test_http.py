@@ -1,0 +1,202 @@
+"""Bodies, pieces that travel together and say the same, streams that are kept alive, clients that leave."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from starlette.types import Message
+from tests.server.conftest import Running
+
+from huozhong.engine.llm import Completion, Delta
+from huozhong.errors import EngineError, RequestError
+from huozhong.server import http
+from huozhong.server.dialects import ChatReply, Event
+from huozhong.server.failures import Failure, refusal
+from huozhong.server.http import EventStream, RunningAnswer, joined, parse_json
+
+HELLO = [{"role": "user", "content": "你好"}]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b'{"a":NaN}', b"\xff", b"[" * 10**5])
+def test_a_body_that_is_no_json_object(body: bytes) -> None:
+    with pytest.raises(RequestError) as caught:
+        parse_json(body)
+    assert caught.value.code == "invalid_json"
+
+
+def test_neighbours_become_one() -> None:
+    deltas = [
+        Delta(reasoning="a", token_ids=(1,)),
+        Delta(reasoning="b", token_ids=(2,)),
+        Delta(text="c", token_ids=(3,)),
+        Delta(text="d", token_ids=(4,), finish_reason="stop"),
+    ]
+    assert joined(deltas) == [Delta(reasoning="ab", text="cd", token_ids=(1, 2, 3, 4), finish_reason="stop")]
+    assert joined([]) == []
+
+
+def test_reasoning_after_text_and_errors_stay_apart() -> None:
+    broken = Delta(error=EngineError("broken"))
+    deltas = [Delta(text="a"), Delta(reasoning="b"), Delta(text="c"), broken]
+    assert joined(deltas) == [Delta(text="a"), Delta(reasoning="b", text="c"), broken]
+
+
+def scripted(deltas: list[Delta]) -> RunningAnswer:
+    """An answer whose deltas are there at once."""
+
+    def start(on_delta: Callable[[Delta], None]) -> Any:
+        for delta in deltas:
+            on_delta(delta)
+        return SimpleNamespace(abort=lambda: None)
+
+    return RunningAnswer(start)
+
+
+def test_every_delta_arrives_once_and_in_order_from_another_thread() -> None:
+    async def run() -> list[Delta]:
+        loop = asyncio.get_running_loop()
+        tasks = []
+
+        def start(on_delta):  # type: ignore[no-untyped-def]
+            def work() -> None:
+                for i in range(2000):
+                    on_delta(Delta(token_ids=(i,), finish_reason="stop" if i == 1999 else None))
+                    if i % 100 == 0:
+                        time.sleep(0.001)
+
+            tasks.append(loop.run_in_executor(None, work))
+
+        answer = RunningAnswer(start)
+        got: list[Delta] = []
+        while not got or not got[-1].is_last:
+            got += await answer.next()
+        await tasks[0]
+        return got
+
+    assert [d.token_ids[0] for d in asyncio.run(run())] == list(range(2000))
+
+
+def collecting(seconds: float, delta: Delta) -> float:
+    """How long collecting takes after this delta, when no more come."""
+
+    async def run() -> float:
+        answer = scripted([delta])
+        await answer.next()
+        began = time.perf_counter()
+        await answer.collect(seconds)
+        return time.perf_counter() - began
+
+    return asyncio.run(run())
+
+
+def test_collecting_ends_with_the_last_delta_and_otherwise_waits_for_more() -> None:
+    assert collecting(60, Delta(finish_reason="stop")) < 30
+    assert 0.05 <= collecting(0.05, Delta(text="a")) < 30
+
+
+# -- a stream in words that are nobody's ------------------------------------------------------------
+
+
+class Telegram(ChatReply):
+    """A dialect for the tests: events have names, and text is capitalised."""
+
+    id = "telegram-1"
+
+    def whole(self, answer: Completion) -> dict[str, Any]:
+        return {"said": answer.text.upper()}
+
+    def first(self) -> Iterator[Event]:
+        yield Event({"from": self.model}, "start")
+
+    def events(self, delta: Delta) -> Iterator[Event]:
+        yield Event({"said": delta.text.upper()}, "piece")
+        if delta.is_last:
+            yield Event("STOP")
+
+    def failed(self, failure: Failure) -> Event:
+        return Event({"status": failure.status, "why": failure.message}, "error")
+
+
+def streamed(deltas: list[Delta]) -> bytes:
+    """The body that a client gets of these deltas."""
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def run() -> None:
+        reply = Telegram(model="m", thinking=False, think_end_id=None)
+        await EventStream(scripted(deltas), reply)({"type": "http"}, asyncio.Event().wait, send)  # type: ignore[arg-type]
+
+    asyncio.run(run())
+    assert (sent[0]["type"], sent[0]["status"]) == ("http.response.start", 200)
+    return b"".join(message["body"] for message in sent[1:])
+
+
+def test_a_stream_is_in_the_words_of_its_dialect() -> None:
+    said = streamed([Delta(text="你"), Delta(text="a", finish_reason="stop")])
+    assert said.decode().split("\n\n") == [
+        'event: start\ndata: {"from":"m"}', 'event: piece\ndata: {"said":"你A"}', "data: STOP", "",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("last", "status", "why"),
+    [
+        (Delta(error=EngineError("broken")), 500, "broken"),
+        (Delta(error=RequestError("no guide")), 400, "no guide"),
+        (Delta(finish_reason="abort"), 503, "The server was stopped before the answer was complete; ask again."),
+    ],
+)
+def test_a_stream_that_cannot_go_on_ends_with_an_error(last: Delta, status: int, why: str) -> None:
+    *_, error, end = streamed([Delta(reasoning="a"), last]).decode().split("\n\n")
+    assert error == f'event: error\ndata: {{"status":{status},"why":"{why}"}}'
+    assert end == ""
+
+
+def test_errors_are_in_the_words_of_the_paths_dialect(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = ("/telegram/", lambda failure: {"why": failure.message})
+    monkeypatch.setattr(http, "ERROR_BODIES", (ours, *http.ERROR_BODIES))
+    assert http.error_response(refusal(404, "no", "not_found"), "/telegram/x").body == b'{"why":"no"}'
+    openai = {"error": {"message": "no", "type": "invalid_request_error", "param": None, "code": "not_found"}}
+    assert json.loads(http.error_response(refusal(404, "no", "not_found"), "/v1/x").body) == openai
+
+
+# -- through a real server --------------------------------------------------------------------------
+
+
+def test_a_silent_stream_is_kept_alive(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "KEEP_ALIVE_SECONDS", 1e-6)
+    assert ": keep-alive\n\n" in server.post(stream=True).text
+    stream = server.client.chat.completions.create(
+        model=server.llm.name, messages=HELLO, max_tokens=8, temperature=0, stream=True
+    )
+    assert len(list(stream)) > 2  # the client skips comments
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_client_that_leaves_ends_its_request(server: Running, stream: bool) -> None:
+    assert server.is_idle()
+    host, port = server.url.removeprefix("http://").split(":")
+    body = json.dumps(server.body(stream=stream, max_tokens=8000)).encode()
+    with socket.create_connection((host, int(port))) as connection:
+        head = (
+            f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}:{port}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        connection.sendall(head.encode() + body)
+        if stream:
+            while b'"content"' not in connection.recv(4096):
+                pass
+        while not server.llm._engine.scheduler.running:
+            pass
+    assert server.is_idle()  # 8000 tokens would take longer than it waits
+    assert server.llm._engine.scheduler.pool.num_used == 0
+    assert server.post().status_code == 200
