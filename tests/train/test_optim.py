@@ -9,11 +9,15 @@ from torch import Tensor, nn
 from huozhong.model.config import ModelConfig
 from huozhong.model.transformer import Transformer
 from huozhong.train.optim import (
+    EPS,
+    NS_A,
+    NS_B,
+    NS_C,
+    NS_STEPS,
     Muon,
     MuonAdamW,
     WeightAverage,
     orthogonalize,
-    orthogonalize_reference,
     split_parameters,
     warmup_stable_decay,
 )
@@ -37,6 +41,18 @@ CONFIG = ModelConfig(
     num_nextn_predict_layers=1,
     tie_word_embeddings=False,
 )
+
+
+def orthogonalize_reference(matrix_AB: Tensor, steps: int = NS_STEPS) -> Tensor:
+    """One matrix, float64, line by line from the paper: what `orthogonalize` is tested against."""
+    x = matrix_AB.double()
+    tall = x.shape[0] > x.shape[1]
+    x = x.T if tall else x
+    x = x / max(float(x.norm()), EPS)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = NS_A * x + (NS_B * gram + NS_C * gram @ gram) @ x
+    return x.T if tall else x
 
 
 def test_stack_agrees_with_reference() -> None:

@@ -131,10 +131,10 @@ def test_a_question_is_never_on_both_sides() -> None:
 
 def test_packing_keeps_documents_apart() -> None:
     packed = pack([([5, 6, 7], [False, True, True]), ([8, 9], [True, True])])
-    assert packed.tokens.tolist() == [[5, 6, 7, 8, 9]]
-    assert packed.targets.tolist() == [[6, 7, IGNORED, 9, IGNORED]]
-    assert packed.doc.tolist() == [[0, 0, 0, 1, 1]]
-    assert packed.pos.tolist() == [[0, 1, 2, 0, 1]]
+    assert packed.tokens_BT.tolist() == [[5, 6, 7, 8, 9]]
+    assert packed.targets_BT.tolist() == [[6, 7, IGNORED, 9, IGNORED]]
+    assert packed.doc_BT.tolist() == [[0, 0, 0, 1, 1]]
+    assert packed.pos_BT.tolist() == [[0, 1, 2, 0, 1]]
     assert packed.count == 3
     assert groups([5, 5, 30, 2, 2], limit=10) == [[0, 1], [2], [3, 4]]
 

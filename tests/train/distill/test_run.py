@@ -30,7 +30,7 @@ from huozhong.text.shards import Shard
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.distill.logits import LogitsRun, top_k_divergence
 from huozhong.train.distill.recipe import DistillRecipe, KeepRecipe, parse_distill_recipe
-from huozhong.train.distill.run import Answers, Reply, accepted, choose, distill, distinct
+from huozhong.train.distill.run import AnswerFile, TeacherAnswer, accepted, choose, distill, distinct
 from huozhong.train.feed import Rows
 from huozhong.train.rl.problems import Problem
 
@@ -141,12 +141,14 @@ class Counted:
         self.fails_after, self.closed, self._lock = fails_after, 0, threading.Lock()
         self.lasts = lasts
 
-    def answer(self, question: str, *, temperature: float, seed: int, max_tokens: int, thinking: bool | None) -> Reply:
+    def answer(
+        self, question: str, *, temperature: float, seed: int, max_tokens: int, thinking: bool | None
+    ) -> TeacherAnswer:
         with self._lock:
             if self.fails_after is not None and sum(self.asked.values()) >= self.fails_after:
                 raise ExamError("the server is gone.")
             self.asked[question, seed] += 1
-        return Reply(f"答：{seed % 10}" + "，好" * self.lasts)
+        return TeacherAnswer(f"答：{seed % 10}" + "，好" * self.lasts)
 
     def close(self) -> None:
         self.closed += 1
@@ -252,7 +254,7 @@ def test_other_settings_do_not_mix_with_what_there_is(recipe: DistillRecipe, con
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:
     (tmp_path / "generated.jsonl").write_text('{"question": "?", "sample": 0, "text": "1"}\n{"question": 1}\n')
     with pytest.raises(DataError, match="line 2 is damaged"):
-        Answers(tmp_path, {})
+        AnswerFile(tmp_path, {})
 
 
 # -- what is kept ----------------------------------------------------------------------------------------
@@ -261,27 +263,27 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("reply", "right", "whole"),
     [
-        (Reply("答案：8", "3+5=8"), True, True),
-        (Reply("答案：9", "3+5=9"), False, True),
-        (Reply("答案：8", finished=False), False, False),
-        (Reply("", "3+5=8"), False, False),
-        (Reply("答案：8", error="too long"), False, False),
+        (TeacherAnswer("答案：8", "3+5=8"), True, True),
+        (TeacherAnswer("答案：9", "3+5=9"), False, True),
+        (TeacherAnswer("答案：8", finished=False), False, False),
+        (TeacherAnswer("", "3+5=8"), False, False),
+        (TeacherAnswer("答案：8", error="too long"), False, False),
     ],
 )
-def test_only_whole_right_answers_are_accepted(reply: Reply, right: bool, whole: bool) -> None:
+def test_only_whole_right_answers_are_accepted(reply: TeacherAnswer, right: bool, whole: bool) -> None:
     problem = Problem("3+5=", "8")
     assert accepted(problem, reply, KeepRecipe()) == right
     assert accepted(problem, reply, KeepRecipe(verify=False)) == whole
 
 
 def test_repetitions_differ_in_more_than_blanks() -> None:
-    replies = [Reply("a b"), Reply("ab\n"), Reply("ab", "because"), Reply("a b")]
-    assert distinct(replies) == [Reply("a b"), Reply("ab", "because")]
+    replies = [TeacherAnswer("a b"), TeacherAnswer("ab\n"), TeacherAnswer("ab", "because"), TeacherAnswer("a b")]
+    assert distinct(replies) == [TeacherAnswer("a b"), TeacherAnswer("ab", "because")]
 
 
 def test_the_shortest_or_the_most_diverse_stay() -> None:
-    near, far = Reply("三加五等于八，答案：8"), Reply("eight, because 5 and 3 make it")
-    short = Reply("三加五等于八，8")
+    near, far = TeacherAnswer("三加五等于八，答案：8"), TeacherAnswer("eight, because 5 and 3 make it")
+    short = TeacherAnswer("三加五等于八，8")
     sized = [(far, 20), (near, 12), (short, 9)]
     assert choose(sized, KeepRecipe(per_question=2)) == [short, near]
     assert choose(sized, KeepRecipe(per_question=2, choose="diverse")) == [short, far]

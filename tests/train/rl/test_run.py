@@ -15,6 +15,7 @@ import pytest
 import torch
 from rich.console import Console
 from tests.conftest import tiny_config
+from tests.train.rl.torch_sampler import TorchSampler
 from typer.testing import CliRunner
 
 from huozhong.cli.main import build
@@ -24,7 +25,6 @@ from huozhong.model.transformer import Transformer, load_transformer, save_trans
 from huozhong.text.template import DEFAULT_TEMPLATE
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.rl.recipe import RlRecipe, parse_rl_recipe
-from huozhong.train.rl.rollout import TorchSampler
 from huozhong.train.rl.run import RlOutcome, RlRun, tempered, train_rl
 
 RECIPE = """
