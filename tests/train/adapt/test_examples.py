@@ -12,7 +12,6 @@ from huozhong.errors import DataError
 from huozhong.model.families import IGNORED
 from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
-from huozhong.train.adapt.everyday import everyday_prompts
 from huozhong.train.adapt.examples import Encoder, Example, groups, pack, read_examples, split
 
 R1 = (
@@ -137,15 +136,3 @@ def test_packing_keeps_documents_apart() -> None:
     assert packed.pos_BT.tolist() == [[0, 1, 2, 0, 1]]
     assert packed.count == 3
     assert groups([5, 5, 30, 2, 2], limit=10) == [[0, 1], [2], [3, 4]]
-
-
-def test_everyday_questions_are_many_and_leave_the_exam_alone() -> None:
-    from huozhong.exam.questions import written_questions
-
-    prompts = everyday_prompts(400, seed=1)
-    assert len(set(prompts)) == 400
-    assert prompts == everyday_prompts(400, seed=1)
-    asked = {q.question for name in ("in_scope", "out_of_scope") for q in written_questions(name)}  # type: ignore[arg-type]
-    shared = asked & set(everyday_prompts(2000, seed=2))
-    greetings = {"你好", "你是谁？", "谢谢你", "再见", "Hello!", "What can you do?", "你能做什么？", "你叫什么名字？"}
-    assert shared <= greetings
