@@ -134,3 +134,22 @@ def recipe_file(corpus: Path) -> Callable[[str], Path]:
         return path
 
     return write
+
+
+RAMP = """
+[[ramp]]
+share = 0.25
+batch_tokens = 64
+seq_len = 16
+layers = 1
+[[ramp]]
+share = 0.25
+layers = 1
+"""
+
+
+@pytest.fixture
+def ramped(raw_recipe: dict[str, Any]) -> Recipe:
+    raw_recipe["schedule"] = {"total_tokens": 1024, "warmup_steps": 2, "decay_fraction": 0.25}
+    raw_recipe |= tomllib.loads(RAMP)
+    return parse_recipe(raw_recipe, "pretrain")

@@ -8,12 +8,17 @@ from torch import Tensor, nn
 
 from huozhong.model.config import ModelConfig
 from huozhong.model.transformer import Transformer
+from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.optim import (
+    EPS,
+    NS_A,
+    NS_B,
+    NS_C,
+    NS_STEPS,
     Muon,
     MuonAdamW,
     WeightAverage,
     orthogonalize,
-    orthogonalize_reference,
     split_parameters,
     warmup_stable_decay,
 )
@@ -37,6 +42,18 @@ CONFIG = ModelConfig(
     num_nextn_predict_layers=1,
     tie_word_embeddings=False,
 )
+
+
+def orthogonalize_reference(matrix_AB: Tensor, steps: int = NS_STEPS) -> Tensor:
+    """One matrix, float64, line by line from the paper: what `orthogonalize` is tested against."""
+    x = matrix_AB.double()
+    tall = x.shape[0] > x.shape[1]
+    x = x.T if tall else x
+    x = x / max(float(x.norm()), EPS)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = NS_A * x + (NS_B * gram + NS_C * gram @ gram) @ x
+    return x.T if tall else x
 
 
 def test_stack_agrees_with_reference() -> None:
@@ -147,3 +164,46 @@ def test_weight_average_swaps_in_and_out() -> None:
     with average.swapped_in(model):
         assert torch.allclose(model.weight, before + 1)
     assert torch.allclose(model.weight, before + 4)
+
+
+def test_a_new_model_is_the_same_asleep(tokenizer: Tokenizer) -> None:
+    torch.manual_seed(0)
+    model = Transformer(CONFIG)
+    tokens = torch.arange(20).view(2, 10)
+    awake = model(tokens)
+    model.wake(1)
+    assert torch.equal(model(tokens), awake)
+    torch.nn.init.normal_(model.model.layers[1].self_attn.o_proj.weight)  # type: ignore[union-attr, arg-type]
+    assert torch.equal(model(tokens), awake)
+    model.wake(None)
+    assert not torch.equal(model(tokens), awake)
+
+
+def test_sleeping_weights_stay_and_wake_as_if_new() -> None:
+    """The awake layer moves as in a model that has no other; the sleeping one and its momentum do not."""
+    torch.manual_seed(0)
+    model = Transformer(CONFIG)
+    optimizer = MuonAdamW(model, muon_lr=0.01, adamw_lr=0.01)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    tokens = torch.randint(0, 64, (2, 16))
+    model.wake(1)
+    for _ in range(2):
+        model.loss(tokens, tokens).total.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    after = model.state_dict()
+    for name, value in before.items():
+        assert torch.equal(after[name], value) == name.startswith(("model.layers.1.", "model.layers.2.")), name
+    alone = Transformer(CONFIG)
+    alone.load_state_dict(before)
+    named = [(name, weight) for name, weight in alone.named_parameters() if name.startswith("model.layers.0.")]
+    for name, weight in alone.named_parameters():
+        weight.requires_grad_(not name.startswith(("model.layers.1.", "model.layers.2.")))
+    other = MuonAdamW(alone, muon_lr=0.01, adamw_lr=0.01)
+    for _ in range(2):
+        alone.wake(1)
+        alone.loss(tokens, tokens).total.backward()
+        other.step()
+        other.zero_grad()
+    for name, weight in named:
+        assert torch.allclose(weight, after[name], atol=1e-6), name

@@ -7,11 +7,7 @@ from typing import Any
 import pytest
 
 from huozhong.errors import ConfigError
-from huozhong.train.config import build_config
-from huozhong.train.recipe import load_recipe, parse_recipe
-from huozhong.train.sizes import SIZES
-
-IDS = {"vocab_size": 320, "bos_id": 1, "eos_id": 2, "pad_id": 0}
+from huozhong.train.recipe import Recipe, Stretch, load_recipe, parse_recipe
 
 
 def test_derived_numbers(raw_recipe: dict[str, Any]) -> None:
@@ -60,27 +56,6 @@ def test_sft_needs_a_model_to_start_from(raw_recipe: dict[str, Any]) -> None:
         parse_recipe(raw_recipe, "sft")
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_named_sizes_build(size: str, raw_recipe: dict[str, Any]) -> None:
-    raw_recipe["model"] = {"size": size, "num_hidden_layers": 3}
-    config = build_config(parse_recipe(raw_recipe, "pretrain"), **IDS)
-    assert config.num_hidden_layers == 3
-    assert config.hidden_size == SIZES[size]["hidden_size"]
-    assert (config.vocab_size, config.eos_token_id) == (320, 2)
-
-
-def test_impossible_models_are_named(raw_recipe: dict[str, Any]) -> None:
-    for values, word in (
-        ({"size": "huge"}, "'huge' is unknown"),
-        ({"size": "spark", "vocab_size": 100}, "tokenizer has 320"),
-        ({"size": "spark", "max_position_embeddings": 16}, "seq_len"),
-        ({"hidden_size": 32}, "intermediate_size is missing"),
-    ):
-        raw_recipe["model"] = values
-        with pytest.raises(ConfigError, match=word):
-            build_config(parse_recipe(raw_recipe, "pretrain"), **IDS)
-
-
 def test_identity_leaves_out_what_may_change(raw_recipe: dict[str, Any]) -> None:
     before = parse_recipe(raw_recipe, "pretrain").identity()
     raw_recipe["run"]["checkpoint_steps"] = 99
@@ -95,3 +70,56 @@ def test_a_recipe_may_carry_its_release_gate(raw_recipe: dict[str, Any]) -> None
     assert parse_recipe(raw_recipe | {"gate": {"two_step": {"correct": 0.95}}}, "pretrain") == parse_recipe(
         raw_recipe, "pretrain"
     )
+
+
+def test_stretches_share_out_the_tokens(ramped: Recipe) -> None:
+    first, second, rest = Stretch(4, 2, 16, 1), Stretch(2, 4, 32, 1), Stretch(4, 4, 32, None)
+    assert ramped.stretches == (first, second, rest)
+    assert (ramped.total_steps, ramped.total_tokens, ramped.decay_steps) == (10, 1024, 2)
+    assert [ramped.stretch_at(step) for step in (0, 3, 4, 5, 6, 9)] == [first, first, second, second, rest, rest]
+
+
+def test_a_run_without_ramp_is_one_stretch(recipe: Recipe) -> None:
+    assert recipe.stretches == (Stretch(12, 4, 32, None),)
+    assert recipe.total_tokens == 12 * 128
+    assert "ramp" not in recipe.identity()
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"share": 1.0}, "share is 1.0"),
+        ({"share": 0.5, "seq_len": 24}, "must divide"),
+        ({"share": 0.5, "layer": 1}, "has no key 'layer'"),
+        ({"share": 0.5, "layers": 0}, "layers is 0"),
+        ({"share": 0.5, "mtp_weight": -0.1}, "mtp_weight is -0.1"),
+        ({"share": 0.9, "layers": 1}, "add up"),
+    ],
+)
+def test_wrong_ramps_are_named(part: dict[str, Any], words: str, raw_recipe: dict[str, Any]) -> None:
+    raw_recipe["schedule"] = {"total_tokens": 1024}
+    raw_recipe["ramp"] = [{"share": 0.1, "layers": 1}, part]
+    with pytest.raises(ConfigError, match=words):
+        parse_recipe(raw_recipe, "pretrain", where="some.toml")
+
+
+def test_a_ramp_needs_tokens_a_list_and_a_new_model(raw_recipe: dict[str, Any]) -> None:
+    raw_recipe["ramp"] = [{"share": 0.5, "layers": 1}]
+    with pytest.raises(ConfigError, match="total_tokens"):
+        parse_recipe(raw_recipe, "pretrain")
+    raw_recipe["schedule"] = {"total_tokens": 1024}
+    with pytest.raises(ConfigError, match=r"under \[\[ramp\]\]"):
+        parse_recipe(raw_recipe | {"ramp": {"share": 0.5}}, "pretrain")
+    del raw_recipe["model"]
+    raw_recipe["run"]["init_from"] = "somewhere"
+    with pytest.raises(ConfigError, match="cannot sleep"):
+        parse_recipe(raw_recipe, "pretrain")
+
+
+def test_a_module_alone_has_no_curriculum(raw_recipe: dict[str, Any]) -> None:
+    raw_recipe["schedule"] = {"total_tokens": 1024}
+    raw_recipe["ramp"] = [{"share": 0.5, "mtp_weight": 0.0}]
+    raw_recipe["run"] |= {"init_from": "somewhere"}
+    del raw_recipe["model"]
+    with pytest.raises(ConfigError, match="for a model that learns"):
+        parse_recipe(raw_recipe, "mtp")

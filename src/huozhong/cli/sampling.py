@@ -12,7 +12,7 @@ from huozhong.engine.llm import LLM, Completion, SamplingParams
 from huozhong.errors import EngineError
 from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import Tokenizer
-from huozhong.train.distill.run import Reply
+from huozhong.train.distill.run import TeacherAnswer
 from huozhong.train.model_folder import save_transformer
 from huozhong.train.rl.rollout import Ask, Drawn
 
@@ -97,13 +97,15 @@ class SubjectTeacher:
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
 
-    def answer(self, question: str, *, temperature: float, seed: int, max_tokens: int, thinking: bool | None) -> Reply:
+    def answer(
+        self, question: str, *, temperature: float, seed: int, max_tokens: int, thinking: bool | None
+    ) -> TeacherAnswer:
         from huozhong.exam.subject import Asking
 
         asking = Asking(max_tokens=max_tokens, thinking=thinking)
         answer = self._subject.answer(question, asking, temperature=temperature, seed=seed)
         finished = answer.finish_reason in ("stop", None) and answer.error is None
-        return Reply(answer.text, answer.reasoning, finished, answer.error)
+        return TeacherAnswer(answer.text, answer.reasoning, finished, answer.error)
 
     def close(self) -> None:
         self._subject.close()

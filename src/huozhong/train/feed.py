@@ -1,10 +1,10 @@
-"""What a training step reads: packed rows as tensors, from the recipe's sources and from its held-out
-text.
-"""
+"""What a training step reads: packed rows as tensors, from the recipe's sources and from its held-out text."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -19,8 +19,7 @@ from huozhong.train.recipe import Recipe
 class Rows:
     """B rows of T tokens as int64 tensors.
 
-    targets_BT: the next token, -100 where it carries no loss.  doc_BT: which document of its row a
-    token is in.
+    targets_BT: the next token, -100 where it carries no loss.  doc_BT: which document of its row a token is in.
     """
 
     tokens_BT: Tensor
@@ -37,21 +36,24 @@ class Rows:
         """Targets that carry loss."""
         return int((self.targets_BT != NO_TARGET).sum())
 
-    def to(self, device: torch.device) -> Rows:
-        return Rows(self.tokens_BT.to(device), self.targets_BT.to(device), self.doc_BT.to(device))
+    def to(self, device: torch.device) -> Self:
+        return self._each(lambda x_BT: x_BT.to(device))
 
-    def cut(self, length: int) -> Rows:
+    def cut(self, length: int) -> Self:
         """The same tokens in rows of `length`, which divides T: a document that crosses a cut is seen in parts."""
-        return Rows(*(x.reshape(-1, length) for x in (self.tokens_BT, self.targets_BT, self.doc_BT)))
+        return self._each(lambda x_BT: x_BT.reshape(-1, length))
 
-    def none(self) -> Rows:
+    def none(self) -> Self:
         """No rows, of the same length."""
-        return Rows(self.tokens_BT[:0], self.targets_BT[:0], self.doc_BT[:0])
+        return self._each(lambda x_BT: x_BT[:0])
 
-    def split(self, size: int) -> list[Rows]:
+    def split(self, size: int) -> list[Self]:
         """Micro-batches of `size` rows; the last may be shorter."""
-        parts = (torch.split(x, size) for x in (self.tokens_BT, self.targets_BT, self.doc_BT))
-        return [Rows(*part) for part in zip(*parts, strict=True)]
+        parts = (torch.split(getattr(self, field.name), size) for field in fields(self))
+        return [type(self)(*part) for part in zip(*parts, strict=True)]
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
+        return type(self)(*(change(getattr(self, field.name)) for field in fields(self)))
 
 
 def training_batches(recipe: Recipe, tokenizer: Tokenizer) -> PackedBatches:

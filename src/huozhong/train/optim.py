@@ -17,37 +17,25 @@ import torch
 from torch import Tensor, nn
 
 # Keller Jordan's quintic: maximal slope at zero, singular values end in about [0.7, 1.2].
-_NS_A, _NS_B, _NS_C = 3.4445, -4.7750, 2.0315
-_NS_STEPS = 5
-_EPS = 1e-7
+NS_A, NS_B, NS_C = 3.4445, -4.7750, 2.0315
+NS_STEPS = 5
+EPS = 1e-7
 
 
-def orthogonalize(stack_NAB: Tensor, steps: int = _NS_STEPS) -> Tensor:
+def orthogonalize(stack_NAB: Tensor, steps: int = NS_STEPS) -> Tensor:
     """For each matrix G = U·S·Vᵀ of the stack, approximately U·Vᵀ.  Computed and returned in bf16."""
     x_NAB = stack_NAB.to(torch.bfloat16)
     tall = x_NAB.shape[-2] > x_NAB.shape[-1]
     if tall:  # the Gram matrix of the short side is the cheap one
         x_NAB = x_NAB.mT
     # clamp: a matrix that got no gradient (an expert without tokens) stays zero instead of becoming NaN
-    norm_N11 = x_NAB.float().norm(dim=(-2, -1), keepdim=True).clamp_min(_EPS)
+    norm_N11 = x_NAB.float().norm(dim=(-2, -1), keepdim=True).clamp_min(EPS)
     x_NAB = (x_NAB / norm_N11.to(x_NAB.dtype)).contiguous()
     for _ in range(steps):
         gram_NAA = torch.bmm(x_NAB, x_NAB.mT)
-        poly_NAA = torch.baddbmm(gram_NAA, gram_NAA, gram_NAA, beta=_NS_B, alpha=_NS_C)
-        x_NAB = torch.baddbmm(x_NAB, poly_NAA, x_NAB, beta=_NS_A)
+        poly_NAA = torch.baddbmm(gram_NAA, gram_NAA, gram_NAA, beta=NS_B, alpha=NS_C)
+        x_NAB = torch.baddbmm(x_NAB, poly_NAA, x_NAB, beta=NS_A)
     return x_NAB.mT if tall else x_NAB
-
-
-def orthogonalize_reference(matrix_AB: Tensor, steps: int = _NS_STEPS) -> Tensor:
-    """One matrix, float64, line by line from the paper: what `orthogonalize` is tested against."""
-    x = matrix_AB.double()
-    tall = x.shape[0] > x.shape[1]
-    x = x.T if tall else x
-    x = x / max(float(x.norm()), _EPS)
-    for _ in range(steps):
-        gram = x @ x.T
-        x = _NS_A * x + (_NS_B * gram + _NS_C * gram @ gram) @ x
-    return x.T if tall else x
 
 
 class Muon:
@@ -61,22 +49,22 @@ class Muon:
         self, named: Iterable[tuple[str, nn.Parameter]], *, lr: float, momentum: float, weight_decay: float
     ) -> None:
         self.lr, self.momentum, self.weight_decay = lr, momentum, weight_decay
-        self._stacks: dict[tuple[int, int], list[tuple[str, nn.Parameter]]] = {}
+        self.stacks: dict[tuple[int, int], list[tuple[str, nn.Parameter]]] = {}
         for name, weight in named:
             assert weight.ndim in (2, 3), f"{name} is not a matrix"
-            self._stacks.setdefault((weight.shape[-2], weight.shape[-1]), []).append((name, weight))
+            self.stacks.setdefault((weight.shape[-2], weight.shape[-1]), []).append((name, weight))
         self._buffers: dict[tuple[int, int], Tensor] = {}
         self._make_buffers()
 
     def _make_buffers(self) -> None:
-        for shape, members in self._stacks.items():
+        for shape, members in self.stacks.items():
             count = sum(weight.numel() // (shape[0] * shape[1]) for _, weight in members)
             self._buffers[shape] = torch.zeros(count, *shape, device=members[0][1].device)
 
     @torch.no_grad()
     def step(self, lr_scale: float = 1.0) -> None:
         """One update from the .grad fields; a weight without a gradient (its layer did not run) stays as it is."""
-        for shape, members in self._stacks.items():
+        for shape, members in self.stacks.items():
             awake, place = [], 0
             for _, weight in members:
                 count = weight.numel() // (shape[0] * shape[1])
@@ -117,7 +105,7 @@ class Muon:
 
     def _members(self) -> dict[str, list[str]]:
         """Names of the weights in each stack, in their order."""
-        return {key(shape): [name for name, _ in members] for shape, members in self._stacks.items()}
+        return {key(shape): [name for name, _ in members] for shape, members in self.stacks.items()}
 
 
 class MuonAdamW:
@@ -156,7 +144,7 @@ class MuonAdamW:
         self.adamw.step()
 
     def zero_grad(self) -> None:
-        for _, members in self.muon._stacks.items():
+        for _, members in self.muon.stacks.items():
             for _, weight in members:
                 weight.grad = None
         self.adamw.zero_grad(set_to_none=True)

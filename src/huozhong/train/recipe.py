@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from huozhong.cost import IDLE_WATTS, WATTS_PER_CORE
 from huozhong.errors import ConfigError
 from huozhong.model.config import ModelConfig
 from huozhong.text.data import Source
@@ -197,8 +198,8 @@ class CostRecipe:
     price_per_kwh: float = 0.6
     currency: str = "CNY"
     watts: float | None = None
-    watts_per_core: float | None = None
-    idle_watts: float | None = None
+    watts_per_core: float = WATTS_PER_CORE
+    idle_watts: float = IDLE_WATTS
 
 
 # What may change between two sittings of one run: where and how fast it runs, and how often it tells.

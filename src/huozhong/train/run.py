@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from rich.console import Console
 
-from huozhong.cost import IDLE_WATTS, WATTS_PER_CORE, Bill, Meter
+from huozhong.cost import Bill, Meter
 from huozhong.errors import ConfigError, TrainingError
 from huozhong.model.transformer import Transformer
 from huozhong.text.tokenizer import Tokenizer
@@ -246,7 +246,7 @@ def _meter(cost: CostRecipe, device: torch.device) -> Meter:
         cost.price_per_kwh,
         cost.currency,
         cost.watts,
-        watts_per_core=WATTS_PER_CORE if cost.watts_per_core is None else cost.watts_per_core,
-        idle_watts=IDLE_WATTS if cost.idle_watts is None else cost.idle_watts,
+        watts_per_core=cost.watts_per_core,
+        idle_watts=cost.idle_watts,
         gpu=0 if device.type == "cuda" else None,
     )

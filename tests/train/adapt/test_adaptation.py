@@ -12,80 +12,19 @@ import pytest
 import torch
 import transformers
 from rich.console import Console
-from tests.engine.test_architectures import GQA, MLA
+from tests.train.adapt.adapting import opened, run, settings
 
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import ConfigError, DataError
 from huozhong.formats.gguf.export import export_gguf
-from huozhong.formats.gguf.vocab import small_files, vocab_metadata
-from huozhong.formats.hf.view import HuggingFaceView
+from huozhong.formats.gguf.vocab import vocab_metadata
 from huozhong.formats.source import open_model
 from huozhong.model.families import load_causal_lm
-from huozhong.text.template import ChatTemplate
-from huozhong.text.tokenizer import Tokenizer
-from huozhong.train.adapt.adaptation import Adapted, adapt
-from huozhong.train.adapt.examples import Encoder, Example
-from huozhong.train.adapt.fit import choose_fit
+from huozhong.train.adapt.adaptation import adapt
+from huozhong.train.adapt.examples import Example
 from huozhong.train.adapt.lora import add_adapters, load_adapter, merged, read_adapter, trained_weights
-from huozhong.train.adapt.settings import Settings, as_before
 from huozhong.train.adapt.tasks import SftTask
 from huozhong.train.state import MetricsFile
-
-COLOURS = {"天空": "蓝色", "草": "绿色", "雪": "白色", "夜": "黑色", "苹果": "红色", "太阳": "黄色"}
-ASK = ("{}是什么颜色？", "{}的颜色？", "请说说{}的颜色", "What colour: {}?")
-
-
-@pytest.fixture(scope="module")
-def folders(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A random model of three kinds, each with the same tokenizer."""
-    sizes = {"vocab_size": tokenizer.vocab_size, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2}
-    configs = {
-        "deepseek": transformers.DeepseekV3Config(**(MLA | sizes), n_group=4, topk_group=2, num_mtp_layers=0),
-        "qwen2": transformers.Qwen2Config(**(GQA | sizes), tie_word_embeddings=True),
-        "llama": transformers.LlamaConfig(**(GQA | sizes)),
-    }
-    found = {}
-    for name, config in configs.items():
-        torch.manual_seed(0)
-        folder = tmp_path_factory.mktemp("models") / name
-        model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-        model.save_pretrained(folder)
-        for file, content in tokenizer.files().items():
-            (folder / file).write_bytes(content)
-        found[name] = folder
-    return found
-
-
-def opened(path: Path) -> tuple[HuggingFaceView, dict[str, bytes]]:
-    source = open_model(path)
-    return HuggingFaceView(source), source.small_files() if source.kind == "folder" else small_files(source.metadata)
-
-
-@pytest.fixture
-def task(tokenizer: Tokenizer) -> SftTask:
-    encoder = Encoder(tokenizer, ChatTemplate(tokenizer.config["chat_template"], tokenizer), 200)
-    examples = []
-    for what, colour in COLOURS.items():
-        for ask in ASK:
-            messages: list[dict[str, Any]] = [{"role": "user", "content": ask.format(what)}]
-            ids, mask = encoder.conversation([*messages, {"role": "assistant", "content": colour}])
-            examples.append(Example(ids, mask, messages, colour, len(examples)))
-    return SftTask([e for i, e in enumerate(examples) if i % 4], [e for i, e in enumerate(examples) if i % 4 == 0])
-
-
-def settings(out: Path, **changes: Any) -> Settings:
-    values: dict[str, Any] = {
-        "base": "tiny", "out": out, "method": "lora", "rank": 8, "alpha": 16.0, "lr": 1e-2, "epochs": 8, "batch": 4,
-        "threads": 1, "dtype": "float32",
-    }  # fmt: skip
-    return Settings(**(values | changes))
-
-
-def run(path: Path, task: SftTask, wish: Settings, **options: Any) -> Adapted:
-    view, files = opened(path)
-    done = adapt(view, files, task, wish, console=Console(file=StringIO()), **options)
-    assert done is not None
-    return done
 
 
 def greedy(path: Path, prompt: list[int], tmp_path: Path) -> list[int]:
@@ -225,35 +164,6 @@ def test_rehearsed_answers_keep_their_loss(folders: dict[str, Path], task: SftTa
     view, _ = opened(without.model or Path())
     forgot = with_it.score(load_causal_lm(view.architecture, view, storage="float32"), 500)
     assert after["kept"] < 0.9 * forgot["kept"]
-
-
-def test_memory_decides_the_way(folders: dict[str, Path]) -> None:
-    view, _ = opened(folders["llama"])
-
-    def fit(method: Any = "auto", memory: int | None = None, **options: Any) -> Any:
-        values: dict[str, Any] = {"bits": None, "rank": 16, "longest": 100, "dtype_bytes": 2} | options
-        return choose_fit(view, method, memory=memory, **values)
-
-    first = fit()
-    assert (first.storage, first.recompute, first.row_tokens) == ("bfloat16", False, 1024)
-    names = {fit(memory=int(first.bytes * share / 0.9)).name for share in (1.0, 0.9999)}
-    assert names == {"LoRA"}  # a shorter row comes before fewer bits
-    assert fit(memory=int(first.bytes * 0.9999 / 0.9)).row_tokens < 1024
-    assert fit("qlora", bits=4).name == "QLoRA (4 bit)"
-    assert fit("full").bytes > first.bytes
-    with pytest.raises(ConfigError, match=r"needs about 0\.\d GB .* and 0\.4 GB are free"):
-        fit(memory=400_000_000)
-
-
-def test_a_resumed_run_stays_as_it_began(folders: dict[str, Path], task: SftTask, tmp_path: Path) -> None:
-    """Less memory, or another moment, would choose otherwise."""
-    wish = settings(tmp_path / "run", method="qlora", bits=8, epochs=1)
-    run(folders["llama"], task, wish)
-    later = dataclasses.replace(wish, method="auto", bits=None, dtype=None)
-    found = as_before(later)
-    assert (found.method, found.bits, found.dtype) == ("qlora", 8, "float32")
-    assert run(folders["llama"], task, later, start="resume").finished
-    assert as_before(dataclasses.replace(later, out=tmp_path / "other")).method == "auto"
 
 
 def test_nonsense_is_refused(folders: dict[str, Path], task: SftTask, tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from huozhong.errors import DataError
 from huozhong.model.layers import IGNORED
 from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
-from huozhong.train.adapt.everyday import everyday_prompts
 from huozhong.train.adapt.examples import Encoder, Example, groups, pack, read_examples, split
 
 R1 = (
@@ -131,21 +130,9 @@ def test_a_question_is_never_on_both_sides() -> None:
 
 def test_packing_keeps_documents_apart() -> None:
     packed = pack([([5, 6, 7], [False, True, True]), ([8, 9], [True, True])])
-    assert packed.tokens.tolist() == [[5, 6, 7, 8, 9]]
-    assert packed.targets.tolist() == [[6, 7, IGNORED, 9, IGNORED]]
-    assert packed.doc.tolist() == [[0, 0, 0, 1, 1]]
-    assert packed.pos.tolist() == [[0, 1, 2, 0, 1]]
+    assert packed.tokens_BT.tolist() == [[5, 6, 7, 8, 9]]
+    assert packed.targets_BT.tolist() == [[6, 7, IGNORED, 9, IGNORED]]
+    assert packed.doc_BT.tolist() == [[0, 0, 0, 1, 1]]
+    assert packed.pos_BT.tolist() == [[0, 1, 2, 0, 1]]
     assert packed.count == 3
     assert groups([5, 5, 30, 2, 2], limit=10) == [[0, 1], [2], [3, 4]]
-
-
-def test_everyday_questions_are_many_and_leave_the_exam_alone() -> None:
-    from huozhong.exam.questions import written_questions
-
-    prompts = everyday_prompts(400, seed=1)
-    assert len(set(prompts)) == 400
-    assert prompts == everyday_prompts(400, seed=1)
-    asked = {q.question for name in ("in_scope", "out_of_scope") for q in written_questions(name)}  # type: ignore[arg-type]
-    shared = asked & set(everyday_prompts(2000, seed=2))
-    greetings = {"你好", "你是谁？", "谢谢你", "再见", "Hello!", "What can you do?", "你能做什么？", "你叫什么名字？"}
-    assert shared <= greetings

@@ -11,7 +11,7 @@ import pytest
 import torch
 import transformers
 from tests.engine.test_architectures import GQA, MLA
-from tests.train.adapt.test_adaptation import opened, run, settings
+from tests.train.adapt.adapting import opened, run, settings
 from torch import Tensor
 
 from huozhong.errors import CheckpointError, ConfigError

@@ -5,18 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import threading
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import uvicorn
 from rich.console import Console
-from tests.conftest import tiny_config
+from tests.train.distill.conftest import STUDENT, TEACHER, Counted
 from typer.testing import CliRunner
 
 from huozhong.cli.main import build
@@ -24,97 +21,11 @@ from huozhong.cli.sampling import open_teacher
 from huozhong.cli.serve import listen, server_config
 from huozhong.engine.llm import LLM
 from huozhong.errors import ConfigError, DataError, ExamError
-from huozhong.model.transformer import Transformer
 from huozhong.server.app import create_app
 from huozhong.text.shards import Shard
-from huozhong.text.tokenizer import Tokenizer
-from huozhong.train.distill.logits import LogitsRun, top_k_divergence
-from huozhong.train.distill.recipe import DistillRecipe, KeepRecipe, parse_distill_recipe
-from huozhong.train.distill.run import Answers, Reply, accepted, choose, distill, distinct
-from huozhong.train.feed import Rows
-from huozhong.train.model_folder import load_transformer, save_transformer
+from huozhong.train.distill.recipe import DistillRecipe, KeepRecipe
+from huozhong.train.distill.run import AnswerFile, TeacherAnswer, accepted, choose, distill, distinct
 from huozhong.train.rl.problems import Problem
-
-STUDENT = """
-[run]
-out = "{folder}/out"
-init_from = "{folder}/student"
-seed = 3
-log_every = 1
-device = "cpu"
-threads = 1
-precision = "float32"
-[data]
-seq_len = 96
-[optim]
-muon_lr = 0.01
-adamw_lr = 0.01
-batch_tokens = 384
-micro_batch = 2
-mtp_weight = 0.0
-[schedule]
-total_steps = 8
-"""
-TEACHER = """
-[teacher]
-model = "{folder}/teacher"
-concurrency = 4
-thinking = false
-[questions]
-path = "{folder}/questions.jsonl"
-samples = 3
-max_tokens = 40
-temperature = 1.0
-[keep]
-per_question = 2
-"""
-LOGITS = """
-[logits]
-teacher = "{folder}/teacher"
-top_k = 16
-weight = 0.9
-"""
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def write_model(folder: Path, tokenizer: Tokenizer, seed: int, *, talks: float) -> None:
-    """A random model; talks: how much less likely than others the end of its answer is."""
-    torch.manual_seed(seed)
-    changes = {"first_k_dense_replace": 2, "n_routed_experts": 0, "n_shared_experts": 0, "moe_intermediate_size": 0}
-    model = Transformer(tiny_config(tokenizer.vocab_size, num_experts_per_tok=0, **changes))
-    with torch.no_grad():
-        assert model.lm_head is not None
-        model.lm_head.weight[tokenizer.eos_id] = talks
-        model.model.norm.weight.fill_(0.6)
-    save_transformer(model, folder, extra_files=tokenizer.files(), dtype="float32")
-
-
-@pytest.fixture
-def folder(tmp_path: Path, tokenizer: Tokenizer) -> Path:
-    """A teacher whose answers end soon, a student, and questions: any answer that is no refusal is right."""
-    write_model(tmp_path / "teacher", tokenizer, 1, talks=0.0)
-    write_model(tmp_path / "student", tokenizer, 2, talks=0.0)
-    rows: list[dict[str, Any]] = [{"question": f"问题{n}：{n}+{n}=", "refuse": False} for n in range(12)]
-    rows.append({"question": "9+9=", "answer": "123456789"})  # which nobody will say by chance
-    (tmp_path / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return tmp_path
-
-
-@pytest.fixture
-def recipe(folder: Path) -> DistillRecipe:
-    return parse_distill_recipe(tomllib.loads((STUDENT + TEACHER).format(folder=folder)))
-
-
-@pytest.fixture
-def console() -> Console:
-    return Console(file=StringIO(), width=200)
 
 
 @pytest.fixture
@@ -132,25 +43,6 @@ def url(folder: Path) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join()
-
-
-class Counted:
-    """A teacher that notes what it is asked, and may fail after some answers."""
-
-    def __init__(self, fails_after: int | None = None, lasts: int = 1) -> None:
-        self.asked: Counter[tuple[str, int]] = Counter()
-        self.fails_after, self.closed, self._lock = fails_after, 0, threading.Lock()
-        self.lasts = lasts
-
-    def answer(self, question: str, *, temperature: float, seed: int, max_tokens: int, thinking: bool | None) -> Reply:
-        with self._lock:
-            if self.fails_after is not None and sum(self.asked.values()) >= self.fails_after:
-                raise ExamError("the server is gone.")
-            self.asked[question, seed] += 1
-        return Reply(f"答：{seed % 10}" + "，好" * self.lasts)
-
-    def close(self) -> None:
-        self.closed += 1
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -253,7 +145,7 @@ def test_other_settings_do_not_mix_with_what_there_is(recipe: DistillRecipe, con
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:
     (tmp_path / "generated.jsonl").write_text('{"question": "?", "sample": 0, "text": "1"}\n{"question": 1}\n')
     with pytest.raises(DataError, match="line 2 is damaged"):
-        Answers(tmp_path, {})
+        AnswerFile(tmp_path, {})
 
 
 # -- what is kept ----------------------------------------------------------------------------------------
@@ -262,27 +154,27 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("reply", "right", "whole"),
     [
-        (Reply("答案：8", "3+5=8"), True, True),
-        (Reply("答案：9", "3+5=9"), False, True),
-        (Reply("答案：8", finished=False), False, False),
-        (Reply("", "3+5=8"), False, False),
-        (Reply("答案：8", error="too long"), False, False),
+        (TeacherAnswer("答案：8", "3+5=8"), True, True),
+        (TeacherAnswer("答案：9", "3+5=9"), False, True),
+        (TeacherAnswer("答案：8", finished=False), False, False),
+        (TeacherAnswer("", "3+5=8"), False, False),
+        (TeacherAnswer("答案：8", error="too long"), False, False),
     ],
 )
-def test_only_whole_right_answers_are_accepted(reply: Reply, right: bool, whole: bool) -> None:
+def test_only_whole_right_answers_are_accepted(reply: TeacherAnswer, right: bool, whole: bool) -> None:
     problem = Problem("3+5=", "8")
     assert accepted(problem, reply, KeepRecipe()) == right
     assert accepted(problem, reply, KeepRecipe(verify=False)) == whole
 
 
 def test_repetitions_differ_in_more_than_blanks() -> None:
-    replies = [Reply("a b"), Reply("ab\n"), Reply("ab", "because"), Reply("a b")]
-    assert distinct(replies) == [Reply("a b"), Reply("ab", "because")]
+    replies = [TeacherAnswer("a b"), TeacherAnswer("ab\n"), TeacherAnswer("ab", "because"), TeacherAnswer("a b")]
+    assert distinct(replies) == [TeacherAnswer("a b"), TeacherAnswer("ab", "because")]
 
 
 def test_the_shortest_or_the_most_diverse_stay() -> None:
-    near, far = Reply("三加五等于八，答案：8"), Reply("eight, because 5 and 3 make it")
-    short = Reply("三加五等于八，8")
+    near, far = TeacherAnswer("三加五等于八，答案：8"), TeacherAnswer("eight, because 5 and 3 make it")
+    short = TeacherAnswer("三加五等于八，8")
     sized = [(far, 20), (near, 12), (short, 9)]
     assert choose(sized, KeepRecipe(per_question=2)) == [short, near]
     assert choose(sized, KeepRecipe(per_question=2, choose="diverse")) == [short, far]
@@ -305,123 +197,4 @@ def test_questions_without_anything_to_check(recipe: DistillRecipe, console: Con
 # -- probabilities ---------------------------------------------------------------------------------------
 
 
-def reference_divergence(teacher: list[float], student: list[float], k: int) -> float:
-    """Line by line, with float64: k outcomes and one for the rest."""
-    p, q = (torch.tensor(x, dtype=torch.float64).softmax(0).tolist() for x in (teacher, student))
-    best = sorted(range(len(p)), key=lambda n: -p[n])[:k]
-    outcomes = [(p[n], q[n]) for n in best]
-    if k < len(p):
-        outcomes.append((1 - sum(a for a, _ in outcomes), 1 - sum(b for _, b in outcomes)))
-    return sum(a * float(torch.tensor(a / b, dtype=torch.float64).log()) for a, b in outcomes)
-
-
-@pytest.mark.parametrize("k", [1, 5, 20, 99])
-def test_the_divergence_is_the_reference(k: int) -> None:
-    torch.manual_seed(0)
-    teacher, student = 2 * torch.randn(7, 20), 2 * torch.randn(7, 20)
-    ours = top_k_divergence(teacher, student, k)
-    for row in range(7):
-        expected = reference_divergence(teacher[row].tolist(), student[row].tolist(), min(k, 20))
-        assert ours[row].item() == pytest.approx(expected, rel=1e-4)
-    whole = top_k_divergence(teacher, student, 20)
-    assert (ours <= whole + 1e-5).all()
-    assert top_k_divergence(teacher, teacher, k).abs().max() < 1e-5
-
-
-@pytest.fixture
-def with_logits(folder: Path, console: Console) -> DistillRecipe:
-    """Shards to read, and a teacher whose probabilities are learnt."""
-    distill(parse_distill_recipe(tomllib.loads((STUDENT + TEACHER).format(folder=folder))), Counted(), console=console)
-    text = STUDENT.replace("/out", "/logits").replace("[data]", '[data]\ntrain = [{{ path = "{folder}/out/shards" }}]')
-    return parse_distill_recipe(tomllib.loads((text + LOGITS).format(folder=folder)))
-
-
-def test_the_loss_is_the_whole_computation_in_parts(
-    with_logits: DistillRecipe, console: Console, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("huozhong.train.rl.grpo.LOGITS_BYTES", 4 * 320 * 5)  # five rows at a time
-    Path(with_logits.student.run.out).mkdir()
-    run = LogitsRun(with_logits.student, console)
-    rows = Rows.from_batch(next(run.batches))
-    parts = run.loss(rows)
-    parts.total.backward()
-    ours = {name: weight.grad for name, weight in run.model.named_parameters()}
-    run.model.zero_grad()
-    kept = rows.targets_BT != -100
-    student = run.model.logits(run.model(rows.tokens_BT, doc_BT=rows.doc_BT))[kept]
-    with torch.no_grad():
-        teacher = run.teacher.logits(run.teacher(rows.tokens_BT, doc_BT=rows.doc_BT))[kept]
-    text = torch.nn.functional.cross_entropy(student, rows.targets_BT[kept], reduction="sum")
-    total = 0.9 * top_k_divergence(teacher, student, 16).sum() + 0.1 * text
-    total.backward()
-    assert parts.token_count == int(kept.sum()) > 5
-    assert parts.main.item() == pytest.approx(text.item(), rel=1e-5)
-    assert parts.total.item() == pytest.approx(total.item(), rel=1e-5)
-    for name, weight in run.model.named_parameters():
-        torch.testing.assert_close(ours[name], weight.grad, rtol=1e-3, atol=1e-4)
-
-
-def divergence_on(recipe: DistillRecipe, model: Transformer) -> float:
-    """Mean over what the first conversation teaches to say."""
-    assert recipe.student.logits is not None
-    teacher = load_transformer(recipe.student.logits.teacher)
-    tokens, mask = Shard(recipe.out.parent / "out" / "shards", "distilled").document(0)
-    ids, learnt = torch.tensor([tokens.tolist()]), torch.tensor(mask[1:].tolist())
-    with torch.no_grad():
-        logits = [m.logits(m(ids))[0, :-1][learnt] for m in (teacher, model)]
-    return float(top_k_divergence(*logits, 10_000).mean())
-
-
-def test_the_student_comes_to_think_like_the_teacher(with_logits: DistillRecipe, console: Console) -> None:
-    # A random teacher is nearly undecided, so its 16 likeliest tokens say little: all of them are learnt here.
-    assert with_logits.student.logits is not None
-    logits = dataclasses.replace(with_logits.student.logits, weight=1.0, top_k=200)
-    schedule = dataclasses.replace(with_logits.student.schedule, total_steps=24)
-    student = dataclasses.replace(with_logits.student, schedule=schedule, logits=logits)
-    with_logits = dataclasses.replace(with_logits, student=student)
-    before = divergence_on(with_logits, load_transformer(with_logits.student.run.init_from or ""))
-    outcome = distill(with_logits, None, console=console)
-    assert outcome.training is not None
-    assert outcome.training.model is not None
-    assert divergence_on(with_logits, load_transformer(outcome.training.model)) < 0.7 * before
-    student = dataclasses.replace(student, logits=dataclasses.replace(logits, weight=0.2))
-    with pytest.raises(ConfigError, match=r"logits\.weight"):
-        distill(dataclasses.replace(with_logits, student=student), None, console=console)
-
-
-def test_another_tokenizer_is_refused(with_logits: DistillRecipe, folder: Path, console: Console) -> None:
-    other = Tokenizer.train(["完全不同的文字 something else entirely"] * 20, 300)
-    write_model(folder / "teacher", other, 1, talks=0.0)
-    with pytest.raises(ConfigError, match="another tokenizer"):
-        distill(with_logits, None, console=console)
-
-
 # -- recipes ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ('[teacher]\nmodel = "x" -> [teacher]', "needs url"),
-        ("[questions] -> [question]", r"unknown section \[question\]"),
-        ('seq_len = 96 -> seq_len = 96\ntrain = [{ path = "x" }]', "take it out"),
-        ('choose = "shortest" -> choose = "best"', "shortest, diverse"),
-        ("mtp_weight = 0.0 -> mtp_weight = 0.1", "mtp_weight must be 0"),
-        ("weight = 0.9 -> weight = 0.0", "above 0"),
-        ("samples = 3 -> samples = 0", "at least 1"),
-    ],
-)
-def test_mistakes_in_a_recipe_are_named(change: str, said: str) -> None:
-    text = (STUDENT + TEACHER + 'choose = "shortest"\n' + LOGITS).format(folder="f").replace("f/teacher", "x", 1)
-    old, new = change.split(" -> ")
-    assert old in text
-    with pytest.raises(ConfigError, match=said):
-        parse_distill_recipe(tomllib.loads(text.replace(old, new, 1)))
-
-
-def test_a_teacher_needs_questions_and_there_must_be_one() -> None:
-    raw = tomllib.loads((STUDENT + TEACHER).format(folder="f"))
-    with pytest.raises(ConfigError, match=r"\[questions\] is missing"):
-        parse_distill_recipe({k: v for k, v in raw.items() if k != "questions"})
-    with pytest.raises(ConfigError, match="names no teacher"):
-        parse_distill_recipe({k: v for k, v in raw.items() if k not in ("questions", "teacher")})

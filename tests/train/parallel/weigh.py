@@ -46,7 +46,7 @@ class Weighed(TextRun):
         average = list(self.average._average.values())
         numbers = {
             "weights": sum(weight.numel() for weight in weights),
-            "muon": sum(weight.numel() for members in muon._stacks.values() for _, weight in members),
+            "muon": sum(weight.numel() for members in muon.stacks.values() for _, weight in members),
             "adamw": 2 * sum(weight.numel() for group in adamw.param_groups for weight in group["params"]),
         }
         numbers |= {"gradients": numbers["weights"], "average": numbers["weights"]}

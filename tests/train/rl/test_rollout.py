@@ -8,13 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from tests.train.rl.torch_sampler import TorchSampler
 
 from huozhong.cli.sampling import EngineSampler
 from huozhong.model.transformer import Transformer, generate
 from huozhong.text.data import NO_TARGET
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.rl.grpo import token_logprobs
-from huozhong.train.rl.rollout import Ask, Drawn, TorchSampler, Trace, pack_traces
+from huozhong.train.rl.rollout import Ask, Drawn, Trace, pack_traces
 
 PROMPTS = ["小明有3个苹果", "What is", "春眠不觉晓，处处闻", "2+3="]
 

@@ -5,129 +5,24 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import tomllib
-from collections.abc import Callable, Iterator
-from io import StringIO
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from rich.console import Console
-from tests.conftest import tiny_config
+from tests.train.rl.conftest import RECIPE, Learn
+from tests.train.rl.learning import changed, course, records
 from typer.testing import CliRunner
 
 from huozhong.cli.main import build
 from huozhong.cli.sampling import EngineSampler
 from huozhong.errors import ConfigError, TrainingError
-from huozhong.model.transformer import Transformer
-from huozhong.text.default_template import DEFAULT_TEMPLATE
 from huozhong.text.tokenizer import Tokenizer
-from huozhong.train.model_folder import load_transformer, save_transformer
-from huozhong.train.rl.recipe import RlRecipe, parse_rl_recipe
-from huozhong.train.rl.rollout import TorchSampler
-from huozhong.train.rl.run import RlOutcome, RlRun, tempered, train_rl
-
-RECIPE = """
-[run]
-out = "{folder}/out"
-init_from = "{folder}/base"
-seed = 3
-eval_every = 4
-log_every = 1
-device = "cpu"
-threads = 1
-precision = "float32"
-export_dtype = "float32"
-[problems]
-train = [{{ path = "{folder}/problems.jsonl" }}]
-valid = "{folder}/problems.jsonl"
-[rollout]
-questions = 4
-samples = 8
-max_tokens = 4
-seq_len = 32
-thinking = false
-quantization = "none"
-show_every = 2
-show_groups = 2
-[rewards]
-answer = 1.0
-format = 0.1
-[optim]
-muon_lr = 0.02
-adamw_lr = 0.02
-micro_batch = 4
-[schedule]
-total_steps = 6
-"""
-
-QUESTIONS = ["2+5=", "3+4=", "1+6=", "9-2="]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def base(tmp_path: Path, tokenizer: Tokenizer) -> Path:
-    """A random model with a chat template, and four questions whose answer is 7."""
-    torch.manual_seed(1)
-    changes = {"initializer_range": 0.05, "first_k_dense_replace": 2, "n_routed_experts": 0, "n_shared_experts": 0}
-    changes |= {"moe_intermediate_size": 0, "num_experts_per_tok": 0}
-    config = tiny_config(tokenizer.vocab_size, **changes)
-    files = tokenizer.files()
-    settings = json.loads(files["tokenizer_config.json"]) | {"chat_template": DEFAULT_TEMPLATE}
-    files["tokenizer_config.json"] = json.dumps(settings).encode()
-    save_transformer(Transformer(config), tmp_path / "base", extra_files=files, dtype="float32")
-    rows = [json.dumps({"question": question, "answer": "7"}) + "\n" for question in QUESTIONS]
-    (tmp_path / "problems.jsonl").write_text("".join(rows))
-    return tmp_path
-
-
-@pytest.fixture
-def raw(base: Path) -> dict[str, Any]:
-    return tomllib.loads(RECIPE.format(folder=base))
-
-
-@pytest.fixture
-def recipe(raw: dict[str, Any]) -> RlRecipe:
-    return parse_rl_recipe(raw)
-
-
-@pytest.fixture
-def console() -> Console:
-    return Console(file=StringIO(), width=200)
-
-
-Learn = Callable[..., RlOutcome]
-
-
-@pytest.fixture
-def learn(tokenizer: Tokenizer, console: Console) -> Learn:
-    def run(recipe: RlRecipe, **options: Any) -> RlOutcome:
-        sampler = TorchSampler(vocab_size=tokenizer.vocab_size, eos_id=tokenizer.eos_id)
-        return train_rl(recipe, sampler, console=console, **options)
-
-    return run
-
-
-def changed(recipe: RlRecipe, section: str, **values: Any) -> RlRecipe:
-    return dataclasses.replace(recipe, **{section: dataclasses.replace(getattr(recipe, section), **values)})
-
-
-def records(recipe: RlRecipe) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (Path(recipe.run.out) / "metrics.jsonl").read_text().splitlines()]
-
-
-def course(recipe: RlRecipe) -> list[dict[str, Any]]:
-    """What must repeat bit for bit: everything but times and energy."""
-    left_out = ("seconds", "joules", "money", "generated_per_second")
-    return [{k: v for k, v in r.items() if not k.endswith(left_out)} for r in records(recipe)]
+from huozhong.train.model_folder import load_transformer
+from huozhong.train.rl.recipe import RlRecipe
+from huozhong.train.rl.run import RlRun, tempered, train_rl
 
 
 def weights(folder: Path | None) -> dict[str, torch.Tensor]:
@@ -337,47 +232,6 @@ def test_a_loss_that_is_no_number_stops_before_it_is_used(recipe: RlRecipe, lear
 
 
 # -- what a user gets wrong ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("section", "key", "value", "said"),
-    [
-        ("grpo", "clip", 0.2, r"\[grpo\] has no key 'clip'"),
-        ("grpo", "clip_low", 1.5, "below 1"),
-        ("grpo", "old", "engine", "trainer, sampler"),
-        ("rewards", "beauty", 1.0, "'beauty'"),
-        ("rewards", "answer", "yes", "must be a number"),
-        ("rollout", "samples", 1, "at least 2"),
-        ("rollout", "temperature", 0.0, "above 0"),
-        ("rollout", "max_tokens", 32, "room for a question"),
-        ("rollout", "margin", 9, "larger than max_tokens"),
-        ("problems", "train", [], "train is empty"),
-        ("curriculum", "focus", 1.5, "between 0 and 1"),
-        ("optim", "momentum", 1.0, r"\[0, 1\)"),
-        ("schedule", "total_tokens", 5, "exactly one"),
-        ("schedule", "warmup_steps", 6, "do not fit"),
-        ("teacher", "url", "x", r"unknown section \[teacher\]"),
-    ],
-)
-def test_mistakes_in_a_recipe_are_named(raw: dict[str, Any], section: str, key: str, value: Any, said: str) -> None:
-    raw.setdefault(section, {})[key] = value
-    with pytest.raises(ConfigError, match=said):
-        parse_rl_recipe(raw, where="rl.toml")
-
-
-def test_without_a_model_to_start_from(raw: dict[str, Any]) -> None:
-    del raw["run"]["init_from"]
-    with pytest.raises(ConfigError, match="init_from is missing"):
-        parse_rl_recipe(raw)
-
-
-def test_questions_that_leave_no_room_are_an_error(recipe: RlRecipe, learn: Learn) -> None:
-    with pytest.raises(ConfigError, match="no problem of"):
-        learn(changed(recipe, "rollout", seq_len=8))
-    with pytest.raises(ConfigError, match="hardly any problem"):
-        learn(changed(changed(recipe, "rollout", seq_len=8), "problems", valid=None))
-    with pytest.raises(ConfigError, match="takes 256 tokens"):
-        learn(changed(recipe, "rollout", seq_len=512))
 
 
 def test_the_command(base: Path, raw: dict[str, Any]) -> None:

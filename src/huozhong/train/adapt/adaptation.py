@@ -177,7 +177,7 @@ class Adaptation(Run[Adapted]):
         """Seconds per token of one row, forward and backward, and its bill.  Changes nothing."""
         indices = self._order(0)[: self.plan.batch]
         part = self.task.parts(indices, self.fit.row_tokens)[0]
-        tokens = min(sum(self.task.lengths[i] for i in indices), int(getattr(part, "row", part).tokens.numel()))
+        tokens = min(sum(self.task.lengths[i] for i in indices), part.tokens_BT.numel())
         for _ in range(2):  # the first time is slower
             self.meter.lap()
             began = time.perf_counter()

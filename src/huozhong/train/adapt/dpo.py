@@ -9,7 +9,6 @@ The reference is the model as it was; its log-probabilities are computed once, b
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +20,22 @@ from torch import Tensor
 
 from huozhong.errors import DataError
 from huozhong.model.families import CausalLM
-from huozhong.train.adapt.examples import SHAPES, Encoder, Messages, Packed, encoded, groups, pack, read_rows
+from huozhong.train.adapt.examples import (
+    ROW_MULTIPLE,
+    Encoder,
+    Messages,
+    PackedExamples,
+    Prompted,
+    encoded,
+    groups,
+    pack,
+    read_rows,
+)
 from huozhong.train.adapt.tasks import fingerprint
 
 
 @dataclass(frozen=True)
-class Pair:
+class Pair(Prompted):
     """Two answers to one prompt, each as ids and mask."""
 
     chosen: tuple[list[int], list[bool]]
@@ -34,11 +43,6 @@ class Pair:
     prompt: Messages | str
     answer: str
     line: int
-
-    @property
-    def key(self) -> str:
-        """The question; pairs with the same one are never split between training and held-out."""
-        return json.dumps(self.prompt, ensure_ascii=False)
 
     @property
     def length(self) -> int:
@@ -98,10 +102,12 @@ def dpo_loss(policy_P2: Tensor, reference_P2: Tensor, beta: float) -> Tensor:
 
 
 @dataclass(frozen=True)
-class PairRow:
-    """Some pairs in one row: document 2i is a chosen answer, 2i + 1 the rejected one; reference_P2: log-probs."""
+class PackedPairs(PackedExamples):
+    """Some pairs in one row: document 2i is a chosen answer, 2i + 1 the rejected one.
 
-    row: Packed
+    reference: log-probabilities [P, 2] of the model as it was.
+    """
+
     pairs: list[Pair]
     reference: Tensor | None
 
@@ -126,13 +132,13 @@ class DpoTask:
                     for pair, values in zip(part.pairs, answer_log_probs(model, part), strict=True):
                         self._reference[2 * pair.line + number] = values
 
-    def parts(self, indices: Sequence[int], row_tokens: int) -> list[PairRow]:
+    def parts(self, indices: Sequence[int], row_tokens: int) -> list[PackedPairs]:
         return self._rows([self.training[i] for i in indices], row_tokens)
 
-    def size(self, part: PairRow) -> int:
+    def size(self, part: PackedPairs) -> int:
         return len(part.pairs)
 
-    def loss(self, model: CausalLM, part: PairRow) -> Tensor:
+    def loss(self, model: CausalLM, part: PackedPairs) -> Tensor:
         assert part.reference is not None, "prepare was not called"
         return dpo_loss(answer_log_probs(model, part), part.reference, self.beta)
 
@@ -164,20 +170,19 @@ class DpoTask:
             "heldout": fingerprint([[p.chosen[0], p.rejected[0]] for p in self.heldout_pairs]),
         }
 
-    def _rows(self, pairs: list[Pair], row_tokens: int, with_reference: bool = True) -> list[PairRow]:
+    def _rows(self, pairs: list[Pair], row_tokens: int, with_reference: bool = True) -> list[PackedPairs]:
         kind = 1 if pairs is self.heldout_pairs else 0
         rows = []
         for group in groups([pair.length for pair in pairs], row_tokens):
             some = [pairs[i] for i in group]
-            row = pack([side for pair in some for side in (pair.chosen, pair.rejected)], SHAPES)
+            row = pack([side for pair in some for side in (pair.chosen, pair.rejected)], ROW_MULTIPLE)
             known = torch.stack([self._reference[2 * p.line + kind] for p in some]) if with_reference else None
-            rows.append(PairRow(row, some, known))
+            rows.append(PackedPairs(**vars(row), pairs=some, reference=known))
         return rows
 
 
-def answer_log_probs(model: CausalLM, part: PairRow) -> Tensor:
+def answer_log_probs(model: CausalLM, part: PackedPairs) -> Tensor:
     """log p of every answer in a row of pairs [P, 2] (chosen, rejected), summed over its tokens, float32."""
-    row = part.row
-    log_probs, places = model.log_probs(row.tokens, row.targets, row.doc, row.pos)
-    sums = torch.zeros(2 * len(part.pairs)).index_add(0, row.doc.flatten()[places], log_probs)
+    log_probs, places = model.log_probs(part.tokens_BT, part.targets_BT, part.doc_BT, part.pos_BT)
+    sums = torch.zeros(2 * len(part.pairs)).index_add(0, part.doc_BT.flatten()[places], log_probs)
     return sums.view(-1, 2)

@@ -83,22 +83,12 @@ def everyday_prompts(count: int, seed: int) -> list[str]:
 def _sum(rng: random.Random) -> Iterator[str]:
     while True:
         a, b, c = rng.randint(2, 999), rng.randint(2, 99), rng.randint(2, 30)
-        expression = rng.choice(
-            (
-                f"{a}+{b}",
-                f"{a + b}-{b}",
-                f"{a}×{c}",
-                f"{b * c}÷{c}",
-                f"{a}-{b // 2 + 1}",
-                f"{b}×{c}+{a}",
-                f"({a}+{b})×{c}",
-                f"{b * c}÷{c}+{a}",
-                f"{a / 10}+{b / 10}",
-                f"{a}+{b}×{c}",
-                f"{a}×{c}-{b}",
-                f"({a + b}-{b})×{c}",
-            )
-        )
+        forms = (
+            f"{a}+{b}", f"{a + b}-{b}", f"{a}×{c}", f"{b * c}÷{c}", f"{a}-{b // 2 + 1}", f"{b}×{c}+{a}",
+            f"({a}+{b})×{c}", f"{b * c}÷{c}+{a}", f"{a / 10}+{b / 10}", f"{a}+{b}×{c}", f"{a}×{c}-{b}",
+            f"({a + b}-{b})×{c}",
+        )  # fmt: skip
+        expression = rng.choice(forms)
         if not is_exam_expression(expression):
             yield rng.choice(_SUMS).format(s=expression)
 

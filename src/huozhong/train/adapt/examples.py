@@ -14,24 +14,37 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import torch
 from torch import Tensor
 
 from huozhong.errors import DataError, RequestError, TokenizerError
-from huozhong.model.layers import IGNORED
+from huozhong.text.data import NO_TARGET
 from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import END_THINK, THINK, Tokenizer
+from huozhong.train.feed import Rows
 
 Messages = list[dict[str, Any]]
 HELDOUT_SHARE = 0.1
+ROW_MULTIPLE = 64  # of the tokens in a row of examples
 _QUESTIONS = ("question", "问", "问题", "instruction")
 _ANSWERS = ("answer", "答", "答案", "回答", "output")
 
 
+class Prompted:
+    """What is learnt as the answer to a prompt."""
+
+    prompt: Messages | str
+
+    @property
+    def key(self) -> str:
+        """The question; what has the same one is never split between training and held-out."""
+        return json.dumps(self.prompt, ensure_ascii=False)
+
+
 @dataclass(frozen=True)
-class Example:
+class Example(Prompted):
     """One thing to learn.
 
     ids, mask: tokens, and which of them carry loss.  prompt: what to ask to see what was learnt: a conversation, or
@@ -43,11 +56,6 @@ class Example:
     prompt: Messages | str
     answer: str
     line: int
-
-    @property
-    def key(self) -> str:
-        """The question; examples with the same one are never split between training and held-out."""
-        return json.dumps(self.prompt, ensure_ascii=False)
 
     @property
     def targets(self) -> int:
@@ -69,21 +77,21 @@ class Encoder:
         """
         template = self._template()
         thinks = template.opens_thinking() or template.may_think()
-        turns = [dict(m) for m in messages]
-        for turn in turns:
-            plain = turn.get("reasoning_content") is None and THINK not in str(turn.get("content"))
-            if thinks and plain and turn.get("role") == "assistant":
-                turn["reasoning_content"] = ""
+        said = [dict(m) for m in messages]
+        for message in said:
+            plain = message.get("reasoning_content") is None and THINK not in str(message.get("content"))
+            if thinks and plain and message.get("role") == "assistant":
+                message["reasoning_content"] = ""
         try:
-            return template.training_tokens(turns)
+            return template.training_tokens(said)
         except TokenizerError:  # R1's distilled models write history without reasoning: learn the last answer alone
-            return self._as_served(template, turns)
+            return self._as_served(template, said)
 
-    def _as_served(self, template: ChatTemplate, turns: Messages) -> tuple[list[int], list[bool]]:
-        last = turns[-1]
+    def _as_served(self, template: ChatTemplate, messages: Messages) -> tuple[list[int], list[bool]]:
+        last = messages[-1]
         if last.get("role") != "assistant":
             raise RequestError("the conversation must end with an assistant message", param="messages")
-        prompt = template.tokens(turns[:-1], add_generation_prompt=True)
+        prompt = template.tokens(messages[:-1], add_generation_prompt=True)
         answer = [*self.tokenizer.encode(str(last["content"])), self.tokenizer.eos_id]
         if template.opens_thinking():
             thought = self.tokenizer.encode(last.get("reasoning_content") or "")
@@ -213,15 +221,10 @@ def _bad(where: str, what: str) -> NoReturn:
 # -- held-out --------------------------------------------------------------------------------------------
 
 
-class HasKey(Protocol):
-    @property
-    def key(self) -> str: ...
+Kind = TypeVar("Kind", bound=Prompted)
 
 
-Keyed = TypeVar("Keyed", bound=HasKey)
-
-
-def split(examples: Sequence[Keyed], seed: int, share: float = HELDOUT_SHARE) -> tuple[list[Keyed], list[Keyed]]:
+def split(examples: Sequence[Kind], seed: int, share: float = HELDOUT_SHARE) -> tuple[list[Kind], list[Kind]]:
     """(training, held-out): whole questions, drawn by the seed.  Fewer than five questions are all trained on."""
     keys = sorted({example.key for example in examples})
     if len(keys) < 5:
@@ -231,33 +234,20 @@ def split(examples: Sequence[Keyed], seed: int, share: float = HELDOUT_SHARE) ->
     return [e for e in examples if e.key not in kept], [e for e in examples if e.key in kept]
 
 
-SHAPES = 64  # rows of adapting are multiples of it
-
-
 # -- batches ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Packed:
-    """Several examples in one row of T tokens: tokens, targets (the next token, −100 without loss), document and
-    position [1, T]; which example each target belongs to follows from doc.
+class PackedExamples(Rows):
+    """Several examples in one row, B = 1; which example each target belongs to follows from doc_BT.
+
+    pos_BT: position in the example.
     """
 
-    tokens: Tensor
-    targets: Tensor
-    doc: Tensor
-    pos: Tensor
-
-    @property
-    def count(self) -> int:
-        """Targets that carry loss."""
-        return int((self.targets != IGNORED).sum())
-
-    def to(self, device: torch.device) -> Packed:
-        return Packed(self.tokens.to(device), self.targets.to(device), self.doc.to(device), self.pos.to(device))
+    pos_BT: Tensor
 
 
-def pack(rows: Sequence[tuple[list[int], list[bool]]], multiple: int = 1) -> Packed:
+def pack(rows: Sequence[tuple[list[int], list[bool]]], multiple: int = 1) -> PackedExamples:
     """One row of (ids, mask) after the other; document i is rows[i].
 
     multiple: T is filled up to a multiple of it with a document without targets: on a CPU torch keeps code and memory
@@ -269,15 +259,15 @@ def pack(rows: Sequence[tuple[list[int], list[bool]]], multiple: int = 1) -> Pac
     pos: list[int] = []
     for number, (ids, mask) in enumerate(rows):
         tokens += ids
-        targets += [i if learn else IGNORED for i, learn in zip(ids[1:], mask[1:], strict=True)] + [IGNORED]
+        targets += [i if learn else NO_TARGET for i, learn in zip(ids[1:], mask[1:], strict=True)] + [NO_TARGET]
         doc += [number] * len(ids)
         pos += range(len(ids))
     if rest := -len(tokens) % multiple:
         tokens += [0] * rest
-        targets += [IGNORED] * rest
+        targets += [NO_TARGET] * rest
         doc += [len(rows)] * rest
         pos += range(rest)
-    return Packed(*(torch.tensor([values]) for values in (tokens, targets, doc, pos)))
+    return PackedExamples(*(torch.tensor([values]) for values in (tokens, targets, doc, pos)))
 
 
 def groups(lengths: Sequence[int], limit: int) -> list[list[int]]:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from huozhong.model.families import CausalLM
-from huozhong.train.adapt.examples import SHAPES, Example, Packed, groups, pack
+from huozhong.train.adapt.examples import ROW_MULTIPLE, Example, PackedExamples, groups, pack
 
 KEPT_SHARE = 0.1
 
@@ -79,14 +79,14 @@ class SftTask:
     def prepare(self, model: CausalLM, row_tokens: int) -> None:
         """Nothing: the data say what is right."""
 
-    def parts(self, indices: Sequence[int], row_tokens: int) -> list[Packed]:
+    def parts(self, indices: Sequence[int], row_tokens: int) -> list[PackedExamples]:
         return _rows([self.training[i] for i in indices], row_tokens)
 
-    def size(self, part: Packed) -> int:
+    def size(self, part: PackedExamples) -> int:
         return part.count
 
-    def loss(self, model: CausalLM, part: Packed) -> Tensor:
-        log_probs, _ = model.log_probs(part.tokens, part.targets, part.doc, part.pos)
+    def loss(self, model: CausalLM, part: PackedExamples) -> Tensor:
+        log_probs, _ = model.log_probs(part.tokens_BT, part.targets_BT, part.doc_BT, part.pos_BT)
         return -log_probs.sum()
 
     @torch.no_grad()
@@ -108,9 +108,9 @@ class SftTask:
         }
 
 
-def _rows(examples: list[Example], row_tokens: int) -> list[Packed]:
+def _rows(examples: list[Example], row_tokens: int) -> list[PackedExamples]:
     together = groups([len(e.ids) for e in examples], row_tokens)
-    return [pack([(examples[i].ids, examples[i].mask) for i in group], SHAPES) for group in together]
+    return [pack([(examples[i].ids, examples[i].mask) for i in group], ROW_MULTIPLE) for group in together]
 
 
 def fingerprint(ids: Any) -> str:

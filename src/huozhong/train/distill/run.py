@@ -35,7 +35,7 @@ from huozhong.train.state import check_same_run
 
 
 @dataclass(frozen=True)
-class Reply:
+class TeacherAnswer:
     """A teacher's answer.  finished: it ended it itself.  error: why this one question cannot be asked."""
 
     text: str
@@ -47,7 +47,9 @@ class Reply:
 class Teacher(Protocol):
     """Whoever is learnt from; `answer` is called from several threads at once."""
 
-    def answer(self, question: str, *, temperature: float, seed: int, max_tokens: int, thinking: bool | None) -> Reply:
+    def answer(
+        self, question: str, *, temperature: float, seed: int, max_tokens: int, thinking: bool | None
+    ) -> TeacherAnswer:
         """Raises a HuozhongError when no question can be answered any more."""
         ...
 
@@ -79,7 +81,7 @@ def distill(
     try:
         with sole_user(recipe.out), stop_switch() as stop:
             problems = read_problems(recipe.questions.path, checked=recipe.keep.verify)[: recipe.questions.limit]
-            answers = Answers(recipe.out, recipe.generation(), fresh=start == "fresh")
+            answers = AnswerFile(recipe.out, recipe.generation(), fresh=start == "fresh")
             done = _generate(recipe, problems, teacher, answers, stop, console)
             if done:
                 right, kept = _keep(recipe, problems, answers)
@@ -105,7 +107,7 @@ def distill(
 Key = tuple[str, int]  # a question and the number of the sample
 
 
-class Answers:
+class AnswerFile:
     """out/generated.jsonl: one line per answer, on the disk when `add` returns; out/generation.json says whose."""
 
     def __init__(self, out: Path, generation: Mapping[str, Any], *, fresh: bool = False) -> None:
@@ -116,7 +118,7 @@ class Answers:
         if self.path.exists() and identity.exists():
             check_same_run(json.loads(identity.read_text(encoding="utf-8")), dict(generation), str(out))
         _write(identity, json.dumps(generation, ensure_ascii=False, indent=1) + "\n")
-        self._replies: dict[Key, Reply] = {}
+        self._replies: dict[Key, TeacherAnswer] = {}
         self._read()
 
     def _read(self) -> None:
@@ -130,7 +132,7 @@ class Answers:
             try:
                 row = json.loads(line)
                 key = (row.pop("question"), row.pop("sample"))
-                self._replies[key] = Reply(**row)
+                self._replies[key] = TeacherAnswer(**row)
             except (ValueError, KeyError, TypeError):
                 raise DataError(f"{self.path} line {number} is damaged; delete that line.") from None
 
@@ -140,7 +142,7 @@ class Answers:
     def __contains__(self, key: Key) -> bool:
         return key in self._replies
 
-    def add(self, key: Key, reply: Reply) -> None:
+    def add(self, key: Key, reply: TeacherAnswer) -> None:
         row = {"question": key[0], "sample": key[1], **asdict(reply)}
         try:
             with open(self.path, "ab") as file:
@@ -153,8 +155,8 @@ class Answers:
             ) from error
         self._replies[key] = reply
 
-    def by_question(self) -> dict[str, list[Reply]]:
-        grouped: dict[str, list[tuple[int, Reply]]] = {}
+    def by_question(self) -> dict[str, list[TeacherAnswer]]:
+        grouped: dict[str, list[tuple[int, TeacherAnswer]]] = {}
         for (question, sample), reply in self._replies.items():
             grouped.setdefault(question, []).append((sample, reply))
         return {q: [r for _, r in sorted(pairs, key=lambda pair: pair[0])] for q, pairs in grouped.items()}
@@ -164,7 +166,7 @@ def _generate(
     recipe: DistillRecipe,
     problems: Sequence[Problem],
     teacher: Teacher,
-    answers: Answers,
+    answers: AnswerFile,
     stop: threading.Event,
     console: Console,
 ) -> bool:
@@ -174,9 +176,9 @@ def _generate(
     questions, thinking = recipe.questions, recipe.teacher.thinking
     wanted = dict.fromkeys((p.question, sample) for sample in range(questions.samples) for p in problems)
     open_keys = iter([key for key in wanted if key not in answers])
-    pending: dict[Future[Reply], Key] = {}
+    pending: dict[Future[TeacherAnswer], Key] = {}
 
-    def ask(key: Key) -> Reply:
+    def ask(key: Key) -> TeacherAnswer:
         return teacher.answer(
             key[0],
             temperature=questions.temperature,
@@ -187,7 +189,7 @@ def _generate(
 
     pool = ThreadPoolExecutor(recipe.teacher.concurrency, thread_name_prefix="teacher")
     try:
-        with _Counter(console, total=len(wanted), done=sum(key in answers for key in wanted)) as counter:
+        with _AnswerBar(console, total=len(wanted), done=sum(key in answers for key in wanted)) as counter:
             while True:
                 while not stop.is_set() and len(pending) < recipe.teacher.concurrency:
                     key = next(open_keys, None)
@@ -216,7 +218,7 @@ def _seed(seed: int, key: Key) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {key[1]} {key[0]}".encode()).digest()[:4], "big") >> 1
 
 
-class _Counter:
+class _AnswerBar:
     """How many answers there are: a bar on a terminal, a line each tenth elsewhere."""
 
     def __init__(self, console: Console, *, total: int, done: int) -> None:
@@ -230,7 +232,7 @@ class _Counter:
         )
         self._task = self._progress.add_task("", total=total, completed=done)
 
-    def __enter__(self) -> _Counter:
+    def __enter__(self) -> _AnswerBar:
         self._progress.start()
         return self
 
@@ -248,7 +250,7 @@ class _Counter:
 # -- keeping ---------------------------------------------------------------------------------------------
 
 
-def _keep(recipe: DistillRecipe, problems: Sequence[Problem], answers: Answers) -> tuple[int, int]:
+def _keep(recipe: DistillRecipe, problems: Sequence[Problem], answers: AnswerFile) -> tuple[int, int]:
     """Write kept.jsonl and the shard; returns how many answers were accepted, and how many are kept."""
     assert recipe.questions is not None
     folder = recipe.student.tokenizer
@@ -276,7 +278,7 @@ def _keep(recipe: DistillRecipe, problems: Sequence[Problem], answers: Answers) 
     return right, len(kept)
 
 
-def accepted(problem: Problem, reply: Reply, keep: KeepRecipe) -> bool:
+def accepted(problem: Problem, reply: TeacherAnswer, keep: KeepRecipe) -> bool:
     """A whole answer, and a right one if that is asked for."""
     if reply.error is not None or not reply.finished or not reply.text.strip():
         return False
@@ -284,20 +286,20 @@ def accepted(problem: Problem, reply: Reply, keep: KeepRecipe) -> bool:
     return not keep.verify or solved(problem, attempt)
 
 
-def distinct(replies: Sequence[Reply]) -> list[Reply]:
+def distinct(replies: Sequence[TeacherAnswer]) -> list[TeacherAnswer]:
     """Without those that say the same as an earlier one but for blanks."""
-    by_words: dict[str, Reply] = {}
+    by_words: dict[str, TeacherAnswer] = {}
     for reply in replies:
         by_words.setdefault("".join(f"{reply.reasoning}\0{reply.text}".split()), reply)
     return list(by_words.values())
 
 
-def choose(sized: Sequence[tuple[Reply, int]], keep: KeepRecipe) -> list[Reply]:
+def choose(sized: Sequence[tuple[TeacherAnswer, int]], keep: KeepRecipe) -> list[TeacherAnswer]:
     """The shortest, or the shortest and then again and again the one least like those chosen."""
     left = [reply for reply, _ in sorted(sized, key=lambda pair: pair[1])]
     if keep.choose == "shortest":
         return left[: keep.per_question]
-    chosen: list[Reply] = []
+    chosen: list[TeacherAnswer] = []
     while left and len(chosen) < keep.per_question:
         # max takes the first of equals, which is the shortest
         best = max(left, key=lambda reply: min((1 - _likeness(reply, other) for other in chosen), default=1.0))
@@ -306,7 +308,7 @@ def choose(sized: Sequence[tuple[Reply, int]], keep: KeepRecipe) -> list[Reply]:
     return chosen
 
 
-def _likeness(a: Reply, b: Reply) -> float:
+def _likeness(a: TeacherAnswer, b: TeacherAnswer) -> float:
     """Jaccard index of the two texts' runs of three characters."""
     first, second = (set(_runs(f"{reply.reasoning}\n{reply.text}")) for reply in (a, b))
     return len(first & second) / max(1, len(first | second))
@@ -316,12 +318,12 @@ def _runs(text: str) -> Iterator[str]:
     return (text[start : start + 3] for start in range(max(1, len(text) - 2)))
 
 
-def _conversation(problem: Problem, reply: Reply) -> dict[str, Any]:
+def _conversation(problem: Problem, reply: TeacherAnswer) -> dict[str, Any]:
     answer = {"role": "assistant", "content": reply.text.strip(), "reasoning_content": reply.reasoning.strip() or None}
     return {"messages": [{"role": "user", "content": problem.question}, answer]}
 
 
-def _length(template: ChatTemplate, problem: Problem, reply: Reply) -> int:
+def _length(template: ChatTemplate, problem: Problem, reply: TeacherAnswer) -> int:
     return len(template.training_tokens(_conversation(problem, reply)["messages"])[0])
 
 

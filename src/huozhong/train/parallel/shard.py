@@ -191,7 +191,7 @@ class ShardMuon(Muon):
         super().__init__(named, lr=lr, momentum=momentum, weight_decay=weight_decay)
         self._momenta = {
             shape: [torch.zeros_like(weight, requires_grad=False) for _, weight in members]
-            for shape, members in self._stacks.items()
+            for shape, members in self.stacks.items()
         }
 
     def _make_buffers(self) -> None:
@@ -199,7 +199,7 @@ class ShardMuon(Muon):
 
     @torch.no_grad()
     def step(self, lr_scale: float = 1.0) -> None:
-        for shape, members in self._stacks.items():
+        for shape, members in self.stacks.items():
             pairs = zip((weight for _, weight in members), self._momenta[shape], strict=True)
             awake = [(weight, momentum) for weight, momentum in pairs if weight.grad is not None]
             for dimensions in (2, 3):

@@ -1,6 +1,6 @@
-"""Where answers to learn from come from: the `Sampler` that a run is given, and the slow one in torch.
+"""Where answers to learn from come from: the `Sampler` that a run is given.
 
-The fast sampler is the engine's; it lives with the command that may import both rooms.
+It is the engine's, and lives with the command that may import both rooms; tests have a slow one in torch.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from huozhong.model.transformer import Transformer
 from huozhong.text.data import NO_TARGET
+from huozhong.train.feed import Rows
 
 
 @dataclass(frozen=True)
@@ -57,65 +58,6 @@ class Sampler(Protocol):
         ...
 
 
-class TorchSampler:
-    """The reference: recomputes everything for each token.  For tests, and where no engine can run.
-
-    vocab_size: of the tokenizer; a model's table may be longer, and those tokens are never chosen.
-    """
-
-    def __init__(self, *, vocab_size: int, eos_id: int, batch: int = 64) -> None:
-        self.vocab_size, self.eos_id, self.batch = vocab_size, eos_id, batch
-        self._model: Transformer | None = None
-
-    def load(self, model: Transformer) -> None:
-        self._model = model
-
-    def close(self) -> None:
-        self._model = None
-
-    @torch.no_grad()
-    def generate(self, asks: Sequence[Ask], *, max_tokens: int, greedy: bool = False) -> list[Drawn]:
-        model = self._model
-        assert model is not None, "load the weights first"
-        model.eval()
-        drawn = [
-            answer
-            for start in range(0, len(asks), self.batch)
-            for answer in self._batch(model, asks[start : start + self.batch], max_tokens, greedy)
-        ]
-        model.train()
-        return drawn
-
-    def _batch(self, model: Transformer, asks: Sequence[Ask], max_tokens: int, greedy: bool) -> list[Drawn]:
-        rngs = [np.random.Generator(np.random.PCG64(ask.seed)) for ask in asks]
-        ids = [list(ask.prompt) for ask in asks]
-        logprobs: list[list[float]] = [[] for _ in asks]
-        finished = [False] * len(asks)
-        device = next(model.parameters()).device
-        for _ in range(max_tokens):
-            live = [n for n in range(len(asks)) if not finished[n]]
-            if not live:
-                break
-            longest = max(len(ids[n]) for n in live)
-            tokens_BT = torch.tensor([ids[n] + [0] * (longest - len(ids[n])) for n in live], device=device)
-            ends_B = torch.tensor([len(ids[n]) - 1 for n in live], device=device)
-            hidden_BTD = model(tokens_BT)
-            logits_BV = model.logits(hidden_BTD[torch.arange(len(live)), ends_B])[:, : self.vocab_size]
-            all_logprobs_BV = logits_BV.double().log_softmax(-1).cpu().numpy()
-            for n, logprobs_V in zip(live, all_logprobs_BV, strict=True):
-                token = int(logprobs_V.argmax()) if greedy else _draw(logprobs_V, rngs[n])
-                ids[n].append(token)
-                logprobs[n].append(float(logprobs_V[token]))
-                finished[n] = token == self.eos_id
-        return [Drawn(tuple(ids[n][len(ask.prompt) :]), tuple(logprobs[n]), finished[n]) for n, ask in enumerate(asks)]
-
-
-def _draw(logprobs_V: np.ndarray, rng: np.random.Generator) -> int:
-    """By inversion with one random number, as the engine draws."""
-    cumulative_V = np.cumsum(np.exp(logprobs_V))
-    return min(int(np.searchsorted(cumulative_V, rng.random() * cumulative_V[-1], side="right")), len(logprobs_V) - 1)
-
-
 # -- packing ---------------------------------------------------------------------------------------------
 
 
@@ -133,32 +75,16 @@ class Trace:
 
 
 @dataclass(frozen=True)
-class TraceRows:
+class TraceRows(Rows):
     """Traces packed into B rows of T tokens, several in a row, kept apart by doc_BT.
 
-    targets_BT: the next token where it was generated, else -100.  advantage_BT and sampler_BT (the sampler's
-    log-probability) belong to the target of the same place and are 0 elsewhere.
+    targets_BT: the next token where it was generated.  advantage_BT and sampler_BT (the sampler's log-probability)
+    belong to the target of the same place and are 0 elsewhere.
     """
 
-    tokens_BT: Tensor
-    targets_BT: Tensor
-    doc_BT: Tensor
     pos_BT: Tensor
     advantage_BT: Tensor
     sampler_BT: Tensor
-
-    @property
-    def count(self) -> int:
-        """Generated tokens."""
-        return int((self.targets_BT != NO_TARGET).sum())
-
-    def split(self, size: int) -> list[TraceRows]:
-        """Micro-batches of `size` rows."""
-        parts = (getattr(self, name).split(size) for name in self.__dataclass_fields__)
-        return [TraceRows(*part) for part in zip(*parts, strict=True)]
-
-    def to(self, device: torch.device) -> TraceRows:
-        return TraceRows(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
 
 
 def pack_traces(traces: Sequence[Trace], *, seq_len: int, multiple: int = 1, pad_id: int = 0) -> TraceRows:
