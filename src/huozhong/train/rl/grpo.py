@@ -114,7 +114,7 @@ def policy_loss(
 
 def token_logprobs(hidden_TD: Tensor, weight_VD: Tensor, targets_T: Tensor) -> Tensor:
     """log softmax(hidden weightᵀ)[target], float32 [T], with gradients for both; logits are never all kept."""
-    result: Tensor = _TokenLogprobs.apply(hidden_TD, weight_VD, targets_T)
+    result: Tensor = _TokenLogprobs.apply(hidden_TD, weight_VD, targets_T)  # type: ignore[no-untyped-call]
     return result
 
 
