@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.formats.strict import expect, tensors_of
+from tests.formats.strict import tensors_of
 from tests.model.tiny_models import lively_model, moe_config, tiny_config
 
 from huozhong.errors import CheckpointError, ConfigError
