@@ -44,11 +44,12 @@ def compare(corpus: Path, one: str, two: str) -> None:
     assert [record["step"] for record in ours] == [record["step"] for record in theirs]
     for mine, other in zip(ours, theirs, strict=True):
         assert mine.keys() == other.keys()
-        # Loads are exact until rounding sends a token to another expert, which on some processors happens after step 4:
-        # without AVX-512 one mtp_loss then differs by 3 in 10,000.
+        # Loads are exact until rounding sends a token to another expert.  On a processor without AVX-512 one mtp_loss then
+        # differs by 3 in 10,000.
         early = mine["step"] <= 4
         for key in mine.keys() & {"loss", "mtp_loss", "heldout_bpb"}:
-            assert mine[key] == pytest.approx(other[key], rel=2e-4 if early else 1e-3), (key, mine["step"])
+            near = 1e-3 if key == "mtp_loss" and not early else 2e-4
+            assert mine[key] == pytest.approx(other[key], rel=near), (key, mine["step"])
         assert mine["grad_norm"] == pytest.approx(other["grad_norm"], rel=1e-2)
         assert mine["max_load"] == pytest.approx(other["max_load"], rel=1e-6 if early else 0.2)
 
