@@ -44,8 +44,8 @@ def compare(corpus: Path, one: str, two: str) -> None:
     assert [record["step"] for record in ours] == [record["step"] for record in theirs]
     for mine, other in zip(ours, theirs, strict=True):
         assert mine.keys() == other.keys()
-        # Loads are exact until rounding sends a token to another expert.  On a processor without AVX-512 one mtp_loss then
-        # differs by 3 in 10,000.
+        # Loads are exact until rounding sends a token to another expert.  On a processor without AVX-512 one mtp_loss
+        # then differs by 3 in 10,000.
         early = mine["step"] <= 4
         for key in mine.keys() & {"loss", "mtp_loss", "heldout_bpb"}:
             near = 1e-3 if key == "mtp_loss" and not early else 2e-4
