@@ -37,7 +37,7 @@ DTYPES = {"bf16": "bf16", "float32": "float32"}
 
 
 @dataclass(frozen=True)
-class Wish:
+class FineTuneOptions:
     """The options of both commands, as they were typed."""
 
     start: Start
@@ -61,7 +61,7 @@ class Wish:
     answers: bool = True
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Wish:
+    def of(cls, values: Mapping[str, Any]) -> FineTuneOptions:
         """From a command's variables, by name; the others are left out."""
         return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
 
@@ -77,42 +77,42 @@ class Wish:
         return self.data
 
 
-def run_sft(wish: Wish) -> None:
+def run_sft(options: FineTuneOptions) -> None:
     """Fine-tune on answers."""
     from huozhong.train.adapt.examples import read_examples, split
     from huozhong.train.adapt.tasks import SftTask
 
-    data, bench = wish.examples(), _Bench(wish, "sft")
+    data, bench = options.examples(), _Bench(options, "sft")
     training = read_examples(data, bench.encoder)
-    if wish.heldout is None:
-        training, heldout = split(training, wish.seed)
+    if options.heldout is None:
+        training, heldout = split(training, options.seed)
     else:
-        heldout = read_examples(wish.heldout, bench.encoder)
+        heldout = read_examples(options.heldout, bench.encoder)
     rehearsed = bench.rehearsed(training)
     bench.run(SftTask(training, heldout, rehearsed), [(e.prompt, e.answer) for e in heldout])
 
 
-def run_dpo(wish: Wish, beta: float) -> None:
+def run_dpo(options: FineTuneOptions, beta: float) -> None:
     """Prefer chosen answers to rejected ones."""
     from huozhong.train.adapt.dpo import DpoTask, read_pairs
     from huozhong.train.adapt.examples import split
 
-    data = wish.examples()
+    data = options.examples()
     if not 0 < beta <= 10:
         raise ConfigError(f"--beta is {beta}; it must lie between 0 and 10.")
-    bench = _Bench(wish, "dpo")
+    bench = _Bench(options, "dpo")
     training = read_pairs(data, bench.encoder)
-    if wish.heldout is None:
-        training, heldout = split(training, wish.seed)
+    if options.heldout is None:
+        training, heldout = split(training, options.seed)
     else:
-        heldout = read_pairs(wish.heldout, bench.encoder)
+        heldout = read_pairs(options.heldout, bench.encoder)
     bench.run(DpoTask(training, heldout, beta), [(pair.prompt, pair.answer) for pair in heldout])
 
 
 class _Bench:
     """The base, opened, and everything around one run."""
 
-    def __init__(self, wish: Wish, stage: Literal["sft", "dpo"]) -> None:
+    def __init__(self, options: FineTuneOptions, stage: Literal["sft", "dpo"]) -> None:
         from huozhong.formats.gguf import vocab as gguf_vocab
         from huozhong.formats.hf.view import HuggingFaceView
         from huozhong.formats.installed import name_of
@@ -120,9 +120,9 @@ class _Bench:
         from huozhong.text.tokenizer import Tokenizer
         from huozhong.train.adapt.examples import Encoder, load_template
 
-        assert wish.base is not None, "there is nothing to adapt"
-        self.wish = wish
-        self.path = find_model(wish.base)
+        assert options.base is not None, "there is nothing to adapt"
+        self.options = options
+        self.path = find_model(options.base)
         source = open_model(self.path)
         where = str(source.path)
         if source.kind == "gguf":
@@ -137,9 +137,9 @@ class _Bench:
         if self.name == "model":  # of another run: the run's name tells more
             self.name = source.path.resolve().parent.name
         default = (
-            Path("runs") / f"{self.name.replace(':', '-')}-{wish.examples().stem}{'-dpo' if stage == 'dpo' else ''}"
+            Path("runs") / f"{self.name.replace(':', '-')}-{options.examples().stem}{'-dpo' if stage == 'dpo' else ''}"
         )
-        self.out = default if wish.out is None else wish.out
+        self.out = default if options.out is None else options.out
 
     def rehearsed(self, training: list[Example]) -> list[Example]:
         """What the untouched model says to everyday questions; kept beside the run.
@@ -152,13 +152,13 @@ class _Bench:
         from huozhong.train.adapt.examples import as_said
         from huozhong.train.state import write_file
 
-        wish = self.wish
+        options = self.options
         small = footprint(self.view.source).active < SMALL
         count = min(400, 2 * len(training)) if small else min(50, len(training) // 4)
-        count = count if wish.rehearse is None else wish.rehearse
-        if not count or wish.plan or self.encoder.template is None:
+        count = count if options.rehearse is None else options.rehearse
+        if not count or options.plan or self.encoder.template is None:
             return []
-        kept, key = self.out / "rehearsed.json", {"base": self.name, "count": count, "seed": wish.seed}
+        kept, key = self.out / "rehearsed.json", {"base": self.name, "count": count, "seed": options.seed}
         said = _kept(kept, key)
         if said is None:
             typer.echo(
@@ -170,53 +170,55 @@ class _Bench:
                 )
             )
             room = min(192 if small else 64, self.encoder.limit // 2)  # a cut answer still says how it began
-            said = answer_ids(self.path, everyday_prompts(count, wish.seed), room, wish.threads)
+            said = answer_ids(self.path, everyday_prompts(count, options.seed), room, options.threads)
             write_file(kept, json.dumps({"key": key, "answers": said}, ensure_ascii=False).encode())
         return [as_said(*one) for one in said]
 
     def settings(self) -> Settings:
         from huozhong.train.adapt.settings import Settings
 
-        wish = self.wish
-        if wish.method not in METHODS:
-            raise ConfigError(f"--method is {wish.method!r}; it must be {', '.join(METHODS)}.")
-        if wish.bits not in (None, 4, 8):
-            raise ConfigError(f"--bits is {wish.bits}; it must be 4 or 8.")
-        if wish.bits is not None and wish.method not in ("auto", "qlora"):
-            raise ConfigError(f"--bits is for --method qlora, not for {wish.method}.")
-        if wish.dtype is not None and wish.dtype not in DTYPES:
-            raise ConfigError(f"--dtype is {wish.dtype!r}; it must be bf16 or float32.")
+        options = self.options
+        if options.method not in METHODS:
+            raise ConfigError(f"--method is {options.method!r}; it must be {', '.join(METHODS)}.")
+        if options.bits not in (None, 4, 8):
+            raise ConfigError(f"--bits is {options.bits}; it must be 4 or 8.")
+        if options.bits is not None and options.method not in ("auto", "qlora"):
+            raise ConfigError(f"--bits is for --method qlora, not for {options.method}.")
+        if options.dtype is not None and options.dtype not in DTYPES:
+            raise ConfigError(f"--dtype is {options.dtype!r}; it must be bf16 or float32.")
         rank, alpha = self._rank_and_alpha()
-        method: Method = wish.method  # type: ignore[assignment]  # one of METHODS
+        method: Method = options.method  # type: ignore[assignment]  # one of METHODS
         return Settings(
             base=self.name,
             out=self.out,
             method=method,
-            bits=wish.bits,  # type: ignore[arg-type]
+            bits=options.bits,  # type: ignore[arg-type]
             rank=rank,
             alpha=alpha,
-            lr=wish.lr,
-            epochs=wish.epochs,
-            batch=wish.batch,
-            seed=wish.seed,
-            adapter=wish.adapter,
+            lr=options.lr,
+            epochs=options.epochs,
+            batch=options.batch,
+            seed=options.seed,
+            adapter=options.adapter,
             memory=available_memory(),
-            threads=wish.threads,
-            dtype=wish.dtype,  # type: ignore[arg-type]
-            price_per_kwh=wish.price,
+            threads=options.threads,
+            dtype=options.dtype,  # type: ignore[arg-type]
+            price_per_kwh=options.price,
         )
 
     def _rank_and_alpha(self) -> tuple[int, float]:
         """LoRA's, which --adapter brings along."""
         from huozhong.train.adapt.lora import read_adapter_config
 
-        wish = self.wish
-        if wish.adapter is None:
-            rank = RANK if wish.rank is None else wish.rank
+        options = self.options
+        if options.adapter is None:
+            rank = RANK if options.rank is None else options.rank
             return rank, 2.0 * rank
-        config = read_adapter_config(wish.adapter)
-        if wish.rank not in (None, config["r"]):
-            raise ConfigError(f"--rank is {wish.rank}, but {wish.adapter} has rank {config['r']}; leave --rank out.")
+        config = read_adapter_config(options.adapter)
+        if options.rank not in (None, config["r"]):
+            raise ConfigError(
+                f"--rank is {options.rank}, but {options.adapter} has rank {config['r']}; leave --rank out."
+            )
         return config["r"], float(config["lora_alpha"])
 
     def run(self, task: Task, held_out: list[tuple[Messages | str, str]]) -> None:
@@ -226,12 +228,14 @@ class _Bench:
         from huozhong.train.adapt.adaptation import adapt
 
         console = Console()
-        settings, wish = self.settings(), self.wish
-        held_out = held_out[:ASKED] if wish.answers else []
+        settings, options = self.settings(), self.options
+        held_out = held_out[:ASKED] if options.answers else []
         before: list[str | None] = []
-        if held_out and not wish.plan:
+        if held_out and not options.plan:
             before = self._remembered(task, held_out)
-        found = adapt(self.view, self.files, task, settings, start=wish.start, console=console, plan_only=wish.plan)
+        found = adapt(
+            self.view, self.files, task, settings, start=options.start, console=console, plan_only=options.plan
+        )
         if found is None or not found.finished or found.model is None:
             return
         after = self._answers(found.model, held_out) if held_out else []
@@ -258,7 +262,7 @@ class _Bench:
             )
         )
         longest = max(len(self.encoder.tokenizer.encode(answer)) for _, answer in held_out)
-        return ask(path, [prompt for prompt, _ in held_out], 64 + 2 * longest, self.wish.threads)
+        return ask(path, [prompt for prompt, _ in held_out], 64 + 2 * longest, self.options.threads)
 
     def _show(self, console: Any, found: Adapted, asked: list[Asked]) -> None:
         from huozhong.train.adapt.show import answers_table, comparison_table

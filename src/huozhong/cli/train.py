@@ -165,17 +165,17 @@ def sft_command(
 ) -> None:
     start = _start(resume, fresh)
     _need_torch()
-    from huozhong.cli.fine_tune import Wish, run_sft
+    from huozhong.cli.fine_tune import FineTuneOptions, run_sft
     from huozhong.train.stages.sft import sft
 
-    wish = Wish.of(locals())
+    options = FineTuneOptions.of(locals())
     if base is not None:
         if recipe is not None:
             raise ConfigError("a recipe and --base exclude each other; leave one of them out.")
-        run_sft(wish)
+        run_sft(options)
     elif recipe is None:
         raise ConfigError("give a recipe, or --base MODEL and --data FILE.jsonl.")
-    elif given := wish.given():
+    elif given := options.given():
         raise ConfigError(f"{given[0]} goes with --base MODEL; a recipe says that itself.")
     else:
         sft(recipe, start=start)
@@ -207,9 +207,9 @@ def dpo_command(
     _need_torch()
     if base is None:
         raise ConfigError("give --base MODEL, the model that shall learn what is preferred.")
-    from huozhong.cli.fine_tune import Wish, run_dpo
+    from huozhong.cli.fine_tune import FineTuneOptions, run_dpo
 
-    run_dpo(Wish.of(locals()), beta)
+    run_dpo(FineTuneOptions.of(locals()), beta)
 
 
 def rl_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False) -> None:

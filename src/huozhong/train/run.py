@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -26,7 +26,7 @@ from huozhong.train.parallel.team import Team
 from huozhong.train.recipe import CostRecipe, Recipe
 from huozhong.train.rl.recipe import RlRecipe
 from huozhong.train.show import Display
-from huozhong.train.state import CheckpointFolder, MetricsFile
+from huozhong.train.state import MetricsFile
 
 Result = TypeVar("Result")
 
@@ -225,11 +225,6 @@ class TransformerRun(Run[Result]):
             picture(MetricsFile(self.out).read(), self.out / name, title=f"{title} {self.out.name}")
         except ImportError:
             self.console.print(f"没有 matplotlib，未画 {name}。{name} not drawn: matplotlib is not installed.")
-
-    def checkpoint_left(self) -> str:
-        """What a run that stops in the middle of a step can go on from."""
-        steps: Sequence[int] = CheckpointFolder(self.out).steps()
-        return f"the checkpoint of step {steps[-1]} is intact" if steps else "no checkpoint had been written yet"
 
 
 # -- the machine ---------------------------------------------------------------------------------

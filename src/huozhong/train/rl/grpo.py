@@ -11,6 +11,7 @@ Shapes: G groups (questions), N answers in a group, T tokens, V vocabulary, D wi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -114,8 +115,8 @@ def policy_loss(
 
 def token_logprobs(hidden_TD: Tensor, weight_VD: Tensor, targets_T: Tensor) -> Tensor:
     """log softmax(hidden weightᵀ)[target], float32 [T], with gradients for both; logits are never all kept."""
-    result: Tensor = _TokenLogprobs.apply(hidden_TD, weight_VD, targets_T)  # type: ignore[no-untyped-call]
-    return result
+    apply: Callable[..., Tensor] = _TokenLogprobs.apply
+    return apply(hidden_TD, weight_VD, targets_T)
 
 
 class _TokenLogprobs(torch.autograd.Function):

@@ -236,8 +236,7 @@ class RlRun(TransformerRun[RlOutcome]):
             total += float(loss.detach())
             stats.add(told)
         norm = self.team.clip(self.model, self.recipe.optim.grad_clip)
-        advice = " (the last checkpoint is intact); lower muon_lr and adamw_lr."
-        check_finite(step, total / count, norm, lambda: advice)
+        check_finite(step, total / count, norm, lambda: " (the last checkpoint is intact); lower muon_lr and adamw_lr.")
         self.update(self.lr_scale(step))
         self.model.update_expert_bias(0.0)  # forget the loads: the balance was learnt before
         return total / count, norm

@@ -33,6 +33,7 @@ from huozhong.train.run import TransformerRun, check_finite
 from huozhong.train.score import Scorer, busiest, bytes_per_token
 from huozhong.train.show import draw_loss
 from huozhong.train.sitting import Start, sit, sole_user, stop_switch
+from huozhong.train.state import CheckpointFolder
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,7 @@ class TextRun(TransformerRun[Outcome]):
         rows = Rows.from_batch(next(self.batches)).cut(stretch.seq_len)
         loss, mtp_loss = self._gradients(rows)
         norm = self.team.clip(self.model, recipe.optim.grad_clip)
-        check_finite(step, loss, norm, self._what_to_do)
+        check_finite(step, loss, norm, self._advice)
         scale = self.lr_scale(step)
         self.update(scale)
         loads = self.model.update_expert_bias(recipe.optim.balance_rate)
@@ -240,10 +241,10 @@ class TextRun(TransformerRun[Outcome]):
         self.team.add_up(self.model, [main, mtp, mtp_count, *self.model.expert_loads()])
         return float(main) / count, float(mtp) / int(mtp_count) if mtp_count else None
 
-    def _what_to_do(self) -> str:
-        return (
-            f" ({self.checkpoint_left()}); lower muon_lr and adamw_lr or lengthen warmup_steps, and start with --fresh."
-        )
+    def _advice(self) -> str:
+        steps = CheckpointFolder(self.out).steps()
+        kept = f"the checkpoint of step {steps[-1]} is intact" if steps else "no checkpoint had been written yet"
+        return f" ({kept}); lower muon_lr and adamw_lr or lengthen warmup_steps, and start with --fresh."
 
     def evaluate(self, step: int) -> dict[str, float]:
         if not self.evaluation_is_due(step):
