@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import secrets
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO
-
-_READABLE = 0o644  # temporary files are private; what they become is not
 
 
 def sync(file: IO[bytes] | IO[str]) -> None:
@@ -42,14 +40,14 @@ def sync_folder(folder: Path) -> None:
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A binary file to write, which replaces `path` when the block ends well and is gone when it does not."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False) as file:
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    with open(partial, "x+b") as file:
         try:
-            yield file  # type: ignore[misc]  # typeshed's wrapper of a BinaryIO has all of its methods
+            yield file
             sync(file)
-            os.chmod(file.name, _READABLE)
-            os.replace(file.name, path)
+            os.replace(partial, path)
         except BaseException:
-            os.unlink(file.name)
+            partial.unlink(missing_ok=True)
             raise
     sync_folder(path.parent)
 
