@@ -13,13 +13,13 @@ from tests.engine.weights.arrays import arrays_of
 
 from huozhong.engine.weights import packed_file
 from huozhong.engine.weights.layout import Weights
-from huozhong.engine.weights.packing import Quantization, pack_weights
+from huozhong.engine.weights.packing import PackedFormat, pack_weights
 from huozhong.formats.source import open_model
 
 SOURCE: dict[str, Any] = {"path": "/models/tiny", "files": [["a", 1, 2]]}
 
 
-def write(model: Path, path: Path, quantization: Quantization = "q8") -> None:
+def write(model: Path, path: Path, quantization: PackedFormat = "q8") -> None:
     with packed_file.create(path, SOURCE) as file:
         file.finish(pack_weights(open_model(model), quantization, file.new))
 
@@ -32,7 +32,7 @@ def read(path: Path) -> Weights:
 
 @pytest.mark.parametrize("quantization", ["q8", "q4", "none", "f32"])
 def test_packed_in_the_file_or_in_memory_is_the_same(
-    tiny_folder: Path, tmp_path: Path, quantization: Quantization
+    tiny_folder: Path, tmp_path: Path, quantization: PackedFormat
 ) -> None:
     in_memory = pack_weights(open_model(tiny_folder), quantization)
     write(tiny_folder, tmp_path / "w.packed", quantization)

@@ -14,14 +14,14 @@ from typing import Any
 
 from huozhong.engine.weights import packed_file
 from huozhong.engine.weights.layout import Weights
-from huozhong.engine.weights.packing import QUANTIZATIONS, Progress, Quantization, pack_weights
+from huozhong.engine.weights.packing import PACKED_FORMATS, PackedFormat, Progress, pack_weights
 from huozhong.errors import ConfigError
 from huozhong.formats.source import ModelSource, open_model
 
 
 def load_weights(
     model: str | Path | ModelSource,
-    quantization: Quantization | None = None,
+    quantization: PackedFormat | None = None,
     cache_dir: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Weights:
@@ -37,8 +37,8 @@ def load_weights(
     source = open_model(model) if isinstance(model, str | Path) else model
     if quantization is None:
         quantization = "none" if source.kind == "gguf" else "q8"
-    if quantization not in QUANTIZATIONS:
-        names = ", ".join(QUANTIZATIONS)
+    if quantization not in PACKED_FORMATS:
+        names = ", ".join(PACKED_FORMATS)
         raise ConfigError(f"unknown quantization {quantization!r}; the quantizations are {names}.")
     fingerprint = source_fingerprint(source, quantization)
     path = _packed_path(source.path.resolve(), quantization, cache_dir)
@@ -55,7 +55,7 @@ def load_weights(
 def forget_packed(path: Path, cache_dir: str | Path | None = None) -> int:
     """Delete what was packed from the model that lies, or lay, at `path` (resolved); the bytes that are free again."""
     freed = 0
-    for quantization in QUANTIZATIONS:
+    for quantization in PACKED_FORMATS:
         packed = _packed_path(path, quantization, cache_dir)
         if packed.is_file():
             freed += packed.stat().st_size

@@ -31,15 +31,15 @@ from huozhong.formats.source import ModelSource
 from huozhong.formats.stored import FLOAT_TYPES
 from huozhong.model.architecture import Architecture, GroupedAttention, LatentAttention
 
-Quantization = Literal["q8", "q4", "none", "f32"]
-QUANTIZATIONS: tuple[str, ...] = get_args(Quantization)
+PackedFormat = Literal["q8", "q4", "none", "f32"]
+PACKED_FORMATS: tuple[str, ...] = get_args(PackedFormat)
 Progress = Callable[[int, int], None]  # bytes of the source that are done, and how many there are
 
 PIECE = 1 << 20  # numbers packed at once: their copy stays in the caches
 
 
 def pack_weights(
-    source: ModelSource, quantization: Quantization, new: New | None = None, progress: Progress | None = None
+    source: ModelSource, quantization: PackedFormat, new: New | None = None, progress: Progress | None = None
 ) -> Weights:
     """Pack a whole model.  new: where packed matrices shall lie; None is memory.  Raises CheckpointError."""
     packer = _Packer(source, quantization, new or new_array, progress)
