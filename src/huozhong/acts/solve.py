@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Literal
 
-Style = Literal["decimal", "fraction", "percent"]
-MAX_DECIMALS = 4
+from huozhong.verify.numbers import Number, Style, decimals_of, show
+
 LARGEST = 10**12  # of numerators and denominators: what grows beyond is no sum of a school book
 
 
@@ -34,17 +33,6 @@ class NoDivisor(Unsolvable):
 
 class TooLong(Unsolvable):
     """A number that is absurdly large, or absurdly finely divided."""
-
-
-@dataclass(frozen=True)
-class Number:
-    """A leaf: an exact value and the style in which it is written."""
-
-    value: Fraction
-    style: Style = "decimal"
-
-    def __str__(self) -> str:
-        return show(self.value, self.style)
 
 
 @dataclass(frozen=True)
@@ -81,28 +69,6 @@ def _operand(node: Node, parent: str, is_right: bool, names: Mapping[Number, str
     return f"({written})" if bracket else written
 
 
-def decimals_of(value: Fraction) -> int | None:
-    """Decimal places of a terminating fraction, None if it does not terminate."""
-    denominator, twos, fives = value.denominator, 0, 0
-    while denominator % 2 == 0:
-        denominator, twos = denominator // 2, twos + 1
-    while denominator % 5 == 0:
-        denominator, fives = denominator // 5, fives + 1
-    return max(twos, fives) if denominator == 1 else None
-
-
-def show(value: Fraction, style: Style = "decimal") -> str:
-    """Write a value: 12, 0.75, 80%, (3/4).  What has no short decimal is written as a fraction."""
-    if style == "percent":
-        return show(value * 100) + "%"
-    if value.denominator == 1:
-        return str(value.numerator)
-    places = decimals_of(value)
-    if style == "fraction" or places is None or places > MAX_DECIMALS:
-        return f"({value.numerator}/{value.denominator})"
-    return f"{value.numerator * 10**places // value.denominator / 10**places:.{places}f}"
-
-
 # -- reading ------------------------------------------------------------------------------------------
 
 _TOKEN = re.compile(r"(\d+)?\((\d+)/(\d+)\)|(\d+(?:\.\d+)?)(%?)|([-+*/^()×÷])")
@@ -137,16 +103,20 @@ def _parse_sum(tokens: list[Number | str], at: int, rank: int = 1) -> tuple[Node
     if rank == 4:
         return _parse_leaf(tokens, at)
     node, at = _parse_sum(tokens, at, rank + 1)
-    while at < len(tokens) and isinstance(tokens[at], str) and _RANK.get(tokens[at]) == rank:
-        right, after = _parse_sum(tokens, at + 1, rank + 1)
-        node, at = Operation(tokens[at], node, right), after
+    while at < len(tokens):
+        op = tokens[at]
+        if not isinstance(op, str) or _RANK.get(op) != rank:
+            break
+        right, at = _parse_sum(tokens, at + 1, rank + 1)
+        node = Operation(op, node, right)
     return node, at
 
 
 def _parse_leaf(tokens: list[Number | str], at: int) -> tuple[Node, int]:
-    if at < len(tokens) and isinstance(tokens[at], Number):
-        return tokens[at], at + 1
-    if at < len(tokens) and tokens[at] == "(":
+    first = tokens[at] if at < len(tokens) else ""
+    if isinstance(first, Number):
+        return first, at + 1
+    if first == "(":
         node, at = _parse_sum(tokens, at + 1)
         if at < len(tokens) and tokens[at] == ")":
             return node, at + 1
