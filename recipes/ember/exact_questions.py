@@ -432,8 +432,7 @@ def rewrite(draw: Draw) -> str:
     percent = f"{draw.rng.choice((5, 10, 12, 15, 20, 25, 30, 40, 45, 50, 60, 75, 80, 90, 120))}%"
     if draw.often(0.2):
         percent = f"百分之{numerals.write_whole(int(percent[:-1]))}"
-    (n,)
-    to = draw.rng.choice(
+    n, to = draw.rng.choice(
         (
             (fraction, "小数"),
             (fraction, "百分数"),
@@ -504,8 +503,8 @@ def rewrite(draw: Draw) -> str:
 def rewrite_en(draw: Draw) -> str:
     b = draw.rng.choice((2, 4, 5, 8, 10, 20, 25))
     t = draw.rng.randint(1, b - 1)
-    d, p, k = (f"0.{draw('5', '25', '75', '2', '4', '6', '125', '05')}",)
-    f"{draw.rng.choice((5, 10, 20, 25, 40, 60, 75, 80))}%", draw.rng.randint(2, 9)
+    d, k = f"0.{draw('5', '25', '75', '2', '4', '6', '125', '05')}", draw.rng.randint(2, 9)
+    p = f"{draw.rng.choice((5, 10, 20, 25, 40, 60, 75, 80))}%"
     return draw(
         f"{t}/{b} as a decimal", f"what is {t}/{b} as a decimal", f"convert {d} to a fraction",
         f"write {d} as a fraction", f"{d} as a percentage", f"what is {t}/{b} as a percent",
