@@ -22,10 +22,11 @@ EVERYTHING = ("",)
 ARROWS: dict[str, tuple[str, ...]] = {
     "cli": EVERYTHING,
     "server": ("engine", "text", "cost"),
-    "exam": ("verify", "cost", "text", "engine"),
+    "exam": ("verify", "cost", "text", "engine", "acts"),
     "train": ("model", "formats", "text", "cost", "verify"),
     "hub": ("formats", "model"),
-    "engine": ("model", "formats", "text", "cost"),
+    "engine": ("model", "formats", "text", "cost", "acts"),
+    "acts": ("verify", "text"),
     "formats": ("model", "text"),
     "model": (), "text": (), "verify": (), "cost": (), "files": (), "errors": (),
 }  # fmt: skip
@@ -77,6 +78,13 @@ def test_arrows(file: Path) -> None:
         target = of_the_house(module, name)
         if target and room in ARROWS:
             assert within(target, (*ARROWS[room], room, *GROUND_FLOOR)), f"{importer} imports {target}"
+
+
+def test_acts_are_a_guide_and_nothing_else_to_the_engine() -> None:
+    users = {
+        module_of(file) for file in FILES for target in imports(file) if within(of_the_house(*target) or "", ("acts",))
+    }
+    assert {user for user in users if within(user, ("engine",))} == {"engine.guides.acts"}
 
 
 def test_every_room_is_in_the_table() -> None:
