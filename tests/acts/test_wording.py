@@ -19,7 +19,8 @@ def said(question: str, plan: str) -> str:
     """The words for a plan; its steps must hold and its answer must be found again."""
     text = worded(question, told(question), parse(plan))
     report = check_steps(text)
-    assert report.all_correct and report.steps, text
+    assert report.steps, text
+    assert report.all_correct, text
     assert same_answer(text, value_of(parse(plan))), text
     return text
 
@@ -131,7 +132,8 @@ def test_what_cannot_be_known_gets_no_unit() -> None:
 def test_what_does_not_end_is_a_fraction_or_a_rounded_percentage() -> None:
     assert "40/9" in said("快车8小时到，慢车10小时到，几小时相遇？", "1/(1/8+1/10)")
     text = worded("3人中有1人迟到，迟到的占百分之几？", [], parse("1/3"))
-    assert "≈33.3%" in text and text.endswith("答：迟到的占33.3%。")
+    assert "≈33.3%" in text
+    assert text.endswith("答：迟到的占33.3%。")
 
 
 def test_english_problems_are_answered_in_english() -> None:
@@ -149,7 +151,9 @@ def test_nouns_of_english_questions() -> None:
 
 def test_what_is_asked_is_the_last_clause_that_asks() -> None:
     found = asked("有多少人我不管，问还剩几个苹果呢？")
-    assert found is not None and found.clause == "还剩几个苹果" and found.written == "个"
+    assert found is not None
+    assert found.clause == "还剩几个苹果"
+    assert found.written == "个"
     assert asked("第几个是红的") is None or asked("第几个是红的").sentence("3", "") is None  # type: ignore[union-attr]
     assert asked("小明今年好") is None
 
@@ -157,10 +161,12 @@ def test_what_is_asked_is_the_last_clause_that_asks() -> None:
 def test_why_says_what_each_step_does() -> None:
     text = explained(APPLES, told(APPLES), parse("36-4*5"))
     assert text.split("\n")[0] == "每天吃4个，5天就有5个4，用乘法：4×5=20个。"
-    assert "从36个里去掉20个" in text and text.endswith("答：还剩16个。")
+    assert "从36个里去掉20个" in text
+    assert text.endswith("答：还剩16个。")
     assert check_steps(text).all_correct
     english = explained("Tom has 16 apples and eats 3. How many apples are left?", [], parse("16-3"))
-    assert "subtract: 16 - 3 = 13." in english and english.endswith("Answer: 13 apples.")
+    assert "subtract: 16 - 3 = 13." in english
+    assert english.endswith("Answer: 13 apples.")
 
 
 @pytest.mark.parametrize(
@@ -191,9 +197,11 @@ def test_there_is_not_always_another_way(plan: str) -> None:
 
 def test_another_way_is_never_below_nothing_nor_broken() -> None:
     found = another_way(parse("7*9/3"))  # 7÷3 is broken; 9÷3 is not
-    assert found is not None and worded("", [], found).startswith("第一步：9÷3=3。")
+    assert found is not None
+    assert worded("", [], found).startswith("第一步：9÷3=3。")
     found = another_way(parse("3+9-5"))  # 3-5 cannot be
-    assert found is not None and worded("", [], found).startswith("第一步：9-5=4。")
+    assert found is not None
+    assert worded("", [], found).startswith("第一步：9-5=4。")
 
 
 @pytest.mark.parametrize(
