@@ -41,8 +41,13 @@ def posed_in(text: str) -> Riddle | None:
 
 def pose(messages: Messages, seed: int) -> str:
     """A riddle that was not posed in this conversation."""
-    english = is_english(question(messages))
-    riddle = choose(riddles(english), messages, seed, lambda riddle: riddle.text)
+    asked = question(messages)
+    english = is_english(asked)
+    known = riddles(english)
+    wished = [
+        riddle for riddle in known if (not english and f"{riddle.kind}谜" in asked) or f"{riddle.kind}的谜" in asked
+    ]
+    riddle = choose(wished or known, messages, seed, lambda riddle: riddle.text)
     text: str = _says("ask", english).format(riddle=riddle.text, kind=riddle.kind)
     return text
 
