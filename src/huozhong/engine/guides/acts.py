@@ -164,12 +164,13 @@ class ActsConstraint:
         return self._words.reasoning_V if self._bytes is None else self._opening_mask(self._bytes)
 
     def _plan_mask(self, planning: Planning) -> Mask:
-        """A plan that failed before is no plan again."""
-        line = _state(planning)
-        mask_V = self._words.plan_mask(line)
-        if planning.line in planning.tried:
+        """A plan that failed before is not written again: its last token is another one."""
+        mask_V = self._words.plan_mask(_state(planning))
+        rests = [tried[len(planning.line) :] for tried in planning.tried if tried.startswith(planning.line)]
+        if rests:
             mask_V = mask_V.copy()
-            mask_V[self._words.spelled(b"\n")] = False
+            for rest in rests:
+                mask_V[self._words.spelled(rest.encode() or b"\n")] = False
         return mask_V
 
     def _opening_mask(self, start: bytes) -> Mask:
@@ -193,9 +194,9 @@ class ActsConstraint:
         for index, token in enumerate(drafts):
             spelled = self._words.tokenizer.bytes_of(token).decode(errors="replace")
             state = state.after(spelled) if state is not None and token != self._words.end_think_id else None
-            if state is None or (spelled == "\n" and text in planning.tried):
-                return index
             text += spelled
+            if state is None or text.removesuffix("\n") in planning.tried:
+                return index
         return len(drafts)
 
 
