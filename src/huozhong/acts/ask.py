@@ -68,6 +68,8 @@ class Asked:
         if after.startswith("钱"):
             after, unit = after[1:], unit or "元"
         unit = self.shown if re.search(r"[\d²³^]", self.written) else self.written or unit
+        if unit == "人" and not self.written and after:
+            unit = "名"
         return re.sub(r"\((\d+/\d+)\)", r"\1", f"{before}{result}{unit}{after}")
 
     def _how(self, before: str, after: str, result: str, unit: str) -> str | None:
@@ -116,6 +118,8 @@ def _read(question: str, offset: int, whole: str, found: re.Match[str]) -> Asked
         end = reading.end - offset - cut
     elif kind == "times":
         written = "倍"
+    elif kind == "number" and (big := re.match(r"[百千十]?[万亿]", clause[end:])):
+        end, written = end + big.end(), big[0]
     return Asked(kind, clause, max(0, found.start() - cut), min(end, len(clause)), word, unit, written)
 
 

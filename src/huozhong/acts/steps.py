@@ -187,7 +187,7 @@ def _together(between: str, written: str) -> str:
     """5天〔一共吃〕, 5支〔铅笔一共〕, 11个〔袋子一共装〕."""
     if _DOES_FIRST.match(between) and written not in ("元", "角", "分"):
         return f"一共{between}"
-    between = re.sub(r"售价|价格|单价|价钱|定价|卖价|需要|需|要|付|收费$", "", between)
+    between = re.sub(r"^[都共又再就]|售价|价格|单价|价钱|定价|卖价|需要|需|要|付|收费$", "", between)
     does = _DOES.search(between)
     return f"{between[: does.start()]}一共{does[0]}" if does else f"{between}一共"
 

@@ -147,10 +147,10 @@ const TEXT = {
     reset: 'Back to defaults',
     context: 'remembers up to {count} tokens',
     cards: [
-      ['calc', 'Word problem', 'Tom has 36 apples and eats 4 a day for 5 days. How many apples are left?'],
+      ['calc', 'Problem', 'Tom has 36 apples and eats 4 a day for 5 days. How many apples are left?'],
       ['ruler', 'Units', 'How many grams are 5 kilograms?'],
       ['puzzle', 'A riddle', 'Ask me a riddle'],
-      ['flame', 'Which is more', 'Which is bigger, 9.8 or 9.11?'],
+      ['flame', 'Compare', 'Which is bigger, 9.8 or 9.11?'],
       ['talk', 'A joke', 'Tell me a joke'],
       ['book', 'An idiom', 'Teach me a Chinese idiom'],
     ],
