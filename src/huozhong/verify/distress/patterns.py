@@ -44,6 +44,11 @@ class Pattern:
         """The text with every match blotted out."""
         return text if any(place.isdisjoint(present) for place in self.places) else self.regex.sub("□", text)
 
+    @property
+    def key(self) -> frozenset[str]:
+        """The place whose words are the rarest, as far as their lengths and number tell."""
+        return max(self.places, key=lambda place: (min(map(len, place)), -len(place)))
+
 
 class WordIndex:
     """Which of many words a text holds, without looking for each of them."""
@@ -55,6 +60,22 @@ class WordIndex:
 
     def present(self, text: str) -> set[str]:
         return {word for first in set(text) & self._by_first.keys() for word in self._by_first[first] if word in text}
+
+
+class Shelf:
+    """Patterns in their order, taken out by the words of a text."""
+
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        self._patterns = tuple(patterns)
+        self._by_word: dict[str, list[int]] = {}
+        for number, pattern in enumerate(patterns):
+            for word in pattern.key:
+                self._by_word.setdefault(word, []).append(number)
+
+    def possible(self, present: set[str]) -> list[tuple[int, Pattern]]:
+        """The patterns (and their numbers) that may match a text that holds the words `present`."""
+        numbers = {number for word in present & self._by_word.keys() for number in self._by_word[word]}
+        return [(number, self._patterns[number]) for number in sorted(numbers)]
 
 
 def compiled(source: str, lists: Mapping[str, Sequence[str]]) -> Pattern:

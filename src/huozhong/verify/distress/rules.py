@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any, Literal
 
 from huozhong.verify.distress.normal import DATA, normal
-from huozhong.verify.distress.patterns import Pattern, WordIndex, compiled, words_of
+from huozhong.verify.distress.patterns import Pattern, Shelf, WordIndex, compiled, words_of
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -58,37 +58,47 @@ class Rule:
     language: Language | None = None
 
 
-@dataclass(frozen=True)
 class Book:
     """All that the data files say."""
 
-    kinds: dict[str, Kind]
-    rules: tuple[Rule, ...]
-    harmless: tuple[Pattern, ...]
-    contexts: dict[str, tuple[Pattern, ...]]
-    index: WordIndex
+    def __init__(
+        self,
+        kinds: dict[str, Kind],
+        rules: Sequence[Rule],
+        harmless: Sequence[Pattern],
+        contexts: dict[str, tuple[Pattern, ...]],
+    ) -> None:
+        self.kinds, self.rules = kinds, tuple(rules)
+        self._contexts = contexts
+        ruled = [(rule, pattern) for rule in rules for pattern in rule.patterns]
+        self._owners = [rule for rule, _ in ruled]
+        self._harmless, self._patterns = Shelf(harmless), Shelf([pattern for _, pattern in ruled])
+        every = [*harmless, *(pattern for _, pattern in ruled), *(p for group in contexts.values() for p in group)]
+        self._index = WordIndex(word for pattern in every for place in pattern.places for word in place)
 
     def find(self, message: str) -> Rule | None:
-        """The first rule that a message meets; the files put what is most urgent first."""
+        """The first rule that a message meets; what is most urgent comes first."""
         text = normal(message)
-        present = self.index.present(text)
+        present = self._index.present(text)
         if not present:
             return None
-        for pattern in self.harmless:
-            text = pattern.masked(text, present)
-        present = self.index.present(text)
-        for rule in self.rules:
-            for pattern in rule.patterns:
-                found = pattern.search(text, present)
-                if found is not None and not self._is_excused(rule, text, found, present):
-                    return rule
+        clear = text
+        for _, pattern in self._harmless.possible(present):
+            clear = pattern.masked(clear, present)
+        if clear != text:
+            present = self._index.present(clear)
+        for number, pattern in self._patterns.possible(present):
+            found = pattern.search(clear, present)
+            rule = self._owners[number]
+            if found is not None and not self._is_excused(rule, clear, found, present):
+                return rule
         return None
 
     def meets(self, context: str, message: str) -> bool:
         """Whether a context of harmless.toml fits the whole message."""
         text = normal(message)
-        present = self.index.present(text)
-        return any(pattern.search(text, present) for pattern in self.contexts[context])
+        present = self._index.present(text)
+        return any(pattern.search(text, present) for pattern in self._contexts[context])
 
     def _is_excused(self, rule: Rule, text: str, found: re.Match[str], present: set[str]) -> bool:
         if not rule.unless:
@@ -100,7 +110,7 @@ class Book:
         return any(
             pattern.search(text if name == "problem" else sentence, present)
             for name in rule.unless
-            for pattern in self.contexts[name]
+            for pattern in self._contexts[name]
         )
 
 
@@ -119,14 +129,12 @@ def book() -> Book:
             kind = Kind(name, groups[entry["group"]], _by_language(entry["reply"]), entry["source"], entry["note"])
             kinds[name] = kind
             rules += _rules(kind, entry, lists)
-    patterns = [*masks, *(p for group in contexts.values() for p in group), *(p for r in rules for p in r.patterns)]
-    index = WordIndex(word for pattern in patterns for place in pattern.places for word in place)
-    rules.sort(key=lambda rule: _URGENCY.get(rule.kind.group.name, 9))
-    return Book(kinds, tuple(rules), masks, contexts, index)
+    rules.sort(key=lambda rule: _URGENCY[rule.kind.group.name])
+    return Book(kinds, rules, masks, contexts)
 
 
 # A message may meet rules of several kinds: what kills fastest is answered first.
-_URGENCY = {"life": 0, "body": 1, "danger": 2, "care": 3, "harm": 4, "medicine": 5, "talk": 6}
+_URGENCY = {"life": 0, "body": 1, "danger": 2, "care": 3, "harm": 4, "medicine": 5}
 
 
 def _rules(kind: Kind, entry: dict[str, Any], lists: dict[str, list[str]]) -> Iterator[Rule]:
@@ -161,7 +169,3 @@ def _read(name: str) -> dict[str, Any]:
     with (DATA / name).open("rb") as file:
         return tomllib.load(file)
 
-
-def names(rules: Sequence[Rule]) -> list[str]:
-    """The ids of rules, for reports."""
-    return [rule.id for rule in rules]
