@@ -4,6 +4,7 @@
 
     A B         B follows A in the same clause, up to `NEAR` characters later
     A .. B      B follows A in the same sentence, up to `FAR` characters later
+    A ... B     B follows A anywhere, up to `ANY` characters later
     A +B        B follows A at once
     A !N B      as A B, but N does not stand between them; at the beginning: not shortly before, at the end: not after
     ^ A B $     nothing but signs before A, nothing but signs after B
@@ -23,6 +24,8 @@ from dataclasses import dataclass, field
 
 NEAR, FAR = 5, 24  # Han characters; Latin words are longer
 NEAR_LATIN, FAR_LATIN = 24, 60
+ANY = 300
+_GAPS = {"..": "far", "...": "any"}
 _DIGITS = "0123456789"
 _REFERENCE = re.compile(r"\{(\w+)\}")
 _LATIN = re.compile(r"(?=.*[a-z0-9])[a-z0-9 *_'-]+")
@@ -54,12 +57,13 @@ class WordIndex:
     """Which of many words a text holds, without looking for each of them."""
 
     def __init__(self, words: Iterable[str]) -> None:
-        self._by_first: dict[str, list[str]] = {}
+        self._by_start: dict[str, list[str]] = {}  # of one character or two
         for word in sorted(set(words)):
-            self._by_first.setdefault(word[0], []).append(word)
+            self._by_start.setdefault(word[:2], []).append(word)
 
     def present(self, text: str) -> set[str]:
-        return {word for first in set(text) & self._by_first.keys() for word in self._by_first[first] if word in text}
+        starts = {*text, *(text[i : i + 2] for i in range(len(text) - 1))}
+        return {word for start in starts & self._by_start.keys() for word in self._by_start[start] if word in text}
 
 
 class Shelf:
@@ -89,8 +93,8 @@ def compiled(source: str, lists: Mapping[str, Sequence[str]]) -> Pattern:
             parts.append(r"\A\W{0,9}")
         elif token == "$":
             parts.append(r"(?=\W{0,9}\Z)")
-        elif token == "..":
-            gap = "far"
+        elif token in _GAPS:
+            gap = _GAPS[token]
         elif token.startswith("!"):
             avoid = _alternatives(words_of(token[1:], lists))
         else:
@@ -101,7 +105,9 @@ def compiled(source: str, lists: Mapping[str, Sequence[str]]) -> Pattern:
                 parts.append(_between(gap or "near", avoid, latin and now_latin))
             elif avoid:
                 # Look-behind wants a fixed width: so many steps back, each on its own.
-                parts.extend(rf"(?<!{_fixed(word)}{'[^,。!?]' * steps})" for word in _listed(avoid) for steps in range(3))
+                parts.extend(
+                    rf"(?<!{_fixed(word)}{'[^,。!?]' * steps})" for word in _listed(avoid) for steps in range(3)
+                )
             parts.append(f"(?:{_alternatives(words)})")
             places.append(frozenset(word[:-1] if _is_stem(word) else word for word in words))
             gap, avoid, latin = "", None, now_latin
@@ -160,6 +166,8 @@ def _fixed(word: str) -> str:
 def _between(gap: str, avoid: str | None, latin: bool) -> str:
     if gap == "none":
         return " ?" if latin else ""
+    if gap == "any":
+        return rf"[\s\S]{{0,{ANY}}}?"
     near, far = (NEAR_LATIN, FAR_LATIN) if latin else (NEAR, FAR)
     letter, most = (r"[^,。.!?;\n]", near) if gap == "near" else (r"[^。!?\n]", far)
     one = f"(?:(?!{avoid}){letter})" if avoid else letter

@@ -1,6 +1,6 @@
 """The numbers to ring: China's, unless a place sets its own.
 
-    HUOZHONG_NUMBERS="police=911,ambulance=911,fire=911,mind=988,youth=988"
+HUOZHONG_NUMBERS="police=911,ambulance=911,fire=911,mind=988,youth=988"
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ VARIABLE = "HUOZHONG_NUMBERS"
 
 # 12356: the National Health Commission's mental health line; 12355: the Communist Youth League's line for the young.
 CHINA: Mapping[str, str] = MappingProxyType(
-    {"police": "110", "ambulance": "120", "fire": "119", "traffic": "122", "mind": "12356", "youth": "12355"}
+    {
+        "police": "110",
+        "ambulance": "120",
+        "fire": "119",
+        "traffic": "122",
+        "mind": "12356",
+        "youth": "12355",
+        "fraud": "96110",
+    }
 )
 
 _NUMBER = re.compile(r"\+?[0-9][0-9 -]{0,18}[0-9]")

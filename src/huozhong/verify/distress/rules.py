@@ -49,7 +49,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Rule:
-    """unless: contexts (of the match's sentence) in which the rule does not hold.  language: of the answer, if fixed."""
+    """unless: contexts in which the rule does not hold.  language: of the answer, if fixed."""
 
     id: str
     kind: Kind
@@ -168,4 +168,3 @@ def _by_language(texts: dict[str, str]) -> dict[Language, str]:
 def _read(name: str) -> dict[str, Any]:
     with (DATA / name).open("rb") as file:
         return tomllib.load(file)
-
