@@ -58,6 +58,12 @@ def test_what_kills_fastest_is_answered_first() -> None:
     assert rule.kind.name == "overdose"
 
 
+def test_every_pattern_is_a_regular_expression() -> None:
+    for rule in book().rules:
+        for pattern in rule.patterns:
+            assert pattern.regex.pattern == pattern.expression
+
+
 def test_rules_are_written_in_the_normal_form() -> None:
     """A word that the normal form changes could never be met."""
     for rule in book().rules:

@@ -21,10 +21,12 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 NEAR, FAR = 5, 24  # Han characters; Latin words are longer
 NEAR_LATIN, FAR_LATIN = 24, 60
 ANY = 300
+_START = 4
 _GAPS = {"..": "far", "...": "any"}
 _DIGITS = "0123456789"
 _REFERENCE = re.compile(r"\{(\w+)\}")
@@ -33,11 +35,16 @@ _LATIN = re.compile(r"(?=.*[a-z0-9])[a-z0-9 *_'-]+")
 
 @dataclass(frozen=True)
 class Pattern:
-    """A compiled pattern.  places: for each place the words of which the text must hold one."""
+    """A pattern that was read.  places: for each place the words of which the text must hold one."""
 
-    regex: re.Pattern[str] = field(repr=False)
+    expression: str = field(repr=False)
     places: tuple[frozenset[str], ...] = field(repr=False)
     source: str
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """Compiled when it is first tried: most never are, and all together take half a second."""
+        return re.compile(self.expression)
 
     def search(self, text: str, present: set[str]) -> re.Match[str] | None:
         """The first match in a text that holds the words `present`."""
@@ -57,12 +64,12 @@ class WordIndex:
     """Which of many words a text holds, without looking for each of them."""
 
     def __init__(self, words: Iterable[str]) -> None:
-        self._by_start: dict[str, list[str]] = {}  # of one character or two
+        self._by_start: dict[str, list[str]] = {}  # of at most `_START` characters
         for word in sorted(set(words)):
-            self._by_start.setdefault(word[:2], []).append(word)
+            self._by_start.setdefault(word[:_START], []).append(word)
 
     def present(self, text: str) -> set[str]:
-        starts = {*text, *(text[i : i + 2] for i in range(len(text) - 1))}
+        starts = {text[i : i + size] for size in range(1, _START + 1) for i in range(len(text))}
         return {word for start in starts & self._by_start.keys() for word in self._by_start[start] if word in text}
 
 
@@ -115,7 +122,7 @@ def compiled(source: str, lists: Mapping[str, Sequence[str]]) -> Pattern:
         raise ValueError(f"the pattern {source!r} has no words")
     if avoid:
         parts.append(rf"(?!.{{0,2}}?(?:{avoid}))")
-    return Pattern(re.compile("".join(parts)), tuple(places), source)
+    return Pattern("".join(parts), tuple(places), source)
 
 
 def words_of(token: str, lists: Mapping[str, Sequence[str]]) -> list[str]:
