@@ -119,7 +119,17 @@ def test_after_it_there_is_no_small_talk(chat: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "request_", ["3+5等于几", "12×7", "写一首关于春雨的五言绝句", "5千克等于多少克", "画蛇添足是什么意思"]
+    "request_",
+    [
+        "3+5等于几",
+        "12×7",
+        "小明有五个苹果，吃了两个，还剩几个？",
+        "一本书180页，每天看15页，几天看完？",
+        "How many is 3 and 4?",
+        "写一首关于春雨的五言绝句",
+        "5千克等于多少克",
+        "画蛇添足是什么意思",
+    ],
 )
 def test_a_clear_request_of_another_kind_goes_to_the_model(request_: str) -> None:
     assert check(said("我不想活了", request_)) is None

@@ -86,7 +86,8 @@ def _found(text: str) -> Rule | None:
 
 def _is_request(text: str) -> bool:
     """Whether it is clearly something else that is wanted: a sum, a poem, a word explained, and no fun."""
-    return book().meets("request", text) and not book().meets("fun", text)
+    rules = book()
+    return (rules.meets("request", text) or rules.meets("problem", text)) and not rules.meets("fun", text)
 
 
 def _text_of(message: Mapping[str, Any]) -> str:
