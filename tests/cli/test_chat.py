@@ -142,3 +142,42 @@ def test_ctrl_c_stops_the_answer_not_the_program(endless: Path, environment: dic
         watchdog.cancel()
         chat.kill()
         chat.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("remote", [False, True])
+def test_distress_is_answered_by_a_rule_with_the_places_numbers(
+    expected: list[str], endless: Path, environment: dict[str, str], remote: bool
+) -> None:
+    where = ["--url", expected[-1]] if remote else [str(endless), "--threads", "1"]
+    environment = environment | {"HUOZHONG_NUMBERS": "mind=988"}
+    done = talk("我不想活了\n哈哈\n/new\n你好\n", environment, *GREEDY, *SHORT, *where, "--careful")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("谢谢你告诉我。")
+    assert "988" in done.stdout
+    assert "12356" not in done.stdout
+    assert done.stdout.count("a fixed text, not the model's · suicide.live") == 2  # the laugh too
+    assert done.stdout.endswith(f"A new conversation.\n{expected[0]}\n")
+
+
+@pytest.mark.slow
+def test_without_the_switch_another_model_answers_itself(endless: Path, environment: dict[str, str]) -> None:
+    done = talk("我不想活了\n", environment, *GREEDY, *SHORT, str(endless), "--threads", "1")
+    assert done.returncode == 0
+    assert "fixed text" not in done.stdout
+
+
+@pytest.mark.slow
+def test_the_built_in_model_never_meets_distress(environment: dict[str, str]) -> None:
+    done = talk("my dad hits me\n", environment, "ember", "--threads", "1", "--numbers", "police=911")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Thank you for telling me.")
+    assert "911" in done.stdout
+    assert "home_violence.hits" in done.stdout
+
+
+def test_numbers_that_are_none(environment: dict[str, str]) -> None:
+    done = talk("", environment, "ember", "--numbers", "doctor=1")
+    assert done.returncode == 2
+    assert "name=number" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from huozhong.cli.serve import Context, Currency, Price, Quant, Threads, load
+from huozhong.cli.serve import CarefulOption, Context, Currency, Numbers, Price, Quant, Threads, load
 from huozhong.cli.words import dim, language, red, say
 from huozhong.errors import ConfigError, RequestError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from huozhong.engine.llm import LLM
 
 Message = dict[str, str]
-Piece = tuple[Literal["reasoning", "content", "bill"], str]
+Piece = tuple[Literal["reasoning", "content", "rule", "bill"], str]
 Ask = Callable[[list[Message]], Iterator[Piece]]
 
 Model = Annotated[str | None, typer.Argument(help="模型名、文件夹或 .gguf 文件 / a name, a folder or a .gguf file")]
@@ -49,7 +49,12 @@ def chat_command(
     max_context: Context = None,
     price: Price = 0.6,
     currency: Currency = "CNY",
+    careful: CarefulOption = False,
+    numbers: Numbers = None,
 ) -> None:
+    from huozhong.verify.distress import read_numbers
+
+    ring = read_numbers(numbers or "")
     chosen = {"temperature": temperature, "max_tokens": max_tokens}
     given = {name: value for name, value in chosen.items() if value is not None}
     with ExitStack() as stack:
@@ -60,6 +65,9 @@ def chat_command(
             llm = load(model or "ember", quantization, threads, max_context, price, currency)
             stack.enter_context(llm)
             name, ask = llm.name, _local(llm, thinking, given)
+            careful = careful or llm.is_built_in
+        if careful:
+            ask = _carefully(ask, ring)
         Conversation(name, ask).run()
 
 
@@ -73,6 +81,21 @@ def _only_local_options_unset(context: typer.Context) -> None:
 
 
 # -- who answers ---------------------------------------------------------------------------------
+
+
+def _carefully(ask: Ask, numbers: Mapping[str, str]) -> Ask:
+    """The same, but what must not go to a model is answered by a rule's fixed text."""
+    from huozhong.verify.distress import check
+
+    def careful(messages: list[Message]) -> Iterator[Piece]:
+        finding = check(messages)
+        if finding is None:
+            yield from ask(messages)
+            return
+        yield "content", finding.reply(numbers=numbers)
+        yield "rule", finding.rule
+
+    return careful
 
 
 def _local(llm: LLM, thinking: bool, given: dict[str, Any]) -> Ask:
@@ -139,6 +162,8 @@ def _events(lines: Iterator[str]) -> Iterator[Piece]:
                 yield "reasoning", delta["reasoning_content"]
             if delta.get("content"):
                 yield "content", delta["content"]
+            if isinstance(delta.get("rule"), dict):
+                yield "rule", str(delta["rule"].get("id", ""))
 
 
 def _remote_error(body: str) -> RequestError:
@@ -236,6 +261,10 @@ class Conversation:
                 if kind == "bill":
                     if self.interactive:
                         print("\n" + dim(text), end="")
+                    continue
+                if kind == "rule":
+                    sign = say("固定的话，不是模型写的", "a fixed text, not the model's")
+                    print("\n" + dim(f"（{sign} · {text}）"), end="")
                     continue
                 if kind == "content":
                     if last == "reasoning":

@@ -61,6 +61,23 @@ AllowOrigin = Annotated[
     list[str] | None, typer.Option(help="允许使用本服务的网站 / a web site that may use it ('*': any)")
 ]
 
+CarefulOption = Annotated[
+    bool,
+    typer.Option(
+        "--careful",
+        help="求救的话由规则回答，不交给模型 / rules answer distress, not the model (ember: always)",
+    ),
+]
+Numbers = Annotated[
+    str | None,
+    typer.Option(
+        envvar="HUOZHONG_NUMBERS",
+        help="本地的求助电话 / the place's own numbers to ring: police=110,ambulance=120,fire=119,traffic=122,"
+        "mind=12356,youth=12355",
+        show_default=False,
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add `serve` to `app`."""
@@ -81,13 +98,24 @@ def serve_command(
     currency: Currency = "CNY",
     allow_host: AllowHost = None,
     allow_origin: AllowOrigin = None,
+    careful: CarefulOption = False,
+    numbers: Numbers = None,
 ) -> None:
+    from huozhong.verify.distress import read_numbers
+
+    ring = read_numbers(numbers or "")
     with listen(host, port) as listener:  # first, so that a port in use is said before a model is loaded
         from huozhong.server.app import create_app
+        from huozhong.server.careful import Careful
 
         llm = load(model, quantization, threads, max_context, price, currency, cache_tokens, disk_cache, cache_format)
         with llm:
-            app = create_app(llm, allow_hosts=allow_host or (), allow_origins=allow_origin or ())
+            app = create_app(
+                llm,
+                careful=Careful(careful, ring),
+                allow_hosts=allow_host or (),
+                allow_origins=allow_origin or (),
+            )
             _run(app, llm, listener)
     typer.echo(say("已停止。", "Stopped."))
 

@@ -50,7 +50,7 @@ from huozhong.engine.stats import EngineStats
 from huozhong.engine.weights.load import default_cache_dir, load_weights, source_fingerprint
 from huozhong.formats.gguf import vocab as gguf_vocab
 from huozhong.formats.installed import name_of
-from huozhong.formats.resolve import resolve_model
+from huozhong.formats.resolve import is_built_in, resolve_model
 from huozhong.formats.source import ModelSource, open_model
 from huozhong.model.architecture import Architecture, CacheFormat, row_bytes
 from huozhong.text.messages import checked_messages
@@ -132,6 +132,7 @@ class LLM:
         self._where = str(source.path)
         self.tokenizer = Tokenizer.from_files(self._files, where=self._where)
         self.name = name_of(source.path)
+        self.is_built_in = is_built_in(source.path)
         self.max_context = options.checked_context(max_context, self.config.max_position_embeddings)
         if cache_format is None:
             cache_format = "f32" if source.kind == "folder" and quantization == "none" else "f16"

@@ -11,6 +11,11 @@ from huozhong.formats.source import gguf_files
 BUILT_IN = Path(__file__).resolve().parent.parent / "models"
 
 
+def is_built_in(path: Path) -> bool:
+    """Whether a path is that of a model which came with this package."""
+    return path.resolve().parent == BUILT_IN
+
+
 def resolve_model(name_or_path: str | Path) -> Path:
     """Where the model of a name (built in, or brought here) or of a path lies: a folder, or a .gguf file.
 

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import HuozhongError
+from huozhong.server.careful import Careful
 from huozhong.server.failures import failure_of
 from huozhong.server.guard import Guard
 from huozhong.server.http import error_response
@@ -26,6 +27,7 @@ def create_app(
     llm: LLM,
     *,
     defaults: SamplingParams | None = None,
+    careful: Careful | None = None,
     allow_hosts: Iterable[str] = (),
     allow_origins: Iterable[str] = (),
     max_body_bytes: int = MAX_BODY_BYTES,
@@ -33,12 +35,14 @@ def create_app(
     """The API and the page for one model.
 
     defaults: sampling for what a request leaves out; None is the model's own.
+    careful: who is answered by rules where the model must not; None: everybody, with the built-in model only.
     allow_hosts, allow_origins: names this server answers to and web sites that may use it, besides its own.
     """
     # No generated documentation pages: they load scripts from elsewhere, and the machine may be offline.
     app = FastAPI(title="Huozhong", openapi_url=None)
     app.state.llm = llm
     app.state.defaults = defaults if defaults is not None else llm.defaults
+    app.state.careful = careful or Careful()
     app.state.created = int(time.time())
     origins = list(allow_origins)
     app.add_middleware(Guard, allow_hosts=allow_hosts, allow_origins=origins, max_body_bytes=max_body_bytes)

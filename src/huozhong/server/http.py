@@ -163,6 +163,18 @@ async def whole_answer(answer: RunningAnswer, receive: Receive) -> Completion:
     return Completion.from_deltas(deltas)
 
 
+EVENT_HEADERS = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache",
+    "x-accel-buffering": "no",  # nginx would otherwise collect the whole answer
+}
+
+
+def stream_response(events: Iterable[Event], headers: Mapping[str, str]) -> Response:
+    """A stream whose events are all there."""
+    return Response(_framed(events), headers=EVENT_HEADERS | dict(headers))
+
+
 class EventStream(Response):
     """Server-sent events, in the reply's words: its beginning, each piece, and an error event on failure."""
 
@@ -171,10 +183,7 @@ class EventStream(Response):
         self._reply = reply
         self.status_code = 200
         self.background = None
-        # X-Accel-Buffering: nginx would otherwise collect the whole answer.
-        self.init_headers(
-            {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", "x-accel-buffering": "no"}
-        )
+        self.init_headers(EVENT_HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with watched([self._answer], receive):

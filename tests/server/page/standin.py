@@ -71,6 +71,11 @@ $\\text{<img src=x onerror=window.hacked=7>}$ $\\href{javascript:window.hacked=8
 [好链接](https://example.com/a)"""
 
 
+# As the server marks a fixed text that no model wrote.
+FIXED = "谢谢你告诉我。\n可以打 12356（心理援助热线）或 +86 12355，马上有危险打 110。1100 不是电话。"
+RULE = {"id": "suicide.live", "kind": "suicide", "numbers": ["12356", "+86 12355", "110"]}
+
+
 @dataclass
 class StandIn:
     """What the scripted server was asked, and how it is to fail."""
@@ -86,6 +91,8 @@ class StandIn:
         """(thoughts, answer) for a question."""
         if "粉笔" in question or "还剩几个" in question:
             return THOUGHTS, WORD_PROBLEM
+        if "难受" in question:
+            return "", FIXED
         if "等一等" in question:
             return f"想一想{PAUSE}。", f"第一段。\n\n第二{PAUSE}段。"
         scripts = {"绝句": POEM, "排版": MARKDOWN, "攻击": ATTACK, "很长": "一句话。\n\n" * 400}
@@ -116,18 +123,23 @@ def create_standin() -> tuple[FastAPI, StandIn]:
         thoughts, answer = standin.answer_to(question)
         if body.get("thinking", {}).get("type") == "disabled":
             thoughts = ""
+        rule = RULE if "难受" in question else None
         if body["stream"]:
             assert body["stream_options"] == {"include_usage": True}
             cut = len(answer) // 2 if "断线" in question else None
-            return StreamingResponse(_events(standin, thoughts, answer, cut), media_type="text/event-stream")
+            return StreamingResponse(_events(standin, thoughts, answer, cut, rule), media_type="text/event-stream")
         message = {"role": "assistant", "content": answer, "reasoning_content": thoughts or None}
+        if rule:
+            message["rule"] = rule
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         return {"choices": [choice], "usage": _usage(thoughts + answer)}
 
     return app, standin
 
 
-async def _events(standin: StandIn, thoughts: str, answer: str, cut: int | None) -> AsyncIterator[str]:
+async def _events(
+    standin: StandIn, thoughts: str, answer: str, cut: int | None, rule: dict[str, Any] | None
+) -> AsyncIterator[str]:
     def event(delta: dict[str, Any], finish: str | None = None) -> str:
         return "data: " + json.dumps({"choices": [{"delta": delta, "finish_reason": finish}]}) + "\n\n"
 
@@ -148,7 +160,7 @@ async def _events(standin: StandIn, thoughts: str, answer: str, cut: int | None)
         raise
     if cut is not None:
         return
-    yield event({}, "stop")
+    yield event({} if rule is None else {"rule": rule}, "stop")
     yield "data: " + json.dumps({"choices": [], "usage": _usage(thoughts + answer)}) + "\n\ndata: [DONE]\n\n"
 
 

@@ -186,3 +186,20 @@ def test_settings_change_the_request(open_page: OpenPage, site: StandIn) -> None
     ask(page, QUESTION)
     assert "temperature" not in site.requests[-1]
     assert site.requests[-1]["messages"][0]["role"] == "user"
+
+
+def test_a_fixed_text_says_so_and_its_numbers_can_be_rung(open_page: OpenPage) -> None:
+    page = open_page()
+    ask(page, "我很难受")
+    links = page.locator(".answer .body a")
+    expect(links).to_have_text(["12356", "+86 12355", "110"])
+    assert [link.get_attribute("href") for link in links.all()] == ["tel:12356", "tel:+8612355", "tel:110"]
+    assert "不是模型写的" in page.locator(".answer .fixed").inner_text()
+    assert page.locator(".answer .meter").inner_text() == ""  # no model, no bill
+    ask(page, "你好")
+    expect(page.locator(".answer .fixed")).to_have_count(1)
+    page.reload()
+    finished(page)
+    expect(page.locator(".answer .body a")).to_have_text(["12356", "+86 12355", "110"])
+    page.locator("#language").click()
+    assert "not by the model" in page.locator(".answer .fixed").inner_text()

@@ -29,12 +29,25 @@ class Event(NamedTuple):
     name: str | None = None
 
 
+@dataclass(frozen=True)
+class FixedText:
+    """That an answer is a fixed text of a rule's, not the model's.  numbers: those to ring that it names."""
+
+    rule: str
+    kind: str
+    numbers: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"id": self.rule, "kind": self.kind, "numbers": list(self.numbers)}
+
+
 @dataclass(kw_only=True)
 class ChatReply(ABC):
     """One answer in a dialect's words: `whole`, or streamed as `first` and then the `events` of each delta.
 
     thinking: the prompt ended inside <think>, so tokens up to `think_end_id` are reasoning.
     tool_calls: finds the calls in the text; None when the request offered no tools.
+    fixed: the rule whose text this is; None for what the model wrote.
     id: what client and log know the answer by.
     """
 
@@ -44,6 +57,7 @@ class ChatReply(ABC):
     include_usage: bool = False
     with_logprobs: bool = False
     tool_calls: ToolCallParser | None = None
+    fixed: FixedText | None = None
     id: str = field(init=False)
 
     @abstractmethod

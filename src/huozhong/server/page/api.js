@@ -49,7 +49,7 @@ function asError(status, error) {
 
 /**
  * Asks for an answer.  onDelta({content, reasoning}) is called with each new piece; resolves to
- * {finish, usage}; rejects with an ApiError.
+ * {finish, usage, rule}; rule {id, kind, numbers} where the answer is a fixed text, not the model's; rejects with an ApiError.
  */
 export async function chat(request, stopper, onDelta) {
   const body = Object.assign({}, request, { stream: canStream });
@@ -78,13 +78,13 @@ async function readWhole(response, stopper, onDelta) {
   const message = whole.choices[0].message;
   onDelta({ reasoning: message.reasoning_content || '', content: '' });
   onDelta({ reasoning: '', content: message.content || '' });
-  return { finish: whole.choices[0].finish_reason, usage: whole.usage || null };
+  return { finish: whole.choices[0].finish_reason, usage: whole.usage || null, rule: message.rule || null };
 }
 
 async function readStream(response, stopper, onDelta) {
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
-  const result = { finish: null, usage: null };
+  const result = { finish: null, usage: null, rule: null };
   let rest = '';
   for (;;) {
     const piece = await reader.read();
@@ -114,5 +114,6 @@ function readLine(line, result, onDelta) {
   if (delta.reasoning_content || delta.content) {
     onDelta({ reasoning: delta.reasoning_content || '', content: delta.content || '' });
   }
+  if (delta.rule) result.rule = delta.rule;
   if (choice.finish_reason) result.finish = choice.finish_reason;
 }

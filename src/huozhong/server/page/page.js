@@ -224,6 +224,7 @@ async function answer(again) {
     if (!model) await loadModel();
     const result = await chat(requestFor(again), stopper, receive);
     message.usage = result.usage;
+    if (result.rule) message.rule = result.rule;
     message.state = result.finish === 'length' ? 'length' : 'done';
     addToTotal(conversation.spent, result.usage);
   } catch (error) {

@@ -52,7 +52,8 @@ export function emptyConversation() {
 
 /**
  * The conversation as it was left.  A message is {role, content} and, for answers, also reasoning, thinkMs,
- * state ('live' | 'done' | 'stopped' | 'length' | 'error'), usage and error {kind, message}.
+ * state ('live' | 'done' | 'stopped' | 'length' | 'error'), usage, error {kind, message} and, for a fixed text, rule
+ * {id, kind, numbers}.
  */
 export function loadConversation() {
   const saved = readObject('conversation');

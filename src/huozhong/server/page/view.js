@@ -195,6 +195,27 @@ class Prose {
   }
 }
 
+/** Makes the numbers to ring links that a telephone dials.  Text is changed only in text nodes. */
+export function linkNumbers(node, numbers) {
+  const wanted = numbers.filter((number) => /^\+?[0-9][0-9 -]*$/.test(number)).sort((a, b) => b.length - a.length);
+  if (!wanted.length) return;
+  const pattern = new RegExp('(' + wanted.map((number) => number.replace('+', '\\+')).join('|') + ')(?![0-9])', 'g');
+  const walker = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
+  const texts = [];
+  while (walker.nextNode()) texts.push(walker.currentNode);
+  texts.forEach((text) => {
+    if (text.parentNode.tagName === 'A') return;
+    const parts = text.textContent.split(pattern);
+    if (parts.length < 2) return;
+    parts.forEach((part) => {
+      const piece = wanted.indexOf(part) < 0 ? document.createTextNode(part) : element('a', 'ring', part);
+      if (piece.tagName === 'A') piece.href = 'tel:' + part.replace(/[ -]/g, '');
+      text.parentNode.insertBefore(piece, text);
+    });
+    text.remove();
+  });
+}
+
 /** actions: {edit(message, text), again(), newChat(), folds(): thoughts stay folded, notify(key)} */
 export function createView(message, actions) {
   return message.role === 'user' ? new QuestionView(message, actions) : new AnswerView(message, actions);
@@ -293,6 +314,7 @@ class AnswerView {
     });
     return this.content.finish(message.content, message.html).then((html) => {
       message.html = html;
+      if (message.rule) linkNumbers(this.content.node, message.rule.numbers || []);
     });
   }
 
@@ -308,8 +330,8 @@ class AnswerView {
     this.summaryText.textContent = thinkingNow ? t('thinking') : seconds ? t('thought', { seconds }) : t('thoughtPlain');
     this.tools.hidden = live || (!message.content && message.state === 'error');
     this.copy.hidden = !message.content;
-    this.again.hidden = !place.last || place.busy || message.state === 'error';
-    this.meter.textContent = message.content ? meter(message) : '';
+    this.again.hidden = !place.last || place.busy || message.state === 'error' || Boolean(message.rule);
+    this.meter.textContent = message.content && !message.rule ? meter(message) : '';
     this.meter.title = meterDetail(message);
     this.showExtra(place);
   }
@@ -326,6 +348,7 @@ class AnswerView {
       this.extra.appendChild(this.problem(place));
     } else {
       const note = { stopped: 'stopped', length: 'lengthLimit', reloaded: 'cutByReload' }[message.state];
+      if (message.rule) this.extra.appendChild(element('p', 'note fixed', t('fixedText')));
       if (note || !message.content) this.extra.appendChild(element('p', 'note', t(note || 'empty')));
     }
   }

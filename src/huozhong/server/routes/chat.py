@@ -12,6 +12,7 @@ from huozhong.engine.guides.guide import Grammar
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import RequestError
 from huozhong.server.calls import ChatCall
+from huozhong.server.careful import Careful
 from huozhong.server.dialects import ChatReply
 from huozhong.server.dialects.openai.chat import parse_chat
 from huozhong.server.dialects.openai.reply import ChatCompletionReply
@@ -35,6 +36,9 @@ async def answer(request: Request, call: ChatCall, dialect: type[ChatReply]) -> 
     """The answer to a call, whole or as a stream, in the dialect's words."""
     llm: LLM = request.app.state.llm
     check_model(llm, call.model)
+    careful: Careful = request.app.state.careful
+    if (fixed := await careful.answer(request, call, dialect)) is not None:
+        return fixed  # before the engine: an emergency waits for nobody, and wants neither tools nor JSON
     # In a thread: a prompt as long as a book takes a while to tokenize, as a large schema takes to compile, and
     # others are being answered.
     prepared = await asyncio.to_thread(prepare, llm, call)

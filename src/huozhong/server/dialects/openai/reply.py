@@ -2,7 +2,8 @@
 
 What differs from OpenAI's dialect is DeepSeek's: `reasoning_content` in messages and deltas,
 `prompt_cache_hit_tokens` and `prompt_cache_miss_tokens` in the usage.  Ours are `cost`, `tokens_per_second` and
-`seconds_to_first_token` in the usage.
+`seconds_to_first_token` in the usage, and `rule` in the message (and in the delta that ends a stream) of an answer
+that is a fixed text: {"id": ..., "kind": ..., "numbers": [...]}, the rule that was met and the numbers to ring.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class ChatCompletionReply(ChatReply):
             "content": answer.text,
             "reasoning_content": answer.reasoning if self.thinking or answer.reasoning else None,
         }
+        if self.fixed is not None:
+            message["rule"] = self.fixed.as_dict()
         if self.tool_calls is not None:
             message |= _message_with_calls([*self.tool_calls.push(answer.text), *self.tool_calls.finish()])
         choice = {
@@ -73,11 +76,13 @@ class ChatCompletionReply(ChatReply):
                 change = {"content": None, "reasoning_content": None, "tool_calls": [_call_delta(part)]}
             yield self._chunk(change, logprobs=logprobs)
             logprobs = None
-        empty = {"content": "", "reasoning_content": None}
+        empty: dict[str, Any] = {"content": "", "reasoning_content": None}
         if logprobs is not None and delta.finish_reason is None:
             yield self._chunk(empty, logprobs=logprobs)
         elif delta.finish_reason is not None:
             reason = self._finish_reason(delta.finish_reason)
+            if self.fixed is not None:
+                empty["rule"] = self.fixed.as_dict()
             yield self._chunk(empty, logprobs=logprobs, finish_reason=reason)
             if self.include_usage and delta.usage is not None:
                 yield self._head() | {"choices": [], "usage": usage_json(delta.usage)}

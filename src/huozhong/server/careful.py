@@ -1,0 +1,62 @@
+"""Who is answered carefully: where a rule looks at a chat before the model does, and what is sent then.
+
+The one place where that is decided.  The built-in model is far too small to meet distress, so with it everybody is;
+with other models, everybody whom the operator says (`--careful`).  What the rules are: `verify.distress`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fastapi import Request
+from starlette.responses import Response
+
+from huozhong.engine.llm import LLM
+from huozhong.engine.requests import Completion, Delta, Usage
+from huozhong.server.calls import ChatCall
+from huozhong.server.dialects import ChatReply, FixedText
+from huozhong.server.http import json_response, stream_response
+from huozhong.verify.distress import CHINA, Finding, check
+
+HEADER = "x-huozhong-rule"
+
+NOTHING_USED = Usage(
+    prompt_tokens=0,
+    completion_tokens=0,
+    reasoning_tokens=0,
+    cache_hit_tokens=0,
+    seconds_to_first_token=None,
+    seconds=0.0,
+)
+
+
+@dataclass(frozen=True)
+class Careful:
+    """What the operator chose.  everybody: also with models that are not built in.  numbers: those to ring."""
+
+    everybody: bool = False
+    numbers: Mapping[str, str] = field(default_factory=lambda: CHINA)
+
+    def holds_for(self, llm: LLM, request: Request) -> bool:
+        """Whether this caller is answered carefully."""
+        return self.everybody or llm.is_built_in
+
+    async def answer(self, request: Request, call: ChatCall, dialect: type[ChatReply]) -> Response | None:
+        """The fixed answer to a call that must not go to the model; None for all others."""
+        if not self.holds_for(request.app.state.llm, request):
+            return None
+        # In a thread, as all that reads a whole message is.
+        finding = await asyncio.to_thread(check, call.messages)
+        return None if finding is None else self._said(finding, call, dialect, request.app.state.llm.name)
+
+    def _said(self, finding: Finding, call: ChatCall, dialect: type[ChatReply], model: str) -> Response:
+        fixed = FixedText(finding.rule, finding.kind, tuple(finding.numbers(numbers=self.numbers)))
+        reply = dialect(model=model, thinking=False, think_end_id=None, include_usage=call.include_usage, fixed=fixed)
+        text, headers = finding.reply(numbers=self.numbers), {HEADER: finding.rule}
+        if call.stream:
+            last = Delta(text=text, finish_reason="stop", usage=NOTHING_USED)
+            return stream_response([*reply.first(), *reply.events(last)], headers)
+        whole = Completion(text=text, reasoning="", token_ids=(), logprobs=(), finish_reason="stop", usage=NOTHING_USED)
+        return json_response(reply.whole(whole), headers=headers)
