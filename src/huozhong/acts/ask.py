@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
-from huozhong.acts.measures import NAME, Unit, read_at
+from huozhong.acts.measures import Unit, read_at
 
 Kind = Literal["number", "percent", "part", "times"]
-_CLAUSES = re.compile(r"[，。；？！,;?!．\n（）()]|\.(?!\d)|(?<=[^\d]):|：")
+_CLAUSES = re.compile(r"[，。；？！,;?!．\n（）]|\((?!\d)|(?<!\d)\)|\.(?!\d)|(?<=[^\d]):|：")
 _ASKS = re.compile(
     r"百分之(?:几|多少)|几分之几|多少倍|几倍|多少|几(?!何|乎|次方)|多(?P<how>长|高|宽|深|厚|重|远|大|久)(?![于])"
 )
@@ -47,24 +48,35 @@ class Asked:
             return None
         if re.search(r"^(?:如果|若|当|假如|已知|要使)|[“”\"=]|下列|为什么|列式|怎样", self.clause):
             return None
+        if before in ("是", "=") or re.match("[)）]", after):
+            return None
+        if after.startswith("时间") and unit in ("秒", "分钟", "小时", "天", "年"):
+            after = after.removeprefix("时间")
         if re.search(r"\d", after):  # the last number of an answer is its result
             return None
         if re.fullmatch("多[^少].*", self.word):
             return self._how(before, after, result, unit)
-        if not self.written and after and not re.match(r"[钱了才就能可的就要,]|的|合|完|天|后", after):
+        if (
+            self.kind == "number"
+            and not self.written
+            and after
+            and not re.match(r"[钱了才就能可的就要,]|的|合|完|天|后", after)
+        ):
             if not unit:
                 return None
             after = re.sub("^钱", "", after)
         if after.startswith("钱"):
             after, unit = after[1:], unit or "元"
         unit = self.shown if re.search(r"[\d²³^]", self.written) else self.written or unit
-        return f"{before}{result}{unit}{after}"
+        if unit == "人" and not self.written and after:
+            unit = "名"
+        return re.sub(r"\((\d+/\d+)\)", r"\1", f"{before}{result}{unit}{after}")
 
     def _how(self, before: str, after: str, result: str, unit: str) -> str | None:
         how = self.word[1:]
         if not unit or after:
             return None
-        if before.endswith("有"):
+        if before[-1:] and before[-1] in "有铺挖砌堆垒垫升接能":
             return f"{before}{result}{unit}{how if how in '长高宽深厚重' else ''}"
         before = before.removesuffix("是")
         return f"{before}{how if how in '长高宽深厚重' and not before.endswith(how) else ''}{result}{unit}"
@@ -106,6 +118,8 @@ def _read(question: str, offset: int, whole: str, found: re.Match[str]) -> Asked
         end = reading.end - offset - cut
     elif kind == "times":
         written = "倍"
+    elif kind == "number" and (big := re.match(r"[百千十]?[万亿]", clause[end:])):
+        end, written = end + big.end(), big[0]
     return Asked(kind, clause, max(0, found.start() - cut), min(end, len(clause)), word, unit, written)
 
 
@@ -116,23 +130,20 @@ _EN = re.compile(
     re.IGNORECASE,
 )
 _MONEY = re.compile(
-    r"how much (?:money|change|does|did|do|will|is|was|would|should|in)\b|what is the (?:total )?(?:cost|price)",
+    r"how much (?:money|change|does|did|do|will|is|was|would|should|in)\b"
+    r"|(?:how much|what)\b.*(?:cost|pric|pay|paid|spen|earn|mak|sav|owe|charg|profit|revenue|left)",
     re.IGNORECASE,
 )
 
 
-def english_noun(question: str) -> tuple[str, str]:
+def english_noun(question: str, value: Fraction = Fraction(2)) -> tuple[str, str]:
     """What stands before and behind the result of an English question: ("", " apples"), ("$", "")."""
     found = list(_EN.finditer(question))
     if found:
-        return "", f" {found[-1]['what'].lower()}"
+        what = found[-1]["what"].lower()
+        return "", f" {what.removesuffix('s') if value == 1 and not what.endswith('ss') else what}"
     if "$" in question and _MONEY.search(question):
         return "$", ""
     if re.search("percent", question, re.IGNORECASE) and re.search("what percent|percentage", question, re.IGNORECASE):
         return "", "%"
     return "", ""
-
-
-def is_unit(text: str) -> bool:
-    """Whether a text is a unit and nothing else."""
-    return NAME.fullmatch(text) is not None
