@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from huozhong.acts.labels import LABELS
 from huozhong.acts.plan_line import CHARACTERS, PlanLine
 from huozhong.acts.turn import PROBLEM, Forced, Planning, Turn
+from huozhong.engine.guides.guide import Acts
 from huozhong.text.tokenizer import Tokenizer
 
 Mask = NDArray[np.bool_]
@@ -92,6 +93,11 @@ class ActsConstraint:
         self._forced: list[int] = []
         self._mask_V: Mask | None = None
         self._possible = {label.encode(): turn.possible(label) for label in (*LABELS, PROBLEM)}
+
+    @classmethod
+    def of(cls, guide: Acts, words: ActsVocabulary) -> ActsConstraint:
+        """A fresh answer's state."""
+        return cls(Turn(guide.messages, guide.seed), words)
 
     def mask(self) -> Mask:
         """bool [V]: the tokens that may come next; never all False."""
@@ -176,7 +182,8 @@ class ActsConstraint:
     def _opening_mask(self, start: bytes) -> Mask:
         """Only what can be meant, and no token across the end of a label."""
         mask_V = self._words.reasoning_V.copy()
-        mask_V[self._words.end_think_id] = False  # not without a word, nor in the middle of a label
+        # Not in the middle of a label.  Nothing to think about is said by models that were trained further.
+        mask_V[self._words.end_think_id] = not start
         rests = {label[len(start) :]: can for label, can in self._possible.items() if label.startswith(start)}
         allowed: set[int] = set()
         for rest, can in rests.items():
