@@ -22,7 +22,8 @@ from huozhong.errors import ConfigError, HuozhongError
 
 if TYPE_CHECKING:
     from huozhong.train.adapt.adaptation import Adapted
-    from huozhong.train.adapt.examples import Encoder, Example, Messages
+    from huozhong.train.adapt.conversations import Messages
+    from huozhong.train.adapt.examples import Encoder, Example
     from huozhong.train.adapt.fit import Method
     from huozhong.train.adapt.settings import Settings
     from huozhong.train.adapt.show import Asked
