@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from huozhong.cli.words import dim, say
 from huozhong.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -136,7 +137,9 @@ def pretrain_command(
             seed=seed or 0,
             compile=compiled is not False,
         )
-        recipe = written_recipe(dial, replace=fresh)
+        recipe = written_recipe(
+            dial, replace=fresh, told=lambda passed: typer.echo(dim(say(f"跳过：{passed}", f"Passed over: {passed}")))
+        )
     pretrain(recipe, start=start)
 
 

@@ -211,9 +211,17 @@ def test_files_that_are_no_data(encoder: Encoder, tmp_path: Path) -> None:
         read_examples(tmp_path / "nowhere.jsonl", encoder)
     with pytest.raises(DataError, match="no lines"):
         read_examples(write(tmp_path / "empty.jsonl", ""), encoder)
-    (tmp_path / "gbk.jsonl").write_bytes('{"问": "几点？"}'.encode("gbk"))
-    with pytest.raises(DataError, match="not UTF-8"):
-        read_examples(tmp_path / "gbk.jsonl", encoder)
+    (tmp_path / "binary.jsonl").write_bytes(b"\x80\x00\x81")
+    with pytest.raises(DataError, match="is not text in UTF-8, UTF-16, GB18030 or Big5"):
+        read_examples(tmp_path / "binary.jsonl", encoder)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "gb18030", "cp950"])
+def test_files_in_other_encodings_are_read(encoding: str, encoder: Encoder, tmp_path: Path) -> None:
+    text = "圖書館什麼時候開門？" if encoding == "cp950" else "图书馆什么时候开门？"
+    (tmp_path / "a.jsonl").write_bytes(json.dumps({"问": text, "答": "五"}, ensure_ascii=False).encode(encoding))
+    (example,) = read_examples(tmp_path / "a.jsonl", encoder)
+    assert example.prompt == [{"role": "user", "content": text}]
 
 
 def test_a_model_without_a_template_says_what_to_write(tokenizer: Tokenizer, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ The reference is the model as it was; its log-probabilities are computed once, b
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,14 +102,16 @@ class PackedPairs(PackedExamples):
 
 
 class DpoTask:
-    """Loss per pair, all pairs alike."""
+    """Loss per pair, all pairs alike; two epochs without a better held-out loss end the run."""
 
     stage: Literal["sft", "dpo"] = "dpo"
+    patience: int | None = 2
 
     def __init__(self, training: list[Pair], heldout: list[Pair], beta: float) -> None:
         self.training, self.heldout_pairs, self.beta = training, heldout, beta
         self.count, self.rehearsed, self.heldout = len(training), 0, len(heldout)
         self.lengths = [pair.length for pair in training]
+        self.targets = sum(sum(mask) for pair in training for _, mask in (pair.chosen, pair.rejected))
         self.heldout_lengths = [pair.length for pair in heldout]
         self._reference: dict[int, Tensor] = {}  # by line of the pair, [2]
 
@@ -120,8 +123,17 @@ class DpoTask:
                     for pair, values in zip(part.pairs, answer_log_probs(model, part), strict=True):
                         self._reference[2 * pair.line + number] = values
 
-    def parts(self, indices: Sequence[int], row_tokens: int) -> list[PackedPairs]:
-        return self._rows([self.training[i] for i in indices], row_tokens)
+    @property
+    def epoch_tokens(self) -> int:
+        return sum(self.lengths)
+
+    def epoch(self, number: int, seed: int) -> list[int]:
+        order = list(range(self.count))
+        random.Random(f"epoch {number} seed {seed}").shuffle(order)
+        return order
+
+    def parts(self, looks: Sequence[int], row_tokens: int) -> list[PackedPairs]:
+        return self._rows([self.training[i] for i in looks], row_tokens)
 
     def size(self, part: PackedPairs) -> int:
         return len(part.pairs)
@@ -150,6 +162,9 @@ class DpoTask:
 
     def objective(self, scores: Mapping[str, float]) -> float:
         return scores["loss"]
+
+    def is_taught(self, scores: Mapping[str, float]) -> bool:
+        return False  # a preference has no end; the held-out pairs and the epochs end the run
 
     def identity(self) -> dict[str, Any]:
         return {

@@ -5,8 +5,10 @@ Only what the model itself has to say carries loss.  A line that cannot be used 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +19,17 @@ from torch import Tensor
 
 from huozhong.errors import DataError, RequestError, TokenizerError
 from huozhong.text.data import NO_TARGET
+from huozhong.text.plain import read_text
 from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import END_THINK, THINK, Tokenizer
 from huozhong.text.tools import Function
 from huozhong.train.adapt.conversations import Messages, spoken
 from huozhong.train.adapt.forms import Taught, read_taught
+from huozhong.train.adapt.wordings import wordings
 from huozhong.train.feed import Rows
 
 HELDOUT_SHARE = 0.1
+LONG = 200  # characters of a question; what is longer has a text in it, of which every word may count
 ROW_MULTIPLE = 64  # of the tokens in a row of examples
 Encoded = tuple[list[int], list[bool]]
 
@@ -33,6 +38,7 @@ class Prompted:
     """What is learnt as the answer to a prompt."""
 
     prompt: Messages | str
+    answer: str
     functions: tuple[Function, ...]
     line: int
 
@@ -48,6 +54,8 @@ class Example(Prompted):
 
     ids, mask: tokens, and which of them carry loss.  prompt: what to ask to see what was learnt: a conversation, or
     a text to continue.  answer: what should come.  line: where it stood in the file.  functions: what may be called.
+    said: the answer as a message, where it is the only one that is learnt.  wordings: the same with the question in
+    other words.
     """
 
     ids: list[int]
@@ -56,6 +64,12 @@ class Example(Prompted):
     answer: str
     line: int
     functions: tuple[Function, ...] = ()
+    said: dict[str, Any] | None = None
+    wordings: tuple[Encoded, ...] = ()
+
+    @property
+    def row(self) -> Encoded:
+        return self.ids, self.mask
 
     @property
     def targets(self) -> int:
@@ -156,14 +170,8 @@ def load_template(files: Mapping[str, bytes], tokenizer: Tokenizer, where: str) 
 
 def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line numbers and JSON objects; empty lines are left out.  Raises DataError."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path} is not UTF-8 text; save it as UTF-8 and try again.") from None
     found = False
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -199,8 +207,21 @@ def _examples(taught: Taught, where: str, number: int, encoder: Encoder) -> list
         return [Example(*row, prompt, taught.completion, number)]
     messages, functions = taught.messages, taught.functions
     rows = encoded(where, lambda e: e.answers(messages, taught.learnt, functions), encoder)
-    asked, answer = messages[:-1], spoken(messages)
-    return [Example(ids, mask, asked, answer, number, functions) for ids, mask in rows]
+    asked, answer, said = messages[:-1], spoken(messages), messages[-1] if sum(taught.learnt) == 1 else None
+    return [Example(ids, mask, asked, answer, number, functions, said) for ids, mask in rows]
+
+
+def with_wordings(examples: Sequence[Example], encoder: Encoder, count: int, seed: int) -> list[Example]:
+    """The same examples, each with up to `count` other wordings of what it asks, where it is a short question."""
+    return [dataclasses.replace(e, wordings=_reworded(e, encoder, count, seed)) for e in examples]
+
+
+def _reworded(example: Example, encoder: Encoder, count: int, seed: int) -> tuple[Encoded, ...]:
+    asked, answer = example.prompt, example.said
+    if answer is None or isinstance(asked, str) or asked[-1]["role"] != "user" or len(asked[-1]["content"]) > LONG:
+        return ()
+    versions = [[*asked[:-1], asked[-1] | {"content": text}] for text in wordings(asked[-1]["content"], count, seed)]
+    return tuple(encoder.answer([*version, answer], example.functions) for version in versions)
 
 
 def encoded(where: str, encode: Callable[[Encoder], list[Encoded]], encoder: Encoder) -> list[Encoded]:
@@ -224,13 +245,25 @@ def encoded(where: str, encode: Callable[[Encoder], list[Encoded]], encoder: Enc
 Kind = TypeVar("Kind", bound=Prompted)
 
 
-def split(examples: Sequence[Kind], seed: int, share: float = HELDOUT_SHARE) -> tuple[list[Kind], list[Kind]]:
-    """(training, held-out): whole questions, drawn by the seed.  Fewer than five questions are all trained on."""
-    keys = sorted({example.key for example in examples})
-    if len(keys) < 5:
-        return list(examples), []
+def split(
+    examples: Sequence[Kind], seed: int, share: float = HELDOUT_SHARE, *, unguessable: bool = False
+) -> tuple[list[Kind], list[Kind]]:
+    """(training, held-out): whole questions, drawn by the seed.  Fewer than five questions are all trained on.
+
+    unguessable: hold out questions whose answer no other question has as well; otherwise these are all trained on: a
+    fact that stands nowhere else cannot be guessed, and nobody wants it left out.
+    """
+    answers: dict[str, set[str]] = {}
+    for example in examples:
+        answers.setdefault(example.key, set()).add(example.answer)
+    left = Counter(answer for several in answers.values() for answer in several)
+    keys, kept = sorted(answers), set[str]()
     random.Random(f"held-out {seed}").shuffle(keys)
-    kept = set(keys[: max(1, round(share * len(keys)))])
+    most = max(1, round(share * len(keys))) if len(keys) >= 5 and share > 0 else 0
+    for key in keys:
+        if len(kept) < most and (unguessable or all(left[answer] > 1 for answer in answers[key])):
+            kept.add(key)
+            left -= Counter(answers[key])
     return [e for e in examples if e.key not in kept], [e for e in examples if e.key in kept]
 
 
