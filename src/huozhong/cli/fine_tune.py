@@ -56,6 +56,7 @@ class FineTuneOptions:
     threads: int | None = None
     dtype: str | None = None
     rehearse: int | None = None
+    wordings: int | None = None
     method: str = "auto"
     rank: int | None = None
     seed: int = 0
@@ -89,8 +90,8 @@ def run_sft(options: FineTuneOptions) -> None:
     settings = bench.settings()
     training, heldout = bench.divided(read_examples(data, bench.encoder, bench.labels), read_examples)
     rehearsed = bench.rehearsed(len(training))
-    if len(training) <= REWORDED:
-        training = with_wordings(training, bench.encoder, WORDINGS, options.seed)
+    count = options.wordings if options.wordings is not None else WORDINGS if len(training) <= REWORDED else 0
+    training = with_wordings(training, bench.encoder, count, options.seed)
     bench.run(SftTask(training, heldout, rehearsed), settings, training, heldout)
 
 

@@ -67,6 +67,14 @@ Rehearse = Annotated[
     int | None,
     typer.Option("--rehearse", help="复习几个它自己的回答，免得忘 / how many of its own answers it rehearses"),
 ]
+Wordings = Annotated[
+    int | None,
+    typer.Option(
+        "--wordings",
+        min=0,
+        help="每个问题另有几种问法，0 为只按原文 / other wordings of each question; 0: as it is written",
+    ),
+]
 Beta = Annotated[float, typer.Option(help="离原模型多近 / how closely to stay by the model as it was")]
 Answers = Annotated[
     bool,
@@ -165,6 +173,7 @@ def sft_command(
     resume: Resume = False,
     fresh: Fresh = False,
     rehearse: Rehearse = None,
+    wordings: Wordings = None,
 ) -> None:
     start = _start(resume, fresh)
     _need_torch()

@@ -214,11 +214,13 @@ class Adaptation(Run[Adapted]):
         return min(self.total_steps, self.plan.cooled(self.taught_at) * self.plan.steps_per_epoch)
 
     def _lr_scale(self, step: int) -> float:
-        plan, end = self.plan, self._last_step
-        decay = end - plan.warmup if self.task.stage == "dpo" else max(1, end // 2)
+        """Up, and down again: at once for preferences; else in the second half, or from where all was learnt."""
+        plan, met = self.plan, step
         if self.taught_at is not None:
-            decay = min(decay, end - self.taught_at * plan.steps_per_epoch)
-        return warmup_stable_decay(step, total_steps=end, warmup_steps=plan.warmup, decay_steps=max(1, decay))
+            met = min(step, self.taught_at * plan.steps_per_epoch)
+        down = plan.total_steps - plan.warmup if self.task.stage == "dpo" else max(1, plan.total_steps // 2)
+        planned = warmup_stable_decay(met, total_steps=plan.total_steps, warmup_steps=plan.warmup, decay_steps=down)
+        return planned if met == step else planned * (self._last_step - step) / (self._last_step - met)
 
     def one_step(self, step: int) -> dict[str, Any]:
         began, plan = time.perf_counter(), self.plan

@@ -16,11 +16,14 @@ _WORDS = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003f
 
 
 def wordings(text: str, count: int, seed: int) -> list[str]:
-    """At most `count` different versions of a text, each with some words left out; none of a text of one word."""
+    """At most `count` different versions of a text, each with some words left out; none of a text of one word.
+
+    Numbers stay: another one would ask for another answer.
+    """
     rng, words = random.Random(f"wordings {seed} {text}"), _WORDS.findall(text)
     found: dict[str, None] = {}
     for _ in range(2 * count):
-        left = "".join(word for word in words if rng.random() >= DROPPED).strip()
+        left = "".join(word for word in words if rng.random() >= DROPPED or any(map(str.isdigit, word))).strip()
         if left and left != text and len(found) < count:
             found.setdefault(left)
     return list(found) if len(words) > 1 else []
