@@ -216,6 +216,24 @@ def test_files_that_are_no_data(encoder: Encoder, tmp_path: Path) -> None:
         read_examples(tmp_path / "binary.jsonl", encoder)
 
 
+def test_a_list_over_many_lines_is_read_too(encoder: Encoder, tmp_path: Path) -> None:
+    """As Alpaca's own file is one."""
+    rows = [{"instruction": f"q{n}", "input": "", "output": "a, [b]"} for n in range(3)]
+    (tmp_path / "a.json").write_text("\n" + json.dumps(rows, indent=2))
+    examples = read_examples(tmp_path / "a.json", encoder)
+    assert [(e.line, e.answer) for e in examples] == [(3, "a, [b]"), (8, "a, [b]"), (13, "a, [b]")]
+    (tmp_path / "a.json").write_text(json.dumps([*rows, {"instruction": "x"}, 7], indent=2))
+    with pytest.raises(DataError, match="line 17: 'answer' is missing"):
+        read_examples(tmp_path / "a.json", encoder)
+    for text, line in (("[\n7]", 2), ('[\n\n{"a": ]', 3)):
+        (tmp_path / "a.json").write_text(text)
+        with pytest.raises(DataError, match=f"line {line} is not a JSON object"):
+            read_examples(tmp_path / "a.json", encoder)
+    (tmp_path / "a.json").write_text("[ ]")
+    with pytest.raises(DataError, match="has no lines"):
+        read_examples(tmp_path / "a.json", encoder)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "gb18030", "cp950"])
 def test_files_in_other_encodings_are_read(encoding: str, encoder: Encoder, tmp_path: Path) -> None:
     text = "圖書館什麼時候開門？" if encoding == "cp950" else "图书馆什么时候开门？"

@@ -25,6 +25,7 @@ def plain(messages: list[dict[str, Any]]) -> list[tuple[str, str]]:
     ({"instruction": "q", "context": "c", "response": "r", "category": "open_qa"},
      [("user", "c\n\nq"), ("assistant", "r")]),
     ({"input": "q", "output": "r"}, [("user", "q"), ("assistant", "r")]),
+    ({"prompt": "q", "response": "r", "messages": None}, [("user", "q"), ("assistant", "r")]),
     ({"messages": [{"role": "developer", "content": "s"}, USER, BOT | {"refusal": None, "tool_calls": None}]},
      [("system", "s"), ("user", "a"), ("assistant", "b")]),
     ({"messages": [USER | {"content": [{"type": "text", "text": "x"}, {"type": "text", "text": "y"}]}, BOT]},

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -169,21 +170,37 @@ def load_template(files: Mapping[str, bytes], tokenizer: Tokenizer, where: str) 
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line numbers and JSON objects; empty lines are left out.  Raises DataError."""
-    found = False
-    for number, line in enumerate(read_text(path).split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
+    """Line numbers and JSON objects: one a line, or one list of them over many lines.  Raises DataError."""
+    text, found = read_text(path), False
+    for number, row in _listed(text) if text.lstrip().startswith("[") else _lined(text):
         if not isinstance(row, dict):
             raise DataError(f'{path} line {number} is not a JSON object like {{"question": "...", "answer": "..."}}.')
         found = True
         yield number, row
     if not found:
         raise DataError(f"{path} has no lines; write one question and answer a line.")
+
+
+def _lined(text: str) -> Iterator[tuple[int, Any]]:
+    """Of each line that is not empty its number and what it holds, None where that is no JSON."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except (ValueError, RecursionError):
+                yield number, None
+
+
+def _listed(text: str) -> Iterator[tuple[int, Any]]:
+    """The same of each entry of a list, as Alpaca's own file is one."""
+    decoder, place, line, counted = json.JSONDecoder(), text.index("[") + 1, 1, 0
+    while match := re.compile(r"[\s,]*([^\s,\]])").match(text, place):
+        line, counted = line + text.count("\n", counted, match.start(1)), match.start(1)
+        try:
+            value, place = decoder.raw_decode(text, match.start(1))
+        except (ValueError, RecursionError):
+            value, place = None, len(text)
+        yield line, value
 
 
 def read_examples(path: Path, encoder: Encoder, labels: set[str] | None = None) -> list[Example]:

@@ -71,13 +71,13 @@ class Preferred:
 def read_taught(row: Mapping[str, Any], where: str) -> Taught:
     """One line of any form.  Raises DataError that begins with `where`."""
     line = Columns(row, where, _KNOWN)
-    found = next((name for name in ("messages", "conversations", "conversation") if name in row), None)
+    found = next((name for name in ("messages", "conversations", "conversation") if row.get(name) is not None), None)
     functions = _functions(line)
     if found is not None:
         said = read_conversation(line.take(found) or [], where, found)
         if len(said.messages) < 2:
             line.refuse(f"{found} must be a list of at least two, a question and its answer")
-    elif "completion" in row or ("prompt" in row and not _asks(row)):
+    elif row.get("completion") is not None or (row.get("prompt") is not None and not _asks(row)):
         prompt = line.take("prompt")
         if isinstance(prompt, list) or isinstance(row.get("completion"), list):
             said = _prompt_and_completion(line, prompt)
@@ -102,7 +102,7 @@ def _functions(line: Columns) -> tuple[Function, ...]:
 
 
 def _asks(row: Mapping[str, Any]) -> bool:
-    return any(name in row for name in (*_QUESTIONS, *_ANSWERS))
+    return any(row.get(name) is not None for name in (*_QUESTIONS, *_ANSWERS))
 
 
 def _continued(line: Columns, prompt: Any) -> Taught:
@@ -138,10 +138,10 @@ def _question(line: Columns) -> Messages:
     """What is asked, with what it is about, and what was said before."""
     history = line.take("history")
     more, context = line.text("input"), line.text("context")
-    if more is not None and not any(name in line for name in _QUESTIONS):
+    if more is not None and not any(name in line for name in (*_QUESTIONS, "prompt")):
         question = more  # a pair of input and output
     else:
-        question = line.needed(*_QUESTIONS)
+        question = line.needed(*_QUESTIONS, "prompt")
         question = f"{question}\n{more}" if more is not None else question
     question = f"{context}\n\n{question}" if context is not None else question
     return [*_history(history, line), {"role": "user", "content": question}]
