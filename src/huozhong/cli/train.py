@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from huozhong.cli.words import dim, say
 from huozhong.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -65,6 +66,14 @@ Compiled = Annotated[
 Rehearse = Annotated[
     int | None,
     typer.Option("--rehearse", help="复习几个它自己的回答，免得忘 / how many of its own answers it rehearses"),
+]
+Wordings = Annotated[
+    int | None,
+    typer.Option(
+        "--wordings",
+        min=0,
+        help="每个问题另有几种问法，0 为只按原文 / other wordings of each question; 0: as it is written",
+    ),
 ]
 Beta = Annotated[float, typer.Option(help="离原模型多近 / how closely to stay by the model as it was")]
 Answers = Annotated[
@@ -136,7 +145,9 @@ def pretrain_command(
             seed=seed or 0,
             compile=compiled is not False,
         )
-        recipe = written_recipe(dial, replace=fresh)
+        recipe = written_recipe(
+            dial, replace=fresh, told=lambda passed: typer.echo(dim(say(f"跳过：{passed}", f"Passed over: {passed}")))
+        )
     pretrain(recipe, start=start)
 
 
@@ -162,6 +173,7 @@ def sft_command(
     resume: Resume = False,
     fresh: Fresh = False,
     rehearse: Rehearse = None,
+    wordings: Wordings = None,
 ) -> None:
     start = _start(resume, fresh)
     _need_torch()

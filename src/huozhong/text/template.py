@@ -152,34 +152,67 @@ class ChatTemplate:
             is_chat=True,
         )
 
-    def training_tokens(self, messages: Sequence[Mapping[str, Any]]) -> tuple[list[int], list[bool]]:
+    def training_tokens(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        functions: Sequence[Function] = (),
+        learnt: Sequence[bool] | None = None,
+    ) -> tuple[list[int], list[bool]]:
         """Ids of a finished conversation, and for each id whether the model must learn to say it.
 
         True exactly for what the model itself says when served: everything between a generation prompt and
-        the end of that turn (reasoning, </think>, answer, end token).  Raises RequestError for bad messages,
-        TokenizerError if the template renders history differently from the prompt that led to it.
+        the end of that turn (reasoning, </think>, answer, end token).  functions: what it may call.  learnt: for each
+        message, whether that answer counts (None: all do).  Raises RequestError for bad messages, TokenizerError if
+        the template renders history differently from the prompt that led to it.
         """
         turns = checked_messages(messages)
         if turns[-1]["role"] != "assistant":
             raise RequestError("A training conversation must end with an assistant message", param="messages")
         last = len(turns) - 1
         turns = [m if i == last else _without_reasoning(m) for i, m in enumerate(turns)]
-        whole = self._spans(turns, False, True)
+        whole = self._spans(turns, False, True, functions)
         ids: list[int] = []
         mask: list[bool] = []
         done = 0
         for i, turn in enumerate(turns):
             if turn["role"] != "assistant":
                 continue
-            prompt = self._spans(turns[:i], True, turn["reasoning_content"] is not None)
-            said = whole if i == last else self._spans(turns[: i + 1], False, True)
-            for spans, learn in ((prompt, False), (said, True)):
+            prompt = self._spans(turns[:i], True, turn["reasoning_content"] is not None, functions)
+            said = whole if i == last else self._spans(turns[: i + 1], False, True, functions)
+            for spans, learn in ((prompt, False), (said, learnt is None or learnt[i])):
                 end = self._extent(spans, whole)
                 part = self._encode(_cut(whole, done, end))
                 ids += part
                 mask += [learn] * len(part)
                 done = end
         return ids, mask
+
+    def served_tokens(
+        self, messages: Sequence[Mapping[str, Any]], *, functions: Sequence[Function] = ()
+    ) -> tuple[list[int], list[bool]]:
+        """Like `training_tokens` of the last answer alone, put together as it comes when it is served.
+
+        For templates that write history unlike their own prompts: R1's open a thought and leave it out afterwards.
+        """
+        *turns, last = checked_messages(messages)
+        before = [_without_reasoning(turn) for turn in turns]
+        if last["role"] != "assistant":
+            raise RequestError("A training conversation must end with an assistant message", param="messages")
+        whole = self._spans([*before, _without_reasoning(last)], False, True, functions)
+        start = self._extent(self._spans(before, False, True, functions), whole)
+        asked = self._spans(before, True, True, functions)
+        prompt, said = self._encode(asked), self._encode(_cut(whole, start, _length(whole)))
+        opening = self._encode(_cut(asked, start, _length(asked)))
+        same = next((i for i, (a, b) in enumerate(zip(opening, said, strict=False)) if a != b), len(opening))
+        thought = last["reasoning_content"]
+        if _ends_open(asked) or thought:
+            begin = "" if _ends_open(asked) else f"{THINK}\n"
+            marks = [RenderedText(begin, True), RenderedText(thought or "", False)]
+            said = self._encode([*marks, RenderedText(f"\n{END_THINK}\n\n", True)]) + said[same:]
+        else:
+            said = said[same:]
+        return prompt + said, [False] * len(prompt) + [True] * len(said)
 
     @cached_property
     def tool_format(self) -> ToolFormat | None:
@@ -352,6 +385,10 @@ def _cut(spans: list[RenderedText], start: int, end: int) -> list[RenderedText]:
             cut.append(RenderedText(text, span.trusted))
         at += len(span.text)
     return cut
+
+
+def _length(spans: list[RenderedText]) -> int:
+    return sum(len(span.text) for span in spans)
 
 
 def _ends_open(spans: list[RenderedText]) -> bool:
