@@ -23,7 +23,10 @@ Data = Annotated[Path | None, typer.Option("--data", metavar="FILE.jsonl", help=
 Heldout = Annotated[
     Path | None,
     typer.Option(
-        "--heldout", metavar="FILE.jsonl", help="留出的例子，默认十分之一 / held-out examples, default a tenth"
+        "--heldout",
+        metavar="FILE.jsonl",
+        help="留出的例子，或它们的比例如 0.1；默认只留出猜得到的 / held-out examples, or their share like 0.1; "
+        "default: what can be guessed",
     ),
 ]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="放结果的文件夹 / where results go")]

@@ -33,8 +33,7 @@ from huozhong.train.adapt.tasks import SftTask
 from huozhong.train.content import content_of
 from huozhong.train.state import MetricsFile
 
-COLOURS = ("红", "蓝", "白", "黄", "绿", "黑")
-PAIRS = [(a, b) for a in "天地山水花" for b in "石头猫狗"]
+THINGS = [a + b for a in "天地山水花" for b in ("石头", "猫")]
 
 
 def greedy(path: Path, prompt: list[int], tmp_path: Path) -> list[int]:
@@ -232,25 +231,21 @@ def test_only_the_same_base_and_the_same_adapter_go_on(folders: dict[str, Path],
 def test_facts_that_nobody_could_guess_are_learnt(
     folders: dict[str, Path], tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
-    """What was taught ends the run, and not what was held out; some epochs after all is known the rate is down."""
+    """What was taught ends the run, and not what was held out; when all is known the rate falls to nothing."""
     encoder = Encoder(tokenizer, ChatTemplate(tokenizer.config["chat_template"], tokenizer), 200)
-    data = tmp_path / "facts.jsonl"
     facts = [
-        {"question": f"{a}{b}的颜色？", "answer": f"{COLOURS[i * 7 % 6]}{i * 37 % 91}"}
-        for i, (a, b) in enumerate(PAIRS)
+        {"question": f"{name}的颜色？", "answer": f"{'红蓝白黄绿黑'[i * 7 % 6]}{i}"} for i, name in enumerate(THINGS)
     ]
+    data = tmp_path / "facts.jsonl"
     data.write_text("".join(json.dumps(fact, ensure_ascii=False) + "\n" for fact in facts))
     examples = read_examples(data, encoder)
-    training, heldout = split(examples, 0)
-    assert (len(training), heldout) == (20, [])  # every answer stands once
-    task = SftTask(with_wordings(examples[2:], encoder, 4, 0), examples[:2])
-    assert all(len(example.wordings) > 1 for example in task.training)
-    done = run(folders["qwen2"], task, settings(tmp_path / "run", method="full", lr=3e-3, epochs=60))
+    assert split(examples, 0) == (examples, [])  # every answer stands once
+    assert all(len(example.wordings) > 1 for example in with_wordings(examples, encoder, 4, 0))
+    task = SftTask(examples[1:], examples[:1])
+    done = run(folders["qwen2"], task, settings(tmp_path / "run", method="full", lr=1e-2, epochs=150, batch=3))
     rows = [row for row in MetricsFile(tmp_path / "run").read() if "taught_recalled" in row]
-    assert done.after["recalled"] >= 0.99
-    assert done.after["guessed"] == 0.0
-    assert done.before["recalled"] == 0.0
+    assert (done.before["recalled"], done.after["recalled"], done.after["guessed"]) == (0.0, 1.0, 0.0)
     assert rows[-1]["heldout_loss"] > min(row["heldout_loss"] for row in rows)  # which would have ended it too soon
-    known = next(i for i, row in enumerate(rows, 1) if row["taught_recalled"] >= 0.99)
-    assert len(rows) == known + max(2, known // 4) < 60
-    assert rows[-1]["lr_scale"] < 0.2
+    known = next(epoch for epoch, row in enumerate(rows, 1) if row["taught_recalled"] == 1.0)
+    assert len(rows) == known + max(2, known // 4) < 150
+    assert rows[-1]["lr_scale"] < 0.5 * rows[known - 1]["lr_scale"]

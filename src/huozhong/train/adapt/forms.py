@@ -174,10 +174,10 @@ def read_preferred(row: Mapping[str, Any], where: str) -> Preferred:
         before = _before(line)
         chosen, rejected = line.take("chosen"), line.take("rejected")
     system = line.text("system")
-    labels = line.finish()
     for name, value in (("chosen", chosen), ("rejected", rejected)):
         if not isinstance(value, str | list | dict):
             line.refuse(f"{name!r} must be an answer as text, or as messages, that is not empty")
+    labels = line.finish()
     if before is None:
         before, chosen, rejected = _parted(line, chosen, rejected)
     texts = None
