@@ -279,7 +279,7 @@ class LLM:
         if not isinstance(prompt, str):
             return prompt
         begin = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
-        return begin + self.tokenizer.encode(prompt)
+        return begin + self.tokenizer.encode(prompt, begins=not begin)
 
     # -- end -------------------------------------------------------------------------------------
 

@@ -292,10 +292,10 @@ class ChatTemplate:
                     plain.append(piece)
                     continue
                 if plain:
-                    ids += self.tokenizer.encode("".join(plain))
+                    ids += self.tokenizer.encode("".join(plain), begins=not ids)
                     plain = []
                 ids.append(piece)
-        return ids + self.tokenizer.encode("".join(plain)) if plain else ids
+        return ids + self.tokenizer.encode("".join(plain), begins=not ids) if plain else ids
 
 
 def _uses_tools(message: Mapping[str, Any]) -> bool:
