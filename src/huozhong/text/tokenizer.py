@@ -275,10 +275,10 @@ class Tokenizer:
         """Whether `id` is a control token, which only `specials=True` can produce."""
         return id in self._control
 
-    @cached_property
-    def control_ends(self) -> frozenset[str]:
-        """The characters that control tokens begin and end with."""
-        return frozenset(c for token in self._control.values() for c in (token[0], token[-1]))
+    @property
+    def control_tokens(self) -> frozenset[str]:
+        """The control tokens as they are written."""
+        return frozenset(self._control.values())
 
     def hides(self, id: int) -> bool:
         """Whether `skip_special` leaves out this token."""
