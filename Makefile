@@ -1,5 +1,6 @@
 # make serve    install if needed, then serve the built-in model and the chat page   (ARGS="--host 0.0.0.0")
 # make test     everything CI checks: ruff, the types, the tests, against the installed package
+# make real     fetch the real models, vocabularies and templates that tests/real reads (170 MB, once)
 # make check    ruff and the types only
 # make bench    the benchmarks that need nothing else; each ends in one JSON line   (BENCH="kernels serve")
 # make train    install what training needs beside it, with torch for the CPU; GPU=1 for torch with CUDA
@@ -25,7 +26,7 @@ NATIVE := pyproject.toml CMakeLists.txt $(wildcard src/huozhong/engine/kernels/*
           src/huozhong/engine/kernels/*.inl)
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
-.PHONY: serve train test check bench clean tools
+.PHONY: serve train test real check bench clean tools
 .DELETE_ON_ERROR:
 
 serve: $(SERVE)/huozhong.stamp
@@ -46,6 +47,9 @@ train: $(SERVE)/huozhong.stamp
 
 test: check
 	$(TEST)/bin/python -m pytest
+
+real: $(TEST)/tools.stamp
+	@$(TEST)/bin/python tests/real/fetch.py
 
 check: $(TEST)/huozhong.stamp
 	$(TEST)/bin/ruff format --check --quiet .

@@ -73,7 +73,6 @@ def prepare(llm: LLM, call: ChatCall) -> PreparedChat:
     guide, parser = form.guide, None
     if form.functions:
         tool_format = llm.template.tool_format
-        assert tool_format is not None, "the prompt has no functions then"
         guide = Grammar(tool_format.grammar(form.functions, form.choice, llm.tokenizer.split_specials))
         parser = ToolCallParser(tool_format, form.functions)
     if guide is None:

@@ -39,7 +39,9 @@ class ChatCompletionReply(ChatReply):
         if self.fixed is not None:
             message["rule"] = self.fixed.as_dict()
         if self.tool_calls is not None:
-            message |= _message_with_calls([*self.tool_calls.push(answer.text), *self.tool_calls.finish()])
+            parts = self.tool_calls.push(answer.text)
+            parts += self.tool_calls.finish(cut=answer.finish_reason == "length")
+            message |= _message_with_calls(parts)
         choice = {
             "index": 0,
             "message": message,
@@ -92,7 +94,9 @@ class ChatCompletionReply(ChatReply):
         if self.tool_calls is None:
             return [delta.text] if delta.text else []
         parts = self.tool_calls.push(delta.text)
-        return parts if delta.finish_reason is None else [*parts, *self.tool_calls.finish()]
+        if delta.finish_reason is None:
+            return parts
+        return [*parts, *self.tool_calls.finish(cut=delta.finish_reason == "length")]
 
     def _finish_reason(self, reason: str) -> str:
         has_calls = self.tool_calls is not None and self.tool_calls.num_calls > 0
