@@ -147,7 +147,7 @@ def numbers_in(text: str) -> tuple[list[Read], str]:
             and text[start - 1].isalpha()
         )
         one = None if inside or _ARTICLE.match(text, start) else number_at(text, start)
-        if one is None or one.kind == "half":
+        if one is None or one.kind == "half" or text[start : one.end].lower() == "one":
             rest, at = rest + text[at], at + 1
             continue
         number = Number(-one.number.value, one.number.style) if sign else one.number
