@@ -100,7 +100,7 @@ _NUMBER = re.compile(
     rf"""(?<!\^)(?:
     (?P<hundredths>百分之|千分之|万分之)(?P<of>{_PLAIN}|{_CN_DECIMAL})
     |(?:(?P<with>{_WHOLE})又)?(?P<parts>{_WHOLE})分之(?P<top>{_WHOLE})
-    |(?P<whole>\d+)?\((?P<over>\d+)/(?P<under>\d+)\)
+    |(?P<whole>\d+)?\((?P<over>\d+)/(?P<under>\d+)\)(?P<part>%?)
     |(?P<mixed>\d+)(?:又|[ ](?=\d+/))\(?(?P<mover>\d+)/(?P<munder>\d+)\)?
     |(?<![\d./])(?P<a>\d+)/(?P<b>\d+)(?![\d.]|/\d)
     |(?P<plain>{_PLAIN})(?P<sign>[%‰]?)
@@ -168,6 +168,8 @@ def _simple(match: re.Match[str]) -> Found | None:
         if None in values or not values[1]:
             return None
         value = values[0] + values[2] / values[1]  # type: ignore[operator]
+        if "under" in names and match["part"]:
+            return Found(match.start(), match.end(), Number(value / 100, "percent"), kind)
         return Found(match.start(), match.end(), Number(value, "fraction"), kind)
     return None
 

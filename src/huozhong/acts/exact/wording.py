@@ -137,8 +137,8 @@ def in_signs(text: str, english: bool) -> str | None:
     if not re.fullmatch(r"[\d.+\-×÷^()/%]+", signs) or not is_sum:
         return None
     lone = re.fullmatch(r"\((\d+)/(\d+)\)", signs)
-    if lone and "/" not in text:
-        return None  # 三分之二 alone is no sum
+    if lone and ("/" not in text or (int(lone[1]) < int(lone[2]) and re.fullmatch(r"[\s\d/()]+", text))):
+        return None  # 三分之二 and 1/2 alone are no sums
     return f"{lone[1]}÷{lone[2]}" if lone else _bare(signs)
 
 
