@@ -2,7 +2,8 @@
 
     python tests/real/record.py        needs llama-cpp-python 0.3.36 and `make real`
 
-Greedy answers, and the mean negative log-likelihood of a text, as llama.cpp computes them on its CPU backend.
+Greedy answers with the gap between the best token's logit and the second's, and the mean negative log-likelihood of a
+text, as llama.cpp computes them on its CPU backend.
 """
 
 from __future__ import annotations
@@ -10,13 +11,20 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tests.real.fetch import SMOLLM2
 
 RECORDED = Path(__file__).with_name("smollm2.json")
 SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
-QUESTIONS = ["What is the capital of France?", "Write one sentence about the sea.", "List three fruits."]
+QUESTIONS = [
+    "Write one sentence about the sea.",
+    "Say the days of the week in order.",
+    "Repeat after me: one two three four five six seven eight nine ten.",
+    "What is photosynthesis?",
+]
 TOKENS = 32
 TEXT = (
     "The lamp on the windowsill burned low, and nobody in the house had thought to fill it. Anna counted the steps of "
@@ -34,6 +42,11 @@ def prompt(question: str) -> str:
     return "".join(f"<|im_start|>{role}\n{text}<|im_end|>\n" for role, text in turns) + "<|im_start|>assistant\n"
 
 
+def logits_of(model: Any) -> NDArray[np.float64]:
+    """What the model thinks of the next token."""
+    return np.ctypeslib.as_array(model._ctx.get_logits_ith(-1), (model.n_vocab(),)).astype(np.float64)
+
+
 def main() -> None:
     from llama_cpp import Llama
 
@@ -42,18 +55,21 @@ def main() -> None:
     for question in QUESTIONS:
         model.reset()
         said: list[int] = []
+        gaps: list[float] = []
         ids = model.tokenize(prompt(question).encode(), add_bos=False, special=True)
         for token in model.generate(ids, top_k=1, temp=0.0, repeat_penalty=1.0):
             if token == model.token_eos() or len(said) == TOKENS:
                 break
+            second, best = np.sort(logits_of(model))[-2:]
             said.append(token)
-        answers[question] = {"ids": said, "text": model.detokenize(said).decode()}
+            gaps.append(round(float(best - second), 3))
+        answers[question] = {"ids": said, "gaps": gaps, "text": model.detokenize(said).decode()}
     ids = model.tokenize(TEXT.encode(), add_bos=False)
     model.reset()
     losses = []
     for id, following in pairwise(ids):  # one at a time, since this version hands out the last token's logits only
         model.eval([id])
-        logits = np.ctypeslib.as_array(model._ctx.get_logits_ith(-1), (model.n_vocab(),)).astype(np.float64)
+        logits = logits_of(model)
         logits -= logits.max()
         losses.append(np.log(np.exp(logits).sum()) - logits[following])
     recorded = {"answers": answers, "text_ids": ids, "loss": float(np.mean(losses))}

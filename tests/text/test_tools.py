@@ -394,7 +394,7 @@ def test_messages_with_tools_are_rendered(vocabulary: Tokenizer) -> None:
     tools = json.loads(ChatTemplate(HERMES_TEMPLATE, vocabulary).render(messages, tools=[WEATHER]).split("\n")[3])
     assert tools == WEATHER.for_template()
     marks = Function("f", "\ufdd07\ufdd1\ufdd2")
-    assert "\ufdd07" in ChatTemplate(HERMES_TEMPLATE, vocabulary).render(messages, tools=[marks])
+    assert "\ufffd7\ufffd" in ChatTemplate(HERMES_TEMPLATE, vocabulary).render(messages, tools=[marks])
 
 
 @pytest.mark.parametrize(
@@ -418,8 +418,21 @@ def test_bad_tool_messages_are_refused(vocabulary: Tokenizer, message: dict[str,
     assert caught.value.param == "messages"
 
 
-def test_a_model_without_a_form_says_so(tokenizer: Tokenizer) -> None:
+def test_a_model_without_a_form_gets_a_generic_one(tokenizer: Tokenizer) -> None:
     template = ChatTemplate(tokenizer.config["chat_template"], tokenizer)
-    with pytest.raises(RequestError, match="no form for tool calls") as caught:
-        template.tokens([{"role": "user", "content": "a"}], tools=[CLOCK])
-    assert caught.value.param == "tools"
+    text = template.render([{"role": "user", "content": "a"}], tools=[CLOCK])
+    assert "### clock" in text
+    assert '<tool_call>\n{"name": "NAME", "arguments": ARGUMENTS}\n</tool_call>' in text
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
+def test_a_call_that_was_cut_leaves_no_markup(form: ToolFormat) -> None:
+    """vllm issue 47903: with few max_tokens the content was `<tool_call>\\n{"name":`."""
+    whole = form.written([("weather", '{"place": "北京", "days": 3}')])
+    assert read(form, whole)[1][0][0] == "weather"
+    for end in range(2, len(whole)):
+        parser = ToolCallParser(form, BOTH)
+        parts = [*parser.push(whole[:end]), *parser.finish(cut=True)]
+        assert not [part for part in parts if isinstance(part, str)], whole[:end]
+    parser = ToolCallParser(form, BOTH)
+    assert "".join(map(str, [*parser.push("a <"), *parser.finish(cut=True)])) == "a <"

@@ -133,9 +133,9 @@ class ToolFormat:
     def written(self, calls: Sequence[tuple[str, str]]) -> str:
         """Calls (name, arguments as JSON text) as this form writes them."""
         bodies = []
-        for name, arguments in calls:
+        for i, (name, arguments) in enumerate(calls):
             body = arguments if self.tags is None else self.tags.written(json.loads(arguments))
-            tag = "" if self.tag is None else f"{self.tag[0]}0"
+            tag = "" if self.tag is None else self.tag[0] + (str(i) if re.fullmatch(self.tag[1], str(i)) else f"{i:09}")
             bodies.append(f"{self.before}{name}{tag}{self.between}{body}{self.after}")
         return self.opens + (self.separator or "\n").join(bodies) + self.closes
 
