@@ -1,62 +1,63 @@
-"""Which published problems a model plans rightly: `python recipes/ember/plans.py MODEL DATA_FOLDER OUT.json`.
+"""How likely a model finds the published plan of each problem: `python recipes/ember/plans.py MODEL DATA_FOLDER OUT.json`.
 
-Asks for the plan of every solution, greedily, and compares its value with the published equation's.  What the model
-knows already, `build_data.py --known` then shows half as often.
+Reads question, numbers and plan once through the model and adds up the plan's log probability: far cheaper than asking
+for answers.  What stays unlikely after dozens of versions is wrong as published or beyond 7.5 million parameters;
+`build_data.py --known` leaves it out (docs/log/ember-solutions.md).
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from build_data import Data
-from rich.progress import track
-from solve import Unsolvable, parse, value_of
+import torch
+import torch.nn.functional as F
+from plan_text import plan_of
+from sources import Sources
 from word_problems import Source
 
-from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.exam.lines import write_atomic
+from huozhong.text.template import ChatTemplate
+from huozhong.text.tokenizer import Tokenizer
+from huozhong.train.model_folder import load_transformer
 
-AT_ONCE = 512
-PARAMS = SamplingParams(temperature=0.0, max_tokens=72)  # the plan; its working is not needed
-
-
-def plans_rightly(said: str, source: Source) -> bool:
-    """Whether the equation of a solution, which follows its numbers and letters, has the value of the published one."""
-    for line in said.split("\n")[:3]:
-        with contextlib.suppress(Unsolvable):
-            value = value_of(parse(line.split("=")[0]))
-            break
-    else:
-        return False
-    wanted = value_of(source.equation)
-    return value in (wanted, wanted * 100) if source.percent_answer else value == wanted
+AT_ONCE = 48
 
 
-def known(llm: LLM, sources: list[Source]) -> Iterator[str]:
-    """The questions that `llm` plans rightly."""
-    for start in track(range(0, len(sources), AT_ONCE), description="规划 / plans"):
-        asked = sources[start : start + AT_ONCE]
-        prompts = [llm.prompt([{"role": "user", "content": source.question}]).ids for source in asked]
-        for source, answer in zip(asked, llm.generate(prompts, PARAMS), strict=True):
-            if plans_rightly(answer.reasoning or answer.text, source):
-                yield source.question
+@torch.no_grad()
+def plan_costs(folder: Path, sources: Sequence[Source]) -> Iterator[tuple[str, float]]:
+    """Each question and its plan's negative log probability in nats."""
+    tokenizer = Tokenizer.load(folder)
+    template = ChatTemplate.load(folder, tokenizer)
+    model = load_transformer(folder, dtype=torch.bfloat16).eval()
+    rows = []
+    for source in sources:
+        found = plan_of(source.question, source.equation)
+        if found is not None:
+            start = template.tokens([{"role": "user", "content": source.question}]) + tokenizer.encode(f"{found[0]}\n")
+            rows.append((source.question, start, tokenizer.encode(f"{found[1]}\n")))
+    rows.sort(key=lambda row: len(row[1]) + len(row[2]))
+    for at in range(0, len(rows), AT_ONCE):
+        part = rows[at : at + AT_ONCE]
+        length = max(len(start) + len(plan) for _, start, plan in part)
+        tokens = torch.tensor([start + plan + [0] * (length - len(start) - len(plan)) for _, start, plan in part])
+        hidden = model(tokens)
+        for row, (question, start, plan) in enumerate(part):
+            logits = model.logits(hidden[row, len(start) - 1 : len(start) + len(plan) - 1])
+            yield question, float(F.cross_entropy(logits.float(), torch.tensor(plan), reduction="sum"))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("model", help="a name or a folder")
+    parser.add_argument("model", type=Path, help="the folder of a model")
     parser.add_argument("data", type=Path, help="the data folder, see README.md")
     parser.add_argument("out", type=Path)
     arguments = parser.parse_args()
-    sources = Data(arguments.data).problems
-    with LLM(arguments.model) as llm:
-        questions = list(known(llm, sources))
-    write_atomic(arguments.out, json.dumps(questions, ensure_ascii=False, indent=0) + "\n")
-    print(f"{len(questions):,} / {len(sources):,}")
+    costs = {question: round(cost, 2) for question, cost in plan_costs(arguments.model, Sources(arguments.data).problems)}
+    write_atomic(arguments.out, json.dumps(costs, ensure_ascii=False, indent=0) + "\n")
+    print(f"{len(costs):,}")
 
 
 if __name__ == "__main__":
