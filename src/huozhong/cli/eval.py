@@ -45,6 +45,10 @@ Thinking = Annotated[
     bool | None,
     typer.Option("--thinking/--no-thinking", help="先思考再回答，默认由模型决定 / think before answering"),
 ]
+WithoutActs = Annotated[
+    bool,
+    typer.Option("--without-acts", help="不用代码计算，全凭模型自己写 / what the model writes without code's help"),
+]
 Concurrency = Annotated[int | None, typer.Option(help="同时问几题 / questions asked at a time")]
 Model = Annotated[str | None, typer.Option(help="网址上的模型名 / the model's name at the URL", metavar="NAME")]
 ApiKey = Annotated[
@@ -69,6 +73,7 @@ def eval_command(
     quantization: Quant = None,
     max_tokens: MaxTokens = 2048,
     thinking: Thinking = None,
+    without_acts: WithoutActs = False,
     concurrency: Concurrency = None,
     model: Model = None,
     api_key: ApiKey = None,
@@ -83,7 +88,7 @@ def eval_command(
     parts = choose(only)
     setting = Setting(data=data, seed=seed, limit=limit, text=text)
     asking = Asking(max_tokens=max_tokens, thinking=thinking)
-    subject = _open(target, quantization, concurrency, model, api_key)
+    subject = _open(target, quantization, without_acts, concurrency, model, api_key)
     try:
         path = out if out is not None else Path(f"exam-{_file_name(subject.name)}.json")
         report = _examine(subject, parts, setting, asking, path)
@@ -95,7 +100,12 @@ def eval_command(
 
 
 def _open(
-    target: str, quantization: str | None, concurrency: int | None, model: str | None, api_key: str | None
+    target: str,
+    quantization: str | None,
+    without_acts: bool,
+    concurrency: int | None,
+    model: str | None,
+    api_key: str | None,
 ) -> Subject:
     from huozhong.exam.subject import UrlSubject, is_url, open_local
 
@@ -104,13 +114,20 @@ def _open(
     if is_url(target):
         if quantization is not None:
             raise ConfigError("--quantization is for a local model; the server at a URL has chosen its own.")
+        if without_acts:
+            raise ConfigError("--without-acts is for a local model; at a URL its server decides.")
         return UrlSubject(target, model=model, api_key=api_key, concurrency=concurrency or 4)
     for name, value in (("--model", model), ("--api-key", api_key)):
         if value is not None:
             raise ConfigError(f"{name} is for a URL, and '{target}' is a local model; leave it out.")
     if quantization not in ("q8", "q4", "none", None):
         raise ConfigError(f"--quantization is '{quantization}'; it must be q8, q4 or none.")
-    return open_local(target, quantization=quantization, concurrency=concurrency)  # type: ignore[arg-type]
+    return open_local(
+        target,
+        quantization=quantization,  # type: ignore[arg-type]
+        acts=not without_acts,
+        concurrency=concurrency,
+    )
 
 
 def _file_name(model: str) -> str:

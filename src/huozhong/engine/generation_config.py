@@ -42,6 +42,17 @@ def eos_ids(files: Mapping[str, bytes], *, where: str) -> list[int]:
     return [i for i in (named if isinstance(named, list) else [named]) if isinstance(i, int)]
 
 
+def uses_acts(files: Mapping[str, bytes], *, where: str) -> bool:
+    """Whether it says `"acts": true`: that the model was taught dialogue acts (`huozhong.acts`).
+
+    Raises `CheckpointError` when the file cannot be read.
+    """
+    try:
+        return _read(files).get("acts") is True
+    except ValueError as error:
+        raise CheckpointError(f"{NAME} of {where} is not a JSON object ({error}); fetch the model again.") from error
+
+
 def _read(files: Mapping[str, bytes]) -> dict[str, Any]:
     """The file's fields, none where there is no file; ValueError for anything but a JSON object."""
     config = json.loads(files.get(NAME, b"{}"))

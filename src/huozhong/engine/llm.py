@@ -9,7 +9,9 @@ Every call, alone or from many threads, goes the same way: a request is submitte
 
 from __future__ import annotations
 
+import secrets
 import weakref
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Sequence as ListLike
 from dataclasses import replace
@@ -25,7 +27,7 @@ from huozhong.cost import Meter
 from huozhong.engine import generation_config, options
 from huozhong.engine.cache.prefixes import PrefixStore, fingerprint
 from huozhong.engine.collector import Collector
-from huozhong.engine.guides.guide import Guide
+from huozhong.engine.guides.guide import Acts, Guide
 from huozhong.engine.kernels import arithmetic
 from huozhong.engine.loop import Engine, Handle
 from huozhong.engine.requests import (
@@ -51,8 +53,9 @@ from huozhong.formats.installed import name_of
 from huozhong.formats.resolve import resolve_model
 from huozhong.formats.source import ModelSource, open_model
 from huozhong.model.architecture import Architecture, CacheFormat, row_bytes
+from huozhong.text.messages import checked_messages
 from huozhong.text.template import ChatPrompt, ChatTemplate
-from huozhong.text.tokenizer import Tokenizer
+from huozhong.text.tokenizer import END_THINK, Tokenizer
 from huozhong.text.tools import Function
 
 __all__ = [
@@ -92,6 +95,8 @@ class LLM:
     prefix_cache_bytes: how much disk may hold computed prompts for later starts (all models in that folder
         together); 0 for none, None for 2 GiB, but at most 5% of the free disk.
     prefix_cache_dir: where; None for `prefixes` in the cache folder.
+    acts: hold the chats of a model that was taught dialogue acts (`"acts": true` in its generation_config.json) to
+        them: what code can do exactly, code does.  False for what the model writes by itself.
     speculation: guess the next tokens from what was said before and check several at once: "auto" where it
         pays, "off", or a number: always so many (for measurements).  No answer depends on it.
     meter: what prices the energy; None for the default price.
@@ -111,6 +116,7 @@ class LLM:
         prefix_cache_dir: str | Path | None = None,
         prefix_cache_bytes: int | None = None,
         cache_format: CacheFormat | None = None,
+        acts: bool = True,
         speculation: Speculation = "auto",
         meter: Meter | None = None,
         progress: Callable[[int, int], None] | None = None,
@@ -134,6 +140,7 @@ class LLM:
         bytes_per_token = layers * row_bytes(self.config, cache_format)
         num_pages = -(-options.checked_cache_tokens(cache_tokens, self.max_context, bytes_per_token) // PAGE_SIZE)
         eos_ids = {*self.config.eos_token_ids, *generation_config.eos_ids(self._files, where=self._where)}
+        self._wants_acts = acts and generation_config.uses_acts(self._files, where=self._where)
         # The slow part comes last, so that a wrong option is told at once.
         weights = load_weights(source, quantization, cache_dir, progress)
         self.quantization = weights.format
@@ -167,6 +174,11 @@ class LLM:
         """
         return generation_config.sampling_defaults(self._files, where=self._where)
 
+    @cached_property
+    def acts(self) -> bool:
+        """Whether chats are held to the model's dialogue acts; they are written inside <think>."""
+        return self._wants_acts and self.template.opens_thinking() and self.tokenizer.has(END_THINK)
+
     @property
     def runner(self) -> Runner:
         """What computes the forward passes, for measurements; nothing else may run meanwhile."""
@@ -195,7 +207,8 @@ class LLM:
         thinking: bool = True,
     ) -> Completion:
         """Answer a conversation.  With `thinking`, what the model writes before `</think>` is `reasoning`."""
-        request = GenerateRequest(self.prompt(messages, thinking=thinking), params or self.defaults)
+        params = params or self.defaults
+        request = self._request(self.prompt(messages, thinking=thinking, acts=params.guide is None), params)
         return self._all([request], Completion.from_deltas)[0]
 
     # -- streams ---------------------------------------------------------------------------------
@@ -215,7 +228,8 @@ class LLM:
         thinking: bool = True,
     ) -> Iterator[Delta]:
         """Like `chat`, piece by piece."""
-        return self._stream(self.prompt(messages, thinking=thinking), params or self.defaults)
+        params = params or self.defaults
+        return self._stream(self.prompt(messages, thinking=thinking, acts=params.guide is None), params)
 
     def submit(
         self,
@@ -233,7 +247,7 @@ class LLM:
         user: whose request it is; when many wait, users take turns.
         Raises `RequestError` (`ContextLengthError` when the prompt leaves no room for an answer).
         """
-        return self._engine.submit(GenerateRequest(prompt, params, user), on_delta)
+        return self._engine.submit(self._request(prompt, params, user), on_delta)
 
     def prepare(self, guide: Guide) -> None:
         """Compile a guide, so that `submit` with it returns at once; `RequestError` if it cannot be followed."""
@@ -242,10 +256,22 @@ class LLM:
     # -- tokens ----------------------------------------------------------------------------------
 
     def prompt(
-        self, messages: ListLike[Mapping[str, Any]], *, thinking: bool = True, functions: ListLike[Function] = ()
+        self,
+        messages: ListLike[Mapping[str, Any]],
+        *,
+        thinking: bool = True,
+        functions: ListLike[Function] = (),
+        acts: bool = True,
     ) -> ChatPrompt:
-        """A conversation ready for `submit`; functions: what the model may call.  Raises `RequestError`."""
-        return self.template.prompt(messages, thinking=thinking, functions=functions)
+        """A conversation ready for `submit`; functions: what the model may call.  Raises `RequestError`.
+
+        acts: False where the answer will have another guide, which leaves no room for the model's acts.
+        """
+        if not acts or functions or not self.acts:
+            return self.template.prompt(messages, thinking=thinking, functions=functions)
+        # An act is written before the answer in any case; without thinking it is not shown.
+        prompt = self.template.prompt(messages, thinking=True)
+        return replace(prompt, acts=tuple(checked_messages(messages)), shows_reasoning=thinking)
 
     def score(self, ids: list[int]) -> NDArray[np.float64]:
         """Log-probabilities (float64 [len(ids) - 1], natural) of ids[1:], each given all before it."""
@@ -312,6 +338,12 @@ class LLM:
             for handle in handles:
                 handle.abort()
 
+    def _request(self, prompt: ChatPrompt, params: SamplingParams, user: str | None = None) -> GenerateRequest:
+        """With the model's dialogue acts as its guide, where the prompt asks for them and no other is given."""
+        if prompt.acts is not None and params.guide is None and not params.ignore_eos:
+            params = replace(params, guide=Acts(prompt.acts, _acts_seed(params, prompt)))
+        return GenerateRequest(prompt, params, user)
+
     def _stream(self, prompt: ChatPrompt, params: SamplingParams) -> Iterator[Delta]:
         collector = Collector(each=True)
         # Submitted here and not in the generator, so that a bad request is raised by the call itself.
@@ -327,6 +359,13 @@ class LLM:
                 handle.abort()
 
         return deltas(self)
+
+
+def _acts_seed(params: SamplingParams, prompt: ChatPrompt) -> int:
+    """Of a request without a seed: greedy answers depend on nothing but their prompt, others on chance."""
+    if params.seed is not None:
+        return params.seed
+    return zlib.crc32(np.array(prompt.ids, np.int64).tobytes()) if params.is_greedy else secrets.randbits(32)
 
 
 def _listed(prompts: Prompt | ListLike[Prompt]) -> list[Prompt]:

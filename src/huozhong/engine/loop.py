@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.cost import Meter
+from huozhong.engine.answering import go_on
 from huozhong.engine.billing import charge, usage
 from huozhong.engine.cache.pages import PagePool
 from huozhong.engine.cache.prefixes import PrefixStore
@@ -31,11 +32,10 @@ from huozhong.engine.requests import (
     GenerateRequest,
     Request,
     ScoreRequest,
-    TokenLogprob,
     checked_ids,
 )
 from huozhong.engine.runner import Chunk, Runner, Want
-from huozhong.engine.sampler import TokenCounts, TopLogprobs
+from huozhong.engine.sampler import TokenCounts
 from huozhong.engine.scheduler import Scheduler, Slice
 from huozhong.engine.sequence import Sequence
 from huozhong.engine.speculation.lookahead import LookAhead
@@ -111,7 +111,8 @@ class Engine:
         )
         self.store = store
         self.num_steps = 0
-        self.num_generated = 0
+        self.num_generated = 0  # sampled
+        self.num_forced = 0  # known from a guide
         self.runner_seconds = 0.0
         self._prompt_rate: float | None = None  # tokens of prompts per second, lately
         self.guides = Guides(tokenizer, self.vocab_size, eos_ids)
@@ -156,7 +157,7 @@ class Engine:
         begins: Beginning = "reasoning" if prompt.opens_thinking else "either" if prompt.may_think else "answer"
         return GenerateTask(
             params,
-            OutputText(self.tokenizer, params.stop, thinking_open=prompt.opens_thinking, shown=prompt.shown),
+            OutputText.of(prompt, self.tokenizer, params.stop),
             TokenCounts(ids, self.vocab_size) if params.has_penalties else None,
             None if params.guide is None else self.guides.constraint(params.guide, begins),
         )
@@ -184,7 +185,8 @@ class Engine:
         scheduler, guesses = self.scheduler, self.speculator.stats
         return EngineStats(
             steps=self.num_steps,
-            generated_tokens=self.num_generated,
+            generated_tokens=self.num_generated + self.num_forced,
+            forced_tokens=self.num_forced,
             prompt_tokens=scheduler.stats.prompt_tokens,
             memory_hit_tokens=scheduler.stats.memory_hit_tokens,
             disk_hit_tokens=scheduler.stats.disk_hit_tokens,
@@ -347,32 +349,27 @@ class Engine:
         """
         sequence = done.sequence
         chosen: list[int] = []
-        drafts = done.drafts
+        drafts, known = done.drafts, sequence.num_tokens
         for position in range(done.count):
             token = self._choose(sequence, task, logits_TV[position])
             chosen.append(token)
             if sequence.is_finished or position == len(drafts) or token != drafts[position]:
                 break
+            if sequence.num_tokens > known + len(chosen):
+                break  # its guide went on
         self.speculator.learn(sequence, len(drafts), chosen)
         if not sequence.is_finished:
             self.scheduler.accept(sequence, len(chosen) - 1)
 
     def _choose(self, sequence: Sequence, task: GenerateTask, logits_V: F32) -> int:
-        """Sample the next token, add it to the answer and tell the caller; the request may be finished then."""
-        token, logprob, top = task.choose(logits_V[: self.vocab_size])
+        """Choose the next token, and what its guide knows to follow, and tell the caller; that may be the end."""
+        token, delta = go_on(sequence, task, logits_V[: self.vocab_size], self.tokenizer, self.eos_ids)
         if sequence.first_token_at is None:
             sequence.first_token_at = time.perf_counter()
-        sequence.generated.append(token)
         self.num_generated += 1
-        task.add(token)
-        logprobs = () if logprob is None else (self._logprob(token, logprob, top),)
-        is_eos = token in self.eos_ids and not task.params.ignore_eos
-        text, reasoning = ("", "") if is_eos else task.output.push(token)
-        delta = Delta(text=text, reasoning=reasoning, token_ids=(token,), logprobs=logprobs)
-        if is_eos or task.output.is_stopped or task.is_complete:
-            self._finish(sequence, "stop", delta)
-        elif len(sequence.generated) == sequence.max_new_tokens:
-            self._finish(sequence, "length", delta)
+        self.num_forced += len(delta.token_ids) - 1
+        if delta.finish_reason is not None:
+            self._finish(sequence, delta.finish_reason, delta)
         else:
             self._deliver(sequence, delta)
         return token
@@ -424,11 +421,6 @@ class Engine:
             # The receiver is broken; nobody can be told, so the request ends and the log says why.
             log.exception("the receiver of request %d failed; the request is ended", sequence.request_id)
             self._forget(sequence)
-
-    def _logprob(self, token: int, logprob: float, top: TopLogprobs) -> TokenLogprob:
-        raw = self.tokenizer.bytes_of(token)
-        others = tuple(self._logprob(t, p, ()) for t, p in top)
-        return TokenLogprob(token, logprob, raw.decode("utf-8", "replace"), raw, others)
 
 
 def _chunk(slice_: Slice) -> Chunk:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from huozhong.text.reasoning import Kind, ReasoningSplitter
-from huozhong.text.tokenizer import END_THINK, Tokenizer
+from huozhong.text.template import ChatPrompt
+from huozhong.text.tokenizer import END_THINK, THINK, Tokenizer
 
 
 class StopStrings:
@@ -56,14 +57,37 @@ class OutputText:
         *,
         thinking_open: bool,
         shown: frozenset[int] = frozenset(),
+        shows_marks: bool = True,
+        shows_reasoning: bool = True,
     ) -> None:
-        """shown: control tokens that are text here although the tokenizer hides them (marks of tool calls)."""
+        """shown: control tokens that are text here although the tokenizer hides them (marks of tool calls).
+
+        shows_marks: whether other control tokens are written out.  shows_reasoning: False: what is thought is left out.
+        """
+        self._tokenizer, self._shown = tokenizer, shown
+        self._shows_marks, self._shows_reasoning = shows_marks, shows_reasoning
         self._decoder = tokenizer.stream(shown=shown)
         self._stops = StopStrings(stop)
         self._splitter = ReasoningSplitter(thinking_open)
         self._in_reasoning = thinking_open
         self._end_of_thinking = tokenizer.token_id(END_THINK) if tokenizer.has(END_THINK) else None
+        self._thinking = tokenizer.token_id(THINK) if tokenizer.has(THINK) else None
+        self._is_open = thinking_open  # a </think> is to come
+        self._is_empty = True  # nothing but blanks so far
         self.reasoning_tokens = 0
+        self.hides_last = False  # the last token belongs to reasoning that is left out
+
+    @classmethod
+    def of(cls, prompt: ChatPrompt, tokenizer: Tokenizer, stop: tuple[str, ...]) -> OutputText:
+        """For the answer to a prompt."""
+        return cls(
+            tokenizer,
+            stop,
+            thinking_open=prompt.opens_thinking,
+            shown=prompt.shown,
+            shows_marks=not prompt.is_chat,
+            shows_reasoning=prompt.shows_reasoning,
+        )
 
     @property
     def is_stopped(self) -> bool:
@@ -72,22 +96,37 @@ class OutputText:
 
     def push(self, token: int) -> tuple[str, str]:
         """(text, reasoning) that this token makes certain."""
-        was_reasoning = self._in_reasoning
-        pieces = self._splitter.push(self._stops.push(self._decoder.push([token])))
-        if token == self._end_of_thinking:
+        was_reasoning, ends = self._in_reasoning, token == self._end_of_thinking
+        decoded = self._decoder.finish() if self._is_stray_mark(token) else self._decoder.push([token])
+        self._is_empty = self._is_empty and not decoded.strip()
+        pieces = self._splitter.push(self._stops.push(decoded))
+        if ends:
             self._in_reasoning = False
         elif pieces:
             self._in_reasoning = pieces[-1][0] == "reasoning"
-        self.reasoning_tokens += was_reasoning or self._in_reasoning
-        return _sorted(pieces)
+        is_reasoning = was_reasoning or self._in_reasoning
+        self.reasoning_tokens += is_reasoning
+        self.hides_last = is_reasoning and not self._shows_reasoning
+        return self._sorted(pieces)
 
     def finish(self) -> tuple[str, str]:
         """(text, reasoning) that was held back; an unfinished character becomes U+FFFD."""
         rest = self._stops.push(self._decoder.finish()) + self._stops.finish()
-        return _sorted(self._splitter.push(rest) + self._splitter.finish())
+        return self._sorted(self._splitter.push(rest) + self._splitter.finish())
 
+    def _is_stray_mark(self, token: int) -> bool:
+        """A control token that means nothing where it stands: small models write a second </think> now and then."""
+        if self._shows_marks or token in self._shown or not self._tokenizer.is_control(token):
+            return False
+        if token == self._end_of_thinking and (self._is_open or self._splitter.is_reasoning):
+            self._is_open, self._thinking, self._end_of_thinking = False, None, None
+            return False
+        if token == self._thinking and self._is_empty and not self._is_open:
+            self._is_open = True
+            return False
+        return True
 
-def _sorted(pieces: list[tuple[Kind, str]]) -> tuple[str, str]:
-    text = "".join(piece for kind, piece in pieces if kind == "content")
-    reasoning = "".join(piece for kind, piece in pieces if kind == "reasoning")
-    return text, reasoning
+    def _sorted(self, pieces: list[tuple[Kind, str]]) -> tuple[str, str]:
+        text = "".join(piece for kind, piece in pieces if kind == "content")
+        reasoning = "".join(piece for kind, piece in pieces if kind == "reasoning")
+        return text, reasoning if self._shows_reasoning else ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from huozhong.engine.guides.acts import ActsConstraint
 from huozhong.engine.guides.constraint import Constraint
 from huozhong.engine.output import OutputText
 from huozhong.engine.requests import Pooling, SamplingParams
@@ -27,7 +28,7 @@ class GenerateTask:
     params: SamplingParams
     output: OutputText
     counts: TokenCounts | None = None
-    constraint: Constraint | None = None
+    constraint: Constraint | ActsConstraint | None = None
 
     def __post_init__(self) -> None:
         seed = self.params.seed
@@ -44,6 +45,14 @@ class GenerateTask:
             self.counts.add(token)
         if self.constraint is not None:
             self.constraint.advance(token)
+
+    def take_forced(self) -> list[int]:
+        """What follows for certain and is not sampled; it belongs to the answer now."""
+        forced = [] if self.constraint is None else self.constraint.take_forced()
+        if self.counts is not None:
+            for token in forced:
+                self.counts.add(token)
+        return forced
 
     @property
     def is_complete(self) -> bool:

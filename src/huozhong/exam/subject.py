@@ -292,10 +292,14 @@ def base_url(url: str) -> str:
 
 
 def open_local(
-    path: str | Path, *, quantization: Literal["q8", "q4", "none"] | None = None, concurrency: int | None = None
+    path: str | Path,
+    *,
+    quantization: Literal["q8", "q4", "none"] | None = None,
+    acts: bool = True,
+    concurrency: int | None = None,
 ) -> LocalSubject:
-    """Load a local model for examination; errors are the engine's.  quantization: as for `LLM`."""
+    """Load a local model for examination; errors are the engine's.  quantization, acts: as for `LLM`."""
     from huozhong.engine.llm import LLM
 
-    llm = LLM(path, quantization=quantization)
+    llm = LLM(path, quantization=quantization, acts=acts)
     return LocalSubject(llm, quantization=llm.quantization, concurrency=concurrency or 16)

@@ -21,6 +21,11 @@ class ReasoningSplitter:
         self._kind: Kind | None = "reasoning" if opened else None  # None: not decided yet
         self._held = ""
 
+    @property
+    def is_reasoning(self) -> bool:
+        """Whether what came last belongs to the reasoning, so that </think> would end it."""
+        return self._kind == "reasoning"
+
     def push(self, text: str) -> list[tuple[Kind, str]]:
         """The parts that are certain now; never empty strings."""
         text, self._held = self._held + text, ""

@@ -31,12 +31,18 @@ class ChatPrompt:
     opens_thinking: the ids end inside <think>, so the answer starts with reasoning.
     may_think: the answer itself may begin with <think>, even if a guide holds what follows.
     shown: control tokens that are text in this answer (marks of tool calls).
+    is_chat: a template wrote it, so control tokens of the answer are marks and no text.
+    shows_reasoning: False: what is thought is not told.
+    acts: the conversation, where the answer is to be held to a model's dialogue acts (`huozhong.acts`).
     """
 
     ids: list[int]
     opens_thinking: bool = False
     may_think: bool = False
     shown: frozenset[int] = frozenset()
+    is_chat: bool = False
+    shows_reasoning: bool = True
+    acts: tuple[Mapping[str, Any], ...] | None = None
 
 
 class RenderedText(NamedTuple):
@@ -143,6 +149,7 @@ class ChatTemplate:
             opens_thinking=self.opens_thinking(thinking=thinking),
             may_think=self.may_think(thinking=thinking),
             shown=frozenset(i for i in self.tokenizer.split_specials(marks) if isinstance(i, int)),
+            is_chat=True,
         )
 
     def training_tokens(self, messages: Sequence[Mapping[str, Any]]) -> tuple[list[int], list[bool]]:

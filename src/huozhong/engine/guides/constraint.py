@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from huozhong.engine.guides.guide import Grammar, Guide, JsonObject, JsonSchema, Regex
+from huozhong.acts.turn import Turn
+from huozhong.engine.guides.acts import ActsConstraint, ActsVocabulary
+from huozhong.engine.guides.guide import Acts, Grammar, Guide, JsonObject, JsonSchema, Regex
 from huozhong.errors import RequestError
 from huozhong.text.arguments import JSON_BLANKS
 from huozhong.text.tokenizer import END_THINK, THINK, Tokenizer
@@ -80,6 +82,10 @@ class Constraint:
         if not self._matcher.consume_token(token):
             raise _too_complex(self._matcher)
 
+    def take_forced(self) -> list[int]:
+        """Tokens that follow without being asked for: none, each is sampled."""
+        return []
+
     @property
     def is_finished(self) -> bool:
         """Whether the answer is complete and nothing but its end can follow."""
@@ -127,8 +133,12 @@ class Guides:
         self._lock = threading.Lock()
         self._kept: OrderedDict[Guide, LLMatcher] = OrderedDict()
 
-    def constraint(self, guide: Guide, begins: Beginning = "answer") -> Constraint:
+    def constraint(self, guide: Guide, begins: Beginning = "answer") -> Constraint | ActsConstraint:
         """A fresh answer's state; `RequestError` (param "guide") for a guide that cannot be followed."""
+        if isinstance(guide, Acts):
+            if begins != "reasoning":
+                raise RequestError("dialogue acts are written while thinking: the prompt must open it.", param="guide")
+            return ActsConstraint(Turn(guide.messages, guide.seed), self._acts_vocabulary)
         if begins != "answer" and self.end_think_id is None:
             raise RequestError(
                 "this model has no token for the end of its reasoning, so a guide needs thinking to be off.",
@@ -181,6 +191,11 @@ class Guides:
             eos_token=self._eos_ids or [self._tokenizer.eos_id],
         )
 
+    @cached_property
+    def _acts_vocabulary(self) -> ActsVocabulary:
+        assert self.end_think_id is not None
+        return ActsVocabulary(self._tokenizer, self.vocab_size, frozenset(self._eos_ids), self.end_think_id)
+
     def _id(self, token: str) -> int | None:
         return self._tokenizer.token_id(token) if self._tokenizer.has(token) else None
 
@@ -216,6 +231,8 @@ def _llguidance_text(guide: Guide) -> tuple[str, str]:
             return "the regular expression", LLMatcher.grammar_from_regex(pattern)
         case Grammar(lark=lark):
             return "the grammar", json.dumps({"grammars": [{"lark_grammar": lark}]})
+        case Acts():
+            raise AssertionError("acts are no grammar")
 
 
 def _is_simple(guide: Guide) -> bool:
@@ -230,6 +247,8 @@ def _is_simple(guide: Guide) -> bool:
         case Grammar(lark=text):
             marks = sum(map(text.count, ("&", "~", "\\u")))
             return len(text) < 4_000 and text.count("\n") < 100 and marks + _merges(text) <= 8
+        case Acts():
+            return True
 
 
 def _merges(text: str) -> int:

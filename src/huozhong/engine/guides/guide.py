@@ -1,4 +1,4 @@
-"""Guides: what an answer must look like.  `engine.constraint` holds an answer to one, token by token."""
+"""Guides: what an answer must look like.  `engine.guides.constraint` holds an answer to one, token by token."""
 
 from __future__ import annotations
 
@@ -61,7 +61,18 @@ class Grammar:
         _checked(self.lark, "the grammar")
 
 
-Guide = JsonObject | JsonSchema | Regex | Grammar
+@dataclass(frozen=True, eq=False)
+class Acts:
+    """The dialogue acts of a small model (`huozhong.acts`): it says what is to be done, and code does what it can.
+
+    messages: the conversation that is answered.  seed: chooses among replies that are equally good.
+    """
+
+    messages: tuple[Mapping[str, Any], ...]
+    seed: int = 0
+
+
+Guide = JsonObject | JsonSchema | Regex | Grammar | Acts
 
 
 def _checked(text: Any, what: str) -> str:

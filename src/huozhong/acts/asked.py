@@ -1,0 +1,30 @@
+"""What a problem asks for, as far as the result of a plan can be held against it."""
+
+from __future__ import annotations
+
+import re
+
+# Things and living beings: half of one is no answer.  Not times, lengths, money or turns, and not what is shared out
+# (每人几个, 平均几本), where halves are meant now and then.
+_COUNTED = "个人名位只头匹支枝本辆棵株朵条张件台架艘栋间座颗粒枚道页户盏幅封盆根"
+_ASKED = re.compile(
+    rf"(?:多少|几)(?:[{_COUNTED}](?!月|小时|半|单位|百分|工|多小时|刻|分之)|学生|同学|男生|女生|老师|工人|战士|客人|孩子)"
+)
+_ASKED_EN = re.compile(
+    r"\bhow many (?!(?:more |fewer |other )*(?:hours?|minutes?|seconds?|days?|weeks?|months?|years?|times|kilo|gram|"
+    r"met(?:er|re)s?|cent|milli|lit(?:er|re)s?|miles?|feet|foot|inch|yards?|pounds?|ounces?|tons?|dollars?|euros?|yuan|"
+    r"percent|square|cubic|degrees?|cups?|gallons?|quarts?|pints?)\b)",
+    re.IGNORECASE,
+)
+_SHARED = re.compile(r"平均|每|各|倍|分之|比|average|\beach\b|\bper\b|\bmean\b", re.IGNORECASE)
+_CLAUSE = re.compile(r"[，。；！？,;!?\n]|\.(?=\s|$)")
+_ASKS = re.compile(r"多少|几|\bhow (?:many|much|long|far|tall|old|heavy)\b|\bwhat\b", re.IGNORECASE)
+_NO_THINGS = re.compile(r"\d[十百千]?[万亿]|里面?有")  # 12.5万辆; 11.7里有多少个2.6
+
+
+def asks_whole(question: str) -> bool:
+    """Whether the last thing that a question asks for is a number of things, which is whole."""
+    asking = [clause for clause in _CLAUSE.split(question) if _ASKS.search(clause)]
+    if not asking or _SHARED.search(asking[-1]) or _NO_THINGS.search(question):
+        return False
+    return bool(_ASKED.search(asking[-1]) or _ASKED_EN.search(asking[-1]))

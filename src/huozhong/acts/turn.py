@@ -1,0 +1,236 @@
+"""What comes next in an answer: the model's own words, or words that code knows.
+
+A pure state machine over text; it knows no tokens and no engine.  `Turn.next` is given the reasoning as far as it is
+written and says one of three things:
+
+`Free`      the model writes.
+`Planning`  the model writes a plan, the line that is its own.
+`Forced`    what is written next is certain.  With an answer, the reasoning ends there and the answer follows.
+
+A plan that cannot be finished, or whose result cannot be meant (half a child), is followed by a line that says why;
+then the model plans again.  When `PLANS` of them have failed the answer says honestly that it is not sure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from string import ascii_lowercase
+from typing import Any
+
+from huozhong.acts import tables
+from huozhong.acts.asked import asks_whole
+from huozhong.acts.exact import Done, do
+from huozhong.acts.labels import EXACT_ACTS, EXPLAIN, LABELS, OTHER_WAY, PROBLEM_ACTS
+from huozhong.acts.language import is_english
+from huozhong.acts.solve import Node, NoDivisor, TooLittle, TooLong, Unsolvable, parse, solve
+from huozhong.acts.wording import another_way, explained, worded
+from huozhong.verify.numbers import MOST_TOLD, Number, first_line, told
+
+PLANS = 2  # tried before the answer says that it is not sure
+LONGEST_PLAN = 64  # characters
+AGAIN = "再想想"  # how a line ends that says why a plan cannot be
+PROBLEM = "a="  # what a problem's reasoning begins with
+
+_LETTER = re.compile(r"[a-z]")
+_WORKED = re.compile(r"[=＝]|答：|答案|Answer", re.IGNORECASE)  # in an answer to a problem or a sum
+
+Message = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Free:
+    """The model writes what it likes."""
+
+
+@dataclass(frozen=True)
+class Planning:
+    """The model writes `line`, a plan in the first so many letters.  tried: plans that failed before."""
+
+    line: str
+    letters: int
+    tried: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Forced:
+    """What is written next, for certain.  answer: None while the reasoning goes on."""
+
+    reasoning: str
+    answer: str | None = None
+
+
+Next = Free | Planning | Forced
+FREE = Free()
+
+
+class Turn:
+    """The answer to the last of `messages`, which is the user's.  seed: chooses among replies."""
+
+    def __init__(self, messages: Sequence[Message], seed: int = 0) -> None:
+        self._messages = [m for m in messages if m.get("role") in ("user", "assistant")]
+        self._seed = seed
+        self._question = _text(self._messages[-1]) if self._messages else ""
+        self._outcomes: dict[str, Done | str | None] = {}
+        self._told: dict[str, list[Number]] = {}
+
+    def possible(self, label: str) -> bool:
+        """Whether code could go on after this label of `labels`, or after `PROBLEM`."""
+        if label == PROBLEM:
+            return bool(self._numbers(PROBLEM))
+        if label not in PROBLEM_ACTS:
+            return self._outcome(label) is not None
+        if not self._before or not told(self._before[0]):
+            return False
+        return label not in (EXPLAIN, OTHER_WAY) or _WORKED.search(self._before[1]) is not None
+
+    def next(self, written: str) -> Next:
+        """What follows the reasoning `written` so far."""
+        first, newline, rest = written.partition("\n")
+        if not newline:
+            return self._begun(first)
+        if first in PROBLEM_ACTS and self.possible(first):
+            _, newline, rest = rest.partition("\n")
+            return self._planned(first, rest) if newline else FREE
+        is_problem = self.possible(PROBLEM) and first == self._first_line(PROBLEM)
+        return self._planned(PROBLEM, rest) if is_problem else FREE
+
+    # -- the first line --------------------------------------------------------------------------
+
+    def _begun(self, first: str) -> Next:
+        if first and PROBLEM.startswith(first) and self.possible(PROBLEM):
+            return Forced(self._first_line(PROBLEM).removeprefix(first) + "\n")
+        if first not in LABELS or not self.possible(first):
+            return FREE
+        if first in PROBLEM_ACTS:
+            return Forced(f"\n{self._first_line(first)}\n")
+        outcome = self._outcome(first)
+        assert outcome is not None
+        if isinstance(outcome, str):
+            return Forced("", outcome)
+        return Forced("".join(f"\n{line}" for line in outcome.lines), outcome.answer)
+
+    def _outcome(self, label: str) -> Done | str | None:
+        """What an exact act or a table has to say; None: nothing."""
+        if label not in self._outcomes:
+            if label in EXACT_ACTS:
+                self._outcomes[label] = do(label, self._question)
+            else:
+                self._outcomes[label] = tables.reply(label, self._messages, self._seed)
+        return self._outcomes[label]
+
+    @cached_property
+    def _before(self) -> tuple[str, str] | None:
+        """The question before this one, and what was answered."""
+        asked = [at for at, m in enumerate(self._messages[:-1]) if m["role"] == "user"]
+        if not asked:
+            return None
+        answers = [m for m in self._messages[asked[-1] + 1 : -1] if m["role"] == "assistant"]
+        return _text(self._messages[asked[-1]]), _text(answers[-1]) if answers else ""
+
+    def _numbers(self, act: str) -> list[Number]:
+        """What the letters stand for."""
+        if act not in self._told:
+            before = told(self._before[0]) if act != PROBLEM and self._before is not None else []
+            self._told[act] = list(dict.fromkeys((*before, *told(self._question))))[:MOST_TOLD]
+        return self._told[act]
+
+    def _first_line(self, act: str) -> str:
+        return first_line(self._numbers(act))
+
+    # -- plans -----------------------------------------------------------------------------------
+
+    def _planned(self, act: str, written: str) -> Next:
+        """After the numbers' line: plans, each with what was wrong about it, and the one that is being written."""
+        tried: list[str] = []
+        *lines, last = written.split("\n")
+        planning = True
+        for line in lines:
+            if planning:
+                tried.append(line)
+            planning = line.endswith(AGAIN)
+        if not planning:
+            return self._worked(act, tried) if last == "" else FREE
+        if len(last) > LONGEST_PLAN:
+            return self._failed([*tried, last], "\n算式太长了")
+        return Planning(last, len(self._numbers(act)), tuple(tried))
+
+    def _worked(self, act: str, tried: list[str]) -> Forced:
+        """The last of the plans, worked out."""
+        numbers = self._numbers(act)
+        plan: Node | None = None
+        lines: list[str] = []
+        try:
+            plan = _in_numbers(tried[-1], numbers)
+            solution = solve(plan, lines)
+        except Unsolvable as error:
+            trouble = _why(error)
+        else:
+            trouble = self._trouble(act, solution.answer)
+            if not trouble:
+                return Forced(solution.text(), self._answer(act, numbers, plan))
+        work = [*lines, trouble]
+        if plan is not None and not work[0].startswith((f"{plan}=", f"{plan}不")):
+            work.insert(0, str(plan))
+        return self._failed(tried, "\n".join(work))
+
+    def _failed(self, tried: list[str], why: str) -> Forced:
+        if len(tried) < PLANS:
+            return Forced(f"{why}，{AGAIN}\n")
+        return Forced(why, _say(_UNSURE, self._question))
+
+    def _trouble(self, act: str, answer: Number) -> str:
+        """What is wrong about a result, in a line; nothing if it may be right."""
+        asked = self._question
+        if act != PROBLEM and self._before is not None and not asks_whole(asked):
+            asked = self._before[0]
+        if asks_whole(asked) and answer.value.denominator != 1:
+            return f"得{answer}，不是整数"
+        return ""
+
+    def _answer(self, act: str, numbers: list[Number], plan: Node) -> str:
+        before = self._before[0] if self._before is not None else ""
+        if act == EXPLAIN:
+            return explained(before, numbers, plan)
+        if act == OTHER_WAY:
+            other = another_way(plan)
+            if other is None:
+                return f"{_say(_ONLY_WAY, self._question)}\n{worded(before, numbers, plan)}"
+            return worded(before, numbers, other)
+        return worded(self._question, numbers, plan)
+
+
+def _text(message: Message) -> str:
+    return str(message.get("content") or "")
+
+
+def _in_numbers(plan: str, numbers: Sequence[Number]) -> Node:
+    """A plan in letters as an equation; `Unsolvable` for what is none."""
+    values = dict(zip(ascii_lowercase, map(str, numbers), strict=False))
+    try:
+        return parse(_LETTER.sub(lambda match: values[match[0]], plan))
+    except KeyError:
+        raise Unsolvable("a letter that was not told") from None
+
+
+def _why(error: Unsolvable) -> str:
+    if isinstance(error, TooLittle):
+        return f"{error}不够减"
+    if isinstance(error, NoDivisor):
+        return f"{error}，0不能做除数"
+    return "数太大了" if isinstance(error, TooLong) else "这样列不成算式"
+
+
+def _say(words: tuple[str, str], question: str) -> str:
+    return words[is_english(question)]
+
+
+# Chinese, English.
+_ONLY_WAY = ("这道题我只想得到这一种算法：", "I know only this one way:")
+_UNSURE = (
+    "这道题我试了两种算法，结果都不合理，没有把握，不乱写答案。请看看题里的数有没有写错，或者把题目说得更清楚些，再问我一次。",
+    "I tried two ways and neither makes sense, so I am not sure and would rather not guess. Please check the numbers "
+    "in the problem, or ask me again in other words.",
+)

@@ -1,0 +1,71 @@
+"""An answer goes on: a token is chosen, and what its guide knows to follow comes with it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from huozhong.engine.requests import Delta, FinishReason, TokenLogprob
+from huozhong.engine.sampler import TopLogprobs
+from huozhong.engine.sequence import Sequence
+from huozhong.engine.tasks import GenerateTask
+from huozhong.text.tokenizer import Tokenizer
+
+
+def go_on(
+    sequence: Sequence,
+    task: GenerateTask,
+    logits_V: NDArray[np.float32],
+    tokenizer: Tokenizer,
+    eos_ids: frozenset[int],
+) -> tuple[int, Delta]:
+    """Sample the next token; it and all that is certain to follow join the answer.
+
+    Returns the token, and what the caller is told.  Forced tokens have a probability of 1, as they would have had
+    if they had been sampled under their guide, but take no number from the request's generator.
+    """
+    token, logprob, top = task.choose(logits_V)
+    task.add(token)
+    parts = [_write(sequence, task, token, _told(tokenizer, token, logprob, top), eos_ids)]
+    for forced in task.take_forced():
+        if parts[-1].finish_reason is not None:
+            break
+        sure = _told(tokenizer, forced, None if logprob is None else 0.0, ())
+        parts.append(_write(sequence, task, forced, sure, eos_ids))
+    return token, parts[0] if len(parts) == 1 else _joined(parts)
+
+
+def _write(
+    sequence: Sequence, task: GenerateTask, token: int, logprobs: tuple[TokenLogprob, ...], eos_ids: frozenset[int]
+) -> Delta:
+    sequence.generated.append(token)
+    is_eos = token in eos_ids and not task.params.ignore_eos
+    text, reasoning = ("", "") if is_eos else task.output.push(token)
+    reason: FinishReason | None = None
+    if is_eos or task.output.is_stopped or task.is_complete:
+        reason = "stop"
+    elif len(sequence.generated) == sequence.max_new_tokens:
+        reason = "length"
+    if task.output.hides_last:
+        logprobs = ()
+    return Delta(text=text, reasoning=reasoning, token_ids=(token,), logprobs=logprobs, finish_reason=reason)
+
+
+def _told(tokenizer: Tokenizer, token: int, logprob: float | None, top: TopLogprobs) -> tuple[TokenLogprob, ...]:
+    """A token's log-probability with its spelling; nothing where none is asked for."""
+    if logprob is None:
+        return ()
+    raw = tokenizer.bytes_of(token)
+    others = tuple(one for t, p in top for one in _told(tokenizer, t, p, ()))
+    return (TokenLogprob(token, logprob, raw.decode("utf-8", "replace"), raw, others),)
+
+
+def _joined(parts: list[Delta]) -> Delta:
+    """What several tokens of one step add; the last may end the answer."""
+    return Delta(
+        text="".join(part.text for part in parts),
+        reasoning="".join(part.reasoning for part in parts),
+        token_ids=tuple(token for part in parts for token in part.token_ids),
+        logprobs=tuple(one for part in parts for one in part.logprobs),
+        finish_reason=parts[-1].finish_reason,
+    )
