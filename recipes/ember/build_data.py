@@ -9,24 +9,30 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
 
 import gsm8k
 import poems
+import talk_questions
+from follow_ups import follow_up
 from problem_docs import Problems, whole_solution
 from rich.console import Console
-from solve import Node
+from solve import Unsolvable
 from sources import Sources
 from word_problems import Source
 
+from huozhong.acts.tables import reply
+from huozhong.acts.wording import worded
 from huozhong.text.shards import write_shard
 from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
+from huozhong.verify.numbers import told
 
+SHOWN = 48  # characters of an earlier answer
 MAX_TOKENS = 254  # longer documents are left out; rows have 256 tokens
 FAMILIAR = 6.0  # nats: a published plan that ember finds less likely than this is left out
 Document = tuple[list[int], list[bool]]
@@ -54,9 +60,22 @@ class Maker:
             mask += [learn] * len(part)
         return ids, mask
 
-    def plan(self, question: str, first: str, plan: str) -> Document:
+    def plan(self, question: str, first: str, plan: str, earlier: Sequence[dict] = ()) -> Document:
         """The model begins the first line, code goes on with it; the plan is the model's."""
-        return self.asked([_user(question)], [(first[:2], True), (f"{first[2:]}\n", False), (f"{plan}\n", True)])
+        learnt = [(first[:2], True), (f"{first[2:]}\n", False), (f"{plan}\n", True)]
+        return self.asked([*earlier, _user(question)], learnt)
+
+    def earlier(self, rng: random.Random) -> list[dict]:
+        """Mostly nothing, sometimes another question and the beginning of its answer: a new problem is no follow-up."""
+        luck = rng.random()
+        if luck > 0.14:
+            return []
+        if luck > 0.09:
+            messages, label = next(talk_questions.questions(rng))
+            answer = reply(label, messages, rng.randrange(1000))
+            return [*messages[-1:], _assistant(answer)] if answer else []
+        question, first, _, equation = next(self.problems.with_equations(rng, 1), ("", "", "", None))
+        return [_user(question), _assistant(worded(question, told(question), equation))] if equation else []
 
     def conversation(self, question: str, reasoning: str, answer: str) -> Document:
         said = {"role": "assistant", "content": answer, "reasoning_content": reasoning}
@@ -67,12 +86,12 @@ class Maker:
     def published(self, rng: random.Random, count: int) -> Iterator[Document]:
         for source in rng.choices(self.problems.chosen, k=count):
             if (example := self.problems.published(source, rng)) is not None:
-                yield self.plan(*example)
+                yield self.plan(*example, self.earlier(rng))
 
     def school(self, rng: random.Random, count: int) -> Iterator[Document]:
         for example in self.problems.of_templates(rng, count):
             if example is not None:
-                yield self.plan(*example)
+                yield self.plan(*example, self.earlier(rng))
 
     def foreign(self, rng: random.Random, count: int) -> Iterator[Document]:
         for example in self.problems.english(self.english, rng, count):
@@ -86,6 +105,42 @@ class Maker:
             if solution is not None:
                 yield self.conversation(question, *solution)
 
+    def follow(self, rng: random.Random, count: int) -> Iterator[Document]:
+        """Follow-ups on problems, after the beginning of a teacher's answer."""
+        for number in range(count):
+            if number % 8 == 0:
+                question, equation = rng.choice(self.english)
+            else:
+                found = next(self.problems.with_equations(rng, 1), None)
+                if found is None:
+                    continue
+                question, _, _, equation = found
+            one = follow_up(question, equation, rng)
+            if one is None:
+                continue
+            try:
+                answer = worded(one.before, told(one.before), one.equation)
+            except Unsolvable:
+                continue
+            messages = [_user(one.before), _assistant(answer), _user(one.question)]
+            yield self.asked(messages, [(one.label, True), (f"\n{one.first}\n", False), (f"{one.plan}\n", True)])
+
+    def talk(self, rng: random.Random, count: int) -> Iterator[Document]:
+        """Small talk, tables, what ember cannot do: the label, of which code makes the answer."""
+        asked = talk_questions.questions(rng)
+        for number in range(count):
+            if number % 5 == 0:
+                question = rng.choice(self.sources.out_of_scope)
+                yield self.asked([_user(question)], [(talk_questions.cannot_kind(question), True)])
+            else:
+                messages, label = next(asked)
+                yield self.asked([_shortened(message) for message in messages[-3:]], [(label, True)])
+
+    def exact(self, rng: random.Random, count: int) -> Iterator[Document]:
+        """What code works out: the label."""
+        for question, label in islice(exact_questions.questions(rng), count):
+            yield self.asked([*self.earlier(rng), _user(question)], [(label, True)])
+
     def verses(self, rng: random.Random, count: int) -> Iterator[Document]:
         for poem in rng.choices(self.sources.poems, k=count):
             yield self.conversation(*poems.request(poem, rng))
@@ -93,6 +148,15 @@ class Maker:
 
 def _user(text: str) -> dict:
     return {"role": "user", "content": text}
+
+
+def _assistant(text: str) -> dict:
+    """An earlier answer, of which the chat template shows the beginning."""
+    return {"role": "assistant", "content": text[:SHOWN]}
+
+
+def _shortened(message: dict) -> dict:
+    return _assistant(message["content"]) if message["role"] == "assistant" else message
 
 
 def familiar(sources: list[Source], known: Path | None) -> list[Source]:
@@ -108,7 +172,7 @@ def familiar(sources: list[Source], known: Path | None) -> list[Source]:
 _maker: Maker | None = None
 CHUNK = 1000
 # Documents of each kind at scale 1.
-KINDS = {"published": 40_000, "school": 30_000, "foreign": 8_000, "whole": 6_000, "verses": 8_000}
+KINDS = {"published": 40_000, "school": 30_000, "foreign": 8_000, "whole": 6_000, "verses": 8_000, "follow": 9_000, "talk": 12_000, "exact": 8_000}
 
 
 def _start_worker(data: Path, tokenizer: Path, known: Path | None) -> None:
@@ -124,14 +188,14 @@ def _chunk(job: tuple[str, str, int]) -> list[Document]:
 
 
 def build(
-    data: Path, out: Path, *, tokenizer: Path, known: Path | None, seed: int, scale: float, kinds: list[str]
+    data: Path, out: Path, *, tokenizer: Path, known: Path | None, seed: int, scale: float, kinds: list[str], workers: int = 2
 ) -> dict[str, int]:
     """Write a shard of each kind to OUT/kind; returns their tokens."""
     console = Console(stderr=True)
     words = Tokenizer.load(tokenizer)
     shard = partial(write_shard, vocab_size=words.vocab_size, vocab_hash=words.fingerprint)
     report = {}
-    with get_context("spawn").Pool(2, _start_worker, (data, tokenizer, known)) as pool:
+    with get_context("spawn").Pool(workers, _start_worker, (data, tokenizer, known)) as pool:
         for kind in kinds:
             count = round(KINDS[kind] * scale)
             jobs = [(kind, f"{seed} {kind} {at}", min(CHUNK, count - at)) for at in range(0, count, CHUNK)]
@@ -154,8 +218,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--scale", type=float, default=1.0, help="how many documents, as a factor")
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
+    parser.add_argument("--workers", type=int, default=2)
     a = parser.parse_args()
-    build(a.data, a.out, tokenizer=a.tokenizer, known=a.known, seed=a.seed, scale=a.scale, kinds=a.kinds)
+    build(
+        a.data, a.out, tokenizer=a.tokenizer, known=a.known, seed=a.seed, scale=a.scale, kinds=a.kinds, workers=a.workers
+    )
 
 
 if __name__ == "__main__":

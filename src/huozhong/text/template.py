@@ -156,8 +156,9 @@ class ChatTemplate:
         """Ids of a finished conversation, and for each id whether the model must learn to say it.
 
         True exactly for what the model itself says when served: everything between a generation prompt and
-        the end of that turn (reasoning, </think>, answer, end token).  Raises RequestError for bad messages,
-        TokenizerError if the template renders history differently from the prompt that led to it.
+        the end of that turn (reasoning, </think>, answer, end token).  An earlier answer of which the template shows
+        only a piece is read and not learnt.  Raises RequestError for bad messages, TokenizerError if the template
+        renders the history of the last answer differently from the prompt that led to it.
         """
         turns = checked_messages(messages)
         if turns[-1]["role"] != "assistant":
@@ -173,8 +174,13 @@ class ChatTemplate:
                 continue
             prompt = self._spans(turns[:i], True, turn["reasoning_content"] is not None)
             said = whole if i == last else self._spans(turns[: i + 1], False, True)
-            for spans, learn in ((prompt, False), (said, True)):
-                end = self._extent(spans, whole)
+            try:
+                ends = [self._extent(spans, whole) for spans in (prompt, said)]
+            except TokenizerError:
+                if i == last:
+                    raise
+                continue
+            for end, learn in zip(ends, (False, True), strict=True):
                 part = self._encode(_cut(whole, done, end))
                 ids += part
                 mask += [learn] * len(part)
@@ -340,7 +346,24 @@ def _slot(text: str | None, slots: list[str]) -> str | None:
         return text
     slots.append(core)
     start = text.index(core)
-    return f"{text[:start]}\ufdd0{len(slots) - 1}\ufdd1{text[start + len(core) :]}"
+    return _Placeholder(f"{text[:start]}\ufdd0{len(slots) - 1}\ufdd1{text[start + len(core) :]}", text, slots)
+
+
+class _Placeholder(str):
+    """What stands for `text`; a template that takes a piece of it gets what stands for that piece."""
+
+    def __new__(cls, shown: str, text: str, slots: list[str]) -> _Placeholder:
+        made = super().__new__(cls, shown)
+        made._text, made._slots = text, slots
+        return made
+
+    _text: str
+    _slots: list[str]
+
+    def __getitem__(self, key: Any) -> str:
+        if isinstance(key, slice):
+            return _slot(self._text[key], self._slots) or ""
+        return super().__getitem__(key)
 
 
 def _cut(spans: list[RenderedText], start: int, end: int) -> list[RenderedText]:
