@@ -12,7 +12,7 @@ from fractions import Fraction
 _DIGITS = {
     character: value
     for value, characters in enumerate(
-        ("零〇○", "一壹弌", "二贰貳两兩弍", "三叁參叄", "四肆", "五伍", "六陆陸", "七柒", "八捌", "九玖")
+        ("零〇", "一壹弌", "二贰貳两兩弍", "三叁參叄", "四肆", "五伍", "六陆陸", "七柒", "八捌", "九玖")
     )
     for character in characters
 }
@@ -79,7 +79,7 @@ def _places(text: str) -> int | None:
             return None
         elided = last in (100, 1000) and not after_zero
         total += digit * (last // 10 if elided else 1)
-    elif after_zero and text not in ("零", "〇", "○"):
+    elif after_zero and text not in ("零", "〇"):
         return None
     return total
 

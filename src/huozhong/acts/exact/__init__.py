@@ -1,16 +1,6 @@
-"""Interim, until the branch exact is here."""
+"""What code answers exactly once the model has said what is asked: sums, units, comparison, fractions, equations."""
 
-from __future__ import annotations
+from huozhong.acts.exact.act import do, kinds_possible
+from huozhong.acts.exact.done import Done
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Done:
-    lines: tuple[str, ...]
-    answer: str
-    short: str
-
-
-def do(label: str, question: str) -> Done | None:
-    return None
+__all__ = ["Done", "do", "kinds_possible"]

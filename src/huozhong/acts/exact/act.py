@@ -1,0 +1,31 @@
+"""The exact acts by their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from huozhong.acts import labels
+from huozhong.acts.exact import average, calculate, compare, convert, equation, factors, rewrite
+from huozhong.acts.exact.done import Done
+
+LONGEST = 400  # characters of a question that is one sum or one conversion
+_ACTS: Mapping[str, Callable[[str], Done | None]] = {
+    labels.CALCULATE: calculate.done,
+    labels.CONVERT: convert.done,
+    labels.COMPARE: compare.done,
+    labels.REWRITE: rewrite.done,
+    labels.EQUATION: equation.done,
+    labels.FACTORS: factors.done,
+    labels.AVERAGE: average.done,
+}
+
+
+def do(label: str, question: str) -> Done | None:
+    """What `label` says is to be done with the question; None when the question is not unmistakably of that kind."""
+    act = _ACTS.get(label)
+    return act(question) if act is not None and len(question) <= LONGEST else None
+
+
+def kinds_possible(question: str) -> list[str]:
+    """The exact labels that are possible for a question."""
+    return [label for label in labels.EXACT_ACTS if do(label, question) is not None]

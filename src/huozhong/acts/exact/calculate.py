@@ -1,0 +1,241 @@
+"""CALCULATE: 36×25-14, 二十减八, 25的平方, 100的25%, 3与5的和乘以2, What is 12 times 7?
+
+The words of a sum are turned into signs (`wording`), and only if nothing else is left is it read and worked out, one
+operation a line.  A story leaves words.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from huozhong.acts.exact.asking import Asked, asked
+from huozhong.acts.exact.done import Done, decimal, factor, finish, is_short, mixed, text_of
+from huozhong.acts.exact.wording import in_signs
+from huozhong.acts.solve import Unsolvable, parse, solve
+
+LARGEST = 10**15
+_ASKS = re.compile(
+    r"^(?:计算|算|求|求出|口算|得出|算出|结果|式子|算式|下面|下列|下面这道|这道|各题|下面各题|下列各题"
+    r"|下面的?|得数|竖式计算|列式|脱式|简算)*(?:题|式子|算式)?[:,\s]*(?P<sum>.+?)"
+    r"(?:[,，]?的?(?:计算)?(?:结果|得数|值|答案|答数))?(?:[,，][和差积商](?=是|等于|=|为|多少|几))?\s*(?:=|等于|得|是"
+    r"|为|一共|总共|就是|等於|应该|应当|会|大概|究竟|到底|的结果)*"
+    r"(?:多少|几|什么|啥|[?？_□]|\(\s*\))*$"
+)
+_ASKS_EN = re.compile(
+    r"^(?:what(?:'s|s| is| are| does| do)?|how much(?: is| are| does)?|the (?:value|result|answer) (?:of|to"
+    r"|for)|find|solve|answer|do|the|value of|result of|simplify|find the value of|give me|work out|\s|:|,)*"
+    r"(?P<sum>.+?)\s*(?:=|equals?|is|makes?|come to|equal to|be)*\s*(?:\?|_|what|how much)*$",
+    re.IGNORECASE,
+)
+_REMAINDER = re.compile(
+    r"(?:商(?:是)?(?:几|多少)?[,，、和]?)?余数?(?:是)?(?:几|多少)|[.…]{3,}|有余数|remainder", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A sum in signs, read: what it comes to and the lines that lead there."""
+
+    value: Fraction
+    lines: tuple[str, ...]
+    fractions: bool  # whether the numbers were written as fractions, so that the answer is one
+
+
+def done(question: str) -> Done | None:
+    """The result of the one sum that the question holds, or None."""
+    ask = asked(question)
+    remainder = _with_remainder(ask)
+    if remainder is not None:
+        return remainder
+    expression = _expression(ask)
+    if expression is None:
+        return None
+    step = work_out(expression)
+    if step is not None:
+        return _say(ask, _neat(expression), step)
+    if re.search(r"÷0(?![.\d])", expression):
+        if ask.english:
+            return finish(True, (), f"Nothing can be divided by 0, so {expression} has no value", "no value")
+        return finish(False, (), f"0不能作除数，{expression}没有意义", "没有意义")
+    return None
+
+
+def _neat(expression: str) -> str:
+    """With the fewest brackets, and squares as one writes them."""
+    try:
+        written = str(parse(expression))
+    except Unsolvable:
+        written = expression
+    return re.sub(r"\^2(?!\d)", "²", re.sub(r"\^3(?!\d)", "³", written))
+
+
+def _expression(ask: Asked) -> str | None:
+    match = (_ASKS_EN if ask.english else _ASKS).match(ask.core)
+    for text in (match["sum"] if match else None, ask.core):
+        if text and (signs := in_signs(text, ask.english)):
+            return signs
+    return None
+
+
+def _with_remainder(ask: Asked) -> Done | None:
+    """17÷5等于几余几"""
+    text = _REMAINDER.sub("", ask.core)
+    if text == ask.core:
+        return None
+    match = (_ASKS_EN if ask.english else _ASKS).match(
+        re.sub(r"[,，、\s]*(?:等于|=|是|商|的|with|and|the|of|find|what is)*[几多少,，、?\s]*$", "", text)
+    )
+    signs = in_signs(re.sub(r"^(?:the )?(?:of|when)\s*|\s*is$", "", match["sum"]), ask.english) if match else None
+    parts = re.fullmatch(r"(\d+)÷(\d+)", signs or "")
+    if parts is None or int(parts[2]) == 0:
+        return None
+    quotient, rest = divmod(int(parts[1]), int(parts[2]))
+    line = f"{parts[1]}÷{parts[2]}={quotient}……{rest}"
+    if ask.english:
+        return finish(
+            True, (line,), f"{parts[1]} ÷ {parts[2]} = {quotient} remainder {rest}", f"{quotient} remainder {rest}"
+        )
+    return finish(False, (line,), line, f"商{quotient}余{rest}")
+
+
+def _say(ask: Asked, expression: str, step: Step) -> Done:
+    value = step.value
+    if ask.places is not None and value * 10**ask.places % 1:
+        short, sign = decimal(value, ask.places), "≈"
+    elif step.fractions and value.denominator != 1 and (not is_short(value) or "." not in expression):
+        short, sign = text_of(value) if not is_short(value) else f"{value.numerator}/{value.denominator}", "="
+    elif is_short(value):
+        short, sign = text_of(value), "="
+    else:
+        about = f"≈{decimal(value, 2)}"
+        fraction = f"{value.numerator}/{value.denominator}"
+        said = f"{expression}={fraction}"
+        if abs(value) > 1:
+            said += f"={mixed(value)}" if not ask.english else ""
+        return finish(
+            ask.english,
+            step.lines,
+            f"{said}{about}",
+            f"{fraction}" + (f"（约{decimal(value, 2)}）" if not ask.english else f" (about {decimal(value, 2)})"),
+        )
+    steps = "，".join(step.lines) if len(step.lines) > 1 else ""
+    whole = f"{expression}{sign}{short}"
+    if ask.english:
+        return finish(True, step.lines, "; ".join([*(step.lines if len(step.lines) > 1 else ()), whole]), short)
+    return finish(False, step.lines, f"{steps}，所以{whole}" if steps else whole, short)
+
+
+# -- reading and working out ---------------------------------------------------------------------------
+
+_TOKEN = re.compile(r"(\d+(?:\.\d+)?)(%?)|([-+×÷^()/])")
+
+
+def work_out(expression: str) -> Step | None:
+    """The value of a sum in signs and its lines; None for what is no sum, divides by zero or grows too large."""
+    tokens: list[str] = []
+    at = 0
+    while at < len(expression):
+        match = _TOKEN.match(expression, at)
+        if match is None:
+            return None
+        tokens.append(match[0])
+        at = match.end()
+    reader = _Reader(tokens)
+    try:
+        value = reader.sum()
+    except (ArithmeticError, ValueError):
+        return None
+    if reader.at != len(tokens) or not reader.lines:
+        return None
+    lines = tuple(reader.lines)
+    if "/" in tokens:
+        with contextlib.suppress(
+            Unsolvable
+        ):  # below zero; otherwise fractions as a pupil writes them, of one denominator
+            lines = solve(parse(expression)).lines or lines
+    return Step(value, lines, "/" in tokens)
+
+
+class _Reader:
+    """Works a sum out while it reads it, left to right, products before sums."""
+
+    def __init__(self, tokens: list[str]) -> None:
+        self.tokens, self.at = tokens, 0
+        self.lines: list[str] = []
+        self.depth = 0
+
+    def peek(self) -> str:
+        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+
+    def take(self, wanted: str) -> str:
+        found = self.peek()
+        if found and found in wanted:
+            self.at += 1
+            return found
+        return ""
+
+    def sum(self) -> Fraction:
+        value = self.product()
+        while sign := self.take("+-"):
+            value = self.step(value, sign, self.product())
+        return value
+
+    def product(self) -> Fraction:
+        value = self.power()
+        while sign := self.take("×÷"):
+            value = self.step(value, sign, self.power())
+        return value
+
+    def power(self) -> Fraction:
+        value = self.leaf()
+        if self.take("^"):
+            exponent = self.leaf()
+            if exponent.denominator != 1 or not 0 <= exponent <= 20:
+                raise ValueError("a power that no school asks for")
+            result = value ** int(exponent)
+            if exponent in (2, 3):
+                self.lines.append(f"{'×'.join([factor(value)] * int(exponent))}={factor(result)}")
+            else:
+                self.lines.append(f"{factor(value)}^{exponent}={factor(result)}")
+            return self.sized(result)
+        return value
+
+    def leaf(self) -> Fraction:
+        self.depth += 1
+        if self.depth > 200:
+            raise ValueError("too many brackets")
+        if self.take("-"):
+            return -self.leaf()
+        if self.take("("):
+            value = self.sum()
+            if not self.take(")"):
+                raise ValueError("an open bracket")
+        else:
+            token = self.peek()
+            if not token or not token[0].isdigit():
+                raise ValueError("a number is missing")
+            self.at += 1
+            value = Fraction(token.rstrip("%")) / (100 if token.endswith("%") else 1)
+        if self.take("/"):  # only of fractions: 3/4
+            return value / self.leaf()
+        return self.sized(value)
+
+    def step(self, a: Fraction, sign: str, b: Fraction) -> Fraction:
+        if sign == "+":
+            value = a + b
+        elif sign == "-":
+            value = a - b
+        elif sign == "×":
+            value = a * b
+        else:
+            value = a / b
+        self.lines.append(f"{factor(a)}{sign}{factor(b)}={factor(value)}")
+        return self.sized(value)
+
+    def sized(self, value: Fraction) -> Fraction:
+        if max(abs(value.numerator), value.denominator) > LARGEST:
+            raise ValueError("too long a number")
+        return value

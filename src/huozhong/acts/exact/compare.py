@@ -1,0 +1,268 @@
+"""COMPARE: 9.8和9.11哪个大, 3千克和2900克哪个重, 把0.5、1/3、40%从小到大排列, Which is greater, 2/3 or 3/5?"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from huozhong.acts.exact.asking import Asked, asked
+from huozhong.acts.exact.done import PLACES, Done, decimal, finish
+from huozhong.verify.numbers import decimals_of, number_at
+from huozhong.verify.units import Quantity, read
+
+_MORE = "大多重长高快贵远宽厚深热久"
+_LESS = "小少轻短矮慢低近窄薄浅冷便宜"
+_WORDS = re.compile(
+    r"哪个|哪一个|哪种|哪些|哪边|哪|谁|更|较|比较|相比|对比|比|大小|关系|一下|最|排列|排序|排成一?列|排起来"
+    r"|排一?排|排队|排|从|由|到|至|按照?|依次|顺序|次序|"
+    r"连接|连起来|填上|填入|填|写上|写|号|符号|里|中|上|下面|下列|这|几|两|二|三|四|五|个|一|数字?|数值|是"
+    r"|还是|或者?|和|与|跟|同|以及|及|吗|的|把|将|用|"
+    r"之间|大于|小于|等于|一样|相等|相同|吧|呢|不|判断|请|在|圆圈|括号|方框|多少|应该?|填什么|什么|有|些|了"
+    r"|点|其中|里面|选出|找出|数据|起来|分数|小数|百分数|温度|质量|重量|长度|时间|东西|"
+    rf"[{_MORE}{_LESS}、,，;；：:。.?？!○〇□_()<>=＞＜\s\"“”]"
+)
+_WORDS_EN = re.compile(
+    r"\b(?:which|what|one|number|numbers|is|are|the|of|or|and|than|these|those|between|compare|larger"
+    r"|largest|bigger|biggest|greater|greatest|smaller|smallest|"
+    r"less|least|more|most|heavier|heaviest|lighter|lightest|longer|longest|shorter|shortest|faster|fastest"
+    r"|slower|slowest|sort|order|arrange|put|rank|list|in|from|to|"
+    r"ascending|descending|increasing|decreasing|high|higher|highest|low|lower|lowest|following|two|three"
+    r"|four|values|value|fraction|fractions|decimals|decimal|it|a|true|that|hotter|colder|warmer|equal"
+    r"|equals)\b|[,.;:?!<>=_()\s-]",
+    re.IGNORECASE,
+)
+_UP = re.compile(
+    r"(?:从|由)?小(?:的)?(?:数)?到大|升序|<.*<|ascending|increasing|(?:smallest|least|lowest|low) to|smallest first",
+    re.IGNORECASE,
+)
+_DOWN = re.compile(
+    r"(?:从|由)?大(?:的)?(?:数)?到小|降序|>.*>|descending|decreasing|(?:largest|greatest|biggest|highest"
+    r"|high) to|largest first",
+    re.IGNORECASE,
+)
+_SIZES = re.compile(r"大小|○|〇|填|比较|compare|[□_(].*[<>]", re.IGNORECASE)
+_QUESTION = re.compile(
+    rf"比.*[{_MORE}{_LESS}]|大于|小于|等于.*吗|(?:bigger|larger|greater|smaller|less|more|heavier|longer"
+    rf"|shorter|lighter) than",
+    re.IGNORECASE,
+)
+_GREATEST = re.compile(r"(?:哪|谁|which|what|最|most|greatest|largest|biggest|highest).*", re.IGNORECASE)
+_EN_MORE = re.compile(r"\b(?:larg|big|great|heav|long|fast|more\b|most\b|high|hott|warm)", re.IGNORECASE)
+_EN_LESS = re.compile(r"\b(?:small|less\b|least\b|light|short|slow|low|cold)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class _Item:
+    """One of the things to compare, as it was written, and its value."""
+
+    text: str
+    value: Fraction
+    written: str  # the value alone, without a unit
+
+
+def done(question: str) -> Done | None:
+    """Which is larger, smaller, or the order; None when something else is asked."""
+    ask = asked(question)
+    items, rest = _items(ask)
+    if len(items) < 2 or (_WORDS_EN if ask.english else _WORDS).sub("", rest):
+        return None
+    text = ask.core
+    if _UP.search(text) or _DOWN.search(text):
+        return _sorted(ask, items, down=not _UP.search(text))
+    if not ask.english and len(items) == 2 and (claim := _claim(text, rest)):
+        return _judged(ask, items, claim)
+    if ask.english and re.match(r"is\b", text, re.IGNORECASE) and len(items) == 2 and _QUESTION.search(text):
+        return _judged(ask, items, ">" if _EN_MORE.search(rest) else "<")
+    direction = _direction(rest, ask.english)
+    if direction and re.search(
+        r"哪|谁|最|which|what|largest|biggest|greatest|smallest|least|还是|or\b", text, re.IGNORECASE
+    ):
+        return _picked(ask, items, direction)
+    if _SIZES.search(text) and len(items) == 2:
+        return _sizes(ask, items)
+    if _SIZES.search(text) and len(items) > 2 and re.search("大小|compare", text, re.IGNORECASE):
+        return _sorted(ask, items, down=False)
+    return None
+
+
+def _claim(text: str, rest: str) -> str | None:
+    """9.8比9.11大吗, 9.8大于9.11吗"""
+    if not re.search(r"吗|对不对|是不是|是否|$", text) or re.search(r"哪|谁|多少|几|比较|大小|还是", text):
+        return None
+    if match := re.search(rf"比\s*([{_MORE}{_LESS}])", rest.replace("更", "")):
+        return ">" if match[1] in _MORE else "<"
+    if "大于" in rest:
+        return ">"
+    return "<" if "小于" in rest else None
+
+
+def _direction(rest: str, english: bool) -> str | None:
+    """`>` when the larger is wanted, `<` for the smaller; None when it does not say."""
+    if english:
+        more, less = bool(_EN_MORE.search(rest)), bool(_EN_LESS.search(rest))
+    else:
+        rest = re.sub(r"大小|多少", "", rest)
+        more, less = (any(sign in rest for sign in signs) for signs in (_MORE, _LESS))
+    if more == less:
+        return None
+    return ">" if more else "<"
+
+
+def _items(ask: Asked) -> tuple[list[_Item], str]:
+    """What is compared, and what else the question says."""
+    text = ask.core
+    quantities, named = read(text)
+    if len(quantities) >= 2 and not named and len({q.kind for q in quantities}) == 1:
+        items = [_Item(text[q.start : q.end].strip(), q.base, "") for q in quantities]
+        rest = _without(text, [(q.start, q.end) for q in quantities])
+        if re.search("快|慢|fast|slow", rest) and quantities[0].kind != "speed":
+            return [], rest
+        if not re.search(r"\d|[一二三四五六七八九十]{2}", rest):
+            return items, rest
+    return _numbers(text)
+
+
+def _numbers(text: str) -> tuple[list[_Item], str]:
+    items: list[_Item] = []
+    spans: list[tuple[int, int]] = []
+    text = re.sub(r"这?(?:[两二三四五六七八九十几]|\d)个(?:不同的)?(?:分数|小数|百分数|数字?)(?!\d)", "", text)
+    text = re.sub(
+        r"哪一个|下面一?个|\b(?:which|the|larger|smaller|bigger) one\b|\bthese (?:two|three|four)\b",
+        lambda m: m[0].replace("一", "").replace(" one", ""),
+        text,
+    )
+    at = 0
+    while at < len(text):
+        sign = re.compile(r"(?:(?<![\d)%])-|负)(?=[\d(零一二三四五六七八九十百])").match(text, at)
+        start = sign.end() if sign else at
+        letter = at and text[at - 1].isascii() and text[at - 1].isalpha()
+        found = None if letter else number_at(text, start)
+        if found is None or (text[start : found.end] in ("一", "两") and re.match("[个样下]", text[found.end :])):
+            at += 1
+            continue
+        written = text[at : found.end].strip()
+        if found.kind in ("chinese", "english", "half"):
+            written = ("-" if sign else "") + str(found.number).strip("()")
+        items.append(_Item(written, -found.number.value if sign else found.number.value, written))
+        spans.append((at, found.end))
+        at = found.end
+    return items, _without(text, spans)
+
+
+def _without(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    out, at = [], 0
+    for start, end in spans:
+        out.append(text[at:start])
+        at = end
+    return " ".join([*out, text[at:]])
+
+
+# -- saying it -----------------------------------------------------------------------------------------
+
+
+def _working(ask: Asked, items: Sequence[_Item]) -> list[str]:
+    """The values in one form: decimals of one length, or fractions of one denominator, or one unit."""
+    values = [item.value for item in items]
+    if not all(item.written for item in items):
+        return []  # the units' own lines come from the caller
+    if all("/" not in item.written and "分之" not in item.written for item in items) or all(
+        (decimals_of(value) or 0) <= 3 and decimals_of(value) is not None for value in values
+    ):
+        if all(value.denominator == 1 for value in values):
+            return []
+        places = max(decimals_of(value) or 0 for value in values)
+        if places > PLACES:
+            return []
+        shown = [(item.written, decimal(item.value, places)) for item in items]
+        return [f"{_plain(a)}={b}" for a, b in shown if a != b and re.search(r"\d", a) and "分之" not in a]
+    common = math.lcm(*(value.denominator for value in values))
+    if common > 10**6:
+        return []
+    tops = [f"({value.numerator * common // value.denominator}/{common})" for value in values]
+    return [
+        f"{_plain(item.written)}={top}"
+        for item, top in zip(items, tops, strict=True)
+        if _plain(item.written) != top and re.search(r"\d", item.written)
+    ]
+
+
+def _plain(written: str) -> str:
+    if re.fullmatch(r"-?\d+/\d+", written):
+        return f"({written})"
+    return written if re.fullmatch(r"-?[\d.%()/]+", written) else re.sub(r"\s+", "", written)
+
+
+def _unit_lines(ask: Asked) -> list[str]:
+    quantities, _ = read(ask.core)
+    smallest = min((part for q in quantities for _, part in q.parts), key=lambda unit: unit.factor)
+    lines = []
+    for q in quantities:
+        if any(part is not smallest for _, part in q.parts):
+            value = (q.base - smallest.offset) / smallest.factor
+            shown = (
+                decimal(value, decimals_of(value) or 0)
+                if decimals_of(value) is not None
+                else f"{value.numerator}/{value.denominator}"
+            )
+            name = smallest.symbol or (f" {smallest.plural}" if ask.english else smallest.zh)
+            lines.append(f"{ask.core[q.start : q.end].strip()}={shown}{name}")
+    return lines
+
+
+def _lines(ask: Asked, items: Sequence[_Item]) -> list[str]:
+    return _working(ask, items) if items[0].written else _unit_lines(ask)
+
+
+def _relation(a: Fraction, b: Fraction) -> str:
+    return ">" if a > b else "<" if a < b else "="
+
+
+def _said(ask: Asked, lines: Sequence[str], whole: str, short: str) -> Done:
+    if ask.english:
+        return finish(True, lines, "; ".join([*lines, whole]), short)
+    return finish(False, lines, f"{'，'.join(lines)}，所以{whole}" if lines else whole, short)
+
+
+def _picked(ask: Asked, items: Sequence[_Item], direction: str) -> Done:
+    lines = _lines(ask, items)
+    best = (max if direction == ">" else min)(item.value for item in items)
+    winners = [item.text for item in items if item.value == best]
+    ordered = sorted(items, key=lambda item: item.value, reverse=direction == ">")
+    whole = ordered[0].text + "".join(_relation(a.value, b.value) + b.text for a, b in itertools.pairwise(ordered))
+    if len({item.value for item in items}) == 1:
+        return _said(ask, lines, whole, "they are equal" if ask.english else _same(ask.core))
+    if len(winners) > 1:
+        return _said(ask, lines, whole, (" and " if ask.english else "和").join(winners))
+    return _said(ask, lines, whole, winners[0])
+
+
+def _same(text: str) -> str:
+    word = re.search(rf"[{_MORE}{_LESS}]", text)
+    pairs = {"小": "大", "少": "多", "轻": "重", "短": "长", "矮": "高", "低": "高", "慢": "快"}
+    return f"一样{pairs.get(word[0], word[0]) if word else '大'}"
+
+
+def _sorted(ask: Asked, items: Sequence[_Item], *, down: bool) -> Done:
+    ordered = sorted(items, key=lambda item: item.value, reverse=down)
+    whole = ordered[0].text + "".join(_relation(a.value, b.value) + b.text for a, b in itertools.pairwise(ordered))
+    return _said(ask, _lines(ask, items), whole, whole)
+
+
+def _sizes(ask: Asked, items: Sequence[_Item]) -> Done:
+    whole = f"{items[0].text}{_relation(items[0].value, items[1].value)}{items[1].text}"
+    return _said(ask, _lines(ask, items), whole, whole)
+
+
+def _judged(ask: Asked, items: Sequence[_Item], claim: str) -> Done:
+    relation = _relation(items[0].value, items[1].value)
+    whole = f"{items[0].text}{relation}{items[1].text}"
+    if ask.english:
+        return _said(ask, _lines(ask, items), whole, f"{'Yes' if relation == claim else 'No'}, {whole}")
+    return _said(ask, _lines(ask, items), whole, f"{'对' if relation == claim else '不对'}，{whole}")
+
+
+__all__ = ["Quantity", "done"]
