@@ -1,0 +1,233 @@
+"""A plan worked out one operation at a time, each with its result's unit and, where it is safe, a name for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from huozhong.acts.ask import Asked, asked
+from huozhong.acts.measures import RATIO, Reading, Unit, read_at
+from huozhong.acts.solve import Node, Operation, solve
+from huozhong.verify.arithmetic import parse_number
+from huozhong.verify.numbers import Mention, Number, mentions, show, tidy
+
+Units = dict[Node, Unit | None]
+# Numbers that a plan brings along and that change one unit into another where it is one that is measured.
+_CONVERSIONS = {Fraction(n) for n in (10, 100, 1000, 10000, 60, 3600, 24, 7, 12, 365, 30)}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation.  left, right: its operands worked out; unit: what stands behind the result, "" for none."""
+
+    node: Operation
+    left: Number
+    right: Number
+    result: Number
+    unit: str
+    name: str  # what is worked out, in the question's own words; "" where that is not safe
+
+    @property
+    def expression(self) -> str:
+        """`4×5`, and `2×2×2` for a cube."""
+        op = self.node.op
+        if op == "^":
+            return "×".join([plain(self.left)] * int(self.right.value))
+        right = str(self.right) if op == "÷" else plain(self.right)
+        left = str(self.left) if op == "÷" and plain(self.left) != str(self.left) else plain(self.left)
+        return f"{left}{op}{right}"
+
+
+def plain(number: Number) -> str:
+    """3/4 without the brackets that fractions have in plans."""
+    return str(number).strip("()")
+
+
+class Worked:
+    """The steps of a plan for a question."""
+
+    def __init__(self, question: str, plan: Node) -> None:
+        self.question = tidy(question)
+        self.plan = plan
+        self.asked: Asked | None = asked(self.question)
+        self.readings = _readings(self.question)
+        self.units: Units = {}
+        self._measure(plan)
+        self._expect(plan, self.asked.unit if self.asked else None)
+        self.steps: list[Step] = []
+        self._results: dict[Node, Number] = {}
+        self.answer = self._work(plan)
+
+    # -- results -----------------------------------------------------------------------------------
+
+    def _work(self, node: Node) -> Number:
+        if isinstance(node, Number):
+            return node
+        if node in self._results:
+            return self._results[node]
+        left, right = self._work(node.left), self._work(node.right)
+        result = solve(Operation(node.op, left, right)).answer
+        self._results[node] = result
+        is_last = node is self.plan
+        unit = self.unit_name(node)
+        self.steps.append(Step(node, left, right, result, unit, "" if is_last else self._name(node)))
+        return result
+
+    # -- units -------------------------------------------------------------------------------------
+
+    def unit_name(self, node: Node) -> str:
+        """How the unit of a result is written, in the words of the question; "" for none or not known."""
+        if node is self.plan and self.asked is not None and self.asked.kind == "number" and self.asked.written:
+            return self.asked.shown
+        if node is self.plan and self.asked is not None and self.asked.kind == "times":
+            return "倍"
+        if node is self.plan and self.asked is not None and self.asked.kind != "number":
+            return ""
+        unit = self.units.get(node)
+        name = unit.name() if unit is not None else None
+        return self._as_written(name) if name else ""
+
+    def _as_written(self, name: str) -> str:
+        """公里 where the question says so and not 千米."""
+        written = [reading.written for reading in self.readings.values()]
+        written += [self.asked.written] if self.asked is not None else []
+        if name in written or name not in ("千米", "千克", "小时", "人", "元", "星期", "天", "支"):
+            return name
+        for other in ("公里", "公斤", "名", "位", "块钱", "礼拜", "周", "枝"):
+            if other in written and read_at(f"1{other}", 0, 1).unit == read_at(f"1{name}", 0, 1).unit:
+                return other
+        return name
+
+    def _measure(self, node: Node) -> Unit | None:
+        """Units from the numbers upwards."""
+        if isinstance(node, Number):
+            unit = self._leaf(node)
+        else:
+            unit = self._combined(node, self._measure(node.left), self._measure(node.right))
+        self.units[node] = unit
+        return unit
+
+    def _leaf(self, number: Number) -> Unit | None:
+        reading = self.readings.get(number)
+        if reading is not None:
+            return reading.unit
+        return RATIO
+
+    def _combined(self, node: Operation, left: Unit | None, right: Unit | None) -> Unit | None:
+        if node.op == "^":
+            assert isinstance(node.right, Number)
+            power = RATIO
+            for _ in range(int(node.right.value) if left is not None else 0):
+                power = power.times(left or RATIO)
+            return power if left is not None else None
+        if node.op in "+-":
+            return _sum(left, right)
+        if left is None or right is None or self._converts(node, left, right):
+            return None
+        return left.times(right) if node.op == "×" else left.over(right)
+
+    def _converts(self, node: Operation, left: Unit, right: Unit) -> bool:
+        """Whether a 1000 or a 60 that nobody told may change 千米 into 米."""
+        sides = ((node.left, right), (node.right, left))
+        return any(
+            isinstance(side, Number) and side.value in _CONVERSIONS and side not in self.readings and other.is_measured
+            for side, other in sides
+        )
+
+    def _expect(self, node: Node, unit: Unit | None) -> None:
+        """Units from what is asked downwards, where they were not known: the parts of a sum are of its kind."""
+        if isinstance(node, Number):
+            return
+        if self.units[node] is None:
+            self.units[node] = unit
+        known = self.units[node]
+        left, right = self.units[node.left], self.units[node.right]
+        if node.op in "+-":
+            for side in (node.left, node.right):
+                self._expect(side, known)
+        elif node.op == "×":
+            self._expect(node.left, known.over(right) if known is not None and right is not None else None)
+            self._expect(node.right, known.over(left) if known is not None and left is not None else None)
+        elif node.op == "÷":
+            self._expect(node.left, known.times(right) if known is not None and right is not None else None)
+            self._expect(node.right, left.over(known) if known is not None and left is not None else None)
+
+    # -- names -------------------------------------------------------------------------------------
+
+    def _name(self, node: Operation) -> str:
+        """每天吃4个 and 吃了5天: 5天吃多少个.  Other steps have no name that one could be sure of."""
+        if node.op != "×":
+            return ""
+        for rate, times in ((node.left, node.right), (node.right, node.left)):
+            if not isinstance(rate, Number) or not isinstance(times, Number):
+                continue
+            each, count = self.readings.get(rate), self.readings.get(times)
+            if each is None or count is None or not each.per or count.per or not count.written:
+                continue
+            if count.unit != read_at(f"1{each.per}", 0, 1).unit or not _is_name(each.between):
+                continue
+            return f"{plain(times)}{count.written}{_together(each.between, each.written)}多少{each.written}"
+        return ""
+
+
+# What is done with things, or measured of them: it stands behind 一共, what they are before it.
+_DOES = re.compile(
+    r"(?:加工|生产|完成|行驶|种植|制造|阅读|骑行|飞行|[吃看做行跑走飞修种写读织装运花用卖产收割存打挖铺栽采摘缝印抄喝烧骑买流放坐住耗浇爬搬拉练背重])$"
+)
+
+
+_DOES_FIRST = re.compile("[产收摘种吃做修织装运卖挖铺印抄采浇](?=.)")
+
+
+def _together(between: str, written: str) -> str:
+    """5天〔一共吃〕, 5支〔铅笔一共〕, 11个〔袋子一共装〕."""
+    if _DOES_FIRST.match(between) and written not in ("元", "角", "分"):
+        return f"一共{between}"
+    between = re.sub(r"售价|价格|单价|价钱|定价|卖价|需要|需|要|付|收费$", "", between)
+    does = _DOES.search(between)
+    return f"{between[: does.start()]}一共{does[0]}" if does else f"{between}一共"
+
+
+def _is_name(between: str) -> bool:
+    return len(between) <= 6 and not re.search(r"[的是比有了还多少]|可|能|平均|大约|约|至少|需|应|分别", between)
+
+
+def _sum(left: Unit | None, right: Unit | None) -> Unit | None:
+    """The parts of a sum are of one kind; 元/个 and 元 are, where it is the difference of two prices."""
+    if left is None or right is None:
+        known = left if right is None else right
+        return known if known is not None and known.powers else None
+    if left == right or (left.top == right.top and left.top):
+        return left
+    return None
+
+
+def _readings(question: str) -> Mapping[Number, Reading]:
+    """The unit of each number that is told; none where it is told with two."""
+    found: dict[Number, Reading] = {}
+    for mention in mentions(question):
+        reading = read_at(question, mention.start, _end_of(question, mention), mention.number.style != "decimal")
+        before = found.get(mention.number)
+        if before is not None and before.unit != reading.unit:
+            reading = Reading(None)
+        found[mention.number] = reading
+    return found
+
+
+def _end_of(question: str, mention: Mention) -> int:
+    """Where a number ends; 万 is part of the unit where 3万元 is told as 3."""
+    written = question[mention.start : mention.end]
+    big = re.search(r"[百千十]?[万亿]$", written)
+    if big and parse_number(written[: big.start()]) == mention.number.value:
+        return mention.start + big.start()
+    return mention.end
+
+
+def as_percent(value: Fraction) -> str:
+    """25%, and to a tenth what does not end: 33.3%."""
+    percent = show(value * 100)
+    if percent.startswith("("):
+        return f"{round(float(value * 100), 1)}%"
+    return f"{percent}%"
