@@ -22,10 +22,11 @@ EVERYTHING = ("",)
 ARROWS: dict[str, tuple[str, ...]] = {
     "cli": EVERYTHING,
     "server": ("engine", "text", "cost"),
-    "exam": ("verify", "cost", "text", "engine"),
+    "exam": ("verify", "cost", "text", "engine", "acts"),
     "train": ("model", "formats", "text", "cost", "verify"),
     "hub": ("formats", "model"),
-    "engine": ("model", "formats", "text", "cost"),
+    "engine": ("model", "formats", "text", "cost", "acts"),
+    "acts": ("verify", "text"),
     "formats": ("model", "text"),
     "model": (), "text": (), "verify": (), "cost": (), "files": (), "errors": (),
 }  # fmt: skip

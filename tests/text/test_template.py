@@ -192,8 +192,9 @@ def test_r1_style(deepseek_folder: Path) -> None:
 
 def test_a_prompt_says_how_its_answer_begins(template: ChatTemplate) -> None:
     messages = [{"role": "user", "content": "你好"}]
-    assert template.prompt(messages) == ChatPrompt(template.tokens(messages), opens_thinking=True)
-    assert template.prompt(messages, thinking=False) == ChatPrompt(template.tokens(messages, thinking=False))
+    assert template.prompt(messages) == ChatPrompt(template.tokens(messages), opens_thinking=True, is_chat=True)
+    without = template.tokens(messages, thinking=False)
+    assert template.prompt(messages, thinking=False) == ChatPrompt(without, is_chat=True)
 
 
 def test_opens_thinking(template: ChatTemplate, tokenizer: Tokenizer) -> None:

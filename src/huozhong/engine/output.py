@@ -97,9 +97,10 @@ class OutputText:
     def push(self, token: int) -> tuple[str, str]:
         """(text, reasoning) that this token makes certain."""
         was_reasoning, ends = self._in_reasoning, token == self._end_of_thinking
+        is_hidden = self._is_open and not self._shows_reasoning  # nobody's stop strings are meant there
         decoded = self._decoder.finish() if self._is_stray_mark(token) else self._decoder.push([token])
         self._is_empty = self._is_empty and not decoded.strip()
-        pieces = self._splitter.push(self._stops.push(decoded))
+        pieces = self._splitter.push(decoded if is_hidden else self._stops.push(decoded))
         if ends:
             self._in_reasoning = False
         elif pieces:

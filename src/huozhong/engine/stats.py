@@ -9,9 +9,10 @@ from dataclasses import dataclass
 class EngineStats:
     """What the engine has done since it was made, for benchmarks and for people who want to know.
 
-    steps: forward passes.  generated_tokens: of all answers; forced_tokens: of them, known by a
-    guide.  prompt_tokens: of all requests begun; memory_hit_tokens and disk_hit_tokens of them were not computed.
-    preemptions: of requests, for lack of memory; swapped_out of them with their pages.  drafted_tokens, accepted_tokens: speculation.
+    steps: forward passes.  generated_tokens: of all answers; forced_tokens of them a guide knew.
+    prompt_tokens: of all requests begun; memory_hit_tokens and disk_hit_tokens of them were not computed.
+    preemptions: of requests, for lack of memory; swapped_out of them with their pages.
+    drafted_tokens, accepted_tokens: speculation.
     used_pages: held by requests now, of num_pages.  swap_bytes: of preempted requests, now.
     runner_seconds: spent in the forward passes themselves.
     """
