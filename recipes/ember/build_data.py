@@ -15,9 +15,11 @@ from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
 
+import exact_questions
 import gsm8k
 import poems
 import talk_questions
+from chat_template import SHOWN
 from follow_ups import follow_up
 from problem_docs import Problems, whole_solution
 from rich.console import Console
@@ -32,7 +34,6 @@ from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.verify.numbers import told
 
-SHOWN = 48  # characters of an earlier answer
 MAX_TOKENS = 254  # longer documents are left out; rows have 256 tokens
 FAMILIAR = 6.0  # nats: a published plan that ember finds less likely than this is left out
 Document = tuple[list[int], list[bool]]
@@ -74,7 +75,7 @@ class Maker:
             messages, label = next(talk_questions.questions(rng))
             answer = reply(label, messages, rng.randrange(1000))
             return [*messages[-1:], _assistant(answer)] if answer else []
-        question, first, _, equation = next(self.problems.with_equations(rng, 1), ("", "", "", None))
+        question, _, _, equation = next(self.problems.with_equations(rng, 1), ("", "", "", None))
         return [_user(question), _assistant(worded(question, told(question), equation))] if equation else []
 
     def conversation(self, question: str, reasoning: str, answer: str) -> Document:
@@ -172,7 +173,18 @@ def familiar(sources: list[Source], known: Path | None) -> list[Source]:
 _maker: Maker | None = None
 CHUNK = 1000
 # Documents of each kind at scale 1.
-KINDS = {"published": 40_000, "school": 30_000, "foreign": 8_000, "whole": 6_000, "verses": 8_000, "follow": 9_000, "talk": 12_000, "exact": 8_000}
+KINDS = {
+    "published": 40_000,
+    "school": 30_000,
+    "foreign": 8_000,
+    "whole": 6_000,
+    "verses": 8_000,
+    "follow": 9_000,
+    "talk": 12_000,
+    "exact": 8_000,
+}
+# Seed and kinds of each part: the first stage's, and everything.
+PARTS = {"one": (1, ["published", "school", "foreign", "verses"]), "two": (2, list(KINDS))}
 
 
 def _start_worker(data: Path, tokenizer: Path, known: Path | None) -> None:
@@ -188,7 +200,15 @@ def _chunk(job: tuple[str, str, int]) -> list[Document]:
 
 
 def build(
-    data: Path, out: Path, *, tokenizer: Path, known: Path | None, seed: int, scale: float, kinds: list[str], workers: int = 2
+    data: Path,
+    out: Path,
+    *,
+    tokenizer: Path,
+    known: Path | None,
+    seed: int,
+    scale: float,
+    kinds: list[str],
+    workers: int = 2,
 ) -> dict[str, int]:
     """Write a shard of each kind to OUT/kind; returns their tokens."""
     console = Console(stderr=True)
@@ -213,7 +233,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("data", type=Path, help="folder with the raw data files (see README.md)")
     parser.add_argument("out", type=Path, help="where the shards go")
-    parser.add_argument("--tokenizer", type=Path, required=True, help="the model whose vocabulary and template are used")
+    parser.add_argument(
+        "--tokenizer", type=Path, required=True, help="the model whose vocabulary and template are used"
+    )
     parser.add_argument("--known", type=Path, help="what plans.py wrote: problems with unlikely plans are left out")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--scale", type=float, default=1.0, help="how many documents, as a factor")
@@ -221,7 +243,14 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     a = parser.parse_args()
     build(
-        a.data, a.out, tokenizer=a.tokenizer, known=a.known, seed=a.seed, scale=a.scale, kinds=a.kinds, workers=a.workers
+        a.data,
+        a.out,
+        tokenizer=a.tokenizer,
+        known=a.known,
+        seed=a.seed,
+        scale=a.scale,
+        kinds=a.kinds,
+        workers=a.workers,
     )
 
 

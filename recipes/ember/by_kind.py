@@ -38,7 +38,9 @@ _TAL = re.compile(r"\\[a-zA-Z]+|[{}_^]")
 def own() -> list[tuple[int, str, Fraction]]:
     """Grade, question and answer of our own problems."""
     lines = (HERE / "held_out.tsv").read_text(encoding="utf-8").splitlines()
-    return [(int(grade), question, Fraction(answer)) for grade, question, answer in (line.split("\t") for line in lines)]
+    return [
+        (int(grade), question, Fraction(answer)) for grade, question, answer in (line.split("\t") for line in lines)
+    ]
 
 
 def asked(sources: Sources) -> Iterator[Asked]:
@@ -46,12 +48,12 @@ def asked(sources: Sources) -> Iterator[Asked]:
     problems = own()
     for grade, question, answer in problems:
         yield f"own {grade}", question, answer
-    for grade, question, answer in problems:
+    for _, question, answer in problems:
         said = spoken(question, rng, 1.0)
         if said != question:
             yield "own, numbers in words", said, answer
     for count in range(1, 6):
-        for grade, question, answer in problems[::2]:
+        for _, question, answer in problems[::2]:
             text = distractors.distracted(question, count, rng, (), distractors.HELD_OUT)
             if text is not None:
                 yield f"own, {count} useless", text, answer

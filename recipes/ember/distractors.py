@@ -57,7 +57,9 @@ HELD_OUT = (
     "老师还带来了{m}{U}{T}", "食堂里有{m}名厨师和{s}台冰箱", "这里去年有{l}名游客", "运费是{s}元", "路上要花{m}分钟", "钟敲了{s}下",
     "{P}唱了{s}首歌", "一{U}{T}重{l}克",
 )  # fmt: skip
-_ANIMALS = tuple(tuple(pair.split("/")) for pair in "鸡/只 鸭/只 鹅/只 兔子/只 山羊/只 奶牛/头 猪/头 马/匹 鸽子/只".split())
+_ANIMALS = tuple(
+    tuple(pair.split("/")) for pair in "鸡/只 鸭/只 鹅/只 兔子/只 山羊/只 奶牛/头 猪/头 马/匹 鸽子/只".split()
+)
 _ENGLISH = (
     "{P} is {s} years old.", "{P} also has {m} {T}.", "{P} lives on the {s}th floor.", "It took {m} minutes to get there.", "The shop opens at {s} o'clock.",
     "{P} bought {s} {T} last week.", "The ticket costs ${s}.", "There are {m} {T} on the shelf.", "{P}'s brother has {m} {T}.", "The bag weighs {s} pounds.",
@@ -65,12 +67,16 @@ _ENGLISH = (
     "The store is {s} miles away.", "{P} read {m} pages yesterday.", "{P} has {s} cats and {s} dogs.", "A cup of tea costs ${s}.", "There were {s} cars outside.",
 )  # fmt: skip
 _EN_PEOPLE = "Rosa Victor Helen Oscar Grace Felix Nora Simon Julia Bruno Clara Hugo Irene Marco".split()
-_EN_THINGS = "apples pencils marbles stickers books cookies stamps coins shells cards pens flowers oranges balloons".split()
+_EN_THINGS = (
+    "apples pencils marbles stickers books cookies stamps coins shells cards pens flowers oranges balloons".split()
+)
 _HOLE = re.compile(r"\{([A-Za-z]+\d?)\}")
 _ENDS = re.compile("[，,。．；;？?！!]")
 _ASKS = re.compile("多少|几|？|\\?|求|哪|怎")
 _CHINESE = re.compile("[\u4e00-\u9fff]")
-_NOT_ALONE = re.compile("它|其|这|那|他|她|此|照|剩|余|每|又|再|还|后|前|比|倍|同|平均|相|占|第|如果|现在|结果|已|原|全|共|都|各|另|实际|计划")
+_NOT_ALONE = re.compile(
+    "它|其|这|那|他|她|此|照|剩|余|每|又|再|还|后|前|比|倍|同|平均|相|占|第|如果|现在|结果|已|原|全|共|都|各|另|实际|计划"
+)
 
 
 # Of somebody whom the question speaks of: never what is asked, so not of the same unit.
@@ -79,7 +85,9 @@ _OF_THE_SAME = (
     "{P}昨天买了{m}{U}{T}", "{P}还买了{s}{U}{T}", "{P}家住在{s}楼", "{P}上次考试得了{m}分", "{P}的书包里有{s}{U}{T}", "{P}的班里有{m}名同学",
     "{P}有{s}个表哥", "{P}用了{m}分钟", "{P}家离这里有{l}米", "{P}把{s}{U}{T}借给了{P2}", "{P2}送给{P}{s}{U}{T}", "{P}今天{s}点起床",
 )  # fmt: skip
-_FOLK = re.compile("小[明红华丽刚强芳军亮玲东林兰李张王雨杰]|王芳|李明|张华|明明|丽丽|亮亮|红红|妈妈|爸爸|李老师|王老师|王叔叔|张阿姨|爷爷|奶奶|哥哥|弟弟|姐姐|妹妹")
+_FOLK = re.compile(
+    "小[明红华丽刚强芳军亮玲东林兰李张王雨杰]|王芳|李明|张华|明明|丽丽|亮亮|红红|妈妈|爸爸|李老师|王老师|王叔叔|张阿姨|爷爷|奶奶|哥哥|弟弟|姐姐|妹妹"
+)
 _UNIT = re.compile("多少([\u4e00-\u9fff]{1,2})|几([\u4e00-\u9fff])")
 
 
@@ -125,7 +133,16 @@ def from_template(text: str, question: str, rng: random.Random, person: str | No
             return None
         names, ((thing, unit), (other, counted)) = rng.sample(free, 2), rng.sample(things, 2)
         animal, heads = rng.choice(animals)
-        words = {"P": person or names[0], "P2": names[1], "T": thing, "U": unit, "T2": other, "U2": counted, "A": animal, "UA": heads}
+        words = {
+            "P": person or names[0],
+            "P2": names[1],
+            "T": thing,
+            "U": unit,
+            "T2": other,
+            "U2": counted,
+            "A": animal,
+            "UA": heads,
+        }
     return _HOLE.sub(lambda match: words.get(match[1]) or _number(match[1], rng), text)
 
 
@@ -144,7 +161,12 @@ def lone_clause(question: str) -> str | None:
     """The first clause of a problem, if it tells one number and can stand anywhere."""
     parts = clauses(question)
     first = parts[0].rstrip("，,。．；;") if len(parts) > 1 else ""
-    alone = 5 <= len(first) <= 22 and len(re.findall(r"\d+(?:\.\d+)?", first)) == 1 and "(" not in first and ":" not in first
+    alone = (
+        5 <= len(first) <= 22
+        and len(re.findall(r"\d+(?:\.\d+)?", first)) == 1
+        and "(" not in first
+        and ":" not in first
+    )
     return first if alone and not _NOT_ALONE.search(first) and not _ASKS.search(first) and "：" not in first else None
 
 
@@ -155,7 +177,9 @@ def _shares_words(clause: str, question: str) -> bool:
     return bool(common - {"一个", "一条", "一共", "学校", "一批", "一根", "有一"})
 
 
-def sentences(question: str, count: int, rng: random.Random, bank: Sequence[str], templates: Sequence[str] | None = None) -> list[str]:
+def sentences(
+    question: str, count: int, rng: random.Random, bank: Sequence[str], templates: Sequence[str] | None = None
+) -> list[str]:
     """`count` sentences that have nothing to do with the question, from templates and from `bank`."""
     english = question.isascii()
     pool = _ENGLISH if english else _TEMPLATES if templates is None else templates
@@ -194,7 +218,9 @@ def distracted(
     parts = clauses(question)
     asking = next((number for number, part in enumerate(parts) if _ASKS.search(part)), len(parts) - 1)
     for text in extra:
-        place = rng.choice((0, asking, rng.randint(0, asking), rng.randint(0, asking), len(parts) if rng.random() < 0.25 else asking))
+        place = rng.choice(
+            (0, asking, rng.randint(0, asking), rng.randint(0, asking), len(parts) if rng.random() < 0.25 else asking)
+        )
         if place == len(parts):  # after the question
             parts.append(rng.choice((f"（{text}。）", f"{text}。", f"已知{text}。")))
             continue

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from distractors import clauses
 from plan_text import plan_of, uses_letter
-from school import Made, _numbers as draw_numbers, _words as draw_words, written
+from school import Made, written
+from school import _numbers as draw_numbers
+from school import _words as draw_words
 from solve import Node, Number, leaves, parse, replace_leaves, value_of
 from word_problems import _other as another_number
 
@@ -30,14 +32,37 @@ _WAYS = (
     "换一种方法 换一种方法做 换种方法 换个方法 还有别的方法吗？ 还有别的算法吗？ 还有其他解法吗？ 用另一种方法解 能换一种方法吗？ 有没有别的做法？ 另一种方法呢？ "
     "换个思路 请用别的方法 换一种算法 还能怎么算？ 还可以怎么做？ 再用一种方法做一遍 有没有更简单的方法？ 第二种方法呢？ 别的解法 换一个解法 两种方法都写一下"
 ).split()
-_EN_WHY = ("Why?", "why", "How did you get that?", "Can you explain?", "Explain please", "How come?", "Please show the steps.", "I don't understand.")
+_EN_WHY = (
+    "Why?",
+    "why",
+    "How did you get that?",
+    "Can you explain?",
+    "Explain please",
+    "How come?",
+    "Please show the steps.",
+    "I don't understand.",
+)
 _EN_WAYS = ("Another way?", "Is there another way?", "Can you do it another way?", "Show me a different method.")
 _WITH_THIS = (
     "如果{c}呢？", "要是{c}呢？", "那{c}呢？", "如果{c}，结果是多少？", "假如{c}呢？", "如果改成{c}呢", "换成{c}呢？", "{c}呢？", "如果{c}，答案是多少？",
     "如果{c}会怎样？", "那如果{c}呢？", "要是{c}，又是多少？", "改成{c}再算一次", "把条件改成{c}", "现在{c}，再算算",
 )  # fmt: skip
-_NUMBER_ONLY = ("如果是{n}{u}呢？", "那{n}{u}呢？", "{n}{u}呢？", "换成{n}{u}呢？", "改成{n}{u}呢？", "要是{n}{u}呢？", "如果把{o}{u}改成{n}{u}呢？", "把{o}换成{n}呢？")
-_EN_NUMBER = ("What if it were {n} instead of {o}?", "What about {n} instead of {o}?", "And if it is {n} instead of {o}?", "Change {o} to {n}.")
+_NUMBER_ONLY = (
+    "如果是{n}{u}呢？",
+    "那{n}{u}呢？",
+    "{n}{u}呢？",
+    "换成{n}{u}呢？",
+    "改成{n}{u}呢？",
+    "要是{n}{u}呢？",
+    "如果把{o}{u}改成{n}{u}呢？",
+    "把{o}换成{n}呢？",
+)
+_EN_NUMBER = (
+    "What if it were {n} instead of {o}?",
+    "What about {n} instead of {o}?",
+    "And if it is {n} instead of {o}?",
+    "Change {o} to {n}.",
+)
 _UNIT = re.compile("[\u4e00-\u9fff]{1,2}")
 
 # One story, its question, and what may be asked next: text, equation, next question, its equation.  See `school_kinds`.
@@ -91,9 +116,9 @@ def explained(question: str, equation: Node, rng: random.Random) -> FollowUp | N
     """Why, or another way: the plan once more."""
     english = question.isascii()
     label = EXPLAIN if rng.random() < 0.6 else OTHER_WAY
-    words = (_EN_WHY if english else _WHY) if label == EXPLAIN else (_EN_WAYS if english else _WAYS)
-    found = plan_of(question, equation)
-    return None if found is None or not uses_letter(found[1]) else FollowUp(question, equation, rng.choice(words), label, *found)
+    said = rng.choice((_EN_WHY if english else _WHY) if label == EXPLAIN else (_EN_WAYS if english else _WAYS))
+    found = plan_of([question, said], equation)
+    return None if found is None or not uses_letter(found[1]) else FollowUp(question, equation, said, label, *found)
 
 
 def changed_number(question: str, equation: Node, rng: random.Random) -> FollowUp | None:
@@ -125,7 +150,9 @@ def _said(question: str, start: int, end: int, new: str, rng: random.Random) -> 
         return rng.choice(_EN_NUMBER).format(n=new, o=old)
     unit = _UNIT.match(question, end)
     if rng.random() < 0.4 and unit and not _ASKS.search(unit[0]):
-        return rng.choice(_NUMBER_ONLY).format(n=new, o=old, u=unit[0][:1] if unit[0][:1] not in "千平立公小分厘" else unit[0])
+        return rng.choice(_NUMBER_ONLY).format(
+            n=new, o=old, u=unit[0][:1] if unit[0][:1] not in "千平立公小分厘" else unit[0]
+        )
     at = 0
     for clause in clauses(question):
         if at <= start < at + len(clause):

@@ -53,12 +53,21 @@ def source_of(question: str, solution: str, answer: str) -> tuple[str, Node] | N
         return None
     values = {number.value for number in told(question)}
     # what a step found is told by the question as well: which of them was meant nobody knows
-    return (question, node) if all(leaf.value in values or leaf.value in (1, 2, 7, 12, 60, 100, 24, 4, 30, 52, 365) for leaf in leaves(node)) else None
+    return (
+        (question, node)
+        if all(
+            leaf.value in values or leaf.value in (1, 2, 7, 12, 60, 100, 24, 4, 30, 52, 365) for leaf in leaves(node)
+        )
+        else None
+    )
 
 
 def renumbered(question: str, node: Node, rng: random.Random) -> tuple[str, Node] | None:
     """Other whole numbers in the same story; None where the result is not whole and above zero as before."""
-    spans = [(m.start(), m.end(), m[0]) for m in re.finditer(r"(?<![\d.,/$])\$?\d+(?![\d.,/%]|\s*(?:a\.?m|p\.?m|th|st|nd|rd))", question)]
+    spans = [
+        (m.start(), m.end(), m[0])
+        for m in re.finditer(r"(?<![\d.,/$])\$?\d+(?![\d.,/%]|\s*(?:a\.?m|p\.?m|th|st|nd|rd))", question)
+    ]
     used = {leaf.value for leaf in leaves(node)}
     new: dict[str, str] = {}
     moves: dict[Number, Number] = {}

@@ -13,7 +13,10 @@ from solve import Node, Number, Operation, Unsolvable, leaves, write
 from huozhong.verify.numbers import first_line, mentions, told
 
 # What a plan may hold without being told: counts of everyday life, units, a circle's π.
-_KNOWN = {Fraction(text) for text in "1 2 3 4 5 6 7 8 9 10 12 15 20 24 25 30 31 50 60 90 100 180 360 365 366 1000 3600 10000 100000 1000000 3.14 0.5 0.1 0.01 1/2 1/3 1/4".split()}
+_KNOWN = {
+    Fraction(text)
+    for text in "1 2 3 4 5 6 7 8 9 10 12 15 20 24 25 30 31 50 60 90 100 180 360 365 366 1000 3600 10000 100000 1000000 3.14 0.5 0.1 0.01 1/2 1/3 1/4".split()
+}
 
 
 def plan_of(questions: str | list[str], equation: Node) -> tuple[str, str] | None:
@@ -52,7 +55,9 @@ def uses_letter(plan: str) -> bool:
 # -- numbers as people write them -------------------------------------------------------------------------
 
 _DIGITS = "零一二三四五六七八九"
-_MEASURE = re.compile("[个只本张支条根块辆台棵件套双把间位瓶杯盒箱袋包桶筐篮盘碗份朵页行排次颗道段门岁天元角米千厘分小升人名头匹艘层圈队组倍]")
+_MEASURE = re.compile(
+    "[个只本张支条根块辆台棵件套双把间位瓶杯盒箱袋包桶筐篮盘碗份朵页行排次颗道段门岁天元角米千厘分小升人名头匹艘层圈队组倍]"
+)
 _FULL = str.maketrans("0123456789%", "０１２３４５６７８９％")
 
 
@@ -73,7 +78,13 @@ def in_chinese(value: int) -> str:
 
 def _spoken(text: str, number_text: str, number_value: Fraction, style: str, after: str, rng: random.Random) -> str:
     if style == "percent" and (number_value * 100).denominator == 1:
-        return rng.choice(("百分之" + in_chinese(int(number_value * 100)), number_text.translate(_FULL), f"百分之{int(number_value * 100)}"))
+        return rng.choice(
+            (
+                "百分之" + in_chinese(int(number_value * 100)),
+                number_text.translate(_FULL),
+                f"百分之{int(number_value * 100)}",
+            )
+        )
     if style == "fraction" and number_value < 1 and number_value.denominator < 100:
         top, bottom = number_value.numerator, number_value.denominator
         return rng.choice((f"{in_chinese(bottom)}分之{in_chinese(top)}", f"{top}/{bottom}", f"{bottom}分之{top}"))

@@ -1,4 +1,4 @@
-"""How likely a model finds the published plan of each problem: `python recipes/ember/plans.py MODEL DATA_FOLDER OUT.json`.
+"""How likely a model finds each published plan: `python recipes/ember/plans.py MODEL DATA_FOLDER OUT.json`.
 
 Reads question, numbers and plan once through the model and adds up the plan's log probability: far cheaper than asking
 for answers.  What stays unlikely after dozens of versions is wrong as published or beyond 7.5 million parameters;
@@ -55,7 +55,9 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="the data folder, see README.md")
     parser.add_argument("out", type=Path)
     arguments = parser.parse_args()
-    costs = {question: round(cost, 2) for question, cost in plan_costs(arguments.model, Sources(arguments.data).problems)}
+    costs = {
+        question: round(cost, 2) for question, cost in plan_costs(arguments.model, Sources(arguments.data).problems)
+    }
     write_atomic(arguments.out, json.dumps(costs, ensure_ascii=False, indent=0) + "\n")
     print(f"{len(costs):,}")
 

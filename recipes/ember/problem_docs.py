@@ -1,4 +1,4 @@
-"""Word problems as the model is shown them: question, first line, plan; some with useless sentences or spoken numbers."""
+"""Word problems as the model is shown them; some with useless sentences or spoken numbers."""
 
 from __future__ import annotations
 

@@ -18,9 +18,25 @@ _DRAWN = re.compile(r"\{([a-z]\d)\}")
 _NAME = re.compile(r"[a-z]\d")
 _EITHER = re.compile(r"\[([^]\[]*)\]")
 _CONSTANT = re.compile(r"(?<![a-z\d.])\d+(?:\.\d+)?")
-_WHOLE = re.compile(r"[nu]\d\}(?:个|人|棵|只|本|袋|朵|张|台|页|块|辆|岁|分|名|件|支|枚|颗|套|幅|次|条|箱|字|道|集|粒|盆|部|海里|度|\{量)")
+_WHOLE = re.compile(
+    r"[nu]\d\}(?:个|人|棵|只|本|袋|朵|张|台|页|块|辆|岁|分|名|件|支|枚|颗|套|幅|次|条|箱|字|道|集|粒|盆|部|海里|度|\{量)"
+)
 _ENDS = ("？", "？", "？", "?", "。", "．", "")
-_DISCOUNTS = {"九": 90, "八": 80, "七": 70, "六": 60, "五": 50, "八五": 85, "九五": 95, "七五": 75, "8": 80, "9": 90, "7": 70, "8.5": 85, "7.5": 75}
+_DISCOUNTS = {
+    "九": 90,
+    "八": 80,
+    "七": 70,
+    "六": 60,
+    "五": 50,
+    "八五": 85,
+    "九五": 95,
+    "七五": 75,
+    "8": 80,
+    "9": 90,
+    "7": 70,
+    "8.5": 85,
+    "7.5": 75,
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +51,7 @@ class Made:
 
 def _draw(kind: str, rng: random.Random) -> Number:
     pick = rng.randint
-    if kind == "f" and rng.random() < 0.75 or kind == "v":
+    if (kind == "f" and rng.random() < 0.75) or kind == "v":
         bottom = rng.choice((2, 3, 4, 5, 5, 6, 7, 8, 9, 10, 12))
         return Number(Fraction(pick(1, bottom - 1), bottom), "fraction")
     if kind in "fp":
@@ -97,7 +113,9 @@ def _numbers(text: str, equation: str, rng: random.Random) -> dict[str, Number] 
 
 
 def _sensible(chosen: dict[str, Number], values: list[Fraction], *, share: bool, uneven: bool, percent: bool) -> bool:
-    if any(value <= 0 for value in values) or any(number.value > 30_000 for name, number in chosen.items() if name[0] != "l"):
+    if any(value <= 0 for value in values) or any(
+        number.value > 30_000 for name, number in chosen.items() if name[0] != "l"
+    ):
         return False
     if any(value > 10**7 for value in values):
         return False
@@ -107,7 +125,10 @@ def _sensible(chosen: dict[str, Number], values: list[Fraction], *, share: bool,
         return (values[-1] * 1000).denominator == 1 and values[-1] < 4
     if share:
         return values[-1].denominator <= 120
-    return all((value * 1000).denominator == 1 or value.denominator <= 60 for value in values[:-1]) and (values[-1] * 1000).denominator == 1
+    return (
+        all((value * 1000).denominator == 1 or value.denominator <= 60 for value in values[:-1])
+        and (values[-1] * 1000).denominator == 1
+    )
 
 
 def _words(rng: random.Random) -> dict[str, str]:
@@ -124,7 +145,9 @@ def written(name: str, number: Number) -> str:
     """A number as the text has it: a discount is said in tenths, 八 or 8.5."""
     if name[0] != "z":
         return str(number)
-    return random.Random(str(number)).choice([said for said, value in _DISCOUNTS.items() if value == number.value * 100])
+    return random.Random(str(number)).choice(
+        [said for said, value in _DISCOUNTS.items() if value == number.value * 100]
+    )
 
 
 def made(topic: str, text: str, equation: str, rng: random.Random) -> Made | None:
@@ -133,7 +156,9 @@ def made(topic: str, text: str, equation: str, rng: random.Random) -> Made | Non
     if chosen is None:
         return None
     words = _words(rng)
-    question = _HOLE.sub(lambda match: written(match[1], chosen[match[1]]) if match[1] in chosen else words[match[1]], text)
+    question = _HOLE.sub(
+        lambda match: written(match[1], chosen[match[1]]) if match[1] in chosen else words[match[1]], text
+    )
     opening = rng.choice(("", "", "", "", "", "", "已知", "如果")) if topic not in ("first", "held-first") else ""
     question = opening + question + rng.choice(_ENDS)
     return Made(question, _filled(equation.rstrip("%"), chosen), equation.endswith("%"), topic)

@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 
 import poems
-import talk
 from word_problems import Source, read_problem
 
 from huozhong.exam.held_out import overlaps
@@ -20,6 +19,18 @@ from huozhong.text.data import read_jsonl
 def held_out(text: str) -> bool:
     """Never trained on: what shares a sentence with the exam's texts, and one poem in a hundred beside."""
     return overlaps(text) or int.from_bytes(hashlib.sha256(text.encode()).digest()[:2]) < 655
+
+
+def distinct(rows: Iterator[str], at_most: int, low: int = 4, high: int = 60) -> list[str]:
+    """Questions of a sensible length, each once."""
+    out: dict[str, None] = {}
+    for row in rows:
+        text = row.strip()
+        if low <= len(text) <= high * (4 if text.isascii() else 1):
+            out[text] = None
+        if len(out) >= at_most:
+            break
+    return list(out)
 
 
 def one_in_ten(text: str) -> bool:
@@ -96,16 +107,16 @@ class Sources:
     def out_of_scope(self) -> list[str]:
         """Questions that people asked of other systems: ember answers them with an honest no."""
         rows = (row["instruction"] for row in self._rows("dolly6k/dolly_part"))
-        found = talk.distinct(rows, 4000)
+        found = distinct(rows, 4000)
         reading = (row["question"] for row in self._rows("zh_reading/qa"))
-        found += talk.distinct(reading, 8000)
+        found += distinct(reading, 8000)
         for name in ("crosswoz", "kdconv"):
-            found += talk.distinct((row["messages"][0] for row in self._rows(f"sft_misc/{name}")), 1000)
-        found += talk.distinct((row["messages"][0] for row in self._rows("sft_misc/sgd")), 1500)
+            found += distinct((row["messages"][0] for row in self._rows(f"sft_misc/{name}")), 1000)
+        found += distinct((row["messages"][0] for row in self._rows("sft_misc/sgd")), 1500)
         recipes = re.compile(r"^(\S{2,14}的做法)$")
         docs = (row["text"].split("\n")[0] for row in self._rows("zh_docs/docs"))
-        found += talk.distinct((line for line in docs if recipes.match(line)), 400)
-        found += talk.distinct((f"《{row['title']}》是怎么规定的" for row in self._rows("laws/laws")), 800)
+        found += distinct((line for line in docs if recipes.match(line)), 400)
+        found += distinct((f"《{row['title']}》是怎么规定的" for row in self._rows("laws/laws")), 800)
         return found
 
     def prose(self) -> Iterator[str]:
@@ -134,5 +145,3 @@ def _bare(question: str) -> str:
 def _pieces(text: str, size: int) -> Iterator[str]:
     for start in range(0, len(text), size):
         yield text[start : start + size]
-
-
