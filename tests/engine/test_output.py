@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from huozhong.engine.output import OutputText, StopStrings
+from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import Tokenizer
 
 
@@ -76,3 +77,36 @@ def test_unfinished_character_at_the_end_is_marked(tokenizer: Tokenizer) -> None
     output = OutputText(tokenizer, (), thinking_open=False)
     assert all(output.push(i) == ("", "") for i in ids[:-1])
     assert output.finish() == ("\ufffd", "")
+
+
+def test_marks_are_no_text_of_a_chat(tokenizer: Tokenizer) -> None:
+    """Small models write a second </think>, or one where nothing was thought."""
+    end, begin = tokenizer.token_id("</think>"), tokenizer.token_id("<think>")
+    user = tokenizer.token_id("<｜User｜>")
+    one, two = tokenizer.encode("三"), tokenizer.encode("八。")
+    for opened, may_think, ids, shown in (
+        (True, False, [*one, end, *two, end, *one], ("八。三", "三")),
+        (True, False, [*one, begin, *one, end, end, begin, *two, user], ("八。", "三三")),
+        (False, False, [end, *two, end], ("八。", "")),
+        (False, True, [begin, *one, end, *two, end], ("八。", "三")),
+        (False, True, [*two, begin, *one, end], ("八。三", "")),
+    ):
+        prompt = ChatPrompt([], opens_thinking=opened, may_think=may_think, is_chat=True)
+        output = OutputText.of(prompt, tokenizer, ())
+        pieces = [*map(output.push, ids), output.finish()]
+        assert tuple(map("".join, zip(*pieces, strict=True))) == shown
+    raw = OutputText.of(ChatPrompt([]), tokenizer, ())  # of a raw continuation they are
+    assert "".join(raw.push(i)[0] for i in [*two, end]) + raw.finish()[0] == "八。</think>"
+    tools = OutputText.of(ChatPrompt([], is_chat=True, shown=frozenset({user})), tokenizer, ())
+    assert "".join(tools.push(i)[0] for i in [*two, user]) + tools.finish()[0] == "八。<｜User｜>"
+
+
+def test_hidden_reasoning_is_counted_and_has_no_stop_strings(tokenizer: Tokenizer) -> None:
+    end = tokenizer.token_id("</think>")
+    ids = [*tokenizer.encode("三。八"), end, *tokenizer.encode("三八。三")]
+    prompt = ChatPrompt([], opens_thinking=True, is_chat=True, shows_reasoning=False)
+    output = OutputText.of(prompt, tokenizer, ("。",))
+    pieces = [*map(output.push, ids), output.finish()]
+    assert tuple(map("".join, zip(*pieces, strict=True))) == ("三八", "")
+    assert output.is_stopped
+    assert output.reasoning_tokens == len(tokenizer.encode("三。八")) + 1

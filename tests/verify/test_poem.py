@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-import sys
+import runpy
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -86,11 +88,9 @@ def test_rhyme_groups() -> None:
     assert rhyme_group("，") is None
 
 
-def test_missing_pypinyin_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    rhyme_groups.cache_clear()
-    monkeypatch.setitem(sys.modules, "pypinyin", None)
-    with pytest.raises(ConfigError, match=r"huozhong\[recipes\]"):
-        rhymes(MOON, "五言绝句")
+def test_rhymes_are_what_the_dictionary_of_readings_says() -> None:
+    said = runpy.run_path(str(Path(__file__).parents[2] / "recipes/rhymes.py"))["table"]()
+    assert (files("huozhong.verify") / "rhymes.txt").read_text(encoding="utf-8") == said
 
 
 def test_extract_poem_leaves_out_what_is_around_it() -> None:

@@ -2,15 +2,16 @@
 
 Rhyme is judged by the thirteen rhyme tracks (十三辙) of modern Mandarin, which is what a reader hears today.
 Tang poems follow older rhyme books, so a real one may fail here (花/斜 in a modern reading, for one), and
-tones are not looked at.  Readings come from `pypinyin` (extra `recipes`), imported only when rhyme is
-asked for.  Of the regulated poems in the Complete Tang Poems, 80% rhyme by this rule.
+tones are not looked at.  Readings stand in rhymes.txt, which recipes/rhymes.py writes.  Of the regulated poems in
+the Complete Tang Poems, 80% rhyme by this rule.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
+from importlib.resources import files
 from types import MappingProxyType
 
 from huozhong.errors import ConfigError
@@ -82,8 +83,7 @@ def rhymes(text: str, form: str) -> bool:
     """Whether the even lines of `text` end in different characters of one rhyme group.
 
     Any reading of a character with several may carry the rhyme.  False when `text` has not the number of
-    lines of the form; the lines' lengths are `matches_form`'s business.  Raises `ConfigError` for an unknown
-    form or when `pypinyin` is missing.
+    lines of the form; the lines' lengths are `matches_form`'s business.  Raises `ConfigError` for an unknown form.
     """
     wanted = _form(form)
     lines = poem_lines(text)
@@ -100,47 +100,19 @@ def _form(name: str) -> Form:
     return FORMS[name]
 
 
-# The thirteen tracks; keys are pinyin finals as pypinyin spells them with strict=True (v is ü, the apical
-# vowels of zhi and zi are written i).
-_TRACKS = {
-    "发花": "a ia ua",
-    "梭坡": "o e uo",
-    "乜斜": "ie ve ê",
-    "一七": "i v er",
-    "姑苏": "u",
-    "怀来": "ai uai",
-    "灰堆": "ei uei",
-    "遥条": "ao iao",
-    "油求": "ou iou",
-    "言前": "an ian uan van",
-    "人辰": "en in uen vn",
-    "江阳": "ang iang uang",
-    "中东": "eng ing ueng ong iong",
-}
-_GROUP_OF = {final: track for track, finals in _TRACKS.items() for final in finals.split()}
+@cache
+def _tracks() -> dict[str, tuple[str, ...]]:
+    """The tracks of every character that has a reading, the most usual reading's first."""
+    text = (files("huozhong.verify") / "rhymes.txt").read_text(encoding="utf-8")
+    lines = (line.split("\t") for line in text.splitlines() if not line.startswith("#"))
+    return {character: tuple(names.split()) for names, characters in lines for character in characters}
 
 
-@lru_cache(maxsize=8192)
 def rhyme_groups(character: str) -> frozenset[str]:
     """The rhyme tracks of all readings of one character; empty for what has no reading."""
-    try:
-        from pypinyin import Style, pinyin
-    except ImportError:
-        raise ConfigError(
-            "Checking rhyme needs the package pypinyin: install it with  pip install 'huozhong[recipes]'."
-        ) from None
-    if not _HAN_CHARACTER.fullmatch(character):
-        return frozenset()
-    readings = pinyin(character, style=Style.FINALS, heteronym=True, strict=True, errors="ignore")
-    return frozenset(_GROUP_OF[final] for final in (readings[0] if readings else []) if final in _GROUP_OF)
+    return frozenset(_tracks().get(character, ()))
 
 
 def rhyme_group(character: str) -> str | None:
     """The rhyme track of a character's first, most usual reading, or None when it has none."""
-    from_all = rhyme_groups(character)
-    if not from_all:
-        return None
-    from pypinyin import Style, pinyin
-
-    first = pinyin(character, style=Style.FINALS, strict=True, errors="ignore")[0][0]
-    return _GROUP_OF.get(first)
+    return next(iter(_tracks().get(character, ())), None)

@@ -308,7 +308,7 @@ def some_reply(ember: LLM, dice: random.Random) -> Reply:
     params = SamplingParams(
         temperature=dice.choice([0, 0, 0.7, 1.0]),
         seed=dice.randrange(100),
-        max_tokens=dice.choice([8, 40, 160]),
+        max_tokens=dice.choice([8, 60, 160, 160]),
         frequency_penalty=dice.choice([0, 0, 0.5]),
         stop=dice.choice([(), (), ("=1", "。")]),
         logprobs=dice.choice([None, 1]),
@@ -317,25 +317,45 @@ def some_reply(ember: LLM, dice: random.Random) -> Reply:
     return Reply(ember.prompt(messages, thinking=dice.random() < 0.5), params)
 
 
+def make(ember: LLM, pages: int, **options: object) -> Engine:
+    runner = Runner(ember.runner.weights, pages, PAGE, num_threads=1, cache_format="f16")
+    eos = frozenset({ember.tokenizer.eos_id})
+    return Engine(runner, ember.tokenizer, max_context=240, eos_ids=eos, meter=Meter(), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("swap", [0, 1 << 22])
+def test_what_was_forced_survives_preemption(ember: LLM, swap: int) -> None:
+    """Long answers whose plans came early: the reasoning is computed again, or swapped in again, between plans."""
+    asked = []
+    for question in (*QUESTIONS[:6], QUESTIONS[-1]) * 3:
+        messages = user(f"{question}（请把过程写清楚，认真想一想再写答案。）")
+        params = SamplingParams(temperature=0, guide=Acts(tuple(messages)))
+        asked.append(Reply(ember.prompt(messages), params))
+    alone = make(ember, 80)
+    expected = [exactly(Reply(r.prompt, r.params).start(alone).wait()) for r in asked]
+    alone.close()
+    together = make(ember, 60, swap_bytes=swap, max_running=21, token_budget=256)
+    assert [exactly(reply.wait()) for reply in [reply.start(together) for reply in asked]] == expected
+    together.close()
+    stats = together.stats()
+    assert stats.preemptions > 0
+    assert bool(stats.swapped_out) == bool(swap)
+    assert stats.forced_tokens > 0
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_any_schedule_gives_the_same_answers(ember: LLM, seed: int) -> None:
     dice = random.Random(seed)
-    weights = ember.runner.weights
-    eos = frozenset({ember.tokenizer.eos_id})
-
-    def engine(pages: int, **options: object) -> Engine:
-        runner = Runner(weights, pages, PAGE, num_threads=1, cache_format="f16")
-        return Engine(runner, ember.tokenizer, max_context=320, eos_ids=eos, meter=Meter(), **options)  # type: ignore[arg-type]
-
-    asked = [some_reply(ember, dice) for _ in range(14)]
-    alone = engine(80, speculation="off")
+    asked = [some_reply(ember, dice) for _ in range(20)]
+    alone = make(ember, 80, speculation="off")
     expected = [exactly(Reply(r.prompt, r.params).start(alone).wait()) for r in asked]
     alone.close()
     swap = dice.choice([0, 1 << 22])
-    together = engine(
-        dice.choice([80, 90]),
-        token_budget=dice.choice([9, 16, 64]),
-        max_running=9,
+    together = make(
+        ember,
+        60,
+        token_budget=dice.choice([16, 64, 256]),
+        max_running=12,
         swap_bytes=swap,
         speculation=dice.choice(["off", "auto", 3, 8]),
     )
@@ -344,5 +364,4 @@ def test_any_schedule_gives_the_same_answers(ember: LLM, seed: int) -> None:
     together.close()
     stats = together.stats()
     assert stats.forced_tokens > 0
-    assert stats.preemptions > 0
     assert (stats.used_pages, stats.running, stats.waiting, stats.swap_bytes) == (0, 0, 0, 0)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.server.conftest import Running
+import pytest
+from tests.server.conftest import Running, serving
+
+from huozhong import LLM
 
 HELLO = [{"role": "user", "content": "你好"}]
 
@@ -159,3 +163,57 @@ def test_eight_at_once_answer_as_one_alone(server: Running) -> None:
     alone = [ask(question) for question in questions]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(ask, questions)) == alone
+
+
+# -- a model with dialogue acts: what code knows comes all at once, and only what is meant to be seen ----
+
+SUM = [{"role": "user", "content": "学校买来 6 箱粉笔，每箱 24 盒，用去 50 盒，还剩多少盒？"}]
+
+
+@pytest.fixture(scope="module")
+def ember(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with LLM("ember", cache_dir=tmp_path_factory.mktemp("packed")) as llm, serving(llm) as running:
+        yield running
+
+
+def asked(server: Running, thinking: str, **more: object) -> dict[str, object]:
+    thinks = {"thinking": {"type": thinking}}
+    return {"model": server.llm.name, "messages": SUM, "temperature": 0, "extra_body": thinks} | more
+
+
+def test_an_act_is_reasoning_and_its_answer_content(ember: Running) -> None:
+    answer = ember.client.chat.completions.create(**asked(ember, "enabled"))
+    message = answer.choices[0].message
+    assert message.reasoning_content.startswith("a=6，b=24，c=50\n")
+    assert message.content.endswith("94盒。")
+    assert answer.choices[0].finish_reason == "stop"
+
+
+def test_without_thinking_an_act_is_written_and_not_shown(ember: Running) -> None:
+    shown = ember.client.chat.completions.create(**asked(ember, "enabled"))
+    hidden = ember.client.chat.completions.create(**asked(ember, "disabled", logprobs=True))
+    assert hidden.choices[0].message.reasoning_content is None
+    assert hidden.choices[0].message.content == shown.choices[0].message.content
+    assert hidden.usage.completion_tokens == shown.usage.completion_tokens
+    assert hidden.usage.completion_tokens_details.reasoning_tokens > 10
+    told = "".join(token.token for token in hidden.choices[0].logprobs.content)
+    assert told.startswith(hidden.choices[0].message.content)
+
+
+@pytest.mark.parametrize("thinking", ["enabled", "disabled"])
+def test_a_stream_of_an_act_begins_its_content_behind_the_reasoning(ember: Running, thinking: str) -> None:
+    whole = ember.client.chat.completions.create(**asked(ember, thinking)).choices[0].message
+    chunks = list(ember.client.chat.completions.create(**asked(ember, thinking, stream=True)))
+    deltas = [chunk.choices[0].delta for chunk in chunks if chunk.choices]
+    assert "".join(delta.content or "" for delta in deltas) == whole.content
+    assert "".join(delta.reasoning_content or "" for delta in deltas) == (whole.reasoning_content or "")
+    first = next(at for at, delta in enumerate(deltas) if delta.content)
+    assert not any(delta.reasoning_content for delta in deltas[first:])
+
+
+def test_a_response_format_leaves_no_room_for_acts(ember: Running) -> None:
+    answer = ember.client.chat.completions.create(
+        **asked(ember, "disabled", response_format={"type": "json_object"}, max_tokens=40)
+    )
+    assert answer.choices[0].message.content.startswith("{")
+    assert answer.usage.completion_tokens_details.reasoning_tokens == 0

@@ -42,7 +42,7 @@ async def answer(request: Request, call: ChatCall, dialect: type[ChatReply]) -> 
     running = RunningAnswer(lambda on_delta: llm.submit(prepared.prompt, prepared.params, on_delta, user=user))
     reply = dialect(
         model=llm.name,
-        thinking=prepared.prompt.opens_thinking,
+        thinking=prepared.prompt.opens_thinking and prepared.prompt.shows_reasoning,
         think_end_id=llm.tokenizer.token_id(END_THINK) if llm.tokenizer.has(END_THINK) else None,
         include_usage=call.include_usage,
         with_logprobs=call.params.logprobs is not None,
@@ -65,7 +65,7 @@ class PreparedChat:
 def prepare(llm: LLM, call: ChatCall) -> PreparedChat:
     """The prompt, and the guide compiled; `RequestError` for what the model cannot do."""
     form = call.form
-    prompt = llm.prompt(call.messages, thinking=call.thinking, functions=form.functions)
+    prompt = llm.prompt(call.messages, thinking=call.thinking, functions=form.functions, acts=form.guide is None)
     guide, parser = form.guide, None
     if form.functions:
         tool_format = llm.template.tool_format
