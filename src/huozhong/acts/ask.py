@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
-from huozhong.acts.measures import NAME, Unit, read_at
+from huozhong.acts.measures import Unit, read_at
 
 Kind = Literal["number", "percent", "part", "times"]
 _CLAUSES = re.compile(r"[，。；？！,;?!．\n（）()]|\.(?!\d)|(?<=[^\d]):|：")
@@ -51,7 +52,12 @@ class Asked:
             return None
         if re.fullmatch("多[^少].*", self.word):
             return self._how(before, after, result, unit)
-        if not self.written and after and not re.match(r"[钱了才就能可的就要,]|的|合|完|天|后", after):
+        if (
+            self.kind == "number"
+            and not self.written
+            and after
+            and not re.match(r"[钱了才就能可的就要,]|的|合|完|天|后", after)
+        ):
             if not unit:
                 return None
             after = re.sub("^钱", "", after)
@@ -64,7 +70,7 @@ class Asked:
         how = self.word[1:]
         if not unit or after:
             return None
-        if before.endswith("有"):
+        if before[-1:] and before[-1] in "有铺挖砌堆垒垫升接能":
             return f"{before}{result}{unit}{how if how in '长高宽深厚重' else ''}"
         before = before.removesuffix("是")
         return f"{before}{how if how in '长高宽深厚重' and not before.endswith(how) else ''}{result}{unit}"
@@ -116,23 +122,20 @@ _EN = re.compile(
     re.IGNORECASE,
 )
 _MONEY = re.compile(
-    r"how much (?:money|change|does|did|do|will|is|was|would|should|in)\b|what is the (?:total )?(?:cost|price)",
+    r"how much (?:money|change|does|did|do|will|is|was|would|should|in)\b"
+    r"|(?:how much|what)\b.*(?:cost|pric|pay|paid|spen|earn|mak|sav|owe|charg|profit|revenue|left)",
     re.IGNORECASE,
 )
 
 
-def english_noun(question: str) -> tuple[str, str]:
+def english_noun(question: str, value: Fraction = Fraction(2)) -> tuple[str, str]:
     """What stands before and behind the result of an English question: ("", " apples"), ("$", "")."""
     found = list(_EN.finditer(question))
     if found:
-        return "", f" {found[-1]['what'].lower()}"
+        what = found[-1]["what"].lower()
+        return "", f" {what.removesuffix('s') if value == 1 and not what.endswith('ss') else what}"
     if "$" in question and _MONEY.search(question):
         return "$", ""
     if re.search("percent", question, re.IGNORECASE) and re.search("what percent|percentage", question, re.IGNORECASE):
         return "", "%"
     return "", ""
-
-
-def is_unit(text: str) -> bool:
-    """Whether a text is a unit and nothing else."""
-    return NAME.fullmatch(text) is not None

@@ -169,14 +169,19 @@ def read_at(text: str, start: int, end: int, fraction: bool = False) -> Reading:
     match = re.compile(
         rf"\s*(?:多|余)?(?P<big>[百千十]?万|亿)?(?P<name>{NAME.pattern}|[时日](?![候期间代]))(?!级)"
     ).match(text, end)
-    ratio = fraction or re.match(r"\s*(?:倍|折|成(?![为了本])|%)", text[end:]) or _is_ratio(text, start, end)
+    ratio = (
+        fraction
+        or text[start:end].endswith(("折", "成", "%"))
+        or re.match(r"\s*(?:倍|折|成(?![为了本])|%)", text[end:])
+        or _is_ratio(text, start, end)
+    )
     if text[:start].endswith("第"):
         return Reading(None, end=end)
     if match is None or re.match(r"\s*(?:倍|分之)", text[end:]):
-        return Reading(RATIO if ratio else None, end=end)
+        return Reading(_share(text, start, end) if ratio else None, end=end)
     written = match["name"]
     if fraction and _SAME.get(written, written) not in _MEASURED and not _POWERED.match(written):
-        return Reading(RATIO, end=end)  # (1/9)种月季
+        return Reading(_share(text, start, end), end=end)  # (1/9)种月季
     if written == "分" and re.search("小时|分钟|秒|[时点]", text):
         written = "分钟"
     if written == "个" and text[match.end() :][:2] in ("小时", "星期"):
@@ -188,6 +193,12 @@ def read_at(text: str, start: int, end: int, fraction: bool = False) -> Reading:
     if per:
         unit = unit.over(unit_of("分钟" if per == "分" else per))
     return Reading(unit, (match["big"] or "") + written, per, between, match.end())
+
+
+def _share(text: str, start: int, end: int) -> Unit:
+    """A ratio, and 每天完成1/6 is a ratio for each day."""
+    per, _ = _per(text, start, end, RATIO)
+    return RATIO.over(unit_of(per)) if _SAME.get(per, per) in ("天", "小时", "分钟", "个月", "星期") else RATIO
 
 
 def _is_ratio(text: str, start: int, end: int) -> bool:

@@ -113,7 +113,7 @@ def _spaced(expression: str) -> str:
 
 
 def _english_result(work: Worked) -> str:
-    before, after = english_noun(work.question)
+    before, after = english_noun(work.question, work.answer.value)
     if after == "%":
         value = work.answer.value
         return as_percent(value if value <= 1 else value / 100)
@@ -176,7 +176,9 @@ def _product_reason(work: Worked, step: Step, a: str, b: str, sum_: str) -> str:
         reading = work.readings.get(side) if isinstance(side, Number) else None
         if reading is not None and reading.per and work.units.get(other) == work.units.get(other) is not None:
             each = f"每{reading.per}{reading.between}{plain(side)}{reading.written}"  # type: ignore[arg-type]
-            return f"{each}，{count}就是这么多倍，用乘法：{sum_}。"
+            times = step.right if side is step.node.left else step.left
+            many = f"就有{plain(times)}个{plain(side)}" if times.value.denominator == 1 else "就是这么多倍"  # type: ignore[arg-type]
+            return f"{each}，{count}{many}，用乘法：{sum_}。"
     for number, other_text in ((step.right, a), (step.left, b)):
         if number.style in ("fraction", "percent"):
             return f"求{other_text}的{plain(number)}是多少，用乘法：{sum_}。"
@@ -286,4 +288,5 @@ def _is_sensible(plan: Node, other: Node) -> bool:
     before, after = intermediate_values(plan), intermediate_values(other)
     if any(value < 0 for value in after):
         return False
-    return any(value.denominator > 1 for value in before) or all(value.denominator == 1 for value in after)
+    broken = any(value.denominator > 1 for value in (*before, *(number.value for number in leaves(plan))))
+    return broken or all(value.denominator == 1 for value in after)
