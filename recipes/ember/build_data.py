@@ -25,7 +25,6 @@ from problem_docs import Problems, whole_solution
 from rich.console import Console
 from solve import Unsolvable
 from sources import Sources
-from word_problems import Source
 
 from huozhong.acts.tables import reply
 from huozhong.acts.wording import worded
@@ -35,18 +34,17 @@ from huozhong.text.tokenizer import Tokenizer
 from huozhong.verify.numbers import told
 
 MAX_TOKENS = 254  # longer documents are left out; rows have 256 tokens
-FAMILIAR = 6.0  # nats: a published plan that ember finds less likely than this is left out
 Document = tuple[list[int], list[bool]]
 
 
 class Maker:
     """Turns examples into documents; one in each worker process."""
 
-    def __init__(self, data: Path, tokenizer: Path, known: Path | None) -> None:
+    def __init__(self, data: Path, tokenizer: Path) -> None:
         self.sources = Sources(data)
         self.tokenizer = Tokenizer.load(tokenizer)
         self.template = ChatTemplate.load(tokenizer, self.tokenizer)
-        self.problems = Problems(self.sources, familiar(self.sources.problems, known))
+        self.problems = Problems(self.sources, self.sources.problems)
         self.english = list(gsm8k.read(self.sources.gsm8k))[: -gsm8k.LEFT_OUT]
 
     # -- documents -------------------------------------------------------------------------------------
@@ -160,14 +158,6 @@ def _shortened(message: dict) -> dict:
     return _assistant(message["content"]) if message["role"] == "assistant" else message
 
 
-def familiar(sources: list[Source], known: Path | None) -> list[Source]:
-    """Without those whose plan is unlikely to the model that `plans.py` asked."""
-    if known is None:
-        return sources
-    costs = json.loads(known.read_text(encoding="utf-8"))
-    return [source for source in sources if costs.get(source.question, 99.0) <= FAMILIAR]
-
-
 # -- writing -------------------------------------------------------------------------------------------
 
 _maker: Maker | None = None
@@ -187,9 +177,9 @@ KINDS = {
 PARTS = {"one": (1, ["published", "school", "foreign", "verses"]), "two": (2, list(KINDS))}
 
 
-def _start_worker(data: Path, tokenizer: Path, known: Path | None) -> None:
+def _start_worker(data: Path, tokenizer: Path) -> None:
     global _maker
-    _maker = Maker(data, tokenizer, known)
+    _maker = Maker(data, tokenizer)
 
 
 def _chunk(job: tuple[str, str, int]) -> list[Document]:
@@ -204,7 +194,6 @@ def build(
     out: Path,
     *,
     tokenizer: Path,
-    known: Path | None,
     seed: int,
     scale: float,
     kinds: list[str],
@@ -215,7 +204,7 @@ def build(
     words = Tokenizer.load(tokenizer)
     shard = partial(write_shard, vocab_size=words.vocab_size, vocab_hash=words.fingerprint)
     report = {}
-    with get_context("spawn").Pool(workers, _start_worker, (data, tokenizer, known)) as pool:
+    with get_context("spawn").Pool(workers, _start_worker, (data, tokenizer)) as pool:
         for kind in kinds:
             count = round(KINDS[kind] * scale)
             jobs = [(kind, f"{seed} {kind} {at}", min(CHUNK, count - at)) for at in range(0, count, CHUNK)]
@@ -236,7 +225,6 @@ def main() -> None:
     parser.add_argument(
         "--tokenizer", type=Path, required=True, help="the model whose vocabulary and template are used"
     )
-    parser.add_argument("--known", type=Path, help="what plans.py wrote: problems with unlikely plans are left out")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--scale", type=float, default=1.0, help="how many documents, as a factor")
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
@@ -246,7 +234,6 @@ def main() -> None:
         a.data,
         a.out,
         tokenizer=a.tokenizer,
-        known=a.known,
         seed=a.seed,
         scale=a.scale,
         kinds=a.kinds,

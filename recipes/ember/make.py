@@ -1,7 +1,6 @@
 """Make ember from the data folder in one command: `python recipes/ember/make.py DATA_FOLDER`.
 
     before    the weights of an earlier revision of this repository, from its history
-    known     which published problems those plan rightly
     data      one program, two parts: for the first stage and for the others
     stages    plans.toml, acts.toml
     install   the last model as the built-in one
@@ -53,13 +52,10 @@ def run(*arguments: str) -> None:
 
 def make(data: Path, *, threads: int, out: Path | None, stages: Sequence[str] = STAGES) -> None:
     model = before()
-    known = RUNS / "known.json"
-    if not known.exists():
-        run(str(HERE / "plans.py"), str(model), str(data), str(known))
     for part, (seed, kinds) in build_data.PARTS.items():
         if not (RUNS / "data" / part / "report.json").exists():
             folder = RUNS / "data" / part
-            build_data.build(data, folder, tokenizer=model, known=known, seed=seed, scale=1.0, kinds=kinds)
+            build_data.build(data, folder, tokenizer=model, seed=seed, scale=1.0, kinds=kinds)
     for stage in stages:
         if not (RUNS / stage / "model" / "model.safetensors").exists():
             command = ["-m", "huozhong.cli.main", "train", "sft", str(HERE / f"{stage}.toml")]

@@ -1,9 +1,8 @@
-"""The raw files of the data folder, read once: problems, poems, prose and what people asked of other systems."""
+"""The raw files of the data folder, read once: problems, poems, and what people asked of other systems."""
 
 from __future__ import annotations
 
 import hashlib
-import lzma
 import re
 from collections.abc import Iterator
 from functools import cached_property
@@ -88,20 +87,9 @@ class Sources:
     def _rows(self, name: str) -> list[dict]:
         return read_rows(self.folder, name)
 
-    def _lines(self, name: str) -> Iterator[str]:
-        with lzma.open(self.folder / name, "rt", encoding="utf-8") as file:
-            for line in file:
-                yield line.rstrip("\n")
-
     def examined(self, question: str) -> bool:
         """Whether one of Math23K's test problems is worded like this."""
         return _bare(question) in self._test
-
-    def _tatoeba(self) -> Iterator[dict]:
-        for row in self._rows("tatoeba_cmn_eng/pairs"):
-            zh, en = row.get("zh") or row.get("cmn"), row.get("en") or row.get("eng")
-            if zh and en and len(zh) <= 40 and len(en) <= 90:
-                yield {"cmn": zh, "eng": en}
 
     @cached_property
     def out_of_scope(self) -> list[str]:
@@ -119,29 +107,6 @@ class Sources:
         found += distinct((f"《{row['title']}》是怎么规定的" for row in self._rows("laws/laws")), 800)
         return found
 
-    def prose(self) -> Iterator[str]:
-        """Everyday Chinese and a little English: what the language looks like outside sums and poems."""
-        yield from self._lines("common_voice_text/zh-CN.txt.xz")
-        for row in self._tatoeba():
-            yield f"{row['cmn']}\n{row['eng']}"
-        for index, line in enumerate(self._lines("jiyu_zh_en/pairs-0.tsv.xz")):
-            if index % 8 == 0 and index < 320_000:
-                yield next((part for part in line.split("\t") if re.search(r"[\u4e00-\u9fff]", part)), "")
-        for row in self._rows("zh_reading/qa")[::4]:
-            yield row["context"][:400]
-        for row in self._rows("zh_stories/stories"):
-            yield from _pieces(row["text"], 300)
-        for row in self._rows("idioms/idioms"):
-            yield f"{row['idiom']}：{row['explanation']}"
-        for index, line in enumerate(self._lines("common_voice_text/en.txt.xz")):
-            if index % 4 == 0:
-                yield line
-
 
 def _bare(question: str) -> str:
     return re.sub(r"[\W_]", "", question)
-
-
-def _pieces(text: str, size: int) -> Iterator[str]:
-    for start in range(0, len(text), size):
-        yield text[start : start + size]
