@@ -16,16 +16,23 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from string import ascii_lowercase
 
 import distractors
+import exact_questions
 import gsm8k
 import school
+import talk_questions
+from follow_ups import follow_up
 from plan_text import spoken
 from solve import Unsolvable, parse, value_of
 from sources import Sources, read_rows
 
+from huozhong.acts.labels import CANNOT
+from huozhong.acts.turn import PROBLEM
+from huozhong.acts.wording import worded
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.verify.numbers import first_line, told
 
@@ -115,6 +122,37 @@ def measure(llm: LLM, rows: Sequence[Asked]) -> tuple[dict[str, tuple[int, int]]
     return right, wrong
 
 
+def labels(llm: LLM, data: Path) -> dict[str, tuple[int, int]]:
+    """How often the first line begins as it should: fresh draws of what is trained on, so only a floor for mistakes."""
+    rng = random.Random(23)
+    rows: list[tuple[str, list[dict], str]] = []
+    rows += [("talk", messages[-3:], label) for messages, label in islice(talk_questions.questions(rng), 300)]
+    rows += [("exact", [_user(question)], label) for question, label in islice(exact_questions.questions(rng), 200)]
+    rows += [("problem", [_user(question)], PROBLEM) for _, question, _ in own()]
+    for one in school.problems(rng, 200):
+        follow = follow_up(one.question, one.equation, rng)
+        if follow is not None:
+            answer = worded(follow.before, told(follow.before), follow.equation)
+            rows.append(("follow", [_user(follow.before), _answer(answer), _user(follow.question)], follow.label))
+    elsewhere = Sources(data).out_of_scope
+    rows += [("elsewhere", [_user(text)], CANNOT) for text in rng.sample(elsewhere, 200)]
+    prompts = [llm.prompt(messages).ids for _, messages, _ in rows]
+    right: dict[str, tuple[int, int]] = {}
+    said = llm.generate(prompts, SamplingParams(temperature=0.0, max_tokens=8))
+    for (kind, _, label), answer in zip(rows, said, strict=True):
+        hits, total = right.get(f"label: {kind}", (0, 0))
+        right[f"label: {kind}"] = (hits + ((answer.reasoning or "") + answer.text).startswith(label), total + 1)
+    return right
+
+
+def _user(text: str) -> dict:
+    return {"role": "user", "content": text}
+
+
+def _answer(text: str) -> dict:
+    return {"role": "assistant", "content": text}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("model", help="a name or a folder")
@@ -124,7 +162,9 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = [row for row in asked(Sources(arguments.data)) if row[0].startswith(arguments.kinds or "")]
     with LLM(arguments.model) as llm:
-        right, wrong = measure(llm, rows)
+        right, wrong = measure(llm, rows) if rows else ({}, [])
+        if arguments.kinds is None or arguments.kinds == "label":
+            right |= labels(llm, arguments.data)
     for kind, (hits, total) in right.items():
         print(f"{kind:24} {hits:4} / {total:4}  {hits / total:6.1%}")
     if arguments.wrong:
