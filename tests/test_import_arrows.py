@@ -80,6 +80,13 @@ def test_arrows(file: Path) -> None:
             assert within(target, (*ARROWS[room], room, *GROUND_FLOOR)), f"{importer} imports {target}"
 
 
+def test_acts_are_a_guide_and_nothing_else_to_the_engine() -> None:
+    users = {
+        module_of(file) for file in FILES for target in imports(file) if within(of_the_house(*target) or "", ("acts",))
+    }
+    assert {user for user in users if within(user, ("engine",))} == {"engine.guides.acts"}
+
+
 def test_every_room_is_in_the_table() -> None:
     rooms = {module_of(file).partition(".")[0] for file in FILES} - {"__init__", "__main__"}
     assert rooms == set(ARROWS)

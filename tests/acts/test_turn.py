@@ -6,6 +6,7 @@ import pytest
 
 from huozhong.acts.labels import (
     CALCULATE,
+    CANNOT_KINDS,
     CONTINUE,
     EXPLAIN,
     LABELS,
@@ -14,6 +15,7 @@ from huozhong.acts.labels import (
     PROBLEM_ACTS,
     TALK_KINDS,
     TELL_JOKE,
+    cannot_label,
     talk_label,
 )
 from huozhong.acts.turn import AGAIN, PLANS, PROBLEM, Forced, Free, Planning, Turn
@@ -141,7 +143,11 @@ def test_a_label_is_answered_from_tables() -> None:
     assert joke.answer
     assert after(Turn(user("讲个笑话"), seed=3), TELL_JOKE) == joke
     assert len({after(Turn(user("讲个笑话"), seed=s), TELL_JOKE).answer for s in range(30)}) > 5
-    assert all(turn.possible(talk_label(kind)) for kind in TALK_KINDS)
+    for label in (*map(talk_label, TALK_KINDS), *map(cannot_label, CANNOT_KINDS)):
+        for question in ("讲个笑话", "tell me a joke", ""):
+            turn = Turn(user(question))
+            assert turn.possible(label)
+            assert after(turn, label).answer
 
 
 def test_a_label_is_answered_by_exact_arithmetic() -> None:

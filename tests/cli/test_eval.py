@@ -31,6 +31,7 @@ def test_the_command(script: Script, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["--quantization", "q8"], "--quantization is for a local model"),
+        (["--without-acts"], "--without-acts is for a local model"),
         (["--concurrency", "0"], "--concurrency is 0"),
         (["--only", "chess"], "'chess' is not a part"),
         (["--limit", "0"], "limit is 0"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from huozhong.engine.generation_config import eos_ids, sampling_defaults
+from huozhong.engine.generation_config import eos_ids, sampling_defaults, uses_acts
 from huozhong.engine.requests import SamplingParams
 from huozhong.errors import CheckpointError
 
@@ -44,3 +44,11 @@ def test_what_ends_an_answer(named: Any, expected: list[int]) -> None:
     assert eos_ids(files, where="the model") == expected
     with pytest.raises(CheckpointError, match="not a JSON object"):
         eos_ids({"generation_config.json": b"null"}, where="the model")
+
+
+@pytest.mark.parametrize(("text", "expected"), [('{"acts": true}', True), ('{"acts": "yes"}', False), ("{}", False)])
+def test_whether_it_was_taught_dialogue_acts(text: str, expected: bool) -> None:
+    assert uses_acts({"generation_config.json": text.encode()}, where="the model") is expected
+    assert not uses_acts({}, where="the model")
+    with pytest.raises(CheckpointError, match="not a JSON object"):
+        uses_acts({"generation_config.json": b"[]"}, where="the model")

@@ -14,7 +14,8 @@ from huozhong.errors import ConfigError, DataError, ExamError
 from huozhong.exam.parts import Setting, choose
 from huozhong.exam.report import Report
 from huozhong.exam.run import examine
-from huozhong.exam.subject import Asking, LocalSubject, UrlSubject, base_url, is_url
+from huozhong.exam.subject import Asking, LocalSubject, UrlSubject, base_url, is_url, open_local
+from huozhong.verify.arithmetic import same_answer
 
 
 def _subject(script: Script, **options: object) -> UrlSubject:
@@ -128,3 +129,17 @@ def test_an_empty_text_has_no_perplexity(subject: LocalSubject, tmp_path: Path) 
     (tmp_path / "empty.txt").write_text(" \n", encoding="utf-8")
     with pytest.raises(DataError, match="is empty"):
         examine(subject, choose("perplexity"), Setting(text=tmp_path / "empty.txt"))
+
+
+def test_what_code_does_can_be_left_to_the_model() -> None:
+    question = "学校买来 6 箱粉笔，每箱 24 盒，用去 50 盒，还剩多少盒？"
+    said = {}
+    for acts in (True, False):
+        subject = open_local("ember", acts=acts)
+        try:
+            said[acts] = subject.answer(question, Asking(), temperature=0, seed=0)
+        finally:
+            subject.close()
+    assert all(same_answer(answer.text, "94") for answer in said.values())
+    assert "94盒" in said[True].text
+    assert "94盒" not in said[False].text

@@ -23,7 +23,7 @@ from typing import Any
 from huozhong.acts import tables
 from huozhong.acts.asked import asks_whole
 from huozhong.acts.exact import Done, do
-from huozhong.acts.labels import EXACT_ACTS, EXPLAIN, LABELS, OTHER_WAY, PROBLEM_ACTS
+from huozhong.acts.labels import CANNOT, EXACT_ACTS, EXPLAIN, LABELS, OTHER_WAY, PROBLEM_ACTS, TALK
 from huozhong.acts.language import is_english
 from huozhong.acts.solve import Node, NoDivisor, TooLittle, TooLong, Unsolvable, parse, solve
 from huozhong.acts.wording import another_way, explained, worded
@@ -80,6 +80,8 @@ class Turn:
         """Whether code could go on after this label of `labels`, or after `PROBLEM`."""
         if label == PROBLEM:
             return bool(self._numbers(PROBLEM))
+        if label.startswith((TALK, CANNOT)):  # there is always a reply; a test holds it
+            return True
         if label not in PROBLEM_ACTS:
             return self._outcome(label) is not None
         if not self._before or not told(self._before[0]):

@@ -196,7 +196,9 @@ def test_what_is_not_possible_cannot_be_written(ember: LLM, words: ActsVocabular
             assert (passed == len(ids)) == turn.possible(label), label
     constraint = ActsConstraint(Turn(user("你好")), words)
     assert not constraint.mask()[tokenizer.token_id("a")]
-    assert not constraint.mask()[words.end_think_id]  # a first line there is
+    assert constraint.mask()[words.end_think_id]  # as those say that were trained further
+    constraint.advance(tokenizer.encode("聊天：")[0])
+    assert not constraint.mask()[words.end_think_id]
 
 
 def test_no_token_reaches_over_the_end_of_a_label(ember: LLM, words: ActsVocabulary) -> None:
@@ -228,14 +230,15 @@ def test_plans_are_made_of_what_was_told(ember: LLM, words: ActsVocabulary) -> N
 
 def test_a_plan_that_failed_is_not_written_again(ember: LLM, words: ActsVocabulary) -> None:
     tokenizer = ember.tokenizer
-    newline = tokenizer.encode("\n")[0]
+    newline, last = (tokenizer.encode(text)[0] for text in ("\n", "b"))
     constraint = ActsConstraint(Turn(user(PROBLEM)), words)
     told(constraint, tokenizer, "a")
     assert tokenizer.decode(told(constraint, tokenizer, "a-b\n")).endswith("6-24不够减，再想想\n")
-    assert told(constraint, tokenizer, "a-b") == []
-    assert not constraint.mask()[newline]
-    assert constraint.validate([newline]) == 0
-    assert told(constraint, tokenizer, "+c") == []
+    assert constraint.validate(tokenizer.encode("a-b")) == 2
+    assert constraint.validate(tokenizer.encode("a-c\n")) == 4
+    assert told(constraint, tokenizer, "a-") == []
+    assert not constraint.mask()[last]
+    assert told(constraint, tokenizer, "c") == []
     assert constraint.mask()[newline]
 
 

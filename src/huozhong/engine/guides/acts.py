@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from huozhong.acts.labels import LABELS
 from huozhong.acts.plan_line import CHARACTERS, PlanLine
 from huozhong.acts.turn import PROBLEM, Forced, Planning, Turn
+from huozhong.engine.guides.guide import Acts
 from huozhong.text.tokenizer import Tokenizer
 
 Mask = NDArray[np.bool_]
@@ -93,6 +94,11 @@ class ActsConstraint:
         self._mask_V: Mask | None = None
         self._possible = {label.encode(): turn.possible(label) for label in (*LABELS, PROBLEM)}
 
+    @classmethod
+    def of(cls, guide: Acts, words: ActsVocabulary) -> ActsConstraint:
+        """A fresh answer's state."""
+        return cls(Turn(guide.messages, guide.seed), words)
+
     def mask(self) -> Mask:
         """bool [V]: the tokens that may come next; never all False."""
         if self._mask_V is None:
@@ -164,18 +170,20 @@ class ActsConstraint:
         return self._words.reasoning_V if self._bytes is None else self._opening_mask(self._bytes)
 
     def _plan_mask(self, planning: Planning) -> Mask:
-        """A plan that failed before is no plan again."""
-        line = _state(planning)
-        mask_V = self._words.plan_mask(line)
-        if planning.line in planning.tried:
+        """A plan that failed before is not written again: its last token is another one."""
+        mask_V = self._words.plan_mask(_state(planning))
+        rests = [tried[len(planning.line) :] for tried in planning.tried if tried.startswith(planning.line)]
+        if rests:
             mask_V = mask_V.copy()
-            mask_V[self._words.spelled(b"\n")] = False
+            for rest in rests:
+                mask_V[self._words.spelled(rest.encode() or b"\n")] = False
         return mask_V
 
     def _opening_mask(self, start: bytes) -> Mask:
         """Only what can be meant, and no token across the end of a label."""
         mask_V = self._words.reasoning_V.copy()
-        mask_V[self._words.end_think_id] = False  # not without a word, nor in the middle of a label
+        # Not in the middle of a label.  Nothing to think about is said by models that were trained further.
+        mask_V[self._words.end_think_id] = not start
         rests = {label[len(start) :]: can for label, can in self._possible.items() if label.startswith(start)}
         allowed: set[int] = set()
         for rest, can in rests.items():
@@ -193,9 +201,9 @@ class ActsConstraint:
         for index, token in enumerate(drafts):
             spelled = self._words.tokenizer.bytes_of(token).decode(errors="replace")
             state = state.after(spelled) if state is not None and token != self._words.end_think_id else None
-            if state is None or (spelled == "\n" and text in planning.tried):
-                return index
             text += spelled
+            if state is None or text.removesuffix("\n") in planning.tried:
+                return index
         return len(drafts)
 
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from huozhong.acts.turn import Turn
 from huozhong.engine.guides.acts import ActsConstraint, ActsVocabulary
 from huozhong.engine.guides.guide import Acts, Grammar, Guide, JsonObject, JsonSchema, Regex
 from huozhong.errors import RequestError
@@ -138,7 +137,7 @@ class Guides:
         if isinstance(guide, Acts):
             if begins != "reasoning":
                 raise RequestError("dialogue acts are written while thinking: the prompt must open it.", param="guide")
-            return ActsConstraint(Turn(guide.messages, guide.seed), self._acts_vocabulary)
+            return ActsConstraint.of(guide, self._acts_vocabulary)
         if begins != "answer" and self.end_think_id is None:
             raise RequestError(
                 "this model has no token for the end of its reasoning, so a guide needs thinking to be off.",
