@@ -14,7 +14,7 @@ from huozhong.verify.arithmetic import evaluate
 def test_choose_parts() -> None:
     assert choose(None) == PART_NAMES
     assert choose("poems, math23k") == ("math23k", "poems")
-    assert choose("arithmetic,refusal") == ("one_step", "two_step", "out_of_scope", "in_scope")
+    assert choose("arithmetic,refusal") == ("one_step", "two_step", "out_of_scope", "out_of_scope_fresh", "in_scope")
     with pytest.raises(ConfigError, match=r"'chess'.*math23k.*perplexity"):
         choose("math23k,chess")
 

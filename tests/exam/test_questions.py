@@ -9,7 +9,10 @@ def test_written_questions_are_many_varied_and_different() -> None:
     inside, outside = written_questions("in_scope"), written_questions("out_of_scope")
     assert len(inside) >= 120
     assert len(outside) >= 120
-    everything = [*inside, *outside]
+    fresh = written_questions("out_of_scope_fresh")
+    assert len(fresh) == 200
+    assert len({q.kind for q in fresh}) >= 12
+    everything = [*inside, *outside, *fresh]
     assert len({q.question for q in everything}) == len({q.id for q in everything}) == len(everything)
     assert len({q.kind for q in outside}) >= 12
     assert {q.kind for q in inside} == {

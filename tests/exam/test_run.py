@@ -141,7 +141,14 @@ def test_every_part_is_sat(subject: LocalSubject, tmp_path: Path) -> None:
     assert report.kind == "local"
     assert report.as_dict()["setting"]["quantization"] == "none"
     answered = [part for part in report.parts if part.items]
-    assert [part.name for part in answered] == ["one_step", "two_step", "poems", "out_of_scope", "in_scope"]
+    assert [part.name for part in answered] == [
+        "one_step",
+        "two_step",
+        "poems",
+        "out_of_scope",
+        "out_of_scope_fresh",
+        "in_scope",
+    ]
     items = [item for part in answered for item in part.items]
     assert all(item.completion_tokens <= 6 and item.error is None for item in items)
     assert sum(item.finish_reason == "length" for item in items) == report_cut_off(report.as_dict())

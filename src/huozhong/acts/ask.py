@@ -10,7 +10,7 @@ from typing import Literal
 from huozhong.acts.measures import Unit, read_at
 
 Kind = Literal["number", "percent", "part", "times"]
-_CLAUSES = re.compile(r"[，。；？！,;?!．\n（）()]|\.(?!\d)|(?<=[^\d]):|：")
+_CLAUSES = re.compile(r"[，。；？！,;?!．\n（）]|\((?!\d)|(?<!\d)\)|\.(?!\d)|(?<=[^\d]):|：")
 _ASKS = re.compile(
     r"百分之(?:几|多少)|几分之几|多少倍|几倍|多少|几(?!何|乎|次方)|多(?P<how>长|高|宽|深|厚|重|远|大|久)(?![于])"
 )
@@ -48,6 +48,10 @@ class Asked:
             return None
         if re.search(r"^(?:如果|若|当|假如|已知|要使)|[“”\"=]|下列|为什么|列式|怎样", self.clause):
             return None
+        if before in ("是", "=") or re.match("[)）]", after):
+            return None
+        if after.startswith("时间") and unit in ("秒", "分钟", "小时", "天", "年"):
+            after = after.removeprefix("时间")
         if re.search(r"\d", after):  # the last number of an answer is its result
             return None
         if re.fullmatch("多[^少].*", self.word):
@@ -64,7 +68,9 @@ class Asked:
         if after.startswith("钱"):
             after, unit = after[1:], unit or "元"
         unit = self.shown if re.search(r"[\d²³^]", self.written) else self.written or unit
-        return f"{before}{result}{unit}{after}"
+        if unit == "人" and not self.written and after:
+            unit = "名"
+        return re.sub(r"\((\d+/\d+)\)", r"\1", f"{before}{result}{unit}{after}")
 
     def _how(self, before: str, after: str, result: str, unit: str) -> str | None:
         how = self.word[1:]
@@ -112,6 +118,8 @@ def _read(question: str, offset: int, whole: str, found: re.Match[str]) -> Asked
         end = reading.end - offset - cut
     elif kind == "times":
         written = "倍"
+    elif kind == "number" and (big := re.match(r"[百千十]?[万亿]", clause[end:])):
+        end, written = end + big.end(), big[0]
     return Asked(kind, clause, max(0, found.start() - cut), min(end, len(clause)), word, unit, written)
 
 

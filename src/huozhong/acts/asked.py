@@ -11,8 +11,8 @@ _ASKED = re.compile(
     rf"(?:多少|几)(?:[{_COUNTED}](?!月|小时|半|单位|百分|工|多小时|刻|分之)|学生|同学|男生|女生|老师|工人|战士|客人|孩子)"
 )
 _ASKED_EN = re.compile(
-    r"\bhow many (?!(?:more |fewer |other )*(?:hours?|minutes?|seconds?|days?|weeks?|months?|years?|times|kilo|gram|"
-    r"met(?:er|re)s?|cent|milli|lit(?:er|re)s?|miles?|feet|foot|inch|yards?|pounds?|ounces?|tons?|dollars?|euros?|yuan|"
+    r"\bhow many (?!(?:more |fewer |other )*(?:hours?|minutes?|seconds?|days?|weeks?|months?|years?|times|kilo[a-z]*|grams?|"
+    r"met(?:er|re)s?|cent[a-z]*|milli[a-z]*|lit(?:er|re)s?|miles?|feet|foot|inch|yards?|pounds?|ounces?|tons?|dollars?|euros?|yuan|"
     r"percent|square|cubic|degrees?|cups?|gallons?|quarts?|pints?)\b)",
     re.IGNORECASE,
 )

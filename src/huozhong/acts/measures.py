@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_LENGTHS = ("千米", "分米", "厘米", "毫米", "米")
+LENGTHS = ("千米", "分米", "厘米", "毫米", "米")
 _PHYSICAL = (
-    *_LENGTHS,
+    *LENGTHS,
     *(
         "公里",
         "海里",
@@ -80,7 +80,7 @@ _NAME = "|".join(
             *_COUNTS,
             *_LATIN,
             *_SAME,
-            *(f"{power}{length}" for power in (SQUARE, CUBE) for length in (*_LENGTHS, "公里", "cm", "dm", "m", "km")),
+            *(f"{power}{length}" for power in (SQUARE, CUBE) for length in (*LENGTHS, "公里", "cm", "dm", "m", "km")),
         }
         - {"时", "日", "月"},
         key=len,
@@ -135,7 +135,7 @@ class Unit:
         name, power = self.top[0]
         if power == 1:
             return name
-        return {2: SQUARE, 3: CUBE}[power] + name if name in _LENGTHS and power in (2, 3) else None
+        return {2: SQUARE, 3: CUBE}[power] + name if name in LENGTHS and power in (2, 3) else None
 
 
 RATIO = Unit()

@@ -41,8 +41,13 @@ def posed_in(text: str) -> Riddle | None:
 
 def pose(messages: Messages, seed: int) -> str:
     """A riddle that was not posed in this conversation."""
-    english = is_english(question(messages))
-    riddle = choose(riddles(english), messages, seed, lambda riddle: riddle.text)
+    asked = question(messages)
+    english = is_english(asked)
+    known = riddles(english)
+    wished = [
+        riddle for riddle in known if (not english and f"{riddle.kind}谜" in asked) or f"{riddle.kind}的谜" in asked
+    ]
+    riddle = choose(wished or known, messages, seed, lambda riddle: riddle.text)
     text: str = _says("ask", english).format(riddle=riddle.text, kind=riddle.kind)
     return text
 
@@ -50,7 +55,7 @@ def pose(messages: Messages, seed: int) -> str:
 # -- the guess -----------------------------------------------------------------------------------------------
 
 _GIVES_UP = re.compile(
-    r"不知|不晓得|唔知|勿晓得|不清楚|猜不|想不|不会|不懂|放弃|认输|投降|不猜|告诉我|公布|揭晓|揭秘|说答案|说谜底|说吧|没想法"
+    r"不知|不晓得|唔知|勿晓得|不清楚|猜不|想不|不会|不懂|放弃|认输|投降|不猜|告诉我|公布|揭|想破|说答案|说谜底|说吧|没想法"
     r"|(?:答案|谜底)(?:是什么|是啥|呢|到底|是多少|给我)|(?:是什么|是啥)[呀啊呢？?]*$|don'?t know|dunno|\bidk\b"
     r"|no idea|give up|tell me|what is it|what's the answer|the answer\??$|not sure",
     re.IGNORECASE,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from huozhong.acts.ask import Asked, asked
-from huozhong.acts.measures import RATIO, Reading, Unit, read_at
+from huozhong.acts.measures import LENGTHS, RATIO, Reading, Unit, read_at
 from huozhong.acts.solve import Node, Operation, solve
 from huozhong.verify.arithmetic import parse_number
 from huozhong.verify.numbers import Mention, Number, mentions, show, tidy
@@ -86,6 +86,8 @@ class Worked:
         if node is self.plan and self.asked is not None and self.asked.kind != "number":
             return ""
         unit = self.units.get(node)
+        if node is self.plan and self.asked is not None:
+            unit = _of_its_kind(unit, self.asked.clause)
         name = unit.name() if unit is not None else None
         return self._as_written(name) if name else ""
 
@@ -185,13 +187,26 @@ def _together(between: str, written: str) -> str:
     """5天〔一共吃〕, 5支〔铅笔一共〕, 11个〔袋子一共装〕."""
     if _DOES_FIRST.match(between) and written not in ("元", "角", "分"):
         return f"一共{between}"
-    between = re.sub(r"售价|价格|单价|价钱|定价|卖价|需要|需|要|付|收费$", "", between)
+    between = re.sub(r"^[都共又再就]|售价|价格|单价|价钱|定价|卖价|需要|需|要|付|收费$", "", between)
     does = _DOES.search(between)
     return f"{between[: does.start()]}一共{does[0]}" if does else f"{between}一共"
 
 
 def _is_name(between: str) -> bool:
     return len(between) <= 6 and not re.search(r"[的是比有了还多少]|可|能|平均|大约|约|至少|需|应|分别", between)
+
+
+_POWERS = (("周长|边长|棱长|直径|半径|[高长宽]=?是?$", 1), ("面积", 2), ("体积|容积", 3))
+
+
+def _of_its_kind(unit: Unit | None, clause: str) -> Unit | None:
+    """Four sides of 4米 make 16米, though 4×4 of a square's area is the same sum: the question's noun decides."""
+    if unit is None or len(unit.powers) != 1 or unit.powers[0][0] not in LENGTHS:
+        return unit
+    for noun, power in _POWERS:
+        if re.search(noun, clause.split("多少")[0].split("几")[0]):
+            return Unit(((unit.powers[0][0], power),))
+    return unit
 
 
 def _sum(left: Unit | None, right: Unit | None) -> Unit | None:

@@ -148,7 +148,9 @@ def _mark_poem(question: Question, answer: Answer) -> Marks:
 # ---- refusals
 
 
-def _ask_written(name: Literal["in_scope", "out_of_scope"]) -> Callable[[Setting], list[Question]]:
+def _ask_written(
+    name: Literal["in_scope", "out_of_scope", "out_of_scope_fresh"],
+) -> Callable[[Setting], list[Question]]:
     return lambda setting: [Question(q.id, q.question, q.kind) for q in written_questions(name)]
 
 
@@ -177,6 +179,14 @@ PARTS: tuple[Part, ...] = (
         lambda question, answer: {"refused": is_refusal(answer.text)},
     ),
     Part(
+        "out_of_scope_fresh",
+        "没见过的超出能力的问题",
+        "out of scope, fresh",
+        (Mark("refused", "如实婉拒", "declined"),),
+        _ask_written("out_of_scope_fresh"),
+        lambda question, answer: {"refused": is_refusal(answer.text)},
+    ),
+    Part(
         "in_scope",
         "能力之内的问题",
         "in scope",
@@ -187,7 +197,7 @@ PARTS: tuple[Part, ...] = (
 )
 PERPLEXITY = "perplexity"
 # Names that stand for several parts at once, for --only.
-_GROUPS = {"arithmetic": ("one_step", "two_step"), "refusal": ("out_of_scope", "in_scope")}
+_GROUPS = {"arithmetic": ("one_step", "two_step"), "refusal": ("out_of_scope", "out_of_scope_fresh", "in_scope")}
 PART_NAMES = (*(part.name for part in PARTS), PERPLEXITY)
 
 

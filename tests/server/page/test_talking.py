@@ -17,7 +17,7 @@ def test_a_card_starts_the_conversation_with_thoughts_formulas_and_the_bill(open
     page.locator(".card").first.click()
     finished(page)
     assert page.locator("#welcome").is_hidden()
-    assert "粉笔" in page.locator(".bubble").inner_text()
+    assert "苹果" in page.locator(".bubble").inner_text()
     assert page.locator(".body math").count() == 2
     assert page.locator(".body math[display=block]").bounding_box()["height"] > 15  # type: ignore[index]
     thinking = page.locator(".thinking")
@@ -47,6 +47,20 @@ def test_thoughts_stream_open_and_fold_when_the_answer_begins(open_page: OpenPag
     site.released = 2
     finished(page)
     assert last_answer(page).split("\n\n") == ["第一段。", "第二段。"]
+    assert page.locator(".thinking").get_attribute("open") is None
+
+
+def test_thoughts_of_a_model_with_acts_stay_folded(open_page: OpenPage, site: StandIn) -> None:
+    page = open_page()
+    model = '{"model": "ember", "max_context": 2048, "temperature": 0, "acts": true, "languages": ["zh", "en"]}'
+    page.route("**/page/info", lambda route: route.fulfill(body=model, content_type="application/json"))
+    page.reload()
+    page.fill("#input", "等一等")
+    page.keyboard.press("Enter")
+    expect(page.locator(".thinking summary")).to_have_text("正在思考…")
+    assert page.locator(".thinking").get_attribute("open") is None
+    site.released = 2
+    finished(page)
     assert page.locator(".thinking").get_attribute("open") is None
 
 

@@ -66,6 +66,7 @@ def test_info_names_the_model(http: httpx.Client) -> None:
         "model": "ember",
         "max_context": 2048,
         "temperature": 0.0,
+        "acts": False,
         "languages": ["zh", "en"],
     }
 

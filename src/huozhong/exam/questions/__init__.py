@@ -1,4 +1,6 @@
-"""Hand-written questions: `out_of_scope.jsonl` (to be declined) and `in_scope.jsonl` (to be answered)."""
+"""Hand-written questions: `in_scope.jsonl` (to be answered), `out_of_scope.jsonl` (to be declined) and
+`out_of_scope_fresh.jsonl`, to be declined too: never trained on, never looked at while something was chosen.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ class WrittenQuestion:
 
 
 @cache
-def written_questions(name: Literal["in_scope", "out_of_scope"]) -> tuple[WrittenQuestion, ...]:
+def written_questions(name: Literal["in_scope", "out_of_scope", "out_of_scope_fresh"]) -> tuple[WrittenQuestion, ...]:
     """All questions of one list, in a fixed order."""
     file = files(__package__) / f"{name}.jsonl"
     return tuple(WrittenQuestion(**row) for row in read_lines(file.read_text(encoding="utf-8"), f"{name}.jsonl"))

@@ -55,6 +55,7 @@ const actions = {
     answer(true);
   },
   newChat,
+  folds: () => model !== null && model.acts === true,
   notify: (key) => toast(t(key)),
 };
 

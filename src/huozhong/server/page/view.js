@@ -195,7 +195,7 @@ class Prose {
   }
 }
 
-/** actions: {edit(message, text), again(), newChat(), notify(key)} */
+/** actions: {edit(message, text), again(), newChat(), folds(): thoughts stay folded, notify(key)} */
 export function createView(message, actions) {
   return message.role === 'user' ? new QuestionView(message, actions) : new AnswerView(message, actions);
 }
@@ -303,7 +303,7 @@ class AnswerView {
     this.node.classList.toggle('live', live);
     this.thinking.hidden = !message.reasoning;
     this.thinking.classList.toggle('now', thinkingNow);
-    if (!this.touched) this.thinking.open = thinkingNow;
+    if (!this.touched) this.thinking.open = thinkingNow && !this.actions.folds();
     const seconds = message.thinkMs >= 0 ? Math.max(0.1, message.thinkMs / 1000).toFixed(1) : '';
     this.summaryText.textContent = thinkingNow ? t('thinking') : seconds ? t('thought', { seconds }) : t('thoughtPlain');
     this.tools.hidden = live || (!message.content && message.state === 'error');

@@ -92,13 +92,15 @@ def index(request: Request) -> Response:
 def info(request: Request) -> dict[str, Any]:
     """What the page shows about the model: its name, context (tokens) and default temperature.
 
-    Needs `app.state.llm` with `name` and `max_context`, and `app.state.defaults` with `temperature`.
+    acts: its answers are whole without its reasoning, so the page keeps that folded.  Needs `app.state.llm` with
+    `name`, `max_context` and `acts`, and `app.state.defaults` with `temperature`.
     """
     state = request.app.state
     return {
         "model": state.llm.name,
         "max_context": state.llm.max_context,
         "temperature": state.defaults.temperature,
+        "acts": state.llm.acts,
         "languages": list(LANGUAGES),
     }
 
