@@ -97,6 +97,11 @@ class Maker:
             if example is not None:
                 yield self.plan(*example)
 
+    def useless(self, rng: random.Random, count: int) -> Iterator[Document]:
+        for example in self.problems.with_useless(rng, count):
+            if example is not None:
+                yield self.plan(*example)
+
     def whole(self, rng: random.Random, count: int) -> Iterator[Document]:
         """Solutions to their end."""
         for question, first, plan, equation in self.problems.with_equations(rng, count):
@@ -172,6 +177,7 @@ KINDS = {
     "follow": 9_000,
     "talk": 12_000,
     "exact": 8_000,
+    "useless": 10_000,
 }
 # Seed and kinds of each part: the first stage's, and everything.
 PARTS = {"one": (1, ["published", "school", "foreign", "verses"]), "two": (2, list(KINDS))}

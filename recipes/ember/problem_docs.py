@@ -30,16 +30,23 @@ class Problems:
         clauses = (distractors.lone_clause(source.question) for source in chosen)
         self.bank = [clause for clause in dict.fromkeys(clauses) if clause]
 
-    def example(self, question: str, equation: Node, rng: random.Random, *, style: bool = True) -> Example | None:
-        """The question in the way it is shown, and what is to be written; None for what may not be trained on."""
+    def example(
+        self, question: str, equation: Node, rng: random.Random, *, style: bool = True, useless: int | None = None
+    ) -> Example | None:
+        """The question in the way it is shown, and what is to be written; None for what may not be trained on.
+
+        useless: how many useless sentences; None leaves it to chance.
+        """
         if style:
             question = restyle(question, rng)
         if self.sources.examined(question) or is_exam_expression(str(equation)):
             return None
         if rng.random() < _SPOKEN:
             question = spoken(question, rng, rng.choice((0.4, 1.0)))
-        if rng.random() < _DISTRACTED:
-            question = distractors.distracted(question, distractors.how_many(rng), rng, self.bank) or question
+        if useless is None and rng.random() < _DISTRACTED:
+            useless = distractors.how_many(rng)
+        if useless:
+            question = distractors.distracted(question, useless, rng, self.bank) or question
         found = plan_of(question, equation)
         if found is None or not uses_letter(found[1]) or len(question) > 420:
             return None
@@ -54,6 +61,11 @@ class Problems:
             return self.example(problem.question, parse(problem.solution.equation), rng)
         except Unsolvable:
             return None
+
+    def with_useless(self, rng: random.Random, count: int) -> Iterator[Example | None]:
+        """One to five useless sentences, equally often, in problems that are mostly easy without them."""
+        for question, _, _, equation in self.with_equations(rng, count):
+            yield self.example(question, equation, rng, style=False, useless=rng.randint(1, 5))
 
     def of_templates(self, rng: random.Random, count: int) -> Iterator[Example | None]:
         """Two in three of the kinds of `school_kinds`, the others of `school_problems` and the first years."""
@@ -84,7 +96,10 @@ class Problems:
         """Published problems and templates with their equations, plainly asked."""
         for number in range(count):
             try:
-                if number % 3:
+                if number % 3 == 1:
+                    easy = easy_problems.problem(rng, "zh")
+                    question, equation = easy.question, parse(easy.solution.equation)
+                elif number % 3:
                     source = rng.choice(self.chosen)
                     made = changed(source, rng) or as_published(source)
                     question, equation = restyle(made.question, rng), parse(made.solution.equation)
