@@ -231,10 +231,12 @@ def _without_unit(text: str, written: str, start: int) -> str:
     after = text[start + len(written) : start + len(written) + 1]
     if len(written) > 1 and written[-1] in "千仟" and after and after in _SI:
         return written[:-1]
+    if re.search("[点點].+[两兩]$", written):  # 四点五两
+        written = written[:-1]
     hour = re.split("[点點]", written, maxsplit=1)[0]
     is_time = hour != written and (
         numerals.read(written) is None
-        or (after in ("分", "刻") and not re.match("分[米之]", text[start + len(written) :]))
+        or (after in ("分", "刻") and not re.match("分[米之钟]", text[start + len(written) :]))
     )
     return hour if is_time else written
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from huozhong.acts import labels
-from huozhong.acts.exact import average, calculate, compare, convert, equation, factors, rewrite
+from huozhong.acts.exact import average, calculate, compare, convert, equation, factors, formula, rewrite
 from huozhong.acts.exact.done import Done
 
 LONGEST = 400  # characters of a question that is one sum or one conversion
@@ -17,6 +17,7 @@ _ACTS: Mapping[str, Callable[[str], Done | None]] = {
     labels.EQUATION: equation.done,
     labels.FACTORS: factors.done,
     labels.AVERAGE: average.done,
+    labels.FORMULA: formula.done,
 }
 
 

@@ -22,6 +22,7 @@ _WORDS_EN = re.compile(
     r"|[,.:;?!{}()'s\s]",
     re.IGNORECASE,
 )
+_GAP = re.compile(r"\s*(?:[、,，;；和与跟及]|以及|还有|and|,\s*and)?\s*", re.IGNORECASE)
 _KINDS = (
     ("median", r"中位数|median"),
     ("mode", r"众数|\bmode\b"),
@@ -42,8 +43,13 @@ def done(question: str) -> Done | None:
     """The mean (median, mode, range, sum) of a list of numbers, or None."""
     ask = asked(question)
     kinds = [kind for kind, pattern in _KINDS if re.search(pattern, ask.core, re.IGNORECASE)]
-    values, unit, rest = _list(ask.core)
-    if not kinds or len(values) < 2 or (_WORDS_EN if ask.english else _WORDS).sub("", rest):
+    values, unit, rest, gaps = _list(ask.core)
+    if (
+        not kinds
+        or len(values) < 2
+        or not all(_GAP.fullmatch(gap) for gap in gaps)
+        or (_WORDS_EN if ask.english else _WORDS).sub("", rest)
+    ):
         return None
     kind = kinds[0]
     if kind in ("median", "mode", "range") and len(kinds) > 1 and kinds[1] != "sum":
@@ -116,8 +122,8 @@ def _mode(english: bool, values: list[Fraction], unit: str) -> Done | None:
     return finish(english, (), said, shown)
 
 
-def _list(text: str) -> tuple[list[Fraction], str, str]:
-    """The numbers, the unit that stands behind every one of them (分, 岁, 厘米), and the rest of the text."""
+def _list(text: str) -> tuple[list[Fraction], str, str, list[str]]:
+    """The numbers, the unit behind every one of them (分, 岁, 厘米), the rest of the text, and what stands between."""
     text = re.sub(
         r"这?(?:一共)?(?:[两二三四五六七八九十几]|(?<![\d.])\d)个(?:数据?|数字|同学|人)?(?=的|平均|总和|$"
         r"|[:,，])|这组数据?|一组数据?",
@@ -125,7 +131,7 @@ def _list(text: str) -> tuple[list[Fraction], str, str]:
         text,
     )
     if re.search(r"\d,\d{3}(?!\d)", text) and not re.search(r"[、，和]|, |and", text):
-        return [], "", text  # 100,200,300: one number or three
+        return [], "", text, []  # 100,200,300: one number or three
     spans, values, at = [], [], 0
     while at < len(text):
         inside = text[at].isascii() and text[at].isalpha() and at and text[at - 1].isascii() and text[at - 1].isalpha()
@@ -138,11 +144,12 @@ def _list(text: str) -> tuple[list[Fraction], str, str]:
         spans.append((at, found.end))
         at = found.end
     units = [
-        re.match(r"\s*([\u4e00-\u9fff]{1,3}?|[a-z]{1,3})(?=[、,，和与跟及的]|$|\s)", text[end:]) for _, end in spans
+        re.match(r"\s*([\u4e00-\u9fff]{1,3}?|[a-z]{1,3})(?=[、,，和与跟及的平这]|$|\s)", text[end:]) for _, end in spans
     ]
     unit = units[0][1] if units and units[0] and all(u and u[1] == units[0][1] for u in units) else ""
-    unit = "" if re.fullmatch("[的和与跟及]|and|is", unit) else unit
-    rest, last = "", 0
+    unit = "" if re.match("[的和与跟及]|and|is", unit) else unit
+    pieces, last = [], 0
     for start, end in spans:
-        rest, last = rest + text[last:start] + " ", end + (len(unit) if text[end:].startswith(unit) else 0)
-    return values, unit, rest + text[last:]
+        pieces.append(text[last:start])
+        last = end + (len(unit) if text[end:].startswith(unit) else 0)
+    return values, unit, " ".join([*pieces, text[last:]]), pieces[1:]

@@ -14,15 +14,15 @@ from fractions import Fraction
 from huozhong.acts.exact.asking import Asked, asked
 from huozhong.acts.exact.done import Done, decimal, factor, finish, is_short, mixed, text_of
 from huozhong.acts.exact.wording import in_signs
-from huozhong.acts.solve import Unsolvable, parse, solve
+from huozhong.acts.solve import Number, Unsolvable, parse, solve
 
 LARGEST = 10**15
 _ASKS = re.compile(
     r"^(?:计算|算|求|求出|口算|得出|算出|结果|式子|算式|下面|下列|下面这道|这道|各题|下面各题|下列各题"
     r"|下面的?|得数|竖式计算|列式|脱式|简算)*(?:题|式子|算式)?[:,\s]*(?P<sum>.+?)"
     r"(?:[,，]?的?(?:计算)?(?:结果|得数|值|答案|答数))?(?:[,，][和差积商](?=是|等于|=|为|多少|几))?\s*(?:=|等于|得|是"
-    r"|为|一共|总共|就是|等於|应该|应当|会|大概|究竟|到底|的结果)*"
-    r"(?:多少|几|什么|啥|[?？_□]|\(\s*\))*$"
+    r"|为|一共|总共|就是|应该|应当|会|大概|究竟|到底|的结果|算出来|算下来|算起来|最后)*"
+    r"(?:多少|几|什么|啥|怎么算|怎么做|如何计算|怎么计算|怎样算|[?？_□]|\(\s*\))*$"
 )
 _ASKS_EN = re.compile(
     r"^(?:what(?:'s|s| is| are| does| do)?|how much(?: is| are| does)?|the (?:value|result|answer) (?:of|to"
@@ -51,7 +51,7 @@ def done(question: str) -> Done | None:
     if remainder is not None:
         return remainder
     expression = _expression(ask)
-    if expression is None:
+    if expression is None or not _last_is(ask.core, expression):
         return None
     step = work_out(expression)
     if step is not None:
@@ -78,6 +78,21 @@ def _expression(ask: Asked) -> str | None:
         if text and (signs := in_signs(text, ask.english)):
             return signs
     return None
+
+
+_CUE = re.compile(r"[,，]\s*(?:得到?的?)?([和差积商])(?:是|等于|=|为|多少|几|[?？]|$)")
+
+
+def _last_is(core: str, expression: str) -> bool:
+    """…，商是多少: what is done last must be a division, or the words were read otherwise than they were meant."""
+    cue = _CUE.search(core)
+    if cue is None:
+        return True
+    try:
+        tree = parse(expression)
+    except Unsolvable:
+        return False
+    return not isinstance(tree, Number) and tree.op == {"和": "+", "差": "-", "积": "×", "商": "÷"}[cue[1]]
 
 
 def _with_remainder(ask: Asked) -> Done | None:

@@ -19,7 +19,7 @@ _LESS = "小少轻短矮慢低近窄薄浅冷便宜"
 _WORDS = re.compile(
     r"哪个|哪一个|哪种|哪些|哪边|哪|谁|更|较|比较|相比|对比|比|大小|关系|一下|最|排列|排序|排成一?列|排起来"
     r"|排一?排|排队|排|从|由|到|至|按照?|依次|顺序|次序|"
-    r"连接|连起来|填上|填入|填|写上|写|号|符号|里|中|上|下面|下列|这|几|两|二|三|四|五|个|一|数字?|数值|是"
+    r"连接|连起来|填上|填入|填|写上|写|号|符号|里面|里|中|上|下面|下列|这|几|两|二|三|四|五|个|一|数字?|数值|是"
     r"|还是|或者?|和|与|跟|同|以及|及|吗|的|把|将|用|"
     r"之间|大于|小于|等于|一样|相等|相同|吧|呢|不|判断|请|在|圆圈|括号|方框|多少|应该?|填什么|什么|有|些|了"
     r"|点|其中|里面|选出|找出|数据|起来|分数|小数|百分数|温度|质量|重量|长度|时间|东西|"
@@ -44,13 +44,15 @@ _DOWN = re.compile(
     r"|high) to|largest first",
     re.IGNORECASE,
 )
-_SIZES = re.compile(r"大小|○|〇|填|比较|compare|[□_(].*[<>]", re.IGNORECASE)
+_SIZES = re.compile(r"大小|大.{1,3}小|○|〇|填|比较|compare|[□_(].*[<>]", re.IGNORECASE)
 _QUESTION = re.compile(
     rf"比.*[{_MORE}{_LESS}]|大于|小于|等于.*吗|(?:bigger|larger|greater|smaller|less|more|heavier|longer"
     rf"|shorter|lighter) than",
     re.IGNORECASE,
 )
-_GREATEST = re.compile(r"(?:哪|谁|which|what|最|most|greatest|largest|biggest|highest).*", re.IGNORECASE)
+_CLAIM = re.compile(
+    rf"(?:是不是|是否)?(?:(大于|小于|高于|低于|多于|少于)|比(?:更|要|还)?([{_MORE}{_LESS}]))(?:一?些|一?点)?(?:对)?(?:吗)?"
+)
 _EN_MORE = re.compile(r"\b(?:larg|big|great|heav|long|fast|more\b|most\b|high|hott|warm)", re.IGNORECASE)
 _EN_LESS = re.compile(r"\b(?:small|less\b|least\b|light|short|slow|low|cold)", re.IGNORECASE)
 
@@ -73,7 +75,7 @@ def done(question: str) -> Done | None:
     text = ask.core
     if _UP.search(text) or _DOWN.search(text):
         return _sorted(ask, items, down=not _UP.search(text))
-    if not ask.english and len(items) == 2 and (claim := _claim(text, rest)):
+    if not ask.english and len(items) == 2 and (claim := _claim(ask, rest)):
         return _judged(ask, items, claim)
     if ask.english and re.match(r"is\b", text, re.IGNORECASE) and len(items) == 2 and _QUESTION.search(text):
         return _judged(ask, items, ">" if _EN_MORE.search(rest) else "<")
@@ -89,15 +91,12 @@ def done(question: str) -> Done | None:
     return None
 
 
-def _claim(text: str, rest: str) -> str | None:
-    """9.8比9.11大吗, 9.8大于9.11吗"""
-    if not re.search(r"吗|对不对|是不是|是否|$", text) or re.search(r"哪|谁|多少|几|比较|大小|还是", text):
+def _claim(ask: Asked, rest: str) -> str | None:
+    """9.8比9.11大吗, 9.8大于9.11吗: what stands between and behind the two numbers is all that is said."""
+    match = _CLAIM.fullmatch(rest.replace(" ", ""))
+    if match is None or not ask.is_doubt:
         return None
-    if match := re.search(rf"比\s*([{_MORE}{_LESS}])", rest.replace("更", "")):
-        return ">" if match[1] in _MORE else "<"
-    if "大于" in rest:
-        return ">"
-    return "<" if "小于" in rest else None
+    return ">" if match[1] in ("大于", "高于", "多于") or (match[2] and match[2] in _MORE) else "<"
 
 
 def _direction(rest: str, english: bool) -> str | None:

@@ -113,7 +113,7 @@ def _converted(ask: Asked, quantity: Quantity, named: Sequence[Named]) -> Done |
     lines: list[str] = []
     shorts = []
     for unit in units:
-        if any(unit.factor == part.factor for _, part in quantity.parts) and len(quantity.parts) == 1:
+        if any(unit.zh == part.zh for _, part in quantity.parts) and len(quantity.parts) == 1:
             if len(units) == 1:
                 return None  # 5千克等于多少千克 asks nothing
             continue
