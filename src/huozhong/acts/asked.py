@@ -14,9 +14,8 @@ _ASKED = re.compile(
 )
 _ASKED_EN = re.compile(
     r"\bhow many (?!(?:more |fewer |other )*(?:hours?|minutes?|seconds?|days?|weeks?|months?|years?|times|kilo[a-z]*|"
-    r"grams?|met(?:er|re)s?|cent[a-z]*|milli[a-z]*|lit(?:er|re)s?|miles?|feet|foot|inch|yards?|pounds?|ounces?|"
-    r"tons?|dollars?|euros?|yuan|"
-    r"percent|square|cubic|degrees?|cups?|gallons?|quarts?|pints?)\b)",
+    r"grams?|met(?:er|re)s?|cent[a-z]*|milli[a-z]*|lit(?:er|re)s?|miles?|feet|foot|inch|yards?|pounds?|ounces?|tons?|"
+    r"dollars?|euros?|yuan|percent|square|cubic|degrees?|cups?|gallons?|quarts?|pints?)\b)",
     re.IGNORECASE,
 )
 _SHARED = re.compile(r"平均|每|各|倍|分之|比|average|\beach\b|\bper\b|\bmean\b", re.IGNORECASE)

@@ -23,7 +23,7 @@ from typing import Any
 from huozhong.acts import tables
 from huozhong.acts.asked import asks_whole, rounded
 from huozhong.acts.exact import Done, do
-from huozhong.acts.labels import CANNOT, EXACT_ACTS, EXPLAIN, LABELS, OTHER_WAY, PROBLEM_ACTS, TALK
+from huozhong.acts.labels import CANNOT, CONTINUE, EXACT_ACTS, EXPLAIN, LABELS, OTHER_WAY, PROBLEM_ACTS, TALK
 from huozhong.acts.language import is_english
 from huozhong.acts.solve import Node, NoDivisor, TooLittle, TooLong, Unsolvable, parse, solve
 from huozhong.acts.wording import another_way, explained, worded
@@ -202,6 +202,8 @@ class Turn:
             if other is None:
                 return f"{_say(_ONLY_WAY, self._question)}\n{worded(before, numbers, plan)}"
             return worded(before, numbers, other)
+        if act == CONTINUE:  # the units and what is asked mostly stand in the question before
+            return worded(f"{before}\n{self._question}", numbers, plan)
         return worded(self._question, numbers, plan)
 
 

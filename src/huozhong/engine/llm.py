@@ -271,7 +271,8 @@ class LLM:
             return self.template.prompt(messages, thinking=thinking, functions=functions)
         # An act is written before the answer in any case; without thinking it is not shown.
         prompt = self.template.prompt(messages, thinking=True)
-        return replace(prompt, acts=tuple(checked_messages(messages)), shows_reasoning=thinking)
+        said = tuple(checked_messages(messages))
+        return replace(prompt, acts=said if said[-1]["role"] == "user" else None, shows_reasoning=thinking)
 
     def score(self, ids: list[int]) -> NDArray[np.float64]:
         """Log-probabilities (float64 [len(ids) - 1], natural) of ids[1:], each given all before it."""

@@ -14,7 +14,8 @@ from fractions import Fraction
 from huozhong.acts.exact.asking import Asked, asked
 from huozhong.acts.exact.done import Done, decimal, factor, finish, is_short, mixed, text_of
 from huozhong.acts.exact.wording import in_signs
-from huozhong.acts.solve import Number, Unsolvable, parse, solve
+from huozhong.acts.solve import Unsolvable, parse, solve
+from huozhong.verify.numbers import Number
 
 LARGEST = 10**15
 _ASKS = re.compile(
