@@ -438,3 +438,13 @@ def test_a_mean_is_installed_and_all_its_logits_are_scaled(tmp_path: Path) -> No
 @pytest.mark.parametrize(("file", "stage"), STAGES)
 def test_the_recipes_can_be_read(file: str, stage: str) -> None:
     assert load_recipe(RECIPE / file, stage).total_steps > 100  # type: ignore[arg-type]
+
+
+def test_problems_with_useless_sentences_have_some() -> None:
+    sources = cast(Sources, SimpleNamespace(examined=lambda question: False))
+    source = read_problem("甲有14人，乙有16人，共几人", "14+16", "30")
+    assert source is not None
+    made = [example for example in Problems(sources, [source]).with_useless(random.Random(1), 60) if example]
+    assert len(made) > 30
+    unused = [set(re.findall("[a-z]=", first)) - {f"{letter}=" for letter in plan} for _, first, plan in made]
+    assert sum(map(bool, unused)) > 0.8 * len(made)  # now and then a useless number is one that is needed as well
