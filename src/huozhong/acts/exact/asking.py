@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 
 from huozhong.acts.language import is_english
-from huozhong.verify.numbers import tidy
+from huozhong.verify.numbers import Number, number_at, tidy
 
 _TRADITIONAL = str.maketrans(
     "個幾請問計於減數長寬積體圓圍邊質約還對麼為換單點時間鐘釐噸兩萬億塊錢攝華溫寫過裡裏較誰這歲條張徑稜錐"
@@ -33,7 +34,7 @@ _SIGNS = str.maketrans(
 
 _LEAD = re.compile(
     r"(?:[\s,，、。:!！~～…]+|\.(?!\d)|[?？](?=[\w(□])"
-    r"|请教(?:一下|下)?(?:老师)?|你来(?=[算帮说])|请问(?:一下|下|你|您)?|请(?:你|您)?|您好|你好|老师|同学"
+    r"|请教(?:一下|下)?(?:老师)?|打扰(?:一下|了|您了)?|有个问题|有一?道题|想请教(?:一下)?|老师好|你来(?=[算帮说])|请问(?:一下|下|你|您)?|请(?:你|您)?|您好|你好|老师|同学"
     r"|小朋友|小火苗|火苗|火种|ember|喂|嗨|哈喽|哎"
     r"|诶|嗯+|呃|额|那个|那么|那(?!么)|所以|然后|还有"
     r"|再?帮(?:我|个)?(?:忙)?|麻烦(?:你|您|一下)?|劳驾|拜托(?:你|您)?|(?:可不可以|能不能|能否"
@@ -45,7 +46,7 @@ _LEAD = re.compile(
     r"|第\s*[\d一二三四五六七八九十]+\s*题"
     r"|(?:简便|简单)(?:计算|运算|算)|简算|(?:快速|口头)?(?:口算|心算|笔算|列式|列竖式|竖式|脱式"
     r"|递等式)(?:计算)?|我?(?:来)?(?:算一?算"
-    r"|算一?下|计算一?下|计算|运算|算出|算算)|试着|试试|来|先|再"
+    r"|算一?下|计算一?下|计算|算出|算算)|试着|试试|来|先|再"
     r"|hi|hello|hey|please|pls|can you(?: please)?|could you(?: please)?|would you(?: please)?|tell me"
     r"|help me(?: with)?|i (?:want|need|would like) to know|do you know"
     r"|calculate|compute|work out|figure out|evaluate|quick question|quickly|ok|okay|so|now|question"
@@ -54,7 +55,8 @@ _LEAD = re.compile(
 )
 _TAIL = re.compile(
     r"(?:[\s,，、。.!！?？~～…;；]+|[啊呀呢吗吧嘛哦哟哈啦咧捏哩喔噢呐诶嘞吖哒滴]|(?<!什)(?<!怎)么(?=$)"
-    r"|(?:非常|十分)?(?:谢谢|多谢|感谢|谢了)(?:你|您|老师|啦|了|大家)?|急+|在线等|(?:请|要|记得|并"
+    r"|(?:非常|十分)?(?:谢谢|多谢|感谢|谢了|谢啦|辛苦|拜托|麻烦)(?:你|您|老师|啦|了"
+    r"|大家)?|急+|在线等|(?:请|要|记得|并"
     r"|需要)?(?:写出|写上|写|给出|列出|带上?|有|说明|附上?)(?:一下)?(?:你的|计算|解题|详细|解答|具体"
     r"|完整)?的?(?:过程|步骤|单位|答语|算式)(?:和单位)?"
     r"|不用(?:写)?过程|[,，]?(?:你|您)?(?:知道|会|会算|会做|能算|能算出来|算得出来|懂)[吗不](?:会|知道)?"
@@ -108,6 +110,53 @@ def asked(question: str) -> Asked:
     if not english:
         text = re.sub(r"(?<=[^\x00-\x7f])\s+|\s+(?=[^\x00-\x7f])", "", text)
     return Asked(re.sub(r"\s+", " ", text), english, places, _DOUBT.search(question) is not None)
+
+
+_ARTICLE = re.compile(
+    r"[一两](?=[个下共道些起种样次遍组串批点直定般位看算想说写填])|(?<=哪)一"
+    r"|(?<=[算看想说写填试猜排比])一(?=[算看想说写填试猜排比下])"
+)
+
+
+@dataclass(frozen=True)
+class Read:
+    """A number of a question: its value with its sign, and where and how it stands there."""
+
+    number: Number
+    start: int
+    end: int
+    written: str
+
+    @property
+    def value(self) -> Fraction:
+        return self.number.value
+
+
+def numbers_in(text: str) -> tuple[list[Read], str]:
+    """Every number of a core from left to right, and the rest of it with a blank for each; 一 is no number in 一个."""
+    found: list[Read] = []
+    rest, at = "", 0
+    while at < len(text):
+        sign = _SIGN.match(text, at)
+        start = sign.end() if sign else at
+        inside = (
+            start
+            and text[start].isascii()
+            and text[start].isalpha()
+            and text[start - 1].isascii()
+            and text[start - 1].isalpha()
+        )
+        one = None if inside or _ARTICLE.match(text, start) else number_at(text, start)
+        if one is None or one.kind == "half":
+            rest, at = rest + text[at], at + 1
+            continue
+        number = Number(-one.number.value, one.number.style) if sign else one.number
+        found.append(Read(number, at, one.end, text[at : one.end].strip()))
+        rest, at = rest + " ", one.end
+    return found, rest
+
+
+_SIGN = re.compile(r"(?:(?<![\d)%a-zA-Z])-|负)\s*(?=[\d(零一二三四五六七八九十百])")
 
 
 def simple(question: str) -> str:

@@ -6,20 +6,15 @@ import re
 from collections import Counter
 from fractions import Fraction
 
-from huozhong.acts.exact.asking import asked
+from huozhong.acts.exact.asking import asked, numbers_in
 from huozhong.acts.exact.done import Done, decimal, factor, finish, is_short, text_of
-from huozhong.verify.numbers import number_at
+from huozhong.acts.exact.small_words import rest_of
 
 _WORDS = re.compile(
-    r"求出|求|计算|算出|算|的|平均分|平均数?值?|平均|均值|中位数|众数|极差|总和|总数|和|与|跟|及|、|,|，|;"
-    r"|；|以及|这|以下|下面|下列|组|列|几个?|[两二三四五六七八九十]个|\d个|数据|数字?|是多少|等于多少|是几"
-    r"|多少|几|是|为|等于|"
-    r"什么|把|有|在|里|中|加起来|合计|一共|共|除以|它们|他们|分别|各|一|[:?？。.=()\s]"
+    r"平均分|平均数?值?|均值|中位数|众数|极差|总和|总数|加起来|除以|一组|组|[两二三四五六七八九十]个|[,，;；]|的?和"
 )
 _WORDS_EN = re.compile(
-    r"\b(?:what|is|are|the|of|find|a|an|and|average|mean|median|mode|sum|total|range|these|those|numbers?"
-    r"|following|values?|set|data|for|add|up|arithmetic|list|give|me|three|four|five|calculate|in)\b"
-    r"|[,.:;?!{}()'s\s]",
+    r"\b(?:average|mean|median|mode|sum|range|values?|set|data|add|up|arithmetic|list|three|four|five|six)\b|[,.{}]",
     re.IGNORECASE,
 )
 _GAP = re.compile(r"\s*(?:[、,，;；和与跟及]|以及|还有|and|,\s*and)?\s*", re.IGNORECASE)
@@ -48,7 +43,7 @@ def done(question: str) -> Done | None:
         not kinds
         or len(values) < 2
         or not all(_GAP.fullmatch(gap) for gap in gaps)
-        or (_WORDS_EN if ask.english else _WORDS).sub("", rest)
+        or rest_of(rest, ask.english, _WORDS_EN if ask.english else _WORDS)
     ):
         return None
     kind = kinds[0]
@@ -132,17 +127,8 @@ def _list(text: str) -> tuple[list[Fraction], str, str, list[str]]:
     )
     if re.search(r"\d,\d{3}(?!\d)", text) and not re.search(r"[、，和]|, |and", text):
         return [], "", text, []  # 100,200,300: one number or three
-    spans, values, at = [], [], 0
-    while at < len(text):
-        inside = text[at].isascii() and text[at].isalpha() and at and text[at - 1].isascii() and text[at - 1].isalpha()
-        sign = re.compile(r"(?<![\d)])-(?=\d)").match(text, at)
-        found = None if inside else number_at(text, sign.end() if sign else at)
-        if found is None:
-            at += 1
-            continue
-        values.append(-found.number.value if sign else found.number.value)
-        spans.append((at, found.end))
-        at = found.end
+    found, _ = numbers_in(text)
+    values, spans = [one.value for one in found], [(one.start, one.end) for one in found]
     units = [
         re.match(r"\s*([\u4e00-\u9fff]{1,3}?|[a-z]{1,3})(?=[、,，和与跟及的平这]|$|\s)", text[end:]) for _, end in spans
     ]
