@@ -8,6 +8,7 @@ how that exam can say whether the kind was learnt.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
@@ -95,8 +96,7 @@ def words(value: int, rng: random.Random) -> str:
     """A numeral as it is said: 两百零五 as often as 二百零五."""
     written = numerals.write_whole(value)
     if rng.random() < 0.6:
-        for place in "千百万":
-            written = written.replace(f"二{place}", f"两{place}")
+        written = re.sub("(?<!十)二(?=[千百万])", "两", written)
     return written
 
 

@@ -144,6 +144,7 @@ def test_every_part_is_sat(subject: LocalSubject, tmp_path: Path) -> None:
     assert [part.name for part in answered] == [
         "one_step",
         "two_step",
+        "exact",
         "poems",
         "out_of_scope",
         "out_of_scope_fresh",

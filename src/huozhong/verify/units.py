@@ -147,7 +147,7 @@ data|GB GB GB|1073741824|gb GiB G 吉字节 gigabyte gigabytes
 data|TB TB TB|1099511627776|tb TiB terabyte terabytes
 """
 _BEHIND_NUMBERS = {
-    "里", "丈", "寸", "码", "杯", "担", "开", "时", "日",
+    "两", "里", "丈", "寸", "码", "杯", "担", "开", "时", "日",
      "周", "季", "位", "K", "M", "G", "B", "quarter", "quarters", "nickel", "nickels", "dime", "dimes",
     "stone", "stones", "are", "ares", "mi", "pt", "min", "second", "sec",
 }  # fmt: skip
@@ -198,7 +198,7 @@ _UNIT = re.compile(
 # A unit's name that is part of another word: 时间, 里面, 分数.
 _NOT_BEFORE = {
     "时": "间候", "里": "面边头", "分": "数别子母", "角": "形", "年": "级龄", "克": "服", "两": "个数位种",
-    "日": "期子", "元": "素旦",
+    "日": "期子圆元", "元": "素旦",
     "毛": "病巾笔", "周": "长", "升": "级", "位": "数置", "开": "始", "码": "头", "天": "平", "寸": "步",
 }  # fmt: skip
 _DEGREE = re.compile(r"度(?![角数])")
@@ -231,7 +231,7 @@ def quantity_at(text: str, at: int) -> Quantity | None:
     start, end = at, at
     parts: list[tuple[Number, Unit]] = []
     currency = re.compile(r"[$¥￥]\s*").match(text, at)
-    if currency and (found := number_at(text, currency.end())):
+    if currency and (found := number_at(text, currency.end())) and text[found.end : found.end + 1] != "$":
         return Quantity(start, found.end, ((found.number, NAMES[currency[0].strip()]),))
     at = sign.end() if sign else at
     while True:

@@ -46,7 +46,7 @@ _LEAD = re.compile(
     r"|第\s*[\d一二三四五六七八九十]+\s*题"
     r"|(?:简便|简单)(?:计算|运算|算)|简算|(?:快速|口头)?(?:口算|心算|笔算|列式|列竖式|竖式|脱式"
     r"|递等式)(?:计算)?|我?(?:来)?(?:算一?算"
-    r"|算一?下|计算一?下|计算|算出|算算)|试着|试试|来|先|再"
+    r"|算一?下(?![面列])|计算一?下(?![面列])|计算|算出|算算)|试着|试试|来|先|再"
     r"|hi|hello|hey|please|pls|can you(?: please)?|could you(?: please)?|would you(?: please)?|tell me"
     r"|help me(?: with)?|i (?:want|need|would like) to know|do you know"
     r"|calculate|compute|work out|figure out|evaluate|quick question|quickly|ok|okay|so|now|question"
@@ -147,7 +147,7 @@ def numbers_in(text: str) -> tuple[list[Read], str]:
             and text[start - 1].isalpha()
         )
         one = None if inside or _ARTICLE.match(text, start) else number_at(text, start)
-        if one is None or one.kind == "half":
+        if one is None or one.kind == "half" or text[start : one.end].lower() == "one":
             rest, at = rest + text[at], at + 1
             continue
         number = Number(-one.number.value, one.number.style) if sign else one.number

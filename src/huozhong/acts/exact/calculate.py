@@ -79,6 +79,8 @@ def _expression(ask: Asked) -> str | None:
     for head in heads:
         for tail in tails:
             piece = text[head:tail].strip(" ,，:。")
+            if piece != text and (lone := _LONE.fullmatch(piece)):  # 1/2等于多少
+                return f"{lone[1]}÷{lone[2]}"
             if (ask.english or _MAY_BE.fullmatch(piece)) and (signs := in_signs(piece, ask.english)):
                 return signs
     return None
@@ -95,6 +97,7 @@ def _edges(text: str, english: bool) -> tuple[list[int], list[int]]:
     return heads, tails
 
 
+_LONE = re.compile(r"\(?(\d+)/(\d+)\)?")
 _CUE = re.compile(r"[,，]\s*(?:得到?的?)?([和差积商])(?:是|等于|=|为|多少|几|[?？]|$)")
 
 

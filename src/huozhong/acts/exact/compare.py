@@ -71,6 +71,12 @@ def done(question: str) -> Done | None:
     if len(items) < 2 or rest_of(rest, ask.english, _WORDS_EN if ask.english else _WORDS):
         return None
     text = ask.core
+    if all(item.text == "1" for item in items):
+        return None  # 一大一小
+    if re.search(r"比(?!较|大小)", rest.partition(" ")[0].replace("比一比", "")) or (
+        " than " in text and not re.match("which|is|tell", text, re.IGNORECASE)
+    ):
+        return None  # 比36多12的数 is a number, and so is five more than six
     if _UP.search(text) or _DOWN.search(text):
         return _sorted(ask, items, down=not _UP.search(text))
     if not ask.english and len(items) == 2 and (claim := _claim(ask, rest)):

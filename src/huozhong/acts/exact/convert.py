@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from huozhong.acts.exact.asking import Asked, asked
+from huozhong.acts.exact.asking import Asked, asked, simple
 from huozhong.acts.exact.done import Done, decimal, factor, finish, is_short, mixed, text_of
 from huozhong.acts.exact.small_words import rest_of
 from huozhong.verify.units import NAMES, Named, Quantity, Unit, convert, read, split
@@ -42,10 +42,18 @@ _HAN = re.compile(r"[\u4e00-\u9fff]")
 _MEANINGFUL = {"length", "area", "volume", "mass", "time", "money", "temperature", "speed", "data"}
 
 
+_ASKS = re.compile(r"多少|几|[=?？_]|\(\s*\)|换|化|转|等于|合|表示|单位|变|写|改|折|相当于|算|兑|成|进率|关系")
+_ASKS_EN = re.compile(
+    r"how many|convert|\b(?:to|in|into|what|equals?|change|turn|express|give|write|make)\b|=", re.IGNORECASE
+)
+
+
 def done(question: str) -> Done | None:
     """The conversion that is asked for, or None."""
     ask = asked(question)
     text = ask.core
+    if not (_ASKS_EN if ask.english else _ASKS).search(simple(question)):
+        return None
     quantities, named = read(text)
     if len(quantities) == 1 and named:
         if _rest(ask, quantities, named):

@@ -128,7 +128,7 @@ def _factors(ask: Asked, number: int) -> Done:
     found = factors_of(number)
     lines = [f"{f}×{number // f}={number}" for f in found if f * f <= number]
     shown = _list(ask, found)
-    how_many = re.search(r"几个|多少个|个数|how many", ask.core, re.IGNORECASE)
+    how_many = re.search(r"几个|多少个|有多少$|个数|how many", ask.core, re.IGNORECASE)
     if ask.english:
         return finish(
             True,

@@ -105,6 +105,10 @@ _EN = _rules(
 _SIGN = str.maketrans(
     {"*": "×", "x": "×", "X": "×", "·": "×", "²": "²", "[": "(", "]": ")", "{": "(", "}": ")", "【": "(", "】": ")"}
 )
+# A telephone number, a date, a time: a minus or a colon between numbers is not always a sum.
+_NO_SUM = re.compile(
+    r"(?<![\d.])0\d|\d{3,4}-\d{3,4}-\d{4}|(?<!\d)(?:19|20)\d\d-\d{1,2}-\d{1,2}(?!\d)|\d:\d|(?<!\d)\d{3,4}-\d{7,8}(?!\d)"
+)
 _THEN = re.compile(r"(?:[,，]\s*(?:再|然后|接着|又|最后)?|再|然后再?|后再|接着)(?=[加减乘除×÷+])")
 _OPERATOR = re.compile(r"[-+×÷^]")
 
@@ -113,6 +117,8 @@ def in_signs(text: str, english: bool) -> str | None:
     """The sum in signs (digits, + - × ÷ ^ % /, brackets), or None when anything else is left or it is no sum."""
     if re.search(r"(?<!\(\d)(?<!\(\d\d)/.*(?:商|[与和].*的[和差积])", text):
         return None  # 7/56的商, 2008/8与47的差: nobody knows what is divided by what
+    if _NO_SUM.search(text):
+        return None
     first, *then = _THEN.split(text) if not english else [text]
     for step in then:  # 3加4再乘5, 除以7，加28
         first = f"({first}){step}"
@@ -131,6 +137,8 @@ def in_signs(text: str, english: bool) -> str | None:
     if not re.fullmatch(r"[\d.+\-×÷^()/%]+", signs) or not is_sum:
         return None
     lone = re.fullmatch(r"\((\d+)/(\d+)\)", signs)
+    if lone and ("/" not in text or (int(lone[1]) < int(lone[2]) and re.fullmatch(r"[\s\d/()]+", text))):
+        return None  # 三分之二 and 1/2 alone are no sums
     return f"{lone[1]}÷{lone[2]}" if lone else _bare(signs)
 
 
@@ -161,7 +169,7 @@ def _numbers(text: str, english: bool) -> str | None:
         found = None if text[at] in "(" and not re.match(r"\(\d+/\d+\)", text[at:]) else number_at(text, at)
         if found is None or (english and text[at : found.end].lower() in ("double", "triple")):
             sign = text[at]
-            out += "÷" if sign in "/:" else sign
+            out += "÷" if sign == "/" else sign
             at += 1
             continue
         value, style = found.number.value, found.number.style
