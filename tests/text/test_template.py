@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huozhong.errors import RequestError, TokenizerError
+from huozhong.text.default_template import DEFAULT_TEMPLATE
 from huozhong.text.messages import checked_messages
 from huozhong.text.template import ChatPrompt, ChatTemplate
 from huozhong.text.tokenizer import SPECIALS, Tokenizer
@@ -277,3 +278,20 @@ def test_where_templates_are_found(tokenizer: Tokenizer, folder: Path, tmp_path:
         (tmp_path / name).write_bytes(data)
     loaded = Tokenizer.load(tmp_path)
     assert loaded.config["chat_template"] == "j", "files() writes the template that was in use"
+
+
+def test_a_template_may_show_a_piece_of_a_content(tokenizer: Tokenizer) -> None:
+    source = DEFAULT_TEMPLATE.replace(
+        "m['content'] + eos_token", "(m['content'] if loop.last else m['content'][:3]) + eos_token"
+    )
+    template = ChatTemplate(source, tokenizer)
+    said = [("user", "一"), ("assistant", "<｜User｜>长长"), ("user", "二"), ("assistant", "好好好好好")]
+    messages = [{"role": role, "content": text} for role, text in said]
+    assert template.render(messages[:3]).count("长") == 0
+    assert "</think><｜U" in template.render(messages[:3])
+    ids, mask = template.training_tokens(messages)  # the piece is read, and not learnt
+    learnt = tokenizer.decode([token for token, learn in zip(ids, mask, strict=True) if learn])
+    assert "好好好好好" in learnt
+    assert "U" not in learnt
+    user = tokenizer.token_id("<｜User｜>")
+    assert ids.count(user) == 2  # what people write is never markup, nor is a piece of it

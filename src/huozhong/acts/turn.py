@@ -21,7 +21,7 @@ from string import ascii_lowercase
 from typing import Any
 
 from huozhong.acts import tables
-from huozhong.acts.asked import asks_whole
+from huozhong.acts.asked import asks_whole, rounded
 from huozhong.acts.exact import Done, do
 from huozhong.acts.labels import CANNOT, CONTINUE, EXACT_ACTS, EXPLAIN, LABELS, OTHER_WAY, PROBLEM_ACTS, TALK
 from huozhong.acts.language import is_english
@@ -189,7 +189,7 @@ class Turn:
         asked = self._question
         if act != PROBLEM and self._before is not None and not asks_whole(asked):
             asked = self._before[0]
-        if asks_whole(asked) and answer.value.denominator != 1:
+        if asks_whole(asked) and rounded(asked, answer.value).denominator != 1:
             return f"得{answer}，不是整数"
         return ""
 

@@ -3,8 +3,8 @@
 A template gets the true text and may look into it (`'</think>' in content`, `/no_think`).  Only where the text spells a
 control token are there marks around it, and where its first or last characters could help to spell one a mark stands
 there.  Templates cut, join and trim; marks travel with the text.  Afterwards a marked token is plain text, and a mark
-that lost its partner still keeps apart what stands on either side of it.  Not covered is a template that cuts contents
-at a number of characters; no public one does.
+that lost its partner still keeps apart what stands on either side of it.  A template that takes a slice of a content
+(`content[:48]`) gets that slice of the true text, marked anew.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ class Marker:
             before += _BREAK
         if middle or any(tail[-n:] in self._beginnings for n in range(1, len(tail) + 1)):
             after = _BREAK + after
-        return before + self._token.sub(f"{_OPEN}\\g<0>{_CLOSE}", core) + after
+        shown = before + self._token.sub(f"{_OPEN}\\g<0>{_CLOSE}", core) + after
+        return shown if shown == text else _MarkedText(shown, text, self)
 
     def spans(self, rendered: str) -> list[RenderedText]:
         """What was rendered, without marks: tokens that people wrote are not trusted, the rest is."""
@@ -91,6 +92,23 @@ class Marker:
             if piece:
                 spans.append(RenderedText(piece, not (enclosed and self._token.fullmatch(piece))))
         return spans
+
+
+class _MarkedText(str):
+    """A text with marks; a slice of it is cut from the text without them, as the template's author counted."""
+
+    _text: str
+    _marker: Marker
+
+    def __new__(cls, shown: str, text: str, marker: Marker) -> _MarkedText:
+        made = super().__new__(cls, shown)
+        made._text, made._marker = text, marker
+        return made
+
+    def __getitem__(self, key: Any) -> str:
+        piece = self._text[key]
+        marked: str = self._marker.mark(piece)
+        return marked
 
 
 def without_marks(text: str) -> str:

@@ -157,9 +157,10 @@ class ChatTemplate:
         """Ids of a finished conversation, and for each id whether the model must learn to say it.
 
         True exactly for what the model itself says when served: everything between a generation prompt and
-        the end of that turn (reasoning, </think>, answer, end token).  functions: what it may call.  learnt: for each
-        message, whether that answer counts (None: all do).  Raises RequestError for bad messages, TokenizerError if
-        the template renders history differently from the prompt that led to it.
+        the end of that turn (reasoning, </think>, answer, end token).  An earlier answer of which the template shows
+        only a piece is read and not learnt.  functions: what it may call.  learnt: for each message, whether that
+        answer counts (None: all do).  Raises RequestError for bad messages, TokenizerError if the template renders the
+        history of the last answer differently from the prompt that led to it.
         """
         turns = checked_messages(messages)
         if turns[-1]["role"] != "assistant":
@@ -175,8 +176,13 @@ class ChatTemplate:
                 continue
             prompt = self._spans(turns[:i], True, turn["reasoning_content"] is not None, functions)
             said = whole if i == last else self._spans(turns[: i + 1], False, True, functions)
-            for spans, learn in ((prompt, False), (said, learnt is None or learnt[i])):
-                end = self._extent(spans, whole)
+            try:
+                ends = [self._extent(spans, whole) for spans in (prompt, said)]
+            except TokenizerError:
+                if i == last:
+                    raise
+                continue
+            for end, learn in zip(ends, (False, learnt is None or learnt[i]), strict=True):
                 part = self._encode(_cut(whole, done, end))
                 ids += part
                 mask += [learn] * len(part)
