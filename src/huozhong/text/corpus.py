@@ -115,12 +115,14 @@ def _divided(files: list[Path], limit: int | None, skipped: list[str]) -> tuple[
                 f"{sum(taken.values()):,} bytes of text make {len(texts)} pieces of about {PIECE_BYTES:,} bytes, and "
                 f"at least {LEAST_PIECES} are needed to hold one out; give more text"
             )
+        if len(set(texts)) < LEAST_PIECES:
+            raise DataError(
+                f"the text says the same over and over: {len(texts)} pieces of about {PIECE_BYTES:,} bytes, of which "
+                f"{len(set(texts))} differ; give text that says more"
+            )
         held = sorted(texts, key=_digest)[: math.ceil(len(texts) / HELD_OUT_SHARE)]
     kept = set(held)
-    train = [text for text in texts if text not in kept]
-    if not train:
-        raise DataError(f"the text is one piece, {len(texts)} times over; give text that says more")
-    return train, held, taken
+    return [text for text in texts if text not in kept], held, taken
 
 
 def _write(
