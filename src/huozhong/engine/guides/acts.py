@@ -182,6 +182,8 @@ class ActsConstraint:
     def _opening_mask(self, start: bytes) -> Mask:
         """Only what can be meant, and no token across the end of a label."""
         mask_V = self._words.reasoning_V.copy()
+        if self._turn.is_exact:
+            mask_V[:] = False
         # Not in the middle of a label.  Nothing to think about is said by models that were trained further.
         mask_V[self._words.end_think_id] = not start
         rests = {label[len(start) :]: can for label, can in self._possible.items() if label.startswith(start)}
