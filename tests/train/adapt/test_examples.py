@@ -237,7 +237,9 @@ def test_a_list_over_many_lines_is_read_too(encoder: Encoder, tmp_path: Path) ->
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "gb18030", "cp950"])
 def test_files_in_other_encodings_are_read(encoding: str, encoder: Encoder, tmp_path: Path) -> None:
     text = "圖書館什麼時候開門？" if encoding == "cp950" else "图书馆什么时候开门？"
-    (tmp_path / "a.jsonl").write_bytes(json.dumps({"问": text, "答": "五"}, ensure_ascii=False).encode(encoding))
+    (tmp_path / "a.jsonl").write_bytes(
+        json.dumps({"question": text, "answer": "五"}, ensure_ascii=False).encode(encoding)
+    )
     (example,) = read_examples(tmp_path / "a.jsonl", encoder)
     assert example.prompt == [{"role": "user", "content": text}]
 
