@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import regex
 
 from huozhong.errors import TokenizerError
 from huozhong.formats.hf.tiktoken import RULE, TIKTOKEN, tokenizer_json
+from huozhong.formats.source import open_model
 from huozhong.text.byte_level import BYTE_OF_CHAR
 from huozhong.text.tokenizer import Tokenizer
 
@@ -78,6 +81,19 @@ def test_ids_are_tiktokens() -> None:
         assert ids == list(slowly(text))
         assert len(ids) < len(text.encode())
         assert found.decode(ids) == text
+
+
+def test_a_folder_without_tokenizer_json(tiny_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_folder, folder)
+    own = open_model(folder).small_files()["tokenizer.json"]
+    (folder / TIKTOKEN).write_bytes(files()[TIKTOKEN])
+    assert open_model(folder).small_files()["tokenizer.json"] == own, "what is spelt out wins"
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer_config.json").write_bytes(files()["tokenizer_config.json"])
+    found = open_model(folder).small_files()
+    assert TIKTOKEN not in found
+    assert found["tokenizer.json"] == tokenizer_json(files(), where="it")
 
 
 def test_control_tokens() -> None:
