@@ -102,9 +102,13 @@ def test_show_of_a_model_that_does_not_fit(
     tiny_folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(machine, "available_memory", lambda: 100 * 10**6)
-    assert command("show", str(tiny_folder)).count("does not fit") == 3
+    shown = command("show", str(tiny_folder))
+    assert shown.count("does not fit") == 3
+    assert "huozhong pull" not in shown, "nothing fits, so nothing is advised"
     monkeypatch.setattr(machine, "available_memory", lambda: None)
     assert "unknown" in command("show", str(tiny_folder))
+    monkeypatch.setattr(machine, "available_memory", lambda: 28 * 10**9)
+    assert "huozhong pull glm-4.7-flash:30b  (18.3 GB: code, agents, reasoning)" in command("show", str(tiny_folder))
 
 
 def test_the_machine() -> None:

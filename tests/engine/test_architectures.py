@@ -15,11 +15,13 @@ from tests.engine.oracles import make_model, oracle
 from transformers import (
     DeepseekV2Config,
     DeepseekV3Config,
+    Glm4MoeLiteConfig,
     LlamaConfig,
     PreTrainedConfig,
     Qwen2Config,
     Qwen3Config,
     Qwen3MoeConfig,
+    YoutuConfig,
 )
 
 from huozhong.engine import kernels
@@ -63,6 +65,15 @@ CONFIGS: dict[str, PreTrainedConfig] = {
     "deepseek_v3": DeepseekV3Config(**MLA, n_group=4, topk_group=2, num_mtp_layers=0),
     "deepseek_v3_yarn": DeepseekV3Config(
         **MLA, n_group=2, topk_group=1, num_mtp_layers=0, rope_parameters=YARN | {"mscale": 1.0, "mscale_all_dim": 1.0},
+    ),
+    "glm4_moe_lite": Glm4MoeLiteConfig(  # GLM-4.7-Flash: values wider than keys, heads that are no power of two
+        **(MLA | {"num_attention_heads": 5, "num_key_value_heads": 5, "qk_nope_head_dim": 24, "v_head_dim": 32}),
+        mlp_layer_types=["dense", "dense", "sparse"], rms_norm_eps=1e-5,
+    ),
+    "youtu": YoutuConfig(**{k: v for k, v in MLA.items() if "expert" not in k}, tie_word_embeddings=True),
+    "moonlight": DeepseekV3Config(
+        **(MLA | {"q_lora_rank": None}), n_group=1, topk_group=1, num_mtp_layers=0, routed_scaling_factor=2.446,
+        rms_norm_eps=1e-5,
     ),
     "llama3": LlamaConfig(**GQA, rope_parameters=LLAMA3),
     "llama_linear_bias_tied": LlamaConfig(

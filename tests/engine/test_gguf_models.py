@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.engine.oracles import make_model, oracle
-from transformers import DeepseekV2Config, DeepseekV3Config, LlamaConfig, Qwen2Config, Qwen3Config, Qwen3MoeConfig
+from transformers import (
+    DeepseekV2Config,
+    DeepseekV3Config,
+    Glm4MoeLiteConfig,
+    LlamaConfig,
+    Qwen2Config,
+    Qwen3Config,
+    Qwen3MoeConfig,
+    YoutuConfig,
+)
 
 from huozhong.engine import kernels
 from huozhong.engine.llm import LLM
@@ -83,6 +92,20 @@ MODELS: dict[str, tuple[str, Any, dict[str, Any]]] = {  # GGUF's name, transform
             "expert_weights_scale": 2.5, "expert_group_count": 4, "expert_group_used_count": 2,
         },
     ),
+    "glm_flash": (
+        "deepseek2", Glm4MoeLiteConfig(**(MLA | {"v_head_dim": 48}), mlp_layer_types=["dense", "sparse"]),
+        {
+            "attention.q_lora_rank": 64, "expert_gating_func": 2, "expert_weights_norm": True,
+            "expert_weights_scale": 1.8, "expert_group_count": 1, "expert_group_used_count": 1,
+        },
+    ),
+    "youtu": (  # without experts, but for the keys that llama.cpp asks every deepseek2 for
+        "deepseek2", YoutuConfig(**{k: v for k, v in MLA.items() if "expert" not in k}),
+        {
+            "attention.q_lora_rank": 64, "leading_dense_block_count": 2, "expert_count": None,
+            "expert_used_count": None, "expert_feed_forward_length": 96, "expert_shared_count": 0,
+        },
+    ),
 }  # fmt: skip
 
 
@@ -118,7 +141,8 @@ def metadata(word: str, config: Any, more: dict[str, Any], split: bool) -> dict[
         }
         if split:
             keys |= {"attention.key_length_mla": key, "attention.value_length_mla": config.v_head_dim}
-    return {"general.architecture": word} | {f"{word}.{key}": value for key, value in (keys | more).items()}
+    given = {f"{word}.{key}": value for key, value in (keys | more).items() if value is not None}
+    return {"general.architecture": word} | given
 
 
 def write(folder: Path, name: str, type: str = "F32", split: bool = False) -> tuple[Any, Path]:
@@ -179,7 +203,8 @@ def logits_of(path: Path, tokens: np.ndarray, quantization: Any = None) -> np.nd
     return np.concatenate([first, second])
 
 
-CASES = [(name, False) for name in MODELS] + [("deepseek2_softmax", True), ("deepseek2_sigmoid", True)]
+NEWER = ("deepseek2_softmax", "deepseek2_sigmoid", "glm_flash", "youtu")
+CASES = [(name, False) for name in MODELS if name not in ("glm_flash", "youtu")] + [(name, True) for name in NEWER]
 
 
 @pytest.mark.parametrize("kernel", kernels.available())

@@ -33,6 +33,8 @@ def test_a_folder_of_shards() -> None:
         "pytorch_model.bin",
         "sub/model.safetensors",
     ) == ["config.json", "tokenizer.json", "model.safetensors.index.json", *shards]
+    moonlight = ("config.json", "tiktoken.model", "model.safetensors")
+    assert chosen(None, *moonlight, "tokenization_moonshot.py") == list(moonlight)
     with pytest.raises(HubError, match=r"no tokenizer\.json"):
         chosen(None, "config.json", "model.safetensors")
     with pytest.raises(HubError, match="no safetensors or GGUF"):

@@ -16,6 +16,10 @@ def test_short_names() -> None:
     assert parse_wanted("deepseek-r1:1.5b-bf16").huggingface == "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B"
     assert parse_wanted("deepseek-r1").name == "deepseek-r1:1.5b"
     assert parse_wanted("deepseek-v2-lite").select == "Q4_K_M"
+    assert parse_wanted("glm-4.7-flash").huggingface == "unsloth/GLM-4.7-Flash-GGUF"
+    assert parse_wanted("glm-4.7-flash:30b-bf16").modelscope == "ZhipuAI/GLM-4.7-Flash"
+    assert parse_wanted("moonlight").modelscope is None
+    assert parse_wanted("qwen3").name == "qwen3:4b"
     assert find_short_name("llama") is None
     for name, wanted in SHORT_NAMES.items():
         assert name == wanted.name == checked_name(name)

@@ -224,6 +224,9 @@ def show_command(model: AnyModel) -> None:
     console = Console(markup=False, emoji=False)
     console.print(table)
     console.print(_fits(source, sizes, free, bandwidth))
+    if free is not None:
+        for line in _advice(free):
+            console.print(line)
 
 
 def _words(source: ModelSource) -> str:
@@ -306,6 +309,21 @@ def _fits(source: ModelSource, sizes: Footprint, free: int | None, bandwidth: fl
         label = option + (say("（默认）", " (default)") if usual else "")
         table.add_row(label, gigabytes(weights), verdict, f"{speed:,.0f}" if speed >= 10 else f"{speed:.1f}")
     return table
+
+
+def _advice(free: int) -> Iterator[str]:
+    """What else may be pulled for the memory that is free here."""
+    from huozhong.hub.advice import advised
+    from huozhong.hub.arrival import gigabytes
+
+    if (found := advised(free)) is None:
+        return
+    yield say("这么多可用内存，还可以试：", "With so much memory free you may also try:")
+    for model in found[1]:
+        yield say(
+            f"  huozhong pull {model.name}  （{gigabytes(model.size)}，{model.chinese}）",
+            f"  huozhong pull {model.name}  ({gigabytes(model.size)}: {model.english})",
+        )
 
 
 def _count(number: int) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import get_args
 
 from huozhong.errors import HubError
+from huozhong.formats.hf.configs import MODEL_TYPES
 from huozhong.formats.ready import check_words
 from huozhong.formats.source import ModelSource, open_model
-from huozhong.model.architecture import Family
 
 
 def check_family(config: Path) -> None:
@@ -19,8 +18,8 @@ def check_family(config: Path) -> None:
         family = raw["model_type"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise HubError(f"{config.name} 看不懂（{error}）。", f"{config.name} cannot be understood ({error}).") from None
-    if family not in get_args(Family):
-        known = ", ".join(get_args(Family))
+    if family not in MODEL_TYPES:
+        known = ", ".join(MODEL_TYPES)
         raise HubError(
             f"这个模型的结构是 {family!r}，本程序不能运行；能运行的有：{known}。",
             f"This model's architecture is {family!r}, which cannot be run here; those that can: {known}.",

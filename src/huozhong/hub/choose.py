@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable
 
 from huozhong.errors import HubError
+from huozhong.formats.hf.tiktoken import TIKTOKEN
 from huozhong.hub.sources import RemoteFile
 
 # A Hugging Face folder: these, and the weights.  Larger "small" files are not what they claim to be.
 SMALL_FILES = (
     "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
-    "chat_template.json", "special_tokens_map.json", "LICENSE", "LICENSE.txt", "LICENSE-MODEL", "LICENSE-CODE",
+    "chat_template.json", "special_tokens_map.json", TIKTOKEN, "LICENSE", "LICENSE.txt", "LICENSE-MODEL",
+    "LICENSE-CODE",
 )  # fmt: skip
 INDEX = "model.safetensors.index.json"
 _NEEDED = ("config.json", "tokenizer.json")
@@ -46,7 +48,7 @@ def _is_weights(file: RemoteFile) -> bool:
 def _folder(listed: list[RemoteFile], place: str) -> list[RemoteFile]:
     by_path = {file.path: file for file in listed}
     for name in _NEEDED:
-        if name not in by_path:
+        if name not in by_path and not (name == "tokenizer.json" and TIKTOKEN in by_path):
             raise HubError(f"{place} 缺少 {name}，不能运行。", f"{place} has no {name}, so it cannot be run.")
     small = [by_path[name] for name in (*SMALL_FILES, INDEX) if name in by_path]
     for file in small:

@@ -4,9 +4,9 @@
     owner/repo   owner/repo:Q4_K_M       any repository, on either hub; a quantisation or a file of it
     hf:owner/repo   ms:owner/repo        the same, on Hugging Face or ModelScope alone
 
-The short names are what DeepSeek has published in the architectures that the engine runs.  The plain ones are
-4-bit GGUF files that others have made of them and that are widely used, because those fit an ordinary machine and
-an ordinary line; the tags that end in -bf16 and -fp8 are DeepSeek's own files.
+The short names are what DeepSeek has published in the architectures that the engine runs, and good open models of the
+same kinds that fit an ordinary machine (`advice.py` says which for which).  The plain ones are GGUF files that are
+widely used, of 4 bits a weight where there are such; the tags that end in -bf16 and -fp8 are their makers' own folders.
 """
 
 from __future__ import annotations
@@ -58,6 +58,11 @@ def _own(name: str, repository: str) -> WantedModel:
     return WantedModel(name, own, own)
 
 
+def _gguf(name: str, repository: str, select: str = QUANT, *, modelscope: bool = True) -> WantedModel:
+    """A GGUF file of a repository that has the same name on both hubs, or is on Hugging Face alone."""
+    return WantedModel(name, repository, repository if modelscope else None, select)
+
+
 _TABLE: list[WantedModel] = [
     *_distilled("deepseek-r1:1.5b", "DeepSeek-R1-Distill-Qwen-1.5B"),
     *_distilled("deepseek-r1:7b", "DeepSeek-R1-Distill-Qwen-7B"),
@@ -85,6 +90,22 @@ _TABLE: list[WantedModel] = [
     _own("deepseek-v3:base-fp8", "DeepSeek-V3-Base"),
     _own("deepseek-v3-0324:671b-fp8", "DeepSeek-V3-0324"),
     _own("deepseek-v3.1:671b-fp8", "DeepSeek-V3.1"),
+    # latent attention by others
+    _gguf("glm-4.7-flash:30b", "unsloth/GLM-4.7-Flash-GGUF"),
+    _gguf("glm-4.7-flash:30b-q8", "unsloth/GLM-4.7-Flash-GGUF", "Q8_0"),
+    WantedModel("glm-4.7-flash:30b-bf16", "zai-org/GLM-4.7-Flash", "ZhipuAI/GLM-4.7-Flash"),
+    _gguf("youtu-llm:2b", "tencent/Youtu-LLM-2B-GGUF", "Q8_0", modelscope=False),
+    WantedModel("youtu-llm:2b-bf16", "tencent/Youtu-LLM-2B", None),
+    _gguf("moonlight:16b", "gabriellarson/Moonlight-16B-A3B-Instruct-GGUF", modelscope=False),
+    _gguf("gigachat3.1:10b", "ai-sage/GigaChat3.1-10B-A1.8B-GGUF", modelscope=False),
+    # grouped attention by others
+    _gguf("qwen3:4b", "unsloth/Qwen3-4B-Instruct-2507-GGUF"),
+    _gguf("qwen3:0.6b", "Qwen/Qwen3-0.6B-GGUF", "Q8_0"),
+    _gguf("qwen3:1.7b", "Qwen/Qwen3-1.7B-GGUF", "Q8_0"),
+    _gguf("qwen3:8b", "Qwen/Qwen3-8B-GGUF"),
+    _gguf("qwen3:14b", "Qwen/Qwen3-14B-GGUF"),
+    _gguf("qwen3:32b", "Qwen/Qwen3-32B-GGUF"),
+    _gguf("qwen3:30b-a3b", "unsloth/Qwen3-30B-A3B-Instruct-2507-GGUF"),
 ]
 SHORT_NAMES: dict[str, WantedModel] = {wanted.name: wanted for wanted in _TABLE}
 

@@ -122,6 +122,15 @@ def test_what_old_files_leave_out(tmp_path: Path, tensors: dict[str, np.ndarray]
     assert not found.experts.bias
 
 
+def test_experts_with_a_balancing_bias_are_scored_by_sigmoid(tmp_path: Path, tensors: dict[str, np.ndarray]) -> None:
+    """Early files of GLM-4.7-Flash do not say how; llama.cpp knows them by their size."""
+    keys = {key: value for key, value in KEYS.items() if not key.endswith("expert_gating_func")}
+    found = write(tmp_path / "a.gguf", tensors, keys).architecture
+    assert found.family == "deepseek_v3"
+    assert found.experts is not None
+    assert (found.experts.scoring, found.experts.group_score, found.experts.bias) == ("sigmoid", "top2", True)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

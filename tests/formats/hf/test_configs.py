@@ -136,7 +136,9 @@ def test_our_own_config_is_the_same_either_way() -> None:
     assert architecture_from_hf(json.loads(json.dumps(config.to_hf()))) == Architecture.from_config(config)
 
 
-@pytest.mark.parametrize("kind", ["DeepseekV2", "DeepseekV3", "Llama", "Qwen2", "Qwen3", "Qwen3Moe"])
+@pytest.mark.parametrize(
+    "kind", ["DeepseekV2", "DeepseekV3", "Glm4MoeLite", "Llama", "Qwen2", "Qwen3", "Qwen3Moe", "Youtu"]
+)
 def test_every_key_that_transformers_writes_is_known(kind: str) -> None:
     given = {"num_experts_per_tok": 6} if kind == "DeepseekV2" else {}
     config = getattr(transformers, f"{kind}Config")(**given)

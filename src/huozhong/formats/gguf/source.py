@@ -266,7 +266,9 @@ def _experts(keys: _MetadataKeys, tensors: dict[str, GgufTensor], layers: int) -
     if keys.prefix not in ("qwen3moe", "deepseek2"):
         raise CheckpointError(f"{keys.where}: a {keys.prefix} with experts is not supported.")
     deepseek = keys.prefix == "deepseek2"
-    gating = keys.whole("expert_gating_func", _SOFTMAX, 0) or _SOFTMAX  # older files say nothing: softmax
+    bias = any(f"model.layers.{i}.mlp.gate.e_score_correction_bias" in tensors for i in range(layers))
+    # Older files say nothing, early ones of GLM-4.7-Flash among them; what balances sigmoids is in no softmax's file.
+    gating = keys.whole("expert_gating_func", 0, 0) or (_SIGMOID if deepseek and bias else _SOFTMAX)
     if gating not in (_SOFTMAX, _SIGMOID):
         raise CheckpointError(f"{keys.where}: expert_gating_func {gating} is not supported.")
     hidden = keys.whole("expert_feed_forward_length")
@@ -276,7 +278,7 @@ def _experts(keys: _MetadataKeys, tensors: dict[str, GgufTensor], layers: int) -
         hidden=hidden,
         shared_hidden=hidden * keys.whole("expert_shared_count", 0, 0) if deepseek else 0,
         scoring="sigmoid" if gating == _SIGMOID else "softmax",
-        bias=any(f"model.layers.{i}.mlp.gate.e_score_correction_bias" in tensors for i in range(layers)),
+        bias=bias,
         groups=keys.whole("expert_group_count", 1),
         top_groups=keys.whole("expert_group_used_count", 1),
         group_score="top2" if gating == _SIGMOID else "max",

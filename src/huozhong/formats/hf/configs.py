@@ -11,6 +11,7 @@ import math
 from typing import Any, get_args
 
 from huozhong.errors import ConfigError
+from huozhong.formats.hf.neighbours import NEIGHBOURS, as_deepseek_v3
 from huozhong.formats.keys import REQUIRED, Keys, positive
 from huozhong.model.architecture import (
     Architecture,
@@ -25,6 +26,7 @@ from huozhong.model.architecture import (
 from huozhong.model.config import ModelConfig, YarnScaling
 
 FAMILIES: dict[str, Family] = {family: family for family in get_args(Family)}  # by model_type
+MODEL_TYPES: tuple[str, ...] = tuple(sorted([*FAMILIES, *NEIGHBOURS]))
 FP8_BLOCK = 128  # rows and columns that share one scale in DeepSeek's fp8 folders
 # Keys that say nothing about the computation, or say again what other keys say.
 _IGNORED = {
@@ -54,11 +56,11 @@ _IGNORED = {
 
 def architecture_from_hf(raw: dict[str, Any]) -> Architecture:
     """The architecture that a parsed config.json describes.  Raises ConfigError, which names the key."""
+    raw = as_deepseek_v3(raw)
     kind = raw.get("model_type")
     family = FAMILIES.get(kind) if isinstance(kind, str) else None
     if family is None:
-        names = ", ".join(sorted(FAMILIES))
-        raise ConfigError(f"config.json: model_type is {kind!r}; the engine runs {names}.")
+        raise ConfigError(f"config.json: model_type is {kind!r}; the engine runs {', '.join(MODEL_TYPES)}.")
     _check_quantization(raw.get("quantization_config"))
     if family == "deepseek_v3":
         return _deepseek_v3(raw)

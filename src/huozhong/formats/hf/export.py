@@ -133,7 +133,7 @@ def _dense_layers(a: Architecture) -> int:
 
 def _corrected_layer_counts(a: Architecture, config: Mapping[str, Any]) -> dict[str, Any]:
     """What a DeepSeek-V3 folder's config.json says of layers, corrected to what is there."""
-    if a.family != "deepseek_v3":
+    if a.family != "deepseek_v3" or config.get("model_type") == "youtu":  # Youtu has no words for them
         return {}
     out = {"num_nextn_predict_layers": a.num_nextn_predict_layers}
     return out if config.get("n_routed_experts") else out | {"first_k_dense_replace": _dense_layers(a)}

@@ -13,6 +13,7 @@ from huozhong.errors import CheckpointError
 from huozhong.formats.hf.configs import FP8_BLOCK, architecture_from_hf
 from huozhong.formats.hf.folder import CONFIG, find_folder, needed_entry, read_entries, read_json, refuse_unknown
 from huozhong.formats.hf.safetensors import Entry, decode
+from huozhong.formats.hf.tiktoken import TIKTOKEN, tokenizer_json
 from huozhong.formats.stored import FLOAT_TYPES, Rows, Stored
 from huozhong.model.architecture import Architecture
 from huozhong.model.tensors import Shape, expected_tensors
@@ -62,7 +63,12 @@ class FolderSource:
         return sorted(file for file in self.path.iterdir() if file.suffix in (".safetensors", ".json"))
 
     def small_files(self) -> dict[str, bytes]:
-        return {name: (self.path / name).read_bytes() for name in SMALL_FILES if (self.path / name).is_file()}
+        names = (*SMALL_FILES, TIKTOKEN)
+        files = {name: (self.path / name).read_bytes() for name in names if (self.path / name).is_file()}
+        if TIKTOKEN in files and "tokenizer.json" not in files:
+            files["tokenizer.json"] = tokenizer_json(files, where=str(self.path))
+        files.pop(TIKTOKEN, None)
+        return files
 
     # -- checks ------------------------------------------------------------------------------------------
 
