@@ -1,7 +1,8 @@
 """What people say besides problems, with the label that answers it: small talk, what ember cannot do, jokes, riddles.
 
-The phrases lie in talk_questions.toml; here they are varied as people vary them (an address, a particle, dialect,
-typos, signs) and put into conversations whose earlier answers are what ember really says (`huozhong.acts.tables`).
+The phrases lie in talk_questions.toml and utterances.tsv; here they are varied as people vary them (an address, a
+particle, dialect, typos, signs) and put into conversations whose earlier answers are what ember really says
+(`huozhong.acts.tables`).
 """
 
 from __future__ import annotations
@@ -30,6 +31,24 @@ def _lists() -> dict[str, Any]:
     return tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
+@cache
+def _utterances() -> dict[str, list[str]]:
+    """utterances.tsv: more messages, each written for itself, by label."""
+    found: dict[str, list[str]] = {}
+    for line in Path(__file__).with_name("utterances.tsv").read_text(encoding="utf-8").splitlines():
+        label, _, text = line.partition("\t")
+        found.setdefault(label, []).append(text)
+    return found
+
+
+@cache
+def texts(kind: str, english: bool) -> list[str]:
+    """Every way of saying `kind` that is written down, with {slots} to fill."""
+    label = next(label for label, other in KIND_OF.items() if other == kind)
+    more = [text for text in _utterances().get(label, []) if text.isascii() == english]
+    return [*_lists()[kind]["en" if english else "zh"], *more]
+
+
 _TOLD = {
     "出谜语": labels.TELL_RIDDLE,
     "讲笑话": labels.TELL_JOKE,
@@ -38,6 +57,7 @@ _TOLD = {
 }
 _TALK = {kind: labels.talk_label(kind) for kind in labels.TALK_KINDS}
 _CANNOT = {f"不会{kind}": labels.cannot_label(kind) for kind in labels.CANNOT_KINDS}
+KIND_OF = {label: kind for kind, label in (_TALK | _CANNOT | _TOLD).items()}
 # How often each kind is asked, of its own list; what people open with comes more often.
 _WEIGHTS = {
     "问候": 3,
@@ -58,16 +78,17 @@ _WEIGHTS |= {"不会写作": 3, "不会图音": 2, "不会语言": 2, "不会翻
 
 def phrase(kind: str, rng: random.Random, english: bool | None = None, *, plain: bool = False) -> str:
     """One way of saying `kind` (a table of the .toml), varied unless it is to be plain."""
-    lists = _lists()[kind]
     if english is None:
         english = rng.random() < 0.17
-    text = _filled(rng.choice(lists["en" if english else "zh"]), rng)
+    listed = texts(kind, english) if kind in KIND_OF.values() else _lists()[kind]["en" if english else "zh"]
+    text = filled(rng.choice(listed), rng)
     if plain:
         return text
     return vary_english(text, rng) if english else vary(text, rng)
 
 
-def _filled(text: str, rng: random.Random) -> str:
+def filled(text: str, rng: random.Random) -> str:
+    """A phrase with something in each of its slots."""
     used: set[str] = set()
 
     def fill(match: re.Match[str]) -> str:

@@ -20,7 +20,7 @@ from functools import cached_property
 from string import ascii_lowercase
 from typing import Any
 
-from huozhong.acts import tables
+from huozhong.acts import opening, tables
 from huozhong.acts.asked import asks_whole, rounded
 from huozhong.acts.exact import Done, do
 from huozhong.acts.labels import (
@@ -33,6 +33,8 @@ from huozhong.acts.labels import (
     OTHER_WAY,
     PROBLEM_ACTS,
     TALK,
+    cannot_label,
+    talk_label,
 )
 from huozhong.acts.language import is_english
 from huozhong.acts.solve import Node, NoDivisor, TooLittle, TooLong, Unsolvable, parse, solve
@@ -87,6 +89,11 @@ class Turn:
         self._told: dict[str, list[Number]] = {}
 
     @cached_property
+    def _kinds_of_talk(self) -> frozenset[str]:
+        """If it is talk, which; what nobody could tell is not understood or not known."""
+        return opening.likely(self._question) or frozenset((talk_label("没懂"), cannot_label("知识")))
+
+    @cached_property
     def is_exact(self) -> bool:
         """Whether the question is one that code reads without doubt: a sum, two units, an equation.
 
@@ -101,6 +108,8 @@ class Turn:
             return False
         if label == PROBLEM:
             return bool(self._numbers(PROBLEM))
+        if label in opening.known() and label not in self._kinds_of_talk:
+            return False
         if label.startswith((TALK, CANNOT)):  # there is always a reply; a test holds it
             return True
         if label not in PROBLEM_ACTS:

@@ -181,12 +181,12 @@ class ActsConstraint:
 
     def _opening_mask(self, start: bytes) -> Mask:
         """Only what can be meant, and no token across the end of a label."""
+        rests = {label[len(start) :]: can for label, can in self._possible.items() if label.startswith(start)}
         mask_V = self._words.reasoning_V.copy()
-        if self._turn.is_exact:
-            mask_V[:] = False
+        if self._turn.is_exact or (start and any(rests.values())):
+            mask_V[:] = False  # a label that was begun is ended
         # Not in the middle of a label.  Nothing to think about is said by models that were trained further.
         mask_V[self._words.end_think_id] = not start
-        rests = {label[len(start) :]: can for label, can in self._possible.items() if label.startswith(start)}
         allowed: set[int] = set()
         for rest, can in rests.items():
             across = [i for spelled, i in self._words.beginning_with(rest) if spelled != rest]
