@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from huozhong.verify.distress.normal import HEAD, TAIL, excerpt, normal
+from huozhong.verify.distress.normal import HEAD, TAIL, excerpt, normal, spellings
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,14 @@ from huozhong.verify.distress.normal import HEAD, TAIL, excerpt, normal
         ("12 + 5", "12 + 5"),
         ("111", "111"),
         ("a\u200bb", "ab"),
+        ("俺吥想活", "我不想活"),
+        ("我想姿杀", "我想自杀"),
+        ("我不想货了", "我不想活了"),
+        ("粑粑打偶", "爸爸打我"),
+        ("奶奶摔到了", "奶奶摔倒了"),
+        ("吃糍粑粑", "吃糍粑粑"),
+        ("密密麻麻的字", "密密麻麻的字"),
+        ("孩子鲨鱼", "孩子鲨鱼"),
     ],
 )
 def test_normal_form(text: str, expected: str) -> None:
@@ -33,3 +41,9 @@ def test_normal_form(text: str, expected: str) -> None:
 def test_a_long_text_is_its_head_and_its_tail() -> None:
     assert excerpt("a" * (HEAD + TAIL)) == "a" * (HEAD + TAIL)
     assert excerpt("a" * HEAD + "b" * 10_000 + "c" * TAIL) == "a" * HEAD + "\n" + "c" * TAIL
+
+
+def test_what_is_set_right_is_right() -> None:
+    """Setting right once is enough, so nothing is chased in a circle."""
+    for wrong, right in spellings().items():
+        assert normal(right) == right, wrong

@@ -86,4 +86,4 @@ def test_traditional_characters_of_the_rules_are_known() -> None:
                 letter.encode("big5")
             except UnicodeEncodeError:
                 lacking.append(letter)
-    assert "".join(lacking) == "亖嗪嘞肟酰"  # written alike in both scripts, or only in one
+    assert "".join(lacking) == "亖吡嗪嘞擀肟酰"  # written alike in both scripts, or only in one
