@@ -39,13 +39,14 @@ def best_seconds(call: Callable[[int], object], seconds: float) -> float:
 def random_matrix(format: Format, size: int, count: int) -> PackedMatrix:
     """`count` square matrices of random bytes; packing real weights would take minutes."""
     rng = np.random.default_rng(0)
-    (dtype, shape), (_, scale_shape) = packed_shapes(format, size, size, count)
+    (dtype, shape), (scale_type, scale_shape) = packed_shapes(format, size, size, count)
     if format in FLOATS:
         numbers = rng.random(shape, np.float32)
         data = (numbers.view(np.uint32) >> 16).astype(np.uint16) if format == "bf16" else numbers.astype(dtype)
     else:
         data = rng.integers(1, 100, shape, dtype)  # as half-precision scales inside K-quants: no NaN, nothing tiny
-    scales = None if scale_shape is None else np.full(scale_shape, 0.01, np.float16)
+    scale = 0x3C24 if scale_type == np.uint16 else 0.01  # the same as bfloat16
+    scales = None if scale_shape is None else np.full(scale_shape, scale, scale_type)
     return PackedMatrix(format, size, size, data, scales, count)
 
 

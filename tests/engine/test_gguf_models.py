@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.engine.oracles import make_model, oracle
+from tests.engine.weights.gguf_blocks import random_rows
 from transformers import (
     DeepseekV2Config,
     DeepseekV3Config,
@@ -24,6 +26,7 @@ from huozhong.engine import kernels
 from huozhong.engine.llm import LLM
 from huozhong.engine.requests import SamplingParams
 from huozhong.engine.runner import Chunk, Runner
+from huozhong.engine.weights.blocks import TYPES
 from huozhong.engine.weights.layout import GroupedAttentionWeights, LatentAttentionWeights
 from huozhong.engine.weights.load import load_weights
 from huozhong.engine.weights.quant import unpack
@@ -33,6 +36,7 @@ from huozhong.formats.gguf.names import gguf_name
 from huozhong.formats.gguf.vocab import vocab_metadata
 from huozhong.formats.source import open_model
 from huozhong.model.architecture import LatentAttention
+from huozhong.model.footprint import footprint
 
 VOCAB, PAGE, PROMPT = 96, 16, 40
 PAGES = np.array([5, 2, 7, 0, 3, 1], np.int32)
@@ -284,3 +288,33 @@ def test_llm_answers_from_a_gguf_file(tiny_folder: Path, tmp_path: Path) -> None
         message = [{"role": "user", "content": "春眠不觉晓"}]
         assert ours.prompt(message) == theirs.prompt(message)
         assert ours.chat(message, params).token_ids == theirs.chat(message, params).token_ids
+
+
+def test_a_file_may_mix_every_block_type(tmp_path: Path) -> None:
+    """As llama-quantize mixes them: nothing is lost, and what is computed is what the float32 numbers give."""
+    config = LlamaConfig(**(COMMON | {"hidden_size": 256, "intermediate_size": 512, "num_key_value_heads": 4}))
+    folder = tmp_path / "llama"
+    make_model(config, seed=5, spread=0.12).save_pretrained(folder)
+    source, names = open_model(folder), iter(itertools.cycle(t for t in TYPES if t not in ("F32", "F16", "BF16")))
+    tensors = []
+    for name in source.names():
+        shape = source.stored(name).shape
+        if len(shape) == 1:
+            tensors.append(packed(str(gguf_name(name)), source.tensor(name), "F32"))
+            continue
+        type = next(names)
+        rows = random_rows(type, shape[0], shape[1])
+        tensors.append(NewTensor(str(gguf_name(name)), type, shape, lambda rows=rows: rows))
+    assert len(tensors) > len(TYPES)
+    path = tmp_path / "mixed.gguf"
+    write_gguf(path, metadata("llama", config, {}, False), tensors)
+    weights, stored = load_weights(path, None, tmp_path / "cache"), open_model(path)
+    for i, layer in enumerate(weights.layers):
+        assert layer.dense is not None
+        down = stored.tensor(f"model.layers.{i}.mlp.down_proj.weight")
+        np.testing.assert_array_equal(unpack(layer.dense.down), down)
+    sizes = footprint(stored)
+    assert len(sizes.types) > 15
+    found, exact = logits_of(path, tokens_of(PROMPT + 8)), logits_of(path, tokens_of(PROMPT + 8), "f32")
+    assert np.isfinite(exact).all()
+    assert np.sqrt(np.mean((found - exact) ** 2)) / exact.std() < 0.1  # activations are rounded to 8 bits

@@ -8,16 +8,18 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from tests.engine.weights.gguf_blocks import random_rows
 from tests.model.tiny_models import moe_config, tiny_config
 
 from huozhong.engine.llm import resolve_model
+from huozhong.engine.weights.blocks import TYPES, pack_blocks
 from huozhong.engine.weights.load import load_weights
 from huozhong.engine.weights.quant import PackedMatrix
 from huozhong.formats.checkpoint import read_config
 from huozhong.formats.source import open_model
 from huozhong.model.architecture import GroupedAttention, row_bytes
 from huozhong.model.config import ModelConfig
-from huozhong.model.footprint import cache_bytes, count_parameters, flops_per_token, footprint, num_parameters
+from huozhong.model.footprint import STORED, cache_bytes, count_parameters, flops_per_token, footprint, num_parameters
 from huozhong.model.transformer import Transformer
 
 
@@ -103,6 +105,11 @@ def test_memory_is_what_packing_takes(quantization: Literal["q8", "q4", "none"],
     weights = load_weights(source, quantization, tmp_path)
     expected = footprint(source).memory["stored" if quantization == "none" else quantization]
     assert packed_bytes(weights, set()) == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize("type", TYPES)
+def test_a_block_type_takes_what_packing_gives(type: str) -> None:
+    assert pack_blocks(random_rows(type, 32, 512), type, 512).nbytes == STORED[type] * 32 * 512
 
 
 def test_a_token_reads_the_experts_it_meets(tiny_folder: Path) -> None:

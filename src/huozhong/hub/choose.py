@@ -23,7 +23,9 @@ _GGUF = re.compile(r"[\w.+ ()\[\]-]+\.gguf")
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
 # What the engine computes, the one that suits an ordinary machine first.
 QUANTS = (
-    "Q4_K_M", "Q4_K_S", "Q4_0", "Q5_K_M", "Q5_K_S", "Q4_1", "Q5_0", "Q6_K", "Q8_0", "BF16", "F16", "F32",
+    "Q4_K_M", "Q4_K_S", "Q4_0", "IQ4_NL", "IQ4_XS", "MXFP4", "Q5_K_M", "Q5_K_S", "Q4_1", "Q5_0", "Q5_1", "Q6_K", "Q8_0",
+    "Q3_K_L", "Q3_K_M", "Q3_K_S", "IQ3_M", "IQ3_S", "IQ3_XS", "IQ3_XXS", "Q2_K", "Q2_K_S", "IQ2_M", "IQ2_S", "IQ2_XS",
+    "IQ2_XXS", "IQ1_M", "IQ1_S", "TQ2_0", "TQ1_0", "BF16", "F16", "F32",
 )  # fmt: skip
 
 

@@ -17,12 +17,17 @@ from huozhong.model.tensors import Shape, expected_tensors
 Packing = Literal["stored", "q8", "q4"]
 # Bytes per weight of the engine's formats: a group of 32 weights and its half-precision scale.
 _PACKED = {"q8": 34 / 32, "q4": 18 / 32}
-# Bytes per weight of a file's formats; float8 is unpacked to float32.
+# Bytes per weight of a file's formats as the engine holds them; float8 is unpacked to float32.
 _FLOATS = {"F32": 4.0, "F16": 2.0, "BF16": 2.0, "F8_E4M3": 4.0}
-_STORED = _FLOATS | {  # blocks of 32, or of 256 for the K formats
-    "Q4_0": 18 / 32, "Q4_1": 20 / 32, "Q5_0": 22 / 32, "Q8_0": 34 / 32,
-    "Q4_K": 144 / 256, "Q5_K": 176 / 256, "Q6_K": 210 / 256,
+STORED = _FLOATS | {  # blocks of 32, or 16 rows of blocks of 256
+    "Q4_0": 18 / 32, "Q4_1": 20 / 32, "Q5_0": 22 / 32, "Q5_1": 24 / 32, "Q8_0": 34 / 32,
+    "IQ4_NL": 18 / 32, "MXFP4": 18 / 32, "IQ4_XS": 2240 / 4096,
+    "Q2_K": 1344 / 4096, "Q3_K": 1856 / 4096, "Q4_K": 2368 / 4096, "Q5_K": 2880 / 4096, "Q6_K": 3392 / 4096,
 }  # fmt: skip
+# Their codebooks are looked up once: 8 bits a number from then on.
+STORED |= dict.fromkeys(
+    ("IQ3_S", "IQ3_XXS", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S", "TQ1_0", "TQ2_0"), 4416 / 4096
+)
 _EMBEDDING = "model.embed_tokens.weight"
 
 
@@ -172,7 +177,7 @@ def _bytes(name: str, stored: StoredTensor, packing: Packing) -> float:
     size = math.prod(stored.shape)
     if len(stored.shape) == 1 or name.endswith("mlp.gate.weight"):
         return 4.0 * size  # vectors and the router are float32, whatever the rest is
-    per_weight = _STORED[stored.type] if packing == "stored" else _PACKED[packing]
+    per_weight = STORED[stored.type] if packing == "stored" else _PACKED[packing]
     if packing == "q4" and name in (_EMBEDDING, "lm_head.weight"):
         per_weight = _PACKED["q8"]
     if name.endswith("kv_b_proj.weight"):  # q8 when anything is quantised, else float32

@@ -8,7 +8,10 @@ from huozhong.engine.weights.blocks import TYPES, pack_blocks
 from huozhong.engine.weights.quant import FLOATS, PackedMatrix
 
 # Where a block's float16 scales lie: random bits there would be NaN and infinity, too.
-HALVES = {"Q4_1": (0, 2), "Q4_K": (0, 2), "Q5_K": (0, 2), "Q6_K": (208,)}
+HALVES = {
+    "Q4_1": (0, 2), "Q4_K": (0, 2), "Q5_K": (0, 2), "Q6_K": (208,), "Q5_1": (0, 2), "Q2_K": (80, 82), "Q3_K": (108,),
+    "MXFP4": (), "IQ1_M": (), "TQ1_0": (52,), "TQ2_0": (64,),
+}  # fmt: skip
 
 
 def random_rows(type: str, out_features: int, in_features: int, seed: int = 0) -> np.ndarray:
@@ -24,6 +27,10 @@ def random_rows(type: str, out_features: int, in_features: int, seed: int = 0) -
     for at in HALVES.get(type, (0,)):
         scales = rng.standard_normal(raw.shape[:2]).astype(np.float16)
         raw[..., at : at + 2] = scales.view(np.uint8).reshape(*raw.shape[:2], 2)
+    if type == "MXFP4":
+        raw[..., 0] = rng.integers(120, 135, raw.shape[:2])
+    if type == "IQ1_M":  # the scale's sixteen bits, four to a word: 1
+        raw[..., 49::2] = raw[..., 49::2] & 15 | np.array([0, 0, 0xC0, 0x30], np.uint8)
     return raw.reshape(out_features, -1)
 
 

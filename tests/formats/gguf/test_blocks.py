@@ -5,7 +5,7 @@ from __future__ import annotations
 import gguf
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -14,7 +14,11 @@ from huozhong.formats.gguf.blocks import FORMATS, OTHER_FORMATS, WRITABLE, dequa
 ODD_HALVES = np.array([0, 0x8000, 0x7C00, 0xFC00, 0x7E00, 0xFE01, 0x0001, 0x7BFF, 0x3C00], "<u2")
 
 
-FACTORS = {"Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q8_0": [0], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208]}
+FACTORS = {
+    "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q8_0": [0], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208],
+    "Q5_1": [0, 2], "Q2_K": [80, 82], "Q3_K": [108], "IQ4_NL": [0], "IQ4_XS": [0], "IQ3_S": [0], "IQ3_XXS": [0],
+    "IQ2_S": [0], "IQ2_XS": [0], "IQ2_XXS": [0], "IQ1_S": [0], "TQ1_0": [52], "TQ2_0": [64],
+}  # fmt: skip
 
 
 def theirs(data: np.ndarray, type: str) -> np.ndarray:
@@ -45,6 +49,7 @@ def test_unread_formats_are_known_by_name() -> None:
 
 
 @pytest.mark.parametrize("type", FORMATS)
+@settings(max_examples=25, deadline=None)  # a busy machine is no error
 @given(data=st.data())
 def test_any_bytes_become_the_packages_numbers(type: str, data: st.DataObject) -> None:
     rows, blocks = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 3))

@@ -14,9 +14,11 @@ const Kernels& kernels() {
 }
 
 Format format_of(const std::string& name) {
-    static const char* const NAMES[] = {"f32", "f16", "bf16", "q8", "q4", "q4_1", "q5_0", "q4_k", "q5_k", "q6_k"};
-    for (int32_t i = 0; i < 10; ++i)
-        if (name == NAMES[i]) return Format(i);
+    int32_t i = 0;
+    for (const char* known : FORMAT_NAMES) {
+        if (name == known) return Format(i);
+        ++i;
+    }
     fail("unknown weight format " + name);
 }
 

@@ -71,7 +71,7 @@ struct PyMatrix {
         m = {f, size(out, "out_features"), size(in, "in_features"), size(count, "count"), data.data(), nullptr};
         const __int128 bytes = __int128(m.matrix_bytes()) * count, halves = __int128(m.matrix_scales()) * count;
         check(__int128(data.size()) == bytes, "a matrix has the wrong number of bytes of weights");
-        check(scales.has_value() == (unit_scales(f) > 0), "scales belong to q8, q4, q4_1 and q5_0, and only to them");
+        check(scales.has_value() == (unit_scales(f) > 0), "scales belong to formats with groups of 32, and only to them");
         if (scales) {
             check(__int128(scales->size()) == halves, "a matrix has the wrong number of scales");
             m.scales = scales->data();

@@ -1,5 +1,7 @@
 // Products of matrices in every weight format with rows of activations; included by kernels.inl.
 
+#include "weights.inl"
+
 namespace {
 
 inline int32_t row_of(const Matmul& job, int32_t t) { return job.rows ? job.rows[t] : job.first + t * job.step; }
@@ -10,164 +12,6 @@ inline void store_output(const Matmul& job, int32_t t, int32_t o, Vec y) {
     if (job.add) y = add(load_n(out, left), y);
     store_n(out, y, left);
 }
-
-// What tile_integer needs of a format: `open` finds a group's weights and scales, `dot` adds the group's products.
-//   offset: what dot leaves in the sum per unit of x (quant.py stores bytes unsigned)
-//   half_scales: 16 inputs share a scale, not 32, and the second half has sums of its own
-//   has_minimum: weights are scale * q + minimum
-struct GroupScaled {  // a scale per group of 32
-    static constexpr bool half_scales = false, has_minimum = false;
-    const uint8_t* w;
-    const uint16_t* s;
-    Vec scale, second_scale, minimum;
-    GroupScaled(const Matrix&, const uint8_t* data, const uint16_t* scales, int lane)
-        : w(data + 4 * lane), s(scales + lane) {}
-    void load_scale(int32_t g) { scale = load_half(s + g * BLOCK); }
-};
-
-struct Q8 : GroupScaled {
-    static constexpr int offset = Q8_OFFSET, bytes = GROUP * BLOCK;
-    using GroupScaled::GroupScaled;
-    void open(int32_t g) { load_scale(g); }
-    template <int N> void dot(Int* acc, Int*, const int8_t* const* x) {
-        for (int quad = 0; quad < 8; ++quad) {
-            const Bytes b = load_bytes(w + quad * 4 * BLOCK);
-            for (int t = 0; t < N; ++t) acc[t] = dot_q8(acc[t], b, x[t] + 4 * quad);
-        }
-        w += bytes;
-    }
-};
-
-// Four quads of bytes hold eight of nibbles: 0..3 low, 4..7 high.
-template <int N> inline void dot_nibbles(const uint8_t* w, Int* acc, const int8_t* const* x) {
-    for (int quad = 0; quad < 4; ++quad) {
-        Bytes b = load_bytes(w + quad * 4 * BLOCK);
-        keep_in_register(b);
-        const Bytes low = low_nibbles(b), high = high_nibbles(b);
-        for (int t = 0; t < N; ++t) {
-            acc[t] = dot_q4(acc[t], low, x[t] + 4 * quad);
-            acc[t] = dot_q4(acc[t], high, x[t] + 4 * quad + 16);
-        }
-    }
-}
-
-// The fifth bits: bit q of a byte belongs to quad q.
-template <int N, int QUAD = 0> inline void dot_five(const uint8_t* w, Bytes fifth, Int* acc, const int8_t* const* x) {
-    Bytes b = load_bytes(w + QUAD * 4 * BLOCK);
-    keep_in_register(b);
-    const Bytes low = or_shifted<4 - QUAD>(low_nibbles(b), fifth, 16);
-    const Bytes high = or_shifted<-QUAD>(high_nibbles(b), fifth, 16);
-    for (int t = 0; t < N; ++t) {
-        acc[t] = dot_q4(acc[t], low, x[t] + 4 * QUAD);
-        acc[t] = dot_q4(acc[t], high, x[t] + 4 * QUAD + 16);
-    }
-    if constexpr (QUAD < 3) dot_five<N, QUAD + 1>(w, fifth, acc, x);
-}
-
-// The upper two of six bits: bits 2 q, 2 q + 1 of a byte belong to quad q of its half.
-template <int N, int QUAD = 0>
-inline void dot_six(const uint8_t* w, Bytes first, Bytes second, Int* low_acc, Int* high_acc, const int8_t* const* x) {
-    Bytes b = load_bytes(w + QUAD * 4 * BLOCK);
-    keep_in_register(b);
-    const Bytes low = or_shifted<4 - 2 * QUAD>(low_nibbles(b), first, 48);
-    const Bytes high = or_shifted<4 - 2 * QUAD>(high_nibbles(b), second, 48);
-    for (int t = 0; t < N; ++t) {
-        low_acc[t] = dot_q4(low_acc[t], low, x[t] + 4 * QUAD);
-        high_acc[t] = dot_q4(high_acc[t], high, x[t] + 4 * QUAD + 16);
-    }
-    if constexpr (QUAD < 3) dot_six<N, QUAD + 1>(w, first, second, low_acc, high_acc, x);
-}
-
-struct Q4 : GroupScaled {
-    static constexpr int offset = 8, bytes = GROUP * BLOCK / 2;
-    using GroupScaled::GroupScaled;
-    void open(int32_t g) { load_scale(g); }
-    template <int N> void dot(Int* acc, Int*, const int8_t* const* x) {
-        dot_nibbles<N>(w, acc, x);
-        w += bytes;
-    }
-};
-
-struct Q4_1 : Q4 {
-    static constexpr int offset = 0;
-    static constexpr bool has_minimum = true;
-    using Q4::Q4;
-    void open(int32_t g) {
-        scale = load_half(s + 2 * g * BLOCK);
-        minimum = load_half(s + (2 * g + 1) * BLOCK);
-    }
-};
-
-struct Q5_0 : GroupScaled {
-    static constexpr int offset = 16, bytes = 320;
-    using GroupScaled::GroupScaled;
-    void open(int32_t g) { load_scale(g); }
-    template <int N> void dot(Int* acc, Int*, const int8_t* const* x) {
-        dot_five<N>(w, load_bytes(w + 256), acc, x);
-        w += bytes;
-    }
-};
-
-// A super-block of 256 inputs: float16 d [16] and dmin [16]; bytes scale [8, 16], minimum [8, 16]; 8 groups.
-template <int BYTES> struct KQuant {
-    static constexpr int offset = 0, bytes = BYTES;
-    static constexpr bool half_scales = false, has_minimum = true;
-    const uint8_t *w, *head = nullptr;
-    int lane;
-    Vec d, dmin, scale, second_scale, minimum;
-    KQuant(const Matrix&, const uint8_t* data, const uint16_t*, int lane) : w(data), lane(lane) {}
-    void open(int32_t g) {
-        const int part = g % 8;
-        if (part == 0) {
-            head = w;
-            d = load_half(reinterpret_cast<const uint16_t*>(head) + lane);
-            dmin = sub(set1(0.0f), load_half(reinterpret_cast<const uint16_t*>(head) + BLOCK + lane));
-            w += 320;
-        }
-        scale = mul(d, load_u8(head + 64 + part * BLOCK + lane));
-        minimum = mul(dmin, load_u8(head + 192 + part * BLOCK + lane));
-    }
-};
-
-struct Q4K : KQuant<256> {
-    using KQuant::KQuant;
-    template <int N> void dot(Int* acc, Int*, const int8_t* const* x) {
-        dot_nibbles<N>(w + 4 * lane, acc, x);
-        w += bytes;
-    }
-};
-
-struct Q5K : KQuant<320> {
-    using KQuant::KQuant;
-    template <int N> void dot(Int* acc, Int*, const int8_t* const* x) {
-        dot_five<N>(w + 4 * lane, load_bytes(w + 256 + 4 * lane), acc, x);
-        w += bytes;
-    }
-};
-
-// A super-block of 256 inputs: float16 d [16], 32 bytes unused; int8 scale [16, 16]; 8 groups.
-struct Q6K {
-    static constexpr int offset = 32, bytes = 384;
-    static constexpr bool half_scales = true, has_minimum = false;
-    const uint8_t *w, *head = nullptr;
-    int lane;
-    Vec d, scale, second_scale, minimum;
-    Q6K(const Matrix&, const uint8_t* data, const uint16_t*, int lane) : w(data), lane(lane) {}
-    void open(int32_t g) {
-        const int part = g % 8;
-        if (part == 0) {
-            head = w;
-            d = load_half(reinterpret_cast<const uint16_t*>(head) + lane);
-            w += 320;
-        }
-        scale = mul(d, load_i8(reinterpret_cast<const int8_t*>(head) + 64 + 2 * part * BLOCK + lane));
-        second_scale = mul(d, load_i8(reinterpret_cast<const int8_t*>(head) + 64 + (2 * part + 1) * BLOCK + lane));
-    }
-    template <int N> void dot(Int* low, Int* high, const int8_t* const* x) {
-        dot_six<N>(w + 4 * lane, load_bytes(w + 256 + 4 * lane), load_bytes(w + 320 + 4 * lane), low, high, x);
-        w += bytes;
-    }
-};
 
 // N tokens through one block of 16 rows.  Per group: an exact integer sum, then one fused multiply-add (two, where 16
 // inputs share a scale or where there is a minimum).
@@ -210,7 +54,12 @@ template <class Q, int N> void tile_integer(const Matmul& job, int32_t block, in
                 const Vec xs = set1(x_scale[t][g]);
                 y[t] = fma(to_float(acc[t]), mul(q.scale, xs), y[t]);
                 if constexpr (Q::half_scales) y[t] = fma(to_float(high[t]), mul(q.second_scale, xs), y[t]);
-                if constexpr (Q::has_minimum) y[t] = fma(q.minimum, set1(x_scale[t][g] * float(x_sum[t][g])), y[t]);
+                if constexpr (Q::has_minimum) {
+                    const int32_t sum = Q::half_scales ? x_half[t][g] : x_sum[t][g];
+                    y[t] = fma(q.minimum, set1(x_scale[t][g] * float(sum)), y[t]);
+                    if constexpr (Q::half_scales)
+                        y[t] = fma(q.second_minimum, set1(x_scale[t][g] * float(x_sum[t][g] - sum)), y[t]);
+                }
                 x[t] += GROUP;
             }
         }
@@ -290,9 +139,16 @@ void matmul(const Matmul& job, int32_t first, int32_t last) {
         case Format::q4: return blocks_integer<Q4>(job, first, last);
         case Format::q4_1: return blocks_integer<Q4_1>(job, first, last);
         case Format::q5_0: return blocks_integer<Q5_0>(job, first, last);
+        case Format::q5_1: return blocks_integer<Q5_1>(job, first, last);
+        case Format::iq4_nl: return blocks_integer<IQ4NL>(job, first, last);
+        case Format::mxfp4: return blocks_integer<MXFP4>(job, first, last);
         case Format::q4_k: return blocks_integer<Q4K>(job, first, last);
         case Format::q5_k: return blocks_integer<Q5K>(job, first, last);
         case Format::q6_k: return blocks_integer<Q6K>(job, first, last);
+        case Format::q2_k: return blocks_integer<Q2K>(job, first, last);
+        case Format::q3_k: return blocks_integer<Q3K>(job, first, last);
+        case Format::iq4_xs: return blocks_integer<IQ4XS>(job, first, last);
+        case Format::q8_k: return blocks_integer<Q8K>(job, first, last);
     }
 }
 

@@ -9,7 +9,15 @@ constexpr int BLOCK = 16;   // output rows interleaved (quant.py)
 constexpr int GROUP = 32;   // inputs that share one scale (quant.py)
 constexpr int SUPER = 256;  // inputs of a K-quant's super-block
 
-enum class Format : int32_t { f32, f16, bf16, q8, q4, q4_1, q5_0, q4_k, q5_k, q6_k };
+enum class Format : int32_t {
+    f32, f16, bf16, q8, q4, q4_1, q5_0, q5_1, iq4_nl, mxfp4, q4_k, q5_k, q6_k, q2_k, q3_k, iq4_xs, q8_k
+};
+constexpr const char* FORMAT_NAMES[] = {"f32",   "f16",  "bf16", "q8",   "q4",   "q4_1", "q5_0",   "q5_1", "iq4_nl",
+                                        "mxfp4", "q4_k", "q5_k", "q6_k", "q2_k", "q3_k", "iq4_xs", "q8_k"};
+
+// The numbers of a nibble: iq4_nl's and iq4_xs's plus 128, mxfp4's plus 12.
+constexpr uint8_t IQ4_TABLE[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
+constexpr uint8_t MXFP4_TABLE[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
 
 inline bool is_float(Format f) { return f <= Format::bf16; }
 inline bool is_super(Format f) { return f >= Format::q4_k; }
@@ -22,19 +30,26 @@ inline int64_t unit_bytes(Format f) {
         case Format::bf16: return 32;
         case Format::q8: return 512;
         case Format::q4:
-        case Format::q4_1: return 256;
-        case Format::q5_0: return 320;
+        case Format::q4_1:
+        case Format::iq4_nl:
+        case Format::mxfp4: return 256;
+        case Format::q5_0:
+        case Format::q5_1: return 320;
         case Format::q4_k: return 320 + 8 * 256;
         case Format::q5_k: return 320 + 8 * 320;
         case Format::q6_k: return 320 + 8 * 384;
+        case Format::q2_k: return 320 + 8 * 128;
+        case Format::q3_k: return 320 + 8 * 192;
+        case Format::iq4_xs: return 192 + 8 * 256;
+        case Format::q8_k: return 320 + 8 * 512;
     }
     return 0;
 }
 
-// float16 numbers of `scales` per group of a block: the scale, and q4_1's minimum.
+// float16 (mxfp4: bfloat16) numbers of `scales` per group of a block: the scale, and the minimum of q4_1 and q5_1.
 inline int32_t unit_scales(Format f) {
-    if (f == Format::q4_1) return 2 * BLOCK;
-    return f == Format::q8 || f == Format::q4 || f == Format::q5_0 ? BLOCK : 0;
+    if (f == Format::q4_1 || f == Format::q5_1) return 2 * BLOCK;
+    return is_float(f) || is_super(f) ? 0 : BLOCK;
 }
 
 // A stack of `count` matrices [out, in] in quant.py's layout.  The memory belongs to Python.
@@ -42,7 +57,7 @@ struct Matrix {
     Format format;
     int32_t out, in, count;
     const uint8_t* data;
-    const uint16_t* scales;  // float16, or null
+    const uint16_t* scales;  // float16 or bfloat16, or null
 
     int32_t blocks() const { return (out + BLOCK - 1) / BLOCK; }
     int32_t groups() const { return (in + GROUP - 1) / GROUP; }

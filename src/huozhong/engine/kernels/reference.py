@@ -24,7 +24,7 @@ from huozhong.engine.weights.layout import (
     PredictionWeights,
     Weights,
 )
-from huozhong.engine.weights.quant import BLOCK, FLOATS, GROUP, PackedMatrix, unpack, unpack_groups
+from huozhong.engine.weights.quant import BLOCK, FLOATS, GROUP, HALF_SCALED, PackedMatrix, unpack, unpack_groups
 from huozhong.model.architecture import Architecture, Experts, GroupedAttention, LatentAttention
 
 F32 = NDArray[np.float32]
@@ -363,7 +363,7 @@ def linear(x_TI: F32, matrix: PackedMatrix, index: int = 0) -> F32:
         return np.array([w_OI @ x_I for x_I in x_TI], np.float32).reshape(len(x_TI), matrix.out_features)
     xq_TGK, xs_TG = quantize_rows(x_TI)
     groups = unpack_groups(one)
-    halves = 2 if matrix.format == "q6_k" else 1  # of a group, each with a scale of its own
+    halves = 2 if matrix.format in HALF_SCALED else 1  # of a group, each with a scale of its own
     width = GROUP // halves
     y_TO = np.zeros((len(x_TI), matrix.out_features), np.float32)
     for g in range(xq_TGK.shape[1]):
@@ -373,9 +373,12 @@ def linear(x_TI: F32, matrix: PackedMatrix, index: int = 0) -> F32:
             scale_TO = groups.scale[0, :, g, half] * xs_TG[:, g : g + 1]
             # one fused multiply-add: the sum is whole, and the product exact in float64
             y_TO = ((x_TK[:, part] @ w_OK[:, part].T) * scale_TO + y_TO).astype(np.float32)
-        if groups.minimum is not None:
-            sums_T1 = xs_TG[:, g : g + 1] * xq_TGK[:, g].sum(axis=1, keepdims=True, dtype=np.int32).astype(np.float32)
-            minimum_O = groups.minimum[0, :, g].astype(np.float64)
+        if groups.minimum is None:
+            continue
+        for half in range(halves):
+            part_TK = xq_TGK[:, g, half * width : (half + 1) * width]
+            sums_T1 = xs_TG[:, g : g + 1] * part_TK.sum(axis=1, keepdims=True, dtype=np.int32).astype(np.float32)
+            minimum_O = groups.minimum[0, :, g, half].astype(np.float64)
             y_TO = (minimum_O * sums_T1 + y_TO).astype(np.float32)
     return y_TO
 

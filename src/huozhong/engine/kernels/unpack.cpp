@@ -45,6 +45,18 @@ float weight(const Matrix& m, const uint8_t* data, const uint16_t* scales, int32
             const int32_t q = nibble(unit, k, lane) | fifth(unit + 256, k, lane) << 4;
             return float(q - 16) * half_to_float(scales[g * BLOCK + lane]);
         }
+        case Format::q5_1: {
+            const int32_t q = nibble(unit, k, lane) | fifth(unit + 256, k, lane) << 4;
+            return float(q) * half_to_float(scales[2 * g * BLOCK + lane]) +
+                   half_to_float(scales[(2 * g + 1) * BLOCK + lane]);
+        }
+        case Format::iq4_nl:
+            return float(IQ4_TABLE[nibble(unit, k, lane)] - 128) * half_to_float(scales[g * BLOCK + lane]);
+        case Format::mxfp4: {
+            const uint32_t bits = uint32_t(scales[g * BLOCK + lane]) << 16;
+            std::memcpy(&x, &bits, 4);
+            return float(MXFP4_TABLE[nibble(unit, k, lane)] - 12) * x;
+        }
         case Format::q4_k:
         case Format::q5_k: {
             const bool five = m.format == Format::q5_k;
@@ -58,6 +70,25 @@ float weight(const Matrix& m, const uint8_t* data, const uint16_t* scales, int32
             const uint8_t* w = unit + 320 + sub * 384;
             const int32_t q = nibble(w, k, lane) | upper_two(w + 256, k, lane) << 4;
             return half_at(unit, lane) * float(int8_t(unit[64 + (2 * sub + k / 16) * BLOCK + lane])) * float(q - 32);
+        }
+        case Format::q2_k: {
+            const int32_t both = unit[64 + (2 * sub + k / 16) * BLOCK + lane];
+            const float scale = half_at(unit, lane) * float(both & 15);
+            const float minimum = half_at(unit, BLOCK + lane) * float(both >> 4);
+            return scale * float(upper_two(unit + 320 + sub * 128, k, lane)) - minimum;
+        }
+        case Format::q3_k: {
+            const uint8_t* w = unit + 320 + sub * 192;
+            const int32_t q = upper_two(w, k, lane) | fifth(w + 128, k, lane) << 2;
+            return half_at(unit, lane) * float(int8_t(unit[64 + (2 * sub + k / 16) * BLOCK + lane])) * float(q - 4);
+        }
+        case Format::iq4_xs:
+            return half_at(unit, lane) * float(int8_t(unit[64 + sub * BLOCK + lane])) *
+                   float(IQ4_TABLE[nibble(unit + 192 + sub * 256, k, lane)] - 128);
+        case Format::q8_k: {
+            std::memcpy(&x, unit + 4 * lane, 4);
+            const float scale = x * float(int8_t(unit[64 + (2 * sub + k / 16) * BLOCK + lane]));
+            return scale * float(at(unit + 320 + sub * 512, k / 4, lane, k % 4) - 128);
         }
     }
     return 0;

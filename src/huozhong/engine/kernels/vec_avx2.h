@@ -105,6 +105,15 @@ template <int S> inline Bytes or_shifted(Bytes a, Bytes b, uint8_t mask) {
     const __m256i shifted = S > 0 ? _mm256_slli_epi16(b.v, S > 0 ? S : 0) : _mm256_srli_epi16(b.v, S < 0 ? -S : 0);
     return {_mm256_or_si256(a.v, _mm256_and_si256(shifted, _mm256_set1_epi8(char(mask))))};
 }
+// (a >> S) & mask, byte by byte
+template <int S> inline Bytes bits_at(Bytes a, uint8_t mask) {
+    return {_mm256_and_si256(_mm256_srli_epi16(a.v, S), _mm256_set1_epi8(char(mask)))};
+}
+struct Table { __m256i v; };  // of 16 bytes
+inline Table load_table(const uint8_t* p) {
+    return {_mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+inline Bytes look_up(const Table& table, Bytes index) { return {_mm256_shuffle_epi8(table.v, index.v)}; }
 inline __m256i broadcast_four(const int8_t* x) {
     int32_t quad;
     std::memcpy(&quad, x, 4);

@@ -81,6 +81,15 @@ template <int S> inline Bytes or_shifted(Bytes a, Bytes b, uint8_t mask) {
     const __m512i shifted = S > 0 ? _mm512_slli_epi16(b.v, S > 0 ? S : 0) : _mm512_srli_epi16(b.v, S < 0 ? -S : 0);
     return {_mm512_ternarylogic_epi32(a.v, shifted, _mm512_set1_epi8(char(mask)), 0xf8)};
 }
+// (a >> S) & mask, byte by byte
+template <int S> inline Bytes bits_at(Bytes a, uint8_t mask) {
+    return {_mm512_and_si512(_mm512_srli_epi16(a.v, S), _mm512_set1_epi8(char(mask)))};
+}
+struct Table { __m512i v; };  // of 16 bytes
+inline Table load_table(const uint8_t* p) {
+    return {_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+inline Bytes look_up(const Table& table, Bytes index) { return {_mm512_shuffle_epi8(table.v, index.v)}; }
 inline __m512i broadcast_four(const int8_t* x) {
     int32_t quad;
     std::memcpy(&quad, x, 4);

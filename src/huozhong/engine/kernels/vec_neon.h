@@ -124,6 +124,15 @@ template <int S> inline uint8x16_t shifted(uint8x16_t a) {
 template <int S> inline Bytes or_shifted(const Bytes& a, const Bytes& b, uint8_t mask) {
     return each_bytes([&](int i) { return vorrq_u8(a.v[i], vandq_u8(shifted<S>(b.v[i]), vdupq_n_u8(mask))); });
 }
+// (a >> S) & mask, byte by byte
+template <int S> inline Bytes bits_at(const Bytes& a, uint8_t mask) {
+    return each_bytes([&](int i) { return vandq_u8(shifted<-S>(a.v[i]), vdupq_n_u8(mask)); });
+}
+struct Table { uint8x16_t v; };
+inline Table load_table(const uint8_t* p) { return {vld1q_u8(p)}; }
+inline Bytes look_up(const Table& table, const Bytes& index) {
+    return each_bytes([&](int i) { return vqtbl1q_u8(table.v, index.v[i]); });
+}
 inline int32x4_t dot(int32x4_t acc, int8x16_t w, int8x16_t x) {
 #ifdef __ARM_FEATURE_DOTPROD
     return vdotq_s32(acc, w, x);

@@ -120,6 +120,16 @@ template <int S> inline Bytes or_shifted(Bytes a, const Bytes& b, uint8_t mask) 
     for (int i = 0; i < 4 * W; ++i) a.v[i] |= uint8_t((S > 0 ? b.v[i] << (S > 0 ? S : 0) : b.v[i] >> (S < 0 ? -S : 0)) & mask);
     return a;
 }
+template <int S> inline Bytes bits_at(Bytes a, uint8_t mask) {
+    for (uint8_t& byte : a.v) byte = uint8_t(byte >> S & mask);
+    return a;
+}
+struct Table { const uint8_t* v; };  // of 16 bytes
+inline Table load_table(const uint8_t* p) { return {p}; }
+inline Bytes look_up(const Table& table, Bytes index) {
+    for (uint8_t& byte : index.v) byte = table.v[byte];
+    return index;
+}
 template <int OFFSET> inline Int dot(Int acc, const Bytes& w, const int8_t* x) {
     for (int i = 0; i < W; ++i) {
         int32_t sum = 0;

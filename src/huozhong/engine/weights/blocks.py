@@ -1,7 +1,8 @@
 """GGUF's blocks in the kernels' order: the same numbers, interleaved; nothing is rounded.
 
 A row of a GGUF tensor is a run of blocks, each of 32 or 256 weights with their scales (ggml's block_q4_0 ...).
-`pack_blocks` only moves bits: `quant.unpack` of its result is what GGUF's own dequantisation gives.
+`pack_blocks` only moves bits (and looks up the codebooks of the IQ1 to IQ3 kinds): `quant.unpack` of its result is
+what GGUF's own dequantisation gives.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from huozhong.engine.weights.quant import (
     FLOATS,
     GROUP,
     HEAD,
+    IQ4_XS_HEAD,
     SUPER,
     SUPER_BYTES,
     Format,
@@ -26,6 +28,8 @@ from huozhong.engine.weights.quant import (
     packed_shapes,
 )
 from huozhong.errors import ConfigError
+from huozhong.formats.gguf.blocks import mxfp4_scales
+from huozhong.formats.gguf.integers import scaled_integers
 
 U8 = NDArray[np.uint8]
 U32 = NDArray[np.uint32]
@@ -37,6 +41,11 @@ TYPES: dict[str, tuple[Format, int, int]] = {
     "F32": ("f32", 1, 4), "F16": ("f16", 1, 2), "BF16": ("bf16", 1, 2),
     "Q4_0": ("q4", 32, 18), "Q4_1": ("q4_1", 32, 20), "Q5_0": ("q5_0", 32, 22), "Q8_0": ("q8", 32, 34),
     "Q4_K": ("q4_k", 256, 144), "Q5_K": ("q5_k", 256, 176), "Q6_K": ("q6_k", 256, 210),
+    "Q5_1": ("q5_1", 32, 24), "IQ4_NL": ("iq4_nl", 32, 18), "MXFP4": ("mxfp4", 32, 17),
+    "Q2_K": ("q2_k", 256, 84), "Q3_K": ("q3_k", 256, 110), "IQ4_XS": ("iq4_xs", 256, 136),
+    "IQ3_S": ("q8_k", 256, 110), "IQ3_XXS": ("q8_k", 256, 98), "IQ2_S": ("q8_k", 256, 82), "IQ2_XS": ("q8_k", 256, 74),
+    "IQ2_XXS": ("q8_k", 256, 66), "IQ1_M": ("q8_k", 256, 56), "IQ1_S": ("q8_k", 256, 50),
+    "TQ1_0": ("q8_k", 256, 54), "TQ2_0": ("q8_k", 256, 66),
 }  # fmt: skip
 _PIECE = 1 << 17  # bytes moved at a time: what lies in between stays in the second-level cache
 
@@ -60,7 +69,10 @@ def pack_blocks(data: U8, type: str, in_features: int, new: New = new_array) -> 
     for n, first, last in _pieces(count, out_features, data.shape[-1]):
         blocks = _rows_of_blocks(rows[n, first:last], weights, size)  # [R, 16, blocks of a row, bytes]
         place = slice(first // BLOCK, first // BLOCK + len(blocks))
-        _INTERLEAVE[format](blocks, packed[n, place], None if scales is None else scales[n, place])
+        if format == "q8_k":
+            _scaled_integers(blocks, type, packed[n, place])
+        else:
+            _INTERLEAVE[format](blocks, packed[n, place], None if scales is None else scales[n, place])
     return PackedMatrix(format, out_features, in_features, packed, scales, count)
 
 
@@ -128,10 +140,29 @@ def _q5_0(blocks: U8, data: U8, scales: NDArray[Any]) -> None:
     part = _fields(blocks, {"d": (2, 1), "h": (1, 4), "q": (4, 4)})
     _halves(part["d"], scales)
     _quads(part["q"], data[:, :, :4])
-    fifth = _TWO_QUADS[part["h"][..., 0]]  # [R, 16, G]
+    _fifth_bits(part["h"], data)
+
+
+def _q5_1(blocks: U8, data: U8, scales: NDArray[Any]) -> None:
+    part = _fields(blocks, {"d": (2, 1), "m": (2, 1), "h": (1, 4), "q": (4, 4)})
+    _halves(part["d"], scales[:, :, 0])
+    _halves(part["m"], scales[:, :, 1])
+    _quads(part["q"], data[:, :, :4])
+    _fifth_bits(part["h"], data)
+
+
+def _fifth_bits(packed: U8, data: U8) -> None:
+    """A bit for each input of a group, [R, 16, G, 4 bytes], as the fifth plane of the packed bytes."""
+    fifth = _TWO_QUADS[packed[..., 0]]  # [R, 16, G]
     for i in (1, 2, 3):
-        fifth |= _TWO_QUADS[part["h"][..., i]] << np.uint32(2 * i)
+        fifth |= _TWO_QUADS[packed[..., i]] << np.uint32(2 * i)
     data.view(np.uint32)[:, :, 4, :, 0] = fifth.swapaxes(1, 2)
+
+
+def _mxfp4(blocks: U8, data: U8, scales: NDArray[np.uint16]) -> None:
+    factors = np.ascontiguousarray(mxfp4_scales(blocks[..., 0])).view(np.uint32)  # all of them are bfloat16
+    scales[...] = (factors >> np.uint32(16)).swapaxes(1, 2)
+    _quads(np.ascontiguousarray(blocks[..., 1:]).view(np.uint32), data)
 
 
 def _two_quads() -> U32:
@@ -180,9 +211,9 @@ _BITS = ((4, 4, 0x0F0F0F0F), (2, 2, 0x33333333), (1, 1, 0x55555555))
 _PAIRS_OF_BITS = ((2, 4, 0x0F0F0F0F), (1, 2, 0x33333333))
 
 
-def _super_groups(data: U8, quads: int) -> U32:
+def _super_groups(data: U8, quads: int, head: int = HEAD) -> U32:
     """The groups of super-blocks [R, S, bytes] as words [R, S, 8, quads, 16] (a view)."""
-    return data.view(np.uint32)[..., HEAD // 4 :].reshape(*data.shape[:2], 8, quads, BLOCK)
+    return data.view(np.uint32)[..., head // 4 :].reshape(*data.shape[:2], 8, quads, BLOCK)
 
 
 def _q4_k_scales(packed: U32) -> tuple[U8, U8]:
@@ -237,15 +268,70 @@ def _q6_k(blocks: U8, data: U8, scales: None) -> None:
     first, second = low[:, :, :, :, 0], low[:, :, :, :, 1]
     _low_nibbles(first, second, groups[:, :, :, 0, :, :4])
     _high_nibbles(first, second, groups[:, :, :, 1, :, :4])
-    # Two bits g of byte l belong to input l of group g; packed: bits 2 i of byte j to input 4 i + j, 16 inputs a plane.
-    upper = _side_by_side(part["h"]).reshape(*data.shape[:2], 2, 2, 4, BLOCK)
+    _two_bits(part["h"], groups.reshape(*data.shape[:2], 8, 6, BLOCK)[..., 4:, :])
+
+
+def _two_bits(words: U32, planes: U32) -> None:
+    """Two bits of every input, [R, 16, S, 16 words], to planes [R, S, 8, 2, 16].
+
+    Bits 2 g of byte l of a half of 128 inputs belong to input l of group g; packed: bits 2 i of byte j to input
+    4 i + j, 16 inputs a plane.
+    """
+    upper = _side_by_side(words).reshape(*planes.shape[:2], 2, 2, 4, BLOCK)
     _transpose_bits(upper, _PAIRS_OF_BITS)
-    groups.reshape(*data.shape[:2], 2, 4, 6, BLOCK)[..., 4:, :] = upper.swapaxes(3, 4)
+    planes.reshape(*planes.shape[:2], 2, 4, 2, BLOCK)[...] = upper.swapaxes(3, 4)
+
+
+def _q2_k(blocks: U8, data: U8, scales: None) -> None:
+    part = _fields(blocks, {"s": (1, 16), "q": (4, 16), "d": (2, 2)})
+    data.view(np.uint16)[..., :32].reshape(*data.shape[:2], 2, BLOCK)[...] = part["d"].transpose(0, 2, 3, 1)
+    _bytes(part["s"], data[..., 64:HEAD])
+    _two_bits(part["q"], _super_groups(data, 2))
+
+
+def _d_and_scales(d: NDArray[np.uint16], scale: U8, data: U8, head: int = HEAD) -> None:
+    data.view(np.uint16)[..., :16] = d.swapaxes(1, 2)
+    data[..., 32:64] = 0
+    _bytes(scale, data[..., 64:head])
+
+
+def _q3_k(blocks: U8, data: U8, scales: None) -> None:
+    part = _fields(blocks, {"h": (4, 8), "q": (4, 16), "s": (1, 12), "d": (2, 1)})
+    s = part["s"]  # low halves of scales 0 to 7 and, above them, 8 to 15; the upper two bits of i, i + 4, ... in byte i
+    low = np.concatenate([s[..., :8] & 15, s[..., :8] >> 4], axis=-1)
+    high = np.concatenate([s[..., 8:] >> shift & 3 for shift in (0, 2, 4, 6)], axis=-1)
+    _d_and_scales(part["d"], (low | high << 4) - np.uint8(32), data)
+    groups = _super_groups(data, 3)
+    _two_bits(part["q"], groups[:, :, :, :2])
+    planes = _side_by_side(part["h"])
+    _transpose_bits(planes, _BITS)
+    groups[:, :, :, 2] = planes
+
+
+def _iq4_xs(blocks: U8, data: U8, scales: None) -> None:
+    part = _fields(blocks, {"d": (2, 1), "h": (2, 1), "l": (1, 4), "q": (4, 32)})
+    low = np.stack([part["l"] & 15, part["l"] >> 4], axis=-1).reshape(*part["l"].shape[:3], 8)
+    high = part["h"][..., None] >> np.arange(0, 16, 2, dtype=np.uint16) & 3
+    _d_and_scales(part["d"], (low | high.astype(np.uint8) << 4) - np.uint8(32), data, IQ4_XS_HEAD)
+    groups = _super_groups(data, 4, IQ4_XS_HEAD)
+    groups[...] = _side_by_side(part["q"]).reshape(groups.shape)  # byte j of a group: inputs j and j + 16
+
+
+def _scaled_integers(blocks: U8, type: str, data: U8) -> None:
+    """Blocks of a kind with a codebook: the numbers are looked up, and kept as q8_k."""
+    d, scale, q = scaled_integers(blocks.reshape(-1, blocks.shape[-1]), type)
+    shape = blocks.shape[:3]  # [R, 16, S]
+    data.view(np.float32)[..., :16] = d.reshape(shape).swapaxes(1, 2)
+    _bytes(scale.view(np.uint8).reshape(*shape, 16), data[..., 64:HEAD])
+    groups = _super_groups(data, 8)
+    words = _side_by_side(q.view(np.uint32).reshape(*shape, 64)).reshape(groups.shape)
+    np.bitwise_xor(words, np.uint32(0x80808080), out=groups)  # q + 128
 
 
 _INTERLEAVE: dict[str, Any] = {
     **dict.fromkeys(FLOATS, _floats), "q4": _q4_0, "q4_1": _q4_1, "q5_0": _q5_0, "q8": _q8_0,
-    "q4_k": _q4_k, "q5_k": _q5_k, "q6_k": _q6_k,
+    "q4_k": _q4_k, "q5_k": _q5_k, "q6_k": _q6_k, "q5_1": _q5_1, "iq4_nl": _q4_0, "mxfp4": _mxfp4,
+    "q2_k": _q2_k, "q3_k": _q3_k, "iq4_xs": _iq4_xs,
 }  # fmt: skip
-assert set(SUPER_BYTES) < set(_INTERLEAVE)
+assert set(SUPER_BYTES) - {"q8_k"} < set(_INTERLEAVE)
 assert SUPER == 8 * GROUP

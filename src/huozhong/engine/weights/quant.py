@@ -11,18 +11,29 @@ block lie interleaved, so that one 512-bit load holds the same inputs of 16 rows
     q5_0  data uint8   [N, R, G, 5, 16, 4]      nibbles, then the fifth bits: bit i belongs to quad i; q + 16
           scales float16 [N, R, G, 16]          weight = q * scale
     q4_1  data uint8   [N, R, G, 4, 16, 4]      scales float16 [N, R, G, 2, 16]: weight = q * scale + minimum
+    q5_1  data uint8   [N, R, G, 5, 16, 4]      the same, with fifth bits as in q5_0
+    iq4_nl data uint8  [N, R, G, 4, 16, 4]      nibbles that stand for the numbers IQ4_VALUES; scales as in q4
+    mxfp4 data uint8   [N, R, G, 4, 16, 4]      the same with MXFP4_VALUES; scales are bfloat16 (uint16)
     q4_k  data uint8   [N, R, S, 2368]          S super-blocks of 256 inputs: float16 d [16], dmin [16]; bytes scale
     q5_k  data uint8   [N, R, S, 2880]            [8, 16], minimum [8, 16]; 8 groups as in q4 or q5_0:
                                                   weight = q * (d * scale) - dmin * minimum
     q6_k  data uint8   [N, R, S, 3392]          float16 d [16], 32 bytes unused, int8 scale [16, 16]; 8 groups of
                                                   nibbles [4, 16, 4] and the upper two bits [2, 16, 4] (bits 2 i,
                                                   2 i + 1 of half h belong to quad 4 h + i); q + 32
+    q3_k  data uint8   [N, R, S, 1856]          the same head; 8 groups of two bits [2, 16, 4], as q6_k's upper ones,
+                                                  and third bits [16, 4], as q5_0's fifth ones; q + 4
+    q2_k  data uint8   [N, R, S, 1344]          float16 d [16], dmin [16]; bytes scale + 16 * minimum [16, 16]; 8
+                                                  groups of two bits [2, 16, 4]
+    iq4_xs data uint8  [N, R, S, 2240]          float16 d [16], 32 bytes unused, int8 scale [8, 16]; 8 groups as in
+                                                  iq4_nl
+    q8_k  data uint8   [N, R, S, 4416]          float32 d [16], int8 scale [16, 16]; 8 groups as in q8
 
-q8, q4, q4_1, q5_0 and the K-quants hold exactly the values of GGUF's Q8_0, Q4_0, Q4_1, Q5_0, Q4_K, Q5_K and
-Q6_K, in another order (`blocks.py`).  N matrices of one shape (attention heads, experts) may be stacked in one
-PackedMatrix.  Rows beyond O and inputs beyond I are zeros.  Offsets (128, 8, ...) make bytes unsigned, which is
-what x86's `vpdpbusd` wants of one operand; the kernels start a group's integer sum at -offset * sum(x) and so
-pay nothing for them.  Arrays begin at multiples of 64 bytes, so that no load crosses a cache line.
+q8, q4, q4_1, q5_0, q5_1, iq4_nl, mxfp4, iq4_xs and the K-quants hold exactly the values of GGUF's Q8_0, Q4_0, ...,
+in another order (`blocks.py`); q8_k those of the IQ1 to IQ3 kinds and TQ, whose codebooks are looked up once. N
+matrices of one shape (attention heads, experts) may be stacked in one PackedMatrix. Rows beyond O and inputs
+beyond I are zeros. Offsets (128, 8, ...) make bytes unsigned, which is what x86's `vpdpbusd` wants of one operand;
+the kernels start a group's integer sum at -offset * sum(x) and so pay nothing for them. Arrays begin at multiples
+of 64 bytes, so that no load crosses a cache line.
 """
 
 from __future__ import annotations
@@ -35,8 +46,12 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from huozhong.errors import ConfigError
+from huozhong.formats.gguf.grids import IQ4_VALUES, MXFP4_VALUES
 
-Format = Literal["f32", "f16", "bf16", "q8", "q4", "q4_1", "q5_0", "q4_k", "q5_k", "q6_k"]
+Format = Literal[
+    "f32", "f16", "bf16", "q8", "q4", "q4_1", "q5_0", "q5_1", "iq4_nl", "mxfp4",
+    "q4_k", "q5_k", "q6_k", "q2_k", "q3_k", "iq4_xs", "q8_k",
+]  # fmt: skip
 FORMATS: tuple[str, ...] = get_args(Format)
 FLOATS = ("f32", "f16", "bf16")
 
@@ -44,9 +59,16 @@ BLOCK = 16  # output rows interleaved in one block: the float lanes of a 512-bit
 GROUP = 32  # inputs that share one scale
 SUPER = 256  # inputs of a K-quant's super-block
 HEAD = 320  # bytes of a super-block before its groups
-QUADS = {"q8": 8, "q4": 4, "q4_1": 4, "q5_0": 5}  # quads of bytes per group
-SUPER_BYTES = {"q4_k": HEAD + 8 * 256, "q5_k": HEAD + 8 * 320, "q6_k": HEAD + 8 * 384}
-OFFSETS = {"q8": 128, "q4": 8, "q4_1": 0, "q5_0": 16, "q4_k": 0, "q5_k": 0, "q6_k": 32}
+IQ4_XS_HEAD = 192  # iq4_xs has half as many scales
+QUADS = {"q8": 8, "q4": 4, "q4_1": 4, "q5_0": 5, "q5_1": 5, "iq4_nl": 4, "mxfp4": 4}  # quads of bytes per group
+SUPER_BYTES = {
+    "q4_k": HEAD + 8 * 256, "q5_k": HEAD + 8 * 320, "q6_k": HEAD + 8 * 384, "q2_k": HEAD + 8 * 128,
+    "q3_k": HEAD + 8 * 192, "iq4_xs": IQ4_XS_HEAD + 8 * 256, "q8_k": HEAD + 8 * 512,
+}  # fmt: skip
+OFFSETS = {"q8": 128, "q4": 8, "q5_0": 16, "q6_k": 32, "q3_k": 4, "q8_k": 128}  # the others have none
+CODEBOOKS = {"iq4_nl": IQ4_VALUES, "iq4_xs": IQ4_VALUES, "mxfp4": MXFP4_VALUES}
+MINIMA = ("q4_1", "q5_1")  # with a minimum beside every scale
+HALF_SCALED = ("q6_k", "q2_k", "q3_k", "q8_k")  # 16 inputs share a scale
 FLOAT16_MAX = 65504.0
 
 Shape = tuple[int, ...]
@@ -70,7 +92,7 @@ class PackedMatrix:
     out_features: int
     in_features: int
     data: NDArray[Any]
-    scales: NDArray[np.float16] | None = None
+    scales: NDArray[Any] | None = None
     count: int = 1
 
     def __post_init__(self) -> None:
@@ -110,8 +132,9 @@ def packed_shapes(
         return (byte, (count, blocks, in_features // SUPER, SUPER_BYTES[format])), (half, None)
     if format not in QUADS:
         raise ConfigError(f"unknown weight format {format!r}; the formats are {', '.join(FORMATS)}.")
-    per_group = (2, BLOCK) if format == "q4_1" else (BLOCK,)
-    return (byte, (count, blocks, groups, QUADS[format], BLOCK, 4)), (half, (count, blocks, groups, *per_group))
+    per_group = (2, BLOCK) if format in MINIMA else (BLOCK,)
+    kind = np.dtype(np.uint16) if format == "mxfp4" else half
+    return (byte, (count, blocks, groups, QUADS[format], BLOCK, 4)), (kind, (count, blocks, groups, *per_group))
 
 
 def pack(w: NDArray[np.float32], format: Format, new: New = new_array) -> PackedMatrix:
@@ -162,7 +185,7 @@ def unpack(matrix: PackedMatrix) -> NDArray[np.float32]:
         halves = groups.q.astype(np.float32).reshape(*groups.q.shape[:3], 2, GROUP // 2)
         values = halves * groups.scale[..., None]
         if groups.minimum is not None:
-            values = values + groups.minimum[..., None, None]
+            values = values + groups.minimum[..., None]
         w = values.reshape(*groups.q.shape[:2], -1)
     w = np.ascontiguousarray(w[:, : matrix.out_features, : matrix.in_features])
     return w[0] if matrix.count == 1 else w
@@ -171,8 +194,8 @@ def unpack(matrix: PackedMatrix) -> NDArray[np.float32]:
 class Groups(NamedTuple):
     """An integer format, group by group: weight = q * scale of its half + minimum.
 
-    q: int16 [N, O, G, 32].  scale: float32 [N, O, G, 2]; except in q6_k the halves' are equal.  minimum: float32
-    [N, O, G], None where the format has none.
+    q: int16 [N, O, G, 32].  scale: float32 [N, O, G, 2]; except in `HALF_SCALED` the halves' are equal.  minimum: the
+    same, None where the format has none.
     """
 
     q: NDArray[np.int16]
@@ -188,8 +211,11 @@ def unpack_groups(matrix: PackedMatrix) -> Groups:
         assert matrix.scales is not None
         data, minimum = matrix.data, None
         numbers = matrix.scales.astype(np.float32)  # [N, R, G, 16]
-        if matrix.format == "q4_1":
-            numbers, minimum = numbers[:, :, :, 0], numbers[:, :, :, 1]
+        if matrix.format == "mxfp4":
+            numbers = (matrix.scales.astype(np.uint32) << 16).view(np.float32)
+        if matrix.format in MINIMA:
+            minimum = np.stack([numbers[:, :, :, 1]] * 2, axis=-1)
+            numbers = numbers[:, :, :, 0]
         scale = np.stack([numbers, numbers], axis=-1)
     q = _integers(data, matrix.format).transpose(0, 1, 4, 2, 3, 5)
     count, blocks, _, groups = q.shape[:4]
@@ -206,36 +232,59 @@ def unpack_groups(matrix: PackedMatrix) -> Groups:
 def _open_super_blocks(
     matrix: PackedMatrix,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32] | None]:
-    """K-quants: bytes of the groups [N, R, G, quads, 16, 4], scale [N, R, G, 16, 2], minimum [N, R, G, 16]."""
+    """Bytes of the groups [N, R, G, quads, 16, 4], scale and minimum (None: the format has none) [N, R, G, 16, 2]."""
     data = matrix.data
     count, blocks, supers, size = data.shape
-    groups = data[..., HEAD:].reshape(count, blocks, supers * 8, (size - HEAD) // (8 * 64), BLOCK, 4)
+    head = IQ4_XS_HEAD if matrix.format == "iq4_xs" else HEAD
+    groups = data[..., head:].reshape(count, blocks, supers * 8, (size - head) // (8 * 64), BLOCK, 4)
     d, dmin = (
         np.ascontiguousarray(data[..., i : i + 32]).view(np.float16).astype(np.float32)[:, :, :, None] for i in (0, 32)
     )  # [N, R, S, 1, 16]
-    parts = data[..., 64:HEAD].reshape(count, blocks, supers, 16, BLOCK)
-    if matrix.format == "q6_k":
+    if matrix.format == "q8_k":
+        d = np.ascontiguousarray(data[..., :64]).view(np.float32)[:, :, :, None]
+    parts = data[..., 64:head].reshape(count, blocks, supers, -1, BLOCK)
+    minimum = None
+    if matrix.format in ("q4_k", "q5_k"):
+        scale, minimum = d * parts[:, :, :, :8], -dmin * parts[:, :, :, 8:]
+    elif matrix.format == "q2_k":
+        scale, minimum = d * (parts & 15), -dmin * (parts >> 4)
+    else:
         scale = d * parts.view(np.int8)
-        scale = scale.reshape(count, blocks, supers * 8, 2, BLOCK).swapaxes(3, 4)
-        return groups, scale, None
-    scale, minimum = d * parts[:, :, :, :8], -dmin * parts[:, :, :, 8:]
-    scale, minimum = (x.reshape(count, blocks, supers * 8, BLOCK) for x in (scale, minimum))
-    return groups, np.stack([scale, scale], axis=-1), minimum
+
+    def halves(numbers: NDArray[np.float32]) -> NDArray[np.float32]:
+        """[N, R, S, 8 or 16, 16] -> [N, R, G, 16, 2]"""
+        pairs = np.repeat(numbers, 16 // numbers.shape[3], axis=3)
+        return pairs.reshape(count, blocks, supers * 8, 2, BLOCK).swapaxes(3, 4)
+
+    return groups, halves(scale), None if minimum is None else halves(minimum)
 
 
 def _integers(data: NDArray[np.uint8], format: str) -> NDArray[np.int16]:
     """Bytes [N, R, G, quads, 16, 4] -> signed integers [N, R, G, 8, 16, 4]."""
-    if format == "q8":
+    if format in ("q8", "q8_k"):
         return data.astype(np.int16) - 128
+    quad = np.arange(8, dtype=np.uint8)[:, None, None]
+
+    def bit(plane: int) -> NDArray[np.int16]:
+        return ((data[:, :, :, plane : plane + 1] >> quad) & 1).astype(np.int16)
+
+    def two_bits(plane: int) -> NDArray[np.int16]:
+        both = np.repeat(data[:, :, :, plane : plane + 2], 4, axis=3)
+        return ((both >> (2 * (quad % 4))) & 3).astype(np.int16)
+
+    if format == "q2_k":
+        return two_bits(0)
+    if format == "q3_k":
+        return (two_bits(0) | bit(2) << 2) - OFFSETS[format]
     nibbles = data[:, :, :, :4]
     q = np.concatenate([nibbles & 15, nibbles >> 4], axis=3).astype(np.int16)
-    quad = np.arange(8, dtype=np.uint8)[:, None, None]
-    if format in ("q5_0", "q5_k"):
-        q |= ((data[:, :, :, 4:5] >> quad) & 1).astype(np.int16) << 4
+    if format in CODEBOOKS:
+        return np.array(CODEBOOKS[format], np.int16)[q]
+    if format in ("q5_0", "q5_1", "q5_k"):
+        q |= bit(4) << 4
     elif format == "q6_k":
-        upper = np.repeat(data[:, :, :, 4:6], 4, axis=3)
-        q |= ((upper >> (2 * (quad % 4))) & 3).astype(np.int16) << 4
-    return q - OFFSETS[format]
+        q |= two_bits(4) << 4
+    return q - OFFSETS.get(format, 0)
 
 
 def _pad(w_NOI: NDArray[Any], in_multiple: int) -> NDArray[Any]:

@@ -9,10 +9,14 @@ In the pictures below `d` and `m` are those factors and `q` the stored whole num
     Q4_1  d m q[16]                d·q + m                      32, 20
     Q5_0  d high[4] q[16]          d·(q - 16)                   32, 22
     Q8_0  d q[32]                  d·q, q signed                32, 34
+    IQ4_NL  d q[16]                d·IQ4_VALUES[q]             32, 18
+    MXFP4   e q[16]                2^(e - 128)·MXFP4_VALUES[q] 32, 17
+    Q2_K  scales[16] q[64] d m     (d·scale)·q - (m·min)       256, 84; 16 groups of 16
     Q4_K  d m scales[12] q[128]    (d·scale)·q - (m·min)        256, 144; 8 groups of 32
     Q5_K  d m scales[12] high[32] q[128]  the same              256, 176
     Q6_K  q[128] high[64] scales[16] d    (d·scale)·(q - 32)    256, 210; 16 groups of 16
 
+Q3_K, IQ4_XS, IQ1 to IQ3 and TQ are in `integers.py`.
 The order of the float32 operations is part of the format here: results are the reference's, bit for bit.
 """
 
@@ -20,14 +24,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from huozhong.formats.floats import decode_bfloat16, encode_bfloat16
+from huozhong.formats.gguf.bits import F32, U8, bits, half, nibbles
+from huozhong.formats.gguf.grids import IQ4_VALUES, MXFP4_VALUES
+from huozhong.formats.gguf.integers import INTEGER_TYPES
+from huozhong.formats.gguf.integers import values as integer_values
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 _CHUNK = 1 << 13  # blocks unpacked at a time: the working arrays stay small whatever the tensor's size
 
 
@@ -51,12 +57,25 @@ FORMATS: dict[str, BlockFormat] = {
     "Q4_K": BlockFormat(12, 256, 144),
     "Q5_K": BlockFormat(13, 256, 176),
     "Q6_K": BlockFormat(14, 256, 210),
+    "Q5_1": BlockFormat(7, 32, 24),
+    "Q2_K": BlockFormat(10, 256, 84),
+    "Q3_K": BlockFormat(11, 256, 110),
+    "IQ4_NL": BlockFormat(20, 32, 18),
+    "IQ4_XS": BlockFormat(23, 256, 136),
+    "MXFP4": BlockFormat(39, 32, 17),
+    "IQ3_S": BlockFormat(21, 256, 110),
+    "IQ3_XXS": BlockFormat(18, 256, 98),
+    "IQ2_S": BlockFormat(22, 256, 82),
+    "IQ2_XS": BlockFormat(17, 256, 74),
+    "IQ2_XXS": BlockFormat(16, 256, 66),
+    "IQ1_M": BlockFormat(29, 256, 56),
+    "IQ1_S": BlockFormat(19, 256, 50),
+    "TQ1_0": BlockFormat(34, 256, 54),
+    "TQ2_0": BlockFormat(35, 256, 66),
 }
 # Formats that exist and that we do not read; only their names, for the error.
 OTHER_FORMATS: dict[int, str] = {
-    7: "Q5_1", 9: "Q8_1", 10: "Q2_K", 11: "Q3_K", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS",
-    19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS", 24: "I8", 25: "I16", 26: "I32",
-    27: "I64", 28: "F64", 29: "IQ1_M", 34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4", 40: "NVFP4", 41: "Q1_0",
+    9: "Q8_1", 15: "Q8_K", 24: "I8", 25: "I16", 26: "I32", 27: "I64", 28: "F64", 40: "NVFP4", 41: "Q1_0",
 }  # fmt: skip
 
 
@@ -82,25 +101,6 @@ def dequantize(data: U8, type: str) -> F32:
     return out.reshape(*data.shape[:-1], data.shape[-1] // form.bytes * form.size)
 
 
-def _half(blocks: U8, at: int) -> F32:
-    """The half-precision factor at byte `at` of every block, as float32 [blocks, 1]."""
-    return np.ascontiguousarray(blocks[:, at : at + 2]).view("<f2").astype(np.float32)
-
-
-def _nibbles(packed: U8, run: int) -> U8:
-    """uint8 [blocks, 2 * bytes]: of every `run` bytes first the low halves, then the high ones."""
-    groups = packed.reshape(len(packed), -1, 1, run)
-    both = np.concatenate([groups & 0x0F, groups >> 4], axis=2)
-    return both.reshape(len(packed), -1)
-
-
-def _bits(packed: U8, width: int, run: int) -> U8:
-    """uint8 [blocks, ...]: of every `run` bytes first their lowest `width` bits, then the next ones, and so on."""
-    groups = packed.reshape(len(packed), -1, 1, run)
-    shifts = np.arange(0, 8, width, dtype=np.uint8).reshape(1, 1, -1, 1)
-    return ((groups >> shifts) & np.uint8((1 << width) - 1)).reshape(len(packed), -1)
-
-
 def _f32(blocks: U8) -> F32:
     return blocks.view("<f4")
 
@@ -114,23 +114,43 @@ def _bf16(blocks: U8) -> F32:
 
 
 def _q4_0(blocks: U8) -> F32:
-    q = _nibbles(blocks[:, 2:], 16).astype(np.float32) - np.float32(8)
-    return _half(blocks, 0) * q
+    q = nibbles(blocks[:, 2:], 16).astype(np.float32) - np.float32(8)
+    return half(blocks, 0) * q
 
 
 def _q4_1(blocks: U8) -> F32:
-    q = _nibbles(blocks[:, 4:], 16).astype(np.float32)
-    return _half(blocks, 0) * q + _half(blocks, 2)
+    q = nibbles(blocks[:, 4:], 16).astype(np.float32)
+    return half(blocks, 0) * q + half(blocks, 2)
 
 
 def _q5_0(blocks: U8) -> F32:
     high = np.unpackbits(blocks[:, 2:6], axis=1, bitorder="little")
-    q = (_nibbles(blocks[:, 6:], 16) | (high << 4)).astype(np.float32) - np.float32(16)
-    return _half(blocks, 0) * q
+    q = (nibbles(blocks[:, 6:], 16) | (high << 4)).astype(np.float32) - np.float32(16)
+    return half(blocks, 0) * q
+
+
+def _q5_1(blocks: U8) -> F32:
+    high = np.unpackbits(blocks[:, 4:8], axis=1, bitorder="little")
+    q = (nibbles(blocks[:, 8:], 16) | (high << 4)).astype(np.float32)
+    return half(blocks, 0) * q + half(blocks, 2)
+
+
+def _iq4_nl(blocks: U8) -> F32:
+    return half(blocks, 0) * np.array(IQ4_VALUES, np.float32)[nibbles(blocks[:, 2:], 16)]
+
+
+def mxfp4_scales(exponents: U8) -> F32:
+    """2^(e - 128) of MXFP4's exponents, any shape; the last two are below float32's normal numbers."""
+    e = exponents.astype(np.uint32)
+    return np.where(e < 2, np.uint32(0x00200000) << e, (e - np.uint32(1)) << np.uint32(23)).view(np.float32)
+
+
+def _mxfp4(blocks: U8) -> F32:
+    return mxfp4_scales(blocks[:, :1]) * np.array(MXFP4_VALUES, np.float32)[nibbles(blocks[:, 1:], 16)]
 
 
 def _q8_0(blocks: U8) -> F32:
-    return blocks[:, 2:].view(np.int8).astype(np.float32) * _half(blocks, 0)
+    return blocks[:, 2:].view(np.int8).astype(np.float32) * half(blocks, 0)
 
 
 def _k_scales(blocks: U8) -> tuple[F32, F32]:
@@ -143,27 +163,35 @@ def _k_scales(blocks: U8) -> tuple[F32, F32]:
     first, second, third = blocks[:, 4:8], blocks[:, 8:12], blocks[:, 12:16]
     scale = np.concatenate([first & 0x3F, (third & 0x0F) | ((first >> 2) & 0x30)], axis=1)
     offset = np.concatenate([second & 0x3F, (third >> 4) | ((second >> 2) & 0x30)], axis=1)
-    d = _half(blocks, 0) * scale.astype(np.float32)
-    m = _half(blocks, 2) * offset.astype(np.float32)
+    d = half(blocks, 0) * scale.astype(np.float32)
+    m = half(blocks, 2) * offset.astype(np.float32)
     return d[:, :, None], m[:, :, None]
+
+
+def _q2_k(blocks: U8) -> F32:
+    scale, offset = blocks[:, :16] & 0x0F, blocks[:, :16] >> 4
+    d = half(blocks, 80) * scale.astype(np.float32)
+    m = half(blocks, 82) * offset.astype(np.float32)
+    q = bits(blocks[:, 16:80], 2, 32).reshape(-1, 16, 16).astype(np.float32)
+    return (d[:, :, None] * q - m[:, :, None]).reshape(-1, 256)
 
 
 def _q4_k(blocks: U8) -> F32:
     d, m = _k_scales(blocks)
-    q = _nibbles(blocks[:, 16:], 32).reshape(-1, 8, 32).astype(np.float32)
+    q = nibbles(blocks[:, 16:], 32).reshape(-1, 8, 32).astype(np.float32)
     return (d * q - m).reshape(-1, 256)
 
 
 def _q5_k(blocks: U8) -> F32:
     d, m = _k_scales(blocks)
-    q = _nibbles(blocks[:, 48:], 32) | (_bits(blocks[:, 16:48], 1, 32) << 4)
+    q = nibbles(blocks[:, 48:], 32) | (bits(blocks[:, 16:48], 1, 32) << 4)
     return (d * q.reshape(-1, 8, 32).astype(np.float32) - m).reshape(-1, 256)
 
 
 def _q6_k(blocks: U8) -> F32:
-    q = _nibbles(blocks[:, :128], 64) | (_bits(blocks[:, 128:192], 2, 32) << 4)
+    q = nibbles(blocks[:, :128], 64) | (bits(blocks[:, 128:192], 2, 32) << 4)
     scale = blocks[:, 192:208].view(np.int8).astype(np.float32)
-    d = _half(blocks, 208) * scale
+    d = half(blocks, 208) * scale
     values = q.reshape(-1, 16, 16).astype(np.float32) - np.float32(32)
     return (d[:, :, None] * values).reshape(-1, 256)
 
@@ -171,6 +199,8 @@ def _q6_k(blocks: U8) -> F32:
 _UNPACK: dict[str, Callable[[U8], F32]] = {
     "F32": _f32, "F16": _f16, "BF16": _bf16, "Q4_0": _q4_0, "Q4_1": _q4_1, "Q5_0": _q5_0, "Q8_0": _q8_0,
     "Q4_K": _q4_k, "Q5_K": _q5_k, "Q6_K": _q6_k,
+    "Q5_1": _q5_1, "Q2_K": _q2_k, "IQ4_NL": _iq4_nl, "MXFP4": _mxfp4,
+    **{type: partial(integer_values, type=type) for type in INTEGER_TYPES},
 }  # fmt: skip
 
 

@@ -1,0 +1,319 @@
+// The integer formats of weights as the matmul reads them; included by matmul.inl.
+
+namespace {
+
+// What tile_integer needs of a format: `open` finds a group's weights and scales, `dot` adds the group's products.
+//   offset: what dot leaves in the sum per unit of x (quant.py stores bytes unsigned)
+//   half_scales: 16 inputs share a scale, not 32, and the second half has sums of its own
+//   has_minimum: weights are scale * q + minimum; with half_scales the second half has a minimum of its own
+struct GroupScaled {  // a scale per group of 32
+    static constexpr bool half_scales = false, has_minimum = false;
+    const uint8_t* w;
+    const uint16_t* s;
+    Vec scale, second_scale, minimum, second_minimum;
+    GroupScaled(const Matrix&, const uint8_t* data, const uint16_t* scales, int lane)
+        : w(data + 4 * lane), s(scales + lane) {}
+    void load_scale(int32_t g) { scale = load_half(s + g * BLOCK); }
+};
+
+struct Q8 : GroupScaled {
+    static constexpr int offset = Q8_OFFSET, bytes = GROUP * BLOCK;
+    using GroupScaled::GroupScaled;
+    void open(int32_t g) { load_scale(g); }
+    template <int N> void dot(Int* acc, Int*, const int8_t* const* x) {
+        for (int quad = 0; quad < 8; ++quad) {
+            const Bytes b = load_bytes(w + quad * 4 * BLOCK);
+            for (int t = 0; t < N; ++t) acc[t] = dot_q8(acc[t], b, x[t] + 4 * quad);
+        }
+        w += bytes;
+    }
+};
+
+// Four quads of bytes hold eight of nibbles: 0..3 low, 4..7 high.
+template <int N> inline void dot_nibbles(const uint8_t* w, Int* acc, const int8_t* const* x) {
+    for (int quad = 0; quad < 4; ++quad) {
+        Bytes b = load_bytes(w + quad * 4 * BLOCK);
+        keep_in_register(b);
+        const Bytes low = low_nibbles(b), high = high_nibbles(b);
+        for (int t = 0; t < N; ++t) {
+            acc[t] = dot_q4(acc[t], low, x[t] + 4 * quad);
+            acc[t] = dot_q4(acc[t], high, x[t] + 4 * quad + 16);
+        }
+    }
+}
+
+// The fifth bits: bit q of a byte belongs to quad q.
+template <int N, int QUAD = 0> inline void dot_five(const uint8_t* w, Bytes fifth, Int* acc, const int8_t* const* x) {
+    Bytes b = load_bytes(w + QUAD * 4 * BLOCK);
+    keep_in_register(b);
+    const Bytes low = or_shifted<4 - QUAD>(low_nibbles(b), fifth, 16);
+    const Bytes high = or_shifted<-QUAD>(high_nibbles(b), fifth, 16);
+    for (int t = 0; t < N; ++t) {
+        acc[t] = dot_q4(acc[t], low, x[t] + 4 * QUAD);
+        acc[t] = dot_q4(acc[t], high, x[t] + 4 * QUAD + 16);
+    }
+    if constexpr (QUAD < 3) dot_five<N, QUAD + 1>(w, fifth, acc, x);
+}
+
+// The upper two of six bits: bits 2 q, 2 q + 1 of a byte belong to quad q of its half.
+template <int N, int QUAD = 0>
+inline void dot_six(const uint8_t* w, Bytes first, Bytes second, Int* low_acc, Int* high_acc, const int8_t* const* x) {
+    Bytes b = load_bytes(w + QUAD * 4 * BLOCK);
+    keep_in_register(b);
+    const Bytes low = or_shifted<4 - 2 * QUAD>(low_nibbles(b), first, 48);
+    const Bytes high = or_shifted<4 - 2 * QUAD>(high_nibbles(b), second, 48);
+    for (int t = 0; t < N; ++t) {
+        low_acc[t] = dot_q4(low_acc[t], low, x[t] + 4 * QUAD);
+        high_acc[t] = dot_q4(high_acc[t], high, x[t] + 4 * QUAD + 16);
+    }
+    if constexpr (QUAD < 3) dot_six<N, QUAD + 1>(w, first, second, low_acc, high_acc, x);
+}
+
+// Nibbles that stand for the bytes of a table; WIDE: those need all eight bits.
+template <int N, bool WIDE> inline void dot_table(const uint8_t* w, const Table& table, Int* acc, const int8_t* const* x) {
+    for (int quad = 0; quad < 4; ++quad) {
+        Bytes b = load_bytes(w + quad * 4 * BLOCK);
+        keep_in_register(b);
+        const Bytes low = look_up(table, low_nibbles(b)), high = look_up(table, high_nibbles(b));
+        for (int t = 0; t < N; ++t) {
+            acc[t] = WIDE ? dot_q8(acc[t], low, x[t] + 4 * quad) : dot_q4(acc[t], low, x[t] + 4 * quad);
+            acc[t] = WIDE ? dot_q8(acc[t], high, x[t] + 4 * quad + 16) : dot_q4(acc[t], high, x[t] + 4 * quad + 16);
+        }
+    }
+}
+
+// Two bits: bits 2 q, 2 q + 1 of a byte belong to quad q of its half.
+template <int N, int QUAD = 0>
+inline void dot_two(Bytes first, Bytes second, Int* low_acc, Int* high_acc, const int8_t* const* x) {
+    const Bytes low = bits_at<2 * QUAD>(first, 3), high = bits_at<2 * QUAD>(second, 3);
+    for (int t = 0; t < N; ++t) {
+        low_acc[t] = dot_q4(low_acc[t], low, x[t] + 4 * QUAD);
+        high_acc[t] = dot_q4(high_acc[t], high, x[t] + 4 * QUAD + 16);
+    }
+    if constexpr (QUAD < 3) dot_two<N, QUAD + 1>(first, second, low_acc, high_acc, x);
+}
+
+// The same and a third bit: bit q of a byte belongs to quad q.
+template <int N, int QUAD = 0>
+inline void dot_three(Bytes first, Bytes second, Bytes third, Int* low_acc, Int* high_acc, const int8_t* const* x) {
+    const Bytes low = or_shifted<2 - QUAD>(bits_at<2 * QUAD>(first, 3), third, 4);
+    const Bytes high = or_shifted<-2 - QUAD>(bits_at<2 * QUAD>(second, 3), third, 4);
+    for (int t = 0; t < N; ++t) {
+        low_acc[t] = dot_q4(low_acc[t], low, x[t] + 4 * QUAD);
+        high_acc[t] = dot_q4(high_acc[t], high, x[t] + 4 * QUAD + 16);
+    }
+    if constexpr (QUAD < 3) dot_three<N, QUAD + 1>(first, second, third, low_acc, high_acc, x);
+}
+
+struct Q4 : GroupScaled {
+    static constexpr int offset = 8, bytes = GROUP * BLOCK / 2;
+    using GroupScaled::GroupScaled;
+    void open(int32_t g) { load_scale(g); }
+    template <int N> void dot(Int* acc, Int*, const int8_t* const* x) {
+        dot_nibbles<N>(w, acc, x);
+        w += bytes;
+    }
+};
+
+struct Q4_1 : Q4 {
+    static constexpr int offset = 0;
+    static constexpr bool has_minimum = true;
+    using Q4::Q4;
+    void open(int32_t g) {
+        scale = load_half(s + 2 * g * BLOCK);
+        minimum = load_half(s + (2 * g + 1) * BLOCK);
+    }
+};
+
+struct Q5_0 : GroupScaled {
+    static constexpr int offset = 16, bytes = 320;
+    using GroupScaled::GroupScaled;
+    void open(int32_t g) { load_scale(g); }
+    template <int N> void dot(Int* acc, Int*, const int8_t* const* x) {
+        dot_five<N>(w, load_bytes(w + 256), acc, x);
+        w += bytes;
+    }
+};
+
+struct Q5_1 : Q5_0 {
+    static constexpr int offset = 0;
+    static constexpr bool has_minimum = true;
+    using Q5_0::Q5_0;
+    void open(int32_t g) {
+        scale = load_half(s + 2 * g * BLOCK);
+        minimum = load_half(s + (2 * g + 1) * BLOCK);
+    }
+};
+
+struct IQ4NL : GroupScaled {
+    static constexpr int offset = Q8_OFFSET, bytes = GROUP * BLOCK / 2;
+    const Table table = load_table(IQ4_TABLE);
+    using GroupScaled::GroupScaled;
+    void open(int32_t g) { load_scale(g); }
+    template <int N> void dot(Int* acc, Int*, const int8_t* const* x) {
+        dot_table<N, true>(w, table, acc, x);
+        w += bytes;
+    }
+};
+
+struct MXFP4 : GroupScaled {
+    static constexpr int offset = 12, bytes = GROUP * BLOCK / 2;
+    const Table table = load_table(MXFP4_TABLE);
+    using GroupScaled::GroupScaled;
+    void open(int32_t g) { scale = load_bfloat(s + g * BLOCK); }
+    template <int N> void dot(Int* acc, Int*, const int8_t* const* x) {
+        dot_table<N, false>(w, table, acc, x);
+        w += bytes;
+    }
+};
+
+// A super-block of 256 inputs: float16 d [16] and dmin [16]; bytes scale [8, 16], minimum [8, 16]; 8 groups.
+template <int BYTES> struct KQuant {
+    static constexpr int offset = 0, bytes = BYTES;
+    static constexpr bool half_scales = false, has_minimum = true;
+    const uint8_t *w, *head = nullptr;
+    int lane;
+    Vec d, dmin, scale, second_scale, minimum, second_minimum;
+    KQuant(const Matrix&, const uint8_t* data, const uint16_t*, int lane) : w(data), lane(lane) {}
+    void open(int32_t g) {
+        const int part = g % 8;
+        if (part == 0) {
+            head = w;
+            d = load_half(reinterpret_cast<const uint16_t*>(head) + lane);
+            dmin = sub(set1(0.0f), load_half(reinterpret_cast<const uint16_t*>(head) + BLOCK + lane));
+            w += 320;
+        }
+        scale = mul(d, load_u8(head + 64 + part * BLOCK + lane));
+        minimum = mul(dmin, load_u8(head + 192 + part * BLOCK + lane));
+    }
+};
+
+struct Q4K : KQuant<256> {
+    using KQuant::KQuant;
+    template <int N> void dot(Int* acc, Int*, const int8_t* const* x) {
+        dot_nibbles<N>(w + 4 * lane, acc, x);
+        w += bytes;
+    }
+};
+
+struct Q5K : KQuant<320> {
+    using KQuant::KQuant;
+    template <int N> void dot(Int* acc, Int*, const int8_t* const* x) {
+        dot_five<N>(w + 4 * lane, load_bytes(w + 256 + 4 * lane), acc, x);
+        w += bytes;
+    }
+};
+
+// A super-block of 256 inputs: float16 (or FLOAT_D: float) d [16] in 64 bytes; int8 scale [16, 16]; 8 groups.
+template <int BYTES, bool FLOAT_D = false> struct HalfScaled {
+    static constexpr int bytes = BYTES;
+    static constexpr bool half_scales = true, has_minimum = false;
+    const uint8_t *w, *head = nullptr;
+    int lane;
+    Vec d, scale, second_scale, minimum, second_minimum;
+    HalfScaled(const Matrix&, const uint8_t* data, const uint16_t*, int lane) : w(data), lane(lane) {}
+    void open(int32_t g) {
+        const int part = g % 8;
+        if (part == 0) {
+            head = w;
+            if constexpr (FLOAT_D) d = load(reinterpret_cast<const float*>(head) + lane);
+            else d = load_half(reinterpret_cast<const uint16_t*>(head) + lane);
+            w += 320;
+        }
+        scale = mul(d, load_i8(reinterpret_cast<const int8_t*>(head) + 64 + 2 * part * BLOCK + lane));
+        second_scale = mul(d, load_i8(reinterpret_cast<const int8_t*>(head) + 64 + (2 * part + 1) * BLOCK + lane));
+    }
+};
+
+struct Q6K : HalfScaled<384> {
+    static constexpr int offset = 32;
+    using HalfScaled::HalfScaled;
+    template <int N> void dot(Int* low, Int* high, const int8_t* const* x) {
+        dot_six<N>(w + 4 * lane, load_bytes(w + 256 + 4 * lane), load_bytes(w + 320 + 4 * lane), low, high, x);
+        w += bytes;
+    }
+};
+
+struct Q3K : HalfScaled<192> {
+    static constexpr int offset = 4;
+    using HalfScaled::HalfScaled;
+    template <int N> void dot(Int* low, Int* high, const int8_t* const* x) {
+        const uint8_t* at = w + 4 * lane;
+        dot_three<N>(load_bytes(at), load_bytes(at + 64), load_bytes(at + 128), low, high, x);
+        w += bytes;
+    }
+};
+
+struct Q8K : HalfScaled<512, true> {
+    static constexpr int offset = Q8_OFFSET;
+    using HalfScaled::HalfScaled;
+    template <int N> void dot(Int* low, Int* high, const int8_t* const* x) {
+        for (int quad = 0; quad < 8; ++quad) {
+            const Bytes b = load_bytes(w + 4 * lane + quad * 4 * BLOCK);
+            Int* acc = quad < 4 ? low : high;
+            for (int t = 0; t < N; ++t) acc[t] = dot_q8(acc[t], b, x[t] + 4 * quad);
+        }
+        w += bytes;
+    }
+};
+
+// A super-block of 256 inputs: float16 d [16] and dmin [16]; bytes [16, 16]: scale and, above it, minimum; 8 groups.
+struct Q2K {
+    static constexpr int offset = 0, bytes = 128;
+    static constexpr bool half_scales = true, has_minimum = true;
+    const uint8_t *w, *head = nullptr;
+    int lane;
+    Vec d, dmin, scale, second_scale, minimum, second_minimum;
+    Q2K(const Matrix&, const uint8_t* data, const uint16_t*, int lane) : w(data), lane(lane) {}
+    void open(int32_t g) {
+        if (g % 8 == 0) {
+            head = w;
+            d = load_half(reinterpret_cast<const uint16_t*>(head) + lane);
+            dmin = sub(set1(0.0f), load_half(reinterpret_cast<const uint16_t*>(head) + BLOCK + lane));
+            w += 320;
+        }
+        const uint8_t* first = head + 64 + 2 * (g % 8) * BLOCK + lane;
+        open_half(first, scale, minimum);
+        open_half(first + BLOCK, second_scale, second_minimum);
+    }
+    void open_half(const uint8_t* both, Vec& half_scale, Vec& half_minimum) {
+        constexpr uint64_t low = 0x0f0f0f0f0f0f0f0f;
+        uint64_t scales[W / 8], minima[W / 8];
+        std::memcpy(scales, both, W);
+        for (int i = 0; i < W / 8; ++i) {
+            minima[i] = scales[i] >> 4 & low;
+            scales[i] &= low;
+        }
+        half_scale = mul(d, load_u8(reinterpret_cast<const uint8_t*>(scales)));
+        half_minimum = mul(dmin, load_u8(reinterpret_cast<const uint8_t*>(minima)));
+    }
+    template <int N> void dot(Int* low, Int* high, const int8_t* const* x) {
+        dot_two<N>(load_bytes(w + 4 * lane), load_bytes(w + 64 + 4 * lane), low, high, x);
+        w += bytes;
+    }
+};
+
+// A super-block of 256 inputs: float16 d [16], 32 bytes unused; int8 scale [8, 16]; 8 groups.
+struct IQ4XS {
+    static constexpr int offset = Q8_OFFSET, bytes = 256;
+    static constexpr bool half_scales = false, has_minimum = false;
+    const Table table = load_table(IQ4_TABLE);
+    const uint8_t *w, *head = nullptr;
+    int lane;
+    Vec d, scale, second_scale, minimum, second_minimum;
+    IQ4XS(const Matrix&, const uint8_t* data, const uint16_t*, int lane) : w(data), lane(lane) {}
+    void open(int32_t g) {
+        if (g % 8 == 0) {
+            head = w;
+            d = load_half(reinterpret_cast<const uint16_t*>(head) + lane);
+            w += 192;
+        }
+        scale = mul(d, load_i8(reinterpret_cast<const int8_t*>(head) + 64 + g % 8 * BLOCK + lane));
+    }
+    template <int N> void dot(Int* acc, Int*, const int8_t* const* x) {
+        dot_table<N, true>(w + 4 * lane, table, acc, x);
+        w += bytes;
+    }
+};
+
+}  // namespace
