@@ -44,8 +44,9 @@ def probabilities(weights_DL: NDArray[np.floating], bias_L: NDArray[np.floating]
     """float32 [L]: how likely each label is.  D buckets, L labels."""
     buckets = features(text)
     logits = weights_DL[buckets].astype(np.float32).sum(0) / np.sqrt(len(buckets)) + bias_L
-    found: NDArray[np.float32] = np.exp(logits - logits.max())
-    return found / found.sum()
+    chances: NDArray[np.float32] = np.exp(logits - logits.max())
+    chances /= chances.sum()
+    return chances
 
 
 @cache
