@@ -15,7 +15,7 @@ code can do exactly is not left to the model (program-aided: Gao et al. 2023, ar
 
 2.  A label of this file, whole, on the first line: code writes the answer (exact arithmetic, a checked reply).
 
-3.  Anything else is free: poems, as the model learnt them.
+3.  A poem is the model's own, rhyme words first and then the lines; its reasoning begins with its form.
 
 A label is only possible where code can do what it says: a unit conversion needs two units in the question.  What is
 not possible the model cannot write.
@@ -107,6 +107,8 @@ def cannot_label(kind: str) -> str:
     """`不会：翻译。`"""
     return f"{CANNOT}{kind}。"
 
+
+POEM_FORMS = ("五言绝句", "七言绝句", "五言律诗", "七言律诗")
 
 LABELS: tuple[str, ...] = (
     *PROBLEM_ACTS,

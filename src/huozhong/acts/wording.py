@@ -21,7 +21,7 @@ from huozhong.acts.language import is_english
 from huozhong.acts.solve import Node, Operation, Unsolvable, intermediate_values, leaves, replace_leaves, value_of
 from huozhong.acts.steps import Step, Worked, as_percent, plain
 from huozhong.verify.arithmetic import final_answer, parse_number
-from huozhong.verify.numbers import Number, decimals_of
+from huozhong.verify.numbers import Number, decimals_of, mentions
 
 
 def worded(question: str, told: list[Number], plan: Node) -> str:
@@ -98,13 +98,23 @@ def _sentence(work: Worked) -> str:
     elif work.asked is not None and work.asked.kind == "part":
         result = plain(Number(value, "fraction"))
     bare = f"{result}{unit}"
-    if work.asked is None:
+    if work.asked is None or not _spoken_of(work):
         return bare
     sentence = work.asked.sentence(result, "" if work.asked.kind != "number" else unit)
     if sentence is None:
         return bare
     # whoever looks for the result finds it: it is the last number of the sentence
     return sentence if final_answer(f"答：{sentence}。") == parse_number(result) else bare
+
+
+def _spoken_of(work: Worked) -> bool:
+    """Whether the clause that asks names no number but those that were worked with.
+
+    After 如果买5盒呢 the clause is still 买3盒要多少元.
+    """
+    assert work.asked is not None
+    used = {number.value for number in leaves(work.plan)}
+    return all(mention.number.value in used for mention in mentions(work.asked.clause))
 
 
 # -- English ----------------------------------------------------------------------------------------------------

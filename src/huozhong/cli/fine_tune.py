@@ -18,6 +18,7 @@ import typer
 from huozhong.cli.machine import available_memory
 from huozhong.cli.models import find_model
 from huozhong.cli.words import dim, language, say
+from huozhong.engine import generation_config
 from huozhong.errors import ConfigError, HuozhongError
 
 if TYPE_CHECKING:
@@ -254,9 +255,8 @@ class _Bench:
         before: list[str | None] = []
         if asked and not options.plan:
             before = self._remembered(task, asked)
-        found = adapt(
-            self.view, self.files, task, settings, start=options.start, console=console, plan_only=options.plan
-        )
+        files = _without_acts(self.files) if any(map(_thinks, taught)) else self.files
+        found = adapt(self.view, files, task, settings, start=options.start, console=console, plan_only=options.plan)
         if found is None or not found.finished or found.model is None:
             return
         after = self._answers(found.model, asked) if asked else []
@@ -376,6 +376,23 @@ def _share(heldout: Path) -> float | None:
     if not 0 <= share < 1:
         raise ConfigError(f"--heldout is {heldout}; a share must be at least 0 and less than 1.")
     return share
+
+
+def _thinks(example: Prompted) -> bool:
+    """Whether an example teaches a thought."""
+    said = getattr(example, "said", None)  # preferences have none
+    return bool(said and said.get("reasoning_content"))
+
+
+def _without_acts(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files of a model that thinks in words of its own from now on: dialogue acts would not let it."""
+    name = generation_config.NAME
+    if name not in files:
+        return dict(files)
+    said = json.loads(files[name])
+    if "acts" in said:
+        return {**files, name: (json.dumps(said | {"acts": False}, indent=2) + "\n").encode()}
+    return dict(files)
 
 
 def _some(examples: Sequence[Prompted]) -> list[Prompted]:

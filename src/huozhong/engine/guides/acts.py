@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from huozhong.acts.labels import LABELS
+from huozhong.acts.labels import LABELS, POEM_FORMS
 from huozhong.acts.plan_line import CHARACTERS, PlanLine
 from huozhong.acts.turn import PROBLEM, Forced, Planning, Turn
 from huozhong.engine.guides.guide import Acts
@@ -42,6 +42,12 @@ class ActsVocabulary:
         self.answer_V[end_think_id] = False
         self.answer_V[[i for i in eos_ids if i < vocab_size]] = True
         self._plan_masks: dict[PlanLine, Mask] = {}
+
+    @cached_property
+    def poems(self) -> list[int]:
+        """The tokens that the reasoning of a poem may begin with: its form, 五言绝句."""
+        forms = [f"{form}：".encode() for form in POEM_FORMS]
+        return sorted({i for form in forms for end in range(1, len(form) + 1) for i in self.spelled(form[:end])})
 
     @cached_property
     def _by_bytes(self) -> list[tuple[bytes, int]]:
@@ -183,8 +189,10 @@ class ActsConstraint:
         """Only what can be meant, and no token across the end of a label."""
         rests = {label[len(start) :]: can for label, can in self._possible.items() if label.startswith(start)}
         mask_V = self._words.reasoning_V.copy()
-        if self._turn.is_exact or (start and any(rests.values())):
+        if self._turn.is_exact or not start or any(rests.values()):
             mask_V[:] = False  # a label that was begun is ended
+        if not start and not self._turn.is_exact:
+            mask_V[self._words.poems] = True
         # Not in the middle of a label.  Nothing to think about is said by models that were trained further.
         mask_V[self._words.end_think_id] = not start
         allowed: set[int] = set()
