@@ -8,6 +8,7 @@ from huozhong.acts.labels import (
     CALCULATE,
     CANNOT_KINDS,
     CONTINUE,
+    CONVERT,
     EXPLAIN,
     LABELS,
     ONE_MORE,
@@ -143,11 +144,37 @@ def test_a_label_is_answered_from_tables() -> None:
     assert joke.answer
     assert after(Turn(user("讲个笑话"), seed=3), TELL_JOKE) == joke
     assert len({after(Turn(user("讲个笑话"), seed=s), TELL_JOKE).answer for s in range(30)}) > 5
-    for label in (*map(talk_label, TALK_KINDS), *map(cannot_label, CANNOT_KINDS)):
-        for question in ("讲个笑话", "tell me a joke", ""):
+    asked = {
+        talk_label("问候"): ("你好", "Good morning!"),
+        talk_label("感谢"): ("谢谢你", "thank you so much"),
+        cannot_label("翻译"): ("把这句话翻译成英语", "translate this into French"),
+        TELL_JOKE: ("讲个笑话", "tell me a joke"),
+    }
+    for label, questions in asked.items():
+        for question in questions:
             turn = Turn(user(question))
             assert turn.possible(label)
             assert after(turn, label).answer
+
+
+def test_kinds_of_talk_that_do_not_fit_are_not_possible() -> None:
+    every = {*map(talk_label, TALK_KINDS), *map(cannot_label, CANNOT_KINDS)}
+    for question in ("谢谢你", "你好", "讲个笑话", "thank you"):
+        assert 1 <= sum(Turn(user(question)).possible(label) for label in every | {TELL_JOKE}) <= 3
+    assert not Turn(user("谢谢你")).possible(talk_label("难过"))
+    # What nobody could tell is not understood, or not known.
+    possible = {label for label in every if Turn(user("")).possible(label)}
+    assert possible <= {talk_label("没懂"), cannot_label("知识"), talk_label("应声")}
+    assert possible
+
+
+def test_a_question_that_code_reads_is_no_story() -> None:
+    turn = Turn(user("5千克等于多少克？"))
+    assert turn.is_exact
+    assert turn.possible(CONVERT)
+    assert not turn.possible(PROBLEM)
+    assert not turn.possible(cannot_label("知识"))
+    assert not Turn(user(APPLES)).is_exact
 
 
 def test_a_label_is_answered_by_exact_arithmetic() -> None:

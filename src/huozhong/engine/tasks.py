@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,11 @@ from huozhong.engine.sampler import TokenCounts, TopLogprobs, log_softmax, sampl
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
+
+
+# Which act comes and what the plan is are decisions: up to this temperature, at which poems are written, the likeliest
+# is taken.  Who asks for more ("again") wants another one.
+DECIDED = 0.5
 
 
 @dataclass(eq=False)
@@ -33,11 +38,16 @@ class GenerateTask:
     def __post_init__(self) -> None:
         seed = self.params.seed
         self._rng = np.random.Generator(np.random.PCG64(None if seed is None else seed % 2**64))
+        self._deciding = self.params
+        if self.params.temperature <= DECIDED:
+            self._deciding = replace(self.params, temperature=0.0)
 
     def choose(self, logits_V: F32) -> tuple[int, float | None, TopLogprobs]:
         """The next token, as `sampler.sample` gives it."""
         allowed_V = None if self.constraint is None else self.constraint.mask()
-        return sample(logits_V, self.params, self.counts, self._rng, allowed_V)
+        decides = isinstance(self.constraint, ActsConstraint) and self.constraint.decides
+        params = self._deciding if decides else self.params
+        return sample(logits_V, params, self.counts, self._rng, allowed_V)
 
     def add(self, token: int) -> None:
         """The token that was chosen belongs to the answer now."""

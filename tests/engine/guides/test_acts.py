@@ -174,8 +174,9 @@ def told(constraint: ActsConstraint, tokenizer: Tokenizer, text: str) -> list[in
 
 def test_a_label_is_answered_and_ended(ember: LLM, words: ActsVocabulary) -> None:
     tokenizer = ember.tokenizer
-    for label in (TELL_JOKE, talk_label("问候"), cannot_label("翻译")):
-        turn = Turn(user("你好"), 1)
+    asked = {TELL_JOKE: "讲个笑话", talk_label("问候"): "你好", cannot_label("翻译"): "把这句话翻译成英语"}
+    for label, question in asked.items():
+        turn = Turn(user(question), 1)
         forced = told(ActsConstraint(turn, words), tokenizer, label)
         assert forced[0] == words.end_think_id
         assert forced[-1] == tokenizer.eos_id
@@ -202,8 +203,8 @@ def test_what_is_not_possible_cannot_be_written(ember: LLM, words: ActsVocabular
 
 
 def test_no_token_reaches_over_the_end_of_a_label(ember: LLM, words: ActsVocabulary) -> None:
-    turn = Turn(user("你好"))
-    for label in (*map(talk_label, ("问候", "感谢")), TELL_JOKE):
+    for label, question in ((talk_label("问候"), "你好"), (talk_label("感谢"), "谢谢你"), (TELL_JOKE, "讲个笑话")):
+        turn = Turn(user(question))
         encoded = label.encode()
         for at in range(len(encoded)):
             constraint = ActsConstraint(turn, words)

@@ -105,6 +105,11 @@ class ActsConstraint:
         """A fresh answer's state."""
         return cls(Turn(guide.messages, guide.seed), words)
 
+    @property
+    def decides(self) -> bool:
+        """Whether the next token belongs to a label or a plan."""
+        return self._in_reasoning and (self._bytes is not None or isinstance(self._next, Planning))
+
     def mask(self) -> Mask:
         """bool [V]: the tokens that may come next; never all False."""
         if self._mask_V is None:
