@@ -114,7 +114,7 @@ _LETTERED = {"俩": Fraction(2), "仨": Fraction(3)}
 _HUNDREDTHS = {"百分之": 100, "千分之": 1000, "万分之": 10**4}
 _DISCOUNT = re.compile(r"\s*折(?![叠纸扇腰断磨算合返断线])")
 _TENTHS = re.compile(r"成(?=[\u3002，、；？！．.,?!新熟）)]|左右|以上|的|$)")
-_DOZEN = re.compile(r"打(?![开听扮电球折扫算印包车工架针击字雷扰破动招水鱼猎牌中到死])")
+_DOZEN = re.compile(r"打(?![一二三四五六七八九\d.]+折)(?![开听扮电球折扫算印包车工架针击字雷扰破动招水鱼猎牌中到死])")
 _PERCENT = re.compile(r"\s*per\s?cent(?:s|age)?(?![A-Za-z])", re.IGNORECASE)
 _DOZENS = re.compile(r"\s*(dozen|hundred|thousand|million|billion)(?![A-Za-z])", re.IGNORECASE)
 _SIZES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from huozhong.verify import numerals
 from huozhong.verify.numbers import Number, number_at
 
 
@@ -248,9 +249,23 @@ def quantity_at(text: str, at: int) -> Quantity | None:
         if number.value % 1 == Fraction(1, 2) and (half := re.compile(r"半(?![径个圆])").match(text, end)):
             end = half.end()  # 2小时半: the numbers' reading has it already
         parts.append((number, unit))
+        if rest := _UNSAID.match(text, end) if unit.zh in _SMALLER else None:
+            small, tiny = _SMALLER[unit.zh]
+            value = numerals.read(rest[0]) if not rest[0].isdigit() else Fraction(rest[0])
+            if value is not None and value != 0:
+                parts.append((Number(value), NAMES[small if len(rest[0]) == 1 else tiny]))
+                return Quantity(start, rest.end(), tuple(parts))
         joins = _JOINS.match(text, end)
         at = joins.end() if joins else end
     return Quantity(start, end, tuple(parts)) if parts else None
+
+
+# What is not said behind a unit: 1米35 is 1米35厘米, 三块五 is 三块五角.
+_SMALLER = {"米": ("分米", "厘米"), "元": ("角", "分")}
+_UNSAID = re.compile(
+    r"\d{1,2}(?=$|[^\d.A-Za-z一二三四五六七八九十百千万米厘分毫角毛元块个%/])"
+    r"|[一二三四五六七八九](?=$|[等是有合化换折的=,，。？?、)\s和与比])"
+)
 
 
 def _follows(larger: Unit, smaller: Unit) -> bool:

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from huozhong.acts.language import is_english
 from huozhong.verify.numbers import Number, number_at, tidy
+from huozhong.verify.units import NAMES
 
 _TRADITIONAL = str.maketrans(
     "個幾請問計於減數長寬積體圓圍邊質約還對麼為換單點時間鐘釐噸兩萬億塊錢攝華溫寫過裡裏較誰這歲條張徑稜錐"
@@ -96,7 +97,8 @@ class Asked:
 @lru_cache(maxsize=256)
 def asked(question: str) -> Asked:
     """The core of a question."""
-    english = is_english(question)
+    words = re.findall("[A-Za-z]{2,}", question)  # 5km=?m is no English
+    english = is_english(question) and any(word not in NAMES or len(word) > 3 or word == "in" for word in words)
     text = simple(question).strip()
     places = None
     if keep := _KEEP.search(text):

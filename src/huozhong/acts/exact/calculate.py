@@ -7,6 +7,7 @@ operation a line.  A story leaves words.
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -27,7 +28,7 @@ _TAIL = re.compile(rf"(?:{_MORE_ZH}|{small_words.CHINESE}|{_MARKS})$")
 _HEAD_EN = re.compile(rf"(?:{small_words.ENGLISH}|\b(?:{_MORE_EN})\b|{_MARKS})", re.IGNORECASE)
 _TAIL_EN = re.compile(rf"(?:{small_words.ENGLISH}|\b(?:{_MORE_EN})\b|{_MARKS})$", re.IGNORECASE)
 _MAY_BE = re.compile(
-    r"[\d零〇一二两三四五六七八九十百千万亿半壹贰叁肆伍陆柒捌玖拾佰仟点负分之又成折加减乘除以上去掉和与跟同的差积商倍平方立次从里面中个相连起来一在再然后接着最添"
+    r"[\d零〇一二两三四五六七八九十百千万亿半壹贰叁肆伍陆柒捌玖拾佰仟点负分之又成折加减乘除以上去掉和与跟同的差积商倍平方立次从里面中个相连起来一打在再然后接着最添"
     r"扣拿走求总比多少大小数这两,，、\s.+\-×÷*xX/:^()%\[\]{}²³·]+"
 )
 _REMAINDER = re.compile(
@@ -47,9 +48,8 @@ class Step:
 def done(question: str) -> Done | None:
     """The result of the one sum that the question holds, or None."""
     ask = asked(question)
-    remainder = _with_remainder(ask)
-    if remainder is not None:
-        return remainder
+    if special := _with_remainder(ask) or _series(ask) or _square_root(ask):
+        return special
     expression = _expression(ask)
     if expression is None or not _last_is(ask.core, expression):
         return None
@@ -129,6 +129,50 @@ def _with_remainder(ask: Asked) -> Done | None:
         said = f"{parts[1]} ÷ {parts[2]} = {quotient} remainder {rest}"
         return finish(True, (line,), said, f"{quotient} remainder {rest}")
     return finish(False, (line,), line, f"商{quotient}余{rest}")
+
+
+_SERIES = re.compile(
+    r"(?P<a>\d+)\+(?P<b>\d+)\+(?:(?P<c>\d+)\+)?(?:\d+\+)*(?:…+|\.{3,})\+(?P<z>\d+)"
+    r"|从?(?P<first>\d+)(?:一直)?(?:加|连加)?到(?P<last>\d+)(?:这些|所有|连续)?(?:的?(?:自然|整)?数)?(?:的?(?:总?和|加起来)|相加|之和|连加)?"
+)
+
+
+def _series(ask: Asked) -> Done | None:
+    """1+2+3+…+100, 从1加到100"""
+    heads, tails = _edges(ask.core, ask.english)
+    pieces = (ask.core[head:tail].replace(" ", "") for head in heads for tail in tails)
+    match = next((m for piece in pieces if (m := _SERIES.fullmatch(piece))), None)
+    if match is None or (match["first"] and not re.search("加|和", ask.core)):
+        return None
+    first, last = int(match["a"] or match["first"]), int(match["z"] or match["last"])
+    step = int(match["b"]) - first if match["b"] else 1
+    if step < 1 or last <= first or (last - first) % step or last > 10**6:
+        return None
+    if match["c"] and int(match["c"]) - int(match["b"]) != step:
+        return None
+    count, total = (last - first) // step + 1, (first + last) * ((last - first) // step + 1) // 2
+    line = f"({first}+{last})×{count}÷2={total}"
+    if ask.english:
+        return finish(True, (line,), f"There are {count} numbers; {line}", str(total))
+    return finish(False, (line,), f"一共有{count}个数，{line}", str(total))
+
+
+_ROOT = re.compile(
+    r"(?:根号|√)\(?(\d+)\)?|(\d+)的算术平方根|(?:square root|sqrt) of (\d+)|sqrt\(?(\d+)\)?", re.IGNORECASE
+)
+
+
+def _square_root(ask: Asked) -> Done | None:
+    """根号16, when it is whole."""
+    heads, tails = _edges(ask.core, ask.english)
+    match = next((m for head in heads for tail in tails if (m := _ROOT.fullmatch(ask.core[head:tail].strip()))), None)
+    number = int(next(group for group in match.groups() if group)) if match else -1
+    root = math.isqrt(number) if 0 <= number < LARGEST else 0
+    if match is None or root * root != number:
+        return None
+    line = f"{root}×{root}={number}"
+    said = f"{line}, so the square root of {number} is {root}" if ask.english else f"{line}，所以根号{number}是{root}"
+    return finish(ask.english, (line,), said, str(root))
 
 
 def _say(ask: Asked, expression: str, step: Step) -> Done:

@@ -18,7 +18,7 @@ from huozhong.acts.exact.small_words import rest_of
 from huozhong.verify.units import NAMES, Named, Quantity, Unit, convert, read, split
 
 _WORDS = re.compile(
-    r"到底|相当于|折合|折算|折成|约合|合计|合|单位换算|换算|换成|转换|转化|转成|转|换|化"
+    r"到底|身高|体重|零点|相当于|折合|折算|折成|约合|合计|合|单位换算|换算|换成|转换|转化|转成|转|换|化"
     r"|改写|变成|变|兑换|表示|单位|名数|高级|低级|作|成|到|"
     r"包含|含|抵得上?|抵|同样的?|长度?|重量?|质量|时间|容量|体积|面积|温度|速度|零|大|小"
 )
@@ -39,6 +39,7 @@ _DAYS = {
     ("个月", "天"): ("28到31天", "大月31天，小月30天，二月28天（闰年29天）"),
 }
 _HAN = re.compile(r"[\u4e00-\u9fff]")
+_SPOKEN = ("块", "毛", "度", "秒钟", "分钱", "角钱", "毛钱", "元钱", "块钱", "个钟头")
 _MEANINGFUL = {"length", "area", "volume", "mass", "time", "money", "temperature", "speed", "data"}
 
 
@@ -88,7 +89,7 @@ def _named_as(ask: Asked, named: Named) -> Named:
 
 
 def _renamed(unit: Unit, name: str) -> Unit:
-    if unit.kind in ("temperature", "calendar") or not _HAN.match(name) or name in ("块", "毛", "度"):
+    if unit.kind in ("temperature", "calendar") or not _HAN.match(name) or name in _SPOKEN:
         return unit
     return replace(unit, zh=name.removeprefix("个"))
 

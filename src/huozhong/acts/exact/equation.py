@@ -25,7 +25,7 @@ _BLANK = re.compile(
 )
 _SENTINEL = "987654321"
 _A_NUMBER = re.compile(
-    r"(?:有)?(?:一个数字?|某个数|某数|什么数|一个未知数|哪个数|几(?=[加减乘除比的]|$)|多少(?=[加减乘除])"
+    r"(?:有)?(?:[甲乙]数(?!是|为)|一个数字?|某个数|某数|什么数|一个未知数|哪个数|几(?=[加减乘除比的]|$)|多少(?=[加减乘除])"
     r"|(?<![a-zA-Z])[xyz](?![a-zA-Z])|what number|a (?:certain )?number|some number|which number)",
     re.IGNORECASE,
 )
@@ -34,7 +34,7 @@ _MAKES = re.compile(
     r"|makes|gives|is equal to|you get)\s"
 )
 _THEN = re.compile(
-    r"[,，。;；.?？]?\s*(?:求?(?:这个|那个|该|某个?|此)数字?(?:是|为|等于)?(?:多少|几|什么)?|求?它(?:是"
+    r"[,，。;；.?？]?\s*(?:求?(?:这个|那个|该|某个?|此|[甲乙])数字?(?:是|为|等于)?(?:多少|几|什么)?|求?它(?:是"
     r"|等于)?(?:多少|几)?|what is (?:the|this) number|find (?:the|this) number|求这个数)$",
     re.IGNORECASE,
 )

@@ -178,7 +178,7 @@ def _any(words: object) -> str:
 _SHAPE = _any([*{shape for shape, _ in SHAPES}, *_SHAPE_SAME])
 _QUANTITY = _any([*{quantity for _, quantity in SHAPES}, *_QUANTITY_SAME])
 _ASKS = (
-    r"(?:的?(?:计算|求解?|运算)?(?:公式|方法|算法|求法|式子)?(?:是|为|等于|=)?(?:什么|多少"
+    r"(?:的?(?:计算|求解?|运算)?(?:公式|方法|算法|求法|式子)?(?:是|为|等于|=)?(?:什么|多少度|几度|多少"
     r"|啥|怎样的|怎么算的?|怎么求|怎样求|如何求|怎么计算|怎样计算|如何计算|怎么算|怎样算"
     r"|咋算|咋求|怎么写|哪个|怎么得|怎么表示)?)"
 )

@@ -131,6 +131,8 @@ def in_signs(text: str, english: bool) -> str | None:
             signs = pattern.sub(new, signs)
         if signs == before:
             break
+    if "折" in text:  # 200打八折
+        signs = re.sub(r"(\d+(?:\.\d+)?)(?:元|块)?打(?=0\.)", r"\1×", signs)
     signs = re.sub(r"\s+", "", signs)
     signs = re.sub(r"%×(?=$)", "%", signs)
     is_sum = _OPERATOR.search(signs.lstrip("-")) or re.fullmatch(r"\(\d+/\d+\)", signs)
