@@ -291,11 +291,13 @@ def test_llm_answers_from_a_gguf_file(tiny_folder: Path, tmp_path: Path) -> None
 
 
 def test_a_file_may_mix_every_block_type(tmp_path: Path) -> None:
-    """As llama-quantize mixes them: nothing is lost, and what is computed is what the float32 numbers give."""
-    config = LlamaConfig(**(COMMON | {"hidden_size": 256, "intermediate_size": 512, "num_key_value_heads": 4}))
+    """As llama-quantize mixes them: nothing is lost.  (What is computed with each: kernels/test_ops.py.)"""
+    more = {"hidden_size": 256, "intermediate_size": 512, "num_key_value_heads": 4, "num_hidden_layers": 4}
+    config = LlamaConfig(**(COMMON | more))
     folder = tmp_path / "llama"
     make_model(config, seed=5, spread=0.12).save_pretrained(folder)
-    source, names = open_model(folder), iter(itertools.cycle(t for t in TYPES if t not in ("F32", "F16", "BF16")))
+    kinds = [type for type in TYPES if type not in ("F32", "F16", "BF16")]
+    source, names = open_model(folder), itertools.cycle(kinds)
     tensors = []
     for name in source.names():
         shape = source.stored(name).shape
@@ -305,16 +307,16 @@ def test_a_file_may_mix_every_block_type(tmp_path: Path) -> None:
         type = next(names)
         rows = random_rows(type, shape[0], shape[1])
         tensors.append(NewTensor(str(gguf_name(name)), type, shape, lambda rows=rows: rows))
-    assert len(tensors) > len(TYPES)
     path = tmp_path / "mixed.gguf"
     write_gguf(path, metadata("llama", config, {}, False), tensors)
     weights, stored = load_weights(path, None, tmp_path / "cache"), open_model(path)
     for i, layer in enumerate(weights.layers):
         assert layer.dense is not None
-        down = stored.tensor(f"model.layers.{i}.mlp.down_proj.weight")
-        np.testing.assert_array_equal(unpack(layer.dense.down), down)
-    sizes = footprint(stored)
-    assert len(sizes.types) > 15
-    found, exact = logits_of(path, tokens_of(PROMPT + 8)), logits_of(path, tokens_of(PROMPT + 8), "f32")
-    assert np.isfinite(exact).all()
-    assert np.sqrt(np.mean((found - exact) ** 2)) / exact.std() < 0.1  # activations are rounded to 8 bits
+        down, out = (f"model.layers.{i}.{part}.weight" for part in ("mlp.down_proj", "self_attn.o_proj"))
+        np.testing.assert_array_equal(unpack(layer.dense.down), stored.tensor(down))
+        np.testing.assert_array_equal(unpack(layer.attention.out), stored.tensor(out))
+        parts = [unpack(matrix) for matrix in layer.dense.gate_up]
+        halves = [stored.tensor(f"model.layers.{i}.mlp.{part}_proj.weight") for part in ("gate", "up")]
+        np.testing.assert_array_equal(np.concatenate(parts), np.concatenate(halves))
+    assert set(footprint(stored).types) == set(kinds)
+    assert np.isfinite(logits_of(path, tokens_of(PROMPT + 8))).all()

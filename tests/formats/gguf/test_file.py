@@ -198,7 +198,7 @@ LIES = {
     "no numbers": (whole(entries=entry(shape=(0,)), count=1), "impossible shape"),
     "no dimensions": (whole(entries=entry(shape=()), count=1), "has 0 dimensions"),
     "five dimensions": (whole(entries=entry(shape=(1,) * 5), count=1), "has 5 dimensions"),
-    "unread format": (whole(entries=entry(code=10), count=1), "stored as Q2_K; only F32"),
+    "unread format": (whole(entries=entry(code=40), count=1), "stored as NVFP4; only F32"),
     "unknown format": (whole(entries=entry(code=1234), count=1), "unknown type 1234"),
     "broken block": (whole(entries=entry(shape=(48,), code=2), count=1), "not whole blocks of Q4_0"),
     "alignment": (whole(keys=key(4, struct.pack("<I", 48), "general.alignment"), num_keys=1), "power of two"),
