@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from tests.model.tiny_models import lively_model, moe_config
 
 from huozhong.errors import ConfigError
 from huozhong.formats.hf.configs import architecture_from_hf
+from huozhong.formats.hf.export import export_hf
 from huozhong.formats.hf.neighbours import as_deepseek_v3
+from huozhong.formats.source import open_model
 from huozhong.model.architecture import Experts, LatentAttention
+from huozhong.train.model_folder import save_transformer
 
 GLM_FLASH: dict[str, Any] = {  # zai-org/GLM-4.7-Flash
     "architectures": ["Glm4MoeLiteForCausalLM"], "attention_bias": False, "attention_dropout": 0.0,
@@ -55,6 +62,26 @@ def test_glm_flash() -> None:
     assert found.moe_layers == (False, *[True] * 47)
     assert (found.rms_norm_eps, found.rope.theta, found.rope.interleaved) == (1e-5, 1000000, True)
     assert found.eos_token_ids == (154820, 154827, 154829)
+
+
+def test_a_glm_folder_with_its_module_is_the_same_model(tmp_path: Path) -> None:
+    """Under either name, and again when it was exported."""
+    save_transformer(lively_model(moe_config(num_nextn_predict_layers=1)), tmp_path / "v3", dtype="float32")
+    expected = open_model(tmp_path / "v3")
+    raw = json.loads((tmp_path / "v3" / "config.json").read_text())
+    dense = raw.pop("first_k_dense_replace")
+    layers = ["dense"] * dense + ["sparse"] * (raw["num_hidden_layers"] - dense)
+    raw |= {"model_type": "glm4_moe_lite", "mlp_layer_types": layers, "partial_rotary_factor": 1.0}
+    (tmp_path / "v3" / "config.json").write_text(json.dumps(raw))
+    found = open_model(tmp_path / "v3")
+    assert found.architecture == expected.architecture
+    assert found.architecture.num_nextn_predict_layers == 1
+    export_hf(found, tmp_path / "out", small_files={}, dtype="float32")
+    again = open_model(tmp_path / "out")
+    assert again.metadata["model_type"] == "glm4_moe_lite"
+    assert again.architecture == expected.architecture
+    for name in expected.names():
+        np.testing.assert_array_equal(again.tensor(name), expected.tensor(name))
 
 
 def test_a_list_of_layers_is_the_same_as_their_number() -> None:
