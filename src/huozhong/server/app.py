@@ -28,6 +28,7 @@ def create_app(
     *,
     defaults: SamplingParams | None = None,
     careful: Careful | None = None,
+    any_model: bool = False,
     allow_hosts: Iterable[str] = (),
     allow_origins: Iterable[str] = (),
     max_body_bytes: int = MAX_BODY_BYTES,
@@ -36,6 +37,7 @@ def create_app(
 
     defaults: sampling for what a request leaves out; None is the model's own.
     careful: who is answered by rules where the model must not; None: everybody, with the built-in model only.
+    any_model: whatever model a client names, this one answers.
     allow_hosts, allow_origins: names this server answers to and web sites that may use it, besides its own.
     """
     # No generated documentation pages: they load scripts from elsewhere, and the machine may be offline.
@@ -43,6 +45,7 @@ def create_app(
     app.state.llm = llm
     app.state.defaults = defaults if defaults is not None else llm.defaults
     app.state.careful = careful or Careful()
+    app.state.any_model = any_model
     app.state.created = int(time.time())
     origins = list(allow_origins)
     app.add_middleware(Guard, allow_hosts=allow_hosts, allow_origins=origins, max_body_bytes=max_body_bytes)

@@ -295,7 +295,9 @@ class ToolCallParser:
     call and is none comes back as text.
     """
 
-    def __init__(self, form: ToolFormat, functions: Sequence[Function]) -> None:
+    def __init__(self, form: ToolFormat, functions: Sequence[Function], *, only_calls: bool = False) -> None:
+        """only_calls: the answer can be nothing else, so what is left of a call that was cut off is no text."""
+        self._only_calls = only_calls
         self._form, self._functions = form, {function.name: function for function in functions}
         self._expect: Literal["text", "name", "arguments", "after", "next", "rest"] = "text"
         self._held = ""
@@ -313,15 +315,21 @@ class ToolCallParser:
                 parts.append(part)
         return parts
 
-    def finish(self) -> list[str]:
-        """What was held back, now that no more text comes."""
+    def finish(self, *, cut: bool = False) -> list[str]:
+        """What was held back, now that no more text comes.  cut: it could have gone on (`max_tokens`)."""
         rest, self._held = self._held, ""
+        if cut and (self._only_calls or self._expect == "name" or self._begins_call(rest)):
+            rest, self._expect = "", "rest"  # a call had begun: its markup is for nobody to read
         if self._expect == "name":
             rest = self._mark + rest
         elif self._expect in ("arguments", "after", "next"):
             rest = ""  # a cut-off mark
         self._expect = "rest"
         return [rest] if rest else []
+
+    def _begins_call(self, rest: str) -> bool:
+        sure = self._form.start[: self._form.start.find(">") + 1]  # the trigger of `ToolFormat.grammar`
+        return bool(sure) and self._expect == "text" and rest.lstrip().startswith(sure)
 
     def _next_part(self) -> str | CallPart | None:
         """A part, "" when there is none yet but more can be tried, None when more text is needed."""
