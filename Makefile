@@ -1,7 +1,9 @@
 # make serve    install if needed, then serve the built-in model and the chat page   (ARGS="--host 0.0.0.0")
 # make test     everything CI checks: ruff, the types, the tests, against the installed package
+# make real     fetch the real models, vocabularies and templates that tests/real reads (170 MB, once)
 # make check    ruff and the types only
 # make bench    the benchmarks that need nothing else; each ends in one JSON line   (BENCH="kernels serve")
+# make train    install what training needs beside it, with torch for the CPU; GPU=1 for torch with CUDA
 # make clean    remove what these made
 #
 # Needs python3 >= 3.11 with venv, a C++17 compiler and a package index; cmake and ninja come from that index.
@@ -11,10 +13,12 @@ MODEL ?= ember
 ARGS ?=
 BENCH ?= kernels generate serve memory
 
-# Where the index serves torch with CUDA (2 GB) and you want the CPU build (200 MB):
-#   make test TORCH_INDEX="--index-url https://download.pytorch.org/whl/cpu"
+# A plain index serves torch with CUDA (5.6 GB with what it needs); the CPU build (200 MB) has an index of its own, which
+# `make train` takes.  The tests run with either:  make test TORCH_INDEX="$(CPU_INDEX)"
 TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
+CPU_INDEX := --index-url https://download.pytorch.org/whl/cpu
+GPU ?=
 
 SERVE := .venv
 TEST := build/test-venv
@@ -22,7 +26,7 @@ NATIVE := pyproject.toml CMakeLists.txt $(wildcard src/huozhong/engine/kernels/*
           src/huozhong/engine/kernels/*.inl)
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
-.PHONY: serve test check bench clean tools
+.PHONY: serve train test real check bench clean tools
 .DELETE_ON_ERROR:
 
 serve: $(SERVE)/huozhong.stamp
@@ -35,8 +39,17 @@ $(SERVE)/huozhong.stamp: $(NATIVE) | tools
 	@$(SERVE)/bin/python $(PIP) --editable .
 	@touch $@
 
+# torch first and alone: what is there already is not fetched again with the rest.
+train: $(SERVE)/huozhong.stamp
+	@$(SERVE)/bin/python $(PIP) $(if $(GPU),$(TORCH_INDEX),$(or $(TORCH_INDEX),$(CPU_INDEX))) "$(TORCH)"
+	@$(SERVE)/bin/python $(PIP) --editable ".[train,recipes]"
+	@echo "可以训练了：$(SERVE)/bin/huozhong train --help / Ready to train: $(SERVE)/bin/huozhong train --help"
+
 test: check
 	$(TEST)/bin/python -m pytest
+
+real: $(TEST)/tools.stamp
+	@$(TEST)/bin/python tests/real/fetch.py
 
 check: $(TEST)/huozhong.stamp
 	$(TEST)/bin/ruff format --check --quiet .

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
+from fractions import Fraction
 from typing import Literal
 
-from arithmetic import whole
-from solve import Unsolvable, parse, solve
+from solve import Number, Unsolvable, parse, solve
 from word_problems import Problem
 
 from huozhong.verify.arithmetic import is_exam_expression
@@ -186,6 +186,13 @@ _TEMPLATES = (
     ("正方形的边长是{a}厘米，周长是多少厘米？", "a*4"),
     ("正方形边长{a}厘米，面积是多少平方厘米？", "a*a"),
 )
+
+
+def whole(rng: random.Random, digits: int) -> Number:
+    value = rng.randint(10 ** (digits - 1) if digits > 1 else 2, 10**digits - 1)
+    if digits > 1 and rng.random() < 0.2:
+        value = value // 10 * 10
+    return Number(Fraction(value))
 
 
 def problem(rng: random.Random, language: Literal["zh", "en"]) -> Problem:

@@ -8,11 +8,14 @@ how that exam can say whether the kind was learnt.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
 from huozhong.acts import labels
 from huozhong.acts.exact import do
+from huozhong.acts.exact.terms import ENGLISH as TERMS_EN
+from huozhong.acts.exact.terms import TERMS
 from huozhong.verify import numerals
 from huozhong.verify.arithmetic import is_exam_expression
 from huozhong.verify.numbers import show
@@ -48,7 +51,7 @@ _EN_LEAD = (
     "hey, ",
     "I need to know ",
 )
-_EN_TAIL = ("?", "?", "?", ".", "", " please", " please?", "? Thanks!", "?? ", " =")
+_EN_TAIL = ("?", "?", "?", ".", "", " please", " please?", "? Thanks!", "?? ")
 
 
 class Draw:
@@ -93,8 +96,7 @@ def words(value: int, rng: random.Random) -> str:
     """A numeral as it is said: 两百零五 as often as 二百零五."""
     written = numerals.write_whole(value)
     if rng.random() < 0.6:
-        for place in "千百万":
-            written = written.replace(f"二{place}", f"两{place}")
+        written = re.sub("(?<!十)二(?=[千百万])", "两", written)
     return written
 
 
@@ -268,12 +270,10 @@ _EN_CONVERT = (
 
 def _spoken_quantity(draw: Draw, value: Fraction, unit: str) -> str:
     if unit in ("小时", "年", "天", "公斤", "斤", "公里") and draw.often(0.08):
-        return draw(
-            f"半{'个' if unit == '小时' and draw.often(0.5) else ''}{unit}",
-            f"{words(draw.rng.randint(2, 9), draw.rng)}{'个' if unit == '小时' else ''}半{unit}".replace(
-                "二个", "两个"
-            ),
-        )
+        count = words(draw.rng.randint(2, 9), draw.rng).replace("二", "两")
+        if unit == "小时":
+            return draw("半小时", "半个小时", f"{count}个半小时", f"{count}小时半")
+        return draw(f"半{unit}", f"{count}{unit}半")
     shown = draw.spelt(value, 0.22)
     if shown == "二" and draw.often(0.8):
         shown = "两"
@@ -376,7 +376,7 @@ _COMPARE_FRAMES = (
     "比较大小：{a}和{b}", "{a}○{b}", "{a}（ ）{b}，填上>、<或=", "{a}和{b}比较大小", "{a}大还是{b}大",
     "{a}和{b}哪一个大一些",
     "哪个大，{a}还是{b}", "哪个更大：{a}、{b}", "{a}比{b}大吗", "{a}比{b}小吗", "{a}大于{b}吗", "{a}和{b}谁大谁小",
-    "在○里填上>、<或=：{a}○{b}", "{a}、{b}哪个数大", "{a}和{b}一样大吗，哪个大",
+    "在○里填上>、<或=：{a}○{b}", "{a}、{b}哪个数大",
 )  # fmt: skip
 _EN_COMPARE = (
     "which is bigger, {a} or {b}", "which is larger: {a} or {b}", "which is greater, {a} or {b}",
@@ -627,13 +627,13 @@ def average(draw: Draw) -> str:
         numbers = [words(draw.rng.randint(2, 99), draw.rng) for _ in numbers]
     unit = draw("", "", "", "", "分", "厘米", "岁", "千克", "元", "米")
     numbers = [number + unit for number in numbers]
-    listed = draw("、", "，", ",").join(numbers)
+    listed = draw("、", "，", "、", ", ").join(numbers)
     joined = "、".join(numbers[:-1]) + draw("和", "与", "、") + numbers[-1]
     count = words(len(numbers), draw.rng)
     return draw(
         f"{listed}的平均数是多少", f"求{joined}的平均数", f"{joined}的平均数",
         f"{listed}这{count}个数的平均数是多少", f"求{listed}的平均值", f"{joined}平均是多少",
-        f"计算{listed}的平均数", f"{listed}的中位数是多少", f"{joined}的总和是多少", f"{listed}的平均值是几",
+        f"计算{joined}的平均数", f"{listed}的中位数是多少", f"{joined}的总和是多少", f"{listed}的平均值是几",
         f"求这组数的平均数：{listed}".replace("这组数的", ""), f"{joined}这{len(numbers)}个数的平均数",
         f"{listed}的众数是几", f"{listed}的中位数",
     )  # fmt: skip
@@ -649,6 +649,112 @@ def average_en(draw: Draw) -> str:
     )  # fmt: skip
 
 
+_SHAPES = (
+    ("长方形", ("面积", "周长")), ("正方形", ("面积", "周长")), ("三角形", ("面积",)), ("平行四边形", ("面积",)),
+    ("梯形", ("面积",)),
+    ("圆", ("面积", "周长")), ("圆形", ("面积", "周长")), ("长方体", ("体积", "表面积", "棱长总和")),
+    ("正方体", ("体积", "表面积")),
+    ("圆柱", ("体积", "侧面积", "表面积")), ("圆锥", ("体积",)), ("矩形", ("面积", "周长")), ("球", ("体积",)),
+    ("圆环", ("面积",)),
+)  # fmt: skip
+_SIZES = {
+    ("长方形", "面积"): ("长", "宽"), ("长方形", "周长"): ("长", "宽"), ("正方形", "面积"): ("边长",),
+    ("正方形", "周长"): ("边长",),
+    ("三角形", "面积"): ("底", "高"), ("平行四边形", "面积"): ("底", "高"), ("梯形", "面积"): ("上底", "下底", "高"),
+    ("圆", "面积"): ("半径",), ("圆", "周长"): ("直径",), ("长方体", "体积"): ("长", "宽", "高"),
+    ("正方体", "体积"): ("棱长",),
+    ("长方体", "表面积"): ("长", "宽", "高"), ("正方体", "表面积"): ("棱长",), ("圆柱", "体积"): ("底面半径", "高"),
+    ("圆锥", "体积"): ("底面半径", "高"),
+}  # fmt: skip
+_RELATIONS = (
+    "路程",
+    "速度",
+    "时间",
+    "总价",
+    "单价",
+    "利息",
+    "工作总量",
+    "工作效率",
+    "利润率",
+    "被除数",
+    "比例尺",
+    "出勤率",
+)
+_TERM_FRAMES = (
+    "什么是{}", "什么叫{}", "{}是什么", "{}是什么意思", "{}的定义是什么", "解释一下{}", "啥是{}", "{}指的是什么",
+    "{}的概念", "怎么理解{}",
+    "什么叫做{}", "讲讲什么是{}".replace("讲讲", ""),
+)  # fmt: skip
+
+
+def formula(draw: Draw) -> str:
+    kind = draw.rng.randrange(8)
+    if kind < 3:
+        shape, quantities = draw.rng.choice(_SHAPES)
+        what = draw.of(quantities)
+        return draw(
+            f"{shape}的{what}公式", f"{shape}的{what}公式是什么", f"{shape}{what}怎么算", f"{shape}的{what}怎么求",
+            f"怎么求{shape}的{what}",
+            f"{shape}{what}公式", f"{shape}的{what}等于什么", f"怎样计算{shape}的{what}",
+            f"{shape}的{what}的计算公式", f"{shape}{what}咋算",
+        )  # fmt: skip
+    if kind == 3:
+        return draw(
+            "{}的公式", "{}怎么求", "{}公式", "{}怎么算", "怎么求{}", "{}的计算公式是什么", "{}等于什么"
+        ).format(draw.of(_RELATIONS))
+    if kind == 4:
+        law = draw(
+            "乘法分配律",
+            "加法交换律",
+            "乘法结合律",
+            "加法结合律",
+            "乘法交换律",
+            "分数的基本性质",
+            "商不变的性质",
+            "勾股定理",
+            "运算顺序",
+        )
+        return draw(f"{law}是什么", f"{law}", f"什么是{law}", f"{law}怎么说", f"{law}用字母怎么表示", f"解释一下{law}")
+    if kind == 5:
+        return draw.of(_TERM_FRAMES).format(draw.of(tuple(TERMS)))
+    (shape, what), sizes = draw.rng.choice(tuple(_SIZES.items()))
+    unit = draw("厘米", "米", "分米", "厘米", "")
+    shown = [f"{size}{draw('', '是', '为', '')}{draw.spelt(draw.rng.randint(2, 20), 0.1)}{unit}" for size in sizes]
+    listed = draw("，", "、", "，").join(shown)
+    return draw(
+        f"{listed}的{shape}的{what}是多少", f"{listed}的{shape}{what}", f"一个{shape}，{listed}，{what}是多少",
+        f"{shape}{listed}，求{what}",
+        f"求{listed}的{shape}的{what}", f"{shape}的{listed}，{what}是多少", f"已知{shape}{listed}，求它的{what}",
+    )  # fmt: skip
+
+
+def formula_en(draw: Draw) -> str:
+    shape, what = draw.rng.choice(
+        (
+            ("rectangle", "area"),
+            ("rectangle", "perimeter"),
+            ("square", "area"),
+            ("circle", "area"),
+            ("triangle", "area"),
+            ("cube", "volume"),
+        )
+    )
+    size = {
+        "rectangle": f"length {draw.whole(2, 30)} and width {draw.whole(2, 20)}",
+        "square": f"side {draw.whole(2, 30)}",
+        "circle": f"radius {draw.whole(2, 20)}",
+        "triangle": f"base {draw.whole(2, 30)} and height {draw.whole(2, 20)}",
+        "cube": f"side {draw.whole(2, 9)}",
+    }[shape]  # fmt: skip
+    return draw(
+        f"what is the formula for the {what} of a {shape}", f"{what} of a {shape} with {size}",
+        f"what is the {what} of a {shape} with {size}",
+        f"how do you find the {what} of a {shape}", f"formula for the {what} of a {shape}",
+        f"what is a {draw.of(tuple(TERMS_EN))}",
+        f"define {draw.of(tuple(TERMS_EN))}",
+    )  # fmt: skip
+
+
 Maker = Callable[[Draw], str]
 _MAKERS: tuple[tuple[str, float, Maker, Maker], ...] = (
     (labels.CALCULATE, 5, calculate, calculate_en),
@@ -658,6 +764,7 @@ _MAKERS: tuple[tuple[str, float, Maker, Maker], ...] = (
     (labels.EQUATION, 3, equation, equation_en),
     (labels.FACTORS, 3, factors, factors_en),
     (labels.AVERAGE, 2, average, average_en),
+    (labels.FORMULA, 4, formula, formula_en),
 )
 
 

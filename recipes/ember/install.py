@@ -14,17 +14,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from chat_template import CHAT_TEMPLATE
 
 from huozhong.exam.lines import write_atomic
 from huozhong.formats.checkpoint import CheckpointReader, write_checkpoint
 
 BUILT_IN = Path(__file__).resolve().parents[2] / "src" / "huozhong" / "models" / "ember"
 FINAL_NORM = "model.norm.weight"
-SAMPLING = {"do_sample": True, "temperature": 0.3, "top_p": 0.9}  # sums want the likeliest token, poems some play
+# Plans want the likeliest token, poems some play; "acts": code does what a label or a plan says (`huozhong.acts`).
+SAMPLING = {"do_sample": True, "temperature": 0.3, "top_p": 0.9, "acts": True}
 
 
 def install(models: Sequence[Path], out: Path = BUILT_IN, logit_scale: float = 1.0) -> None:
-    """Replace the model in `out`, then its sampling defaults; each of the two whole or not at all.
+    """Replace the model in `out`, with its chat template, then its sampling defaults; each whole or not at all.
 
     logit_scale: a factor of all logits, put into the last norm.  Raises CheckpointError where a model cannot be read or
     `out` not be written.
@@ -34,6 +36,8 @@ def install(models: Sequence[Path], out: Path = BUILT_IN, logit_scale: float = 1
     weights[FINAL_NORM] = weights[FINAL_NORM] * logit_scale
     kept = [models[-1] / "tokenizer.json", models[-1] / "tokenizer_config.json", out / "model_card.md"]
     files = {file.name: file.read_bytes() for file in kept if file.exists()}
+    words = json.loads(files["tokenizer_config.json"]) | {"chat_template": CHAT_TEMPLATE}
+    files["tokenizer_config.json"] = (json.dumps(words, ensure_ascii=False, indent=2) + "\n").encode()
     write_checkpoint(out, readers[-1].config, weights, extra_files=files)
     generation = out / "generation_config.json"
     content = json.loads(generation.read_text(encoding="utf-8")) | SAMPLING

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from talk import Turn
-
 from huozhong.verify.poem import matches_form, rhyme_groups, rhymes
+
+Turn = tuple[str, str, str]  # question, reasoning, answer
 
 FORMS = ("五言绝句", "七言绝句", "五言律诗", "七言律诗")
 _SHAPE = {

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from string import ascii_lowercase
 
 from normal import normal_form
 from solve import (
@@ -21,7 +20,6 @@ from solve import (
     parse,
     replace_leaves,
     solve,
-    write,
 )
 
 _NUMBER = re.compile(r"(?<!\^)(?:(\d+)?\((\d+)/(\d+)\)|(\d+(?:\.\d+)?)(%?))")  # not the 2 of cm^2
@@ -132,31 +130,6 @@ def _quotients(equation: str, spans: Sequence[tuple[int, int, Number]]) -> str:
     return _FRACTION.sub(quotient, equation)
 
 
-def in_letters(problem: Problem) -> str:
-    """The numbers in the order in which the question names them, then the equation in their letters.
-
-    `a=16，b=2400，c=10` and, on a line of its own, `b÷(b÷a+c)`.  Written after the whole question was read, a number's
-    place in the list says what it is there for, and the equation is a few letters: a model need not find it while it
-    copies digits (the number mapping of Wang et al. 2017, "Deep Neural Solver for Math Word Problems", §3.1).
-    """
-    names = _names(problem.question)
-    return f"{told_in(problem.question)}\n{write(parse(problem.solution.equation), names)}"
-
-
-def told_in(question: str) -> str:
-    """The numbers of a question and their letters, `a=16，b=2400，c=10`."""
-    return "，".join(f"{letter}={number}" for number, letter in _names(question).items())
-
-
-def _names(question: str) -> dict[Number, str]:
-    return dict(zip(places_in(spans_of(question)), ascii_lowercase, strict=False))
-
-
-def wording(question: str) -> str:
-    """A question without its numbers and signs: the same for every version of a story."""
-    return re.sub(r"[\W\d_]", "", question)
-
-
 def places_in(spans: Sequence[tuple[int, int, Number]]) -> dict[Number, int]:
     """Where a question names a number first."""
     places: dict[Number, int] = {}
@@ -203,17 +176,6 @@ def changed(source: Source, rng: random.Random, tries: int = 24) -> Problem | No
             return Problem(_rewrite(source, new), _finish(source, equation))
         except Unsolvable:
             continue
-    return None
-
-
-def shaken(source: Source, rng: random.Random, impossible: Callable[[Node], bool]) -> tuple[str, Node] | None:
-    """The question with numbers that make its own equation `impossible`, and that; None when they were not found."""
-    candidates = source.changeable
-    for _ in range(12 if candidates else 0):
-        new = {number: _other(number, rng) for number in candidates}
-        equation = replace_leaves(source.equation, new)
-        if len(set(new.values())) == len(new) and impossible(equation):
-            return _rewrite(source, new), equation
     return None
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
-from huozhong.acts.asked import asks_whole
+from huozhong.acts.asked import asks_whole, rounded
+from huozhong.acts.solve import parse
+from huozhong.acts.wording import worded
+from huozhong.verify.numbers import told
 
 
 @pytest.mark.parametrize(
@@ -42,3 +47,30 @@ def test_things_are_whole(question: str) -> None:
 )
 def test_halves_can_be_meant(question: str) -> None:
     assert not asks_whole(question)
+
+
+@pytest.mark.parametrize(
+    ("question", "value", "meant"),
+    [
+        ("35人去参观，每辆车坐8人，至少要几辆车？", "35/8", "5"),
+        ("有23个鸡蛋，每盒装6个，至少需要几个盒子？", "23/6", "4"),
+        ("每套用布3米，20米布最多可以做几套？", "20/3", "6"),
+        ("35 people, 8 in each car. How many cars are needed at least?", "35/8", "5"),
+        ("35人去参观，每辆车坐7人，至少要几辆车？", "5", "5"),
+        ("35人去参观，每辆车坐8人，要几辆车？", "35/8", "35/8"),  # a plan that cannot be meant
+        ("一根绳子剪成8段，每段至少多少米？", "35/8", "35/8"),
+    ],
+)
+def test_things_are_rounded_as_the_question_says(question: str, value: str, meant: str) -> None:
+    assert rounded(question, Fraction(value)) == Fraction(meant)
+
+
+def test_a_rounded_answer_says_why() -> None:
+    question = "35人去参观，每辆车坐8人，至少要几辆车？"
+    assert worded(question, told(question), parse("35÷8")).split("\n") == [
+        "35÷8=4.375（辆）。",
+        "要取整数，不足一份的也要算一份，所以是5辆。",
+        "答：至少要5辆车。",
+    ]
+    english = "35 people, 8 in each car. How many cars are needed at least?"
+    assert "It has to be a whole number, so it is 5." in worded(english, told(english), parse("35÷8"))

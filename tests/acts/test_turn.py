@@ -179,3 +179,10 @@ def test_wrong_messages_are_no_error() -> None:
         turn = Turn(messages)
         for written in ("", "a", "a=\n", *LABELS):
             turn.next(written)
+
+
+def test_a_follow_up_is_worded_with_the_units_of_the_question_before() -> None:
+    turn = Turn(user("一本书240页，每天看12页，看完要多少天？", "240÷12=20（天）。", "如果每天看20页呢？"))
+    said = after(turn, f"{CONTINUE}\na=240，b=12，c=20\na÷c\n")
+    assert isinstance(said, Forced)
+    assert said.answer == "240÷20=12（天）。\n答：看完要12天。"

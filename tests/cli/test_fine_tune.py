@@ -51,17 +51,20 @@ def questions(path: Path, count: int = 30) -> Path:
 @pytest.mark.slow
 def test_from_a_file_to_a_model_that_answers(tiny_folder: Path, tmp_path: Path) -> None:
     data = questions(tmp_path / "school.jsonl")
-    words = ["sft", "--base", str(tiny_folder), "--data", str(data), "--epochs", "2", "--rehearse", "10"]
+    words = ["sft", "--base", str(tiny_folder), "--data", str(data), "--epochs", "2", "--rehearse", "10",
+             "--method", "lora"]  # fmt: skip
     result = train_command(*words)
     assert result.exception is None, result.output
     out = tmp_path / "runs" / "tiny-school"
     for word in (
-        "36 / 3",
+        "27 + 9 / 3",
         "LoRA, rank 16",
         "expected",
+        "taught loss",
         "held-out loss",
-        "Held-out examples, before and after",
-        "the same answer",
+        "Before and after",
+        "taught: the same answer",
+        "held out: the same answer",
         "loss on what it said itself before",
         "0/3",
         "huozhong chat runs/tiny-school/model",
@@ -69,7 +72,7 @@ def test_from_a_file_to_a_model_that_answers(tiny_folder: Path, tmp_path: Path) 
         assert word in result.output, word
     report = json.loads((out / "report.json").read_text())
     assert report["after"]["loss"] < report["before"]["loss"]
-    assert len(report["answers"]) == 3
+    assert [answer["taught"] for answer in report["answers"]] == 27 * [True] + 3 * [False]
     assert {file.name for file in (out / "model").iterdir()} >= {"config.json", "model.safetensors", "tokenizer.json"}
     assert (out / "adapter" / "adapter_config.json").is_file()
     with LLM(out / "model", num_threads=1, prefix_cache_bytes=0) as llm:
@@ -117,9 +120,10 @@ def test_preferences(tiny_folder: Path, tmp_path: Path) -> None:
 
 def test_only_the_plan(tiny_folder: Path, tmp_path: Path) -> None:
     data = questions(tmp_path / "school.jsonl")
-    result = train_command("sft", "--base", str(tiny_folder), "--data", str(data), "--plan")
+    result = train_command("sft", "--base", str(tiny_folder), "--data", str(data), "--plan", "--rehearse", "6")
     assert result.exception is None, result.output
-    assert "27 / 3" in result.output
+    assert "27 + 5 / 3" in result.output
+    assert "full, " in result.output  # so small a model learns with all of its weights
     assert not (tmp_path / "runs" / "tiny-school" / "model").exists()
 
 
@@ -149,7 +153,7 @@ def test_mistakes_are_one_sentence(
 
 def test_an_adapter_brings_its_rank_and_alpha(tiny_folder: Path, tmp_path: Path) -> None:
     data = questions(tmp_path / "school.jsonl", 8)
-    words = ["sft", "--base", str(tiny_folder), "--data", str(data), "--plan"]
+    words = ["sft", "--base", str(tiny_folder), "--data", str(data), "--plan", "--rehearse", "0"]
     (tmp_path / "lora").mkdir()
     config = {"peft_type": "LORA", "r": 8, "lora_alpha": 8, "target_modules": ["o_proj"]}
     (tmp_path / "lora" / "adapter_config.json").write_text(json.dumps(config))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
 from huozhong.exam.sums import one_step, two_step
 
@@ -58,7 +58,8 @@ def build_app(script: Script) -> FastAPI:
             error = {"error": {"message": f"scripted failure {status}", "type": "x"}}
             return JSONResponse(error, status_code=status, headers={"retry-after": "0"})
         if script.raw is not None:
-            return JSONResponse(script.raw)
+            raw = script.raw(body["messages"][0]["content"]) if callable(script.raw) else script.raw
+            return raw if isinstance(raw, Response) else JSONResponse(raw)
         message = {
             "role": "assistant",
             "content": script.reply(body["messages"][0]["content"]),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from tests.exam.conftest import Script
 
 from huozhong.engine.llm import LLM
@@ -51,10 +53,51 @@ def test_several_models_must_be_told_apart(script: Script) -> None:
     subject.close()
 
 
-def test_a_reply_that_is_no_completion_is_one_sentence(script: Script) -> None:
-    script.raw = {"choices": []}
-    report = _run(script, "poems", limit=1)
-    assert "no chat completion" in str(report.stopped_by)
+@pytest.mark.parametrize(("raw", "words"), [
+    ({"choices": []}, "no chat completion"), ({"choices": [{"message": {"content": 3}}]}, "no chat completion"),
+    (HTMLResponse("<html>busy</html>"), "is not JSON"),
+    (JSONResponse({"error": "x"}, status_code=400), "answers 400: x"),
+])  # fmt: skip
+def test_a_server_that_answers_nothing_is_one_sentence(raw: object, words: str, script: Script) -> None:
+    script.raw = raw
+    subject = _subject(script, forgives=2, tries=2)
+    said = [subject.answer("1+1", Asking(), temperature=0.0, seed=1) for _ in range(2)]
+    with pytest.raises(ExamError, match="3 questions in a row failed") as caught:
+        subject.answer("1+1", Asking(), temperature=0.0, seed=1)
+    subject.close()
+    assert words in str(caught.value)
+    assert all(words in str(answer.error) for answer in said)
+
+
+@pytest.mark.parametrize("bad", [HTMLResponse("busy"), JSONResponse({}, status_code=422), JSONResponse({"choices": 1})])
+def test_one_bad_reply_is_that_questions_error_only(bad: Response, script: Script) -> None:
+    good = {"choices": [{"message": {"content": "好"}}]}
+    script.raw = lambda question: bad if question == "bad" else good
+    subject = _subject(script, forgives=1, tries=2)
+    for _ in range(3):
+        assert subject.answer("bad", Asking(), temperature=0.0, seed=1).error
+        assert subject.answer("good", Asking(), temperature=0.0, seed=1).text == "好"
+    subject.close()
+
+
+@pytest.mark.parametrize(("content", "text"), [
+    ([{"type": "text", "text": "甲"}, {"type": "text", "text": "乙"}], "甲乙"), (None, ""), ("甲\ud83d", "甲?"),
+])  # fmt: skip
+def test_an_answer_in_an_odd_form_is_read(content: object, text: str, script: Script) -> None:
+    message = {"content": content, "reasoning": None}
+    data = json.dumps({"choices": [{"message": message, "finish_reason": ["stop"]}], "usage": {"prompt_tokens": None}})
+    script.raw = Response(data, media_type="application/json")
+    subject = _subject(script)
+    answer = subject.answer("1+1", Asking(), temperature=0.0, seed=1)
+    subject.close()
+    assert (answer.text, answer.reasoning, answer.finish_reason, answer.error) == (text, "", None, None)
+
+
+def test_a_question_that_is_refused_does_not_end_the_exam(script: Script) -> None:
+    script.failures = [400]
+    report = _run(script, "poems", limit=3)
+    assert report.complete
+    assert len(script.received) == 3
 
 
 def test_key_and_thinking_are_sent(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from tests.hub.conftest import Noted, sha256
 
 from huozhong.engine.llm import LLM, resolve_model
 from huozhong.engine.weights.load import forget_packed
-from huozhong.errors import CheckpointError, ConfigError, HubError
+from huozhong.errors import CheckpointError, ConfigError, HubError, TokenizerError
 from huozhong.formats.installed import MANIFEST, find, models_folder, name_of
 from huozhong.formats.source import open_model
 from huozhong.hub.arrival import remove
@@ -58,6 +58,28 @@ def test_links(stick: Path) -> None:
     assert name_of(open_model(model.folder).path) == "linked"
     assert remove("linked") < 10_000
     assert path.is_file(), "what a link points to is not ours"
+
+
+def test_a_built_in_models_name_is_taken(stick: Path) -> None:
+    """`import ember.gguf` said "ready", and then the built-in model was used."""
+    path = stick / "ember.gguf"
+    (stick / "模型-Q8_0.gguf").rename(path)
+    for name in (None, "Ember"):
+        with pytest.raises(HubError, match="ember is the name of a built-in model"):
+            bring(path, Noted(), name=name)
+    assert bring(path, Noted(), name="ember-2").name == "ember-2"
+
+
+def test_ready_is_said_only_of_what_can_be_talked_to(stick: Path) -> None:
+    folder = stick / "My Model"
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(config | {"chat_template": "{% if %}"}))
+    with pytest.raises(TokenizerError, match="not a valid Jinja template"):
+        bring(folder, Noted())
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(TokenizerError, match="no BPE vocabulary"):
+        bring(folder, Noted())
+    assert not models_folder().exists()
 
 
 def test_out_of_another_machines_store(stick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,66 +18,35 @@ import pytest
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "ember"
 sys.path.insert(0, str(RECIPE))
 
-import ape  # noqa: E402
-import arithmetic  # noqa: E402
-import build_data  # noqa: E402
-import drills  # noqa: E402
+import by_kind  # noqa: E402
+import distractors  # noqa: E402
 import easy_problems  # noqa: E402
+import follow_ups  # noqa: E402
+import gsm8k  # noqa: E402
 import install  # noqa: E402
+import make  # noqa: E402
 import poems  # noqa: E402
-import rethink  # noqa: E402
+import school  # noqa: E402
 import school_problems  # noqa: E402
-import second_thoughts  # noqa: E402
-import talk  # noqa: E402
 from backwards import backwards, solved_for  # noqa: E402
-from plans import plans_rightly  # noqa: E402
+from build_data import Maker  # noqa: E402
+from chat_template import CHAT_TEMPLATE, SHOWN  # noqa: E402
+from plan_text import in_chinese, plan_of, spoken  # noqa: E402
+from problem_docs import Problems  # noqa: E402
 from solve import Number, Unsolvable, leaves, parse, solve, value_of  # noqa: E402
-from word_problems import (  # noqa: E402
-    as_published,
-    changed,
-    exchange_things,
-    in_letters,
-    read_problem,
-    restyle,
-    shaken,
-)
+from sources import Sources  # noqa: E402
+from word_problems import as_published, changed, exchange_things, read_problem, restyle  # noqa: E402
 
+from huozhong.acts.labels import CONTINUE, EXPLAIN, LABELS, OTHER_WAY  # noqa: E402
+from huozhong.acts.turn import Turn  # noqa: E402
 from huozhong.formats.checkpoint import CheckpointReader  # noqa: E402
 from huozhong.text.template import ChatTemplate  # noqa: E402
 from huozhong.text.tokenizer import Tokenizer  # noqa: E402
 from huozhong.train.recipe import load_recipe  # noqa: E402
-from huozhong.verify.arithmetic import check_steps, evaluate, is_exam_expression, same_answer  # noqa: E402
-from huozhong.verify.refusal import is_refusal  # noqa: E402
+from huozhong.verify.arithmetic import check_steps, evaluate, same_answer  # noqa: E402
+from huozhong.verify.numbers import told  # noqa: E402
 
-STAGES = [("pretrain.toml", "pretrain")]
-LATER = (
-    "sft",
-    "anneal",
-    "polish",
-    "finish",
-    "last",
-    "again",
-    "balance",
-    "poems",
-    "rhyme",
-    "letters",
-    "verses",
-    "sums",
-    "more",
-    "more_verses",
-    "more_sums",
-    "more_problems",
-    "more_poems",
-    "known",
-    "known_problems",
-    "known_verses",
-    "rethink_problems",
-    "rethink_verses",
-    "settle",
-    "settle_verses",
-    "settle_problems",
-)
-STAGES += [(f"{name}.toml", "sft") for name in LATER]
+STAGES = [(f"{name}.toml", "sft") for name in make.STAGES]
 EQUATIONS = [
     ("(11-1)*2", "20"),
     ("(24+24*150%)/(1-(1/6)-(1/6)*150%-(1/4))", "180"),
@@ -103,32 +72,6 @@ def test_a_solution_is_true_in_every_line(equation: str, answer: str) -> None:
     assert report.steps
     assert report.all_correct, report
     assert same_answer(f"答案：{str(solution.answer).strip('()')}", answer)
-
-
-def test_differences_are_taken_place_by_place() -> None:
-    said = ["777-736=77-36=47-6=41", "5-3.62=2-0.62=1.4-0.02=1.38", "640-640=0", "52-8=44", "1005-38=975-8=967"]
-    assert [solve(parse(line.split("=")[0])).text() for line in said] == said
-
-
-@pytest.mark.parametrize(
-    ("equation", "line"),
-    [
-        ("545+255", "545+255=745+55=795+5=800"),
-        ("76+4324", "76+4324=4324+76=4394+6=4400"),
-        ("9.3+19.75", "9.3+19.75=19.75+9.3=28.75+0.3=29.05"),
-        ("3+4897", "3+4897=4900"),
-        ("1000+255", "1000+255=1255"),
-        ("0+5", "0+5=5"),
-    ],
-)
-def test_sums_are_added_up_place_by_place(equation: str, line: str) -> None:
-    assert solve(parse(equation)).lines == (line,)
-
-
-def test_long_products_and_quotients_are_written_out() -> None:
-    assert solve(parse("36*24")).lines == ("36×24=720+144=820+44=860+4=864",)
-    assert solve(parse("864/36")).lines == ("36×20=720，864-720=164-20=144，36×4=144，144-144=0", "864÷36=24")
-    assert solve(parse("300/20")).lines == ("300÷20=30÷2=15",)
 
 
 @pytest.mark.parametrize(
@@ -157,184 +100,166 @@ def test_an_equation_is_written_in_the_order_of_the_question(question: str, equa
     assert value_of(source.equation) == value_of(parse(equation))
 
 
-def test_what_is_too_long_for_a_row_ends_after_its_plan() -> None:
-    long = list(range(300))
-    docs = [(long, [True] * 300, 40), (long, [True] * 300, 260), (long, [True] * 300, None), (long[:9], [True] * 9, 5)]
-    assert [len(ids) for ids, _ in build_data.cut_plans(docs, 1)] == [40, 9]
-    assert [len(ids) for ids, _ in build_data.cut_plans(docs[:1] + docs[3:] * 2, 2)] == [40, 5, 9]
-
-
-def test_what_is_known_must_be_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["build_data.py", "data", "out", "--only-known"])
-    with pytest.raises(SystemExit):
-        build_data.main()
-    assert "give that file as well" in capsys.readouterr().err
-
-
-def test_the_plan_is_what_counts_in_what_a_model_knows() -> None:
-    source = read_problem("每组4人，6个小组，浇360棵", "360/(6*4)", "15")
-    assert source is not None
-    assert plans_rightly("360÷4÷6", source)
-    assert plans_rightly("a=4，b=6，c=360\nc÷a÷b\n360÷4÷6\n360÷4=90\n90÷6=15", source)
-    assert not plans_rightly("a=4，b=6，c=360\nc÷a\n360÷4=90", source)
-    assert plans_rightly("360÷(6×4)=360÷24", source)
-    assert not plans_rightly("360÷4×6", source)
-    assert not plans_rightly("答案：15", source)
-    share = read_problem("120人中有90人是百分之几", "90/120", "75%")
-    assert share is not None
-    assert plans_rightly("90÷120", share)
-
-
 @pytest.mark.parametrize(
-    ("plan", "lines"),
+    ("question", "equation", "first", "plan"),
     [
-        ("36.5-41.4-125.8", ["36.5-41.4不够减，再想想"]),
-        ("36.5+41.4-100", ["36.5+41.4=76.5+1.4=77.5+0.4=77.9", "77.9-100不够减，再想想"]),
-        ("36.5+41.4", None),  # it could be so
-        ("1-(7/5)", ["1-(7/5)不够减，再想想"]),
-        ("(3/7)-(3/5)", ["(3/7)-(3/5)=(15/35)-(21/35)不够减，再想想"]),
-        ("(1/2)-0.75", ["(1/2)-0.75=0.5-0.75不够减，再想想"]),
-        ("0.4-(3/7)", ["0.4-(3/7)=(2/5)-(3/7)", "(2/5)-(3/7)=(14/35)-(15/35)不够减，再想想"]),
-        ("7/0", None),
-        ("37841*5283*1234-12345678901234", None),  # too much to read before one knows
+        ("计划16天生产2400个，每天多生产10个，几天完成", "2400/(2400/16+10)", "a=16，b=2400，c=10", "b÷(b÷a+c)"),
+        ("合格率是98%，200人参加，几人不合格", "200*(1-98%)", "a=98%，b=200", "(1-a)×b"),
+        ("底面积12，半径2，π取3.14", "3.14*2^2*12", "a=12，b=2，c=3.14", "a×b^2×c"),
+        ("两头大象五天吃350千克，一头一天吃多少", "350/2/5", "a=2，b=5，c=350", "c÷a÷b"),
+        ("一件衣服打八折卖120元，原价多少元", "120/0.8", "a=0.8，b=120", "b÷a"),
+        ("长方形长7cm，宽6cm，面积=多少cm^2", "7*6", "a=7，b=6", "a×b"),
     ],
 )
-def test_what_cannot_be_is_noticed(plan: str, lines: list[str] | None) -> None:
-    assert rethink.noticed(parse(plan)) == lines
-    if lines is not None:
-        assert rethink.noticed(rethink.exchanged(parse(plan))) is None
+def test_a_plan_names_the_numbers_and_then_speaks_of_them(question: str, equation: str, first: str, plan: str) -> None:
+    assert plan_of(question, parse(equation)) == (first, plan)
 
 
-def test_second_thoughts_are_learnt_and_first_ones_are_not() -> None:
-    row = {
-        "question": "甲重36.5千克，乙重41.4千克，丙重125.8千克，丙比甲乙的和还重多少千克？",
-        "told": "a=36.5，b=41.4，c=125.8",
-        "first": "36.5-41.4-125.8",
-        "impossible": ["41.4-125.8", "36.5-41.4-125.8"],
-        "plan": "125.8-36.5-41.4",
-        "right": True,
-    }
-    data = cast(build_data.Data, SimpleNamespace(examined=lambda question: "examined" in question))
-    turns = list(build_data.rethought_turns(data, [row] * 40, random.Random(3)))
-    assert {turn[1].count(rethink.AGAIN) for turn in turns} == {1, 2}
-    assert not list(build_data.rethought_turns(data, [row | {"question": "examined"}], random.Random(3)))
-    assert not list(build_data.rethought_turns(data, [row | {"plan": "7/0"}], random.Random(3)))
-    question, reasoning, answer = max(turns, key=lambda turn: turn[1].count(rethink.AGAIN))
-    assert answer == "答案：47.9"
-    assert reasoning.split("\n")[:9] == [
-        "a=36.5，b=41.4，c=125.8",
-        "a-b-c",
-        "36.5-41.4-125.8",
-        "36.5-41.4不够减，再想想",
-        "b-c",
-        "41.4-125.8不够减，再想想",
-        "c-a-b",
-        "125.8-36.5-41.4",
-        "125.8-36.5=95.8-6.5=89.8-0.5=89.3",
+def test_a_plan_with_a_number_that_nobody_told_is_none() -> None:
+    assert plan_of("有12个苹果，吃了一些，还剩几个", parse("12-17")) is None
+
+
+def test_numbers_are_said_as_people_say_them_and_stay_what_they_are() -> None:
+    said = {3: "三", 10: "十", 15: "十五", 20: "二十", 105: "一百零五", 2005: "二千零五", 9009: "九千零九"}
+    assert {value: in_chinese(value) for value in said} == said
+    question = "小明有23本书，借出40%，又买来2本，每本(3/4)元，还有几本？"
+    forms = {spoken(question, random.Random(seed), 1.0) for seed in range(30)}
+    assert len(forms) > 5
+    assert all(told(form) == told(question) for form in forms)
+    assert any("二十三本" in form for form in forms)
+
+
+@pytest.mark.parametrize("kind", [*school.KINDS, *school.HELD_OUT_KINDS], ids=lambda kind: kind[1][:24])
+def test_every_kind_makes_problems_with_a_plan(kind: tuple[str, str, str]) -> None:
+    rng = random.Random(kind[1])
+    made = [one for _ in range(40) if (one := school.made(*kind, rng))]
+    assert made
+    planned = 0
+    for one in made:
+        assert not set(one.question) & set("{}[]|")
+        assert value_of(one.equation) > 0
+        found = plan_of(one.question, one.equation)
+        if found is not None:
+            planned += 1
+            assert by_kind.value_of_plan(found[1], one.question) == value_of(one.equation)
+    assert planned > len(made) / 2
+
+
+def test_useless_sentences_change_the_letters_and_not_the_answer() -> None:
+    rng = random.Random(4)
+    question, equation = "小明有36本书，送给小红8本，还剩多少本？", parse("36-8")
+    for count in range(1, 6):
+        for _ in range(20):
+            text = distractors.distracted(question, count, rng, ["果园里有120棵桃树"])
+            assert text is not None
+            assert len(text) > len(question)
+            found = plan_of(text, equation)
+            assert found is not None
+            assert by_kind.value_of_plan(found[1], text) == 28
+    english = distractors.distracted("Tom has 12 apples. He eats 5. How many are left?", 2, rng, ())
+    assert english is not None
+    assert english.isascii()
+
+
+def test_a_useless_sentence_shares_no_thing_with_the_question() -> None:
+    rng = random.Random(1)
+    texts = [
+        distractors.sentences("超市有苹果30个，卖出12个，还剩多少个？", 3, rng, ["苹果有80个"]) for _ in range(200)
     ]
-    assert check_steps(reasoning).all_correct
-    folder = str(RECIPE.parents[1] / "src" / "huozhong" / "models" / "ember")
-    build_data._start_worker(folder)
-    messages = [
-        {"role": "user", "content": question},
-        {"role": "assistant", "content": answer, "reasoning_content": reasoning},
-    ]
-    ids, mask, end = build_data._encode(messages)
-    learnt = Tokenizer.load(folder).decode([token for token, learn in zip(ids[:end], mask, strict=False) if learn])
-    assert learnt == (
-        "a=36.5，b=41.4，c=125.8\n36.5-41.4-125.8\n36.5-41.4不够减，再想想\n41.4-125.8不够减，再想想\nc-a-b\n"
-    )
-    assert [len(cut) for cut, _ in build_data.cut_plans([(ids, mask, end)] * 2, 2)] == [len(ids), end]
+    assert not any("苹果" in text for found in texts for text in found)
+    assert distractors.lone_clause("果园里有120棵桃树，梨树比桃树多5棵，梨树有多少棵？") == "果园里有120棵桃树"
+    assert distractors.lone_clause("梨树比桃树多5棵，桃树有120棵，梨树有多少棵？") is None
+    assert not set(distractors.HELD_OUT) & set(distractors._TEMPLATES)
+
+
+def test_follow_ups_go_on_from_the_question_before() -> None:
+    rng = random.Random(2)
+    question, equation = "一本书有240页，小明每天看16页，几天可以看完？", parse("240/16")
+    seen = set()
+    for _ in range(200):
+        one = follow_ups.follow_up(question, equation, rng)
+        if one is None:
+            continue
+        seen.add(one.label)
+        messages = [
+            {"role": "user", "content": one.before},
+            {"role": "assistant", "content": "240÷16=15（天）。\n答：15天可以看完。"},
+            {"role": "user", "content": one.question},
+        ]
+        turn = Turn(messages)
+        assert turn.possible(one.label)
+        assert turn._first_line(one.label) == one.first  # what code will write
+    assert seen == {CONTINUE, EXPLAIN, OTHER_WAY}
+
+
+def test_english_equations_are_put_together_from_their_steps() -> None:
+    solution = "She sold 48/2 = 24 clips in May.\nShe sold 48+24 = 72 clips altogether."
+    node = gsm8k.equation_of(solution, "72")
+    assert node is not None
+    assert str(node) == "48+48÷2"
+    assert gsm8k.equation_of(solution, "73") is None
 
 
 @pytest.mark.parametrize(
-    ("letters", "plan"),
+    ("plan", "question", "answer", "right"),
     [
-        ("a-b", "9-(1/2)"), ("b×(a+80%)", "(1/2)×(9+80%)"), ("a", None), ("a-c", None), ("(a-b)", None),
-        ("a-", None), ("你好", None),
-    ],
-)  # fmt: skip
-def test_a_plan_is_read_back_with_its_letters(letters: str, plan: str | None) -> None:
-    found = rethink.plan_of(letters, "a=9，b=(1/2)")
-    assert found == (None if plan is None else parse(plan))
-
-
-def test_numbers_are_shaken_until_the_plan_cannot_be() -> None:
-    source = read_problem("有苹果35个，吃了14个，还剩几个", "35-14", "21")
-    assert source is not None
-    made = [shaken(source, random.Random(seed), rethink.cannot_be) for seed in range(40)]
-    found = [one for one in made if one is not None]
-    assert len(found) > 20
-    for question, plan in found:
-        there, eaten = map(int, re.findall(r"\d+", question))
-        assert there < eaten
-        assert str(plan) == f"{there}-{eaten}"
-    assert shaken(source, random.Random(1), lambda plan: False) is None
-    data = cast(build_data.Data, SimpleNamespace(problems=[source], examined=lambda question: False))
-    for question, reasoning, answer in build_data.exchanged_turns(data, random.Random(1), 8):
-        there, eaten = map(int, re.findall(r"\d+", question))
-        first = [f"a={there}，b={eaten}", "a-b", f"{there}-{eaten}不够减，再想想", "b-a"]
-        assert reasoning.split("\n")[:4] == first
-        assert answer == f"答案：{eaten - there}"
-
-
-def test_what_is_thought_of_next_is_right_or_at_least_could_be() -> None:
-    source = read_problem("有苹果35个，吃了14个，还剩几个", "35-14", "21")
-    assert source is not None
-    said = [parse("14-35"), parse("35+14"), None, parse("35+14"), parse("35-14")]
-    found = second_thoughts._next(as_published(source), said)
-    assert found == {"plan": "35-14", "right": True, "impossible": ["14-35"]}
-    assert second_thoughts._next(None, said) == {"plan": "35+14", "right": False, "impossible": ["14-35"]}
-    assert second_thoughts._next(None, said[:3]) is None  # said only once
-
-
-def test_differences_go_or_do_not() -> None:
-    rng = random.Random(0)
-    lines = [line for _ in range(60) for line in drills.difference_page(rng).split("\n")]
-    for line in lines:
-        if line.endswith("不够减，再想想"):
-            assert value_of(parse(line.removesuffix("不够减，再想想").split("=")[-1])) < 0
-        assert check_steps(line).all_correct or not check_steps(line).steps, line
-    assert 0.35 < sum(line.endswith(rethink.AGAIN) for line in lines) / len(lines) < 0.6
-
-
-@pytest.mark.parametrize(
-    ("question", "equation", "written"),
-    [
-        ("计划16天生产2400个，每天多生产10个，几天完成", "2400/(2400/16+10)", "a=16，b=2400，c=10\nb÷(b÷a+c)"),
-        ("打8折卖120元，原价多少元", "120/80%", "a=8，b=120\nb÷80%"),  # what the question does not name stays a number
-        ("合格率是98%，200人参加，几人不合格", "200*(1-98%)", "a=98%，b=200\n(1-a)×b"),
-        ("一半是(1/2)，(1/2)加(1/2)=多少", "(1/2)+(1/2)", "a=(1/2)\na+a"),
-        ("底面积12，半径2，π取3.14", "3.14*2^2*12", "a=12，b=2，c=3.14\na×b^2×c"),
+        ("a-b", "有9个，吃了4个，还剩几个？", "5", True),
+        ("a÷b", "35人去参观，每辆车坐8人，至少要几辆车？", "5", True),
+        ("a÷b", "35元，每支8元，最多买几支？", "4", True),
+        ("b÷a", "150人，达标141人，达标率是百分之几？", "94", True),
+        ("b-a", "有9个，吃了4个，还剩几个？", "5", False),
+        ("a-c", "有9个，吃了4个，还剩几个？", "5", False),
+        ("a-", "有9个，吃了4个，还剩几个？", "5", False),
     ],
 )
-def test_a_plan_names_the_numbers_and_then_speaks_of_them(question: str, equation: str, written: str) -> None:
-    source = read_problem(question, equation, "0")
-    assert source is not None
-    assert in_letters(as_published(source)) == written
-    listed, plan = written.split("\n")
-    for pair in listed.split("，"):
-        plan = plan.replace(pair[0], pair[2:])
-    assert plan == as_published(source).solution.equation
+def test_a_plan_counts_by_its_value(plan: str, question: str, answer: str, right: bool) -> None:
+    assert by_kind.is_right(plan, question, Fraction(answer)) == right
 
 
-def test_what_is_known_comes_half_as_often() -> None:
-    questions = ["每组14人，6个小组，共几人", "每排14棵，6排，共几棵"]
-    sources = [read_problem(question, "14*6", "84") for question in questions]
-    data = cast(build_data.Data, SimpleNamespace(problems=sources, examined=lambda question: False))
-    turns = [turn[0] for turn in build_data.word_problem_turns(data, random.Random(1), 40, {questions[0]})]
-    known, other = (sum(word in turn for turn in turns) for word in ("小组", "排"))
-    assert 17 <= known <= 20  # what belongs to the exam is left out of both
-    assert 34 <= other <= 40
+def test_our_own_held_out_problems_are_twenty_a_grade() -> None:
+    grades = [grade for grade, _, _ in by_kind.own()]
+    assert {grade: grades.count(grade) for grade in set(grades)} == dict.fromkeys(range(1, 7), 20)
+    assert all(told(question) for _, question, _ in by_kind.own())
 
 
 def test_what_is_worded_like_a_test_problem_is_left_out() -> None:
-    source = read_problem("甲有14人，乙有6人，共几人", "14+6", "20")
     exam = "乙有14人，甲有6人，共几人"  # what exchanging things and keeping the numbers makes of it
-    data = cast(build_data.Data, SimpleNamespace(problems=[source], examined=lambda question: question == exam))
-    turns = {turn[0] for turn in build_data.word_problem_turns(data, random.Random(1), 200, set())}
-    assert {"甲", "乙"} == {turn[0] for turn in turns}
-    assert exam not in turns
+    sources = cast(Sources, SimpleNamespace(examined=lambda question: question.strip("？?。．") == exam))
+    source = read_problem("甲有14人，乙有6人，共几人", "14+6", "20")
+    assert source is not None
+    problems = Problems(sources, [source])
+    rng = random.Random(1)
+    made = [example for _ in range(300) if (example := problems.published(source, rng))]
+    assert made
+    assert not any(exam in question for question, _, _ in made)
+
+
+def test_ember_is_shown_two_questions_and_the_beginning_of_an_answer(tokenizer: Tokenizer) -> None:
+    template = ChatTemplate(CHAT_TEMPLATE, tokenizer)
+    said = [(role, str(n)) for n in range(1, 5) for role in ("user", "assistant")]
+    messages = [{"role": role, "content": text} for role, text in said]
+    assert template.render(messages[:1]).count("1") == 1
+    shown = template.render([{"role": "system", "content": "规则"}, *messages[:7]])
+    assert shown.startswith("<｜begin▁of▁sentence｜>规则<｜User｜>3<｜Assistant｜></think>3")
+    assert shown.endswith("<｜User｜>4<｜Assistant｜><think>")
+    long = [messages[0], {"role": "assistant", "content": "长" * 60}, messages[2]]
+    assert template.render(long).count("长") == SHOWN
+    ids, mask = template.training_tokens([*long, {"role": "assistant", "content": "好" * 60}])
+    assert tokenizer.decode([token for token, learnt in zip(ids, mask, strict=True) if learnt]).count("好") == 60
+    assert tokenizer.decode(ids).count("长") == SHOWN
+
+
+def test_only_what_is_the_models_own_carries_loss() -> None:
+    maker = Maker.__new__(Maker)
+    maker.tokenizer = Tokenizer.load(install.BUILT_IN)
+    maker.template = ChatTemplate.load(install.BUILT_IN, maker.tokenizer)
+    ids, mask = maker.plan("有9个，吃了4个，还剩几个？", "a=9，b=4", "a-b")
+    learnt = maker.tokenizer.decode([token for token, learn in zip(ids, mask, strict=True) if learn])
+    assert learnt == "a=a-b\n"
+    assert maker.tokenizer.decode(ids).endswith("a=9，b=4\na-b\n")
+    for label in LABELS:
+        ids, mask = maker.asked([{"role": "user", "content": "问"}], [(label, True)])
+        assert maker.tokenizer.decode([token for token, learn in zip(ids, mask, strict=True) if learn]) == label
 
 
 def test_things_change_within_their_kind_and_everywhere_alike() -> None:
@@ -357,12 +282,6 @@ def test_a_quotient_of_told_numbers_is_a_division_and_a_told_fraction_stays_one(
     assert str(source.equation) == "3÷(3/4)×(1/2)"
 
 
-def test_the_exponent_of_a_unit_is_no_number() -> None:
-    source = read_problem("长方形长7cm，宽6cm，面积=多少cm^2", "7*6", "42")
-    assert source is not None
-    assert in_letters(as_published(source)) == "a=7，b=6\na×b"
-
-
 @pytest.mark.parametrize(("text", "equation"), school_problems.TEMPLATES)
 def test_every_school_template_makes_problems(text: str, equation: str) -> None:
     rng = random.Random(text)
@@ -377,8 +296,9 @@ def test_every_school_template_makes_problems(text: str, equation: str) -> None:
         assert source is not None
         solution = as_published(source).solution
         assert solution.answer.value == value_of(parse(written)) > 0
-        plan = in_letters(as_published(source)).split("\n")[1]
-        assert not set(re.findall(r"\d+(?:\.\d+)?", plan)) - {"1", "2", "3", "3.14", "4", "6", "10", "12"}
+        found = plan_of(question, source.equation)
+        assert found is not None
+        assert not set(re.findall(r"\d+(?:\.\d+)?", found[1])) - {"1", "2", "3", "3.14", "4", "6", "10", "12"}
 
 
 @pytest.mark.parametrize(("text", "forward", "back"), school_problems.RELATIONS)
@@ -484,58 +404,6 @@ def test_constants_of_the_language_stay() -> None:
     assert "3.14" in problem.solution.equation
 
 
-def test_practice_sums_are_true_and_never_the_exams() -> None:
-    rng = random.Random(0)
-    for steps in (1, 2, 3) * 60:
-        problem = arithmetic.expression(rng, steps)
-        assert not is_exam_expression(problem.question)
-        assert evaluate(problem.question) == problem.solution.answer.value
-        assert check_steps(problem.solution.text()).all_correct, problem
-
-
-def test_pages_of_practice_are_true_and_never_the_exams() -> None:
-    rng = random.Random(0)
-    worked = itertools.repeat("3×4=12\n12+5=17")
-    pages = [drills.page(rng, worked) for _ in range(60)]
-    left_over = re.compile(r"(\d+)÷(\d+)=(\d)(?:……(\d+))?")
-    seen = 0
-    for line in "\n".join(pages).split("\n"):
-        if match := left_over.fullmatch(line):
-            whole, divisor, digit, rest = (int(group or 0) for group in match.groups())
-            assert divmod(whole, divisor) == (digit, rest)
-            assert not is_exam_expression(f"{whole}÷{divisor}")
-            seen += 1
-        else:
-            report = check_steps(line)
-            assert report.all_correct or not report.steps, line
-            assert not report.unreadable, line
-    assert seen > 100
-
-
-def test_ember_is_shown_the_last_two_questions(tokenizer: Tokenizer) -> None:
-    template = ChatTemplate(build_data.CHAT_TEMPLATE, tokenizer)
-    said = [(role, str(n)) for n in range(1, 5) for role in ("user", "assistant")]
-    messages = [{"role": role, "content": text} for role, text in said]
-    assert template.render(messages[:1]).count("1") == 1
-    shown = template.render([{"role": "system", "content": "规则"}, *messages[:7]])
-    assert shown.startswith("<｜begin▁of▁sentence｜>规则<｜User｜>3<｜Assistant｜></think>3")
-    assert shown.endswith("<｜User｜>4<｜Assistant｜><think>")
-    ids, mask = template.training_tokens(messages[:4])
-    assert len(ids) == len(mask)
-
-
-def test_numbers_are_read_aloud_as_people_do() -> None:
-    said = {3: "三", 10: "十", 15: "十五", 20: "二十", 105: "一百零五", 2005: "二千零五", 9009: "九千零九"}
-    assert {value: arithmetic.in_characters(value) for value in said} == said
-
-
-def test_another_wording_keeps_the_question() -> None:
-    rng = random.Random(0)
-    for _ in range(200):
-        assert "画蛇添足" in talk.vary("画蛇添足是什么意思？", rng)
-        assert talk.vary("Who are you?", rng) == "Who are you?"
-
-
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_easy_problems_have_whole_answers(language: Literal["zh", "en"]) -> None:
     rng = random.Random(0)
@@ -556,14 +424,6 @@ def test_a_poems_reasoning_names_the_words_its_lines_end_on() -> None:
     assert answer == text
 
 
-def test_every_no_is_recognised_and_nothing_else() -> None:
-    rng = random.Random(0)
-    for _ in range(200):
-        assert is_refusal(talk.templated_out_of_scope(rng)[2])
-        assert not is_refusal(talk.small_talk(rng)[2])
-        assert not is_refusal(talk.riddle(rng)[2])
-
-
 def test_a_mean_is_installed_and_all_its_logits_are_scaled(tmp_path: Path) -> None:
     install.install([install.BUILT_IN, install.BUILT_IN], tmp_path / "mean", logit_scale=2.0)
     one, mean = CheckpointReader(install.BUILT_IN), CheckpointReader(tmp_path / "mean")
@@ -575,22 +435,16 @@ def test_a_mean_is_installed_and_all_its_logits_are_scaled(tmp_path: Path) -> No
     assert install.SAMPLING.items() <= sampling.items()
 
 
-def test_published_problems_are_marked_and_what_is_worded_like_a_known_one_is_left_out() -> None:
-    rows = [
-        {"id": "1", "original_text": "5筐苹果重125千克，每筐重多少千克？", "equation": "x=125/5", "ans": "25"},
-        {"id": "2", "original_text": "8筐苹果重96千克，每筐重多少千克．", "equation": "x=96/8", "ans": "12"},
-        {"id": "3", "original_text": "一袋糖的(2/5)是多少？", "equation": "x=1*(2/5)", "ans": "40%"},
-        {"id": "4", "original_text": "小红有6朵花，送人2朵，还剩几朵？", "equation": "x=6-2", "ans": "3"},
-        {"id": "5", "original_text": "零下5度比零下3度低几度？", "equation": "x=-3-(-5)", "ans": "2"},
-    ]
-    found = list(ape.converted(rows, {ape.wording("一袋糖的(1/4)是多少")}))
-    assert [(row["id"], row["equation"], row["verified"]) for row in found] == [
-        ("1", "125/5", True),
-        ("4", "6-2", False),
-        ("5", "-3-(-5)", False),
-    ]
-
-
 @pytest.mark.parametrize(("file", "stage"), STAGES)
 def test_the_recipes_can_be_read(file: str, stage: str) -> None:
     assert load_recipe(RECIPE / file, stage).total_steps > 100  # type: ignore[arg-type]
+
+
+def test_problems_with_useless_sentences_have_some() -> None:
+    sources = cast(Sources, SimpleNamespace(examined=lambda question: False))
+    source = read_problem("甲有14人，乙有16人，共几人", "14+16", "30")
+    assert source is not None
+    made = [example for example in Problems(sources, [source]).with_useless(random.Random(1), 60) if example]
+    assert len(made) > 30
+    unused = [set(re.findall("[a-z]=", first)) - {f"{letter}=" for letter in plan} for _, first, plan in made]
+    assert sum(map(bool, unused)) > 0.8 * len(made)  # now and then a useless number is one that is needed as well

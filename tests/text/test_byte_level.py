@@ -1,4 +1,4 @@
-"""What tokenizer.json says of a byte-level BPE."""
+"""What tokenizer.json says of a BPE."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from huozhong.errors import TokenizerError
 from huozhong.text.byte_level import (
     BYTE_OF_CHAR,
     CHAR_OF_BYTE,
-    check_byte_level,
+    check_vocabulary,
     control_pattern,
     is_ordinary,
     without_control_tokens,
@@ -41,7 +41,7 @@ def test_the_longest_control_token_with_its_blanks() -> None:
 
 def test_ordinary_text_meets_no_control_token(tokenizer: Tokenizer) -> None:
     data = json.loads(tokenizer.files()["tokenizer.json"])
-    check_byte_level(data, "here")
+    check_vocabulary(data, "here")
     plain = without_control_tokens(data, {token["id"]: token["content"] for token in data["added_tokens"]}, "here")
     ids = plain.encode("<think>火").ids
     assert bytes(BYTE_OF_CHAR[c] for id in ids for c in plain.id_to_token(id)) == "<think>火".encode()
@@ -53,7 +53,6 @@ def test_ordinary_text_meets_no_control_token(tokenizer: Tokenizer) -> None:
     [
         ({"model": None}, "no BPE vocabulary"),
         ({"model": {"vocab": {"a": -1}}}, "no BPE vocabulary"),
-        ({"pre_tokenizer": None, "decoder": None}, "not byte-level BPE"),
         ({"added_tokens": [{"content": ""}]}, "without content and id"),
         ({"added_tokens": [{"content": "\ud800", "id": 1}]}, "half of a surrogate pair"),
     ],
@@ -61,4 +60,18 @@ def test_ordinary_text_meets_no_control_token(tokenizer: Tokenizer) -> None:
 def test_what_is_refused(tokenizer: Tokenizer, change: dict[str, Any], words: str) -> None:
     data = json.loads(tokenizer.files()["tokenizer.json"]) | change
     with pytest.raises(TokenizerError, match=words):
-        check_byte_level(data, "here")
+        check_vocabulary(data, "here")
+
+
+def test_what_has_no_token_becomes_the_unknown_one_which_nobody_can_write(tokenizer: Tokenizer) -> None:
+    """SmolLM2's vocabulary has no 0x04; with an unknown token the library writes that one, else nothing."""
+    data = json.loads(tokenizer.files()["tokenizer.json"])
+    data["model"]["vocab"].pop(CHAR_OF_BYTE[4])
+    silent = Tokenizer(json.dumps(data).encode(), tokenizer.config)
+    assert silent.decode(silent.encode("a\x04b")) == "ab"
+    assert silent.decode_bytes(silent.encode_bytes(b"a\x04\xffb")) == b"a\xffb"
+    unknown = data["added_tokens"][-1]
+    data["model"]["unk_token"] = unknown["content"]
+    speaking = Tokenizer(json.dumps(data).encode(), tokenizer.config)
+    assert speaking.encode("a\x04b") == [*speaking.encode("a"), unknown["id"], *speaking.encode("b")]
+    assert unknown["id"] not in speaking.encode(f"a{unknown['content']}b")

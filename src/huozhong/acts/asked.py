@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from fractions import Fraction
 
 # Things and living beings: half of one is no answer.  Not times, lengths, money or turns, and not what is shared out
 # (每人几个, 平均几本), where halves are meant now and then.
@@ -11,15 +13,32 @@ _ASKED = re.compile(
     rf"(?:多少|几)(?:[{_COUNTED}](?!月|小时|半|单位|百分|工|多小时|刻|分之)|学生|同学|男生|女生|老师|工人|战士|客人|孩子)"
 )
 _ASKED_EN = re.compile(
-    r"\bhow many (?!(?:more |fewer |other )*(?:hours?|minutes?|seconds?|days?|weeks?|months?|years?|times|kilo[a-z]*|grams?|"
-    r"met(?:er|re)s?|cent[a-z]*|milli[a-z]*|lit(?:er|re)s?|miles?|feet|foot|inch|yards?|pounds?|ounces?|tons?|dollars?|euros?|yuan|"
-    r"percent|square|cubic|degrees?|cups?|gallons?|quarts?|pints?)\b)",
+    r"\bhow many (?!(?:more |fewer |other )*(?:hours?|minutes?|seconds?|days?|weeks?|months?|years?|times|kilo[a-z]*|"
+    r"grams?|met(?:er|re)s?|cent[a-z]*|milli[a-z]*|lit(?:er|re)s?|miles?|feet|foot|inch|yards?|pounds?|ounces?|tons?|"
+    r"dollars?|euros?|yuan|percent|square|cubic|degrees?|cups?|gallons?|quarts?|pints?)\b)",
     re.IGNORECASE,
 )
 _SHARED = re.compile(r"平均|每|各|倍|分之|比|average|\beach\b|\bper\b|\bmean\b", re.IGNORECASE)
 _CLAUSE = re.compile(r"[，。；！？,;!?\n]|\.(?=\s|$)")
 _ASKS = re.compile(r"多少|几|\bhow (?:many|much|long|far|tall|old|heavy)\b|\bwhat\b", re.IGNORECASE)
 _NO_THINGS = re.compile(r"\d[十百千]?[万亿]|里面?有")  # 12.5万辆; 11.7里有多少个2.6
+
+
+_AT_LEAST = re.compile(r"至少|最少|\bat least\b|\bminimum\b", re.IGNORECASE)
+_PACKED = re.compile(
+    r"(?:多少|几)(?:个?[盒箱袋瓶桶筐]|[套件双段趟次排串组]|个?[盒袋箱瓶]子)"
+)  # whole where it is rounded
+_AT_MOST = re.compile(r"最多|至多|\bat most\b|\bmaximum\b", re.IGNORECASE)
+
+
+def rounded(question: str, value: Fraction) -> Fraction:
+    """A number of things that does not come out even, as it is meant: at least so many boats, at most so many coats."""
+    asking = ([""] + [clause for clause in _CLAUSE.split(question) if _ASKS.search(clause)])[-1]
+    if value.denominator == 1 or not (asks_whole(question) or _PACKED.search(asking)):
+        return value
+    if _AT_LEAST.search(asking):
+        return Fraction(math.ceil(value))
+    return Fraction(math.floor(value)) if _AT_MOST.search(asking) else value
 
 
 def asks_whole(question: str) -> bool:

@@ -152,12 +152,17 @@ _SIGNS = re.compile(r"[\W_]")
 _ASKS = re.compile(r"猜|谜|打一|riddle", re.IGNORECASE)
 
 
+@cache
+def _bare_riddles() -> tuple[tuple[str, Riddle], ...]:
+    return tuple((_SIGNS.sub("", riddle.text).lower(), riddle) for riddle in (*riddles(False), *riddles(True)))
+
+
 def guess(messages: Messages, seed: int) -> str | None:
     """The answer to a riddle of the table that the user asks, an honest "I give up" to others; None for no riddle."""
     asked = _SIGNS.sub("", question(messages)).lower()
     english = is_english(question(messages))
-    for riddle in (*riddles(False), *riddles(True)):
-        if _SIGNS.sub("", riddle.text).lower() in asked:
+    for bare, riddle in _bare_riddles():
+        if bare in asked:
             return str(choose(_says("guess", riddle.english), messages, seed)).format(answer=riddle.answer)
     if _ASKS.search(question(messages)) and len(asked) > 8:
         return str(choose(_says("unknown", english), messages, seed))

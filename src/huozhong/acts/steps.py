@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from huozhong.acts.ask import Asked, asked
+from huozhong.acts.asked import rounded
 from huozhong.acts.measures import LENGTHS, RATIO, Reading, Unit, read_at
 from huozhong.acts.solve import Node, Operation, solve
 from huozhong.verify.arithmetic import parse_number
@@ -58,7 +59,9 @@ class Worked:
         self._expect(plan, self.asked.unit if self.asked else None)
         self.steps: list[Step] = []
         self._results: dict[Node, Number] = {}
-        self.answer = self._work(plan)
+        self.exact = self._work(plan)
+        whole = rounded(self.question, self.exact.value)  # at least so many boats
+        self.answer = self.exact if whole == self.exact.value else Number(whole)
 
     # -- results -----------------------------------------------------------------------------------
 

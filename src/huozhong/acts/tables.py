@@ -157,6 +157,11 @@ def _sayings() -> tuple[tuple[str, str, bool], ...]:
     return tuple((first, second, use == "tell") for use, first, second in rows("sayings"))
 
 
+@cache
+def _bare_sayings() -> tuple[tuple[str, str, str], ...]:
+    return tuple((_bare(first), first, second) for first, second, _ in _sayings())
+
+
 _MORE_ASKED = re.compile(
     r"歇后语|——|——?$|下[半一]?句|后半句|上一?句|后面|后边|接下来|下面|…|怎么接|你来接|proverb|saying", re.IGNORECASE
 )
@@ -169,7 +174,7 @@ def _bare(text: str) -> str:
 def _complete_saying(messages: Messages, seed: int) -> str | None:
     asked = question(messages)
     bare = _bare(asked)
-    fitting = [(first, second) for first, second, _ in _sayings() if _bare(first) in bare]
+    fitting = [(first, second) for key, first, second in _bare_sayings() if key in bare]
     if fitting:
         first, second = max(fitting, key=lambda pair: len(pair[0]))
         return f"{first}——{second}。"

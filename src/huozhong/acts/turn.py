@@ -21,9 +21,9 @@ from string import ascii_lowercase
 from typing import Any
 
 from huozhong.acts import tables
-from huozhong.acts.asked import asks_whole
+from huozhong.acts.asked import asks_whole, rounded
 from huozhong.acts.exact import Done, do
-from huozhong.acts.labels import CANNOT, EXACT_ACTS, EXPLAIN, LABELS, OTHER_WAY, PROBLEM_ACTS, TALK
+from huozhong.acts.labels import CANNOT, CONTINUE, EXACT_ACTS, EXPLAIN, LABELS, OTHER_WAY, PROBLEM_ACTS, TALK
 from huozhong.acts.language import is_english
 from huozhong.acts.solve import Node, NoDivisor, TooLittle, TooLong, Unsolvable, parse, solve
 from huozhong.acts.wording import another_way, explained, worded
@@ -189,7 +189,7 @@ class Turn:
         asked = self._question
         if act != PROBLEM and self._before is not None and not asks_whole(asked):
             asked = self._before[0]
-        if asks_whole(asked) and answer.value.denominator != 1:
+        if asks_whole(asked) and rounded(asked, answer.value).denominator != 1:
             return f"得{answer}，不是整数"
         return ""
 
@@ -202,6 +202,8 @@ class Turn:
             if other is None:
                 return f"{_say(_ONLY_WAY, self._question)}\n{worded(before, numbers, plan)}"
             return worded(before, numbers, other)
+        if act == CONTINUE:  # the units and what is asked mostly stand in the question before
+            return worded(f"{before}\n{self._question}", numbers, plan)
         return worded(self._question, numbers, plan)
 
 

@@ -28,8 +28,19 @@ def worded(question: str, told: list[Number], plan: Node) -> str:
     """The answer to a problem: a sentence for each step, then what was asked for."""
     work = Worked(question, plan)
     if is_english(question):
-        return "\n".join((*_english_steps(work), f"Answer: {_english_result(work)}."))
-    return "\n".join((*_chinese_steps(work), f"答：{_sentence(work)}。"))
+        return "\n".join((*_english_steps(work), *_rounded(work), f"Answer: {_english_result(work)}."))
+    return "\n".join((*_chinese_steps(work), *_rounded(work), f"答：{_sentence(work)}。"))
+
+
+def _rounded(work: Worked) -> Iterator[str]:
+    """Why a result that does not come out even is answered by a whole number."""
+    if work.answer != work.exact:
+        result, more = plain(work.answer), work.answer.value > work.exact.value
+        if is_english(work.question):
+            yield f"It has to be a whole number, so it is {result}."
+        else:
+            unit = work.unit_name(work.plan)
+            yield f"要取整数，{'不足一份的也要算一份' if more else '不够一份的不能算'}，所以是{result}{unit}。"
 
 
 # -- Chinese ----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ after, so that what people compare is what they will be served.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -21,8 +21,10 @@ from huozhong.cli.words import dim, language, say
 from huozhong.errors import ConfigError, HuozhongError
 
 if TYPE_CHECKING:
+    from huozhong.text.tools import ToolCallParser
     from huozhong.train.adapt.adaptation import Adapted
-    from huozhong.train.adapt.examples import Encoder, Example, Messages
+    from huozhong.train.adapt.conversations import Messages
+    from huozhong.train.adapt.examples import Encoder, Example, Kind, Prompted
     from huozhong.train.adapt.fit import Method
     from huozhong.train.adapt.settings import Settings
     from huozhong.train.adapt.show import Asked
@@ -30,8 +32,9 @@ if TYPE_CHECKING:
     from huozhong.train.sitting import Start
 
 SMALL = 100e6  # parameters that a token meets, of a model whose tokens cost little
-ASKED = 40  # held-out questions that are put to the model
+ASKED = 40  # taught questions, and held-out ones, that are put to the model
 RANK = 16
+REWORDED, WORDINGS = 2000, 8  # so many examples at most get so many wordings of their questions
 METHODS = ("auto", "lora", "qlora", "full")
 DTYPES = {"bf16": "bf16", "float32": "float32"}
 
@@ -53,6 +56,7 @@ class FineTuneOptions:
     threads: int | None = None
     dtype: str | None = None
     rehearse: int | None = None
+    wordings: int | None = None
     method: str = "auto"
     rank: int | None = None
     seed: int = 0
@@ -79,34 +83,29 @@ class FineTuneOptions:
 
 def run_sft(options: FineTuneOptions) -> None:
     """Fine-tune on answers."""
-    from huozhong.train.adapt.examples import read_examples, split
+    from huozhong.train.adapt.examples import read_examples, with_wordings
     from huozhong.train.adapt.tasks import SftTask
 
     data, bench = options.examples(), _Bench(options, "sft")
-    training = read_examples(data, bench.encoder)
-    if options.heldout is None:
-        training, heldout = split(training, options.seed)
-    else:
-        heldout = read_examples(options.heldout, bench.encoder)
-    rehearsed = bench.rehearsed(training)
-    bench.run(SftTask(training, heldout, rehearsed), [(e.prompt, e.answer) for e in heldout])
+    settings = bench.settings()
+    training, heldout = bench.divided(read_examples(data, bench.encoder, bench.labels), read_examples)
+    rehearsed = bench.rehearsed(len(training))
+    count = options.wordings if options.wordings is not None else WORDINGS if len(training) <= REWORDED else 0
+    training = with_wordings(training, bench.encoder, count, options.seed)
+    bench.run(SftTask(training, heldout, rehearsed), settings, training, heldout)
 
 
 def run_dpo(options: FineTuneOptions, beta: float) -> None:
     """Prefer chosen answers to rejected ones."""
     from huozhong.train.adapt.dpo import DpoTask, read_pairs
-    from huozhong.train.adapt.examples import split
 
     data = options.examples()
     if not 0 < beta <= 10:
         raise ConfigError(f"--beta is {beta}; it must lie between 0 and 10.")
     bench = _Bench(options, "dpo")
-    training = read_pairs(data, bench.encoder)
-    if options.heldout is None:
-        training, heldout = split(training, options.seed)
-    else:
-        heldout = read_pairs(options.heldout, bench.encoder)
-    bench.run(DpoTask(training, heldout, beta), [(pair.prompt, pair.answer) for pair in heldout])
+    settings = bench.settings()
+    training, heldout = bench.divided(read_pairs(data, bench.encoder, bench.labels), read_pairs)
+    bench.run(DpoTask(training, heldout, beta), settings, [], heldout)
 
 
 class _Bench:
@@ -119,10 +118,12 @@ class _Bench:
         from huozhong.formats.source import open_model
         from huozhong.text.tokenizer import Tokenizer
         from huozhong.train.adapt.examples import Encoder, load_template
+        from huozhong.train.content import content_of
 
         assert options.base is not None, "there is nothing to adapt"
         self.options = options
-        self.path = find_model(options.base)
+        self.path, self.stage = find_model(options.base), stage
+        self.labels: set[str] = set()  # columns that only say where a line is from
         source = open_model(self.path)
         where = str(source.path)
         if source.kind == "gguf":
@@ -133,6 +134,7 @@ class _Bench:
         self.view = HuggingFaceView(source)
         limit = min(self.view.architecture.max_position_embeddings, 4096)
         self.encoder: Encoder = Encoder(tokenizer, load_template(self.files, tokenizer, where), limit)
+        self.content = content_of(source.path)
         self.name = name_of(source.path)
         if self.name == "model":  # of another run: the run's name tells more
             self.name = source.path.resolve().parent.name
@@ -141,11 +143,27 @@ class _Bench:
         )
         self.out = default if options.out is None else options.out
 
-    def rehearsed(self, training: list[Example]) -> list[Example]:
-        """What the untouched model says to everyday questions; kept beside the run.
+    def divided(
+        self, examples: list[Kind], read: Callable[[Path, Encoder], list[Kind]]
+    ) -> tuple[list[Kind], list[Kind]]:
+        """(training, held-out): from two files, a share of one, or of one what can be guessed."""
+        from huozhong.train.adapt.examples import split
 
-        Twice as many as there are examples, at most 400; of a large model, which forgets less and whose every token
-        costs more, a quarter, at most 50, and only their beginnings.
+        if self.labels:
+            names = ", ".join(sorted(self.labels))
+            typer.echo(dim(say(f"不学的栏目：{names}。", f"Left out, as no part of what is said: {names}.")))
+        if self.options.heldout is None:
+            return split(examples, self.options.seed, unguessable=self.stage == "dpo")
+        share = _share(self.options.heldout)
+        if share is not None:
+            return split(examples, self.options.seed, share, unguessable=True)
+        return examples, read(self.options.heldout, self.encoder)
+
+    def rehearsed(self, own: int) -> list[Example]:
+        """What the untouched model says to everyday questions; kept beside the run, so that a plan asks for the run.
+
+        own: people's examples.  Twice as many and 100 more, at most 400; of a large model, which forgets less and
+        whose every token costs more, a quarter, at most 50, and only their beginnings.
         """
         from huozhong.model.footprint import footprint
         from huozhong.train.adapt.everyday import everyday_prompts
@@ -154,11 +172,12 @@ class _Bench:
 
         options = self.options
         small = footprint(self.view.source).active < SMALL
-        count = min(400, 2 * len(training)) if small else min(50, len(training) // 4)
+        count = min(400, 100 + 2 * own) if small else min(50, own // 4)
         count = count if options.rehearse is None else options.rehearse
-        if not count or options.plan or self.encoder.template is None:
+        if not count or self.encoder.template is None:
             return []
-        kept, key = self.out / "rehearsed.json", {"base": self.name, "count": count, "seed": options.seed}
+        kept = self.out / "rehearsed.json"
+        key = {"base": self.name, "content": self.content, "count": count, "seed": options.seed}
         said = _kept(kept, key)
         if said is None:
             typer.echo(
@@ -171,6 +190,7 @@ class _Bench:
             )
             room = min(192 if small else 64, self.encoder.limit // 2)  # a cut answer still says how it began
             said = answer_ids(self.path, everyday_prompts(count, options.seed), room, options.threads)
+            self.out.mkdir(parents=True, exist_ok=True)
             write_file(kept, json.dumps({"key": key, "answers": said}, ensure_ascii=False).encode())
         return [as_said(*one) for one in said]
 
@@ -190,9 +210,11 @@ class _Bench:
         method: Method = options.method  # type: ignore[assignment]  # one of METHODS
         return Settings(
             base=self.name,
+            base_content=self.content,
             out=self.out,
             method=method,
             bits=options.bits,  # type: ignore[arg-type]
+            low_rank=options.rank is not None or options.adapter is not None,
             rank=rank,
             alpha=alpha,
             lr=options.lr,
@@ -221,48 +243,41 @@ class _Bench:
             )
         return config["r"], float(config["lora_alpha"])
 
-    def run(self, task: Task, held_out: list[tuple[Messages | str, str]]) -> None:
+    def run(self, task: Task, settings: Settings, taught: Sequence[Prompted], heldout: Sequence[Prompted]) -> None:
         """Ask, train, ask again, show."""
         from rich.console import Console
 
         from huozhong.train.adapt.adaptation import adapt
 
-        console = Console()
-        settings, options = self.settings(), self.options
-        held_out = held_out[:ASKED] if options.answers else []
+        console, options = Console(), self.options
+        asked = [*_some(taught), *_some(heldout)] if options.answers else []
         before: list[str | None] = []
-        if held_out and not options.plan:
-            before = self._remembered(task, held_out)
+        if asked and not options.plan:
+            before = self._remembered(task, asked)
         found = adapt(
             self.view, self.files, task, settings, start=options.start, console=console, plan_only=options.plan
         )
         if found is None or not found.finished or found.model is None:
             return
-        after = self._answers(found.model, held_out) if held_out else []
-        self._show(console, found, _asked(held_out, before, after))
+        after = self._answers(found.model, asked) if asked else []
+        self._show(console, found, _asked(asked, before, after, len(_some(taught))))
 
-    def _remembered(self, task: Task, held_out: list[tuple[Messages | str, str]]) -> list[str | None]:
+    def _remembered(self, task: Task, asked: Sequence[Prompted]) -> list[str | None]:
         """What the untouched model answers; kept beside the run, so that a resumed one does not ask again."""
         from huozhong.train.state import write_file
 
-        kept, key = self.out / "before.json", {**task.identity(), "base": self.name, "asked": len(held_out)}
+        kept = self.out / "before.json"
+        key = {**task.identity(), "base": self.name, "content": self.content, "asked": len(asked)}
         if (stored := _kept(kept, key)) is not None:
             return stored
-        answers = self._answers(self.path, held_out)
+        answers = self._answers(self.path, asked)
         write_file(kept, json.dumps({"key": key, "answers": answers}, ensure_ascii=False, indent=1).encode())
         return answers
 
-    def _answers(self, path: Path, held_out: list[tuple[Messages | str, str]]) -> list[str | None]:
-        typer.echo(
-            dim(
-                say(
-                    f"用 {len(held_out)} 个留出的问题问 {path} …",
-                    f"Asking {path} the {len(held_out)} held-out questions ...",
-                )
-            )
-        )
-        longest = max(len(self.encoder.tokenizer.encode(answer)) for _, answer in held_out)
-        return ask(path, [prompt for prompt, _ in held_out], 64 + 2 * longest, self.options.threads)
+    def _answers(self, path: Path, asked: Sequence[Prompted]) -> list[str | None]:
+        typer.echo(dim(say(f"用 {len(asked)} 个问题问 {path} …", f"Asking {path} {len(asked)} questions ...")))
+        longest = max(len(self.encoder.tokenizer.encode(one.answer)) for one in asked)
+        return ask(path, asked, 64 + 2 * longest, self.options.threads)
 
     def _show(self, console: Any, found: Adapted, asked: list[Asked]) -> None:
         from huozhong.train.adapt.show import answers_table, comparison_table
@@ -292,23 +307,42 @@ class _Bench:
         typer.echo(dim(f"  huozhong chat {found.model}\n  huozhong import {found.model} --name {self.out.name}"))
 
 
-def ask(path: Path, prompts: Sequence[Messages | str], max_tokens: int, threads: int | None) -> list[str | None]:
+def ask(path: Path, asked: Sequence[Prompted], max_tokens: int, threads: int | None) -> list[str | None]:
     """Greedy answers of the model at `path`, served as it usually is; None where one question cannot be asked."""
-    from huozhong.engine.llm import LLM, SamplingParams
+    from huozhong.engine.collector import Collector
+    from huozhong.engine.llm import LLM, Completion, SamplingParams
+    from huozhong.text.tools import ToolCallParser
 
     params = SamplingParams(temperature=0.0, max_tokens=max_tokens)
     with LLM(path, num_threads=threads, prefix_cache_bytes=0) as llm:
 
-        def one(prompt: Messages | str) -> str | None:
+        def one(asked: Prompted) -> str | None:
             try:
-                if isinstance(prompt, str):
-                    return llm.generate(prompt, params)[0].text
-                return llm.chat(prompt, params).text
+                if isinstance(asked.prompt, str):
+                    return llm.generate(asked.prompt, params)[0].text
+                if not asked.functions:
+                    return llm.chat(asked.prompt, params).text
+                said = Collector()
+                llm.submit(llm.prompt(asked.prompt, functions=asked.functions), params, said.put)
+                text, form = Completion.from_deltas(said).text, llm.template.tool_format
+                return text if form is None else _calls(text, ToolCallParser(form, asked.functions))
             except HuozhongError:
                 return None
 
         with ThreadPoolExecutor(8) as pool:
-            return list(pool.map(one, prompts))
+            return list(pool.map(one, asked))
+
+
+def _calls(text: str, parser: ToolCallParser) -> str:
+    """An answer with its calls as `conversations.spoken` writes them."""
+    said = ""
+    for part in [*parser.push(text), *parser.finish()]:
+        if isinstance(part, str):
+            said += part
+        else:
+            said += f" {part.name}" if part.name is not None else ""
+            said += part.arguments
+    return said
 
 
 def answer_ids(
@@ -333,12 +367,29 @@ def _kept(path: Path, key: dict[str, Any]) -> list[Any] | None:
         return None  # nothing was kept, or it was cut off: it is asked for again
 
 
-def _asked(
-    held_out: list[tuple[Messages | str, str]], before: list[str | None], after: list[str | None]
-) -> list[Asked]:
+def _share(heldout: Path) -> float | None:
+    """--heldout 0.1; None for a file."""
+    try:
+        share = float(str(heldout))
+    except ValueError:
+        return None
+    if not 0 <= share < 1:
+        raise ConfigError(f"--heldout is {heldout}; a share must be at least 0 and less than 1.")
+    return share
+
+
+def _some(examples: Sequence[Prompted]) -> list[Prompted]:
+    """The first of them, one a line of their file."""
+    return list({e.line: e for e in examples}.values())[:ASKED]
+
+
+def _asked(asked: Sequence[Prompted], before: list[str | None], after: list[str | None], taught: int) -> list[Asked]:
     from huozhong.train.adapt.show import Asked
 
+    def question(prompt: Messages | str) -> str:
+        return prompt if isinstance(prompt, str) else str(prompt[-1].get("content", ""))
+
     return [
-        Asked(prompt if isinstance(prompt, str) else str(prompt[-1].get("content", "")), wanted, one, other)
-        for (prompt, wanted), one, other in zip(held_out, before, after, strict=True)
+        Asked(question(e.prompt), e.answer, one, other, number < taught)
+        for number, (e, one, other) in enumerate(zip(asked, before, after, strict=True))
     ]

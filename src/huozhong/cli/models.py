@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from huozhong.cli.words import dim, say
-from huozhong.errors import CheckpointError, ConfigError, HubError
+from huozhong.errors import CheckpointError, ConfigError, HubError, TokenizerError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -216,6 +216,7 @@ def show_command(model: AnyModel) -> None:
     table = _table(say("模型", "model"), name_of(source.path))
     for label, value in _about(source, sizes):
         table.add_row(label, value)
+    table.add_row(say("分词与对话模板", "tokenizer and chat template"), _words(source))
     free, bandwidth = available_memory(), read_bandwidth()
     told = say("未知", "unknown") if free is None else gigabytes(free)
     table.add_row(say("本机可用内存", "memory free here"), told)
@@ -223,6 +224,19 @@ def show_command(model: AnyModel) -> None:
     console = Console(markup=False, emoji=False)
     console.print(table)
     console.print(_fits(source, sizes, free, bandwidth))
+
+
+def _words(source: ModelSource) -> str:
+    """Whether the model can be talked to; what is missing otherwise."""
+    from huozhong.formats.ready import check_words
+
+    try:
+        template = check_words(source)
+    except TokenizerError as error:
+        return say(f"不能用：{error}", f"cannot be used: {error}")
+    if template is None:
+        return say("没有对话模板，只能续写", "no chat template: it only continues texts")
+    return say("可用", "ready")
 
 
 def _about(source: ModelSource, sizes: Footprint) -> Iterator[tuple[str, str]]:
@@ -325,6 +339,7 @@ def export_command(
     from huozhong.formats.gguf.export import TYPES, export_gguf, prediction_modules
     from huozhong.formats.hf.export import export_hf
     from huozhong.formats.installed import name_of
+    from huozhong.formats.ready import small_files_of
     from huozhong.formats.source import open_model
 
     kinds = {"hf": tuple(_HF_TYPES), "gguf": tuple(TYPES)}
@@ -336,10 +351,7 @@ def export_command(
     if target.exists():
         raise ConfigError(f"{target} exists already; choose another name, or delete it first.")
     source = open_model(find_model(model))
-    if source.kind == "gguf":
-        files = gguf_vocab.small_files(source.metadata, where=str(source.path))
-    else:
-        files = source.small_files()
+    files = small_files_of(source)
     if format == "hf":
         export_hf(source, target, small_files=files, dtype=_HF_TYPES[type])
     else:

@@ -116,6 +116,6 @@ def open_teacher(url: str | None, model: str | None, concurrency: int) -> Subjec
     from huozhong.exam.subject import UrlSubject, open_local
 
     if url is not None:
-        return SubjectTeacher(UrlSubject(url, model=model, concurrency=concurrency))
+        return SubjectTeacher(UrlSubject(url, model=model, concurrency=concurrency, forgives=max(8, 2 * concurrency)))
     assert model is not None
     return SubjectTeacher(open_local(model, concurrency=concurrency))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from huozhong.cli.words import dim, say
 from huozhong.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ Data = Annotated[Path | None, typer.Option("--data", metavar="FILE.jsonl", help=
 Heldout = Annotated[
     Path | None,
     typer.Option(
-        "--heldout", metavar="FILE.jsonl", help="留出的例子，默认十分之一 / held-out examples, default a tenth"
+        "--heldout",
+        metavar="FILE.jsonl",
+        help="留出的例子，或它们的比例如 0.1；默认只留出猜得到的 / held-out examples, or their share like 0.1; "
+        "default: what can be guessed",
     ),
 ]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="放结果的文件夹 / where results go")]
@@ -65,6 +69,14 @@ Compiled = Annotated[
 Rehearse = Annotated[
     int | None,
     typer.Option("--rehearse", help="复习几个它自己的回答，免得忘 / how many of its own answers it rehearses"),
+]
+Wordings = Annotated[
+    int | None,
+    typer.Option(
+        "--wordings",
+        min=0,
+        help="每个问题另有几种问法，0 为只按原文 / other wordings of each question; 0: as it is written",
+    ),
 ]
 Beta = Annotated[float, typer.Option(help="离原模型多近 / how closely to stay by the model as it was")]
 Answers = Annotated[
@@ -136,7 +148,9 @@ def pretrain_command(
             seed=seed or 0,
             compile=compiled is not False,
         )
-        recipe = written_recipe(dial, replace=fresh)
+        recipe = written_recipe(
+            dial, replace=fresh, told=lambda passed: typer.echo(dim(say(f"跳过：{passed}", f"Passed over: {passed}")))
+        )
     pretrain(recipe, start=start)
 
 
@@ -162,6 +176,7 @@ def sft_command(
     resume: Resume = False,
     fresh: Fresh = False,
     rehearse: Rehearse = None,
+    wordings: Wordings = None,
 ) -> None:
     start = _start(resume, fresh)
     _need_torch()

@@ -48,8 +48,8 @@ from huozhong.engine.runner import Runner
 from huozhong.engine.speculation.speculator import Speculation
 from huozhong.engine.stats import EngineStats
 from huozhong.engine.weights.load import default_cache_dir, load_weights, source_fingerprint
-from huozhong.formats.gguf import vocab as gguf_vocab
 from huozhong.formats.installed import name_of
+from huozhong.formats.ready import small_files_of
 from huozhong.formats.resolve import is_built_in, resolve_model
 from huozhong.formats.source import ModelSource, open_model
 from huozhong.model.architecture import Architecture, CacheFormat, row_bytes
@@ -128,7 +128,7 @@ class LLM:
         prefix_bytes = options.checked_prefix_bytes(prefix_cache_bytes, prefixes)
         source = open_model(resolve_model(path))
         self.config: Architecture = source.architecture
-        self._files = _small_files(source)
+        self._files = small_files_of(source)
         self._where = str(source.path)
         self.tokenizer = Tokenizer.from_files(self._files, where=self._where)
         self.name = name_of(source.path)
@@ -274,7 +274,8 @@ class LLM:
             return self.template.prompt(messages, thinking=thinking, functions=functions, begun=begun)
         # An act is written before the answer in any case; without thinking it is not shown.
         prompt = self.template.prompt(messages, thinking=True)
-        return replace(prompt, acts=tuple(checked_messages(messages)), shows_reasoning=thinking)
+        said = tuple(checked_messages(messages))
+        return replace(prompt, acts=said if said[-1]["role"] == "user" else None, shows_reasoning=thinking)
 
     def score(self, ids: list[int]) -> NDArray[np.float64]:
         """Log-probabilities (float64 [len(ids) - 1], natural) of ids[1:], each given all before it."""
@@ -312,7 +313,7 @@ class LLM:
         if not isinstance(prompt, str):
             return prompt
         begin = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
-        return begin + self.tokenizer.encode(prompt)
+        return begin + self.tokenizer.encode(prompt, begins=not begin)
 
     # -- end -------------------------------------------------------------------------------------
 
@@ -402,10 +403,3 @@ def _prefix_store(folder: Path, capacity: int, runner: Runner, source: ModelSour
         }
     )
     return PrefixStore(folder, name, page_bytes, capacity)
-
-
-def _small_files(source: ModelSource) -> dict[str, bytes]:
-    """Tokenizer, template and generation settings as a folder has them; a GGUF file's are made from its keys."""
-    if source.kind == "gguf":
-        return gguf_vocab.small_files(source.metadata, where=str(source.path))
-    return source.small_files()

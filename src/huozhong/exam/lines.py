@@ -14,7 +14,7 @@ from huozhong.files import write_whole
 def read_lines(text: str, name: str) -> list[dict[str, Any]]:
     """One JSON object per line; empty lines are left out.  `name` is for the error message."""
     rows: list[dict[str, Any]] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:

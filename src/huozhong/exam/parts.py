@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from huozhong.errors import ConfigError, DataError
+from huozhong.exam.exact.asked import asked
+from huozhong.exam.exact.marks import declined, is_right
 from huozhong.exam.lines import read_file, read_lines
 from huozhong.exam.poems import poem_requests
 from huozhong.exam.questions import written_questions
@@ -129,6 +131,19 @@ def _ask_two_step(setting: Setting) -> list[Question]:
     return _sums("two-step", two_step(TWO_STEP, setting.seed))
 
 
+# ---- what code can answer exactly
+
+
+def _ask_exact(setting: Setting) -> list[Question]:
+    return [Question(f"exact-{q.kind}-{i:03d}", q.text, q.gold) for i, q in enumerate(asked(setting.seed), 1)]
+
+
+def _mark_exact(question: Question, answer: Answer) -> Marks:
+    right = is_right(answer.text, question.gold)
+    says_no = not right and (declined(answer.text) or not answer.text.strip())
+    return {"correct": right, "wrong": not right and not says_no, "declined": says_no}
+
+
 # ---- poems
 
 
@@ -158,6 +173,18 @@ PARTS: tuple[Part, ...] = (
     Part("math23k", "Math23K 测试集", "Math23K test", (CORRECT, STEPS), _ask_math23k, _mark_number),
     Part("one_step", "一步计算", "one-step arithmetic", (CORRECT, STEPS), _ask_one_step, _mark_number),
     Part("two_step", "两步计算", "two-step arithmetic", (CORRECT, STEPS), _ask_two_step, _mark_number),
+    Part(
+        "exact",
+        "单位、比较、数的读写、方程",
+        "units, comparison, numerals, equations",
+        (
+            CORRECT,
+            Mark("wrong", "自信地答错", "wrong with confidence", lower_is_better=True),
+            Mark("declined", "说不会或不确定", "declined or unsure", lower_is_better=True),
+        ),
+        _ask_exact,
+        _mark_exact,
+    ),
     Part(
         "poems",
         "古诗",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import urlsplit, urlunsplit
@@ -41,7 +41,9 @@ class Asking:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back.  `error` is the sentence of a question that this model cannot be asked (too long)."""
+    """What came back.  `error` is the sentence of a question that was not answered, though others are: too long for
+    this model, refused by the server, answered with something that is no answer.
+    """
 
     text: str
     reasoning: str = ""
@@ -148,7 +150,9 @@ class UrlSubject:
 
     url: the server, with or without /v1 and /chat/completions.  model: its name there; None when the server
     has only one.  api_key: None reads HUOZHONG_API_KEY.  What fails for a passing reason (no connection, 429,
-    5xx) is tried `tries` times with growing pauses, `patience` seconds before the first.
+    5xx) is tried `tries` times with growing pauses, `patience` seconds before the first.  A question that is refused
+    (400), or that nothing sensible comes back for, is that question's error; after `forgives` of them in a row it is
+    the server's.
     """
 
     kind: Literal["url"] = "url"
@@ -164,12 +168,14 @@ class UrlSubject:
         tries: int = 5,
         patience: float = 1.0,
         timeout: float = 600.0,
+        forgives: int = 4,
     ) -> None:
         import httpx
 
         self.url = base_url(url)
         self.concurrency = concurrency
-        self._tries, self._patience = tries, patience
+        self._tries, self._patience, self._forgives = tries, patience, forgives
+        self._failed_in_a_row, self._lock = 0, threading.Lock()
         key = api_key if api_key is not None else os.environ.get(API_KEY_VARIABLE)
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._http = httpx.Client(headers=headers, timeout=httpx.Timeout(timeout, connect=10.0))
@@ -195,20 +201,32 @@ class UrlSubject:
         if asking.thinking is not None:
             body["thinking"] = {"type": "enabled" if asking.thinking else "disabled"}
         started = time.perf_counter()
-        reply = self._request("POST", "/chat/completions", body)
+        try:
+            answer = self._read(self._request("POST", "/chat/completions", body))
+        except _OneFailed as error:
+            with self._lock:
+                self._failed_in_a_row += 1
+                if self._failed_in_a_row > self._forgives:
+                    raise ExamError(f"{error} ({self._failed_in_a_row} questions in a row failed).") from None
+            return Answer(text="", seconds=time.perf_counter() - started, error=f"{error}.")
+        with self._lock:
+            self._failed_in_a_row = 0
+        return replace(answer, seconds=time.perf_counter() - started)
+
+    def _read(self, reply: Any) -> Answer:
         try:
             choice = reply["choices"][0]
             message, usage = choice["message"], reply.get("usage") or {}
+            finish = choice.get("finish_reason")
             return Answer(
-                text=message.get("content") or "",
-                reasoning=message.get("reasoning_content") or message.get("reasoning") or "",
-                finish_reason=choice.get("finish_reason"),
-                prompt_tokens=usage.get("prompt_tokens", 0),
-                completion_tokens=usage.get("completion_tokens", 0),
-                seconds=time.perf_counter() - started,
+                text=_text(message.get("content")),
+                reasoning=_text(message.get("reasoning_content") or message.get("reasoning")),
+                finish_reason=finish if isinstance(finish, str) else None,
+                prompt_tokens=_count(usage.get("prompt_tokens")),
+                completion_tokens=_count(usage.get("completion_tokens")),
             )
         except (KeyError, IndexError, TypeError, AttributeError):
-            raise ExamError(
+            raise _OneFailed(
                 f"{self.url} answers with something that is no chat completion; does it speak OpenAI's API?"
             ) from None
 
@@ -242,23 +260,45 @@ class UrlSubject:
                 response = self._http.request(method, self.url + path, json=body)
             except httpx.HTTPError as error:
                 problem = f"cannot be reached ({error or type(error).__name__})"
+                answered = False
             else:
+                answered = True
                 if response.is_success:
-                    return _json(response, self.url + path)
-                problem = f"answers {response.status_code}: {_message(response)}"
-                if response.status_code not in (408, 409, 429) and response.status_code < 500:
-                    raise ExamError(f"{self.url}{path} {problem}")
+                    try:
+                        return response.json()
+                    except ValueError:  # a page of something that stands before the server, which may pass
+                        problem = "answers with something that is not JSON; check the URL"
+                else:
+                    problem = f"answers {response.status_code}: {_message(response)}"
+                    if response.status_code in _REFUSED:
+                        raise _OneFailed(f"{self.url}{path} {problem}")
+                    if response.status_code not in (408, 409, 429) and response.status_code < 500:
+                        raise ExamError(f"{self.url}{path} {problem}")
                 wait = _retry_after(response) or wait
             if attempt == self._tries or self._closed.wait(min(wait, 60.0)):
                 break
-        raise ExamError(f"{self.url}{path} {problem} (tried {attempt} times).")
+        kind = _OneFailed if answered else ExamError
+        raise kind(f"{self.url}{path} {problem} (tried {attempt} times)")
 
 
-def _json(response: httpx.Response, where: str) -> Any:
-    try:
-        return response.json()
-    except ValueError:
-        raise ExamError(f"{where} answers with something that is not JSON; check the URL.") from None
+class _OneFailed(ExamError):
+    """A question that was not answered; others may be."""
+
+
+_REFUSED = (400, 413, 414, 422)  # this question, not all of them
+
+
+def _text(value: Any) -> str:
+    """An answer's text: as one, or in parts.  Raises TypeError for anything else."""
+    if isinstance(value, list):
+        return "".join(_text(part["text"]) for part in value if part.get("type", "text") == "text")
+    if value is not None and not isinstance(value, str):
+        raise TypeError
+    return (value or "").encode("utf-8", "replace").decode()  # half of a pair of surrogates cannot be written
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _message(response: httpx.Response) -> str:

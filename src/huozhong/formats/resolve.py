@@ -16,6 +16,11 @@ def is_built_in(path: Path) -> bool:
     return path.resolve().parent == BUILT_IN
 
 
+def built_in_names() -> list[str]:
+    """The models that came with the program."""
+    return sorted(folder.name for folder in BUILT_IN.glob("*") if (folder / "config.json").is_file())
+
+
 def resolve_model(name_or_path: str | Path) -> Path:
     """Where the model of a name (built in, or brought here) or of a path lies: a folder, or a .gguf file.
 
@@ -24,7 +29,7 @@ def resolve_model(name_or_path: str | Path) -> Path:
     Raises `CheckpointError` with what there is when there is no such model.
     """
     path = Path(name_or_path).expanduser()
-    builtin = sorted(folder.name for folder in BUILT_IN.glob("*") if (folder / "config.json").is_file())
+    builtin = built_in_names()
     if isinstance(name_or_path, str) and name_or_path in builtin:
         return BUILT_IN / name_or_path
     if isinstance(name_or_path, str) and (stored := installed.find(name_or_path)) is not None:

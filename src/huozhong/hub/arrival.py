@@ -18,6 +18,7 @@ from pathlib import Path
 
 from huozhong.errors import HubError
 from huozhong.files import sync_folder, write_whole
+from huozhong.formats import resolve
 from huozhong.formats.installed import (
     MANIFEST,
     InstalledFile,
@@ -88,7 +89,7 @@ class Arrival:
 @contextmanager
 def arriving(name: str) -> Iterator[Arrival]:
     """A folder for the model `name`, alone: a second `arriving` of the same name meanwhile is a `HubError`."""
-    name = checked_name(name)
+    name = free_name(name)
     folder = partial_folder(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -112,6 +113,17 @@ def arriving(name: str) -> Iterator[Arrival]:
         ) from None
     finally:
         lock.close()
+
+
+def free_name(name: str) -> str:
+    """`name` as a stored model's, which no built-in model may have: names find those first."""
+    name = checked_name(name)
+    if name in resolve.built_in_names():
+        raise HubError(
+            f"{name} 是内置模型的名字；请用 --name 另取一个。",
+            f"{name} is the name of a built-in model; choose another one with --name.",
+        )
+    return name
 
 
 def partial_folder(name: str) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from huozhong.errors import HubError
 from huozhong.files import whole_file
 from huozhong.formats.installed import MANIFEST, InstalledFile, InstalledModel, checked_name, read_manifest
-from huozhong.hub.arrival import arriving, installed, need_space
+from huozhong.hub.arrival import arriving, free_name, installed, need_space
 from huozhong.hub.check import check_opens
 from huozhong.hub.choose import choose
 from huozhong.hub.download import Watcher
@@ -29,7 +29,7 @@ def bring(path: Path, watcher: Watcher, *, name: str | None = None, link: bool =
     """
     path = path.expanduser()
     files = model_files(path)
-    name = checked_name(name) if name is not None else _own_name(path)
+    name = free_name(name if name is not None else _own_name(path))
     if (before := installed(name)) is not None:
         raise HubError(
             f"已有名为 {name} 的模型（来自 {before.manifest.source}）；请用 --name 另取一个名字，"

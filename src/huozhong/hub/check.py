@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from huozhong.errors import HubError
+from huozhong.formats.ready import check_words
 from huozhong.formats.source import ModelSource, open_model
 from huozhong.model.architecture import Family
 
@@ -27,7 +28,9 @@ def check_family(config: Path) -> None:
 
 
 def check_opens(path: Path) -> ModelSource:
-    """The model in a folder or a GGUF file; `CheckpointError` or `ConfigError` when it cannot be opened."""
+    """The model in a folder or a GGUF file; a `HuozhongError` when the engine could not run it or read its words."""
     if (path / "config.json").is_file():
         check_family(path / "config.json")
-    return open_model(path)
+    source = open_model(path)
+    check_words(source)
+    return source

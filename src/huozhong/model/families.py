@@ -36,6 +36,7 @@ from huozhong.model.layers import (
     rotate,
 )
 from huozhong.model.rope import rope_frequencies
+from huozhong.model.tensors import sound
 
 LOGITS_BYTES = 64 << 20  # float32 logits held at once
 SHAPES = 64  # positions that meet the vocabulary are a multiple of it
@@ -258,6 +259,8 @@ def load_causal_lm(
 ) -> CausalLM:
     """A model with the weights of `tensors`, on the CPU.
 
+    Raises CheckpointError when they hold NaN.
+
     storage: how matrices are kept, frozen; None: float32, everything to be trained.  Embedding and head are frozen in
     bfloat16 where the storage is smaller; norms, biases and routers are float32 in either case.
     """
@@ -267,15 +270,19 @@ def load_causal_lm(
         for part in dict(module.named_parameters(recurse=False)):
             name, matrix = f"{place}.{part}", part == "weight" and isinstance(module, nn.Embedding | Linear)
             if storage is None or not matrix:
-                values = torch.from_numpy(tensors.tensor(name))
+                values = torch.from_numpy(sound(name, tensors.tensor(name)))
             elif isinstance(module, AdaptedLinear):
-                module.frozen = Frozen.pack(tensors.pieces(name, PIECE), storage, module.outputs)
+                module.frozen = Frozen.pack(_sound_pieces(name, tensors), storage, module.outputs)
                 module.register_parameter(part, None)
                 continue
             else:
                 kept: Storage = "float32" if storage == "float32" else "bfloat16"
-                values = Frozen.pack(tensors.pieces(name, PIECE), kept, architecture.vocab_size).values
+                values = Frozen.pack(_sound_pieces(name, tensors), kept, architecture.vocab_size).values
             setattr(module, part, nn.Parameter(values, requires_grad=storage is None))
         if isinstance(module, Router) and module.e_score_correction_bias is not None:
             module.e_score_correction_bias = torch.from_numpy(tensors.tensor(f"{place}.e_score_correction_bias"))
     return model
+
+
+def _sound_pieces(name: str, tensors: Tensors) -> Iterator[NDArray[np.float32]]:
+    return (sound(name, piece) for piece in tensors.pieces(name, PIECE))

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
+from huozhong.errors import CheckpointError
 from huozhong.model.architecture import Architecture, GroupedAttention, LatentAttention
 
 Shape = tuple[int, ...]
+
+
+def sound(name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The values themselves.  Raises CheckpointError when one of them is NaN or infinite."""
+    # one pass without a mask as large as the tensor: a sum is finite unless one of them is not, or it overflows
+    with np.errstate(all="ignore"):
+        if not np.isfinite(values.sum()) and not np.isfinite(values).all():
+            raise CheckpointError(
+                f"the base is damaged: {name} holds NaN or infinite numbers, so nothing can be learnt; take a "
+                "whole copy of the model."
+            )
+    return values
 
 
 def expected_tensors(architecture: Architecture, stacked_experts: bool = False) -> Iterator[tuple[str, Shape]]:

@@ -25,15 +25,44 @@ _KINDS = {bool: "boolean", int: "number", float: "number", str: "string", list: 
 
 @dataclass(frozen=True)
 class Tags:
-    """(key_opens KEY key_closes VALUE value_closes)*"""
+    """(key_opens KEY key_closes VALUE value_closes)*
+
+    key_closes_json: instead of key_closes before a value that is JSON, where the form tells the two apart.
+    """
 
     key_opens: str
     key_closes: str
     value_closes: str
+    key_closes_json: str = ""
 
     @property
     def marks(self) -> str:
-        return self.key_opens + self.key_closes + self.value_closes
+        return self.key_opens + self.key_closes + self.key_closes_json + self.value_closes
+
+    @property
+    def sample(self) -> str:
+        """How a parameter is written, for a description."""
+        return f"{self.key_opens}PARAMETER{self.key_closes}VALUE{self.value_closes}"
+
+    def written(self, arguments: Mapping[str, Any]) -> str:
+        """Arguments as they stand in a call."""
+        out = []
+        for key, value in arguments.items():
+            text = isinstance(value, str)
+            closes = self.key_closes if text or not self.key_closes_json else self.key_closes_json
+            shown = value if text else json.dumps(value, ensure_ascii=False)
+            out.append(f"{self.key_opens}{key}{closes}{shown}{self.value_closes}")
+        return "".join(out)
+
+    def key_end(self, text: str) -> tuple[str, bool, str] | None:
+        """(key, whether its value is said to be text, what follows the mark) where a key ends in `text`."""
+        found = [
+            (at, mark) for mark in (self.key_closes, self.key_closes_json) if mark and (at := text.find(mark)) >= 0
+        ]
+        if not found:
+            return None
+        at, mark = min(found)
+        return text[:at], mark == self.key_closes, text[at + len(mark) :]
 
     def rules(self, name: str, schema: Mapping[str, Any], *, strict: bool, split: Split) -> tuple[str, list[str]]:
         """A grammar's sequence of arguments, in the schema's order, and the rules that it needs, named `name`_...
@@ -43,19 +72,22 @@ class Tags:
         required, sequence, lines = schema.get("required", []), [], []
         if not isinstance(required, list):
             _refuse(f"'required' is {required!r}; it must be a list of names.")
-        for j, (key, value) in enumerate(_properties(schema).items()):
-            if self.key_closes in key:
+        for j, (key, value) in enumerate(properties(schema).items()):
+            if self.key_closes in key or (self.key_closes_json and '"' in key):
                 _refuse(f"the parameter name {key!r} cannot be written in this model's calls.")
             rule = f"{name}_{j}"
-            opened = literal([*split(self.key_opens), key, *split(self.key_closes)])
-            body, more = self._value(rule, key, value, schema, strict, split)
+            text = not self.key_closes_json or "string" in value_kinds(value, schema)
+            closes = self.key_closes if text else self.key_closes_json
+            opened = literal([*split(self.key_opens), key, *split(closes)])
+            body, more = self.value_rule(rule, key, value, schema, strict, split)
             lines += [f"{rule}: {opened} {body}", *more]
             sequence.append(rule if key in required else f"{rule}?")
         return " ".join(sequence), lines
 
-    def _value(
+    def value_rule(
         self, rule: str, key: str, value: Any, root: Mapping[str, Any], strict: bool, split: Split
     ) -> tuple[str, list[str]]:
+        """A grammar's value up to its closing mark, and the rules that it needs."""
         closes = list(split(self.value_closes))
         kinds = value_kinds(value, root)
         if "string" not in kinds:
@@ -70,7 +102,7 @@ class Tags:
         counted = said if kinds == {"string"} else {}
         least, most = _length(key, counted, "minLength", 0), _length(key, counted, "maxLength", None)
         held = {word for word, n in (("minLength", least), ("maxLength", most)) if n is None or n <= _LONGEST}
-        unheld = sorted(_more_than_kinds(value, root, set()) - (held if counted else set()))
+        unheld = sorted(more_than_kinds(value, root) - (held if counted else set()))
         if strict and unheld:
             _refuse(
                 f"parameter {key!r}: {unheld[0]!r} cannot be enforced in the form in which this model writes calls; "
@@ -113,8 +145,13 @@ def _kinds(schema: Any, root: Mapping[str, Any], seen: set[str]) -> frozenset[st
     return _EVERY
 
 
-def _more_than_kinds(schema: Any, root: Mapping[str, Any], seen: set[str]) -> set[str]:
+def more_than_kinds(schema: Any, root: Mapping[str, Any]) -> set[str]:
     """The keywords that say more than which kinds of value are allowed."""
+    return _more_than_kinds(schema, root, set())
+
+
+def _more_than_kinds(schema: Any, root: Mapping[str, Any], seen: set[str]) -> set[str]:
+    """seen: references that were followed already."""
     if not isinstance(schema, Mapping):
         return set()
     if isinstance(reference := schema.get("$ref"), str):
@@ -146,7 +183,8 @@ def _length(key: str, schema: Mapping[str, Any], word: str, default: int | None)
     return found
 
 
-def _properties(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+def properties(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parameters of a function, by name; RequestError where they are no object."""
     found = schema.get("properties", {})
     if not isinstance(found, Mapping):
         _refuse(f"'properties' is {found!r}; it must be an object.")
@@ -220,17 +258,19 @@ class TaggedArguments:
             elif text.startswith(self._after):
                 return out + ("{}" if self._first else "}"), text, "ended"
             elif text.startswith(self._tags.key_opens):
-                key, found, rest = text.removeprefix(self._tags.key_opens).partition(self._tags.key_closes)
-                if not found:
+                ended = self._tags.key_end(text.removeprefix(self._tags.key_opens))
+                if ended is None:
                     return out, text, "more"
+                key, is_text, text = ended
                 out += self._key(key)
-                text = rest
+                if self._tags.key_closes_json:  # the call itself says which
+                    self._kinds = frozenset({"string"}) if is_text else _EVERY - {"string"}
             else:
                 waits = self._after.startswith(text) or self._tags.key_opens.startswith(text)
                 return out, text, "more" if waits else "wrong"
 
     def _key(self, key: str) -> str:
-        self._kinds = value_kinds(_properties(self._schema).get(key), self._schema)
+        self._kinds = value_kinds(properties(self._schema).get(key), self._schema)
         before, self._first = "{" if self._first else ", ", False
         return f"{before}{json.dumps(key, ensure_ascii=False)}: "
 

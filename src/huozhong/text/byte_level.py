@@ -1,10 +1,9 @@
-"""What tokenizer.json says of a byte-level BPE: its alphabet, the checks, and which tokens are control tokens."""
+"""What tokenizer.json says of a BPE: the byte-level alphabet, the checks, and which tokens are control tokens."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import tokenizers
@@ -27,24 +26,22 @@ def _byte_alphabet() -> dict[str, int]:
 
 BYTE_OF_CHAR = _byte_alphabet()
 CHAR_OF_BYTE = {byte: char for char, byte in BYTE_OF_CHAR.items()}
-# 0xC0, 0xC1 and 0xF5..0xFF occur in no UTF-8 text; DeepSeek's older vocabularies lack them.
-UTF8_BYTES = tuple(b for b in range(256) if b not in {0xC0, 0xC1, *range(0xF5, 0x100)})
+_UNKNOWN = "\ufdd0\ufdd0"  # noncharacters
 
 
-def check_byte_level(data: dict[str, Any], where: str) -> None:
-    """TokenizerError unless a parsed tokenizer.json is a byte-level BPE that loses no text."""
+def check_vocabulary(data: dict[str, Any], where: str) -> None:
+    """TokenizerError unless a parsed tokenizer.json holds a BPE vocabulary that the library will not stumble over.
+
+    A byte-level vocabulary may lack bytes (0xC0 and others occur in no text, and SmolLM2 never saw 0x04): what it has
+    no token for is left out of the text, as everywhere.
+    """
     model = data.get("model")
     vocab = model.get("vocab") if isinstance(model, dict) else None
     if not isinstance(vocab, dict) or not vocab or not all(map(_is_id, vocab.values())):
         raise TokenizerError(f"{where} has no BPE vocabulary; it is not a tokenizer that Huozhong can read")
     for key in ("continuing_subword_prefix", "end_of_word_suffix"):
         if isinstance(model, dict) and model.get(key):  # the library panics where it does not fit the merges
-            raise TokenizerError(f"{where} has a {key}, which byte-level BPE does not; it cannot be read")
-    if "ByteLevel" not in {*_types_in(data.get("pre_tokenizer")), *_types_in(data.get("decoder"))}:
-        raise TokenizerError(f"{where} is not byte-level BPE (as DeepSeek's is); other kinds cannot be read")
-    missing = [b for b in UTF8_BYTES if CHAR_OF_BYTE[b] not in vocab]
-    if missing:
-        raise TokenizerError(f"{where} has no token for byte 0x{missing[0]:02X}, so it would lose text")
+            raise TokenizerError(f"{where} has a {key}, which the BPE vocabularies read here do not; it cannot be read")
     added = data.get("added_tokens") or []
     whole = isinstance(added, list) and all(
         isinstance(t, dict) and isinstance(t.get("content"), str) and t["content"] and _is_id(t.get("id"))
@@ -58,16 +55,15 @@ def check_byte_level(data: dict[str, Any], where: str) -> None:
         raise TokenizerError(f"{where} has a token that is not text: half of a surrogate pair") from error
 
 
-def _types_in(node: Any) -> Iterator[str]:
-    """Every `type` in a normalizer, pre-tokenizer or decoder tree."""
-    if isinstance(node, dict):
-        if isinstance(node.get("type"), str):
-            yield node["type"]
-        for child in node.values():
-            yield from _types_in(child)
-    elif isinstance(node, list):
-        for child in node:
-            yield from _types_in(child)
+def added_id(data: dict[str, Any], content: str) -> int:
+    """The id of an added token."""
+    found: int = next(t["id"] for t in data["added_tokens"] if t["content"] == content)
+    return found
+
+
+def _pair(merge: Any) -> list[str]:
+    """The two tokens of a merge, in either spelling of tokenizer.json."""
+    return merge.split(" ", 1) if isinstance(merge, str) else list(merge)
 
 
 def _is_id(value: Any) -> bool:
@@ -98,8 +94,14 @@ def without_control_tokens(data: dict[str, Any], control: dict[int, str], where:
     vocab = {token: i for token, i in data["model"]["vocab"].items() if token not in names}
     ordinary = [t for t in data.get("added_tokens") or [] if t["content"] not in names]
     vocab |= {t["content"]: t["id"] for t in ordinary}  # else the library counts on from the vocabulary's end
+    unknown = data["model"].get("unk_token")
+    if unknown in names:  # still what stands for characters that have no token, but under a name nobody can write
+        vocab[_UNKNOWN], unknown = data["model"]["vocab"].get(unknown, added_id(data, unknown)), _UNKNOWN
+    merges = data["model"].get("merges") or []
+    if not names.isdisjoint(data["model"]["vocab"]):  # merges that would spell one of them out
+        merges = [m for m in merges if names.isdisjoint(pair := _pair(m)) and "".join(pair) not in names]
     plain = data | {
-        "model": data["model"] | {"vocab": vocab},
+        "model": data["model"] | {"vocab": vocab, "merges": merges, "unk_token": unknown},
         "added_tokens": ordinary,
         "post_processor": None,
         "truncation": None,

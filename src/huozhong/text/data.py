@@ -40,7 +40,7 @@ def read_jsonl(path: str | Path) -> Iterator[dict[str, Any]]:
     Raises DataError, with the line, if the file is missing, truncated, not UTF-8 or not JSON objects.
     """
     path = Path(path)
-    opener: Any = {".xz": lzma.open, ".gz": gzip.open}.get(path.suffix, open)
+    opener: Any = {".xz": lzma.open, ".gz": gzip.open}.get(path.suffix.lower(), open)
     number = 0
     try:
         with opener(path, "rt", encoding="utf-8-sig") as file:

@@ -1,27 +1,28 @@
 """Messages -> tokens, for serving and for training, through one chat template.  Nothing else reads templates.
 
-What people write never becomes markup: the template is rendered with a private placeholder for every
-content, and only the template's own text may produce control tokens.
+What people write never becomes markup: it is marked before the template sees it (`text.marks`), and only the template's
+own text may produce control tokens.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import jinja2
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from huozhong.errors import RequestError, TokenizerError
+from huozhong.text.jinja import environment
+from huozhong.text.marks import Marker, RenderedText
 from huozhong.text.messages import checked_messages
 from huozhong.text.tokenizer import END_THINK, THINK, Tokenizer
-from huozhong.text.tools import Function, ToolFormat, find_format
+from huozhong.text.tool_formats import find_format
+from huozhong.text.tool_history import History, as_text, describe, with_ids
+from huozhong.text.tools import Function, ToolFormat
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,6 @@ class Begun(NamedTuple):
     reasoning: str | None = None
 
 
-class RenderedText(NamedTuple):
-    """A stretch of a rendered conversation; `trusted` text comes from the template."""
-
-    text: str
-    trusted: bool
-
-
 class ChatTemplate:
     """A model's chat template, bound to its tokenizer."""
 
@@ -70,9 +64,10 @@ class ChatTemplate:
         """Raises TokenizerError if `source` is not a valid Jinja template."""
         self.source, self.tokenizer, self._where = source, tokenizer, where
         try:
-            self._template = _environment().from_string(source)
+            self._template = environment().from_string(source)
         except jinja2.TemplateError as error:
             raise TokenizerError(f"{where} is not a valid Jinja template: {error}") from error
+        self._marker = Marker(tokenizer.control_tokens)
         bos, eos = tokenizer.bos_id, tokenizer.eos_id
         self._tokens = {
             "bos_token": "" if bos is None else tokenizer.bytes_of(bos).decode(),
@@ -137,7 +132,7 @@ class ChatTemplate:
         """The conversation as ids.  Contents never yield control tokens, whatever they spell.
 
         tools: functions the model may call.  Raises RequestError (param "messages") for messages that cannot be
-        rendered, and (param "tools") when the model knows no form for tool calls.
+        rendered.
         """
         spans = self._spans(checked_messages(messages), add_generation_prompt, thinking, tools)
         return self._encode(spans)
@@ -160,7 +155,7 @@ class ChatTemplate:
         if begun is not None:
             spans += _begun(begun, is_open)
             is_open = thinking and not begun.content
-        form = self._needed_tool_format() if functions else None
+        form = self.tool_format if functions else None
         marks = "" if form is None else form.marks
         return ChatPrompt(
             self._encode(spans),
@@ -171,50 +166,83 @@ class ChatTemplate:
             stops_before=() if form is None else form.starts,
         )
 
-    def training_tokens(self, messages: Sequence[Mapping[str, Any]]) -> tuple[list[int], list[bool]]:
+    def training_tokens(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        functions: Sequence[Function] = (),
+        learnt: Sequence[bool] | None = None,
+    ) -> tuple[list[int], list[bool]]:
         """Ids of a finished conversation, and for each id whether the model must learn to say it.
 
         True exactly for what the model itself says when served: everything between a generation prompt and
-        the end of that turn (reasoning, </think>, answer, end token).  Raises RequestError for bad messages,
-        TokenizerError if the template renders history differently from the prompt that led to it.
+        the end of that turn (reasoning, </think>, answer, end token).  An earlier answer of which the template shows
+        only a piece is read and not learnt.  functions: what it may call.  learnt: for each message, whether that
+        answer counts (None: all do).  Raises RequestError for bad messages, TokenizerError if the template renders the
+        history of the last answer differently from the prompt that led to it.
         """
         turns = checked_messages(messages)
         if turns[-1]["role"] != "assistant":
             raise RequestError("A training conversation must end with an assistant message", param="messages")
         last = len(turns) - 1
         turns = [m if i == last else _without_reasoning(m) for i, m in enumerate(turns)]
-        whole = self._spans(turns, False, True)
+        whole = self._spans(turns, False, True, functions)
         ids: list[int] = []
         mask: list[bool] = []
         done = 0
         for i, turn in enumerate(turns):
             if turn["role"] != "assistant":
                 continue
-            prompt = self._spans(turns[:i], True, turn["reasoning_content"] is not None)
-            said = whole if i == last else self._spans(turns[: i + 1], False, True)
-            for spans, learn in ((prompt, False), (said, True)):
-                end = self._extent(spans, whole)
+            prompt = self._spans(turns[:i], True, turn["reasoning_content"] is not None, functions)
+            said = whole if i == last else self._spans(turns[: i + 1], False, True, functions)
+            try:
+                ends = [self._extent(spans, whole) for spans in (prompt, said)]
+            except TokenizerError:
+                if i == last:
+                    raise
+                continue
+            for end, learn in zip(ends, (False, learnt is None or learnt[i]), strict=True):
                 part = self._encode(_cut(whole, done, end))
                 ids += part
                 mask += [learn] * len(part)
                 done = end
         return ids, mask
 
+    def served_tokens(
+        self, messages: Sequence[Mapping[str, Any]], *, functions: Sequence[Function] = ()
+    ) -> tuple[list[int], list[bool]]:
+        """Like `training_tokens` of the last answer alone, put together as it comes when it is served.
+
+        For templates that write history unlike their own prompts: R1's open a thought and leave it out afterwards.
+        """
+        *turns, last = checked_messages(messages)
+        before = [_without_reasoning(turn) for turn in turns]
+        if last["role"] != "assistant":
+            raise RequestError("A training conversation must end with an assistant message", param="messages")
+        whole = self._spans([*before, _without_reasoning(last)], False, True, functions)
+        start = self._extent(self._spans(before, False, True, functions), whole)
+        asked = self._spans(before, True, True, functions)
+        prompt, said = self._encode(asked), self._encode(_cut(whole, start, _length(whole)))
+        opening = self._encode(_cut(asked, start, _length(asked)))
+        same = next((i for i, (a, b) in enumerate(zip(opening, said, strict=False)) if a != b), len(opening))
+        thought = last["reasoning_content"]
+        if _ends_open(asked) or thought:
+            begin = "" if _ends_open(asked) else f"{THINK}\n"
+            marks = [RenderedText(begin, True), RenderedText(thought or "", False)]
+            said = self._encode([*marks, RenderedText(f"\n{END_THINK}\n\n", True)]) + said[same:]
+        else:
+            said = said[same:]
+        return prompt + said, [False] * len(prompt) + [True] * len(said)
+
     @cached_property
-    def tool_format(self) -> ToolFormat | None:
-        """How this model writes tool calls; None when its template has no form for them that is known here."""
+    def tool_format(self) -> ToolFormat:
+        """How this model writes tool calls; plain JSON between tags where its template has no form known here."""
         return find_format(self.source)
 
-    def _needed_tool_format(self) -> ToolFormat:
-        """`tool_format`, or a RequestError (param "tools")."""
-        if self.tool_format is None:
-            raise RequestError(
-                "This model has no form for tool calls: its chat template knows none of Qwen's, DeepSeek's, "
-                "GLM's and Llama 3's; leave tools out, or ask for JSON with response_format.",
-                param="tools",
-                code="unsupported_value",
-            )
-        return self.tool_format
+    @cached_property
+    def _history(self) -> History:
+        """How earlier calls are shown to this template."""
+        return History.of(lambda messages, tools: self._rendered(messages, tools, True, True))
 
     def may_think(self, *, thinking: bool = True) -> bool:
         """Whether the answer itself may begin with <think> (Qwen3's does; R1's prompt has opened it already)."""
@@ -243,17 +271,41 @@ class ChatTemplate:
     ) -> list[RenderedText]:
         if add_generation_prompt and messages and messages[-1]["role"] == "assistant":
             raise RequestError("The last message is the assistant's; the last one must be the user's", param="messages")
-        slots: list[str] = []
-        form = self._needed_tool_format() if tools or any(_uses_tools(m) for m in messages) else None
-        shown = [self._shown(m, slots) for m in messages]
-        offered = [self._guarded(f.for_template(), slots) for f in tools] or None
-        if form is not None and tools and not form.describes:
-            _describe(form.description(tools), shown, slots)
-            offered = None
+        offered = [f.for_template() for f in tools] or None
+        shown = [_without_nothing(m) for m in messages]
+        if offered or any(_uses_tools(m) for m in messages):
+            shown, offered = self._with_tools(shown, tools)
+        marked = [self._marker.message(m) for m in shown]
+        text = self._rendered(marked, self._marker.mark(offered, inner=False), add_generation_prompt, thinking)
+        spans = self._marker.spans(text)
+        if add_generation_prompt and not thinking and _ends_open(spans):
+            # R1's template always opens a think block; closing it at once tells such a model not to think.
+            spans.append(RenderedText(f"\n{END_THINK}\n\n", True))
+        return spans
+
+    def _with_tools(
+        self, messages: list[dict[str, Any]], tools: Sequence[Function]
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]] | None]:
+        """Messages and tools as this template can take them."""
+        form, history = self.tool_format, self._history
+        messages = with_ids(messages, form)
+        shown = [history.shown(m) for m in messages] if history.native else as_text(messages, form)
+        if not tools or history.describes:
+            return shown, [f.for_template() for f in tools] or None
+        return describe(form.description(tools), shown, system=history.system), None
+
+    def _rendered(
+        self,
+        messages: list[dict[str, Any]],
+        tools: list[dict[str, Any]] | None,
+        add_generation_prompt: bool,
+        thinking: bool,
+    ) -> str:
         try:
-            text = self._template.render(
-                messages=shown,
-                tools=offered,
+            return self._template.render(
+                messages=messages,
+                tools=tools,
+                documents=None,
                 add_generation_prompt=add_generation_prompt,
                 thinking=thinking,
                 enable_thinking=thinking,
@@ -262,51 +314,9 @@ class ChatTemplate:
         except RequestError:
             raise
         except Exception as error:  # a template is a program and can fail in any way
+            if tools is None:  # Hermes' wants a list, be it an empty one
+                return self._rendered(messages, [], add_generation_prompt, thinking)
             raise TokenizerError(f"{self._where} failed: {error}") from error
-        spans = []
-        for i, piece in enumerate(_SLOT.split(text)):
-            if piece:
-                spans.append(_from_slot(piece, slots) if i % 2 else RenderedText(piece, True))
-        if add_generation_prompt and not thinking and _ends_open(spans):
-            # R1's template always opens a think block; closing it at once tells such a model not to think.
-            spans.append(RenderedText(f"\n{END_THINK}\n\n", True))
-        return spans
-
-    def _shown(self, message: dict[str, Any], slots: list[str]) -> dict[str, Any]:
-        """A message as the template sees it: placeholders where people's words are."""
-        shown = {k: _slot(v, slots) if k in ("content", "reasoning_content") else v for k, v in message.items()}
-        if "tool_call_id" in message:
-            shown["tool_call_id"] = self._guarded(message["tool_call_id"], slots)
-        if calls := message.get("tool_calls"):
-            assert self.tool_format is not None
-            shown["content"] = shown["content"] or None
-            shown["tool_calls"] = [
-                self._guarded(call, slots)
-                | {
-                    "function": {
-                        "name": call["function"]["name"],
-                        "arguments": _slot(call["function"]["arguments"], slots)
-                        if self.tool_format.arguments_as_text
-                        else self._guarded(json.loads(call["function"]["arguments"]), slots),
-                    }
-                }
-                for call in calls
-            ]
-        return shown
-
-    def _guarded(self, value: Any, slots: list[str]) -> Any:
-        """JSON in which every string that could help to spell a control token is a placeholder.
-
-        Others stay as they are, because templates compare them ('function', 'string', ...).
-        """
-        if isinstance(value, str):
-            risky = any(c in self.tokenizer.control_ends or c in _SLOT_MARKS for c in value)
-            return _slot(value, slots) if risky else value
-        if isinstance(value, Mapping):
-            return {self._guarded(k, slots): self._guarded(v, slots) for k, v in value.items()}
-        if isinstance(value, list | tuple):
-            return [self._guarded(v, slots) for v in value]
-        return value
 
     def _encode(self, spans: list[RenderedText]) -> list[int]:
         """Ids of the spans as of one text in which only trusted text can hold control tokens."""
@@ -318,10 +328,10 @@ class ChatTemplate:
                     plain.append(piece)
                     continue
                 if plain:
-                    ids += self.tokenizer.encode("".join(plain))
+                    ids += self.tokenizer.encode("".join(plain), begins=not ids)
                     plain = []
                 ids.append(piece)
-        return ids + self.tokenizer.encode("".join(plain)) if plain else ids
+        return ids + self.tokenizer.encode("".join(plain), begins=not ids) if plain else ids
 
 
 def _uses_tools(message: Mapping[str, Any]) -> bool:
@@ -330,12 +340,6 @@ def _uses_tools(message: Mapping[str, Any]) -> bool:
 
 def _without_reasoning(message: dict[str, Any]) -> dict[str, Any]:
     return message | {"reasoning_content": None} if message["role"] == "assistant" else message
-
-
-# Noncharacters: no template contains them, and contents are not in the rendered text at all.
-# A slot that was written into JSON ends in its own character: its text must be escaped like the JSON around it.
-_SLOT_MARKS = "\ufdd0\ufdd1\ufdd2"
-_SLOT = re.compile("\ufdd0([0-9]+[\ufdd1\ufdd2])")
 
 
 def _begun(begun: Begun, is_open: bool) -> list[RenderedText]:
@@ -348,28 +352,11 @@ def _begun(begun: Begun, is_open: bool) -> list[RenderedText]:
     return [*spans, RenderedText(begun.content, False)]
 
 
-def _from_slot(slot: str, slots: list[str]) -> RenderedText:
-    text = slots[int(slot[:-1])]
-    return RenderedText(json.dumps(text, ensure_ascii=False)[1:-1] if slot[-1] == "\ufdd2" else text, False)
-
-
-def _describe(description: str, shown: list[dict[str, Any]], slots: list[str]) -> None:
-    """Put the tools' description at the end of the system message; without one, before the conversation."""
-    slot = _slot(description, slots) or ""
-    if shown and shown[0]["role"] == "system":
-        shown[0]["content"] = f"{shown[0]['content']}\n\n{slot}"
-    else:
-        shown.insert(0, {"role": "system", "content": slot})
-
-
-def _slot(text: str | None, slots: list[str]) -> str | None:
-    """A placeholder for `text` with the same outer blanks, so that a template's `trim` still works."""
-    core = text.strip() if text else ""
-    if not text or not core:
-        return text
-    slots.append(core)
-    start = text.index(core)
-    return f"{text[:start]}\ufdd0{len(slots) - 1}\ufdd1{text[start + len(core) :]}"
+def _without_nothing(message: dict[str, Any]) -> dict[str, Any]:
+    """Templates ask whether reasoning is defined; gpt-oss has its own name for it."""
+    if message.get("reasoning_content") is None:
+        return {key: value for key, value in message.items() if key != "reasoning_content"}
+    return message | {"thinking": message["reasoning_content"]}
 
 
 def _cut(spans: list[RenderedText], start: int, end: int) -> list[RenderedText]:
@@ -383,25 +370,10 @@ def _cut(spans: list[RenderedText], start: int, end: int) -> list[RenderedText]:
     return cut
 
 
+def _length(spans: list[RenderedText]) -> int:
+    return sum(len(span.text) for span in spans)
+
+
 def _ends_open(spans: list[RenderedText]) -> bool:
     tail = spans[-1] if spans else RenderedText("", False)
     return tail.trusted and tail.text.rstrip().endswith(THINK)
-
-
-def _environment() -> ImmutableSandboxedEnvironment:
-    """What templates written for transformers expect to find, and nothing more."""
-
-    def raise_exception(message: str) -> NoReturn:
-        raise RequestError(f"The model's chat template refuses these messages: {message}", param="messages")
-
-    def to_json(value: Any, ensure_ascii: bool = False, indent: int | None = None) -> str:
-        text = json.dumps(value, ensure_ascii="\ufdd0" not in str(value) and ensure_ascii, indent=indent)
-        return text.replace("\ufdd1", "\ufdd2")
-
-    env = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"], autoescape=False
-    )
-    env.filters["tojson"] = to_json
-    env.globals["raise_exception"] = raise_exception
-    env.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
-    return env

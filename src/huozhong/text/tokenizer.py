@@ -1,4 +1,4 @@
-"""Byte-level BPE: text <-> token ids, in the standard tokenizer.json that every other program reads.
+"""BPE: text <-> token ids, in the standard tokenizer.json that every other program reads.
 
 The merging itself is the `tokenizers` library's.  What is ours is who may write a control token: nobody
 but the caller who says `specials=True`.  The library is handed the vocabulary *without* the control
@@ -22,13 +22,12 @@ from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers, proc
 from huozhong.errors import TokenizerError
 from huozhong.text.byte_level import (
     BYTE_OF_CHAR,
-    CHAR_OF_BYTE,
-    check_byte_level,
     control_pattern,
     is_ordinary,
     without_control_tokens,
 )
 from huozhong.text.default_template import DEFAULT_TEMPLATE
+from huozhong.text.spelling import find_spelling, without_prefix
 
 PAD, BOS, EOS = "<｜pad｜>", "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"
 USER, ASSISTANT, SYSTEM = "<｜User｜>", "<｜Assistant｜>", "<｜System｜>"
@@ -56,7 +55,7 @@ MAX_TOKEN_BYTES = 24
 
 
 class Tokenizer:
-    """A byte-level BPE vocabulary with its control tokens.  Immutable and thread-safe.
+    """A BPE vocabulary, byte-level or SentencePiece's, with its control tokens.  Immutable and thread-safe.
 
     Make one with `Tokenizer.load(folder)` or `Tokenizer.train(texts, vocab_size)`.
     """
@@ -64,7 +63,7 @@ class Tokenizer:
     def __init__(self, tokenizer_json: bytes, config: dict[str, Any], *, where: str = "tokenizer.json") -> None:
         self._json, self.config, self._where = tokenizer_json, config, where
         data = _parse_json(tokenizer_json, where)
-        check_byte_level(data, where)
+        self._spelling = find_spelling(data, where)
         added: list[dict[str, Any]] = data.get("added_tokens") or []
         self._ids: dict[str, int] = dict(data["model"]["vocab"])
         self._ids.update({t["content"]: t["id"] for t in added})
@@ -76,6 +75,9 @@ class Tokenizer:
         self._control_pattern = control_pattern(control)
         self._bytes: dict[int, bytes] = {}
         self._bpe = without_control_tokens(data, self._control, where)
+        self._inner = self._bpe  # for stretches of text that go on: no blank is put in front
+        if self._spelling.prefix != "never":
+            self._inner = without_control_tokens(without_prefix(data), self._control, where)
         self.vocab_size: int = max(self._ids.values()) + 1
         self.bos_id: int | None = self._named("bos_token", BOS)
         eos = self._named("eos_token", EOS)
@@ -91,7 +93,7 @@ class Tokenizer:
     def load(cls, folder: str | Path) -> Tokenizer:
         """Read `tokenizer.json` (and `tokenizer_config.json`, if there) of a model folder.
 
-        Raises TokenizerError if a file is missing, truncated, or not a byte-level BPE tokenizer.
+        Raises TokenizerError if a file is missing, truncated, or no BPE tokenizer.
         """
         path = Path(folder) / "tokenizer.json"
         raw = _read(path)
@@ -108,7 +110,7 @@ class Tokenizer:
     def from_files(cls, files: Mapping[str, bytes], *, where: str) -> Tokenizer:
         """From the contents of those files, by name; where: whose they are, for errors.
 
-        Raises TokenizerError if tokenizer.json is missing or not a byte-level BPE tokenizer.
+        Raises TokenizerError if tokenizer.json is missing or no BPE tokenizer.
         """
         if "tokenizer.json" not in files:
             raise TokenizerError(f"{where} has no tokenizer.json; copy it there from where the model came from")
@@ -181,17 +183,20 @@ class Tokenizer:
 
     # ---- text -> ids ----
 
-    def encode(self, text: str, *, specials: bool = False) -> list[int]:
+    def encode(self, text: str, *, specials: bool = False, begins: bool = True) -> list[int]:
         """Ids of `text`; no token is added in front or behind.
 
         With `specials=False` (right for everything a person or a file says) text that spells a control
-        token is encoded as ordinary bytes.  Lone surrogates become U+FFFD.
+        token is encoded as ordinary bytes.  Lone surrogates become U+FFFD, and a character whose bytes the vocabulary
+        lacks becomes its unknown token, or nothing where it has none.
+        begins: nothing stands before the text, not even a control token (some vocabularies put a blank there).
         """
         if not specials:
-            return self._bpe.encode(_well_formed(text), add_special_tokens=False).ids
+            bpe = self._bpe if begins or self._spelling.prefix == "every" else self._inner
+            return bpe.encode(_well_formed(text), add_special_tokens=False).ids
         ids: list[int] = []
         for piece in self.split_specials(text):
-            ids.extend([piece] if isinstance(piece, int) else self.encode(piece))
+            ids.extend([piece] if isinstance(piece, int) else self.encode(piece, begins=begins and not ids))
         return ids
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
@@ -200,13 +205,14 @@ class Tokenizer:
         return [e.ids for e in encodings]
 
     def encode_bytes(self, data: bytes) -> list[int]:
-        """Ids whose bytes are exactly `data`, valid UTF-8 or not."""
+        """Ids whose bytes are exactly `data`, valid UTF-8 or not, as far as the vocabulary has every byte."""
         ids: list[int] = []
         for part in re.split(r"([\udc80-\udcff])", data.decode("utf-8", "surrogateescape")):
             if len(part) == 1 and "\udc80" <= part <= "\udcff":
-                ids.append(self.token_id(CHAR_OF_BYTE[ord(part) - 0xDC00]))
+                id = self._ids.get(self._spelling.token_of(ord(part) - 0xDC00))
+                ids += [] if id is None else [id]
             elif part:
-                ids.extend(self.encode(part))
+                ids.extend(self._inner.encode(part, add_special_tokens=False).ids)
         return ids
 
     def split_specials(self, text: str) -> Iterator[str | int]:
@@ -231,7 +237,8 @@ class Tokenizer:
         `skip_special` leaves out the tokens marked special (begin, end, roles), not the think tags.
         """
         stream = self.stream(skip_special=skip_special)
-        return stream.push(ids) + stream.finish()
+        text = stream.push(ids) + stream.finish()
+        return text[1:] if self._spelling.prefix != "never" and text.startswith(" ") else text
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The exact bytes of `ids`, control tokens included."""
@@ -247,10 +254,7 @@ class Tokenizer:
         if known is None:
             assert id >= 0, f"token id {id} is negative"
             token = self._tokens.get(id, "")
-            if id not in self._verbatim and all(c in BYTE_OF_CHAR for c in token):
-                known = bytes(BYTE_OF_CHAR[c] for c in token)
-            else:
-                known = token.encode()
+            known = token.encode() if id in self._verbatim else self._spelling.bytes_of(token)
             self._bytes[id] = known
         return known
 
@@ -271,10 +275,10 @@ class Tokenizer:
         """Whether `id` is a control token, which only `specials=True` can produce."""
         return id in self._control
 
-    @cached_property
-    def control_ends(self) -> frozenset[str]:
-        """The characters that control tokens begin and end with."""
-        return frozenset(c for token in self._control.values() for c in (token[0], token[-1]))
+    @property
+    def control_tokens(self) -> frozenset[str]:
+        """The control tokens as they are written."""
+        return frozenset(self._control.values())
 
     def hides(self, id: int) -> bool:
         """Whether `skip_special` leaves out this token."""

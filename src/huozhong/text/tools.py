@@ -4,22 +4,24 @@ Every known form is the same sequence of marks around a function's name and its 
 
     opens  before NAME between ARGUMENTS after  (separator before NAME between ARGUMENTS after)*  closes
 
-Which form a model knows is read off its chat template.  Sources: the chat templates that Qwen 2.5/3 (Hermes),
-Qwen3-Coder, DeepSeek V3/R1 and V3.1, GLM-4.5 and 4.7, and Llama 3.1 are published with.
+The forms themselves, and how one is chosen, stand in `text.tool_formats`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from huozhong.errors import RequestError
 from huozhong.text.arguments import JsonArguments, Split, TaggedArguments, Tags, literal, schema_json
+from huozhong.text.pairs import PairArguments, Pairs
 
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_LONGEST_TAG = 64
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,11 @@ class ToolFormat:
     """One family's form.
 
     at_start: the first mark is ordinary JSON, so only an answer that begins with it is a call.
-    describes: the template tells the model about the tools; otherwise `description` goes into the system message.
-    arguments_as_text: the template wants earlier calls' arguments as JSON text, not as an object.
     tags: how arguments are written that are no JSON object.
     lead: a control token that may come before the first call (Llama's <|python_tag|>), or nothing.
+    tag: what stands behind the name and is not told: a mark and a pattern (Kimi's `:` and the call's number).
+    ids: a pattern of calls' ids, and how one is made that does not fit: "hash", or with {name} and {index}.
+    also: a pattern of what may stand before `after` and is not told (Mistral's id).
     """
 
     name: str
@@ -96,10 +99,11 @@ class ToolFormat:
     separator: str | None
     closes: str
     at_start: bool = False
-    describes: bool = True
-    arguments_as_text: bool = False
-    tags: Tags | None = None
+    tags: Tags | Pairs | None = None
     lead: str = ""
+    tag: tuple[str, str] | None = None
+    also: str = ""
+    ids: tuple[str, str] = ("", "")
 
     @property
     def start(self) -> str:
@@ -115,7 +119,25 @@ class ToolFormat:
     def marks(self) -> str:
         """All marks, one after the other."""
         tags = "" if self.tags is None else self.tags.marks
-        return self.lead + self.opens + self.before + self.between + tags + self.after + self.closes
+        tag = "" if self.tag is None else self.tag[0]
+        return self.lead + self.opens + self.before + tag + self.between + tags + self.after + self.closes
+
+    def id_for(self, id: str, name: str, index: int) -> str:
+        """A call's id in this form: the id itself where it fits."""
+        pattern, otherwise = self.ids
+        if not pattern or re.fullmatch(pattern, id):
+            return id
+        hashed = hashlib.sha256(id.encode("utf-8", "replace")).hexdigest()[:9]
+        return hashed if otherwise == "hash" else otherwise.format(name=name, index=index)
+
+    def written(self, calls: Sequence[tuple[str, str]]) -> str:
+        """Calls (name, arguments as JSON text) as this form writes them."""
+        bodies = []
+        for i, (name, arguments) in enumerate(calls):
+            body = arguments if self.tags is None else self.tags.written(json.loads(arguments))
+            tag = "" if self.tag is None else self.tag[0] + (str(i) if re.fullmatch(self.tag[1], str(i)) else f"{i:09}")
+            bodies.append(f"{self.before}{name}{tag}{self.between}{body}{self.after}")
+        return self.opens + (self.separator or "\n").join(bodies) + self.closes
 
     def grammar(self, functions: Sequence[Function], choice: ToolChoice, split: Split) -> str:
         """The Lark grammar (llguidance's dialect) of an answer.
@@ -132,7 +154,9 @@ class ToolFormat:
             return " | ".join(f"{mark(head + f.name)} arguments_{i}" for i, f in enumerate(functions))
 
         # The first mark tells a call from text; where it is no control token it has to be found in the text.
-        end = self.start.find(">") + 1 or 1
+        begun = (n for n in range(1, len(self.start) + 1) if [type(p) for p in split(self.start[:n])] == [int])
+        closed = re.search(r"[>\]]", self.start)
+        end = next(begun, 1 if closed is None else closed.end())
         trigger = mark(self.start[:end])
         many = choice.parallel and choice.kind != "named" and self.separator is not None
         lead = [token for token in split(self.lead) if isinstance(token, int)]  # spelled out it would be text
@@ -149,6 +173,8 @@ class ToolFormat:
     def _arguments_rules(self, rule: str, function: Function, split: Split) -> list[str]:
         """From the end of the name to the end of the call."""
         between, after, schema = literal([*split(self.between)]), literal([*split(self.after)]), function.schema
+        if self.tag is not None:
+            between = f"{literal([*split(self.tag[0])])} /{self.tag[1]}/ {between}"
         if self.tags is None:
             return [f"{rule}: {between} %json {schema_json(schema, strict=function.strict)} {after}"]
         sequence, more = self.tags.rules(rule, schema, strict=function.strict, split=split)
@@ -176,104 +202,11 @@ class ToolFormat:
         if self.tags is None:
             arguments, how = "ARGUMENTS", "with the arguments as a JSON object"
         else:
-            arguments = f"{self.tags.key_opens}PARAMETER{self.tags.key_closes}VALUE{self.tags.value_closes}"
+            arguments = self.tags.sample
             how = "with as many parameters as are needed; a value that is no text is JSON"
         example = f"{self.start}NAME{self.between}{arguments}{self.after}{self.closes}"
         lines.append(f"To call one, write exactly this, {how}:\n{example}")
         return "\n".join(lines)
-
-
-HERMES = ToolFormat(
-    name="hermes",
-    opens="",
-    before='<tool_call>\n{"name": "',
-    between='", "arguments": ',
-    after="}\n</tool_call>",
-    separator="\n",
-    closes="",
-)
-QWEN_CODER = ToolFormat(
-    name="qwen-coder",
-    opens="",
-    before="<tool_call>\n<function=",
-    between=">\n",
-    after="</function>\n</tool_call>",
-    separator="\n",
-    closes="",
-    tags=Tags("<parameter=", ">\n", "\n</parameter>\n"),
-)
-GLM = ToolFormat(
-    name="glm",
-    opens="",
-    before="<tool_call>",
-    between="\n",
-    after="</tool_call>",
-    separator="\n",
-    closes="",
-    tags=Tags("<arg_key>", "</arg_key>\n<arg_value>", "</arg_value>\n"),
-)
-GLM_47 = ToolFormat(
-    name="glm-4.7",
-    opens="",
-    before="<tool_call>",
-    between="",
-    after="</tool_call>",
-    separator="",
-    closes="",
-    tags=Tags("<arg_key>", "</arg_key><arg_value>", "</arg_value>"),
-)
-DEEPSEEK_V3 = ToolFormat(
-    name="deepseek-v3",
-    opens="<｜tool▁calls▁begin｜>",
-    before="<｜tool▁call▁begin｜>function<｜tool▁sep｜>",
-    between="\n```json\n",
-    after="\n```<｜tool▁call▁end｜>",
-    separator="\n",
-    closes="<｜tool▁calls▁end｜>",
-    arguments_as_text=True,
-)
-DEEPSEEK_V31 = ToolFormat(
-    name="deepseek-v3.1",
-    opens="<｜tool▁calls▁begin｜>",
-    before="<｜tool▁call▁begin｜>",
-    between="<｜tool▁sep｜>",
-    after="<｜tool▁call▁end｜>",
-    separator="",
-    closes="<｜tool▁calls▁end｜>",
-    arguments_as_text=True,
-)
-LLAMA3 = ToolFormat(
-    name="llama3",
-    opens="",
-    before='{"name": "',
-    between='", "parameters": ',
-    after="}",
-    separator=None,
-    closes="",
-    at_start=True,
-)
-_PYTHON_TAG = "<|python_tag|>"  # Llama 3.1 often puts it before a call, although its template does not
-
-
-def find_format(template: str) -> ToolFormat | None:
-    """The form that a chat template (its Jinja source) writes calls in; None when it knows none of ours."""
-    found = None
-    if DEEPSEEK_V3.opens in template:
-        found = DEEPSEEK_V3 if "```json" in template else DEEPSEEK_V31
-    elif "<tool_call>" in template and "<parameter=" in template:
-        found = QWEN_CODER
-    elif "<tool_call>" in template and "<arg_key>" in template:
-        found = GLM_47 if "</arg_key><arg_value>" in template else GLM
-    elif "<tool_call>" in template and re.search(r'"arguments\\?"', template):
-        found = HERMES
-    elif "<|start_header_id|>" in template and re.search(r'"parameters\\?"', template):
-        found = LLAMA3
-    if found is None:
-        return None
-    as_text = found.tags is None and not re.search(r"arguments(['\"]\])?\s*\|\s*tojson", template)
-    lead = _PYTHON_TAG if found is LLAMA3 and _PYTHON_TAG in template else ""
-    describes = re.search(r"\btools\b", re.sub(r"\{#.*?#\}", "", template)) is not None
-    return replace(found, arguments_as_text=as_text, describes=describes, lead=lead)
 
 
 # -- the way back ----------------------------------------------------------------------------------
@@ -295,14 +228,12 @@ class ToolCallParser:
     call and is none comes back as text.
     """
 
-    def __init__(self, form: ToolFormat, functions: Sequence[Function], *, only_calls: bool = False) -> None:
-        """only_calls: the answer can be nothing else, so what is left of a call that was cut off is no text."""
-        self._only_calls = only_calls
+    def __init__(self, form: ToolFormat, functions: Sequence[Function]) -> None:
         self._form, self._functions = form, {function.name: function for function in functions}
         self._expect: Literal["text", "name", "arguments", "after", "next", "rest"] = "text"
         self._held = ""
         self._mark = ""  # what began the call whose name is still open
-        self._reader: JsonArguments | TaggedArguments = JsonArguments()
+        self._reader: JsonArguments | TaggedArguments | PairArguments = JsonArguments()
         self._anything = False
         self.num_calls = 0  # complete ones
 
@@ -316,20 +247,16 @@ class ToolCallParser:
         return parts
 
     def finish(self, *, cut: bool = False) -> list[str]:
-        """What was held back, now that no more text comes.  cut: it could have gone on (`max_tokens`)."""
+        """What was held back, now that no more text comes.  cut: more would have come, so a mark's beginning is one."""
         rest, self._held = self._held, ""
-        if cut and (self._only_calls or self._expect == "name" or self._begins_call(rest)):
-            rest, self._expect = "", "rest"  # a call had begun: its markup is for nobody to read
         if self._expect == "name":
-            rest = self._mark + rest
+            rest = "" if cut else self._mark + rest
         elif self._expect in ("arguments", "after", "next"):
             rest = ""  # a cut-off mark
+        elif cut and self._expect == "text" and len(begun := rest.lstrip()) > 1:
+            rest = rest if not any(start.startswith(begun) for start in self._form.starts) else ""
         self._expect = "rest"
         return [rest] if rest else []
-
-    def _begins_call(self, rest: str) -> bool:
-        sure = self._form.start[: self._form.start.find(">") + 1]  # the trigger of `ToolFormat.grammar`
-        return bool(sure) and self._expect == "text" and rest.lstrip().startswith(sure)
 
     def _next_part(self) -> str | CallPart | None:
         """A part, "" when there is none yet but more can be tried, None when more text is needed."""
@@ -368,11 +295,16 @@ class ToolCallParser:
         return text or None
 
     def _name(self) -> str | CallPart | None:
-        between, tags = self._form.between, self._form.tags
-        ends = (between,) if between or tags is None else (tags.key_opens, self._form.after)
+        between, tags, tag = self._form.between, self._form.tags, self._form.tag
+        ends = (between,) if between or not isinstance(tags, Tags) else (tags.key_opens, self._form.after)
         name = re.match(r"[a-zA-Z0-9_-]*", self._held)
         assert name is not None
         rest = self._held[name.end() :]
+        if tag is not None and (rest.startswith(tag[0]) or (rest and tag[0].startswith(rest))):
+            told = re.match(re.escape(tag[0]) + tag[1], rest)
+            if told is None or told.end() == len(rest):
+                return None if len(rest) <= _LONGEST_TAG else self._give_up(self._mark)
+            rest = rest[told.end() :]
         if not any(rest.startswith(end) for end in ends):
             waits = any(end.startswith(rest) for end in ends) and len(name[0]) <= 64
             return None if waits else self._give_up(self._mark)
@@ -381,7 +313,12 @@ class ToolCallParser:
             return self._give_up(self._mark)
         self._held = rest[len(between) :]
         self._expect = "arguments"
-        self._reader = JsonArguments() if tags is None else TaggedArguments(tags, self._form.after, function.schema)
+        if tags is None:
+            self._reader = JsonArguments()
+        elif isinstance(tags, Tags):
+            self._reader = TaggedArguments(tags, self._form.after, function.schema)
+        else:
+            self._reader = PairArguments(tags)
         return CallPart(self.num_calls, name=name[0])
 
     def _arguments(self) -> str | CallPart | None:
@@ -398,6 +335,10 @@ class ToolCallParser:
 
     def _after(self) -> str | None:
         after = self._form.after
+        if self._form.also and (ignored := re.match(self._form.also, self._held)):
+            self._held = self._held[ignored.end() :]
+        if self._form.also and not self._held.startswith(after) and len(self._held) <= _LONGEST_TAG:
+            return None  # perhaps the beginning of what is not told
         if self._held.startswith(after):
             self._held = self._held[len(after) :]
             self.num_calls += 1

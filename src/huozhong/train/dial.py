@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -183,9 +184,10 @@ def vocab_of(size: int) -> int:
     return 4096 if size < 3_000_000 else 8192 if size < 30_000_000 else 16384
 
 
-def written_recipe(dial: Dial, *, replace: bool = False) -> Path:
+def written_recipe(dial: Dial, *, replace: bool = False, told: Callable[[str], None] = lambda passed: None) -> Path:
     """The recipe as a file under `dial.out`, to read, change and run again.
 
+    told: called with each thing among the texts that was passed over, and why.
     A recipe that stands there and says something else is kept, with a ConfigError, unless `replace`.
     """
     file = dial.out / "recipe.toml"
@@ -197,6 +199,8 @@ def written_recipe(dial: Dial, *, replace: bool = False) -> Path:
     if kept and not is_prepared(dial.texts, dial.out / "corpus", vocab_size=dial.vocab or vocab_of(dial.size)):
         raise other  # before the text that the run there learns from is replaced
     raw, corpus = recipe_of(dial)
+    for passed in corpus.skipped:
+        told(passed)
     parse_recipe(raw, "pretrain", where=str(file))  # what is written can be run
     content = (
         f"# Written by: huozhong train pretrain --size; {corpus.train_tokens:,} tokens of text.\n"

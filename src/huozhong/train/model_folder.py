@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from huozhong.formats.checkpoint import CheckpointReader, write_checkpoint
+from huozhong.model.tensors import sound
 from huozhong.model.transformer import Transformer
 
 
@@ -16,7 +17,7 @@ def load_transformer(folder: str | Path, dtype: torch.dtype = torch.float32) -> 
     """Read a Hugging Face folder.  dtype: of the arithmetic.  Raises CheckpointError or ConfigError."""
     reader = CheckpointReader(folder)
     model = Transformer(reader.config, dtype=dtype)
-    model.load_state_dict({name: torch.from_numpy(reader.tensor(name)) for name in model.state_dict()})
+    model.load_state_dict({name: torch.from_numpy(sound(name, reader.tensor(name))) for name in model.state_dict()})
     return model
 
 

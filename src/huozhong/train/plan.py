@@ -71,12 +71,13 @@ def flops_of_step(recipe: Recipe, config: ModelConfig, stretch: Stretch) -> floa
 @dataclass(frozen=True)
 class Trial:
     """What one full optimiser step takes here, in seconds, the optimiser's own part of it, and the bill of what was
-    run to find out.
+    run to find out.  ready_seconds: what it took until then, compiling included; every sitting begins with it.
     """
 
     step_seconds: float
     optimizer_seconds: float
     bill: Bill
+    ready_seconds: float = 0.0
 
     def seconds(self, recipe: Recipe, config: ModelConfig, steps_left: int) -> float:
         """Of the last `steps_left` steps of the run: those of a ramp by their operations."""
@@ -114,7 +115,8 @@ def plan_table(
         speed = plan.tokens_per_step / trial.step_seconds
         gigaflops = plan.step_flops / trial.step_seconds / 1e9
         table.add_row("试跑速度 trial speed", f"{speed:,.0f} tokens/s, {gigaflops:,.0f} GFLOP/s")
-        seconds = trial.seconds(recipe, config, steps_left)
+        table.add_row("编译与试跑 compiling and trial", f"{trial.ready_seconds:.1f} s")
+        seconds = trial.seconds(recipe, config, steps_left) + trial.ready_seconds
         expected = expected_bill(trial.bill, seconds, plan.total_tokens * steps_left // plan.total_steps)
         table.add_row("预计 expected", expected.line("zh"))
         table.add_row("", expected.line("en"))

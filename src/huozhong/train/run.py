@@ -10,6 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -20,6 +21,7 @@ from huozhong.cost import Bill, Meter
 from huozhong.errors import ConfigError, TrainingError
 from huozhong.model.transformer import Transformer
 from huozhong.text.tokenizer import Tokenizer
+from huozhong.train.content import content_of
 from huozhong.train.model_folder import save_transformer
 from huozhong.train.optim import MuonAdamW, WeightAverage, warmup_stable_decay
 from huozhong.train.parallel.team import Team
@@ -161,7 +163,13 @@ class TransformerRun(Run[Result]):
         )
 
     def identity(self) -> dict[str, Any]:
-        return self.recipe.identity()
+        base = {} if self._base_content is None else {"base_content": self._base_content}
+        return self.recipe.identity() | base
+
+    @cached_property
+    def _base_content(self) -> str | None:
+        folder = self.recipe.run.init_from
+        return None if folder is None else content_of(Path(folder))
 
     # -- training --------------------------------------------------------------------------------
 

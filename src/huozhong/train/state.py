@@ -95,9 +95,20 @@ class CheckpointFolder:
 
 
 def check_same_run(stored: dict[str, Any], current: dict[str, Any], out: str) -> None:
-    """Raise ConfigError naming the first key in which the recipe differs from the checkpoint's."""
+    """Raise ConfigError naming the first key in which the recipe differs from the checkpoint's.
+
+    Keys that end in _content say what lies under a name (`content`); a checkpoint from before there were any has none.
+    """
     for key in sorted((stored.keys() | current.keys()) - FREE_KEYS):
         if stored.get(key) != current.get(key):
+            what, is_content = key.removesuffix("_content"), key.endswith("_content")
+            if is_content and key not in stored:
+                continue
+            if is_content:
+                raise ConfigError(
+                    f"{out} holds a run that began with another {what}: what lies under its name has changed since; "
+                    f"put the earlier {what} back, choose another folder for the run, or start over with --fresh."
+                )
             raise ConfigError(
                 f"{out} holds a run whose {key} is {stored.get(key)!r}, but the recipe now says "
                 f"{current.get(key)!r}; undo that, choose another [run] out, or start over with --fresh."

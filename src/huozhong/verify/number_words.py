@@ -17,6 +17,7 @@ _PARTS = {
     "eighth": 8, "ninth": 9, "tenth": 10, "twelfth": 12, "hundredth": 100,
 }  # fmt: skip
 _TIMES = {"twice": 2, "thrice": 3, "double": 2, "triple": 3}
+_COINS = re.compile(r"\b(?:dimes?|nickels?|penn(?:y|ies)|cents?|coins?)\b", re.IGNORECASE)
 _WORD = re.compile(r"([A-Za-z]+)(?:\s*-\s*|\s+)?")
 _COUNT = rf"{'|'.join((*_ONES, *_TENS))}"
 START = re.compile(
@@ -102,8 +103,8 @@ def read(text: str, at: int) -> Words | None:
         return None
     part = reader.peek().removesuffix("s")
     if part in _PARTS and part != "half" and 0 < whole < _PARTS[part]:
-        if part == "quarter" and re.match(r"\s*(?:in|,|and|\.|$)", text[reader.at + len(reader.peek()) :]):
-            return Words(reader.end, Fraction(whole), False)  # three quarters and a dime: coins
+        if part == "quarter" and _COINS.search(text):
+            return Words(reader.end, Fraction(whole), False)
         reader.take()
         return Words(reader.end, Fraction(whole, _PARTS[part]), True)
     value, is_fraction = Fraction(whole), False

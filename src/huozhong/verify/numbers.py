@@ -100,7 +100,7 @@ _NUMBER = re.compile(
     rf"""(?<!\^)(?:
     (?P<hundredths>百分之|千分之|万分之)(?P<of>{_PLAIN}|{_CN_DECIMAL})
     |(?:(?P<with>{_WHOLE})又)?(?P<parts>{_WHOLE})分之(?P<top>{_WHOLE})
-    |(?P<whole>\d+)?\((?P<over>\d+)/(?P<under>\d+)\)
+    |(?P<whole>\d+)?\((?P<over>\d+)/(?P<under>\d+)\)(?P<part>%?)
     |(?P<mixed>\d+)(?:又|[ ](?=\d+/))\(?(?P<mover>\d+)/(?P<munder>\d+)\)?
     |(?<![\d./])(?P<a>\d+)/(?P<b>\d+)(?![\d.]|/\d)
     |(?P<plain>{_PLAIN})(?P<sign>[%‰]?)
@@ -115,12 +115,13 @@ _HUNDREDTHS = {"百分之": 100, "千分之": 1000, "万分之": 10**4}
 _DISCOUNT = re.compile(r"\s*折(?![叠纸扇腰断磨算合返断线])")
 _TENTHS = re.compile(r"成(?=[\u3002，、；？！．.,?!新熟）)]|左右|以上|的|$)")
 _DOZEN = re.compile(r"打(?![开听扮电球折扫算印包车工架针击字雷扰破动招水鱼猎牌中到死])")
+_PERCENT = re.compile(r"\s*per\s?cent(?:s|age)?(?![A-Za-z])", re.IGNORECASE)
 _DOZENS = re.compile(r"\s*(dozen|hundred|thousand|million|billion)(?![A-Za-z])", re.IGNORECASE)
 _SIZES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 _AND_HALF = re.compile(
     r"[个個](?=半(?!径|圆|球|路|夜|月形|价))半|(?:小时|分钟|年|天|千克|公斤|斤|米|里|公里|吨|升|元|块|倍|圈)半(?!径|圆|球|路|夜|价)"
 )
-_SI = "克米瓦卡帕伏安焦赫升字"
+_SI = "克米瓦卡帕伏安焦赫"
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,8 @@ def number_at(text: str, at: int = 0) -> Found | None:
         if words is None:
             return None
         style: Style = "fraction" if words.is_fraction else "decimal"
+        if percent := _PERCENT.match(text, words.end):
+            return Found(at, percent.end(), Number(words.value / 100, "percent"), "english")
         return Found(at, words.end, Number(words.value, style), "english")
     return _simple(match) or _quotient(match) or _plain(text, match)
 
@@ -165,6 +168,8 @@ def _simple(match: re.Match[str]) -> Found | None:
         if None in values or not values[1]:
             return None
         value = values[0] + values[2] / values[1]  # type: ignore[operator]
+        if "under" in names and match["part"]:
+            return Found(match.start(), match.end(), Number(value / 100, "percent"), kind)
         return Found(match.start(), match.end(), Number(value, "fraction"), kind)
     return None
 
@@ -206,6 +211,8 @@ def _plain(text: str, match: re.Match[str]) -> Found | None:
 
 def _enlarged(text: str, start: int, end: int, value: Fraction, kind: Literal["digits", "chinese"]) -> Found:
     times = 1
+    if kind == "digits" and (percent := _PERCENT.match(text, end)):
+        return Found(start, percent.end(), Number(value / 100, "percent"), kind)
     if kind == "digits" and (sign := re.compile(r"(?:[百千十]?[万萬]|[亿億])").match(text, end)):
         times = {"百": 100, "千": 1000, "十": 10}.get(sign[0][0], 1)
         times *= 10**8 if sign[0][-1] in "亿億" else 10**4
@@ -231,10 +238,12 @@ def _without_unit(text: str, written: str, start: int) -> str:
     after = text[start + len(written) : start + len(written) + 1]
     if len(written) > 1 and written[-1] in "千仟" and after and after in _SI:
         return written[:-1]
+    if re.search("[点點].+[两兩]$", written):  # 四点五两
+        written = written[:-1]
     hour = re.split("[点點]", written, maxsplit=1)[0]
     is_time = hour != written and (
         numerals.read(written) is None
-        or (after in ("分", "刻") and not re.match("分[米之]", text[start + len(written) :]))
+        or (after in ("分", "刻") and not re.match("分[米之钟]", text[start + len(written) :]))
     )
     return hour if is_time else written
 

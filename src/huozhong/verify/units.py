@@ -147,7 +147,7 @@ data|GB GB GB|1073741824|gb GiB G 吉字节 gigabyte gigabytes
 data|TB TB TB|1099511627776|tb TiB terabyte terabytes
 """
 _BEHIND_NUMBERS = {
-    "里", "丈", "寸", "码", "杯", "担", "开", "时", "日",
+    "两", "里", "丈", "寸", "码", "杯", "担", "开", "时", "日",
      "周", "季", "位", "K", "M", "G", "B", "quarter", "quarters", "nickel", "nickels", "dime", "dimes",
     "stone", "stones", "are", "ares", "mi", "pt", "min", "second", "sec",
 }  # fmt: skip
@@ -195,6 +195,12 @@ _UNIT = re.compile(
         for name in _BY_LENGTH
     )
 )
+# A unit's name that is part of another word: 时间, 里面, 分数.
+_NOT_BEFORE = {
+    "时": "间候", "里": "面边头", "分": "数别子母", "角": "形", "年": "级龄", "克": "服", "两": "个数位种",
+    "日": "期子圆元", "元": "素旦",
+    "毛": "病巾笔", "周": "长", "升": "级", "位": "数置", "开": "始", "码": "头", "天": "平", "寸": "步",
+}  # fmt: skip
 _DEGREE = re.compile(r"度(?![角数])")
 _GAP = re.compile(r"\s*-?\s*(?:an?\s+|of\s+an?\s+)?")
 _JOINS = re.compile(r"(?:[零又]|\s*and\s+|\s+|,\s*)?")
@@ -210,6 +216,8 @@ def unit_at(text: str, at: int, *, behind_number: bool = True) -> tuple[int, Uni
         return (degree.end(), NAMES["摄氏度"]) if degree and behind_number else None
     name = re.sub(r"[\s-]+", " ", match[0])
     unit = NAMES.get(name) or NAMES.get(name.lower()) or next(NAMES[n] for n in _BY_LENGTH if n.lower() == name.lower())
+    if text[match.end() : match.end() + 1] in set(_NOT_BEFORE.get(name, "")):
+        return None
     if not behind_number and (name in _ONLY_BEHIND or name.lower() in _ONLY_BEHIND):
         return None
     if at and text[at].isascii() and text[at].isalpha() and text[at - 1].isascii() and text[at - 1].isalpha():
@@ -223,7 +231,7 @@ def quantity_at(text: str, at: int) -> Quantity | None:
     start, end = at, at
     parts: list[tuple[Number, Unit]] = []
     currency = re.compile(r"[$¥￥]\s*").match(text, at)
-    if currency and (found := number_at(text, currency.end())):
+    if currency and (found := number_at(text, currency.end())) and text[found.end : found.end + 1] != "$":
         return Quantity(start, found.end, ((found.number, NAMES[currency[0].strip()]),))
     at = sign.end() if sign else at
     while True:
@@ -247,6 +255,8 @@ def quantity_at(text: str, at: int) -> Quantity | None:
 
 def _follows(larger: Unit, smaller: Unit) -> bool:
     if smaller.zh == "分" and larger.kind == "time":
+        return True
+    if larger.zh == "分" and smaller.zh == "秒":
         return True
     return larger.kind == smaller.kind and larger.factor > smaller.factor and larger.kind != "temperature"
 

@@ -139,6 +139,7 @@ def test_what_old_files_leave_out(tmp_path: Path, tensors: dict[str, np.ndarray]
         ({"deepseek2.rope.scaling.type": "longrope"}, "'longrope' is not supported"),
         ({"deepseek2.rope.freq_base": "x"}, "'deepseek2.rope.freq_base' is 'x'"),
         ({"deepseek2.nextn_predict_layers": 7}, "number of layers"),
+        ({"deepseek2.attention.head_count": np.array([4, 2], np.int32)}, "head_count' differs from layer to layer"),
     ],
 )
 def test_gguf_keys_that_are_refused(
@@ -150,6 +151,19 @@ def test_gguf_keys_that_are_refused(
         return
     with pytest.raises((CheckpointError, ConfigError), match=words):
         write(tmp_path / "a.gguf", tensors, keys)
+
+
+def test_the_same_number_for_every_layer_and_tokens_that_are_none(
+    tmp_path: Path, tensors: dict[str, np.ndarray]
+) -> None:
+    plain = write(tmp_path / "a.gguf", tensors)
+    heads = KEYS["deepseek2.attention.head_count"]
+    keys = KEYS | {"deepseek2.attention.head_count": np.array([heads] * 2, np.int32)}
+    assert write(tmp_path / "b.gguf", tensors, keys).architecture == plain.architecture
+    for nothing in (-1, 2**32 - 1):
+        keys = KEYS | {f"tokenizer.ggml.{name}_token_id": nothing for name in ("bos", "eot")}
+        found = write(tmp_path / "c.gguf", tensors, keys).architecture
+        assert (found.bos_token_id, found.eos_token_ids) == (None, plain.architecture.eos_token_ids[:1])
 
 
 def test_a_tensor_that_nothing_explains(tmp_path: Path, tensors: dict[str, np.ndarray]) -> None:

@@ -143,6 +143,19 @@ def test_every_key_that_transformers_writes_is_known(kind: str) -> None:
     architecture_from_hf(json.loads(config.to_json_string(use_diff=False)))
 
 
+def test_keys_that_change_nothing() -> None:
+    """What unsloth, transformers 4 and transformers.js leave in a config.json."""
+    more: dict[str, Any] = {
+        "unsloth_fixed": True, "unsloth_version": "2025.1.1", "_attn_implementation_autoset": True,
+        "transformers.js_config": {"dtype": "q4"}, "tokenizer_class": "PreTrainedTokenizerFast", "top_k": 50,
+        "is_decoder": False, "torchscript": False, "task_specific_params": None,
+    }  # fmt: skip
+    llama = more | {"is_llama_config": True, "rope_interleaved": False}
+    assert architecture_from_hf(R1_LLAMA | llama) == architecture_from_hf(R1_LLAMA)
+    for base in (R1_QWEN, V2_LITE, moe_config().to_hf()):
+        assert architecture_from_hf(base | more) == architecture_from_hf(base)
+
+
 @pytest.mark.parametrize(
     ("base", "changes", "words"),
     [
@@ -169,6 +182,8 @@ def test_every_key_that_transformers_writes_is_known(kind: str) -> None:
         (R1_QWEN, {"quantization_config": {"quant_method": "fp8", "weight_block_size": [64, 64]}}, "weight_block_size"),
         (R1_QWEN, {"quantization_config": 4}, "quantization_config"),
         (R1_LLAMA, {"mlp_bias": True}, "mlp_bias is True; only False"),
+        (R1_LLAMA, {"rope_interleaved": True}, "rope_interleaved is True; only False"),
+        (R1_LLAMA, {"residual_multiplier": 2.0}, "unknown key 'residual_multiplier'"),
         (R1_LLAMA, {"tie_word_embeddings": "yes"}, "tie_word_embeddings is 'yes'; it must be true or false"),
         (R1_LLAMA, {"rope_scaling": R1_LLAMA["rope_scaling"] | {"low_freq_factor": 4.0}}, "high_freq_factor must be"),
         (V2_LITE, {"norm_topk_prob": True}, "norm_topk_prob is True"),

@@ -49,6 +49,6 @@ def task(tokenizer: Tokenizer) -> SftTask:
     for what, colour in COLOURS.items():
         for ask in ASK:
             messages: list[dict[str, Any]] = [{"role": "user", "content": ask.format(what)}]
-            ids, mask = encoder.conversation([*messages, {"role": "assistant", "content": colour}])
+            ids, mask = encoder.answer([*messages, {"role": "assistant", "content": colour}])
             examples.append(Example(ids, mask, messages, colour, len(examples)))
     return SftTask([e for i, e in enumerate(examples) if i % 4], [e for i, e in enumerate(examples) if i % 4 == 0])

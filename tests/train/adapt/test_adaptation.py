@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
+import shutil
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,19 +15,25 @@ import pytest
 import torch
 import transformers
 from rich.console import Console
+from safetensors.torch import load_file, save_file
 from tests.train.adapt.adapting import opened, run, settings
 
 from huozhong.engine.llm import LLM, SamplingParams
-from huozhong.errors import ConfigError, DataError
+from huozhong.errors import CheckpointError, ConfigError, DataError
 from huozhong.formats.gguf.export import export_gguf
 from huozhong.formats.gguf.vocab import vocab_metadata
 from huozhong.formats.source import open_model
 from huozhong.model.families import load_causal_lm
+from huozhong.text.template import ChatTemplate
+from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.adapt.adaptation import adapt
-from huozhong.train.adapt.examples import Example
+from huozhong.train.adapt.examples import Encoder, Example, read_examples, split, with_wordings
 from huozhong.train.adapt.lora import add_adapters, load_adapter, merged, read_adapter, trained_weights
 from huozhong.train.adapt.tasks import SftTask
+from huozhong.train.content import content_of
 from huozhong.train.state import MetricsFile
+
+THINGS = [a + b for a in "天地山水花" for b in ("石头", "猫")]
 
 
 def greedy(path: Path, prompt: list[int], tmp_path: Path) -> list[int]:
@@ -130,16 +139,12 @@ def test_stopped_anywhere_it_goes_on_to_the_same_end(
 
 
 def test_the_best_epoch_is_what_comes_out(folders: dict[str, Path], task: SftTask, tmp_path: Path) -> None:
-    """Held-out answers that contradict what is learnt: later epochs are worse, and an earlier one is kept."""
-    wrong = [
-        dataclasses.replace(e, ids=[90 if m else i for i, m in zip(e.ids, e.mask, strict=True)])
-        for e in task.heldout_examples
-    ]
-    task = SftTask(task.training, wrong)
-    done = run(folders["qwen2"], task, settings(tmp_path / "run", epochs=8, batch=2))
-    losses = [r["heldout_loss"] for r in MetricsFile(tmp_path / "run").read() if "heldout_loss" in r]
-    assert done.after["loss"] == min(losses) == losses[done.best_epoch - 1]
-    assert len(losses) < 8
+    """A rate that is too high: some later epochs are worse, and the one that knows most is kept."""
+    done = run(folders["qwen2"], task, settings(tmp_path / "run", epochs=6, batch=2, lr=0.2, method="full"))
+    rows = [row for row in MetricsFile(tmp_path / "run").read() if "taught_loss" in row]
+    scores = [1 - row["taught_recalled"] + row["taught_loss"] for row in rows]
+    assert done.best_epoch == 1 + scores.index(min(scores))
+    assert done.after["taught"] == rows[done.best_epoch - 1]["taught_loss"]
     view, _ = opened(done.model or Path())
     model = load_causal_lm(view.architecture, view, storage=None)
     assert task.score(model, 500)["loss"] == pytest.approx(done.after["loss"], rel=0.05)
@@ -185,6 +190,62 @@ def test_the_plan_is_shown_before_anything_happens(folders: dict[str, Path], tas
     wish = dataclasses.replace(settings(tmp_path / "run"), lr=None, epochs=None, memory=8 * 10**9)
     assert adapt(view, files, task, wish, console=console, plan_only=True) is None
     shown = console.file.getvalue()  # type: ignore[attr-defined]
-    for word in ("18 / 6", "LoRA, rank 8", "8 × 5 (4 / step)", "0.002", "8.0 GB", "预计 expected", "¥"):
+    for word in ("18 / 6", "LoRA, rank 8", "≤ 40 × 5 (4 / step)", "0.002", "8.0 GB", "预计 expected", "¥"):
         assert word in shown, word
     assert not (tmp_path / "run" / "model").exists()
+
+
+@pytest.mark.parametrize("method", ["lora", "qlora", "full"])
+def test_a_base_that_holds_nan_is_named_as_such(
+    method: Any, folders: dict[str, Path], task: SftTask, tmp_path: Path
+) -> None:
+    """And not as a learning rate that is too high."""
+    base = shutil.copytree(folders["qwen2"], tmp_path / "base")
+    weights = load_file(base / "model.safetensors")
+    weights["model.layers.1.mlp.up_proj.weight"][3, 5] = math.nan
+    save_file(weights, base / "model.safetensors", {"format": "pt"})
+    with pytest.raises(CheckpointError, match=r"the base is damaged: model\.layers\.1\.mlp\.up_proj\.weight holds NaN"):
+        run(base, task, settings(tmp_path / "run", method=method))
+
+
+def test_only_the_same_base_and_the_same_adapter_go_on(folders: dict[str, Path], task: SftTask, tmp_path: Path) -> None:
+    """By what they hold: another folder of the same name is another base."""
+    base = shutil.copytree(folders["qwen2"], tmp_path / "base")
+    wish = settings(tmp_path / "run", epochs=1, base_content=content_of(base))
+    run(base, task, wish)
+    elsewhere = shutil.copytree(base, tmp_path / "elsewhere" / "base")
+    assert run(elsewhere, task, dataclasses.replace(wish, base_content=content_of(elsewhere)), start="resume").finished
+    weights = load_file(base / "model.safetensors")
+    weights["model.norm.weight"] *= 1.01
+    save_file(weights, base / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ConfigError, match="began with another base"):
+        run(base, task, dataclasses.replace(wish, base_content=content_of(base)))
+    wish = dataclasses.replace(wish, out=tmp_path / "two", base_content="", adapter=tmp_path / "run" / "adapter")
+    run(elsewhere, task, wish)
+    file = tmp_path / "run" / "adapter" / "adapter_model.safetensors"
+    save_file({name: 2 * values for name, values in load_file(file).items()}, file)
+    with pytest.raises(ConfigError, match="began with another adapter"):
+        run(elsewhere, task, wish)
+
+
+def test_facts_that_nobody_could_guess_are_learnt(
+    folders: dict[str, Path], tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    """What was taught ends the run, and not what was held out; when all is known the rate falls to nothing."""
+    encoder = Encoder(tokenizer, ChatTemplate(tokenizer.config["chat_template"], tokenizer), 200)
+    facts = [
+        {"question": f"{name}的颜色？", "answer": f"{'红蓝白黄绿黑'[i * 7 % 6]}{i}"} for i, name in enumerate(THINGS)
+    ]
+    data = tmp_path / "facts.jsonl"
+    data.write_text("".join(json.dumps(fact, ensure_ascii=False) + "\n" for fact in facts))
+    examples = read_examples(data, encoder)
+    assert split(examples, 0) == (examples, [])  # every answer stands once
+    assert all(len(example.wordings) > 1 for example in with_wordings(examples, encoder, 4, 0))
+    task = SftTask(examples[1:], examples[:1])
+    done = run(folders["qwen2"], task, settings(tmp_path / "run", method="full", lr=1e-2, epochs=150, batch=3))
+    rows = [row for row in MetricsFile(tmp_path / "run").read() if "taught_recalled" in row]
+    assert (done.before["recalled"], done.after["recalled"], done.after["guessed"]) == (0.0, 1.0, 0.0)
+    assert rows[-1]["heldout_loss"] > min(row["heldout_loss"] for row in rows)  # which would have ended it too soon
+    known = next(epoch for epoch, row in enumerate(rows, 1) if row["taught_recalled"] == 1.0)
+    assert len(rows) == known + max(2, known // 4) < 150
+    assert rows[-1]["lr_scale"] < 0.5 * rows[known - 1]["lr_scale"]

@@ -113,7 +113,7 @@ def test_a_model_learns_what_is_preferred(view: HuggingFaceView, encoder: Encode
     ({"chosen": "a", "rejected": "b"}, "line 1: a line needs 'prompt'"),
     ({"prompt": "x", "chosen": "a"}, "line 1: 'rejected' must be an answer"),
     ({"prompt": "x", "chosen": "a", "rejected": "a"}, "line 1: chosen and rejected are the same"),
-    ({"messages": [{"role": "owl", "content": "x"}], "chosen": "a", "rejected": "b"}, "line 1: messages[0].role"),
+    ({"messages": [{"role": "owl", "content": "x"}], "chosen": "a", "rejected": "b"}, "line 1: messages[0]: the role"),
 ])  # fmt: skip
 def test_a_bad_line_is_named(row: dict[str, Any], words: str, encoder: Encoder, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(json.dumps(row))

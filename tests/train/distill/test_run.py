@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import uvicorn
 from rich.console import Console
-from tests.train.distill.conftest import STUDENT, TEACHER, Counted
+from tests.train.distill.conftest import STUDENT, TEACHER, Counted, write_model
 from typer.testing import CliRunner
 
 from huozhong.cli.main import build
@@ -23,6 +23,7 @@ from huozhong.engine.llm import LLM
 from huozhong.errors import ConfigError, DataError, ExamError
 from huozhong.server.app import create_app
 from huozhong.text.shards import Shard
+from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.distill.recipe import DistillRecipe, KeepRecipe
 from huozhong.train.distill.run import AnswerFile, TeacherAnswer, accepted, choose, distill, distinct
 from huozhong.train.rl.problems import Problem
@@ -198,3 +199,54 @@ def test_questions_without_anything_to_check(recipe: DistillRecipe, console: Con
 
 
 # -- recipes ---------------------------------------------------------------------------------------------
+
+
+class Moody(Counted):
+    """Answers some questions with an error."""
+
+    def __init__(self, *bad: str, fails_after: int | None = None) -> None:
+        super().__init__(fails_after)
+        self.bad = bad
+
+    def answer(self, question: str, **options: Any) -> TeacherAnswer:
+        said = super().answer(question, **options)
+        return TeacherAnswer("", error="answers 400.") if any(b in question for b in self.bad) else said
+
+
+def test_a_question_that_is_refused_is_noted_and_not_asked_again(
+    recipe: DistillRecipe, console: Console, folder: Path
+) -> None:
+    outcome = distill(recipe, Moody("问题3", "问题0"), console=console)
+    assert outcome.training is not None
+    rows = lines(recipe.out / "generated.jsonl")
+    assert len(rows) == 39
+    assert sum(row["error"] == "answers 400." for row in rows) == 6
+    again = Counted()
+    assert distill(recipe, again, console=console).answers == 39
+    assert not again.asked
+
+
+def test_failures_of_a_teacher_that_is_gone_are_not_kept(recipe: DistillRecipe, console: Console) -> None:
+    one = dataclasses.replace(recipe, teacher=dataclasses.replace(recipe.teacher, concurrency=1))  # type: ignore[arg-type, type-var]
+    with pytest.raises(ExamError):
+        distill(one, Moody("问", "9", fails_after=5), console=console)
+    assert not (recipe.out / "generated.jsonl").exists()
+
+
+def test_answers_of_odd_types_and_line_marks_do_not_spoil_the_file(tmp_path: Path) -> None:
+    """A list for a text was written by an earlier version; U+2028 inside an answer ends no line."""
+    answers = AnswerFile(tmp_path, {})
+    answers.add(("q", 0), TeacherAnswer("一\u2028二\u0085三"))
+    with open(tmp_path / "generated.jsonl", "a") as file:
+        file.write(json.dumps({"question": "q", "sample": 1, "text": [{"type": "text", "text": "x"}]}) + "\n")
+    again = AnswerFile(tmp_path, {})
+    assert ("q", 0) in again
+    assert ("q", 1) not in again
+    assert again.by_question()["q"][0].text == "一\u2028二\u0085三"
+
+
+def test_another_teacher_under_the_same_name_is_refused(recipe: DistillRecipe, console: Console, folder: Path) -> None:
+    distill(recipe, Counted(), console=console)
+    write_model(folder / "teacher", Tokenizer.load(folder / "teacher"), 5, talks=0.1)
+    with pytest.raises(ConfigError, match=r"another teacher\.model"):
+        distill(recipe, Counted(), console=console)

@@ -56,7 +56,7 @@ def test_a_file_of_problems(tmp_path: Path) -> None:
         {"question": "half", "answer": "1/2", "level": 2},
         {"question": "四分之一", "answer": "25%"},
         {"question": "poem", "form": "五言绝句"},
-        {"question": "天气？", "refuse": True, "more": "is left alone"},
+        {"question": "天气？", "refuse": True, "source": "is left alone"},
     )
     assert read_problems(path) == [
         Problem("一加一", "2"),
@@ -84,6 +84,12 @@ def test_a_file_of_problems(tmp_path: Path) -> None:
 def test_a_bad_problem_is_named(row: dict[str, Any], said: str, tmp_path: Path) -> None:
     path = write(tmp_path / "p.jsonl", {"question": "1+1", "answer": "2"}, row)
     with pytest.raises(DataError, match=f"problem 2 .*{said}"):
+        read_problems(path)
+
+
+def test_a_column_that_is_not_read_is_refused_by_name(tmp_path: Path) -> None:
+    path = write(tmp_path / "p.jsonl", {"question": "1+1", "answer": "2", "anwser": "3"})
+    with pytest.raises(DataError, match="problem 1: the field 'anwser' is not known here; did you mean 'answer'"):
         read_problems(path)
 
 

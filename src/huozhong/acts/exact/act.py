@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from huozhong.acts import labels
-from huozhong.acts.exact import average, calculate, compare, convert, equation, factors, rewrite
+from huozhong.acts.exact import average, calculate, compare, convert, equation, factors, formula, rewrite
 from huozhong.acts.exact.done import Done
 
 LONGEST = 400  # characters of a question that is one sum or one conversion
+_ENDLESS = re.compile(r"\d[.．]\d+(?:…|\.{3})\s*[^\s？?。]")  # 0.33…和1/3: which number is meant is not written
 _ACTS: Mapping[str, Callable[[str], Done | None]] = {
     labels.CALCULATE: calculate.done,
     labels.CONVERT: convert.done,
@@ -17,13 +19,16 @@ _ACTS: Mapping[str, Callable[[str], Done | None]] = {
     labels.EQUATION: equation.done,
     labels.FACTORS: factors.done,
     labels.AVERAGE: average.done,
+    labels.FORMULA: formula.done,
 }
 
 
 def do(label: str, question: str) -> Done | None:
     """What `label` says is to be done with the question; None when the question is not unmistakably of that kind."""
     act = _ACTS.get(label)
-    return act(question) if act is not None and len(question) <= LONGEST else None
+    if act is None or len(question) > LONGEST or _ENDLESS.search(question):
+        return None
+    return act(question)
 
 
 def kinds_possible(question: str) -> list[str]:

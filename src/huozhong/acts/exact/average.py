@@ -6,22 +6,18 @@ import re
 from collections import Counter
 from fractions import Fraction
 
-from huozhong.acts.exact.asking import asked
+from huozhong.acts.exact.asking import asked, numbers_in
 from huozhong.acts.exact.done import Done, decimal, factor, finish, is_short, text_of
-from huozhong.verify.numbers import number_at
+from huozhong.acts.exact.small_words import rest_of
 
 _WORDS = re.compile(
-    r"求出|求|计算|算出|算|的|平均分|平均数?值?|平均|均值|中位数|众数|极差|总和|总数|和|与|跟|及|、|,|，|;"
-    r"|；|以及|这|以下|下面|下列|组|列|几个?|[两二三四五六七八九十]个|\d个|数据|数字?|是多少|等于多少|是几"
-    r"|多少|几|是|为|等于|"
-    r"什么|把|有|在|里|中|加起来|合计|一共|共|除以|它们|他们|分别|各|一|[:?？。.=()\s]"
+    r"平均分|平均数?值?|均值|中位数|众数|极差|总和|总数|加起来|除以|一组|组|[两二三四五六七八九十]个|[,，;；]|的?和"
 )
 _WORDS_EN = re.compile(
-    r"\b(?:what|is|are|the|of|find|a|an|and|average|mean|median|mode|sum|total|range|these|those|numbers?"
-    r"|following|values?|set|data|for|add|up|arithmetic|list|give|me|three|four|five|calculate|in)\b"
-    r"|[,.:;?!{}()'s\s]",
+    r"\b(?:average|mean|median|mode|sum|range|values?|set|data|add|up|arithmetic|list|three|four|five|six)\b|[,.{}]",
     re.IGNORECASE,
 )
+_GAP = re.compile(r"\s*(?:[、,，;；和与跟及]|以及|还有|and|,\s*and)?\s*", re.IGNORECASE)
 _KINDS = (
     ("median", r"中位数|median"),
     ("mode", r"众数|\bmode\b"),
@@ -42,8 +38,13 @@ def done(question: str) -> Done | None:
     """The mean (median, mode, range, sum) of a list of numbers, or None."""
     ask = asked(question)
     kinds = [kind for kind, pattern in _KINDS if re.search(pattern, ask.core, re.IGNORECASE)]
-    values, unit, rest = _list(ask.core)
-    if not kinds or len(values) < 2 or (_WORDS_EN if ask.english else _WORDS).sub("", rest):
+    values, unit, rest, gaps = _list(ask.core)
+    if (
+        not kinds
+        or len(values) < 2
+        or not all(_GAP.fullmatch(gap) for gap in gaps)
+        or rest_of(rest, ask.english, _WORDS_EN if ask.english else _WORDS)
+    ):
         return None
     kind = kinds[0]
     if kind in ("median", "mode", "range") and len(kinds) > 1 and kinds[1] != "sum":
@@ -116,8 +117,8 @@ def _mode(english: bool, values: list[Fraction], unit: str) -> Done | None:
     return finish(english, (), said, shown)
 
 
-def _list(text: str) -> tuple[list[Fraction], str, str]:
-    """The numbers, the unit that stands behind every one of them (分, 岁, 厘米), and the rest of the text."""
+def _list(text: str) -> tuple[list[Fraction], str, str, list[str]]:
+    """The numbers, the unit behind every one of them (分, 岁, 厘米), the rest of the text, and what stands between."""
     text = re.sub(
         r"这?(?:一共)?(?:[两二三四五六七八九十几]|(?<![\d.])\d)个(?:数据?|数字|同学|人)?(?=的|平均|总和|$"
         r"|[:,，])|这组数据?|一组数据?",
@@ -125,24 +126,16 @@ def _list(text: str) -> tuple[list[Fraction], str, str]:
         text,
     )
     if re.search(r"\d,\d{3}(?!\d)", text) and not re.search(r"[、，和]|, |and", text):
-        return [], "", text  # 100,200,300: one number or three
-    spans, values, at = [], [], 0
-    while at < len(text):
-        inside = text[at].isascii() and text[at].isalpha() and at and text[at - 1].isascii() and text[at - 1].isalpha()
-        sign = re.compile(r"(?<![\d)])-(?=\d)").match(text, at)
-        found = None if inside else number_at(text, sign.end() if sign else at)
-        if found is None:
-            at += 1
-            continue
-        values.append(-found.number.value if sign else found.number.value)
-        spans.append((at, found.end))
-        at = found.end
+        return [], "", text, []  # 100,200,300: one number or three
+    found, _ = numbers_in(text)
+    values, spans = [one.value for one in found], [(one.start, one.end) for one in found]
     units = [
-        re.match(r"\s*([\u4e00-\u9fff]{1,3}?|[a-z]{1,3})(?=[、,，和与跟及的]|$|\s)", text[end:]) for _, end in spans
+        re.match(r"\s*([\u4e00-\u9fff]{1,3}?|[a-z]{1,3})(?=[、,，和与跟及的平这]|$|\s)", text[end:]) for _, end in spans
     ]
     unit = units[0][1] if units and units[0] and all(u and u[1] == units[0][1] for u in units) else ""
-    unit = "" if re.fullmatch("[的和与跟及]|and|is", unit) else unit
-    rest, last = "", 0
+    unit = "" if re.match("[的和与跟及]|and|is", unit) else unit
+    pieces, last = [], 0
     for start, end in spans:
-        rest, last = rest + text[last:start] + " ", end + (len(unit) if text[end:].startswith(unit) else 0)
-    return values, unit, rest + text[last:]
+        pieces.append(text[last:start])
+        last = end + (len(unit) if text[end:].startswith(unit) else 0)
+    return values, unit, " ".join([*pieces, text[last:]]), pieces[1:]

@@ -8,27 +8,27 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from huozhong.acts.exact import small_words
 from huozhong.acts.exact.asking import Asked, asked
 from huozhong.acts.exact.done import Done, decimal, factor, finish, is_short, mixed, text_of
 from huozhong.acts.exact.wording import in_signs
 from huozhong.acts.solve import Unsolvable, parse, solve
+from huozhong.verify.numbers import Number
 
 LARGEST = 10**15
-_ASKS = re.compile(
-    r"^(?:计算|算|求|求出|口算|得出|算出|结果|式子|算式|下面|下列|下面这道|这道|各题|下面各题|下列各题"
-    r"|下面的?|得数|竖式计算|列式|脱式|简算)*(?:题|式子|算式)?[:,\s]*(?P<sum>.+?)"
-    r"(?:[,，]?的?(?:计算)?(?:结果|得数|值|答案|答数))?(?:[,，][和差积商](?=是|等于|=|为|多少|几))?\s*(?:=|等于|得|是"
-    r"|为|一共|总共|就是|等於|应该|应当|会|大概|究竟|到底|的结果)*"
-    r"(?:多少|几|什么|啥|[?？_□]|\(\s*\))*$"
-)
-_ASKS_EN = re.compile(
-    r"^(?:what(?:'s|s| is| are| does| do)?|how much(?: is| are| does)?|the (?:value|result|answer) (?:of|to"
-    r"|for)|find|solve|answer|do|the|value of|result of|simplify|find the value of|give me|work out|\s|:|,)*"
-    r"(?P<sum>.+?)\s*(?:=|equals?|is|makes?|come to|equal to|be)*\s*(?:\?|_|what|how much)*$",
-    re.IGNORECASE,
+_MORE_ZH = r"计算题|递等式|简算|这道题|各题|怎么算|怎么做|如何计算|怎么计算|[,，][和差积商]|会得到|="
+_MORE_EN = r"the|value|result|answer|expression|simplify|sum|times"
+_MARKS = r"[\s,，。.:：;；!！?？~～…“”\"'_□=]|\(\s*\)"
+_HEAD = re.compile(rf"(?:{_MORE_ZH}|{small_words.CHINESE}|{_MARKS})")
+_TAIL = re.compile(rf"(?:{_MORE_ZH}|{small_words.CHINESE}|{_MARKS})$")
+_HEAD_EN = re.compile(rf"(?:{small_words.ENGLISH}|\b(?:{_MORE_EN})\b|{_MARKS})", re.IGNORECASE)
+_TAIL_EN = re.compile(rf"(?:{small_words.ENGLISH}|\b(?:{_MORE_EN})\b|{_MARKS})$", re.IGNORECASE)
+_MAY_BE = re.compile(
+    r"[\d零〇一二两三四五六七八九十百千万亿半壹贰叁肆伍陆柒捌玖拾佰仟点负分之又成折加减乘除以上去掉和与跟同的差积商倍平方立次从里面中个相连起来一在再然后接着最添"
+    r"扣拿走求总比多少大小数这两,，、\s.+\-×÷*xX/:^()%\[\]{}²³·]+"
 )
 _REMAINDER = re.compile(
     r"(?:商(?:是)?(?:几|多少)?[,，、和]?)?余数?(?:是)?(?:几|多少)|[.…]{3,}|有余数|remainder", re.IGNORECASE
@@ -51,7 +51,7 @@ def done(question: str) -> Done | None:
     if remainder is not None:
         return remainder
     expression = _expression(ask)
-    if expression is None:
+    if expression is None or not _last_is(ask.core, expression):
         return None
     step = work_out(expression)
     if step is not None:
@@ -73,11 +73,44 @@ def _neat(expression: str) -> str:
 
 
 def _expression(ask: Asked) -> str | None:
-    match = (_ASKS_EN if ask.english else _ASKS).match(ask.core)
-    for text in (match["sum"] if match else None, ask.core):
-        if text and (signs := in_signs(text, ask.english)):
-            return signs
+    """The sum in signs: the longest stretch of the core that is one, with only small words around it."""
+    text = ask.core
+    heads, tails = _edges(text, ask.english)
+    for head in heads:
+        for tail in tails:
+            piece = text[head:tail].strip(" ,，:。")
+            if piece != text and (lone := _LONE.fullmatch(piece)):  # 1/2等于多少
+                return f"{lone[1]}÷{lone[2]}"
+            if (ask.english or _MAY_BE.fullmatch(piece)) and (signs := in_signs(piece, ask.english)):
+                return signs
     return None
+
+
+def _edges(text: str, english: bool) -> tuple[list[int], list[int]]:
+    """Where the sum may begin and end: before and after every small word at the edges, the longest stretch first."""
+    head, tail = (_HEAD_EN, _TAIL_EN) if english else (_HEAD, _TAIL)
+    heads, tails = [0], [len(text)]
+    while len(heads) < 12 and (match := head.match(text, heads[-1])):
+        heads.append(match.end())
+    while len(tails) < 12 and (match := tail.search(text[: tails[-1]])):
+        tails.append(match.start())
+    return heads, tails
+
+
+_LONE = re.compile(r"\(?(\d+)/(\d+)\)?")
+_CUE = re.compile(r"[,，]\s*(?:得到?的?)?([和差积商])(?:是|等于|=|为|多少|几|[?？]|$)")
+
+
+def _last_is(core: str, expression: str) -> bool:
+    """…，商是多少: what is done last must be a division, or the words were read otherwise than they were meant."""
+    cue = _CUE.search(core)
+    if cue is None:
+        return True
+    try:
+        tree = parse(expression)
+    except Unsolvable:
+        return False
+    return not isinstance(tree, Number) and tree.op == {"和": "+", "差": "-", "积": "×", "商": "÷"}[cue[1]]
 
 
 def _with_remainder(ask: Asked) -> Done | None:
@@ -85,19 +118,16 @@ def _with_remainder(ask: Asked) -> Done | None:
     text = _REMAINDER.sub("", ask.core)
     if text == ask.core:
         return None
-    match = (_ASKS_EN if ask.english else _ASKS).match(
-        re.sub(r"[,，、\s]*(?:等于|=|是|商|的|with|and|the|of|find|what is)*[几多少,，、?\s]*$", "", text)
-    )
-    signs = in_signs(re.sub(r"^(?:the )?(?:of|when)\s*|\s*is$", "", match["sum"]), ask.english) if match else None
+    text = re.sub(r"\b(?:when|with|divided)\b(?! by)", "", text) if ask.english else text
+    signs = _expression(replace(ask, core=text.strip()))
     parts = re.fullmatch(r"(\d+)÷(\d+)", signs or "")
     if parts is None or int(parts[2]) == 0:
         return None
     quotient, rest = divmod(int(parts[1]), int(parts[2]))
     line = f"{parts[1]}÷{parts[2]}={quotient}……{rest}"
     if ask.english:
-        return finish(
-            True, (line,), f"{parts[1]} ÷ {parts[2]} = {quotient} remainder {rest}", f"{quotient} remainder {rest}"
-        )
+        said = f"{parts[1]} ÷ {parts[2]} = {quotient} remainder {rest}"
+        return finish(True, (line,), said, f"{quotient} remainder {rest}")
     return finish(False, (line,), line, f"商{quotient}余{rest}")
 
 

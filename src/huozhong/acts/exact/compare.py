@@ -9,30 +9,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from huozhong.acts.exact.asking import Asked, asked
+from huozhong.acts.exact.asking import Asked, asked, numbers_in
 from huozhong.acts.exact.done import PLACES, Done, decimal, finish
-from huozhong.verify.numbers import decimals_of, number_at
+from huozhong.acts.exact.small_words import rest_of
+from huozhong.verify.numbers import decimals_of
 from huozhong.verify.units import Quantity, read
 
 _MORE = "大多重长高快贵远宽厚深热久"
 _LESS = "小少轻短矮慢低近窄薄浅冷便宜"
 _WORDS = re.compile(
-    r"哪个|哪一个|哪种|哪些|哪边|哪|谁|更|较|比较|相比|对比|比|大小|关系|一下|最|排列|排序|排成一?列|排起来"
-    r"|排一?排|排队|排|从|由|到|至|按照?|依次|顺序|次序|"
-    r"连接|连起来|填上|填入|填|写上|写|号|符号|里|中|上|下面|下列|这|几|两|二|三|四|五|个|一|数字?|数值|是"
-    r"|还是|或者?|和|与|跟|同|以及|及|吗|的|把|将|用|"
-    r"之间|大于|小于|等于|一样|相等|相同|吧|呢|不|判断|请|在|圆圈|括号|方框|多少|应该?|填什么|什么|有|些|了"
-    r"|点|其中|里面|选出|找出|数据|起来|分数|小数|百分数|温度|质量|重量|长度|时间|东西|"
-    rf"[{_MORE}{_LESS}、,，;；：:。.?？!○〇□_()<>=＞＜\s\"“”]"
+    r"到底|比较|相比|对比|比一比|比|大小|关系|最|更|较|一?些|一点|谁|排列|排序|排成一?列"
+    r"|排起来|排一?排|排队|排|依次|顺序|次序|连接|连起来|符号|大于|小于|等于号|"
+    r"一样|相等|相同|圆圈|括号|方框|分数|小数|百分数|温度|质量|重量|长度|时间|东西|到|至|列|两个?|[二三四五几]个|"
+    rf"[{_MORE}{_LESS}○〇<>＞＜]"
 )
 _WORDS_EN = re.compile(
-    r"\b(?:which|what|one|number|numbers|is|are|the|of|or|and|than|these|those|between|compare|larger"
-    r"|largest|bigger|biggest|greater|greatest|smaller|smallest|"
-    r"less|least|more|most|heavier|heaviest|lighter|lightest|longer|longest|shorter|shortest|faster|fastest"
-    r"|slower|slowest|sort|order|arrange|put|rank|list|in|from|to|"
-    r"ascending|descending|increasing|decreasing|high|higher|highest|low|lower|lowest|following|two|three"
-    r"|four|values|value|fraction|fractions|decimals|decimal|it|a|true|that|hotter|colder|warmer|equal"
-    r"|equals)\b|[,.;:?!<>=_()\s-]",
+    r"\b(?:than|between|compare|larger|largest|bigger|biggest|greater|greatest|smaller"
+    r"|smallest|less|least|more|most|heavier|heaviest|lighter|lightest|"
+    r"longer|longest|shorter|shortest|faster|fastest|slower|slowest|sort|order|arrange"
+    r"|put|rank|list|ascending|descending|increasing|decreasing|high|"
+    r"higher|highest|low|lower|lowest|two|three|four|values|fraction|fractions|decimals"
+    r"|decimal|true|hotter|colder|warmer|first)\b|[<>]",
     re.IGNORECASE,
 )
 _UP = re.compile(
@@ -44,13 +41,16 @@ _DOWN = re.compile(
     r"|high) to|largest first",
     re.IGNORECASE,
 )
-_SIZES = re.compile(r"大小|○|〇|填|比较|compare|[□_(].*[<>]", re.IGNORECASE)
+_SIZES = re.compile(r"大小|连接|[<>].*[<>]|大.{1,3}小|○|〇|填|比较|compare|[□_(].*[<>]", re.IGNORECASE)
 _QUESTION = re.compile(
     rf"比.*[{_MORE}{_LESS}]|大于|小于|等于.*吗|(?:bigger|larger|greater|smaller|less|more|heavier|longer"
     rf"|shorter|lighter) than",
     re.IGNORECASE,
 )
-_GREATEST = re.compile(r"(?:哪|谁|which|what|最|most|greatest|largest|biggest|highest).*", re.IGNORECASE)
+_CLAIM = re.compile(
+    rf"(?:是不是|是否)?(?:(大于|小于|高于|低于|多于|少于)|比(?:更|要|还)?([{_MORE}{_LESS}]))(?:一?些"
+    rf"|一?点)?(?:对)?(?:吗)?"
+)
 _EN_MORE = re.compile(r"\b(?:larg|big|great|heav|long|fast|more\b|most\b|high|hott|warm)", re.IGNORECASE)
 _EN_LESS = re.compile(r"\b(?:small|less\b|least\b|light|short|slow|low|cold)", re.IGNORECASE)
 
@@ -68,12 +68,18 @@ def done(question: str) -> Done | None:
     """Which is larger, smaller, or the order; None when something else is asked."""
     ask = asked(question)
     items, rest = _items(ask)
-    if len(items) < 2 or (_WORDS_EN if ask.english else _WORDS).sub("", rest):
+    if len(items) < 2 or rest_of(rest, ask.english, _WORDS_EN if ask.english else _WORDS):
         return None
     text = ask.core
+    if all(item.text == "1" for item in items):
+        return None  # 一大一小
+    if re.search(r"比(?!较|大小)", rest.partition(" ")[0].replace("比一比", "")) or (
+        " than " in text and not re.match("which|is|tell", text, re.IGNORECASE)
+    ):
+        return None  # 比36多12的数 is a number, and so is five more than six
     if _UP.search(text) or _DOWN.search(text):
         return _sorted(ask, items, down=not _UP.search(text))
-    if not ask.english and len(items) == 2 and (claim := _claim(text, rest)):
+    if not ask.english and len(items) == 2 and (claim := _claim(ask, rest)):
         return _judged(ask, items, claim)
     if ask.english and re.match(r"is\b", text, re.IGNORECASE) and len(items) == 2 and _QUESTION.search(text):
         return _judged(ask, items, ">" if _EN_MORE.search(rest) else "<")
@@ -89,15 +95,12 @@ def done(question: str) -> Done | None:
     return None
 
 
-def _claim(text: str, rest: str) -> str | None:
-    """9.8比9.11大吗, 9.8大于9.11吗"""
-    if not re.search(r"吗|对不对|是不是|是否|$", text) or re.search(r"哪|谁|多少|几|比较|大小|还是", text):
+def _claim(ask: Asked, rest: str) -> str | None:
+    """9.8比9.11大吗, 9.8大于9.11吗: what stands between and behind the two numbers is all that is said."""
+    match = _CLAIM.fullmatch(rest_of(rest, english=False))
+    if match is None or not ask.is_doubt or re.search(r"哪|谁|多少|几|还是", rest):
         return None
-    if match := re.search(rf"比\s*([{_MORE}{_LESS}])", rest.replace("更", "")):
-        return ">" if match[1] in _MORE else "<"
-    if "大于" in rest:
-        return ">"
-    return "<" if "小于" in rest else None
+    return ">" if match[1] in ("大于", "高于", "多于") or (match[2] and match[2] in _MORE) else "<"
 
 
 def _direction(rest: str, english: bool) -> str | None:
@@ -127,30 +130,16 @@ def _items(ask: Asked) -> tuple[list[_Item], str]:
 
 
 def _numbers(text: str) -> tuple[list[_Item], str]:
-    items: list[_Item] = []
-    spans: list[tuple[int, int]] = []
-    text = re.sub(r"这?(?:[两二三四五六七八九十几]|\d)个(?:不同的)?(?:分数|小数|百分数|数字?)(?!\d)", "", text)
     text = re.sub(
-        r"哪一个|下面一?个|\b(?:which|the|larger|smaller|bigger) one\b|\bthese (?:two|three|four)\b",
-        lambda m: m[0].replace("一", "").replace(" one", ""),
-        text,
+        r"这?(?:[两二三四五六七八九十几]|(?<![\d.])\d)个(?:不同的)?(?:分数|小数|百分数|数字?)(?!\d)", "", text
     )
-    at = 0
-    while at < len(text):
-        sign = re.compile(r"(?:(?<![\d)%])-|负)(?=[\d(零一二三四五六七八九十百])").match(text, at)
-        start = sign.end() if sign else at
-        letter = at and text[at - 1].isascii() and text[at - 1].isalpha()
-        found = None if letter else number_at(text, start)
-        if found is None or (text[start : found.end] in ("一", "两") and re.match("[个样下]", text[found.end :])):
-            at += 1
-            continue
-        written = text[at : found.end].strip()
-        if found.kind in ("chinese", "english", "half"):
-            written = ("-" if sign else "") + str(found.number).strip("()")
-        items.append(_Item(written, -found.number.value if sign else found.number.value, written))
-        spans.append((at, found.end))
-        at = found.end
-    return items, _without(text, spans)
+    text = re.sub(r"\b(which|the|larger|smaller|bigger) one\b|\bthese (?:two|three|four)\b", r"\1", text)
+    found, rest = numbers_in(text)
+    items = []
+    for one in found:
+        is_word = re.search(r"\d", one.written) is None
+        items.append(_Item(str(one.number).strip("()") if is_word else one.written, one.value, one.written))
+    return [_Item(item.text, item.value, item.text) for item in items], rest
 
 
 def _without(text: str, spans: Sequence[tuple[int, int]]) -> str:

@@ -12,23 +12,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from huozhong.acts.exact.asking import Asked, asked
+from huozhong.acts.exact.asking import Asked, asked, simple
 from huozhong.acts.exact.done import Done, decimal, factor, finish, is_short, mixed, text_of
+from huozhong.acts.exact.small_words import rest_of
 from huozhong.verify.units import NAMES, Named, Quantity, Unit, convert, read, split
 
 _WORDS = re.compile(
-    r"多少个?|几个?|等于|相当于|折合|折算|约合|合计|合|换算|转换|转化|转|换|化|改写|写|变|兑换|表示|单位"
-    r"|名数|高级|低级|为|成|是|有|里面?|中|内|到|=|"
-    r"作|做|用|以|把|将|一共|总共|共|的?结果|得数|答案|填空|填|在?括号|应该?|需要|大约|约|就|也|能|可以?|会"
-    r"|要|得|出|来|过去|过来|上|下|后|之后|包含|含|抵得上?|抵|"
-    r"每|同样|同样的|长度?|重量?|质量|时间|容量|体积|面积|温度|速度|的|了|个|地|[()?？_□:,，。、.!\s]|各"
-    r"|分别|又|或者?|即|什么|啥|呀|那|呢|它|这|对应|正好|恰好|进行|单位换算|题"
+    r"到底|相当于|折合|折算|折成|约合|合计|合|单位换算|换算|换成|转换|转化|转成|转|换|化"
+    r"|改写|变成|变|兑换|表示|单位|名数|高级|低级|作|成|到|"
+    r"包含|含|抵得上?|抵|同样的?|长度?|重量?|质量|时间|容量|体积|面积|温度|速度|零|大|小"
 )
 _WORDS_EN = re.compile(
-    r"\b(?:how|many|much|is|are|be|equals?|equal|equivalent|there|in|into|to|as|of|convert(?:ed)?|change"
-    r"|turn|express|write|what|what's|whats|would|will|"
-    r"does|do|make|makes|have|has|the|a|an|one|same|contain|contains|number|if|you|we|get|give|me|it|that"
-    r"|from|expressed|when|measure|value|unit|units|long|find|conversion|conversions|go|goes)\b|[?()_=:,.!\s-]",
+    r"\b(?:convert(?:ed|ing)?|change|turn|express(?:ed)?|contain|contains|go|goes|measure"
+    r"|unit|units|long|conversions?|into|per|same)\b",
     re.IGNORECASE,
 )
 _RATE = re.compile(r"进率|关系|怎么换算|如何换算|怎样换算|换算公式|怎么换|换算关系|怎么转换?")
@@ -46,10 +42,18 @@ _HAN = re.compile(r"[\u4e00-\u9fff]")
 _MEANINGFUL = {"length", "area", "volume", "mass", "time", "money", "temperature", "speed", "data"}
 
 
+_ASKS = re.compile(r"多少|几|[=?？_]|\(\s*\)|换|化|转|等于|合|表示|单位|变|写|改|折|相当于|算|兑|成|进率|关系")
+_ASKS_EN = re.compile(
+    r"how many|convert|\b(?:to|in|into|what|equals?|change|turn|express|give|write|make)\b|=", re.IGNORECASE
+)
+
+
 def done(question: str) -> Done | None:
     """The conversion that is asked for, or None."""
     ask = asked(question)
     text = ask.core
+    if not (_ASKS_EN if ask.english else _ASKS).search(simple(question)):
+        return None
     quantities, named = read(text)
     if len(quantities) == 1 and named:
         if _rest(ask, quantities, named):
@@ -99,7 +103,7 @@ def _rest(ask: Asked, quantities: Sequence[Quantity], named: Sequence[Named], *,
     rest = " ".join([*kept, text[at:]])
     if allow_rate:
         rest = re.sub(r"[和与跟同]|之间|间|进率|关系|怎么|如何|怎样|公式|between|and|relation(?:ship)?", "", rest)
-    return (_WORDS_EN if ask.english else _WORDS).sub("", rest)
+    return rest_of(rest, ask.english, _WORDS_EN if ask.english else _WORDS)
 
 
 def _converted(ask: Asked, quantity: Quantity, named: Sequence[Named]) -> Done | None:
@@ -113,7 +117,7 @@ def _converted(ask: Asked, quantity: Quantity, named: Sequence[Named]) -> Done |
     lines: list[str] = []
     shorts = []
     for unit in units:
-        if any(unit.factor == part.factor for _, part in quantity.parts) and len(quantity.parts) == 1:
+        if any(unit.zh == part.zh for _, part in quantity.parts) and len(quantity.parts) == 1:
             if len(units) == 1:
                 return None  # 5千克等于多少千克 asks nothing
             continue

@@ -14,19 +14,12 @@ from fractions import Fraction
 from huozhong.acts.exact.asking import Asked, asked
 from huozhong.acts.exact.calculate import work_out
 from huozhong.acts.exact.done import Done, factor, finish, text_of
+from huozhong.acts.exact.small_words import rest_of
 from huozhong.acts.exact.wording import in_signs
 
 _EQUATION = re.compile(r"[\d.a-zA-Z+\-×÷*/:()\[\]=^²%□_▲△○☆★()\s]+")
-_WORDS = re.compile(
-    r"解方程组?|解比例|方程|求解|求出|求|解|未知数|的?值|是多少|等于多少|是几|等于几|多少|几|什么|应该?|填"
-    r"|括号|方框|里面?|中|内|若|如果|已知|则|那么|时|当|下面|下列|这个|一个|比例|这|个|的|在|用|式子|"
-    r"为|是|等于|得|出|数字?|和|过程|答案|结果|里填|上|算式|=(?=$)|[,，。、:：?？!！;；“”\"\s]"
-)
-_WORDS_EN = re.compile(
-    r"\b(?:solve|for|find|the|value|of|if|what|is|what's|equation|when|given|that|then|solution|to|in|number"
-    r"|goes|box|blank|x=|equals?|unknown|this|following|how much|root|roots|are|does|equal|and)\b|[,.:;?!\s]",
-    re.IGNORECASE,
-)
+_WORDS = re.compile(r"解方程组?|解比例|方程|求解|解|未知数|括号|方框|比例|表示|时")
+_WORDS_EN = re.compile(r"\b(?:solve|equation|given|that|solution|goes|box|blank|unknown|root|roots)\b", re.IGNORECASE)
 _BLANK = re.compile(
     r"[□_▲△☆★]+|\(\s*\)|[?？](?=\s*[-+×÷*/=])|(?<=[-+×÷*/])\s*[?？](?=\s*[=])|(?<=[-+×÷*/])\s*[?？](?=$)|[?？](?=[)])"
 )
@@ -197,7 +190,7 @@ def done(question: str) -> Done | None:
 
 def _written(ask: Asked) -> tuple[str, str, str, str] | None:
     """The two sides of an equation in signs, the unknown's letter, and what it is called."""
-    text, blank = ask.core, ""
+    text, blank = re.sub(r"求(?:出)?[a-zA-Z](?:的值)?\s*:\s*", "", ask.core), ""
     text = (
         re.sub(r"(?<![a-zA-Z])([a-zA-Z])\s*=\s*(?:[?？]|\(\s*\)|多少|几|_+)*$", "", text)
         if text.count("=") > 1
@@ -218,14 +211,14 @@ def _written(ask: Asked) -> tuple[str, str, str, str] | None:
     rest = text[: pieces[0].start()] + " " + text[pieces[0].end() :]
     equation = pieces[0][0]
     if ask.english:
-        words = re.match(r"\s*((?:[A-Za-z]{2,}[\s:,]+|[a-zA-Z]\s*[:,]\s*)*)", equation)
+        words = re.match(r"\s*((?:[A-Za-z]{2,}[\s:,]+|[a-zA-Z]\s*[:,]\s*|[a-zA-Z]\s+(?=[A-Za-z]{2}))*)", equation)
         tail = re.search(r"((?:[\s,;]+[A-Za-z]{2,})+)\s*$", equation)
         head, equation = (words[0], equation[words.end() :]) if words else ("", equation)
         if tail and tail[0] and equation.endswith(tail[0]):
             equation, rest = equation[: -len(tail[0])], rest + tail[0]
         rest = head + rest
     rest = re.sub(r"(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z])", "", rest)
-    if (_WORDS_EN if ask.english else _WORDS).sub("", rest):
+    if rest_of(rest, ask.english, _WORDS_EN if ask.english else _WORDS):
         return None
     return _sides(equation, blank)
 
@@ -259,7 +252,9 @@ def _in_words(ask: Asked) -> tuple[str, str, str, str] | None:
     ):
         return None
     text = _A_NUMBER.sub(_SENTINEL, text).strip()
-    sides = _MAKES.split(re.sub(r"[,，]", "", text) if not ask.english else text)
+    sides = _MAKES.split(
+        re.sub(r"[,，](?=[\s]*(?:结果|等于|得|就|是|和|差|积|商))", "", text) if not ask.english else text
+    )
     if len(sides) != 2 or not re.fullmatch(
         r"[\d.%]+|[\d./]+|[零一二两三四五六七八九十百千万点分之]+|[a-z -]+", sides[1].strip()
     ):

@@ -5,23 +5,16 @@ from __future__ import annotations
 import math
 import re
 
-from huozhong.acts.exact.asking import Asked, asked
+from huozhong.acts.exact.asking import Asked, asked, numbers_in
 from huozhong.acts.exact.done import Done, finish
-from huozhong.verify.numbers import number_at
+from huozhong.acts.exact.small_words import rest_of
 
 LARGEST = 10**9
 MOST = 60  # numbers in a list
-_WORDS = re.compile(
-    r"所有|全部|一共|共|总共|有哪些?|有几个|有多少个?|哪几个|哪些|分别|是什么|是哪些|是多少|等于多少|是几"
-    r"|多少|什么|几个?|列出|列举|写出|找出|找|写|求出|求|分解|把|将|用|短除法|"
-    r"这两个数|这三个数|这几个数|两个数|两数|三个数|三数|两个|一个|这个|这|个|数字?|和|与|跟|同|以及|及|、|,"
-    r"|，|的|是|不|吗|还是|或者?|它|有|判断|一下|属于|为|请问|等于|=|呢|中|里面?|从|到|至|之间|的数|并|按"
-    r"|从小到大|[?？。.:;；\s“”\"]"
-)
+_WORDS = re.compile(r"分解|短除法|两数|三数|两个|三个|属于|本身|到|至|从小到大|之间|不|[,，~-]")
 _WORDS_EN = re.compile(
-    r"\b(?:what|is|are|the|of|all|list|find|a|an|or|and|number|numbers|how|many|does|do|have|has|give|me"
-    r"|which|there|into|in|write|as|product|whole|between|to|up|from|for|it|by|can|be|check|whether|if"
-    r"|determine|than|out|evenly|divided|i)\b|[,.:;?!'s\s]",
+    r"\b(?:list|product|whole|between|up|than|out|evenly|divided|common|break|down|name"
+    r"|under)\b",
     re.IGNORECASE,
 )
 _KINDS: tuple[tuple[str, str], ...] = (
@@ -49,7 +42,8 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ("multiples", r"倍数|multiples?"),
 )  # fmt: skip
 _REMOVE = re.compile(
-    r"以内|以下|之内|小于|以内的|能不能|能否|能|被|整除|below|under|less|up to|divisible|multiples?|factors?"
+    r"以内|以下|之内|小于|以内的|能不能|能否|可以|能|被|整除|倍数|因数|below|under|less"
+    r"|up to|divisible|multiples?|factors?"
     r"|divisors?|奇偶性|前|first",
     re.IGNORECASE,
 )
@@ -73,7 +67,7 @@ def done(question: str) -> Done | None:
         if name not in ("primes_below", "multiples_below", "divisible"):
             rest = re.sub(pattern, "", rest, flags=re.IGNORECASE)
     rest = _REMOVE.sub("", rest)
-    if (_WORDS_EN if ask.english else _WORDS).sub("", rest) or not numbers:
+    if not numbers or rest_of(rest, ask.english, _WORDS_EN if ask.english else _WORDS):
         return None
     if any(not 0 <= number <= LARGEST for number in numbers):
         return None
@@ -81,19 +75,11 @@ def done(question: str) -> Done | None:
 
 
 def _numbers(text: str) -> tuple[list[int], str]:
-    text = re.sub(r"(?:这|以下|下面|以上)?[两二三四几]个?数(?!\d)|一个|\b(?:two|three) numbers\b", "", text)
-    numbers, rest, at = [], "", 0
-    while at < len(text):
-        inside = text[at].isascii() and text[at].isalpha() and at and text[at - 1].isascii() and text[at - 1].isalpha()
-        found = None if inside else number_at(text, at)
-        if found is None or text[at : found.end] == "半":
-            rest, at = rest + text[at], at + 1
-            continue
-        if found.number.value.denominator != 1 or found.number.style != "decimal" or re.search(r"[-负]$", text[:at]):
-            return [], rest
-        numbers.append(int(found.number.value))
-        rest, at = rest + " ", found.end
-    return numbers, rest
+    text = re.sub(r"(?:这|以下|下面|以上)?[两二三四几]个?数(?!\d)|\b(?:two|three) numbers\b", "", text)
+    found, rest = numbers_in(text)
+    if any(one.value.denominator != 1 or one.number.style != "decimal" or one.value < 0 for one in found):
+        return [], rest
+    return [int(one.value) for one in found], rest
 
 
 def _answer(ask: Asked, kind: str, numbers: list[int]) -> Done | None:
@@ -142,7 +128,7 @@ def _factors(ask: Asked, number: int) -> Done:
     found = factors_of(number)
     lines = [f"{f}×{number // f}={number}" for f in found if f * f <= number]
     shown = _list(ask, found)
-    how_many = re.search(r"几个|多少个|个数|how many", ask.core, re.IGNORECASE)
+    how_many = re.search(r"几个|多少个|有多少$|个数|how many", ask.core, re.IGNORECASE)
     if ask.english:
         return finish(
             True,

@@ -7,82 +7,63 @@ import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from huozhong.acts.exact.asking import Asked, asked
+from huozhong.acts.exact.asking import Asked, asked, numbers_in
 from huozhong.acts.exact.done import PLACES, Done, decimal, finish, mixed, text_of
+from huozhong.acts.exact.small_words import rest_of
 from huozhong.verify import numerals
-from huozhong.verify.numbers import Number, decimals_of, number_at
+from huozhong.verify.numbers import Number, decimals_of
 
-_TURN = (
-    r"(?:化成|化为|化作|化|写成|写为|写作|改写成|改写为|改成|转化成|转化为|转换成|转换为|转成|转为|换成|变成|变为|换算成|用"
-    r"|表示成|表示为|是|等于|=|as|to|into|in|a|an|the|of|equals?|is|->|→)"
-)
-_ASKS = r"(?:的?(?:形式|表示|来?表示|结果)?(?:是|等于|=|为)?(?:多少|几|什么|怎么写|怎么表示)?|\?|form)*"
-_NUMBER = r"(?P<n>.+?)"
-_HEAD = (
-    r"(?:把|将|数|小数|分数|百分数|假分数|带分数|数字|convert|change|write|express|turn|rewrite|what(?:'s| is| are)?"
-    r"|how do (?:i|you) (?:write|express)|number|fraction|decimal|the|percentage|\s)*"
-)
-_TARGETS: tuple[tuple[str, str], ...] = (
-    ("decimal", r"(?:多少)?(?:有限)?小数|decimals?(?: number| form)?"),
+_FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "percent",
-        r"(?:多少)?百分数|百分之几|百分之多少|百分率|百分比|多少%|\(?\s*\)?%|几%|per ?cent(?:age)?s?"
-        r"|what percent(?:age)?",
+        re.compile(
+            r"百分数|百分之几|百分之多少|百分率|百分比|(?:多少|几|\(\s*\)|[_?？])\s*%|\bper ?cent(?:age)?s?\b",
+            re.IGNORECASE,
+        ),
     ),
-    ("mixed", r"带分数|mixed (?:number|fraction)"),
-    ("improper", r"假分数|improper fractions?"),
+    ("mixed", re.compile(r"带分数|\bmixed (?:number|fraction)s?\b", re.IGNORECASE)),
+    ("improper", re.compile(r"假分数|\bimproper fractions?\b", re.IGNORECASE)),
     (
         "fraction",
-        r"(?:多少)?(?:最简|最简单的?)?分数|几分之几|fractions?(?: in (?:its )?(?:simplest|lowest) (?:form"
-        r"|terms))?|simplest fraction",
+        re.compile(
+            r"(?:最简单的|最简)?(?<![带假百])分数|几分之几|多少分之多少|\b(?:simplest )?fractions?\b", re.IGNORECASE
+        ),
     ),
+    ("decimal", re.compile(r"(?:有限)?小数(?!点)|\bdecimals?(?: numbers?| forms?)?\b", re.IGNORECASE)),
 )
-_REDUCE = re.compile(
-    rf"(?:约分|化简|化成最简(?:分数|整数比)?|化简成最简分数|把)?[:,]?{_HEAD}{_NUMBER}(?:这个)?(?:的?约分"
-    rf"|约分|化简|化成?最简(?:分数|整数比|比)?|约成最简分数|的?最简(?:分数|整数比|比)|化简比"
-    rf"|in (?:its )?(?:simplest|lowest) (?:form|terms))?"
-    r"(?:后|之后)?(?:的?结果)?(?:是|等于|=|为|得)?(?:多少|几|什么|几分之几)?",
+_TURNING = re.compile(
+    r"化简|化成|化为|化作|化|改写成|改写为|改写|改成|转化成|转化为|转化|转换成|转换为|转换|转成|转为|换成|变成|变为|变|换算成|换算"
+    r"|写成|写为|写作|表示成|表示为|表示|约成|约分|化简|最简|整数比|比值|倒数|相反数|绝对值|四舍五入|近似[数值]?|精确|保留"
+    r"|省略|尾数|后面的|约等于|约|取|成|作"
+    r"|\b(?:as|into|convert(?:ed)?|change|express(?:ed)?|turn|rewrite|written|form|simplif(?:y|ied)|reduced?"
+    r"|lowest|simplest|terms|reciprocal|opposite|absolute|inverse|round(?:ed|ing)?|off|nearest)\b|≈|→|->",
     re.IGNORECASE,
 )
-_REDUCE_WORD = re.compile(r"约分|化简|最简|simplif|simplest|lowest terms|reduce", re.IGNORECASE)
+_BY = re.compile(r"(?:用|以)[^,，。]{0,3}$")
+_REDUCE_WORD = re.compile(r"约分|化简|最简|约成|simplif|simplest|lowest terms|reduce", re.IGNORECASE)
+_RAW = re.compile(
+    r"\(?(?P<top>\d+)\s*/\s*(?P<bottom>\d+)\)?"
+    r"|(?P<of>[\d一二三四五六七八九十百零两]+)分之(?P<parts>[\d一二三四五六七八九十百零两]+)"
+)
 _OTHER_WORD = {"reciprocal": r"倒数|reciprocal", "opposite": r"相反数|opposite", "absolute": r"绝对值|absolute value"}
-_OTHER_OF = re.compile(
-    rf"(?:the )?(?:求)?{_HEAD}(?:(?:reciprocal|opposite|absolute value) of )?{_NUMBER}(?:的(?:倒数|相反数|绝对值))?"
-    r"(?:是|等于|=|为)?(?:多少|几|什么)?",
-    re.IGNORECASE,
-)
 _ROUND = re.compile(
-    rf"{_HEAD}(?:round )?{_NUMBER}(?:四舍五入|省略|保留|精确|取近似数?|约等于|大约是|的近似[数值])?(?:到"
-    rf"|至)?(?P<place>十|百|千|万|十万|百万|千万|亿)位?(?:后面的尾数)?(?:上)?(?:四舍五入)?(?:的?近似[数值]"
-    rf"|约|大约)?(?:是|等于|为|≈)?(?:多少|几|什么)?"
-    rf"|(?:round )?{_HEAD}(?P<m>.+?)\s*(?:rounded )?to the nearest (?P<en>ten|hundred|thousand|ten thousand|million)",
+    r"(?:到|至|省略|保留)(?P<place>十|百|千|万|十万|百万|千万|亿)位?|(?P<wan>万|亿)位?(?:后面的尾数)"
+    r"|nearest (?P<en>ten thousand|ten|hundred|thousand|million)",
     re.IGNORECASE,
 )
 _ROUND_WORD = re.compile(r"四舍五入|省略|精确到|近似|nearest", re.IGNORECASE)
 _PLACE = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "十万": 10**5, "百万": 10**6, "千万": 10**7, "亿": 10**8,
           "ten": 10, "hundred": 100, "thousand": 1000, "ten thousand": 10**4, "million": 10**6}  # fmt: skip
 _UNIT_WAN = re.compile(
-    rf"(?:把|将)?{_NUMBER}(?:改写|写|化|换算|转换|表示)?(?:成|为)?(?:用|以)[“\"]?(?P<unit>万|亿)[”\"]?(?:作"
-    rf"|做|为)?(?:单位)?的?数?(?:表示)?(?:是|等于|为)?(?:多少)?"
+    r"(?:用|以)?[“\"]?(?P<unit>[万亿])[”\"]?(?:作|做|为)?(?:单位)|(?:用|以)[“\"]?(?P<other>[万亿])[”\"]?(?:来)?表示"
 )
-_WRITE_DIGITS = re.compile(
-    rf"(?:把|将)?(?:数字?|汉字)?[“\"]?{_NUMBER}[”\"]?(?:这个数)?(?:用)?(?:阿拉伯)?(?:写作|写成|化成|改写成"
-    rf"|改成|转成|转换成|换成|变成|表示成|怎么写|用|如何写)?(?:阿拉伯)?(?:数字|数)?(?:怎么)?(?:来)?(?:表示"
-    rf"|写|形式)?(?:是|为|成|作)?(?:多少|几|什么|:|\(\s*\))*"
+_READING = re.compile(
+    r"读作|读成|读法|读出来|读出|读|念作|念成|念法|念|汉字|中文|大写|人民币|写作|写成|写为|写|转成|换成|改写成|改成|变成|表示"
+    r"|成|作"
 )
-_READ_ALOUD = re.compile(
-    rf"(?:把|将)?(?:数字?)?{_NUMBER}(?:这个数)?(?:读作|读成|怎么读|怎样读|如何读|读法|的读法|念作|怎么念"
-    rf"|用汉字|用中文|的汉字|的中文|写成汉字|写成中文|改写成汉字|改成中文|中文数字|汉字数字|转成中文|用大写"
-    rf"|的大写|写成大写|怎么|怎样|如何|写|表示|数字|的|成|大写|人民币大写|是|为|:|什么|多少|\(\s*\))+"
-)
-_RATIO = re.compile(
-    r"(?:求|把|将)?(?:比)?(?P<a>[\d./%]+)\s*[:比]\s*(?P<b>[\d./%]+)(?:这个比|的)?(?:化简比|化简"
-    r"|化成最简整数比|的?最简整数比|的?最简比|比值|化成最简比)(?:是|等于|为)?(?:多少|几|什么)?"
-)
-_DISCOUNT = re.compile(
-    r"(?P<n>[一二三四五六七八九\d][一二三四五六七八九\d.]*折)(?:就|也)?(?:是|等于|相当于"
-    r"|表示)?(?:原价的)?(?:百分之几|多少%|百分之多少|多少百分数|几%|百分数)(?:是多少)?"
-)
+_WRITING = re.compile(r"写作|写成|写为|写|阿拉伯|表示成|表示|化成|改写成|改成|转成|转换成|换成|变成|用|成|作|汉字|中文")
+_RATIO = re.compile(r"(?P<a>\d+(?:\.\d+)?|\d+/\d+)\s*(?::|比)\s*(?P<b>\d+(?:\.\d+)?|\d+/\d+)")
+_DISCOUNT = re.compile(r"(?P<n>[一二三四五六七八九\d][一二三四五六七八九\d.]*折)")
 
 
 def done(question: str) -> Done | None:
@@ -94,19 +75,16 @@ def done(question: str) -> Done | None:
     return None
 
 
-def _number(text: str) -> tuple[Number, str] | None:
-    """The number that a text is, with a sign perhaps, and how it was written."""
-    text = text.strip().strip("“”\"',， ").removesuffix("这个数").removesuffix("的").strip()
-    sign = re.match(r"[-负]\s*", text)
-    start = sign.end() if sign else 0
-    if re.fullmatch(r"\d+\s*/\s*\d+", text):
-        top, bottom = (int(part) for part in text.split("/"))
-        return (Number(Fraction(top, bottom), "fraction"), f"{top}/{bottom}") if bottom else None
-    found = number_at(text, start)
-    if found is None or found.end != len(text):
+def _only(ask: Asked, text: str, also: re.Pattern[str] = _TURNING) -> tuple[Number, str] | None:
+    """The one number of a text beside which it says nothing, and how it is written."""
+    found, rest = numbers_in(text.replace("四舍五入", ""))
+    if len(found) != 1 or rest_of(rest, ask.english, also):
         return None
-    number = Number(-found.number.value, found.number.style) if sign else found.number
-    return number, text
+    return found[0].number, re.sub(r"\s*/\s*", "/", found[0].written)
+
+
+def _without(text: str, match: re.Match[str]) -> str:
+    return f"{text[: match.start()]} {text[match.end() :]}"
 
 
 def _say(ask: Asked, lines: Sequence[str], whole: str, short: str) -> Done:
@@ -124,19 +102,16 @@ def _shown(number: Number, written: str) -> str:
 
 
 def _turned(ask: Asked) -> Done | None:
-    for form, names in _TARGETS:
-        for pattern in (
-            rf"{_HEAD}{_NUMBER}\s*{_TURN}*\s*(?:{names}){_ASKS}",
-            rf"{_HEAD}{_NUMBER}(?:的|用)(?:{names})(?:形式)?(?:来)?(?:表示|写)?{_ASKS}",
-            rf"(?:用|以)?(?:{names})(?:来|的形式)?(?:表示|写出)[:]?(?:数)?{_NUMBER}{_ASKS}",
-            rf"(?:what )?(?:{names}) (?:is|equals|of) {_NUMBER}",
-            rf"(?:{names}) (?:form )?(?:of|for) {_NUMBER}",
-        ):
-            match = re.fullmatch(pattern, ask.core, re.IGNORECASE)
-            found = _number(re.sub(rf"\s*{_TURN}$", "", match["n"].strip())) or _number(match["n"]) if match else None
-            if found:
-                return _into(ask, form, *found)
-    return None
+    text = ask.core
+    named = sorted((match.start(), match.end(), form) for form, pattern in _FORMS for match in pattern.finditer(text))
+    if not named:
+        return None
+    by = [place for place in named if _BY.search(text[: place[0]]) and not re.match(r"\s*\d", text[place[1] :])]
+    target = (by or named)[-1][2]
+    for start, end, _ in reversed(named):
+        text = f"{text[:start]} {text[end:]}"
+    found = _only(ask, text)
+    return _into(ask, target, *found) if found else None
 
 
 def _into(ask: Asked, form: str, number: Number, written: str) -> Done | None:
@@ -213,23 +188,14 @@ def _as_percent(ask: Asked, value: Fraction, left: str) -> Done | None:
 def _reduced(ask: Asked) -> Done | None:
     if not _REDUCE_WORD.search(ask.core):
         return None
-    core = re.sub(
-        r"^(?:simplify|reduce)\s*|\bto (?:its )?(?:simplest|lowest) (?:form|terms)$|^the fraction ",
-        "",
-        ask.core,
-        flags=re.IGNORECASE,
-    )
-    match = _REDUCE.fullmatch(core)
-    raw = (
-        re.fullmatch(
-            r"\(?(\d+)\s*/\s*(\d+)\)?|(\d+|[^\d\s]+?)分之(\d+|[^\d\s]+)", match["n"].strip().removesuffix("的")
-        )
-        if match
-        else None
-    )
-    if raw is None:
+    places = list(_RAW.finditer(ask.core))
+    if len(places) != 1:
         return None
-    top, bottom = (raw[1], raw[2]) if raw[1] else (raw[4], raw[3])
+    raw = places[0]
+    rest = re.sub(r"分数|fractions?", " ", _without(ask.core, raw), flags=re.IGNORECASE)
+    if rest_of(rest, ask.english, _TURNING):
+        return None
+    top, bottom = (raw["top"], raw["bottom"]) if raw["top"] else (raw["parts"], raw["of"])
     values = [Fraction(part) if part.isdigit() else numerals.read(part) for part in (top, bottom)]
     if None in values or not values[1]:
         return None
@@ -252,8 +218,7 @@ def _other_of(ask: Asked) -> Done | None:
     for kind, word in _OTHER_WORD.items():
         if not re.search(word, ask.core, re.IGNORECASE):
             continue
-        match = _OTHER_OF.fullmatch(ask.core)
-        found = _number(match["n"]) if match else None
+        found = _only(ask, ask.core)
         if found is None:
             return None
         number, written = found
@@ -287,32 +252,21 @@ def _reciprocal(ask: Asked, value: Fraction, left: str) -> Done:
 
 def _rounded(ask: Asked) -> Done | None:
     if ask.places is not None:
-        text = re.sub(
-            r"^(?:把|将|round|求|用|四舍五入法?|\s)*|(?:是|等于|约|≈|为|约是|约为|约等于|的?近似[数值]"
-            r"|约等)*(?:多少|几|什么)?$|四舍五入|这个数",
-            "",
-            ask.core,
-            flags=re.IGNORECASE,
-        )
-        found = _number(text)
+        found = _only(ask, ask.core)
         if found is None or found[0].style == "fraction":
             return None
         value, left = found[0].value, found[1] if re.search(r"\d", found[1]) else text_of(found[0].value)
-        if found[0].style == "percent":
-            short = f"{decimal(value * 100, ask.places)}%"
-        else:
-            short = decimal(value, ask.places)
+        is_percent = found[0].style == "percent"
+        short = f"{decimal(value * 100, ask.places)}%" if is_percent else decimal(value, ask.places)
         return _say(ask, (), f"{left}≈{short}" if _differs(left, short) else f"{left}={short}", short)
-    if not _ROUND_WORD.search(ask.core):
-        return None
-    match = _ROUND.fullmatch(ask.core)
-    found = _number(match["n"] or match["m"]) if match else None
+    match = _ROUND.search(ask.core)
+    found = _only(ask, _without(ask.core, match)) if match and _ROUND_WORD.search(ask.core) else None
     if match is None or found is None:
         return None
-    place = _PLACE[(match["place"] or match["en"]).lower()]
-    value = found[0].value
+    name = (match["place"] or match["wan"] or match["en"]).lower()
+    place, value = _PLACE[name], found[0].value
     whole = int(value / place + Fraction(1, 2)) * place
-    short = f"{whole // place}{match['place']}" if place >= 10**4 and match["place"] in ("万", "亿") else str(whole)
+    short = f"{whole // place}{name}" if name in ("万", "亿") else str(whole)
     return _say(ask, (), f"{text_of(value)}≈{short}", short)
 
 
@@ -324,15 +278,16 @@ def _differs(left: str, short: str) -> bool:
 
 
 def _wan(ask: Asked) -> Done | None:
-    match = _UNIT_WAN.fullmatch(ask.core)
-    found = _number(match["n"]) if match else None
+    match = _UNIT_WAN.search(ask.core)
+    found = _only(ask, _without(ask.core, match)) if match else None
     if match is None or found is None:
         return None
-    size = 10**4 if match["unit"] == "万" else 10**8
+    unit = match["unit"] or match["other"]
+    size = 10**4 if unit == "万" else 10**8
     value = found[0].value / size
     if (decimals_of(value) or 0) > 8:
         return None
-    short = f"{decimal(value, decimals_of(value) or 0)}{match['unit']}"
+    short = f"{decimal(value, decimals_of(value) or 0)}{unit}"
     return _say(
         ask,
         [f"{text_of(found[0].value)}÷{size}={decimal(value, decimals_of(value) or 0)}"],
@@ -342,13 +297,13 @@ def _wan(ask: Asked) -> Done | None:
 
 
 def _ratio(ask: Asked) -> Done | None:
-    match = _RATIO.fullmatch(ask.core)
-    if match is None:
+    match = _RATIO.search(ask.core)
+    if match is None or not re.search("化简|最简|比值", ask.core):
         return None
-    found = [_number(match["a"]), _number(match["b"])]
-    if None in found or not found[1] or not found[1][0].value:
+    a, b = Fraction(match["a"]), Fraction(match["b"])
+    if not b or rest_of(re.sub("[比值]", " ", _without(ask.core, match)), ask.english, _TURNING):
         return None
-    value = found[0][0].value / found[1][0].value  # type: ignore[index]
+    value = a / b
     written = f"{match['a']}:{match['b']}"
     if "比值" in ask.core:
         short = text_of(value)
@@ -357,9 +312,12 @@ def _ratio(ask: Asked) -> Done | None:
 
 
 def _discount(ask: Asked) -> Done | None:
-    match = _DISCOUNT.fullmatch(ask.core)
-    found = _number(match["n"]) if match else None
-    if match is None or found is None:
+    match = _DISCOUNT.search(ask.core)
+    if match is None or not re.search("百分之[几多]|百分数|%", ask.core):
+        return None
+    rest = re.sub(r"百分之几|百分之多少|百分数|%|原价|打|出售|就|相当于", "", _without(ask.core, match))
+    found = numbers_in(match["n"])[0]
+    if rest_of(rest, ask.english, _TURNING) or len(found) != 1:
         return None
     short = f"{text_of(found[0].value * 100)}%"
     return _say(ask, (), f"{match['n']}就是按原价的{short}出售", short)
@@ -370,29 +328,20 @@ def _discount(ask: Asked) -> Done | None:
 
 def _in_digits(ask: Asked) -> Done | None:
     """三千零五写成数字"""
-    if not re.search("写|数字|阿拉伯|表示|化成数", ask.core) or re.search(
-        "汉字|中文|大写|读", ask.core.replace("汉字", "", 1)
-    ):
+    if not re.search("写|数字|阿拉伯|表示", ask.core) or re.search("大写|读|念", ask.core):
         return None
-    match = _WRITE_DIGITS.fullmatch(ask.core)
-    if match is None:
+    found = _only(ask, ask.core, _WRITING)
+    if found is None or not re.fullmatch(f"[{numerals.CHARACTERS}点]{{2,}}", found[1]):
         return None
-    written = match["n"].strip('“”"')
-    value = numerals.read(written)
-    if value is None or len(written) < 2 or written in ("一下", "一个"):
-        return None
-    return _say(ask, (), f"{written}写作{text_of(value)}", text_of(value))
+    return _say(ask, (), f"{found[1]}写作{text_of(found[0].value)}", text_of(found[0].value))
 
 
 def _aloud(ask: Asked) -> Done | None:
     """205怎么读, 205写成汉字, 1234的大写"""
     if not re.search("读|念|汉字|中文|大写", ask.core):
         return None
-    match = _READ_ALOUD.fullmatch(ask.core)
-    if match is None or not re.fullmatch(r"\d[\d,]*(?:\.\d+)?|\d+/\d+|\d+(?:\.\d+)?%", match["n"]):
-        return None
-    found = _number(match["n"])
-    if found is None:
+    found = _only(ask, ask.core, _READING)
+    if found is None or not re.fullmatch(r"\d[\d,]*(?:\.\d+)?|\d+/\d+|\d+(?:\.\d+)?%", found[1]):
         return None
     number, written = found
     say: Callable[[Fraction], str] = numerals.write

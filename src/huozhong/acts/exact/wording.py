@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
+from huozhong.acts.solve import Unsolvable, parse, value_of
 from huozhong.verify.numbers import number_at
 
 _ATOM = r"(\d+(?:\.\d+)?%?|\([^()]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^()]*)*\))"
@@ -25,11 +26,20 @@ def _difference(match: re.Match[str]) -> str:
     """3与5的差 is taken of the larger."""
     a, b = match[1], match[2]
     try:
-        if Fraction(a) < Fraction(b):
-            a, b = b, a
-    except ValueError:
-        pass
-    return f"({a}-{b})"
+        swap = value_of(parse(a)) < value_of(parse(b))
+    except Unsolvable:
+        swap = False
+    return f"({b}-{a})" if swap else f"({a}-{b})"
+
+
+def _more(match: re.Match[str]) -> str:
+    """比36多12的数 is 36+12, but 比18多60%的数 is 18×(1+60%)."""
+    a, sign, b = match[1], "+" if match[2] in "多大" else "-", match[3]
+    if b.endswith("%"):
+        return f"({a}×(1{sign}{b}))"
+    if re.fullmatch(r"\(\d+/\d+\)", b) and "/" not in a:
+        return match[0].replace("比", "✗")  # 比60多1/5的数 may be 60 and a fifth, or a fifth more
+    return f"({a}{sign}{b})"
 
 
 def _rules(*pairs: tuple[str, str | Callable[[re.Match[str]], str]]) -> list[Rule]:
@@ -41,6 +51,9 @@ _ZH = _rules(
     (r"A(?:的平方(?!根)|平方(?!根))", r"(\1^2)"),
     (r"A(?:的立方(?!根)|立方(?!根))", r"(\1^3)"),
     (r"A的(\d+)次方", r"(\1^\2)"),
+    (r"A的A倍", r"(\1×\2)"),
+    (r"A的(?:一半|二分之一)", r"(\1÷2)"),
+    (r"A的(\(\d+/\d+\)|\d+(?:\.\d+)?%)", r"(\1×\2)"),
     (rf"A{_AND}A这?(?:两个?数)?(?:相加)?的(?:和|总和|加和)", r"(\1+\2)"),
     (r"A(?:与|和|跟|同|、|,|减去?)A这?(?:两个?数)?(?:相减)?的(?:差|相差)", _difference),
     (r"A(?:与|和|跟|同|、|,|乘以?)A这?(?:两个?数)?(?:相乘)?的(?:积|乘积)", r"(\1×\2)"),
@@ -50,12 +63,8 @@ _ZH = _rules(
     (r"A×A的(?:积|乘积)", r"(\1×\2)"),
     (r"A÷A的商", r"(\1÷\2)"),
     (r"从?A(?:里面?|中)?(?:减去|去掉|减掉|拿走|扣除)A", r"\1-\2"),
-    (r"A的A倍", r"(\1×\2)"),
-    (r"A的(?:一半|二分之一)", r"(\1÷2)"),
-    (r"A的A(?![倍个])(?!的?[和差积商])", r"(\1×\2)"),
     (r"A个A(?:相加|加起来|连加|加在一起)?(?:的和)?", r"(\1×\2)"),
-    (r"比A[多大]A的?数?", r"(\1+\2)"),
-    (r"比A[少小]A的?数?", r"(\1-\2)"),
+    (r"比A([多大少小])A的?数?", _more),
     (rf"A{_AND}A(?:相加|加起来|加在一起|求和|之和|合起来)", r"(\1+\2)"),
     (r"A(?:与|和|跟|同|、|,)A(?:相减|之差|相差|求差)", _difference),
     (r"A(?:与|和|跟|同|、|,)A(?:相乘|之积|乘起来|乘在一起)", r"(\1×\2)"),
@@ -96,12 +105,24 @@ _EN = _rules(
 _SIGN = str.maketrans(
     {"*": "×", "x": "×", "X": "×", "·": "×", "²": "²", "[": "(", "]": ")", "{": "(", "}": ")", "【": "(", "】": ")"}
 )
+# A telephone number, a date, a time: a minus or a colon between numbers is not always a sum.
+_NO_SUM = re.compile(
+    r"(?<![\d.])0\d|\d{3,4}-\d{3,4}-\d{4}|(?<!\d)(?:19|20)\d\d-\d{1,2}-\d{1,2}(?!\d)|\d:\d|(?<!\d)\d{3,4}-\d{7,8}(?!\d)"
+)
+_THEN = re.compile(r"(?:[,，]\s*(?:再|然后|接着|又|最后)?|再|然后再?|后再|接着)(?=[加减乘除×÷+])")
 _OPERATOR = re.compile(r"[-+×÷^]")
 
 
 def in_signs(text: str, english: bool) -> str | None:
     """The sum in signs (digits, + - × ÷ ^ % /, brackets), or None when anything else is left or it is no sum."""
-    signs = _numbers(text, english)
+    if re.search(r"(?<!\(\d)(?<!\(\d\d)/.*(?:商|[与和].*的[和差积])", text):
+        return None  # 7/56的商, 2008/8与47的差: nobody knows what is divided by what
+    if _NO_SUM.search(text):
+        return None
+    first, *then = _THEN.split(text) if not english else [text]
+    for step in then:  # 3加4再乘5, 除以7，加28
+        first = f"({first}){step}"
+    signs = _numbers(first, english)
     if signs is None:
         return None
     for _ in range(12):
@@ -112,9 +133,13 @@ def in_signs(text: str, english: bool) -> str | None:
             break
     signs = re.sub(r"\s+", "", signs)
     signs = re.sub(r"%×(?=$)", "%", signs)
-    if not re.fullmatch(r"[\d.+\-×÷^()/%]+", signs) or not _OPERATOR.search(signs.lstrip("-")):
+    is_sum = _OPERATOR.search(signs.lstrip("-")) or re.fullmatch(r"\(\d+/\d+\)", signs)
+    if not re.fullmatch(r"[\d.+\-×÷^()/%]+", signs) or not is_sum:
         return None
-    return _bare(signs)
+    lone = re.fullmatch(r"\((\d+)/(\d+)\)", signs)
+    if lone and ("/" not in text or (int(lone[1]) < int(lone[2]) and re.fullmatch(r"[\s\d/()]+", text))):
+        return None  # 三分之二 and 1/2 alone are no sums
+    return f"{lone[1]}÷{lone[2]}" if lone else _bare(signs)
 
 
 def _bare(signs: str) -> str:
@@ -144,14 +169,15 @@ def _numbers(text: str, english: bool) -> str | None:
         found = None if text[at] in "(" and not re.match(r"\(\d+/\d+\)", text[at:]) else number_at(text, at)
         if found is None or (english and text[at : found.end].lower() in ("double", "triple")):
             sign = text[at]
-            out += "÷" if sign in "/:" else sign
+            out += "÷" if sign == "/" else sign
             at += 1
             continue
         value, style = found.number.value, found.number.style
         if style == "percent" or (style == "fraction" and found.kind == "half"):
             out += f"{_digits(value * 100)}%" if style == "percent" else "(1/2)"
         elif style == "fraction":
-            out += f"({value.numerator}/{value.denominator})"
+            raw = re.fullmatch(r"\(?(\d+)/(\d+)\)?", text[at : found.end])
+            out += f"({raw[1]}/{raw[2]})" if raw else f"({value.numerator}/{value.denominator})"
         else:
             digits = _digits(value)
             if digits is None:

@@ -157,6 +157,16 @@ class _MetadataKeys(Keys):
         begin = f"{prefix}."
         super().__init__({k.removeprefix(begin): v for k, v in file.metadata.items() if k.startswith(begin)})
 
+    def value(self, key: str, default: Any = REQUIRED) -> Any:
+        """Also where a list gives every layer the same number, as converters write for some families."""
+        found = super().value(key, default)
+        if not isinstance(found, list | np.ndarray):
+            return found
+        each = set(np.asarray(found).reshape(-1).tolist())
+        if len(each) != 1:
+            raise CheckpointError(f"{self.words(key)} differs from layer to layer, which is not supported.")
+        return each.pop()
+
     def words(self, key: str) -> str:
         return f"{self.where}: metadata key '{self.prefix}.{key}'"
 
@@ -170,7 +180,7 @@ class _MetadataKeys(Keys):
 
     def token(self, name: str) -> int | None:
         found = self._metadata.get(f"tokenizer.ggml.{name}_token_id")
-        return found if type(found) is int else None
+        return found if type(found) is int and 0 <= found < 2**31 else None  # -1: the model has no such token
 
 
 def _architecture(file: GgufFile, tensors: dict[str, GgufTensor]) -> Architecture:

@@ -2,100 +2,32 @@
 
 A GGUF file holds the tokens, their kinds and the merges, and names its pre-tokenizer (the rule that cuts text into
 pieces before merging) with one word, `tokenizer.ggml.pre`.  A Hugging Face folder spells that rule out.  The table
-below connects the two for the byte-level families that we run.  Where no word means our rule exactly (our own
-tokenizer), the file carries tokenizer.json as well, under GGUF's own key for that, and it wins on reading.
+in `pre_tokenizers` connects the two for byte-level vocabularies; `sentencepiece` has the others.  Where no word means
+our rule exactly (our own tokenizer), the file carries tokenizer.json as well, under GGUF's own key for that, and it
+wins on reading.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from huozhong.errors import TokenizerError
+from huozhong.formats.gguf.pre_tokenizers import DIGIT, GPT2, PRE_TOKENIZERS, PreTokenizer
+from huozhong.formats.gguf.sentencepiece import merges_of, model_json, scores_of
 from huozhong.text.byte_level import MAX_ID
+from huozhong.text.spelling import BYTE_LEVEL, find_spelling
 from huozhong.text.tokenizer import PATTERN
 
-_NORMAL, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = 1, 3, 4, 5, 6
+_NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = 1, 2, 3, 4, 5, 6
+_KINDS = ("gpt2", "llama", "gemma4")  # of tokenizer that can be read
+_LLAMA_IDS = {"unknown": 0, "bos": 1, "eos": 2}  # where a SentencePiece vocabulary does not name them
 _WHOLE_JSON = "tokenizer.huggingface.json"
 
 
-@dataclass(frozen=True)
-class PreTokenizer:
-    """How text is cut before merging: every pattern in turn cuts the pieces that the ones before it left.
-
-    digits: each digit becomes a piece of its own.  compose: text is brought into Unicode's composed form (NFC) first.
-    ignore_merges: a piece that is a token is not merged up but taken whole.
-    """
-
-    patterns: tuple[str, ...]
-    digits: bool = False
-    compose: bool = False
-    ignore_merges: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """The `pre_tokenizer` entry of tokenizer.json."""
-        steps: list[dict[str, Any]] = [
-            {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
-            for pattern in self.patterns
-        ]
-        if self.digits:
-            steps.append({"type": "Digits", "individual_digits": True})
-        steps.append(_BYTE_LEVEL)
-        return {"type": "Sequence", "pretokenizers": steps}
-
-
-_BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
-_GPT2 = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-
-
-def _word_rule(digits: str) -> str:
-    """What tiktoken's later vocabularies, Llama 3 and Qwen share; they differ in how digits group."""
-    return (
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|" + digits + r"| ?[^\s\p{L}\p{N}]+[\r\n]*"
-        r"|\s*[\r\n]+|\s+(?!\S)|\s+"
-    )
-
-
-# Letters of alphabets with upper and lower case, as DeepSeek's first tokenizer lists them.
-_CASED = (
-    "A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-\u0293\u0295-\u02af\u0370-\u0373\u0376\u0377\u037b-\u037d\u037f\u0386\u0388-\u038a"
-    "\u038c\u038e-\u03a1\u03a3-\u03f5\u03f7-\u0481\u048a-\u052f\u0531-\u0556\u10a0-\u10c5\u13a0-\u13f5\u13f8-"
-    "\u13fd\u1c90-\u1cba\u1cbd-\u1cbf\u1d00-\u1d2b\u1d6b-\u1d77\u1d79-\u1d9a\u1e00-\u1f15\u1f18-\u1f1d\u1f20-"
-    "\u1f45\u1f48-\u1f4d\u1f50-\u1f57\u1f59\u1f5b\u1f5d\u1f5f-\u1f7d\u1f80-\u1fb4\u1fb6-\u1fbc\u1fbe\u1fc2-"
-    "\u1fc4\u1fc6-\u1fcc\u1fd0-\u1fd3\u1fd6-\u1fdb\u1fe0-\u1fec\u1ff2-\u1ff4\u1ff6-\u1ffc\u2102\u2107\u210a-"
-    "\u2113\u2115\u2119-\u211d\u2124\u2126\u2128\u212a-\u212d\u212f-\u2134\u2139\u213c-\u213f\u2145-\u2149"
-    "\u214e\u2183\u2184\u2c00-\u2c7b\u2c7e-\u2ce4\u2ceb-\u2cee\u2cf2\u2cf3\ua640-\ua66d\ua680-\ua69b\ua722-"
-    "\ua76f\ua771-\ua787\ua78b-\ua78e\uab70-\uabbf\ufb00-\ufb06\ufb13-\ufb17\uff21-\uff3a\uff41-\uff5a"
-    "\U00010400-\U0001044f\U000104b0-\U000104d3\U000104d8-\U000104fb\U00010c80-\U00010cb2\U00010cc0-"
-    "\U00010cf2\U000118a0-\U000118df\U0001e900-\U0001e943"
-)
-_EAST_ASIAN = "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+"
-
-_LLAMA3 = PreTokenizer((_word_rule(r"\p{N}{1,3}"),), ignore_merges=True)
-_QWEN2 = PreTokenizer((_word_rule(r"\p{N}"),), compose=True)
-PRE_TOKENIZERS: dict[str, PreTokenizer] = {
-    "gpt-2": PreTokenizer((_GPT2,)),
-    # what llama.cpp does where a file names no rule
-    "default": PreTokenizer((r"[\p{P}\$\+<=>\^~\|]+", _GPT2, r"\p{N}+", "[0-9][0-9][0-9]")),
-    "llama-bpe": _LLAMA3, "llama3": _LLAMA3, "llama-v3": _LLAMA3,
-    "qwen2": _QWEN2, "deepseek-r1-qwen": _QWEN2,
-    "deepseek-llm": PreTokenizer(
-        ("[\r\n]", rf"\s?[{_CASED}]+", "\\s?[!-/:-~！-／：-～‘-‟\u3000-。]+", r"\s+$", _EAST_ASIAN), digits=True
-    ),
-    "deepseek-coder": PreTokenizer(("[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", _EAST_ASIAN), digits=True),
-    "deepseek-v3": PreTokenizer(
-        (
-            r"\p{N}{1,3}",
-            "[一-龥぀-ゟ゠-ヿ]+",
-            r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"""
-            r"| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-        )
-    ),
-}  # fmt: skip
 # The word whose rule cuts coarser than ours, which almost never changes an id of our merges: llama.cpp and we differ
 # on 5 of 52,892 texts (5.2 MB, Chinese and English; `Nga'sike`), by benchmarks/gguf_parity.py.
 OWN_PRE = "deepseek-v3"
@@ -110,10 +42,10 @@ def small_files(metadata: Mapping[str, Any], *, where: str = "the GGUF file") ->
     Raises TokenizerError for a kind of tokenizer that we do not run, or one that is incomplete.
     """
     kind = metadata.get("tokenizer.ggml.model")
-    if kind != "gpt2":
+    if kind not in _KINDS:
         raise TokenizerError(
-            f"{where} has the tokenizer {kind!r}; only byte-level BPE ('gpt2') with the pre-tokenizers "
-            f"{', '.join(PRE_TOKENIZERS)} can be read"
+            f"{where} has the tokenizer {kind!r}; only byte-level BPE ('gpt2') and SentencePiece's BPE ('llama', "
+            "'gemma4') can be read"
         )
     tokens = _strings(metadata, "tokenizer.ggml.tokens", where)
     kinds = _kinds(metadata, len(tokens), where)
@@ -122,7 +54,8 @@ def small_files(metadata: Mapping[str, Any], *, where: str = "the GGUF file") ->
         tokenizer = _checked_json(whole, tokens, kinds, where)
     else:
         tokenizer = _tokenizer_json(metadata, tokens, kinds, where)
-    ids = {name: _token_id(metadata, name, len(tokens), where) for name in ("bos", "eos", "eot", "eom", "padding")}
+    names = ("bos", "eos", "eot", "eom", "padding", "unknown")
+    ids = {name: _token_id(metadata, name, len(tokens), where) for name in names}
     config: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
     for name, key in (("bos", "bos_token"), ("eos", "eos_token"), ("padding", "pad_token")):
         id = ids[name]
@@ -163,6 +96,10 @@ def _token_id(metadata: Mapping[str, Any], name: str, count: int, where: str) ->
     key = f"tokenizer.ggml.{name}_token_id"
     value = metadata.get(key)
     if value is None:
+        value = _LLAMA_IDS.get(name) if metadata.get("tokenizer.ggml.model") == "llama" else None
+    if value is None or value == -1:  # converters write -1 for a token that the vocabulary does not have
+        return None
+    if type(value) is int and value == 2**32 - 1:  # -1 in an unsigned field
         return None
     if type(value) is not int or not 0 <= value < count:
         raise TokenizerError(f"{where}: {key} is {value!r}, which is no token of its vocabulary")
@@ -181,28 +118,36 @@ def _chat_template(metadata: Mapping[str, Any]) -> str | list[dict[str, str]] | 
 
 
 def _tokenizer_json(metadata: Mapping[str, Any], tokens: list[str], kinds: list[int], where: str) -> dict[str, Any]:
-    name = metadata.get("tokenizer.ggml.pre", "default")
-    pre = PRE_TOKENIZERS.get(name) if isinstance(name, str) else None
-    if pre is None:
-        raise TokenizerError(f"{where} has the pre-tokenizer {name!r}; only {', '.join(PRE_TOKENIZERS)} can be read")
     vocab: dict[str, int] = {}
     added = []
     for id, (token, kind) in enumerate(zip(tokens, kinds, strict=True)):
-        if kind == _UNUSED:
+        if kind == _UNUSED or not token:
             continue
-        if token in vocab or not token:
-            raise TokenizerError(f"{where}: token {id} is {'empty' if not token else f'{token!r} again'}")
+        if token in vocab:
+            raise TokenizerError(f"{where}: token {id} is {token!r} again")
         vocab[token] = id
-        if kind in (_CONTROL, _USER_DEFINED):
-            added.append(_added_token(id, token, special=kind == _CONTROL))
+        if kind in (_UNKNOWN, _CONTROL, _USER_DEFINED):
+            added.append(_added_token(id, token, special=kind != _USER_DEFINED))
+    texts = {token: id for token, id in vocab.items() if kinds[id] in (_NORMAL, _BYTE)}
+    byte_level = metadata["tokenizer.ggml.model"] == "gpt2"
+    parts = _byte_level(metadata, texts, where) if byte_level else _sentencepiece(metadata, texts, kinds, tokens, where)
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
         "added_tokens": added,
+        "post_processor": None,
+    } | parts
+
+
+def _byte_level(metadata: Mapping[str, Any], texts: dict[str, int], where: str) -> dict[str, Any]:
+    name = metadata.get("tokenizer.ggml.pre", "default")
+    pre = PRE_TOKENIZERS.get(name) if isinstance(name, str) else None
+    if pre is None:
+        raise TokenizerError(f"{where} has the pre-tokenizer {name!r}; only {', '.join(PRE_TOKENIZERS)} can be read")
+    return {
         "normalizer": {"type": "NFC"} if pre.compose else None,
         "pre_tokenizer": pre.to_json(),
-        "post_processor": None,
         "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
         "model": {
             "type": "BPE",
@@ -213,10 +158,34 @@ def _tokenizer_json(metadata: Mapping[str, Any], tokens: list[str], kinds: list[
             "fuse_unk": False,
             "byte_fallback": False,
             "ignore_merges": pre.ignore_merges,
-            "vocab": {token: id for token, id in vocab.items() if kinds[id] in (_NORMAL, _BYTE)},
+            "vocab": texts,
             "merges": _merges(metadata, where),
         },
     }
+
+
+def _sentencepiece(
+    metadata: Mapping[str, Any], texts: dict[str, int], kinds: list[int], tokens: list[str], where: str
+) -> dict[str, Any]:
+    unknown = _token_id(metadata, "unknown", len(tokens), where)
+    with_merges = metadata["tokenizer.ggml.model"] == "gemma4"
+    if with_merges:
+        merges = [(left, right) for left, right in _merges(metadata, where)]
+    else:
+        scores = metadata.get("tokenizer.ggml.scores")
+        if not isinstance(scores, np.ndarray) or len(scores) != len(tokens):
+            raise TokenizerError(f"{where} does not give every token its score")
+        normal = {token: float(scores[id]) for token, id in texts.items() if kinds[id] == _NORMAL}
+        merges = merges_of(normal, texts)
+    if unknown is not None:
+        texts = texts | {tokens[unknown]: unknown}
+    return model_json(
+        texts,
+        merges,
+        unknown=None if unknown is None else tokens[unknown],
+        prefix=metadata.get("tokenizer.ggml.add_space_prefix", not with_merges) is True,
+        lines=with_merges,
+    )
 
 
 def _added_token(id: int, content: str, *, special: bool) -> dict[str, Any]:
@@ -268,14 +237,26 @@ def vocab_metadata(files: Mapping[str, bytes], vocab_size: int) -> dict[str, Any
     data = _object(files, "tokenizer.json")
     config, generation = _object(files, "tokenizer_config.json"), _object(files, "generation_config.json")
     tokens, kinds, ids = _token_list(data, vocab_size)
-    name, exact = _pre_name(data)
+    spelling = find_spelling(data, "tokenizer.json")
+    merges = [m.split(" ", 1) if isinstance(m, str) else m for m in data["model"].get("merges") or []]
     out: dict[str, Any] = {
-        "tokenizer.ggml.model": "gpt2",
-        "tokenizer.ggml.pre": name,
         "tokenizer.ggml.tokens": tokens,
         "tokenizer.ggml.token_type": np.array(kinds, np.int32),
-        "tokenizer.ggml.merges": [m if isinstance(m, str) else " ".join(m) for m in data["model"].get("merges") or []],
     }
+    if spelling is BYTE_LEVEL:
+        name, exact = _pre_name(data)
+        out |= {"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": name}
+        out["tokenizer.ggml.merges"] = [" ".join(merge) for merge in merges]
+    else:
+        own = model_json({}, [], unknown=None, prefix=spelling.prefix == "every", lines=False)
+        exact = all(data.get(key) == own[key] for key in ("normalizer", "pre_tokenizer"))
+        out |= {"tokenizer.ggml.model": "llama", "tokenizer.ggml.pre": "default"}
+        out["tokenizer.ggml.scores"] = np.array(scores_of(tokens, merges), np.float32)
+        out["tokenizer.ggml.token_type"][[ids[t] for t in map("<0x{:02X}>".format, range(256)) if t in ids]] = _BYTE
+        out["tokenizer.ggml.add_space_prefix"] = spelling.prefix != "never"
+        if (unknown := data["model"].get("unk_token")) in ids:
+            out["tokenizer.ggml.unknown_token_id"] = ids[unknown]
+            out["tokenizer.ggml.token_type"][ids[unknown]] = _UNKNOWN
     for key, short in (("bos_token", "bos"), ("eos_token", "eos"), ("pad_token", "padding")):
         entry = config.get(key)
         content = entry.get("content") if isinstance(entry, dict) else entry
@@ -348,16 +329,20 @@ def _rule(data: dict[str, Any]) -> PreTokenizer | None:
     steps = pre.get("pretokenizers", []) if pre.get("type") == "Sequence" else [pre]
     if not steps or steps[-1].get("type") != "ByteLevel" or steps[-1].get("add_prefix_space"):
         return None
-    patterns = [step["pattern"].get("Regex") for step in steps[:-1] if step.get("type") == "Split"]
-    digits = [step for step in steps[:-1] if step.get("type") == "Digits" and step.get("individual_digits")]
+    patterns = []
+    for step in steps[:-1]:
+        if step.get("type") == "Split":
+            patterns.append(step["pattern"].get("Regex"))
+        elif step.get("type") == "Digits" and step.get("individual_digits"):
+            patterns.append(DIGIT)
+        else:
+            return None
     if steps[-1].get("use_regex", True):
-        patterns.append(_GPT2)
-    if len(patterns) + len(digits) != len(steps) - 1 + bool(steps[-1].get("use_regex", True)):
-        return None
+        patterns.append(GPT2)
     normalizer = data.get("normalizer") or {}
     steps_before = normalizer.get("normalizers", [normalizer] if normalizer else [])
     compose = [step.get("type") for step in steps_before] == ["NFC"]
     if steps_before and not compose:
         return None
     merges_ignored = bool(data["model"].get("ignore_merges"))
-    return PreTokenizer(tuple(patterns), bool(digits), compose, merges_ignored)
+    return PreTokenizer(tuple(patterns), compose, merges_ignored)

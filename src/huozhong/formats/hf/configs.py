@@ -34,6 +34,21 @@ _IGNORED = {
     "chunk_size_feed_forward", "is_encoder_decoder", "id2label", "label2id", "problem_type", "qk_head_dim",
     "router_aux_loss_coef", "aux_loss_alpha", "seq_aux", "ep_size", "max_window_layers", "sliding_window",
     "quantization_config", "num_local_experts", "_attn_implementation",
+    # How a program that saved the model ran or fetched it.
+    "_attn_implementation_autoset", "_attn_implementation_internal", "_flash_attn_2_enabled", "_commit_hash",
+    "_experts_implementation", "_experts_implementation_internal", "gradient_checkpointing", "torchscript",
+    "use_bfloat16", "tf_legacy_loss", "transformers.js_config", "unsloth_fixed", "unsloth_version",
+    # Where it came from: a Llama under another name, its tokenizer's class, what it was tuned for.
+    "is_llama_config", "tokenizer_class", "finetuning_task", "task_specific_params", "neftune_noise_alpha",
+    # Encoders' and classifiers' keys that every config of transformers 4 had; a decoder does not read them.
+    "is_decoder", "add_cross_attention", "cross_attention_hidden_size", "tie_encoder_decoder", "pruned_heads",
+    "decoder_start_token_id", "sep_token_id", "num_labels", "_num_labels", "prefix",
+    # How answers were sampled before there was a generation_config.json, where it belongs.
+    "max_length", "min_length", "do_sample", "early_stopping", "num_beams", "num_beam_groups", "diversity_penalty",
+    "temperature", "top_k", "top_p", "typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size",
+    "encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences", "output_scores",
+    "return_dict_in_generate", "forced_bos_token_id", "forced_eos_token_id", "remove_invalid_values",
+    "exponential_decay_length_penalty", "suppress_tokens", "begin_suppress_tokens", "max_new_tokens",
 }  # fmt: skip
 
 
@@ -106,7 +121,8 @@ class _ConfigKeys(Keys):
 
 
 def _deepseek_v3(raw: dict[str, Any]) -> Architecture:
-    raw = {key: value for key, value in raw.items() if key not in ("quantization_config", "_attn_implementation")}
+    ours = {field.name for field in dataclasses.fields(ModelConfig)}
+    raw = {key: value for key, value in raw.items() if key in ours or key not in _IGNORED}
     found = Architecture.from_config(ModelConfig.from_hf(raw))
     return dataclasses.replace(found, eos_token_ids=_eos_ids(raw))  # a ModelConfig knows one of them only
 
@@ -156,6 +172,7 @@ def _deepseek_v2(keys: _ConfigKeys) -> dict[str, Any]:
 
 def _llama(keys: _ConfigKeys) -> dict[str, Any]:
     keys.fixed("mlp_bias", False)
+    keys.fixed("rope_interleaved", False)  # SmolLM's, whose rows lie as Llama's do
     bias = keys.flag("attention_bias", False)
     return _grouped(keys, qkv_bias=bias, out_bias=bias)
 

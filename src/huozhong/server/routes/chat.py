@@ -99,10 +99,9 @@ def prepare(llm: LLM, call: ChatCall) -> PreparedChat:
     guide, new_parser = form.guide, None
     if form.functions:
         tool_format = llm.template.tool_format
-        assert tool_format is not None, "the prompt has no functions then"
         guide = Grammar(tool_format.grammar(form.functions, form.choice, llm.tokenizer.split_specials))
         must_call = form.choice.kind != "auto"
-        new_parser = partial(ToolCallParser, tool_format, form.functions, only_calls=must_call)
+        new_parser = partial(ToolCallParser, tool_format, form.functions)
         if must_call:
             params = replace(params, stop=())  # they end what is said, and nothing but calls can be said here
     if guide is None:

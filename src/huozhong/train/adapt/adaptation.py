@@ -1,9 +1,10 @@
 """Adapting a model that exists: `huozhong train sft --base` and `dpo`.
 
-    fit the memory → load → rehearse and tell → epochs: steps, then score what was held out → export
+    fit the memory → load → rehearse and tell → epochs: steps, then score what was taught and held out → export
 
 The other stages make a model from a corpus; this makes one better for somebody from a few hundred examples, so it
-counts in examples and epochs, and keeps the weights of the epoch that was best on held-out examples.
+counts in examples and epochs, and keeps the weights of the epoch that was best.  When all is learnt that was taught the
+learning rate falls to zero in a few more epochs, and the run ends.
 
     out/checkpoints/   out/metrics.jsonl      as every run (`train.state`)
     out/adapter/                              PEFT's form, with LoRA
@@ -14,12 +15,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import random
 import resource
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,9 @@ from huozhong.model.families import CausalLM, load_causal_lm
 from huozhong.train.adapt.fit import choose_fit
 from huozhong.train.adapt.lora import add_adapters, load_adapter, merged, save_adapter, trained_weights
 from huozhong.train.adapt.settings import Settings, as_before, choose_dtype, derive
-from huozhong.train.adapt.show import preflight_table, score_line
+from huozhong.train.adapt.show import RECORDED, preflight_table, score_line
 from huozhong.train.adapt.tasks import Task
+from huozhong.train.content import content_of
 from huozhong.train.optim import warmup_stable_decay
 from huozhong.train.parallel.team import Team
 from huozhong.train.plan import expected_bill
@@ -44,14 +46,13 @@ from huozhong.train.run import Run, Saving, check_finite
 from huozhong.train.sitting import Sitting, Start, sole_user, stop_switch
 
 SAVE_SECONDS = 120.0
-PATIENCE = 2  # epochs without a better held-out score before the run ends early
 
 
 @dataclass(frozen=True)
 class Adapted:
     """What a sitting came to.  model: the exported folder when finished, else None.
 
-    before, after: held-out scores of the untouched model and of the exported one.
+    before, after: scores of the untouched model and of the exported one (`tasks`).
     """
 
     finished: bool
@@ -111,6 +112,7 @@ class Adaptation(Run[Adapted]):
             longest=max(task.lengths + task.heldout_lengths),
             dtype_bytes=self.dtype.itemsize,
             memory=settings.memory,
+            whole=task.stage == "sft" and not settings.low_rank and settings.adapter is None,
         )
         self.plan = derive(settings, task, self.fit, view.architecture.hidden_size)
         self.total_steps = self.plan.total_steps
@@ -121,21 +123,28 @@ class Adaptation(Run[Adapted]):
         self.best_score, self.best_epoch = math.inf, 0
         self.after: dict[str, float] = {}  # the scores of the best epoch
         self.since_best = 0
+        self.taught_at: int | None = None  # the epoch after which all was learnt
         self.peak = 0  # bytes held at the worst moment that was looked at
 
     def identity(self) -> dict[str, Any]:
         s = self.settings
         settings = {
             "base": s.base,
+            "base_content": s.base_content,
             "method": self.fit.method,
             "storage": self.fit.storage,
             "seed": s.seed,
             "adapter": None if s.adapter is None else str(s.adapter),
+            "adapter_content": self._adapter_content,
             "stage": self.task.stage,
             "dtype": str(self.dtype),
         }
         lora = {} if self.fit.method == "full" else {"rank": s.rank, "alpha": s.alpha}
         return settings | lora | dataclasses.asdict(self.plan) | self.task.identity()
+
+    @cached_property
+    def _adapter_content(self) -> str | None:
+        return None if self.settings.adapter is None else content_of(self.settings.adapter)
 
     # -- before the first step -------------------------------------------------------------------
 
@@ -168,16 +177,16 @@ class Adaptation(Run[Adapted]):
         """What so many steps will take."""
         seconds, trial = self._rehearse()
         share = steps / self.plan.steps_per_epoch
-        tokens = share * sum(self.task.lengths)
+        tokens = share * self.task.epoch_tokens
         # scoring goes one way only: about a third of the work of a step
         work = tokens + math.ceil(share) * sum(self.task.heldout_lengths) / 3
         return expected_bill(trial, seconds * work, int(tokens))
 
     def _rehearse(self) -> tuple[float, Bill]:
         """Seconds per token of one row, forward and backward, and its bill.  Changes nothing."""
-        indices = self._order(0)[: self.plan.batch]
-        part = self.task.parts(indices, self.fit.row_tokens)[0]
-        tokens = min(sum(self.task.lengths[i] for i in indices), part.tokens_BT.numel())
+        looks = self.task.epoch(0, self.settings.seed)[: self.plan.batch]
+        part = self.task.parts(looks, self.fit.row_tokens)[0]
+        tokens = min(sum(self.task.lengths[i] for i in looks), part.tokens_BT.numel())
         for _ in range(2):  # the first time is slower
             self.meter.lap()
             began = time.perf_counter()
@@ -191,18 +200,33 @@ class Adaptation(Run[Adapted]):
     # -- training --------------------------------------------------------------------------------
 
     def is_done(self, step: int) -> bool:
-        return step >= self.total_steps or self.since_best >= PATIENCE
+        return step >= self._last_step or self._waited
 
-    def _order(self, epoch: int) -> list[int]:
-        order = list(range(self.task.count))
-        random.Random(f"epoch {epoch} seed {self.settings.seed}").shuffle(order)
-        return order
+    @property
+    def _waited(self) -> bool:
+        return self.task.patience is not None and self.since_best >= self.task.patience
+
+    @property
+    def _last_step(self) -> int:
+        """Where the run ends: after all epochs, or a few after all was learnt."""
+        if self.taught_at is None:
+            return self.total_steps
+        return min(self.total_steps, self.plan.cooled(self.taught_at) * self.plan.steps_per_epoch)
+
+    def _lr_scale(self, step: int) -> float:
+        """Up, and down again: at once for preferences; else in the second half, or from where all was learnt."""
+        plan, met = self.plan, step
+        if self.taught_at is not None:
+            met = min(step, self.taught_at * plan.steps_per_epoch)
+        down = plan.total_steps - plan.warmup if self.task.stage == "dpo" else max(1, plan.total_steps // 2)
+        planned = warmup_stable_decay(met, total_steps=plan.total_steps, warmup_steps=plan.warmup, decay_steps=down)
+        return planned if met == step else planned * (self._last_step - step) / (self._last_step - met)
 
     def one_step(self, step: int) -> dict[str, Any]:
         began, plan = time.perf_counter(), self.plan
         epoch, place = divmod(step, plan.steps_per_epoch)
-        indices = self._order(epoch)[place * plan.batch : (place + 1) * plan.batch]
-        parts = self.task.parts(indices, self.fit.row_tokens)
+        looks = self.task.epoch(epoch, self.settings.seed)[place * plan.batch : (place + 1) * plan.batch]
+        parts = self.task.parts(looks, self.fit.row_tokens)
         size, total = sum(self.task.size(part) for part in parts), 0.0
         for part in parts:
             loss = self.task.loss(self.model, part) / size
@@ -210,15 +234,13 @@ class Adaptation(Run[Adapted]):
             total += float(loss.detach())
         norm = float(nn.utils.clip_grad_norm_(self.trained.values(), 1.0))
         check_finite(step, total, norm, lambda: f"; give a lower --lr than {plan.lr:g} and start with --fresh.")
-        scale = warmup_stable_decay(
-            step, total_steps=plan.total_steps, warmup_steps=plan.warmup, decay_steps=plan.total_steps - plan.warmup
-        )
+        scale = self._lr_scale(step)
         for group in self.optimizer.param_groups:
             group["lr"] = plan.lr * scale
         self.optimizer.step()
         self.peak = max(self.peak, held_memory())
         self.optimizer.zero_grad()
-        tokens, seconds = sum(self.task.lengths[i] for i in indices), time.perf_counter() - began
+        tokens, seconds = sum(self.task.lengths[i] for i in looks), time.perf_counter() - began
         self.meter.add_tokens(prompt=tokens)
         return {
             "loss": total,
@@ -230,12 +252,12 @@ class Adaptation(Run[Adapted]):
         }
 
     def evaluate(self, step: int) -> dict[str, Any]:
-        """At the end of an epoch: the held-out scores, and whether these weights are the best so far."""
+        """At the end of an epoch: the scores, and whether these weights are the best so far."""
         epoch, inside = divmod(step, self.plan.steps_per_epoch)
         if inside:
             return {}
         scores = self.task.score(self.model, self.fit.row_tokens)
-        if "loss" not in scores:  # nothing was held out: the last epoch is the best that is known
+        if not scores:  # nothing can be asked: the last epoch is the best that is known
             self._keep_best(epoch, scores, math.inf)
             return {}
         score = self.task.objective(scores)
@@ -243,9 +265,11 @@ class Adaptation(Run[Adapted]):
         if better:
             self._keep_best(epoch, scores, score)
         self.since_best = 0 if better else self.since_best + 1
-        line = score_line(epoch, self.plan.epochs, scores, better, self.since_best >= PATIENCE)
+        if self.taught_at is None and self.task.is_taught(scores):
+            self.taught_at = epoch
+        line = score_line(epoch, self.plan.epochs, scores, better, self.is_done(step) and epoch < self.plan.epochs)
         self.console.print(line, highlight=False, soft_wrap=True, markup=False)
-        return {f"heldout_{name}": value for name, value in scores.items()}
+        return {RECORDED.get(name, f"heldout_{name}"): value for name, value in scores.items()}
 
     def _keep_best(self, epoch: int, scores: dict[str, float], score: float) -> None:
         self.best_score, self.best_epoch, self.after = score, epoch, scores
@@ -267,6 +291,7 @@ class Adaptation(Run[Adapted]):
             "best_score": None if math.isinf(self.best_score) else self.best_score,
             "best_epoch": self.best_epoch,
             "since_best": self.since_best,
+            "taught_at": self.taught_at,
         }
 
     def restore(self, meta: dict[str, Any], state: dict[str, Any]) -> None:
@@ -277,7 +302,7 @@ class Adaptation(Run[Adapted]):
         self.best = state["best"]
         self.before, self.after, self.best_epoch = meta["before"], meta["after"], meta["best_epoch"]
         self.best_score = math.inf if meta["best_score"] is None else meta["best_score"]
-        self.since_best = meta["since_best"]
+        self.since_best, self.taught_at = meta["since_best"], meta["taught_at"]
 
     def end(self, *, finished: bool) -> Path | None:
         """Write the adapter and the merged model, from the base's own numbers, not from their 4 or 8 bits."""

@@ -1,6 +1,6 @@
 """Direct preference optimisation (Rafailov et al. 2023, arXiv:2305.18290): prefer one answer to another.
 
-    {"prompt": "借多久？", "chosen": "两周，可以续借一次。", "rejected": "不知道。"}       also "messages" or "question"
+    {"prompt": "借多久？", "chosen": "两周，可以续借一次。", "rejected": "不知道。"}      also the other `forms`
 
     loss = −log σ(β·[(log π(chosen) − log ref(chosen)) − (log π(rejected) − log ref(rejected))])      (eq. 7)
 
@@ -9,7 +9,8 @@ The reference is the model as it was; its log-probabilities are computed once, b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,12 +19,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from huozhong.errors import DataError
 from huozhong.model.families import CausalLM
+from huozhong.text.tools import Function
+from huozhong.train.adapt.conversations import Messages, spoken
 from huozhong.train.adapt.examples import (
     ROW_MULTIPLE,
+    Encoded,
     Encoder,
-    Messages,
     PackedExamples,
     Prompted,
     encoded,
@@ -31,6 +33,7 @@ from huozhong.train.adapt.examples import (
     pack,
     read_rows,
 )
+from huozhong.train.adapt.forms import Preferred, read_preferred
 from huozhong.train.adapt.tasks import fingerprint
 
 
@@ -38,53 +41,39 @@ from huozhong.train.adapt.tasks import fingerprint
 class Pair(Prompted):
     """Two answers to one prompt, each as ids and mask."""
 
-    chosen: tuple[list[int], list[bool]]
-    rejected: tuple[list[int], list[bool]]
+    chosen: Encoded
+    rejected: Encoded
     prompt: Messages | str
     answer: str
     line: int
+    functions: tuple[Function, ...] = ()
 
     @property
     def length(self) -> int:
         return len(self.chosen[0]) + len(self.rejected[0])
 
 
-def read_pairs(path: Path, encoder: Encoder) -> list[Pair]:
-    """Every line as a Pair.  Raises DataError, naming the line."""
+def read_pairs(path: Path, encoder: Encoder, labels: set[str] | None = None) -> list[Pair]:
+    """Every line as a Pair.  Raises DataError, naming the line.  labels: as in `examples.read_examples`."""
     pairs = []
     for number, row in read_rows(path):
         where = f"{path} line {number}"
-        prompt = _prompt(row, where, has_template=encoder.template is not None)
-        chosen, rejected = (_answer(row, name, where) for name in ("chosen", "rejected"))
-        if chosen == rejected:
-            raise DataError(f"{where}: chosen and rejected are the same; there is nothing to prefer.")
-        both = [encoded(where, _encode(prompt, said), encoder) for said in (chosen, rejected)]
-        pairs.append(Pair(both[0], both[1], prompt, chosen, number))
+        said = read_preferred(row, where)
+        if labels is not None:
+            labels |= said.labels
+        chosen, rejected = encoded(where, _both(said, encoder.template is not None), encoder)
+        answer = spoken([said.chosen])
+        prompt = said.prompt if encoder.template is not None or said.texts is None else said.texts[0]
+        pairs.append(Pair(chosen, rejected, prompt, answer, number, said.functions))
     return pairs
 
 
-def _prompt(row: dict[str, Any], where: str, has_template: bool) -> Messages | str:
-    found = next((row[name] for name in ("messages", "prompt", "question", "问", "问题") if name in row), None)
-    if isinstance(found, list) and found and all(isinstance(m, dict) for m in found):
-        return found
-    if not isinstance(found, str) or not found.strip():
-        raise DataError(f"{where}: a line needs 'prompt' (text) or 'messages' (a list), with 'chosen' and 'rejected'.")
-    return [{"role": "user", "content": found}] if has_template else found
-
-
-def _answer(row: dict[str, Any], name: str, where: str) -> str:
-    value = row.get(name)
-    if isinstance(value, list) and value and isinstance(value[-1], dict):  # a conversation: its last message
-        value = value[-1].get("content")
-    if not isinstance(value, str) or not value.strip():
-        raise DataError(f"{where}: {name!r} must be an answer as text that is not empty.")
-    return value
-
-
-def _encode(prompt: Messages | str, answer: str) -> Any:
-    if isinstance(prompt, str):
-        return lambda encoder: encoder.text(prompt, answer)
-    return lambda encoder: encoder.conversation([*prompt, {"role": "assistant", "content": answer}])
+def _both(said: Preferred, has_template: bool) -> Callable[[Encoder], list[Encoded]]:
+    if said.texts is not None and not has_template:
+        prompt, *answers = said.texts
+        return lambda encoder: [encoder.text(prompt, answer) for answer in answers]
+    both = (said.chosen, said.rejected)
+    return lambda encoder: [encoder.answer([*said.prompt, answer], said.functions) for answer in both]
 
 
 # -- the loss --------------------------------------------------------------------------------------------
@@ -113,14 +102,16 @@ class PackedPairs(PackedExamples):
 
 
 class DpoTask:
-    """Loss per pair, all pairs alike."""
+    """Loss per pair, all pairs alike; two epochs without a better held-out loss end the run."""
 
     stage: Literal["sft", "dpo"] = "dpo"
+    patience: int | None = 2
 
     def __init__(self, training: list[Pair], heldout: list[Pair], beta: float) -> None:
         self.training, self.heldout_pairs, self.beta = training, heldout, beta
         self.count, self.rehearsed, self.heldout = len(training), 0, len(heldout)
         self.lengths = [pair.length for pair in training]
+        self.targets = sum(sum(mask) for pair in training for _, mask in (pair.chosen, pair.rejected))
         self.heldout_lengths = [pair.length for pair in heldout]
         self._reference: dict[int, Tensor] = {}  # by line of the pair, [2]
 
@@ -132,8 +123,17 @@ class DpoTask:
                     for pair, values in zip(part.pairs, answer_log_probs(model, part), strict=True):
                         self._reference[2 * pair.line + number] = values
 
-    def parts(self, indices: Sequence[int], row_tokens: int) -> list[PackedPairs]:
-        return self._rows([self.training[i] for i in indices], row_tokens)
+    @property
+    def epoch_tokens(self) -> int:
+        return sum(self.lengths)
+
+    def epoch(self, number: int, seed: int) -> list[int]:
+        order = list(range(self.count))
+        random.Random(f"epoch {number} seed {seed}").shuffle(order)
+        return order
+
+    def parts(self, looks: Sequence[int], row_tokens: int) -> list[PackedPairs]:
+        return self._rows([self.training[i] for i in looks], row_tokens)
 
     def size(self, part: PackedPairs) -> int:
         return len(part.pairs)
@@ -162,6 +162,9 @@ class DpoTask:
 
     def objective(self, scores: Mapping[str, float]) -> float:
         return scores["loss"]
+
+    def is_taught(self, scores: Mapping[str, float]) -> bool:
+        return False  # a preference has no end; the held-out pairs and the epochs end the run
 
     def identity(self) -> dict[str, Any]:
         return {

@@ -1,41 +1,47 @@
-"""What people bring to adapt a model: JSON lines of questions and answers, conversations, or texts to continue.
-
-    {"question": "图书馆几点关门？", "answer": "下午五点半。"}            also 问/答, 问题/答案, instruction/output
-    {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}
-    {"prompt": "Once upon", "completion": " a time"}                    without the chat template
+"""Lines of people's files (`forms`) -> what a model learns: token ids, and which of them carry loss.
 
 Only what the model itself has to say carries loss.  A line that cannot be used is an error that names it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from huozhong.errors import DataError, RequestError, TokenizerError
 from huozhong.text.data import NO_TARGET
+from huozhong.text.plain import read_text
 from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import END_THINK, THINK, Tokenizer
+from huozhong.text.tools import Function
+from huozhong.train.adapt.conversations import Messages, spoken
+from huozhong.train.adapt.forms import Taught, read_taught
+from huozhong.train.adapt.wordings import wordings
 from huozhong.train.feed import Rows
 
-Messages = list[dict[str, Any]]
 HELDOUT_SHARE = 0.1
+LONG = 200  # characters of a question; what is longer has a text in it, of which every word may count
 ROW_MULTIPLE = 64  # of the tokens in a row of examples
-_QUESTIONS = ("question", "问", "问题", "instruction")
-_ANSWERS = ("answer", "答", "答案", "回答", "output")
+Encoded = tuple[list[int], list[bool]]
 
 
 class Prompted:
     """What is learnt as the answer to a prompt."""
 
     prompt: Messages | str
+    answer: str
+    functions: tuple[Function, ...]
+    line: int
 
     @property
     def key(self) -> str:
@@ -48,7 +54,9 @@ class Example(Prompted):
     """One thing to learn.
 
     ids, mask: tokens, and which of them carry loss.  prompt: what to ask to see what was learnt: a conversation, or
-    a text to continue.  answer: what should come.  line: where it stood in the file.
+    a text to continue.  answer: what should come.  line: where it stood in the file.  functions: what may be called.
+    said: the answer as a message, where it is the only one that is learnt.  wordings: the same with the question in
+    other words.
     """
 
     ids: list[int]
@@ -56,6 +64,13 @@ class Example(Prompted):
     prompt: Messages | str
     answer: str
     line: int
+    functions: tuple[Function, ...] = ()
+    said: dict[str, Any] | None = None
+    wordings: tuple[Encoded, ...] = ()
+
+    @property
+    def row(self) -> Encoded:
+        return self.ids, self.mask
 
     @property
     def targets(self) -> int:
@@ -69,36 +84,56 @@ class Encoder:
     def __init__(self, tokenizer: Tokenizer, template: ChatTemplate | None, limit: int) -> None:
         self.tokenizer, self.template, self.limit = tokenizer, template, limit
 
-    def conversation(self, messages: Messages) -> tuple[list[int], list[bool]]:
-        """A conversation that ends with an answer.  Raises RequestError or TokenizerError.
+    def answers(self, messages: Messages, learnt: Sequence[bool], functions: Sequence[Function]) -> list[Encoded]:
+        """A conversation of which some answers are learnt.  Raises RequestError or TokenizerError.
 
-        An answer without reasoning, from a model that would think first, says that there is nothing to think about:
-        served as it usually is, the model then answers at once.
+        One row holds them all, as far as the template writes them as they are served.  An answer with a thought has a
+        row of its own unless it is the last: the thought is served once, and later turns do not see it.
         """
-        template = self._template()
-        thinks = template.opens_thinking() or template.may_think()
-        said = [dict(m) for m in messages]
-        for message in said:
-            plain = message.get("reasoning_content") is None and THINK not in str(message.get("content"))
-            if thinks and plain and message.get("role") == "assistant":
-                message["reasoning_content"] = ""
+        template, turns = self._template(), self._turns(messages)
+        alone = [i for i, turn in enumerate(messages[:-1]) if learnt[i] and turn.get("reasoning_content")]
+        together = [learn and i not in alone for i, learn in enumerate(learnt)]
         try:
-            return template.training_tokens(said)
-        except TokenizerError:  # R1's distilled models write history without reasoning: learn the last answer alone
-            return self._as_served(template, said)
+            whole = template.training_tokens(turns, functions=functions, learnt=together)
+            if self._says(whole, turns[-1]):
+                return [*(self.answer(messages[: i + 1], functions) for i in alone), whole]
+        except TokenizerError:
+            pass  # R1's templates write history without what their prompts open: each answer alone, as it is served
+        return [self.answer(messages[: i + 1], functions) for i, learn in enumerate(learnt) if learn]
 
-    def _as_served(self, template: ChatTemplate, messages: Messages) -> tuple[list[int], list[bool]]:
-        last = messages[-1]
-        if last.get("role") != "assistant":
-            raise RequestError("the conversation must end with an assistant message", param="messages")
-        prompt = template.tokens(messages[:-1], add_generation_prompt=True)
-        answer = [*self.tokenizer.encode(str(last["content"])), self.tokenizer.eos_id]
-        if template.opens_thinking():
-            thought = self.tokenizer.encode(last.get("reasoning_content") or "")
-            answer = [*thought, *self.tokenizer.encode(f"\n{END_THINK}\n\n", specials=True), *answer]
-        return prompt + answer, [False] * len(prompt) + [True] * len(answer)
+    def answer(self, messages: Messages, functions: Sequence[Function] = ()) -> Encoded:
+        """A conversation that ends with an answer, which alone is learnt.  Raises RequestError or TokenizerError."""
+        template, turns = self._template(), self._turns(messages)
+        learnt = [False] * (len(turns) - 1) + [True]
+        try:
+            whole = template.training_tokens(turns, functions=functions, learnt=learnt)
+            if self._says(whole, turns[-1]):
+                return whole
+        except TokenizerError:
+            pass
+        return template.served_tokens(turns, functions=functions)
 
-    def text(self, prompt: str, completion: str) -> tuple[list[int], list[bool]]:
+    def _turns(self, messages: Messages) -> Messages:
+        """With the last answer's thought where this model has it; earlier ones are not served again.
+
+        Without one, from a model that would think first, it says that there is nothing to think about: served as it
+        usually is, the model then answers at once.  A model that knows no thinking learns to write it into its answer.
+        """
+        template, last = self._template(), messages[-1]
+        if template.opens_thinking() or template.may_think():
+            return [m | {"reasoning_content": m.get("reasoning_content") or ""} if _speaks(m) else m for m in messages]
+        turns = [m | {"reasoning_content": None} if _speaks(m) else m for m in messages]
+        if thought := last.get("reasoning_content"):
+            text = f"{THINK}\n{thought}\n{END_THINK}\n\n{last['content']}"
+            turns[-1] = last | {"reasoning_content": "", "content": text}  # not None: the text stays as it is
+        return turns
+
+    def _says(self, row: Encoded, answer: dict[str, Any]) -> bool:
+        """Whether the answer's thought is learnt: some templates leave it out."""
+        said = self.tokenizer.decode([i for i, learn in zip(*row, strict=True) if learn], skip_special=False)
+        return (answer.get("reasoning_content") or "").strip() in said
+
+    def text(self, prompt: str, completion: str) -> Encoded:
         """A text and how it goes on, without a template."""
         begin = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
         before = begin + self.tokenizer.encode(prompt)
@@ -109,6 +144,10 @@ class Encoder:
         if self.template is None:
             raise RequestError('this model has no chat template: write {"prompt": ..., "completion": ...}')
         return self.template
+
+
+def _speaks(message: Mapping[str, Any]) -> bool:
+    return bool(message["role"] == "assistant")
 
 
 def as_said(prompt: str, prompt_ids: list[int], said_ids: Sequence[int]) -> Example:
@@ -131,21 +170,9 @@ def load_template(files: Mapping[str, bytes], tokenizer: Tokenizer, where: str) 
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line numbers and JSON objects; empty lines are left out.  Raises DataError."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path} is not UTF-8 text; save it as UTF-8 and try again.") from None
-    found = False
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
+    """Line numbers and JSON objects: one a line, or one list of them over many lines.  Raises DataError."""
+    text, found = read_text(path), False
+    for number, row in _listed(text) if text.lstrip().startswith("[") else _lined(text):
         if not isinstance(row, dict):
             raise DataError(f'{path} line {number} is not a JSON object like {{"question": "...", "answer": "..."}}.')
         found = True
@@ -154,68 +181,79 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise DataError(f"{path} has no lines; write one question and answer a line.")
 
 
-def read_examples(path: Path, encoder: Encoder) -> list[Example]:
-    """Every line as an Example.  Raises DataError, naming the line."""
+def _lined(text: str) -> Iterator[tuple[int, Any]]:
+    """Of each line that is not empty its number and what it holds, None where that is no JSON."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except (ValueError, RecursionError):
+                yield number, None
+
+
+def _listed(text: str) -> Iterator[tuple[int, Any]]:
+    """The same of each entry of a list, as Alpaca's own file is one."""
+    decoder, place, line, counted = json.JSONDecoder(), text.index("[") + 1, 1, 0
+    while match := re.compile(r"[\s,]*([^\s,\]])").match(text, place):
+        line, counted = line + text.count("\n", counted, match.start(1)), match.start(1)
+        try:
+            value, place = decoder.raw_decode(text, match.start(1))
+        except (ValueError, RecursionError):
+            value, place = None, len(text)
+        yield line, value
+
+
+def read_examples(path: Path, encoder: Encoder, labels: set[str] | None = None) -> list[Example]:
+    """Every line as an Example, or several.  Raises DataError, naming the line.
+
+    labels: gets the names of columns that only say where a line is from.
+    """
     examples = []
     for number, row in read_rows(path):
         where = f"{path} line {number}"
-        prompt, answer, encode = _parts(row, where)
-        ids, mask = encoded(where, encode, encoder)
-        examples.append(Example(ids, mask, prompt, answer, number))
+        taught = read_taught(row, where)
+        if labels is not None:
+            labels |= taught.labels
+        examples += _examples(taught, where, number, encoder)
     return examples
 
 
-def encoded(
-    where: str, encode: Callable[[Encoder], tuple[list[int], list[bool]]], encoder: Encoder
-) -> tuple[list[int], list[bool]]:
-    """Ids and mask, or a DataError that begins with `where`."""
+def _examples(taught: Taught, where: str, number: int, encoder: Encoder) -> list[Example]:
+    if (prompt := taught.prompt) is not None:
+        (row,) = encoded(where, lambda e: [e.text(prompt, taught.completion)], encoder)
+        return [Example(*row, prompt, taught.completion, number)]
+    messages, functions = taught.messages, taught.functions
+    rows = encoded(where, lambda e: e.answers(messages, taught.learnt, functions), encoder)
+    asked, answer, said = messages[:-1], spoken(messages), messages[-1] if sum(taught.learnt) == 1 else None
+    return [Example(ids, mask, asked, answer, number, functions, said) for ids, mask in rows]
+
+
+def with_wordings(examples: Sequence[Example], encoder: Encoder, count: int, seed: int) -> list[Example]:
+    """The same examples, each with up to `count` other wordings of what it asks, where it is a short question."""
+    return [dataclasses.replace(e, wordings=_reworded(e, encoder, count, seed)) for e in examples]
+
+
+def _reworded(example: Example, encoder: Encoder, count: int, seed: int) -> tuple[Encoded, ...]:
+    asked, answer = example.prompt, example.said
+    if answer is None or isinstance(asked, str) or asked[-1]["role"] != "user" or len(asked[-1]["content"]) > LONG:
+        return ()
+    versions = [[*asked[:-1], asked[-1] | {"content": text}] for text in wordings(asked[-1]["content"], count, seed)]
+    return tuple(encoder.answer([*version, answer], example.functions) for version in versions)
+
+
+def encoded(where: str, encode: Callable[[Encoder], list[Encoded]], encoder: Encoder) -> list[Encoded]:
+    """Rows of ids and mask, or a DataError that begins with `where`."""
     try:
-        ids, mask = encode(encoder)
+        rows = encode(encoder)
     except (RequestError, TokenizerError) as error:
         raise DataError(f"{where}: {error}.".replace("..", ".")) from None
-    if len(ids) > encoder.limit:
-        raise DataError(f"{where} is {len(ids):,} tokens long and the limit is {encoder.limit:,}; shorten or split it.")
-    if not any(mask[1:]):
-        raise DataError(f"{where} has an empty answer; there is nothing to learn.")
-    return ids, mask
-
-
-def _parts(
-    row: dict[str, Any], where: str
-) -> tuple[Messages | str, str, Callable[[Encoder], tuple[list[int], list[bool]]]]:
-    """Prompt, answer and how to encode them, of one line in any of the forms."""
-    if "messages" in row:
-        messages = row["messages"]
-        if not isinstance(messages, list) or len(messages) < 2 or not all(isinstance(m, dict) for m in messages):
-            _bad(where, "messages must be a list of at least two objects with role and content")
-        if messages[-1].get("role") != "assistant":
-            _bad(where, "the last message must be the assistant's, for that is what the model learns to say")
-        return messages[:-1], str(messages[-1].get("content", "")), lambda e: e.conversation(messages)
-    if "prompt" in row or "completion" in row:
-        prompt, completion = _text(row, ("prompt",), where), _text(row, ("completion",), where)
-        return prompt, completion, lambda e: e.text(prompt, completion)
-    question, answer = _text(row, _QUESTIONS, where), _text(row, _ANSWERS, where)
-    if isinstance(more := row.get("input"), str) and more.strip():  # Alpaca's third field
-        question = f"{question}\n{more}"
-    asked: Messages = [{"role": "user", "content": question}]
-    if isinstance(system := row.get("system"), str) and system.strip():
-        asked.insert(0, {"role": "system", "content": system})
-    return asked, answer, lambda e: e.conversation([*asked, {"role": "assistant", "content": answer}])
-
-
-def _text(row: dict[str, Any], names: Sequence[str], where: str) -> str:
-    found = [name for name in names if name in row]
-    if not found:
-        keys = ", ".join(map(repr, list(row)[:5])) or "nothing"
-        _bad(where, f"{names[0]!r} is missing (it has {keys}); a line needs question and answer, or messages")
-    value = row[found[0]]
-    if not isinstance(value, str) or not value.strip():
-        _bad(where, f"{found[0]!r} must be text that is not empty")
-    return value
-
-
-def _bad(where: str, what: str) -> NoReturn:
-    raise DataError(f"{where}: {what}.")
+    for ids, mask in rows:
+        if len(ids) > encoder.limit:
+            raise DataError(
+                f"{where} is {len(ids):,} tokens long and the limit is {encoder.limit:,}; shorten or split it."
+            )
+        assert any(mask[1:]), "an answer has an end token at least"
+    return rows
 
 
 # -- held-out --------------------------------------------------------------------------------------------
@@ -224,13 +262,25 @@ def _bad(where: str, what: str) -> NoReturn:
 Kind = TypeVar("Kind", bound=Prompted)
 
 
-def split(examples: Sequence[Kind], seed: int, share: float = HELDOUT_SHARE) -> tuple[list[Kind], list[Kind]]:
-    """(training, held-out): whole questions, drawn by the seed.  Fewer than five questions are all trained on."""
-    keys = sorted({example.key for example in examples})
-    if len(keys) < 5:
-        return list(examples), []
+def split(
+    examples: Sequence[Kind], seed: int, share: float = HELDOUT_SHARE, *, unguessable: bool = False
+) -> tuple[list[Kind], list[Kind]]:
+    """(training, held-out): whole questions, drawn by the seed.  Fewer than five questions are all trained on.
+
+    unguessable: hold out questions whose answer no other question has as well; otherwise these are all trained on: a
+    fact that stands nowhere else cannot be guessed, and nobody wants it left out.
+    """
+    answers: dict[str, set[str]] = {}
+    for example in examples:
+        answers.setdefault(example.key, set()).add(example.answer)
+    left = Counter(answer for several in answers.values() for answer in several)
+    keys, kept = sorted(answers), set[str]()
     random.Random(f"held-out {seed}").shuffle(keys)
-    kept = set(keys[: max(1, round(share * len(keys)))])
+    most = max(1, round(share * len(keys))) if len(keys) >= 5 and share > 0 else 0
+    for key in keys:
+        if len(kept) < most and (unguessable or all(left[answer] > 1 for answer in answers[key])):
+            kept.add(key)
+            left -= Counter(answers[key])
     return [e for e in examples if e.key not in kept], [e for e in examples if e.key in kept]
 
 

@@ -1,7 +1,8 @@
 """Which way of adapting fits this machine's memory: counted before anything is loaded.
 
 LoRA with the base in bfloat16 where there is room; else the base in 8, then 4 bits; and rather fewer bits than blocks
-computed twice, because that costs a third of the time.
+computed twice, because that costs a third of the time.  Of a very small model all of it is trained: there adapters need
+more than twice the epochs for the same facts, and forget more of the rest (docs/log/adapting.md).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from huozhong.model.architecture import Architecture, LatentAttention
 from huozhong.model.frozen import BYTES_PER_WEIGHT, GROUP, Storage
 
 Method = Literal["auto", "lora", "qlora", "full"]
+SMALL = 50 * 10**6  # parameters of a model that is trained whole
 PROGRAM = 450 * 10**6  # bytes of Python, torch and the tokenizer
 LOGITS = 3 * (64 << 20)  # a piece of the logits, its softmax and its gradient
 ROW_TOKENS = (1024, 512, 256)  # tokens that go through the model at once, where memory allows
@@ -51,18 +53,21 @@ def choose_fit(
     longest: int,
     dtype_bytes: int,
     memory: int | None,
+    whole: bool = False,
 ) -> Fit:
     """The best way that fits.
 
+    whole: "auto" may train all of a small model.
     longest: tokens of the longest row that cannot be cut.  dtype_bytes: of the arithmetic.  memory: bytes there are,
     None when unknown (then the first choice is taken).  Raises ConfigError when nothing fits.
     """
     sizes = [size for size in ROW_TOKENS if size > longest] or [longest]
+    whole = whole and method == "auto" and bits is None and count_trained(view) <= SMALL
     # every row unpacks the whole base twice, so rows of one example come last
     ways = [
         _fit(view, storage, rows, recompute, rank, dtype_bytes)
         for some in (sizes, [longest])
-        for storage, recompute in _ways(method, bits)
+        for storage, recompute in (*_ways("full" if whole else method, bits), *(_ways(method, bits) if whole else ()))
         for rows in some
     ]
     if memory is None:
@@ -109,9 +114,7 @@ def _fit(
             largest = max(largest, size)
             if ".mlp.experts." not in name:
                 adapters += rank * sum(shape)
-    trained = sum(math.prod(view.shape(n)) for n in view.names() if not _is_prediction(view.architecture, n))
-    if storage is not None:
-        trained = int(adapters)
+    trained = count_trained(view) if storage is None else int(adapters)
     # gradient, two moments of AdamW and the best weights so far, all float32, beside the weights themselves
     state = trained * (16 if storage is None else 20)
     head = view.architecture.vocab_size * view.architecture.hidden_size
@@ -119,6 +122,11 @@ def _fit(
     total = base + state + _activations(view.architecture, rows, recompute, dtype_bytes)
     total += PROGRAM + LOGITS + 3 * dtype_bytes * largest + widened
     return Fit("full" if storage is None else "lora", storage, rows, recompute, int(total), trained)
+
+
+def count_trained(view: HuggingFaceView) -> int:
+    """Parameters that are trained when all are: all but the prediction modules'."""
+    return sum(math.prod(view.shape(n)) for n in view.names() if not _is_prediction(view.architecture, n))
 
 
 def _per_weight(storage: Storage | None, name: str, shape: tuple[int, ...]) -> float:

@@ -169,6 +169,10 @@ def load_adapter(model: CausalLM, folder: Path) -> None:
                 raise ConfigError(f"{folder}: {name} is {list(values.shape)}; {list(weight.shape)} is needed.")
             if linear.lora_scale != scale:
                 raise ConfigError(f"{folder} scales by {scale:g} (lora_alpha / r), not by {linear.lora_scale:g}.")
+            if not values.isfinite().all():
+                raise CheckpointError(
+                    f"{folder} is damaged: {name} holds NaN or infinite numbers; take another adapter."
+                )
             weight.copy_(values)
 
 

@@ -13,9 +13,12 @@ import torch
 
 from huozhong.errors import ConfigError
 from huozhong.model.frozen import Storage
-from huozhong.train.adapt.fit import Fit, Method
+from huozhong.train.adapt.fit import SMALL, Fit, Method
 from huozhong.train.adapt.tasks import Task
 from huozhong.train.state import CheckpointFolder
+
+MOST_EPOCHS = 40
+LEARNT_TOKENS = 400_000  # of answers, at most, where more than eight epochs are needed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +27,17 @@ class Settings:
 
     rank, alpha: of LoRA.  lr: the highest learning rate.  batch: examples per step.  bits: of a QLoRA base.
     adapter: a PEFT folder to start from, of the same rank and alpha.  memory: bytes that may be used.
+    low_rank: no "auto" that trains all of a small model.
+    base_content: a hash of what the base is, which its name does not say.
     dtype: of the arithmetic.
     """
 
     base: str
     out: Path
+    base_content: str = ""
     method: Method = "auto"
     bits: Literal[4, 8] | None = None
+    low_rank: bool = False
     rank: int = 16
     alpha: float = 32.0
     lr: float | None = None
@@ -69,23 +76,31 @@ class Hyperparameters:
 
     @property
     def warmup(self) -> int:
-        return max(1, self.total_steps // 20)
+        return max(1, min(self.total_steps // 20, 2 * self.steps_per_epoch))
+
+    def cooled(self, epoch: int) -> int:
+        """The epoch after which a run ends that had learnt all after `epoch`."""
+        return epoch + max(2, epoch // 4)
 
 
 def derive(settings: Settings, task: Task, fit: Fit, width: int) -> Hyperparameters:
     """Epochs, batch and learning rate from the number of examples and the model's width.
 
-    About 1,000 looks at people's own examples, two to eight epochs.  Learning rates fall with the width; LoRA's are
-    ten times those of training everything (Schulman et al. 2025, "LoRA Without Regret"); DPO's are a tenth of
+    About 1,000 looks at people's own examples, two to eight epochs; facts, which are short, are looked at until they
+    are known, forty times at most.  Learning rates fall with the width; LoRA's are ten times those of training
+    everything (Schulman et al. 2025, "LoRA Without Regret"), three times where the model is small; DPO's are a tenth of
     fine-tuning's.
     """
-    epochs = settings.epochs or min(8, max(2, round(1000 / (task.count - task.rehearsed))))
+    epochs = min(8, max(2, round(1000 / (task.count - task.rehearsed))))
+    if task.stage == "sft":
+        epochs = max(epochs, min(MOST_EPOCHS, LEARNT_TOKENS // max(1, task.targets)))
     batch = settings.batch or min(8, max(1, task.count // 8))
     lr = settings.lr
     if lr is None:
         lr = min(2e-3, 5e-4 * math.sqrt(2048 / width))
-        lr *= (0.1 if fit.method == "full" else 1.0) * (0.1 if task.stage == "dpo" else 1.0)
-    return Hyperparameters(epochs, batch, lr, math.ceil(task.count / batch))
+        small = task.stage == "sft" and fit.trained <= SMALL
+        lr *= (1.0 if fit.method == "lora" else 0.35 if small else 0.1) * (0.1 if task.stage == "dpo" else 1.0)
+    return Hyperparameters(settings.epochs or epochs, batch, lr, math.ceil(task.count / batch))
 
 
 def as_before(settings: Settings) -> Settings:

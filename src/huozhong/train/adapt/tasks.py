@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import random
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
@@ -15,14 +16,18 @@ import torch
 from torch import Tensor
 
 from huozhong.model.families import CausalLM
-from huozhong.train.adapt.examples import ROW_MULTIPLE, Example, PackedExamples, groups, pack
+from huozhong.train.adapt.examples import ROW_MULTIPLE, Encoded, Example, PackedExamples, groups, pack
 
 KEPT_SHARE = 0.1
+SCORED = 400  # taught examples that are scored after an epoch
+TAUGHT = 0.99  # of them are known by heart when enough was taught
+KNOWN = math.log(0.5)  # a token that is likelier than all others together is what a greedy answer says
 
 
 class Task(Protocol):
-    """count: training examples, of which `rehearsed` are the model's own.  heldout: held-out ones.
-    lengths: tokens that one training example takes.
+    """count: looks at examples in an epoch, of which `rehearsed` are at the model's own.  heldout: held-out examples.
+    lengths: tokens that each look takes.  targets: tokens that people's own examples teach in an epoch.
+    patience: epochs without a better score before the run ends; None when held-out examples do not end it.
 
     A part is a row that goes through the model at once; a step's loss is the sum over its parts divided by the sum of
     their sizes, so it does not matter how the examples were put into rows.
@@ -32,14 +37,23 @@ class Task(Protocol):
     count: int
     rehearsed: int
     heldout: int
+    targets: int
     lengths: list[int]
     heldout_lengths: list[int]
+    patience: int | None
+
+    @property
+    def epoch_tokens(self) -> int:
+        """Tokens of one epoch, about."""
 
     def prepare(self, model: CausalLM, row_tokens: int) -> None:
         """Anything to be known of the untrained model."""
 
-    def parts(self, indices: Sequence[int], row_tokens: int) -> list[Any]:
-        """The training examples `indices` as rows."""
+    def epoch(self, number: int, seed: int) -> list[int]:
+        """The looks of that epoch, in their order."""
+
+    def parts(self, looks: Sequence[int], row_tokens: int) -> list[Any]:
+        """Those looks as rows."""
 
     def size(self, part: Any) -> int:
         """What the loss of a part is a sum over."""
@@ -48,10 +62,13 @@ class Task(Protocol):
         """Sum of losses in nats, with a gradient."""
 
     def score(self, model: CausalLM, row_tokens: int) -> dict[str, float]:
-        """What held-out examples say: empty without held-out examples."""
+        """What is known by now; empty when there is nothing to be asked."""
 
     def objective(self, scores: Mapping[str, float]) -> float:
         """What the best epoch has least of."""
+
+    def is_taught(self, scores: Mapping[str, float]) -> bool:
+        """Whether all is learnt that was to be learnt."""
 
     def identity(self) -> dict[str, Any]:
         """What a resumed run must agree on."""
@@ -60,27 +77,52 @@ class Task(Protocol):
 class SftTask:
     """Loss on the answers' tokens, all tokens alike.
 
-    rehearsed: what the untouched model said itself, so that it goes on saying it (`train.everyday`); a tenth of them
-    is held out and scored as "kept".
+    A look at an example is at its question as it was written or, half the time, in another wording if it has some
+    (`wordings`).  rehearsed: what the untouched model said itself, so that it goes on saying it (`everyday`); an epoch
+    has as many of them as of people's examples, in turn, and a tenth of them is held out and scored as "kept".
+
+    What was taught ends the run, and not what was held out: facts that stand in no other line cannot be guessed.
     """
 
     stage: Literal["sft", "dpo"] = "sft"
+    patience: int | None = None
 
     def __init__(
         self, training: Sequence[Example], heldout: Sequence[Example], rehearsed: Sequence[Example] = ()
     ) -> None:
         apart = math.ceil(KEPT_SHARE * len(rehearsed))
-        self.kept, rehearsed = list(rehearsed[:apart]), rehearsed[apart:]
-        self.training, self.heldout_examples = [*training, *rehearsed], list(heldout)
-        self.count, self.heldout, self.rehearsed = len(self.training), len(heldout), len(rehearsed)
-        self.lengths = [len(e.ids) for e in self.training]
-        self.heldout_lengths = [len(e.ids) for e in [*heldout, *self.kept]]
+        self.kept, self.own_words = list(rehearsed[:apart]), list(rehearsed[apart:])
+        self.training, self.heldout_examples = list(training), list(heldout)
+        self._rows = [e.row for e in [*self.own_words, *self.training]]
+        self._wordings: list[range] = []  # of each example, places in _rows
+        for example in self.training:
+            self._wordings.append(range(len(self._rows), len(self._rows) + len(example.wordings)))
+            self._rows += example.wordings
+        self.rehearsed, self.heldout = min(len(self.own_words), len(self.training)), len(heldout)
+        self.count = len(self.training) + self.rehearsed
+        self.targets = sum(example.targets for example in self.training)
+        self.lengths = [len(ids) for ids, _ in self._rows]
+        self.scored = self.training[:: math.ceil(len(self.training) / SCORED) or 1]
+        self.heldout_lengths = [len(e.ids) for e in [*heldout, *self.kept, *self.scored]]
+
+    @property
+    def epoch_tokens(self) -> int:
+        own, rest = len(self.own_words), sum(len(e.ids) for e in self.training)
+        return rest + (sum(self.lengths[:own]) * self.rehearsed // own if own else 0)
 
     def prepare(self, model: CausalLM, row_tokens: int) -> None:
         """Nothing: the data say what is right."""
 
-    def parts(self, indices: Sequence[int], row_tokens: int) -> list[PackedExamples]:
-        return _rows([self.training[i] for i in indices], row_tokens)
+    def epoch(self, number: int, seed: int) -> list[int]:
+        rng, first = random.Random(f"epoch {number} seed {seed}"), len(self.own_words)
+        looks = [(number * self.rehearsed + i) % first for i in range(self.rehearsed)]
+        for i, wordings in enumerate(self._wordings):
+            looks.append(rng.choice(wordings) if wordings and rng.random() < 0.5 else first + i)
+        rng.shuffle(looks)
+        return looks
+
+    def parts(self, looks: Sequence[int], row_tokens: int) -> list[PackedExamples]:
+        return _packed([self._rows[i] for i in looks], row_tokens)
 
     def size(self, part: PackedExamples) -> int:
         return part.count
@@ -91,26 +133,50 @@ class SftTask:
 
     @torch.no_grad()
     def score(self, model: CausalLM, row_tokens: int) -> dict[str, float]:
-        named = {"loss": self.heldout_examples, "kept": self.kept}
-        return {name: self._mean(model, examples, row_tokens) for name, examples in named.items() if examples}
-
-    def _mean(self, model: CausalLM, examples: list[Example], row_tokens: int) -> float:
-        parts = _rows(examples, row_tokens)
-        return sum(float(self.loss(model, part)) for part in parts) / sum(part.count for part in parts)
+        """taught, loss, kept: nats per token of the taught, the held-out and the model's own answers; recalled,
+        guessed: the share of the first two that it gives word for word.
+        """
+        scores: dict[str, float] = {}
+        named = (
+            ("taught", "recalled", self.scored),
+            ("loss", "guessed", self.heldout_examples),
+            ("kept", "", self.kept),
+        )
+        for loss, known, examples in named:
+            if examples:
+                nats, share = _known(model, _packed([e.row for e in examples], row_tokens))
+                scores |= {loss: nats} | ({known: share} if known else {})
+        return scores
 
     def objective(self, scores: Mapping[str, float]) -> float:
-        return scores["loss"] + scores.get("kept", 0.0)
+        return 1 - scores["recalled"] + scores["taught"] + scores.get("kept", 0.0)
+
+    def is_taught(self, scores: Mapping[str, float]) -> bool:
+        return scores["recalled"] >= TAUGHT
 
     def identity(self) -> dict[str, Any]:
         return {
-            "data": fingerprint([e.ids for e in self.training]),
+            "data": fingerprint([ids for ids, _ in self._rows]),
             "heldout": fingerprint([e.ids for e in self.heldout_examples]),
         }
 
 
-def _rows(examples: list[Example], row_tokens: int) -> list[PackedExamples]:
-    together = groups([len(e.ids) for e in examples], row_tokens)
-    return [pack([(examples[i].ids, examples[i].mask) for i in group], ROW_MULTIPLE) for group in together]
+def _known(model: CausalLM, parts: Sequence[PackedExamples]) -> tuple[float, float]:
+    """Nats per token, and the share of documents whose every token is what a greedy answer would say."""
+    nats, tokens, known, documents = 0.0, 0, 0, 0
+    for part in parts:
+        log_probs, places = model.log_probs(part.tokens_BT, part.targets_BT, part.doc_BT, part.pos_BT)
+        doc = part.doc_BT.flatten()[places]
+        worst = torch.zeros(int(part.doc_BT.max()) + 1).scatter_reduce(0, doc, log_probs.float(), "amin")
+        here = torch.unique(doc)
+        nats, tokens = nats - float(log_probs.sum()), tokens + part.count
+        known, documents = known + int((worst[here] > KNOWN).sum()), documents + len(here)
+    return nats / tokens, known / documents
+
+
+def _packed(rows: Sequence[Encoded], row_tokens: int) -> list[PackedExamples]:
+    together = groups([len(ids) for ids, _ in rows], row_tokens)
+    return [pack([rows[i] for i in group], ROW_MULTIPLE) for group in together]
 
 
 def fingerprint(ids: Any) -> str:

@@ -8,6 +8,10 @@ never more than the whole divergence, and equal to it for k = V.
 
 from __future__ import annotations
 
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from rich.console import Console
@@ -18,6 +22,7 @@ from huozhong.errors import ConfigError
 from huozhong.model.transformer import LossParts
 from huozhong.text.data import NO_TARGET
 from huozhong.text.tokenizer import Tokenizer
+from huozhong.train.content import content_of
 from huozhong.train.distill.recipe import LogitsRecipe, StudentRecipe
 from huozhong.train.feed import Rows
 from huozhong.train.model_folder import load_transformer
@@ -51,6 +56,13 @@ class LogitsRun(TextRun):
             )
         self.teacher = load_transformer(logits.teacher, dtype=self.model.dtype).to(self.device)
         self.teacher.eval().requires_grad_(False)
+
+    def identity(self) -> dict[str, Any]:
+        return super().identity() | {"teacher_content": self._teacher_content}
+
+    @cached_property
+    def _teacher_content(self) -> str:
+        return content_of(Path(self.logits.teacher))
 
     def loss(self, rows: Rows) -> LossParts:
         kept_BT = rows.targets_BT != NO_TARGET

@@ -22,9 +22,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from huozhong.errors import ConfigError, DataError, TrainingError
 from huozhong.files import sync, write_whole
+from huozhong.formats.resolve import resolve_model
 from huozhong.text.data import write_chat_shard
 from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
+from huozhong.train.content import content_of
 from huozhong.train.distill.logits import train_student
 from huozhong.train.distill.recipe import DistillRecipe, KeepRecipe
 from huozhong.train.rl.problems import Problem, read_problems
@@ -81,7 +83,7 @@ def distill(
     try:
         with sole_user(recipe.out), stop_switch() as stop:
             problems = read_problems(recipe.questions.path, checked=recipe.keep.verify)[: recipe.questions.limit]
-            answers = AnswerFile(recipe.out, recipe.generation(), fresh=start == "fresh")
+            answers = AnswerFile(recipe.out, recipe.generation() | _content(recipe), fresh=start == "fresh")
             done = _generate(recipe, problems, teacher, answers, stop, console)
             if done:
                 right, kept = _keep(recipe, problems, answers)
@@ -94,12 +96,27 @@ def distill(
             highlight=False,
         )
         return DistillOutcome(len(answers), 0, 0, None)
+    if failed := answers.failed:
+        console.print(
+            f"{len(failed)} 个问题没有得到回答，已记下，例如：{failed[0]}\n"
+            f"{len(failed)} questions were not answered, which is noted; for example: {failed[0]}",
+            highlight=False,
+            markup=False,
+        )
     console.print(
         f"{len(answers)} 个回答，{right} 个可用，留下 {kept} 个。\n"
         f"{len(answers)} answers, {right} accepted, {kept} kept.",
         highlight=False,
     )
     return DistillOutcome(len(answers), right, kept, train_student(recipe.student, start=start, console=console))
+
+
+def _content(recipe: DistillRecipe) -> dict[str, str]:
+    """Of a local teacher."""
+    assert recipe.teacher is not None
+    if recipe.teacher.url is not None or recipe.teacher.model is None:
+        return {}
+    return {"teacher.model_content": content_of(resolve_model(recipe.teacher.model))}
 
 
 # -- asking ----------------------------------------------------------------------------------------------
@@ -128,11 +145,13 @@ class AnswerFile:
         whole = data[: data.rfind(b"\n") + 1]
         if len(whole) < len(data):  # a power cut in the middle of a line
             os.truncate(self.path, len(whole))
-        for number, line in enumerate(whole.decode("utf-8").splitlines(), 1):
+        for number, line in enumerate(whole.decode("utf-8").split("\n")[:-1], 1):
             try:
                 row = json.loads(line)
                 key = (row.pop("question"), row.pop("sample"))
-                self._replies[key] = TeacherAnswer(**row)
+                reply = TeacherAnswer(**row)
+                if isinstance(reply.text, str) and isinstance(reply.reasoning, str):  # else it is asked again
+                    self._replies[key] = reply
             except (ValueError, KeyError, TypeError):
                 raise DataError(f"{self.path} line {number} is damaged; delete that line.") from None
 
@@ -154,6 +173,16 @@ class AnswerFile:
                 "and run the same command again."
             ) from error
         self._replies[key] = reply
+
+    def add_all(self, replies: dict[Key, TeacherAnswer]) -> None:
+        """Add them and take them out of `replies`."""
+        for key in list(replies):
+            self.add(key, replies.pop(key))
+
+    @property
+    def failed(self) -> list[str]:
+        """Why questions were not answered."""
+        return [reply.error for reply in self._replies.values() if reply.error is not None]
 
     def by_question(self) -> dict[str, list[TeacherAnswer]]:
         grouped: dict[str, list[tuple[int, TeacherAnswer]]] = {}
@@ -177,6 +206,8 @@ def _generate(
     wanted = dict.fromkeys((p.question, sample) for sample in range(questions.samples) for p in problems)
     open_keys = iter([key for key in wanted if key not in answers])
     pending: dict[Future[TeacherAnswer], Key] = {}
+    # failures are noted when somebody is answered after them: otherwise it is the teacher who fails, and is asked again
+    unanswered: dict[Key, TeacherAnswer] = {}
 
     def ask(key: Key) -> TeacherAnswer:
         return teacher.answer(
@@ -202,12 +233,16 @@ def _generate(
                 finished, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
                 errors = [error for future in finished if (error := future.exception()) is not None]
                 for future in finished:
+                    key = pending.pop(future)
                     if future.exception() is None:
-                        answers.add(pending[future], future.result())
+                        unanswered[key] = future.result()
                         counter.step()
-                    del pending[future]
+                if any(reply.error is None for reply in unanswered.values()):
+                    answers.add_all(unanswered)
                 if errors:
                     raise errors[0]
+            if not stop.is_set():
+                answers.add_all(unanswered)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     return all(key in answers for key in wanted)

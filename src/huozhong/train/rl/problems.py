@@ -16,12 +16,14 @@ from typing import Any, Protocol
 
 from huozhong.errors import ConfigError, DataError
 from huozhong.text.data import read_jsonl
+from huozhong.train.adapt.columns import Columns
 from huozhong.verify.arithmetic import evaluate, is_exam_expression, parse_number
 from huozhong.verify.poem import FORMS
 
 ARITHMETIC = "arithmetic"  # the path that stands for generated sums
 STEPS = (1, 2, 3)  # levels of generated sums: operations in one
 _FIELDS = frozenset({"answer", "form", "refuse"})
+_KNOWN = _FIELDS | {"question", "level"}
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,9 @@ def read_problems(path: str | Path, *, checked: bool = True) -> list[Problem]:
     """The problems of a JSON-lines file (plain, .xz or .gz), in its order.
 
     Each line has `question` and at least one of `answer` (a number), `form` (see `verify.poem.FORMS`) and
-    `refuse` (true or false); `level` (1, 2, ...) may be left out.  checked=False: a question alone will do, and
-    nothing else is looked at.  Raises DataError naming the problem.
+    `refuse` (true or false); `level` (1, 2, ...) may be left out.  Other columns are refused by name, but for those
+    that say where a problem is from.  checked=False: a question alone will do, and nothing else is looked at.  Raises
+    DataError naming the problem.
     """
     problems = [
         _problem(row if checked else {"question": row.get("question"), "form": ""}, f"{path}, problem {number}")
@@ -76,6 +79,7 @@ def _problem(row: Mapping[str, Any], where: str) -> Problem:
         raise DataError(f"{where} has level {level!r}; it must be a whole number of at least 1.")
     if refuse is not None and not isinstance(refuse, bool):
         raise DataError(f"{where} has refuse {refuse!r}; it must be true or false.")
+    Columns({name: value for name, value in row.items() if name not in _KNOWN}, where, _KNOWN).finish()
     return Problem(question, _answer(row, where), _form(row, where), refuse, level)
 
 

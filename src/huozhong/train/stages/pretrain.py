@@ -143,6 +143,7 @@ class TextRun(TransformerRun[Outcome]):
 
         With compile on, this is where it happens, and where a machine that cannot compile is found out.
         """
+        began = time.perf_counter()
         if self.recipe.run.compile:
             self._compile()
         self._rehearse()
@@ -153,7 +154,7 @@ class TextRun(TransformerRun[Outcome]):
         self.optimizer = self.build_optimizer()
         torch.manual_seed(self.recipe.run.seed)  # and they drew numbers for dropout
         step_seconds = micro_seconds * self.recipe.micro_batches + optimizer_seconds
-        return Trial(step_seconds, optimizer_seconds, bill)
+        return Trial(step_seconds, optimizer_seconds, bill, time.perf_counter() - began)
 
     def _compile(self) -> None:
         self.model.compile(dynamic=False)

@@ -119,7 +119,6 @@ def test_structured_outputs(server: Running) -> None:
          "response_format", "Invalid type"),
         ({"extra_body": {"structured_outputs": {"regex": "("}}}, "structured_outputs", "unclosed group"),
         ({"extra_body": {"structured_outputs": {"grammar": "start: x"}}}, "structured_outputs", "unknown name"),
-        ({"tools": [CLOCK]}, "tools", "no form for tool calls"),
         ({"messages": [{"role": "tool", "content": "a", "tool_call_id": "x"}]}, "messages", "no earlier message"),
     ],
 )  # fmt: skip

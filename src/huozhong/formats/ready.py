@@ -1,0 +1,39 @@
+"""Whether a model can be talked to: its weights were checked when it was opened; here its words are.
+
+What opens here is what the engine needs: the tokenizer, and the chat template where there is one.  A model without a
+template only continues texts.
+"""
+
+from __future__ import annotations
+
+import json
+
+from huozhong.formats.gguf import vocab
+from huozhong.formats.source import ModelSource
+from huozhong.text.template import ChatTemplate
+from huozhong.text.tokenizer import Tokenizer
+
+
+def small_files_of(source: ModelSource) -> dict[str, bytes]:
+    """tokenizer.json and its neighbours, of a folder or out of a GGUF file.  Raises TokenizerError."""
+    if source.kind == "gguf":
+        return vocab.small_files(source.metadata, where=str(source.path))
+    return source.small_files()
+
+
+def check_words(source: ModelSource) -> ChatTemplate | None:
+    """The chat template of a model that has one; TokenizerError when tokenizer or template cannot be read."""
+    files, where = small_files_of(source), str(source.path)
+    tokenizer = Tokenizer.from_files(files, where=where)
+    if not _has_template(files):
+        return None
+    return ChatTemplate.from_files(files, tokenizer, where=where)
+
+
+def _has_template(files: dict[str, bytes]) -> bool:
+    if "chat_template.jinja" in files:
+        return True
+    try:
+        return json.loads(files.get("tokenizer_config.json", b"{}")).get("chat_template") is not None
+    except (ValueError, AttributeError):  # Tokenizer says so
+        return False

@@ -1,0 +1,191 @@
+"""How each family of models writes tool calls, and which form a chat template speaks of.
+
+Sources: the chat templates that Qwen 2.5/3 (Hermes), Qwen3-Coder, DeepSeek V3/R1, V3.1, V3.2 and V4 (DSML), GLM-4.5 and
+4.7, Llama 3.1, Gemma 4, Kimi K2, MiniMax M2, Mistral Nemo and Small 3.2, and Granite 3.3 are published with.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from huozhong.text.arguments import Tags
+from huozhong.text.pairs import Pairs
+from huozhong.text.tools import ToolFormat
+
+HERMES = ToolFormat(
+    name="hermes",
+    opens="",
+    before='<tool_call>\n{"name": "',
+    between='", "arguments": ',
+    after="}\n</tool_call>",
+    separator="\n",
+    closes="",
+)
+QWEN_CODER = ToolFormat(
+    name="qwen-coder",
+    opens="",
+    before="<tool_call>\n<function=",
+    between=">\n",
+    after="</function>\n</tool_call>",
+    separator="\n",
+    closes="",
+    tags=Tags("<parameter=", ">\n", "\n</parameter>\n"),
+)
+GLM = ToolFormat(
+    name="glm",
+    opens="",
+    before="<tool_call>",
+    between="\n",
+    after="</tool_call>",
+    separator="\n",
+    closes="",
+    tags=Tags("<arg_key>", "</arg_key>\n<arg_value>", "</arg_value>\n"),
+)
+GLM_47 = ToolFormat(
+    name="glm-4.7",
+    opens="",
+    before="<tool_call>",
+    between="",
+    after="</tool_call>",
+    separator="",
+    closes="",
+    tags=Tags("<arg_key>", "</arg_key><arg_value>", "</arg_value>"),
+)
+DEEPSEEK_V3 = ToolFormat(
+    name="deepseek-v3",
+    opens="<｜tool▁calls▁begin｜>",
+    before="<｜tool▁call▁begin｜>function<｜tool▁sep｜>",
+    between="\n```json\n",
+    after="\n```<｜tool▁call▁end｜>",
+    separator="\n",
+    closes="<｜tool▁calls▁end｜>",
+)
+DEEPSEEK_V31 = ToolFormat(
+    name="deepseek-v3.1",
+    opens="<｜tool▁calls▁begin｜>",
+    before="<｜tool▁call▁begin｜>",
+    between="<｜tool▁sep｜>",
+    after="<｜tool▁call▁end｜>",
+    separator="",
+    closes="<｜tool▁calls▁end｜>",
+)
+LLAMA3 = ToolFormat(
+    name="llama3",
+    opens="",
+    before='{"name": "',
+    between='", "parameters": ',
+    after="}",
+    separator=None,
+    closes="",
+    at_start=True,
+)
+KIMI = ToolFormat(
+    name="kimi",
+    opens="<|tool_calls_section_begin|>",
+    before="<|tool_call_begin|>functions.",
+    between="<|tool_call_argument_begin|>",
+    after="<|tool_call_end|>",
+    separator="",
+    closes="<|tool_calls_section_end|>",
+    tag=(":", "[0-9]+"),
+    ids=(r"functions\..+:[0-9]+", "functions.{name}:{index}"),  # its template writes the id alone
+)
+MINIMAX = ToolFormat(
+    name="minimax",
+    opens="<minimax:tool_call>\n",
+    before='<invoke name="',
+    between='">\n',
+    after="</invoke>\n",
+    separator="",
+    closes="</minimax:tool_call>",
+    tags=Tags('<parameter name="', '">', "</parameter>\n"),
+)
+DSML = ToolFormat(
+    name="dsml",
+    opens="<｜DSML｜function_calls>\n",
+    before='<｜DSML｜invoke name="',
+    between='">\n',
+    after="</｜DSML｜invoke>\n",
+    separator="",
+    closes="</｜DSML｜function_calls>",
+    tags=Tags(
+        '<｜DSML｜parameter name="', '" string="true">', "</｜DSML｜parameter>\n", key_closes_json='" string="false">'
+    ),
+)
+MISTRAL_JSON = ToolFormat(
+    name="mistral-json",
+    opens="[TOOL_CALLS][",
+    before='{"name": "',
+    between='", "arguments": ',
+    after="}",
+    separator=", ",
+    closes="]",
+    also=r', "id": "[a-zA-Z0-9]*"',
+    ids=("[a-zA-Z0-9]{9}", "hash"),
+)
+MISTRAL = ToolFormat(
+    name="mistral",
+    opens="",
+    before="[TOOL_CALLS]",
+    between="[ARGS]",
+    after="",
+    separator="",
+    closes="",
+    tag=("[CALL_ID]", "[a-zA-Z0-9]{9}"),
+    ids=("[a-zA-Z0-9]{9}", "hash"),
+)
+GRANITE = ToolFormat(
+    name="granite",
+    opens="<|tool_call|>[",
+    before='{"name": "',
+    between='", "arguments": ',
+    after="}",
+    separator=", ",
+    closes="]",
+)
+GEMMA_4 = ToolFormat(
+    name="gemma-4",
+    opens="",
+    before="<|tool_call>call:",
+    between="{",
+    after="}<tool_call|>",
+    separator="",
+    closes="",
+    tags=Pairs('<|"|>'),
+)
+_PYTHON_TAG = "<|python_tag|>"  # Llama 3.1 often puts it before a call, although its template does not
+
+
+def find_format(template: str) -> ToolFormat:
+    """The form that a chat template (its Jinja source) writes calls in; Hermes' where it is none of these."""
+    found = None
+    if "｜DSML｜" in template:
+        calls = "tool_calls" if "tool_calls>" in template else "function_calls"
+        found = replace(DSML, opens=f"<｜DSML｜{calls}>\n", closes=f"</｜DSML｜{calls}>")
+    elif KIMI.opens in template:
+        found = KIMI
+    elif "<minimax:tool_call>" in template:
+        found = MINIMAX
+    elif "[TOOL_CALLS]" in template:
+        found = MISTRAL if "[ARGS]" in template else MISTRAL_JSON
+        if found is MISTRAL and "[CALL_ID]" not in template:
+            found = replace(MISTRAL, tag=None)
+    elif GEMMA_4.before in template:
+        found = GEMMA_4
+    elif "<|tool_call|>" in template:
+        found = GRANITE
+    elif DEEPSEEK_V3.opens in template:
+        found = DEEPSEEK_V3 if "```json" in template else DEEPSEEK_V31
+    elif "<tool_call>" in template and "<parameter=" in template:
+        found = QWEN_CODER
+    elif "<tool_call>" in template and "<arg_key>" in template:
+        found = GLM_47 if "</arg_key><arg_value>" in template else GLM
+    elif "<tool_call>" in template and re.search(r'"arguments\\?"', template):
+        found = HERMES
+    elif "<|start_header_id|>" in template and re.search(r'"parameters\\?"', template):
+        found = LLAMA3
+    if found is None:
+        found = HERMES
+    lead = _PYTHON_TAG if found is LLAMA3 and _PYTHON_TAG in template else ""
+    return replace(found, lead=lead)

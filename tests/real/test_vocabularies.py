@@ -1,0 +1,69 @@
+"""llama.cpp's own test vocabularies: the ids of its texts, or a refusal with its reason."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from tests.real.fetch import LLAMA_CPP
+
+from huozhong.errors import TokenizerError
+from huozhong.formats.gguf.file import GgufFile
+from huozhong.formats.gguf.vocab import small_files
+from huozhong.text.tokenizer import Tokenizer
+
+WITH_PAIRS = [
+    "command-r", "deepseek-coder", "deepseek-llm", "falcon", "gemma-4", "gpt-2", "llama-bpe", "llama-spm", "mpt",
+    "phi-3", "qwen2", "qwen35", "refact", "starcoder",
+]  # fmt: skip
+# The model was trained on composed letters (NFC), as transformers' class for it says; llama.cpp does not compose,
+# and expects the ids of "e" and an accent.  Here they are the ids of "é".
+COMPOSED = {"qwen35"}
+WITHOUT_PAIRS = ["aquila", "baichuan", "gpt-neox"]
+REFUSED = {
+    "bert-bge": "tokenizer 'bert'",  # WordPiece, of encoders; no encoder is run here
+    "nomic-bert-moe": "tokenizer 't5'",  # Unigram, likewise
+}
+BETWEEN = "\n__ggml_vocab_test__\n"
+
+
+def read(name: str) -> Tokenizer:
+    return Tokenizer.from_files(small_files(GgufFile(LLAMA_CPP / f"ggml-vocab-{name}.gguf").metadata), where=name)
+
+
+def pairs(name: str) -> list[tuple[str, list[int]]]:
+    path = LLAMA_CPP / f"ggml-vocab-{name}.gguf"
+    texts = path.with_name(f"{path.name}.inp").read_bytes().decode().split(BETWEEN)
+    lines = path.with_name(f"{path.name}.out").read_text().split("\n")
+    return list(zip(texts, ([int(id) for id in line.split()] for line in lines), strict=False))
+
+
+@pytest.mark.parametrize("name", WITH_PAIRS)
+def test_ids_are_llama_cpps(name: str) -> None:
+    tokenizer, found = read(name), pairs(name)
+    assert len(found) >= 46
+    for text, ids in found:
+        composed = unicodedata.normalize("NFC", text)
+        if composed != text and name in COMPOSED:
+            assert tokenizer.encode(text) == tokenizer.encode(composed) != ids
+        else:
+            assert tokenizer.encode(text) == ids, text
+        assert tokenizer.decode(tokenizer.encode(text)) in (text, composed)
+
+
+@pytest.mark.parametrize("name", WITHOUT_PAIRS)
+def test_what_has_no_pairs_loses_no_text(name: str) -> None:
+    tokenizer = read(name)
+    for text, _ in pairs("gpt-2"):
+        assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusals(name: str) -> None:
+    with pytest.raises(TokenizerError, match=REFUSED[name]):
+        read(name)
+
+
+def test_every_vocabulary_is_in_one_of_the_lists() -> None:
+    there = {path.name.removeprefix("ggml-vocab-").removesuffix(".gguf") for path in LLAMA_CPP.glob("*.gguf")}
+    assert there == {*WITH_PAIRS, *WITHOUT_PAIRS, *REFUSED}

@@ -1,0 +1,24 @@
+"""What chat templates find in their environment, against transformers'."""
+
+from __future__ import annotations
+
+import pytest
+from transformers.utils.chat_template_utils import _compile_jinja_template
+
+from huozhong.text.jinja import environment
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ {'b': '好', 'a': [1, none]} | tojson }}",
+        "{{ {'b': '好\"😀', 'a': 1} | tojson(ensure_ascii=True, sort_keys=True) }}",
+        "{{ {'b': 1} | tojson(separators=(',', ':')) }}{{ [1, 2] | tojson(indent=2) }}",
+        "{{ dict(a=1).a }}{{ dict.fromkeys(['x'], 3) }}",
+        "{% for i in range(5) %}{% if i == 3 %}{% break %}{% endif %}{{ i }}{% endfor %}",
+        "{% set ns = namespace(a=1) %}{% set ns.a = 2 %}{{ ns.a }}",
+        "a{% generation %}{% if true %}\n b{% endif %}{% endgeneration %}c",
+    ],
+)
+def test_as_in_transformers(source: str) -> None:
+    assert environment().from_string(source).render() == _compile_jinja_template(source).render()

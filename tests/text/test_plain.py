@@ -1,0 +1,51 @@
+"""Bytes of people's files as text."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from huozhong.errors import DataError
+from huozhong.text.plain import decoded, files_below, kind, read_text
+
+SIMPLIFIED = "春天来了，学生们在学校门口说着话。他问：“几点开门？”"
+TRADITIONAL = "春天來了，學生們在學校門口說著話。他問：「幾點開門？」"
+
+
+@pytest.mark.parametrize(("text", "encoding"), [
+    (SIMPLIFIED, "utf-8"), (SIMPLIFIED, "utf-8-sig"), (SIMPLIFIED, "utf-16"), (SIMPLIFIED, "gbk"),
+    (SIMPLIFIED, "gb18030"), (TRADITIONAL, "gbk"), (TRADITIONAL, "big5"), (TRADITIONAL, "utf-8"), ("plain", "ascii"),
+])  # fmt: skip
+def test_the_encoding_is_found(text: str, encoding: str) -> None:
+    assert decoded(text.encode(encoding)) == text
+
+
+def test_what_is_no_text_is_none() -> None:
+    assert decoded(b"\x89PNG\r\n\x1a\n\0\0") is None
+    assert decoded(bytes(range(1, 256)) * 3) is None
+    assert decoded("한국어 문장입니다".encode("euc-kr")) is None  # better no text than another one
+    assert decoded("これは日本語です".encode("shift-jis")) is None
+    assert decoded(b"") == ""
+
+
+def test_files_are_read_with_one_kind_of_line_end(tmp_path: Path) -> None:
+    (tmp_path / "a.TXT.GZ").write_bytes(gzip.compress("甲\r\n乙\r丙\n".encode()))
+    assert kind(tmp_path / "a.TXT.GZ") == ".txt"
+    assert read_text(tmp_path / "a.TXT.GZ") == "甲\n乙\n丙\n"
+    (tmp_path / "b.txt.gz").write_bytes(b"no gzip")
+    for name in ("b.txt.gz", "nowhere.txt"):
+        with pytest.raises(DataError, match="cannot be read"):
+            read_text(tmp_path / name)
+
+
+def test_hidden_files_are_passed_over_and_told(tmp_path: Path) -> None:
+    for name in ("a.txt", "sub/b.MD", ".git/c.txt", "sub/._b.MD", "d.pdf", "e.pdf", "LICENSE"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    found, passed = files_below(tmp_path, (".txt", ".md"))
+    assert [file.name for file in found] == ["a.txt", "b.MD"]
+    assert passed == [
+        f"{tmp_path}: ._b.MD, .git (hidden)", f"{tmp_path}: 2 × .pdf, 1 × LICENSE (other kinds of files)"
+    ]  # fmt: skip
