@@ -61,6 +61,10 @@ AllowOrigin = Annotated[
     list[str] | None, typer.Option(help="允许使用本服务的网站 / a web site that may use it ('*': any)")
 ]
 
+AnyModel = Annotated[
+    bool,
+    typer.Option("--any-model", help="客户端写什么模型名都可以 / whatever model a client names, this one answers"),
+]
 CarefulOption = Annotated[
     bool,
     typer.Option(
@@ -100,6 +104,7 @@ def serve_command(
     allow_origin: AllowOrigin = None,
     careful: CarefulOption = False,
     numbers: Numbers = None,
+    any_model: AnyModel = False,
 ) -> None:
     from huozhong.verify.distress import read_numbers
 
@@ -113,6 +118,7 @@ def serve_command(
             app = create_app(
                 llm,
                 careful=Careful(careful, ring),
+                any_model=any_model,
                 allow_hosts=allow_host or (),
                 allow_origins=allow_origin or (),
             )

@@ -17,7 +17,7 @@ from huozhong.server.careful import Careful
 from huozhong.server.failures import failure_of
 from huozhong.server.guard import Guard
 from huozhong.server.http import error_response
-from huozhong.server.routes import chat, embeddings, health, models, page
+from huozhong.server.routes import chat, completions, embeddings, health, messages, models, page
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
 MAX_BODY_BYTES = 4 * 2**20
@@ -51,7 +51,7 @@ def create_app(
     app.add_middleware(Guard, allow_hosts=allow_hosts, allow_origins=origins, max_body_bytes=max_body_bytes)
     if origins:
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"])
-    for noun in (chat, embeddings, models, health, page):
+    for noun in (chat, completions, messages, embeddings, models, health, page):
         app.include_router(noun.router)
     answer_failures(app)
     return app

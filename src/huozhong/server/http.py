@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 from huozhong.engine.llm import Completion, Delta, Handle
 from huozhong.errors import RequestError
 from huozhong.server.dialects import Event, Reply
+from huozhong.server.dialects.anthropic.reply import error_body as anthropic_error
 from huozhong.server.dialects.openai.errors import error_body as openai_error
 from huozhong.server.failures import Failure, known_failure, server_failure, stopped
 
@@ -30,7 +31,11 @@ log = logging.getLogger("huozhong.server")
 
 # What a path begins with -> how its errors are worded; the first that fits, so OpenAI's, for all that is no other's,
 # stay last.
-ERROR_BODIES: tuple[tuple[str, Callable[[Failure], dict[str, Any]]], ...] = (("", openai_error),)
+ERROR_BODIES: tuple[tuple[str, Callable[[Failure], dict[str, Any]]], ...] = (
+    ("/v1/messages", anthropic_error),
+    ("/anthropic/", anthropic_error),
+    ("", openai_error),
+)
 
 # DeepSeek's servers too send a comment now and then while the model is still reading a long prompt, so that
 # neither the client nor a proxy takes the connection for dead.
