@@ -24,6 +24,7 @@ from huozhong.engine.llm import Completion, Delta, Handle
 from huozhong.errors import RequestError
 from huozhong.server.dialects import Event, Reply
 from huozhong.server.dialects.anthropic.reply import error_body as anthropic_error
+from huozhong.server.dialects.ollama.reply import error_body as ollama_error
 from huozhong.server.dialects.openai.errors import error_body as openai_error
 from huozhong.server.failures import Failure, known_failure, server_failure, stopped
 
@@ -34,6 +35,7 @@ log = logging.getLogger("huozhong.server")
 ERROR_BODIES: tuple[tuple[str, Callable[[Failure], dict[str, Any]]], ...] = (
     ("/v1/messages", anthropic_error),
     ("/anthropic/", anthropic_error),
+    ("/api/", ollama_error),
     ("", openai_error),
 )
 

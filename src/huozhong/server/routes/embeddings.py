@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
+import numpy as np
 from fastapi import APIRouter, Request
+from numpy.typing import NDArray
 from starlette.responses import Response
 
 from huozhong.engine.llm import LLM, EmbeddedText
@@ -21,16 +23,21 @@ router = APIRouter()
 @router.post("/v1/embeddings")
 @router.post("/embeddings")
 async def embeddings(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
     call = parse_embeddings(await json_body(request))
+    vectors, num_tokens = await vectors_of(request, call)
+    name = request.app.state.llm.name
+    return json_response(embeddings_json(name, vectors, num_tokens, as_base64=call.as_base64))
+
+
+async def vectors_of(request: Request, call: EmbeddingCall) -> tuple[list[NDArray[np.float32]], int]:
+    """Every text's vector, and how many tokens all of them had."""
+    llm: LLM = request.app.state.llm
     check_model(request, call.model)
     inputs = await asyncio.to_thread(_tokens, llm, call)
     answers = RunningAnswers(partial(llm.submit_embed, ids) for ids in inputs)
     async with watched(answers, request.receive):
         found = [EmbeddedText.from_deltas(deltas) for deltas in await answers.all()]
-    vectors = [text.unit_vector(call.dimensions) for text in found]
-    num_tokens = sum(len(ids) for ids in inputs)
-    return json_response(embeddings_json(llm.name, vectors, num_tokens, as_base64=call.as_base64))
+    return [text.unit_vector(call.dimensions) for text in found], sum(len(ids) for ids in inputs)
 
 
 def _tokens(llm: LLM, call: EmbeddingCall) -> list[list[int]]:
