@@ -60,6 +60,18 @@ class Bill:
             self.how,
         )
 
+    def __add__(self, other: Bill) -> Bill:
+        """What two shares of the same meter's bill come to."""
+        return Bill(
+            self.tokens + other.tokens,
+            self.seconds + other.seconds,
+            self.joules + other.joules,
+            self.money + other.money,
+            self.currency,
+            self.source,
+            self.how,
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-able; what the API's `usage.cost` and metrics.jsonl carry."""
         return asdict(self)

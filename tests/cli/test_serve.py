@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from huozhong.cli.serve import listen
+from huozhong.cli.serve import listen, read_keys
 from huozhong.errors import ConfigError
 
 COMMAND = [sys.executable, "-m", "huozhong.cli.main"]
@@ -110,3 +110,14 @@ def test_addresses_that_cannot_be_had() -> None:
             listen("127.0.0.1", port)
     with listen("127.0.0.1", port) as again:  # no waiting for the old connections to expire
         assert again.type == socket.SOCK_STREAM
+
+
+def test_keys_come_from_an_option_and_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_bytes(b"\xef\xbb\xbfthree\r\n\nfour\n")
+    assert read_keys("one, two,", file) == ["one", "two", "three", "four"]
+    assert read_keys("", None) == []
+    file.write_text("\n")
+    for bad in (file, tmp_path / "none"):
+        with pytest.raises(ConfigError):
+            read_keys("", bad)

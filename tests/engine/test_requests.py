@@ -33,10 +33,11 @@ BAD = {
     "presence_penalty": [-2.1, 2.1, "1"],
     "frequency_penalty": [-2.1, 2.1],
     "max_tokens": [0, -5, 1.0, "many"],
-    "stop": ["", ("",), (1,), 5, ("a",) * 17, None],
+    "stop": ["", ("",), (1,), 5, ("a",) * 129, None],
     "seed": [1.5, "x", 2**63],
     "logprobs": [-1, 21, True],
     "ignore_eos": [1, "no", None],
+    "logit_bias": [5, {"1": 1}, {-1: 1}, {1: 101}, {1: True}, ((1,),), dict.fromkeys(range(1025), 1)],
     "guide": ["json", 5, JsonObject, {"type": "object"}],
 }
 

@@ -58,7 +58,11 @@ def build_app(script: Script) -> FastAPI:
             error = {"error": {"message": f"scripted failure {status}", "type": "x"}}
             return JSONResponse(error, status_code=status, headers={"retry-after": "0"})
         if script.raw is not None:
-            raw = script.raw(body["messages"][0]["content"]) if callable(script.raw) else script.raw
+            raw = (
+                script.raw(body["messages"][0]["content"])
+                if callable(script.raw) and not isinstance(script.raw, Response)
+                else script.raw
+            )
             return raw if isinstance(raw, Response) else JSONResponse(raw)
         message = {
             "role": "assistant",

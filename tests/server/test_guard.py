@@ -67,3 +67,27 @@ def test_own_page_and_addresses_pass_the_guard(server: Running) -> None:
         headers = {"host": host, "origin": f"http://{host}"}
         assert httpx.get(f"{server.url}/v1/models", headers=headers).status_code == 200
     assert "access-control-allow-origin" not in httpx.get(f"{server.url}/v1/models").headers
+
+
+def test_who_has_no_key_is_refused_in_the_words_of_each_dialect(llm: LLM) -> None:
+    with serving(llm, api_keys=["one", "zwei-二"]) as server:
+        body = {"model": llm.name, "max_tokens": 1, "messages": [{"role": "user", "content": "a"}]}
+        sent: dict[str, str]
+        for path, form in (
+            ("/v1/chat/completions", "invalid_api_key"),
+            ("/v1/completions", "invalid_api_key"),
+            ("/v1/messages", "authentication_error"),
+            ("/anthropic/v1/messages", "authentication_error"),
+            ("/api/chat", "needs a key"),
+            ("/tokenize", "invalid_api_key"),
+        ):
+            for sent in ({}, {"authorization": "Bearer wrong"}, {"x-api-key": "on"}, {"authorization": "one"}):
+                answer = httpx.post(f"{server.url}{path}", json=body, headers=sent)
+                assert answer.status_code == 401
+                assert form in answer.text
+        for path in ("/v1/models", "/metrics", "/page/info", "/user/balance", "/api/tags", "/nowhere"):
+            assert httpx.get(f"{server.url}{path}").status_code == 401
+        for path in ("/health", "/", "/page/page.js"):
+            assert httpx.get(f"{server.url}{path}").status_code == 200
+        for sent in ({"authorization": "Bearer one"}, {"x-api-key": "one"}):
+            assert httpx.post(f"{server.url}/v1/messages", json=body, headers=sent, timeout=60).status_code == 200

@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +19,7 @@ from huozhong.errors import EngineError, RequestError
 from huozhong.server import http
 from huozhong.server.dialects import ChatReply, Event
 from huozhong.server.failures import Failure, refusal
-from huozhong.server.http import EventStream, RunningAnswer, joined, parse_json
+from huozhong.server.http import EventStream, RunningAnswers, joined, parse_json
 
 HELLO = [{"role": "user", "content": "你好"}]
 
@@ -38,17 +38,21 @@ def test_neighbours_become_one() -> None:
         Delta(text="c", token_ids=(3,)),
         Delta(text="d", token_ids=(4,), finish_reason="stop"),
     ]
-    assert joined(deltas) == [Delta(reasoning="ab", text="cd", token_ids=(1, 2, 3, 4), finish_reason="stop")]
+    whole = Delta(reasoning="ab", text="cd", token_ids=(1, 2, 3, 4), finish_reason="stop")
+    assert joined([(0, delta) for delta in deltas]) == [(0, whole)]
+    mixed = [(1, deltas[0]), (0, deltas[2]), (1, deltas[1]), (0, deltas[3])]
+    assert [(index, delta.reasoning + delta.text) for index, delta in joined(mixed)] == [(0, "cd"), (1, "ab")]
     assert joined([]) == []
 
 
 def test_reasoning_after_text_and_errors_stay_apart() -> None:
     broken = Delta(error=EngineError("broken"))
     deltas = [Delta(text="a"), Delta(reasoning="b"), Delta(text="c"), broken]
-    assert joined(deltas) == [Delta(text="a"), Delta(reasoning="b", text="c"), broken]
+    apart = [Delta(text="a"), Delta(reasoning="b", text="c"), broken]
+    assert joined([(0, delta) for delta in deltas]) == [(0, delta) for delta in apart]
 
 
-def scripted(deltas: list[Delta]) -> RunningAnswer:
+def scripted(deltas: list[Delta]) -> RunningAnswers:
     """An answer whose deltas are there at once."""
 
     def start(on_delta: Callable[[Delta], None]) -> Any:
@@ -56,7 +60,7 @@ def scripted(deltas: list[Delta]) -> RunningAnswer:
             on_delta(delta)
         return SimpleNamespace(abort=lambda: None)
 
-    return RunningAnswer(start)
+    return RunningAnswers([start])
 
 
 def test_every_delta_arrives_once_and_in_order_from_another_thread() -> None:
@@ -72,11 +76,12 @@ def test_every_delta_arrives_once_and_in_order_from_another_thread() -> None:
                         time.sleep(0.001)
 
             tasks.append(loop.run_in_executor(None, work))
+            return SimpleNamespace(abort=lambda: None)
 
-        answer = RunningAnswer(start)
+        answer = RunningAnswers([start])
         got: list[Delta] = []
         while not got or not got[-1].is_last:
-            got += await answer.next()
+            got += [delta for _, delta in await answer.next()]
         await tasks[0]
         return got
 
@@ -109,13 +114,13 @@ class Telegram(ChatReply):
 
     id = "telegram-1"
 
-    def whole(self, answer: Completion) -> dict[str, Any]:
-        return {"said": answer.text.upper()}
+    def whole(self, answers: Sequence[Completion]) -> dict[str, Any]:
+        return {"said": answers[0].text.upper()}
 
     def first(self) -> Iterator[Event]:
         yield Event({"from": self.model}, "start")
 
-    def events(self, delta: Delta) -> Iterator[Event]:
+    def events(self, index: int, delta: Delta) -> Iterator[Event]:
         yield Event({"said": delta.text.upper()}, "piece")
         if delta.is_last:
             yield Event("STOP")

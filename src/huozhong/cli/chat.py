@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -116,10 +116,15 @@ def _local(llm: LLM, thinking: bool, given: dict[str, Any]) -> Ask:
 def _remote(stack: ExitStack, url: str, model: str | None, thinking: bool, given: dict[str, Any]) -> tuple[str, Ask]:
     import httpx
 
+    from huozhong.exam.subject import API_KEY_VARIABLE
+    from huozhong.exam.wire import error_sentence, pieces
+
+    key = os.environ.get(API_KEY_VARIABLE)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     base = url.rstrip("/").removesuffix("/v1")
     try:
         # Reading waits as long as it takes: a large model on a small machine is slow to begin.
-        client = stack.enter_context(httpx.Client(timeout=httpx.Timeout(None, connect=5.0)))
+        client = stack.enter_context(httpx.Client(timeout=httpx.Timeout(None, connect=5.0), headers=headers))
         listed = client.get(f"{base}/v1/models")
         names = [entry["id"] for entry in listed.json()["data"]]
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
@@ -141,37 +146,18 @@ def _remote(stack: ExitStack, url: str, model: str | None, thinking: bool, given
             with client.stream("POST", f"{base}/v1/chat/completions", json=request) as answer:
                 if answer.status_code != 200:
                     answer.read()
-                    raise _remote_error(answer.text)
-                yield from _events(answer.iter_lines())
+                    raise RequestError(error_sentence(answer.text))
+                for said in pieces(answer.iter_text()):
+                    if said.reasoning:
+                        yield "reasoning", said.reasoning
+                    if said.text:
+                        yield "content", said.text
+                    if said.rule is not None:
+                        yield "rule", said.rule
         except httpx.HTTPError as error:
             raise RequestError(f"The connection to {url} broke ({error}); ask again.") from None
 
     return body["model"], ask
-
-
-def _events(lines: Iterator[str]) -> Iterator[Piece]:
-    for line in lines:
-        if not line.startswith("data: ") or line == "data: [DONE]":
-            continue
-        event = json.loads(line.removeprefix("data: "))
-        if "error" in event:
-            raise _remote_error(line.removeprefix("data: "))
-        for choice in event["choices"]:
-            delta = choice["delta"]
-            if delta.get("reasoning_content"):
-                yield "reasoning", delta["reasoning_content"]
-            if delta.get("content"):
-                yield "content", delta["content"]
-            if isinstance(delta.get("rule"), dict):
-                yield "rule", str(delta["rule"].get("id", ""))
-
-
-def _remote_error(body: str) -> RequestError:
-    try:
-        message = json.loads(body)["error"]["message"]
-    except (ValueError, KeyError, TypeError):
-        message = f"The server sent no answer but: {body[:200]!r}"
-    return RequestError(message)
 
 
 # -- the conversation ----------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -61,6 +62,21 @@ AllowOrigin = Annotated[
     list[str] | None, typer.Option(help="允许使用本服务的网站 / a web site that may use it ('*': any)")
 ]
 
+AnyModel = Annotated[
+    bool,
+    typer.Option("--any-model", help="客户端写什么模型名都可以 / whatever model a client names, this one answers"),
+]
+ApiKey = Annotated[
+    str | None,
+    typer.Option(
+        envvar="HUOZHONG_SERVE_KEY",
+        help="密钥，多个用逗号分开 / a key that clients must send; several with commas between",
+        show_default=False,
+    ),
+]
+ApiKeyFile = Annotated[
+    Path | None, typer.Option(help="密钥文件，每行一个 / a file of keys, one a line", show_default=False)
+]
 CarefulOption = Annotated[
     bool,
     typer.Option(
@@ -100,10 +116,14 @@ def serve_command(
     allow_origin: AllowOrigin = None,
     careful: CarefulOption = False,
     numbers: Numbers = None,
+    any_model: AnyModel = False,
+    api_key: ApiKey = None,
+    api_key_file: ApiKeyFile = None,
 ) -> None:
     from huozhong.verify.distress import read_numbers
 
     ring = read_numbers(numbers or "")
+    keys = read_keys(api_key or "", api_key_file)
     with listen(host, port) as listener:  # first, so that a port in use is said before a model is loaded
         from huozhong.server.app import create_app
         from huozhong.server.careful import Careful
@@ -113,11 +133,27 @@ def serve_command(
             app = create_app(
                 llm,
                 careful=Careful(careful, ring),
+                any_model=any_model,
+                api_keys=keys,
                 allow_hosts=allow_host or (),
                 allow_origins=allow_origin or (),
             )
-            _run(app, llm, listener)
+            _run(app, llm, listener, needs_key=bool(keys))
     typer.echo(say("已停止。", "Stopped."))
+
+
+def read_keys(given: str, file: Path | None) -> list[str]:
+    """The keys of an option and of a file.  `ConfigError` for a file that cannot be read or holds none."""
+    keys = [key.strip() for key in given.split(",")]
+    if file is not None:
+        try:
+            lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"The keys in {file} cannot be read ({error}).") from None
+        if not any(lines):
+            raise ConfigError(f"{file} holds no key; write one a line.")
+        keys += lines
+    return [key for key in keys if key]
 
 
 def load(
@@ -222,7 +258,7 @@ def _no_socket(host: str, port: int, error: OSError) -> HuozhongError:
     )
 
 
-def _run(app: FastAPI, llm: LLM, listener: socket.socket) -> None:
+def _run(app: FastAPI, llm: LLM, listener: socket.socket, *, needs_key: bool = False) -> None:
     import asyncio
 
     import uvicorn
@@ -230,7 +266,7 @@ def _run(app: FastAPI, llm: LLM, listener: socket.socket) -> None:
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            _announce(llm.name, listener)
+            _announce(llm.name, listener, needs_key)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             # First: answers in flight end with a clear last event instead of a cut connection.
@@ -259,7 +295,7 @@ def server_config(app: FastAPI) -> uvicorn.Config:
     )
 
 
-def _announce(model: str, listener: socket.socket) -> None:
+def _announce(model: str, listener: socket.socket, needs_key: bool) -> None:
     from huozhong.engine.kernels import used
 
     host, port = listener.getsockname()[:2]
@@ -268,19 +304,20 @@ def _announce(model: str, listener: socket.socket) -> None:
     lit = say(
         f"火种已点亮，模型 {model}。在浏览器里打开：", f"Huozhong is lit, with the model {model}.  Open in a browser:"
     )
-    typer.echo(f"{lit}  {bold(own)}")
+    typer.echo(f"{lit}  {bold(own + ('/#key=…' if needs_key else ''))}")
     if everywhere:
         if address := _lan_address():
             typer.echo(
                 say("同一网络的手机和电脑打开：", "Phones and computers on the same network open:")
                 + f"  {bold(f'http://{address}:{port}')}"
             )
-        typer.echo(
-            say(
-                "注意：同一网络的任何人都可以使用，没有密码。",
-                "Anyone on that network can use it; there is no password.",
+        if not needs_key:
+            typer.echo(
+                say(
+                    "注意：同一网络的任何人都可以使用，没有密码。",
+                    "Anyone on that network can use it; there is no password (--api-key gives it one).",
+                )
             )
-        )
     if used() == "reference":
         typer.echo(
             say(

@@ -54,7 +54,7 @@ from huozhong.formats.resolve import is_built_in, resolve_model
 from huozhong.formats.source import ModelSource, open_model
 from huozhong.model.architecture import Architecture, CacheFormat, row_bytes
 from huozhong.text.messages import checked_messages
-from huozhong.text.template import ChatPrompt, ChatTemplate
+from huozhong.text.template import Begun, ChatPrompt, ChatTemplate
 from huozhong.text.tokenizer import END_THINK, Tokenizer
 from huozhong.text.tools import Function
 
@@ -263,13 +263,15 @@ class LLM:
         thinking: bool = True,
         functions: ListLike[Function] = (),
         acts: bool = True,
+        begun: Begun | None = None,
     ) -> ChatPrompt:
         """A conversation ready for `submit`; functions: what the model may call.  Raises `RequestError`.
 
+        begun: how the answer begins; the model says only what follows.
         acts: False where the answer will have another guide, which leaves no room for the model's acts.
         """
-        if not acts or functions or not self.acts:
-            return self.template.prompt(messages, thinking=thinking, functions=functions)
+        if not acts or functions or begun is not None or not self.acts:
+            return self.template.prompt(messages, thinking=thinking, functions=functions, begun=begun)
         # An act is written before the answer in any case; without thinking it is not shown.
         prompt = self.template.prompt(messages, thinking=True)
         said = tuple(checked_messages(messages))
@@ -297,6 +299,10 @@ class LLM:
     def submit_embed(self, ids: list[int], on_delta: Callable[[Delta], None], *, pooling: Pooling = "mean") -> Handle:
         """Start to embed one text, as `submit` starts an answer; `EmbeddedText.from_deltas` reads what comes back."""
         return self._engine.submit(EmbedRequest(ids, pooling), on_delta)
+
+    def submit_score(self, ids: list[int], on_delta: Callable[[Delta], None]) -> Handle:
+        """Start to score one text; `ScoredText.from_deltas` reads what comes back."""
+        return self._engine.submit(ScoreRequest(ids), on_delta)
 
     def check_text(self, ids: list[int]) -> None:
         """`RequestError` (`ContextLengthError`) for ids that can be neither embedded nor scored."""

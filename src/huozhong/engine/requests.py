@@ -23,7 +23,8 @@ FinishReason = Literal["stop", "length", "abort"]
 # How a text becomes one vector: the mean of its tokens' states, or its last token's state.
 Pooling = Literal["mean", "last"]
 MAX_LOGPROBS = 20
-MAX_STOP_STRINGS = 16
+MAX_STOP_STRINGS = 128
+MAX_BIASED_TOKENS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +37,9 @@ class SamplingParams:
     repetition_penalty: divides positive and multiplies negative logits of tokens of prompt and answer.
     presence_penalty, frequency_penalty: subtracted once, or per occurrence, for tokens of the answer.
     max_tokens: at most so many tokens; None is whatever fits the context, and more than fits is cut to it.
-    stop: the answer ends before the first of these strings; they are looked for in all of the decoded
-        text, the reasoning included.
+    logit_bias: {token id: what is added to its logit}, from -100 (as good as never) to 100.
+    stop: the answer ends before the first of these strings; they are looked for in what is said, not in what is
+        thought before.
     seed: the same seed, prompt and parameters give the same tokens; None takes a fresh one.
     logprobs: None for none; n for the chosen token's log-probability and the n (up to 20) likeliest ones'.
     ignore_eos: go on through end-of-text tokens (for benchmarks).
@@ -52,6 +54,7 @@ class SamplingParams:
     repetition_penalty: float = 1.0
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
@@ -64,6 +67,8 @@ class SamplingParams:
             object.__setattr__(self, "stop", (self.stop,))
         elif isinstance(self.stop, list):
             object.__setattr__(self, "stop", tuple(self.stop))
+        if isinstance(self.logit_bias, dict):
+            object.__setattr__(self, "logit_bias", tuple(self.logit_bias.items()))
         self._number("temperature", 0, 2)
         self._whole("top_k", 1, None)
         self._number("top_p", 0, 1, open_low=True)
@@ -77,7 +82,17 @@ class SamplingParams:
         if not isinstance(self.ignore_eos, bool):
             raise RequestError(f"ignore_eos is {self.ignore_eos!r}; say true or false.", param="ignore_eos")
         self._check_stop()
+        self._check_bias()
         self._check_guide()
+
+    def _check_bias(self) -> None:
+        if not isinstance(self.logit_bias, tuple) or not all(map(_is_bias, self.logit_bias)):
+            raise RequestError("logit_bias must map token ids to numbers between -100 and 100.", param="logit_bias")
+        if len(self.logit_bias) > MAX_BIASED_TOKENS:
+            raise RequestError(
+                f"logit_bias has {len(self.logit_bias)} tokens; at most {MAX_BIASED_TOKENS} are possible.",
+                param="logit_bias",
+            )
 
     def _check_guide(self) -> None:
         if self.guide is not None and not isinstance(self.guide, Guide):
@@ -123,6 +138,13 @@ class SamplingParams:
         return self.repetition_penalty != 1 or self.presence_penalty != 0 or self.frequency_penalty != 0
 
 
+def _is_bias(pair: Any) -> bool:
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        return False
+    token, bias = pair
+    return type(token) is int and token >= 0 and type(bias) in (int, float) and -100 <= bias <= 100
+
+
 # -- the three kinds of request ------------------------------------------------------------------------
 
 
@@ -164,6 +186,13 @@ Request = GenerateRequest | ScoreRequest | EmbedRequest
 def checked_ids(request: Request, max_context: int, vocab_size: int) -> NDArray[np.int32]:
     """A request's tokens as int32 [T]; `RequestError` or `ContextLengthError` if it cannot be served."""
     ids = _token_ids(request.ids, vocab_size)
+    if isinstance(request, GenerateRequest):
+        for token, _ in request.params.logit_bias:
+            if token >= vocab_size:
+                raise RequestError(
+                    f"logit_bias names token {token}, which is not in the vocabulary of {vocab_size}.",
+                    param="logit_bias",
+                )
     if isinstance(request, GenerateRequest) and len(ids) >= max_context:
         raise ContextLengthError(
             f"the prompt has {len(ids)} tokens, but the model's context of {max_context} must "

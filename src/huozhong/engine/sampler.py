@@ -1,9 +1,9 @@
 """From logits to a token, in NumPy.
 
-The order is: guide, penalties, log-probabilities, temperature, top-k, top-p, min-p, draw.  Log-probabilities are
-thus the model's own distribution at temperature 1 after penalties, among the tokens that the request's guide allows;
-what is cut away afterwards does not change them.  Every draw takes exactly one number from the request's generator,
-whatever else is being served, so a seed reproduces an answer.
+The order is: guide, bias, penalties, log-probabilities, temperature, top-k, top-p, min-p, draw.  Log-probabilities are
+thus the model's own distribution at temperature 1 after bias and penalties, among the tokens that the request's guide
+allows; what is cut away afterwards does not change them.  Every draw takes exactly one number from the request's
+generator, whatever else is being served, so a seed reproduces an answer.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ def sample(
     """
     if allowed_V is not None:
         logits_V = np.where(allowed_V, logits_V, np.float32(-np.inf))
+    if params.logit_bias:
+        logits_V = biased(logits_V, params.logit_bias)
     if params.has_penalties:
         assert counts is not None
         logits_V = penalize(logits_V, params, counts)
@@ -59,6 +61,14 @@ def sample(
         return token, None, ()
     logprobs_V = log_softmax(logits_V)
     return token, float(logprobs_V[token]), _top(logprobs_V, params.logprobs)
+
+
+def biased(logits_V: np.ndarray, bias: tuple[tuple[int, float], ...]) -> np.ndarray:
+    """A copy of the logits with these added; a token that a guide has shut out stays out."""
+    out_V = logits_V.copy()
+    for token, added in bias:
+        out_V[token] += np.float32(added)
+    return out_V
 
 
 def penalize(logits_V: np.ndarray, params: SamplingParams, counts: TokenCounts) -> np.ndarray:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from huozhong.cost import Bill, Meter
 from huozhong.errors import ConfigError, ExamError, RequestError
+from huozhong.exam.wire import whole_message
 
 if TYPE_CHECKING:
     import httpx
@@ -214,21 +215,20 @@ class UrlSubject:
         return replace(answer, seconds=time.perf_counter() - started)
 
     def _read(self, reply: Any) -> Answer:
-        try:
-            choice = reply["choices"][0]
-            message, usage = choice["message"], reply.get("usage") or {}
-            finish = choice.get("finish_reason")
-            return Answer(
-                text=_text(message.get("content")),
-                reasoning=_text(message.get("reasoning_content") or message.get("reasoning")),
-                finish_reason=finish if isinstance(finish, str) else None,
-                prompt_tokens=_count(usage.get("prompt_tokens")),
-                completion_tokens=_count(usage.get("completion_tokens")),
-            )
-        except (KeyError, IndexError, TypeError, AttributeError):
+        said = whole_message(reply)
+        if said is None:
             raise _OneFailed(
                 f"{self.url} answers with something that is no chat completion; does it speak OpenAI's API?"
-            ) from None
+            )
+        usage = reply.get("usage")
+        usage = usage if isinstance(usage, dict) else {}
+        return Answer(
+            text=said.text,
+            reasoning=said.reasoning,
+            finish_reason=said.finish_reason,
+            prompt_tokens=_count(usage.get("prompt_tokens")),
+            completion_tokens=_count(usage.get("completion_tokens")),
+        )
 
     def negative_log_likelihood(self, text: str) -> float | None:
         return None
@@ -286,15 +286,6 @@ class _OneFailed(ExamError):
 
 
 _REFUSED = (400, 413, 414, 422)  # this question, not all of them
-
-
-def _text(value: Any) -> str:
-    """An answer's text: as one, or in parts.  Raises TypeError for anything else."""
-    if isinstance(value, list):
-        return "".join(_text(part["text"]) for part in value if part.get("type", "text") == "text")
-    if value is not None and not isinstance(value, str):
-        raise TypeError
-    return (value or "").encode("utf-8", "replace").decode()  # half of a pair of surrogates cannot be written
 
 
 def _count(value: Any) -> int:

@@ -17,7 +17,7 @@ from huozhong.server.careful import Careful
 from huozhong.server.failures import failure_of
 from huozhong.server.guard import Guard
 from huozhong.server.http import error_response
-from huozhong.server.routes import chat, embeddings, health, models, page
+from huozhong.server.routes import chat, completions, embeddings, health, messages, models, ollama, page, tokens
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
 MAX_BODY_BYTES = 4 * 2**20
@@ -28,6 +28,8 @@ def create_app(
     *,
     defaults: SamplingParams | None = None,
     careful: Careful | None = None,
+    any_model: bool = False,
+    api_keys: Iterable[str] = (),
     allow_hosts: Iterable[str] = (),
     allow_origins: Iterable[str] = (),
     max_body_bytes: int = MAX_BODY_BYTES,
@@ -36,6 +38,8 @@ def create_app(
 
     defaults: sampling for what a request leaves out; None is the model's own.
     careful: who is answered by rules where the model must not; None: everybody, with the built-in model only.
+    any_model: whatever model a client names, this one answers.
+    api_keys: who sends none of these is refused; none given: everybody is let in.
     allow_hosts, allow_origins: names this server answers to and web sites that may use it, besides its own.
     """
     # No generated documentation pages: they load scripts from elsewhere, and the machine may be offline.
@@ -43,12 +47,19 @@ def create_app(
     app.state.llm = llm
     app.state.defaults = defaults if defaults is not None else llm.defaults
     app.state.careful = careful or Careful()
+    app.state.any_model = any_model
     app.state.created = int(time.time())
     origins = list(allow_origins)
-    app.add_middleware(Guard, allow_hosts=allow_hosts, allow_origins=origins, max_body_bytes=max_body_bytes)
+    app.add_middleware(
+        Guard,
+        allow_hosts=allow_hosts,
+        allow_origins=origins,
+        max_body_bytes=max_body_bytes,
+        api_keys=[*api_keys],
+    )
     if origins:
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"])
-    for noun in (chat, embeddings, models, health, page):
+    for noun in (chat, completions, messages, embeddings, models, ollama, tokens, health, page):
         app.include_router(noun.router)
     answer_failures(app)
     return app

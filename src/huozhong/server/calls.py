@@ -7,6 +7,7 @@ from typing import Any
 
 from huozhong.engine.guides.guide import Guide
 from huozhong.engine.requests import SamplingParams
+from huozhong.text.template import Begun
 from huozhong.text.tools import Function, ToolChoice
 
 
@@ -25,6 +26,8 @@ class ChatCall:
     """An answer to a conversation.  messages: as chat templates take them (`text.template.Message`).
 
     params: without a guide; `form` says what it is to be.  include_usage: at the end of a stream.
+    begun: how the answer begins, when the model is to go on with it.  num_answers: how many, all to the same prompt.
+    any_model: whatever model the client names, the one that is served is meant.
     """
 
     model: str
@@ -33,7 +36,28 @@ class ChatCall:
     form: AnswerForm
     thinking: bool
     stream: bool
-    include_usage: bool
+    include_usage: bool = False
+    begun: Begun | None = None
+    num_answers: int = 1
+    any_model: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompletionCall:
+    """Texts that are to be continued as they are.  prompts: texts, or lists of token ids.
+
+    suffix: what is to follow what the model writes.  echo: the prompt is told again.
+    """
+
+    model: str
+    prompts: list[str | list[int]]
+    params: SamplingParams
+    suffix: str = ""
+    echo: bool = False
+    only_echo: bool = False
+    num_answers: int = 1
+    stream: bool = False
+    include_usage: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,16 +7,16 @@ with other models, everybody whom the operator says (`--careful`).  What the rul
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi import Request
 from starlette.responses import Response
 
 from huozhong.engine.llm import LLM
 from huozhong.engine.requests import Completion, Delta, Usage
-from huozhong.server.calls import ChatCall
-from huozhong.server.dialects import ChatReply, FixedText
+from huozhong.server.dialects import FixedText, Reply
 from huozhong.server.http import json_response, stream_response
 from huozhong.verify.distress import CHINA, Finding, check
 
@@ -43,20 +43,28 @@ class Careful:
         """Whether this caller is answered carefully."""
         return self.everybody or llm.is_built_in
 
-    async def answer(self, request: Request, call: ChatCall, dialect: type[ChatReply]) -> Response | None:
-        """The fixed answer to a call that must not go to the model; None for all others."""
+    async def answer(
+        self,
+        request: Request,
+        messages: Sequence[Mapping[str, Any]],
+        reply_with: Callable[[FixedText], Reply],
+        *,
+        stream: bool,
+    ) -> Response | None:
+        """The fixed answer to messages that must not go to the model; None for all others.
+
+        A text that is no conversation is asked about as a user's one message.
+        """
         if not self.holds_for(request.app.state.llm, request):
             return None
         # In a thread, as all that reads a whole message is.
-        finding = await asyncio.to_thread(check, call.messages)
-        return None if finding is None else self._said(finding, call, dialect, request.app.state.llm.name)
+        finding = await asyncio.to_thread(check, messages)
+        return None if finding is None else self._said(finding, reply_with, stream)
 
-    def _said(self, finding: Finding, call: ChatCall, dialect: type[ChatReply], model: str) -> Response:
-        fixed = FixedText(finding.rule, finding.kind, tuple(finding.numbers(numbers=self.numbers)))
-        reply = dialect(model=model, thinking=False, think_end_id=None, include_usage=call.include_usage, fixed=fixed)
+    def _said(self, finding: Finding, reply_with: Callable[[FixedText], Reply], stream: bool) -> Response:
+        reply = reply_with(FixedText(finding.rule, finding.kind, tuple(finding.numbers(numbers=self.numbers))))
         text, headers = finding.reply(numbers=self.numbers), {HEADER: finding.rule}
-        if call.stream:
-            last = Delta(text=text, finish_reason="stop", usage=NOTHING_USED)
-            return stream_response([*reply.first(), *reply.events(last)], headers)
+        if stream:
+            return stream_response(reply, Delta(text=text, finish_reason="stop", usage=NOTHING_USED), headers)
         whole = Completion(text=text, reasoning="", token_ids=(), logprobs=(), finish_reason="stop", usage=NOTHING_USED)
-        return json_response(reply.whole(whole), headers=headers)
+        return json_response(reply.whole([whole]), headers=headers)

@@ -62,8 +62,8 @@ def known_failure(error: HuozhongError) -> Failure:
     return Failure(status=status, kind=kind, message=str(error), code=error.code, param=error.param)
 
 
-def refusal(status: int, message: str, code: str | None) -> Failure:
-    return Failure(status=status, kind="invalid_request_error", message=message, code=code)
+def refusal(status: int, message: str, code: str | None, headers: Mapping[str, str] | None = None) -> Failure:
+    return Failure(status=status, kind="invalid_request_error", message=message, code=code, headers=dict(headers or {}))
 
 
 def server_failure(message: str) -> Failure:

@@ -1,7 +1,7 @@
 """What is refused before any route sees it: foreign web pages, and bodies that are too large.
 
-The server has no password and listens on the user's own machine, so any page open in the user's browser could
-try to talk to it.  Two rules stop that, without being in the way of programs:
+Unless it is given keys, the server has no password; it listens on the user's own machine, so any page open in the
+user's browser could try to talk to it.  Two rules stop that, without being in the way of programs:
 
 - *Origin*: a browser says which site a request comes from; only the server's own page, or a site the user has
   allowed, may ask.  Programs send no Origin.
@@ -11,6 +11,7 @@ try to talk to it.  Two rules stop that, without being in the way of programs:
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
 import socket
 from collections.abc import Iterable
@@ -38,12 +39,14 @@ class Guard:
         allow_hosts: Iterable[str] = (),
         allow_origins: Iterable[str] = (),
         max_body_bytes: int,
+        api_keys: Iterable[str] = (),
     ) -> None:
         own = socket.gethostname().lower()
         self._app = app
         self._hosts = {"localhost", own, f"{own}.local", *(name.lower() for name in allow_hosts)}
         self._origins = set(allow_origins)
         self._limit = max_body_bytes
+        self._keys = [key.encode() for key in api_keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,6 +55,10 @@ class Guard:
         headers = Headers(scope=scope)
         if problem := self._foreign(headers):
             refused = refusal(403, problem, "forbidden")
+            await error_response(refused, scope["path"])(scope, receive, send)
+        elif self._keys and not self._is_open(scope) and not self._has_key(headers):
+            message = "This server needs a key: send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'."
+            refused = refusal(401, message, "invalid_api_key", {"www-authenticate": "Bearer"})
             await error_response(refused, scope["path"])(scope, receive, send)
         elif int(headers.get("content-length", "0")) > self._limit:
             await self._drain(receive)
@@ -80,6 +87,20 @@ class Guard:
         return (
             f"Web pages from {origin!r} may not use this server; if they should, start it with --allow-origin {origin}."
         )
+
+    def _is_open(self, scope: Scope) -> bool:
+        """What tells nothing and costs nothing: that the server is there, the page's own files, and a browser's
+        question whether a site may ask."""
+        path = scope["path"]
+        own_file = path == "/" or (path.startswith("/page/") and path not in ("/page/info", "/page/render"))
+        return scope["method"] == "OPTIONS" or path == "/health" or own_file
+
+    def _has_key(self, headers: Headers) -> bool:
+        kind, _, bearer = headers.get("authorization", "").partition(" ")
+        sent = [headers.get("x-api-key", ""), bearer.strip() if kind.lower() == "bearer" else ""]
+        # All are compared, each in constant time, so that no answer's time tells how much of a key is right.
+        same = [hmac.compare_digest(key, one.encode("latin-1")) for key in self._keys for one in sent]
+        return any(same)
 
     def _is_own(self, host: str) -> bool:
         name = _name(host)

@@ -1,6 +1,6 @@
 """What lies between HTTP and every dialect: bodies in; JSON, events and errors out; answers that are being made.
 
-The engine calls back from its step thread; `RunningAnswer` carries the deltas over into the event loop.  A client
+The engine calls back from its step thread; `RunningAnswers` carry the deltas over into the event loop.  A client
 that goes away, in the middle of a stream or while it waits for a whole answer, aborts its request there.
 """
 
@@ -12,6 +12,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pydantic_core
@@ -21,7 +22,9 @@ from starlette.types import Receive, Scope, Send
 
 from huozhong.engine.llm import Completion, Delta, Handle
 from huozhong.errors import RequestError
-from huozhong.server.dialects import ChatReply, Event
+from huozhong.server.dialects import Event, Reply
+from huozhong.server.dialects.anthropic.reply import error_body as anthropic_error
+from huozhong.server.dialects.ollama.reply import error_body as ollama_error
 from huozhong.server.dialects.openai.errors import error_body as openai_error
 from huozhong.server.failures import Failure, known_failure, server_failure, stopped
 
@@ -29,7 +32,12 @@ log = logging.getLogger("huozhong.server")
 
 # What a path begins with -> how its errors are worded; the first that fits, so OpenAI's, for all that is no other's,
 # stay last.
-ERROR_BODIES: tuple[tuple[str, Callable[[Failure], dict[str, Any]]], ...] = (("", openai_error),)
+ERROR_BODIES: tuple[tuple[str, Callable[[Failure], dict[str, Any]]], ...] = (
+    ("/v1/messages", anthropic_error),
+    ("/anthropic/", anthropic_error),
+    ("/api/", ollama_error),
+    ("", openai_error),
+)
 
 # DeepSeek's servers too send a comment now and then while the model is still reading a long prompt, so that
 # neither the client nor a proxy takes the connection for dead.
@@ -58,7 +66,8 @@ async def json_body(request: Request) -> dict[str, Any]:
 def parse_json(body: bytes) -> dict[str, Any]:
     """The JSON object in a request's body; `RequestError` when it is none."""
     try:
-        raw = pydantic_core.from_json(body, allow_inf_nan=False)
+        # Some editors and shells put a byte order mark before what they save.
+        raw = pydantic_core.from_json(body.removeprefix(b"\xef\xbb\xbf"), allow_inf_nan=False)
     except ValueError as error:
         raise RequestError(f"The body is not valid JSON: {error}.", code="invalid_json") from None
     if not isinstance(raw, dict):
@@ -80,19 +89,32 @@ def error_response(failure: Failure, path: str) -> Response:
 # -- answers that are being made -------------------------------------------------------------------
 
 
-class RunningAnswer:
-    """A request in the engine: its deltas, in lists of all that have come by now."""
+Start = Callable[[Callable[[Delta], None]], Handle]
+Piece = tuple[int, Delta]
 
-    def __init__(self, start: Callable[[Callable[[Delta], None]], Handle]) -> None:
-        """start: hands the request to the engine, which will call back with its deltas."""
+
+class RunningAnswers:
+    """A request's answers in the engine: their deltas, each with its answer's number, as lists of what has come."""
+
+    def __init__(self, starts: Iterable[Start]) -> None:
+        """starts: each hands one answer's request to the engine, which will call back with its deltas."""
         self._loop = asyncio.get_running_loop()
-        self._deltas: deque[Delta] = deque()  # filled in the engine's thread
+        self._deltas: deque[Piece] = deque()  # filled in the engine's thread
         self._is_told = False  # that there are some
         self._some, self._last = asyncio.Event(), asyncio.Event()
-        self._handle = start(self._on_delta)
+        self._handles: list[Handle] = []
+        self._unfinished = 0
+        try:
+            for index, start in enumerate(starts):
+                self._unfinished += 1
+                self._handles.append(start(partial(self._on_delta, index)))
+        except BaseException:
+            self.abort()
+            raise
+        self.number = len(self._handles)
 
-    def _on_delta(self, delta: Delta) -> None:
-        self._deltas.append(delta)
+    def _on_delta(self, index: int, delta: Delta) -> None:
+        self._deltas.append((index, delta))
         if self._is_told and not delta.is_last:
             return
         self._is_told = True
@@ -103,13 +125,16 @@ class RunningAnswer:
     def _tell(self, is_last: bool) -> None:
         self._some.set()
         if is_last:
-            self._last.set()
+            self._unfinished -= 1
+            if self._unfinished == 0:
+                self._last.set()
 
     def abort(self) -> None:
-        """End the request; its last delta comes with finish_reason "abort".  No effect on a finished one."""
-        self._handle.abort()
+        """End them; their last deltas come with finish_reason "abort".  No effect on finished ones."""
+        for handle in self._handles:
+            handle.abort()
 
-    async def next(self, patience: float | None = None) -> list[Delta]:
+    async def next(self, patience: float | None = None) -> list[Piece]:
         """Waits for at least one delta; after `patience` seconds without any, the list is empty."""
         try:
             async with asyncio.timeout(patience):
@@ -130,37 +155,40 @@ class RunningAnswer:
             async with asyncio.timeout(seconds):
                 await self._last.wait()
 
+    async def all(self) -> list[list[Delta]]:
+        """Waits for everything: each answer's deltas."""
+        deltas: list[list[Delta]] = [[] for _ in range(self.number)]
+        while not all(one and one[-1].is_last for one in deltas):
+            for index, delta in await self.next():
+                deltas[index].append(delta)
+                if delta.error is not None:
+                    raise delta.error
+                if delta.finish_reason == "abort":
+                    raise stopped()
+        return deltas
+
 
 @contextlib.asynccontextmanager
-async def watched(answers: list[RunningAnswer], receive: Receive) -> AsyncIterator[None]:
+async def watched(answers: RunningAnswers, receive: Receive) -> AsyncIterator[None]:
     """Abort the answers when the client goes away, and in any case when the block is left."""
-
-    def abort() -> None:
-        for answer in answers:
-            answer.abort()
 
     async def abort_when_gone() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        abort()
+        answers.abort()
 
     watcher = asyncio.create_task(abort_when_gone())
     try:
         yield
     finally:
         watcher.cancel()
-        abort()
+        answers.abort()
 
 
-async def whole_answer(answer: RunningAnswer, receive: Receive) -> Completion:
-    """Waits for all of it; raises what the engine failed with, and `stopped()` where the server cut it off."""
-    deltas: list[Delta] = []
-    async with watched([answer], receive):
-        while not deltas or not deltas[-1].is_last:
-            deltas += await answer.next()
-    if deltas[-1].finish_reason == "abort":
-        raise stopped()
-    return Completion.from_deltas(deltas)
+async def whole_answers(answers: RunningAnswers, receive: Receive) -> list[Completion]:
+    """Waits for all of them; raises what the engine failed with, and `stopped()` where the server cut one off."""
+    async with watched(answers, receive):
+        return [Completion.from_deltas(deltas) for deltas in await answers.all()]
 
 
 EVENT_HEADERS = {
@@ -170,77 +198,107 @@ EVENT_HEADERS = {
 }
 
 
-def stream_response(events: Iterable[Event], headers: Mapping[str, str]) -> Response:
-    """A stream whose events are all there."""
-    return Response(_framed(events), headers=EVENT_HEADERS | dict(headers))
+LINE_HEADERS = EVENT_HEADERS | {"content-type": "application/x-ndjson"}
+
+
+def stream_response(reply: Reply, last: Delta, headers: Mapping[str, str]) -> Response:
+    """A stream of one answer that is all there."""
+    body = framed(reply, [*reply.first(), *reply.events(0, last)])
+    return Response(body, headers=_headers(reply) | dict(headers))
+
+
+def _headers(reply: Reply) -> dict[str, str]:
+    return EVENT_HEADERS if reply.framing == "events" else LINE_HEADERS
 
 
 class EventStream(Response):
-    """Server-sent events, in the reply's words: its beginning, each piece, and an error event on failure."""
+    """A stream in the reply's words: its beginning, each piece, and an error on failure."""
 
-    def __init__(self, answer: RunningAnswer, reply: ChatReply) -> None:
-        self._answer = answer
+    def __init__(self, answers: RunningAnswers, reply: Reply) -> None:
+        self._answers = answers
         self._reply = reply
         self.status_code = 200
         self.background = None
-        self.init_headers(EVENT_HEADERS)
+        self.init_headers(_headers(reply))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with watched([self._answer], receive):
+        async with watched(self._answers, receive):
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             async for data in self._pieces():
                 await send({"type": "http.response.body", "body": data, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _pieces(self) -> AsyncIterator[bytes]:
+        silence = b": keep-alive\n\n" if self._reply.framing == "events" else b""  # lines know no comments
+        unfinished = self._answers.number
         try:
-            yield _framed(self._reply.first())
-            deltas: list[Delta] = []
-            while not deltas or not deltas[-1].is_last:
-                deltas = await self._answer.next(KEEP_ALIVE_SECONDS)
-                data = b"".join(self._encode(delta) for delta in joined(deltas)) if deltas else b": keep-alive\n\n"
+            yield framed(self._reply, self._reply.first())
+            while unfinished:
+                pieces = await self._answers.next(KEEP_ALIVE_SECONDS)
+                data = b"" if pieces else silence
+                for index, delta in joined(pieces):
+                    failure = _failure(delta)
+                    if failure is not None:
+                        yield data + framed(self._reply, [self._reply.failed(failure)])
+                        return
+                    data += framed(self._reply, self._reply.events(index, delta))
+                    unfinished -= delta.is_last
                 if data:  # a delta whose text is held back says nothing yet
                     yield data
-                    await self._answer.collect(PIECE_SECONDS)
+                    await self._answers.collect(PIECE_SECONDS)
         except Exception as error:
             # The status line is long gone: the error is an event, and the traceback goes to the log.
             log.exception("answer %s failed in mid-stream", self._reply.id)
             message = f"The server failed amid this answer ({type(error).__name__}); its log says why."
-            yield _framed([self._reply.failed(server_failure(message))])
-
-    def _encode(self, delta: Delta) -> bytes:
-        error = stopped() if delta.finish_reason == "abort" else delta.error
-        if error is None:
-            return _framed(self._reply.events(delta))
-        failure = known_failure(error)
-        if isinstance(error, RequestError):  # in a stream even `stopped()` is of this kind
-            failure = replace(failure, kind="invalid_request_error")
-        return _framed([self._reply.failed(failure)])
+            yield framed(self._reply, [self._reply.failed(server_failure(message))])
 
 
-def joined(deltas: list[Delta]) -> list[Delta]:
-    """The same answer in fewer deltas: neighbours become one, as long as no reasoning follows text in it."""
-    out: list[Delta] = []
-    for delta in deltas:
-        before = out[-1] if out else None
+def _failure(delta: Delta) -> Failure | None:
+    """Why a stream cannot go on after this delta; None where it can."""
+    error = stopped() if delta.finish_reason == "abort" else delta.error
+    if error is None:
+        return None
+    failure = known_failure(error)
+    if isinstance(error, RequestError):  # in a stream even `stopped()` is of this kind
+        failure = replace(failure, kind="invalid_request_error")
+    return failure
+
+
+def joined(pieces: list[Piece]) -> list[Piece]:
+    """The same answers in fewer deltas: neighbours become one, as long as no reasoning follows text in it."""
+    out: list[Piece] = []
+    for index, delta in sorted(pieces, key=lambda piece: piece[0]):
+        before = out[-1][1] if out and out[-1][0] == index else None
         if before is None or before.error is not None or delta.error is not None or (before.text and delta.reasoning):
-            out.append(delta)
+            out.append((index, delta))
         else:
-            out[-1] = replace(
-                delta,
-                text=before.text + delta.text,
-                reasoning=before.reasoning + delta.reasoning,
-                token_ids=before.token_ids + delta.token_ids,
-                logprobs=before.logprobs + delta.logprobs,
+            out[-1] = (
+                index,
+                replace(
+                    delta,
+                    text=before.text + delta.text,
+                    reasoning=before.reasoning + delta.reasoning,
+                    token_ids=before.token_ids + delta.token_ids,
+                    logprobs=before.logprobs + delta.logprobs,
+                ),
             )
     return out
 
 
-def _framed(events: Iterable[Event]) -> bytes:
-    """Events as they go over the wire."""
+# Where JSON lets them stand as they are, many clients take them for the end of a line.
+_LINE_ENDS = {chr(end).encode(): f"\\u{end:04x}".encode() for end in (0x85, 0x2028, 0x2029)}
+
+
+def framed(reply: Reply, events: Iterable[Event]) -> bytes:
+    """Pieces as they go over the wire."""
     data = b""
     for event in events:
-        head = b"" if event.name is None else b"event: " + event.name.encode() + b"\n"
         content = event.data.encode() if isinstance(event.data, str) else pydantic_core.to_json(event.data)
-        data += head + b"data: " + content + b"\n\n"
+        for end, escaped in _LINE_ENDS.items():
+            content = content.replace(end, escaped)
+        if reply.framing == "lines":
+            data += content + b"\n"
+        else:
+            head = b"" if event.name is None else b"event: " + event.name.encode() + b"\n"
+            data += head + b"data: " + content + b"\n\n"
     return data

@@ -82,6 +82,10 @@ def _checked_calls(where: str, calls: Any) -> list[dict[str, Any]]:
         if not isinstance(function, Mapping) or not isinstance(call.get("id"), str):
             _refuse(f"{where}[{i}] must be an object with id and function")
         name, arguments = function.get("name"), function.get("arguments")
+        if arguments is None or (isinstance(arguments, str) and arguments.strip() in ("", "null")):
+            arguments = "{}"  # what several servers write of a call without any
+        elif isinstance(arguments, Mapping):
+            arguments = json.dumps(arguments, ensure_ascii=False)
         if not isinstance(name, str) or not NAME.fullmatch(name):
             _refuse(f"{where}[{i}].function.name must be 1 to 64 letters, digits, '_' or '-'")
         try:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 
@@ -34,6 +34,8 @@ class ChatPrompt:
     shown: control tokens that are text in this answer (marks of tool calls).
     is_chat: a template wrote it, so control tokens of the answer are marks and no text.
     shows_reasoning: False: what is thought is not told.
+    splits_reasoning: False: "<think>" in the answer is text like any other.
+    stops_before: what a tool call begins with; nobody's stop strings are meant in one.
     acts: the conversation, where the answer is to be held to a model's dialogue acts (`huozhong.acts`).
     """
 
@@ -43,7 +45,16 @@ class ChatPrompt:
     shown: frozenset[int] = frozenset()
     is_chat: bool = False
     shows_reasoning: bool = True
+    splits_reasoning: bool = True
+    stops_before: tuple[str, ...] = ()
     acts: tuple[Mapping[str, Any], ...] | None = None
+
+
+class Begun(NamedTuple):
+    """The beginning of an answer that the model is to go on with.  With reasoning alone it goes on thinking."""
+
+    content: str
+    reasoning: str | None = None
 
 
 class ChatTemplate:
@@ -132,19 +143,27 @@ class ChatTemplate:
         *,
         thinking: bool = True,
         functions: Sequence[Function] = (),
+        begun: Begun | None = None,
     ) -> ChatPrompt:
         """What the engine answers: the conversation up to where the assistant's answer (or its reasoning) begins.
 
-        functions: what the model may call.  Raises RequestError like `tokens`.
+        functions: what the model may call.  begun: how the answer begins.  Raises RequestError like `tokens`.
         """
-        ids = self.tokens(messages, thinking=thinking, tools=functions)
-        marks = self.tool_format.marks if functions else ""
+        thinking = thinking if begun is None else bool(begun.reasoning)
+        spans = self._spans(checked_messages(messages), True, thinking, functions)
+        is_open = self.opens_thinking(thinking=thinking)
+        if begun is not None:
+            spans += _begun(begun, is_open)
+            is_open = thinking and not begun.content
+        form = self.tool_format if functions else None
+        marks = "" if form is None else form.marks
         return ChatPrompt(
-            ids,
-            opens_thinking=self.opens_thinking(thinking=thinking),
-            may_think=self.may_think(thinking=thinking),
+            self._encode(spans),
+            opens_thinking=is_open,
+            may_think=begun is None and self.may_think(thinking=thinking),
             shown=frozenset(i for i in self.tokenizer.split_specials(marks) if isinstance(i, int)),
             is_chat=True,
+            stops_before=() if form is None else form.starts,
         )
 
     def training_tokens(
@@ -321,6 +340,16 @@ def _uses_tools(message: Mapping[str, Any]) -> bool:
 
 def _without_reasoning(message: dict[str, Any]) -> dict[str, Any]:
     return message | {"reasoning_content": None} if message["role"] == "assistant" else message
+
+
+def _begun(begun: Begun, is_open: bool) -> list[RenderedText]:
+    """An answer's beginning, behind a prompt that ends inside <think> or not."""
+    spans = []
+    if begun.reasoning:
+        spans += [RenderedText("" if is_open else f"{THINK}\n", True), RenderedText(begun.reasoning, False)]
+        if begun.content:
+            spans.append(RenderedText(f"\n{END_THINK}\n\n", True))
+    return [*spans, RenderedText(begun.content, False)]
 
 
 def _without_nothing(message: dict[str, Any]) -> dict[str, Any]:

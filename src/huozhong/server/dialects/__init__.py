@@ -4,7 +4,7 @@ What a further one needs, in a file of its own or, where that would grow too lon
 
 1. *parse*: the JSON of a body -> a call of `server.calls`, or a `RequestError` that names the wrong field
    (`dialects.fields` reads fields, and refuses unknown ones);
-2. *reply*: a `ChatReply`, for answers whole and in pieces;
+2. *reply*: a `Reply` (of a chat: `ChatReply`), for answers whole and in pieces;
 3. *errors*: `error_body(failure)`, and a line in `server.http.ERROR_BODIES` for the paths that take it.
 
 Then its paths go into the file of their noun in `routes/`: `return await answer(request, call, ItsReply)`.
@@ -13,17 +13,19 @@ Then its paths go into the file of their noun in `routes/`: `return await answer
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import reduce
+from operator import add
+from typing import Any, ClassVar, Literal, NamedTuple
 
-from huozhong.engine.requests import Completion, Delta
+from huozhong.engine.requests import Completion, Delta, Usage
 from huozhong.server.failures import Failure
-from huozhong.text.tools import ToolCallParser
+from huozhong.text.tools import CallPart, ToolCallParser
 
 
 class Event(NamedTuple):
-    """One server-sent event.  name: for dialects whose events have one."""
+    """A piece of a stream.  name: for dialects whose events have one."""
 
     data: dict[str, Any] | str
     name: str | None = None
@@ -41,37 +43,82 @@ class FixedText:
         return {"id": self.rule, "kind": self.kind, "numbers": list(self.numbers)}
 
 
-@dataclass(kw_only=True)
-class ChatReply(ABC):
-    """One answer in a dialect's words: `whole`, or streamed as `first` and then the `events` of each delta.
+class Reply(ABC):
+    """The answers to one request in a dialect's words: `whole`, or streamed as `first` and then each delta's `events`.
 
-    thinking: the prompt ended inside <think>, so tokens up to `think_end_id` are reasoning.
-    tool_calls: finds the calls in the text; None when the request offered no tools.
-    fixed: the rule whose text this is; None for what the model wrote.
-    id: what client and log know the answer by.
+    id: what client and log know them by.  framing: how a stream's pieces are told apart: as server-sent events, or
+    each on a line of its own.
     """
 
-    model: str
-    thinking: bool
-    think_end_id: int | None
-    include_usage: bool = False
-    with_logprobs: bool = False
-    tool_calls: ToolCallParser | None = None
-    fixed: FixedText | None = None
-    id: str = field(init=False)
+    id: str
+    framing: ClassVar[Literal["events", "lines"]] = "events"
 
     @abstractmethod
-    def whole(self, answer: Completion) -> dict[str, Any]:
-        """The body of an answer that is not streamed."""
+    def whole(self, answers: Sequence[Completion]) -> dict[str, Any]:
+        """The body, of answers that are not streamed."""
 
     @abstractmethod
     def first(self) -> Iterator[Event]:
         """What a stream begins with, before the model has said anything."""
 
     @abstractmethod
-    def events(self, delta: Delta) -> Iterator[Event]:
-        """What a delta without an error adds; after the last one the stream is complete."""
+    def events(self, index: int, delta: Delta) -> Iterator[Event]:
+        """What a delta without an error adds to answer number `index`; after every one's last, all is said."""
 
     @abstractmethod
     def failed(self, failure: Failure) -> Event:
         """What a stream ends with that cannot go on."""
+
+
+@dataclass(kw_only=True)
+class ChatReply(Reply):
+    """The answers to a chat.
+
+    num_answers: how many there are to be; only OpenAI's dialect knows more than one.
+    thinking: the prompt ended inside <think>, so tokens up to `think_end_id` are reasoning.
+    new_parser: makes what finds the calls in one answer's text; None when the request offered no tools.
+    fixed: the rule whose text this is; None for what the model wrote.
+    """
+
+    model: str
+    thinking: bool
+    think_end_id: int | None
+    num_answers: int = 1
+    include_usage: bool = False
+    with_logprobs: bool = False
+    new_parser: Callable[[], ToolCallParser] | None = None
+    fixed: FixedText | None = None
+    id: str = field(init=False)
+
+
+# -- what several dialects need of an answer ---------------------------------------------------------
+
+
+def parts_of(calls: ToolCallParser | None, delta: Delta) -> list[str | CallPart]:
+    """What a delta adds to an answer's text and its tool calls."""
+    if calls is None:
+        return [delta.text] if delta.text else []
+    parts = calls.push(delta.text)
+    return parts if delta.finish_reason is None else [*parts, *calls.finish(cut=delta.finish_reason == "length")]
+
+
+def all_parts(calls: ToolCallParser, answer: Completion) -> list[str | CallPart]:
+    """A whole answer's text and tool calls."""
+    return [*calls.push(answer.text), *calls.finish(cut=answer.finish_reason == "length")]
+
+
+def total_usage(usages: Sequence[Usage], answers_each: int = 1) -> Usage:
+    """Of several answers to one request.  answers_each: how many to each prompt, which counts once."""
+    if len(usages) == 1:
+        return usages[0]
+    firsts = [usage.seconds_to_first_token for usage in usages if usage.seconds_to_first_token is not None]
+    bills = [usage.bill for usage in usages if usage.bill is not None]
+    return Usage(
+        prompt_tokens=sum(usage.prompt_tokens for usage in usages) // answers_each,
+        completion_tokens=sum(usage.completion_tokens for usage in usages),
+        reasoning_tokens=sum(usage.reasoning_tokens for usage in usages),
+        cache_hit_tokens=sum(usage.cache_hit_tokens for usage in usages) // answers_each,
+        seconds_to_first_token=min(firsts, default=None),
+        seconds=max(usage.seconds for usage in usages),
+        bill=reduce(add, bills) if bills else None,
+    )

@@ -23,12 +23,19 @@ export function createStopper() {
   };
 }
 
+// A server that wants a key is opened as http://…/#key=KEY; what stands behind the # is never sent by itself.
+const key = (/[#&]key=([^&]*)/.exec(location.hash) || [])[1];
+
+function headers(more) {
+  return Object.assign(key ? { Authorization: 'Bearer ' + decodeURIComponent(key) } : {}, more);
+}
+
 function post(path, body, signal) {
-  return fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body), signal });
+  return fetch(path, { method: 'POST', headers: headers({ 'Content-Type': 'application/json' }), body: JSON.stringify(body), signal });
 }
 
 export async function info() {
-  const response = await fetch('/page/info');
+  const response = await fetch('/page/info', { headers: headers() });
   if (!response.ok) throw new ApiError('server', String(response.status));
   return response.json();
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -13,10 +15,10 @@ from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import RequestError
 from huozhong.server.calls import ChatCall
 from huozhong.server.careful import Careful
-from huozhong.server.dialects import ChatReply
+from huozhong.server.dialects import ChatReply, Reply
 from huozhong.server.dialects.openai.chat import parse_chat
 from huozhong.server.dialects.openai.reply import ChatCompletionReply
-from huozhong.server.http import EventStream, RunningAnswer, json_body, json_response, whole_answer
+from huozhong.server.http import EventStream, RunningAnswers, Start, json_body, json_response, whole_answers
 from huozhong.server.routes.models import check_model
 from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import END_THINK
@@ -27,6 +29,7 @@ router = APIRouter()
 
 @router.post("/v1/chat/completions")
 @router.post("/chat/completions")  # DeepSeek's path
+@router.post("/beta/chat/completions")  # and its path for messages with "prefix"
 async def chat_completions(request: Request) -> Response:
     call = parse_chat(await json_body(request), request.app.state.defaults)
     return await answer(request, call, ChatCompletionReply)
@@ -35,50 +38,76 @@ async def chat_completions(request: Request) -> Response:
 async def answer(request: Request, call: ChatCall, dialect: type[ChatReply]) -> Response:
     """The answer to a call, whole or as a stream, in the dialect's words."""
     llm: LLM = request.app.state.llm
-    check_model(llm, call.model)
+    if not call.any_model:
+        check_model(request, call.model)
     careful: Careful = request.app.state.careful
-    if (fixed := await careful.answer(request, call, dialect)) is not None:
+    named = partial(dialect, model=llm.name, include_usage=call.include_usage)
+    plain = partial(named, thinking=False, think_end_id=None)
+    if (
+        fixed := await careful.answer(request, call.messages, lambda f: plain(fixed=f), stream=call.stream)
+    ) is not None:
         return fixed  # before the engine: an emergency waits for nobody, and wants neither tools nor JSON
     # In a thread: a prompt as long as a book takes a while to tokenize, as a large schema takes to compile, and
     # others are being answered.
     prepared = await asyncio.to_thread(prepare, llm, call)
-    user = request.client.host if request.client else None  # users take turns
-    running = RunningAnswer(lambda on_delta: llm.submit(prepared.prompt, prepared.params, on_delta, user=user))
-    reply = dialect(
-        model=llm.name,
+    running = RunningAnswers(starts(request, prepared.prompt, prepared.params, call.num_answers))
+    reply = named(
         thinking=prepared.prompt.opens_thinking and prepared.prompt.shows_reasoning,
         think_end_id=llm.tokenizer.token_id(END_THINK) if llm.tokenizer.has(END_THINK) else None,
-        include_usage=call.include_usage,
+        num_answers=call.num_answers,
         with_logprobs=call.params.logprobs is not None,
-        tool_calls=prepared.tool_calls,
+        new_parser=prepared.new_parser,
     )
-    if call.stream:
+    return await respond(request, running, reply, stream=call.stream)
+
+
+async def respond(request: Request, running: RunningAnswers, reply: Reply, *, stream: bool) -> Response:
+    """What is running, as a stream or once it is whole."""
+    if stream:
         return EventStream(running, reply)
-    return json_response(reply.whole(await whole_answer(running, request.receive)))
+    return json_response(reply.whole(await whole_answers(running, request.receive)))
+
+
+def starts(request: Request, prompt: ChatPrompt, params: SamplingParams, number: int) -> Iterator[Start]:
+    """What hands so many answers to one prompt to the engine; of a seed, each further one has the next."""
+    llm: LLM = request.app.state.llm
+    user = request.client.host if request.client else None  # users take turns
+    for index in range(number):
+        own = params if params.seed is None or index == 0 else replace(params, seed=_next_seed(params.seed, index))
+        yield partial(llm.submit, prompt, own, user=user)
+
+
+def _next_seed(seed: int, index: int) -> int:
+    return (seed + index + 2**63) % 2**64 - 2**63
 
 
 @dataclass(frozen=True)
 class PreparedChat:
-    """A call ready for the engine.  tool_calls: finds them in the answer, where tools were offered."""
+    """A call ready for the engine.  new_parser: makes what finds tool calls in an answer, where tools were offered."""
 
     prompt: ChatPrompt
     params: SamplingParams
-    tool_calls: ToolCallParser | None = None
+    new_parser: Callable[[], ToolCallParser] | None = None
 
 
 def prepare(llm: LLM, call: ChatCall) -> PreparedChat:
     """The prompt, and the guide compiled; `RequestError` for what the model cannot do."""
-    form = call.form
-    prompt = llm.prompt(call.messages, thinking=call.thinking, functions=form.functions, acts=form.guide is None)
-    guide, parser = form.guide, None
+    form, params = call.form, call.params
+    prompt = llm.prompt(
+        call.messages, thinking=call.thinking, functions=form.functions, acts=form.guide is None, begun=call.begun
+    )
+    guide, new_parser = form.guide, None
     if form.functions:
         tool_format = llm.template.tool_format
         guide = Grammar(tool_format.grammar(form.functions, form.choice, llm.tokenizer.split_specials))
-        parser = ToolCallParser(tool_format, form.functions)
+        must_call = form.choice.kind != "auto"
+        new_parser = partial(ToolCallParser, tool_format, form.functions)
+        if must_call:
+            params = replace(params, stop=())  # they end what is said, and nothing but calls can be said here
     if guide is None:
-        return PreparedChat(prompt, call.params)
+        return PreparedChat(prompt, params)
     try:
         llm.prepare(guide)
     except RequestError as error:
         raise RequestError(f"'{form.source}': {error}", param=form.source) from None
-    return PreparedChat(prompt, replace(call.params, guide=guide), parser)
+    return PreparedChat(prompt, replace(params, guide=guide), new_parser)

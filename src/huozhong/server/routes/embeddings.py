@@ -14,8 +14,7 @@ from huozhong.engine.llm import LLM, EmbeddedText
 from huozhong.errors import RequestError
 from huozhong.server.calls import EmbeddingCall
 from huozhong.server.dialects.openai.embeddings import embeddings_json, parse_embeddings
-from huozhong.server.failures import stopped
-from huozhong.server.http import RunningAnswer, json_body, json_response, watched
+from huozhong.server.http import RunningAnswers, json_body, json_response, watched
 from huozhong.server.routes.models import check_model
 
 router = APIRouter()
@@ -24,23 +23,21 @@ router = APIRouter()
 @router.post("/v1/embeddings")
 @router.post("/embeddings")
 async def embeddings(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
     call = parse_embeddings(await json_body(request))
-    check_model(llm, call.model)
-    inputs = await asyncio.to_thread(_tokens, llm, call)
-    answers: list[RunningAnswer] = []
-    vectors: list[NDArray[np.float32]] = []
+    vectors, num_tokens = await vectors_of(request, call)
+    name = request.app.state.llm.name
+    return json_response(embeddings_json(name, vectors, num_tokens, as_base64=call.as_base64))
 
+
+async def vectors_of(request: Request, call: EmbeddingCall) -> tuple[list[NDArray[np.float32]], int]:
+    """Every text's vector, and how many tokens all of them had."""
+    llm: LLM = request.app.state.llm
+    check_model(request, call.model)
+    inputs = await asyncio.to_thread(_tokens, llm, call)
+    answers = RunningAnswers(partial(llm.submit_embed, ids) for ids in inputs)
     async with watched(answers, request.receive):
-        for ids in inputs:
-            answers.append(RunningAnswer(partial(llm.submit_embed, ids)))
-        for answer in answers:
-            deltas = await answer.next()  # a text to embed has one delta, its last
-            if deltas[-1].finish_reason == "abort":
-                raise stopped()
-            vectors.append(EmbeddedText.from_deltas(deltas).unit_vector(call.dimensions))
-    num_tokens = sum(len(ids) for ids in inputs)
-    return json_response(embeddings_json(llm.name, vectors, num_tokens, as_base64=call.as_base64))
+        found = [EmbeddedText.from_deltas(deltas) for deltas in await answers.all()]
+    return [text.unit_vector(call.dimensions) for text in found], sum(len(ids) for ids in inputs)
 
 
 def _tokens(llm: LLM, call: EmbeddingCall) -> list[list[int]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -11,6 +13,8 @@ from huozhong.server.dialects.openai.models import model_json, models_json
 from huozhong.server.http import json_response
 
 router = APIRouter()
+
+DEEPSEEKS = re.compile(r"deepseek-(chat|reasoner|flash|v4-[a-z0-9-]{1,40})")
 
 
 @router.get("/v1/models")
@@ -23,13 +27,18 @@ async def models(request: Request) -> Response:
 @router.get("/v1/models/{model:path}")
 async def one_model(request: Request, model: str) -> Response:
     state = request.app.state
-    check_model(state.llm, model)
-    return json_response(model_json(model, state.created))
+    check_model(request, model)
+    return json_response(model_json(state.llm.name, state.created))
 
 
-def check_model(llm: LLM, model: str) -> None:
-    """`RequestError` for any other name than that of the model which is served."""
-    if model != llm.name:
+def check_model(request: Request, model: str) -> None:
+    """`RequestError` for another name than that of the model which is served, unless the operator takes any.
+
+    DeepSeek's own names mean whatever is served: programs that were written for its API have them built in.
+    Answers always carry the true name.
+    """
+    llm: LLM = request.app.state.llm
+    if model != llm.name and not request.app.state.any_model and not DEEPSEEKS.fullmatch(model):
         raise RequestError(
             f"Model {model!r} is not served here; this server has {llm.name!r}.", param="model", code="model_not_found"
         )

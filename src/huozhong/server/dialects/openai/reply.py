@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from huozhong.engine.requests import Completion, Delta, TokenLogprob, Usage
-from huozhong.server.dialects import ChatReply, Event
+from huozhong.server.dialects import ChatReply, Event, all_parts, parts_of, total_usage
 from huozhong.server.dialects.openai.errors import error_body
 from huozhong.server.failures import Failure
 from huozhong.text.tools import CallPart
@@ -23,107 +23,120 @@ from huozhong.text.tools import CallPart
 
 @dataclass(kw_only=True)
 class ChatCompletionReply(ChatReply):
-    """A `chat.completion` object for a whole answer, `chat.completion.chunk` objects for a streamed one."""
+    """A `chat.completion` object for whole answers, `chat.completion.chunk` objects for streamed ones."""
 
     def __post_init__(self) -> None:
         self.id = f"chatcmpl-{secrets.token_hex(12)}"
         self._created = int(time.time())
-        self._in_reasoning = self.thinking
+        self._choices = [_Choice(self, index) for index in range(self.num_answers)]
+        self._usages: list[Usage] = []
+
+    def whole(self, answers: Sequence[Completion]) -> dict[str, Any]:
+        choices = [choice.whole(answer) for choice, answer in zip(self._choices, answers, strict=True)]
+        return self._head("chat.completion") | {
+            "choices": choices,
+            "usage": usage_json(total_usage([answer.usage for answer in answers], self.num_answers)),
+        }
+
+    def first(self) -> Iterator[Event]:
+        for choice in self._choices:
+            change = {"role": "assistant", "content": "", "reasoning_content": None}
+            yield Event(self._chunk(choice.chunk(change)))
+
+    def events(self, index: int, delta: Delta) -> Iterator[Event]:
+        for choice in self._choices[index].chunks(delta):
+            yield Event(self._chunk(choice))
+        if delta.finish_reason is None:
+            return
+        if delta.usage is not None:
+            self._usages.append(delta.usage)
+        self._choices[index].is_open = False
+        if any(choice.is_open for choice in self._choices):
+            return
+        if self.include_usage and self._usages:
+            yield Event(
+                self._head() | {"choices": [], "usage": usage_json(total_usage(self._usages, self.num_answers))}
+            )
+        yield Event("[DONE]")
+
+    def failed(self, failure: Failure) -> Event:
+        return Event(error_body(failure))
+
+    def _head(self, kind: str = "chat.completion.chunk") -> dict[str, Any]:
+        return {"id": self.id, "object": kind, "created": self._created, "model": self.model}
+
+    def _chunk(self, choice: dict[str, Any]) -> dict[str, Any]:
+        return self._head() | {"choices": [choice]} | ({"usage": None} if self.include_usage else {})
+
+
+class _Choice:
+    """One of the answers, as it grows."""
+
+    def __init__(self, reply: ChatReply, index: int) -> None:
+        self._reply, self._index = reply, index
+        self._calls = None if reply.new_parser is None else reply.new_parser()
+        self._in_reasoning = reply.thinking
+        self.is_open = True
 
     def whole(self, answer: Completion) -> dict[str, Any]:
         message: dict[str, Any] = {
             "role": "assistant",
             "content": answer.text,
-            "reasoning_content": answer.reasoning if self.thinking or answer.reasoning else None,
+            "reasoning_content": answer.reasoning if self._reply.thinking or answer.reasoning else None,
         }
-        if self.fixed is not None:
-            message["rule"] = self.fixed.as_dict()
-        if self.tool_calls is not None:
-            parts = self.tool_calls.push(answer.text)
-            parts += self.tool_calls.finish(cut=answer.finish_reason == "length")
-            message |= _message_with_calls(parts)
-        choice = {
-            "index": 0,
+        if self._reply.fixed is not None:
+            message["rule"] = self._reply.fixed.as_dict()
+        if self._calls is not None:
+            message |= _message_with_calls(all_parts(self._calls, answer))
+        return {
+            "index": self._index,
             "message": message,
-            "logprobs": self._logprobs(answer.logprobs) if self.with_logprobs else None,
+            "logprobs": self._logprobs(answer.logprobs) if self._reply.with_logprobs else None,
             "finish_reason": self._finish_reason(answer.finish_reason),
         }
-        return self._head("chat.completion") | {"choices": [choice], "usage": usage_json(answer.usage)}
-
-    def first(self) -> Iterator[Event]:
-        yield Event(self._chunk({"role": "assistant", "content": "", "reasoning_content": None}))
-
-    def events(self, delta: Delta) -> Iterator[Event]:
-        yield from map(Event, self.chunks(delta))
-        if delta.is_last:
-            yield Event("[DONE]")
-
-    def failed(self, failure: Failure) -> Event:
-        return Event(error_body(failure))
 
     def chunks(self, delta: Delta) -> Iterator[dict[str, Any]]:
-        """The `chat.completion.chunk` objects of one delta that carries no error.
+        """The `choices` of one delta that carries no error.
 
         Reasoning and content never share a chunk, and both keys are always there: DeepSeek's own examples
         read `delta.reasoning_content` and, when that is empty, add `delta.content`.
         """
         logprobs = self._logprobs(delta.logprobs) if delta.logprobs else None
         if delta.reasoning:
-            yield self._chunk({"content": None, "reasoning_content": delta.reasoning}, logprobs=logprobs)
+            yield self.chunk({"content": None, "reasoning_content": delta.reasoning}, logprobs=logprobs)
             logprobs = None
-        for part in self._parts(delta):
+        for part in parts_of(self._calls, delta):
             if isinstance(part, str):
                 change: dict[str, Any] = {"content": part, "reasoning_content": None}
             else:
                 change = {"content": None, "reasoning_content": None, "tool_calls": [_call_delta(part)]}
-            yield self._chunk(change, logprobs=logprobs)
+            yield self.chunk(change, logprobs=logprobs)
             logprobs = None
         empty: dict[str, Any] = {"content": "", "reasoning_content": None}
         if logprobs is not None and delta.finish_reason is None:
-            yield self._chunk(empty, logprobs=logprobs)
+            yield self.chunk(empty, logprobs=logprobs)
         elif delta.finish_reason is not None:
-            reason = self._finish_reason(delta.finish_reason)
-            if self.fixed is not None:
-                empty["rule"] = self.fixed.as_dict()
-            yield self._chunk(empty, logprobs=logprobs, finish_reason=reason)
-            if self.include_usage and delta.usage is not None:
-                yield self._head() | {"choices": [], "usage": usage_json(delta.usage)}
+            if self._reply.fixed is not None:
+                empty["rule"] = self._reply.fixed.as_dict()
+            yield self.chunk(empty, logprobs=logprobs, finish_reason=self._finish_reason(delta.finish_reason))
 
-    def _parts(self, delta: Delta) -> list[str | CallPart]:
-        """What a delta adds to the answer's text and its tool calls."""
-        if self.tool_calls is None:
-            return [delta.text] if delta.text else []
-        parts = self.tool_calls.push(delta.text)
-        if delta.finish_reason is None:
-            return parts
-        return [*parts, *self.tool_calls.finish(cut=delta.finish_reason == "length")]
+    def chunk(
+        self, delta: dict[str, Any], *, logprobs: dict[str, Any] | None = None, finish_reason: str | None = None
+    ) -> dict[str, Any]:
+        return {"index": self._index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
 
     def _finish_reason(self, reason: str) -> str:
-        has_calls = self.tool_calls is not None and self.tool_calls.num_calls > 0
+        has_calls = self._calls is not None and self._calls.num_calls > 0
         return "tool_calls" if has_calls and reason == "stop" else reason
-
-    def _head(self, kind: str = "chat.completion.chunk") -> dict[str, Any]:
-        return {"id": self.id, "object": kind, "created": self._created, "model": self.model}
-
-    def _chunk(
-        self,
-        delta: dict[str, Any],
-        *,
-        logprobs: dict[str, Any] | None = None,
-        finish_reason: str | None = None,
-    ) -> dict[str, Any]:
-        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
-        usage = {"usage": None} if self.include_usage else {}
-        return self._head() | {"choices": [choice]} | usage
 
     def _logprobs(self, tokens: Iterable[TokenLogprob]) -> dict[str, Any]:
         content: list[dict[str, Any]] = []
         reasoning: list[dict[str, Any]] = []
         for token in tokens:
             (reasoning if self._in_reasoning else content).append(_logprob_json(token))
-            if token.token_id == self.think_end_id:
+            if token.token_id == self._reply.think_end_id:
                 self._in_reasoning = False
-        return {"content": content, "reasoning_content": reasoning if self.thinking else None}
+        return {"content": content, "reasoning_content": reasoning if self._reply.thinking else None}
 
 
 def _message_with_calls(parts: list[str | CallPart]) -> dict[str, Any]:

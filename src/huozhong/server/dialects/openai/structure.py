@@ -55,20 +55,6 @@ class Tool(Strict):
     function: FunctionGiven
 
 
-class CalledFunction(Strict):
-    name: str
-    arguments: str
-
-
-class ToolCallGiven(Strict):
-    """A call in an earlier answer, as this server wrote it."""
-
-    id: str
-    type: Literal["function"] = "function"
-    function: CalledFunction
-    index: int | None = Field(None, exclude=True)  # clients that join stream deltas send it back
-
-
 class _Request(Protocol):
     response_format: ResponseFormat | None
     structured_outputs: StructuredOutputs | None
@@ -86,8 +72,6 @@ def answer_form(request: _Request) -> AnswerForm:
         raise RequestError(f"'{where}': {error}", param=where) if error.param == "guide" else error from None
     functions = _functions(request.tools or [])
     kind, name = _choice(request.tool_choice, functions)
-    if not functions and request.parallel_tool_calls:
-        raise RequestError("'parallel_tool_calls' needs 'tools'.", param="parallel_tool_calls")
     if kind == "none" or not functions:
         return AnswerForm(guide=guide, source=where)
     if guide is not None and not isinstance(guide, JsonSchema | JsonObject):

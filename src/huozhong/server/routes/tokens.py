@@ -1,0 +1,102 @@
+"""POST /tokenize, /detokenize, /apply-template (as llama.cpp has them), and GET /metrics for Prometheus."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import fields
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import PlainTextResponse, Response
+
+from huozhong.engine.llm import LLM
+from huozhong.errors import RequestError
+from huozhong.server.dialects.fields import Strict
+from huozhong.server.dialects.openai.messages import ChatMessage, for_template, readable
+from huozhong.server.http import json_body, json_response
+
+router = APIRouter()
+
+
+class TokenizeRequest(Strict):
+    content: str
+    add_special: bool | None = None  # the begin-of-text token before it
+    parse_special: bool | None = None
+    with_pieces: bool | None = None
+
+
+class DetokenizeRequest(Strict):
+    tokens: list[int]
+
+
+class TemplateRequest(Strict):
+    messages: list[ChatMessage]
+    add_generation_prompt: bool | None = None
+    enable_thinking: bool | None = None
+
+
+@router.post("/tokenize")
+async def tokenize(request: Request) -> Response:
+    llm: LLM = request.app.state.llm
+    asked = TokenizeRequest.parse(await json_body(request))
+    return json_response({"tokens": await asyncio.to_thread(_tokens, llm, asked)})
+
+
+def _tokens(llm: LLM, asked: TokenizeRequest) -> list[Any]:
+    tokenizer = llm.tokenizer
+    ids: list[int] = []
+    for piece in tokenizer.split_specials(asked.content) if asked.parse_special is not False else [asked.content]:
+        ids += [piece] if isinstance(piece, int) else tokenizer.encode(piece)
+    if asked.add_special and tokenizer.bos_id is not None:
+        ids.insert(0, tokenizer.bos_id)
+    if not asked.with_pieces:
+        return ids
+    return [{"id": token, "piece": _piece(tokenizer.bytes_of(token))} for token in ids]
+
+
+def _piece(raw: bytes) -> str | list[int]:
+    """A token's text; its bytes where they are but a part of a character."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return list(raw)
+
+
+@router.post("/detokenize")
+async def detokenize(request: Request) -> Response:
+    llm: LLM = request.app.state.llm
+    asked = DetokenizeRequest.parse(await json_body(request))
+    wrong = next((token for token in asked.tokens if not 0 <= token < llm.config.vocab_size), None)
+    if wrong is not None:
+        raise RequestError(f"'tokens' has the id {wrong}, which is not in the vocabulary.", param="tokens")
+    raw = await asyncio.to_thread(lambda: b"".join(map(llm.tokenizer.bytes_of, asked.tokens)))
+    return json_response({"content": raw.decode("utf-8", "replace")})
+
+
+@router.post("/apply-template")
+async def apply_template(request: Request) -> Response:
+    llm: LLM = request.app.state.llm
+    body = await json_body(request)
+    asked = TemplateRequest.parse(body | {"messages": readable(body.get("messages"))})
+    if not asked.messages:
+        raise RequestError("'messages' is empty.", param="messages")
+    messages, begun = for_template(asked.messages)
+    text = await asyncio.to_thread(
+        llm.template.render,
+        messages,
+        add_generation_prompt=asked.add_generation_prompt is not False,
+        thinking=asked.enable_thinking is not False,
+    )
+    return json_response({"prompt": text + (begun.content if begun else "")})
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """What the engine has done since it began: every number of `EngineStats`."""
+    stats = request.app.state.llm.stats()
+    lines = []
+    for field in fields(stats):
+        value = getattr(stats, field.name)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            lines += [f"# TYPE huozhong_{field.name} gauge", f"huozhong_{field.name} {value}"]
+    return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
