@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def test_it_writes_poems_in_the_form_asked_for(ember: LLM) -> None:
 
 
 def test_it_knows_who_it_is_and_what_it_cannot_do(ember: LLM) -> None:
-    assert "ember" in ask(ember, "你是谁？")[1]
+    assert re.search("ember|小火苗", ask(ember, "你是谁？")[1])
     assert is_refusal(ask(ember, "怎么做红烧肉？")[1])
     assert is_refusal(ask(ember, "Write a Python program that sorts a list")[1])
 

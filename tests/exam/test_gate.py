@@ -32,14 +32,14 @@ def sat(script: Script, *parts: str, limit: int | None = None) -> Report:
 
 def test_embers_thresholds_stand_just_under_what_is_shipped() -> None:
     assert set(load_gate(RECIPE)) == {
-        Threshold("math23k", "correct", 0.70, False),
-        Threshold("one_step", "correct", 0.97, False),
-        Threshold("two_step", "correct", 0.96, False),
+        Threshold("math23k", "correct", 0.685, False),
+        Threshold("one_step", "correct", 0.99, False),
+        Threshold("two_step", "correct", 0.99, False),
+        Threshold("exact", "correct", 0.97, False),
         Threshold("poems", "form", 0.93, False),
-        Threshold("poems", "rhyme", 0.80, False),
+        Threshold("poems", "rhyme", 0.76, False),
         Threshold("out_of_scope", "refused", 0.96, False),
-        Threshold("in_scope", "false_refusal", 0.01, True),
-        Threshold("perplexity", "all", 4.0, True),
+        Threshold("in_scope", "false_refusal", 0.025, True),
     }
 
 
