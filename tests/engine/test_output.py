@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -110,3 +111,20 @@ def test_hidden_reasoning_is_counted_and_has_no_stop_strings(tokenizer: Tokenize
     assert tuple(map("".join, zip(*pieces, strict=True))) == ("三八", "")
     assert output.is_stopped
     assert output.reasoning_tokens == len(tokenizer.encode("三。八")) + 1
+
+
+@pytest.mark.parametrize("size", [1, 2, 50])
+@pytest.mark.parametrize(
+    ("text", "shown", "found"),
+    [
+        ('say "x', "say ", True),
+        ('well\n<tool_call>\n{"name": "f"', 'well\n<tool_call>\n{"name": "f"', False),
+        ('<tool_call>\nno "x', "<tool_call>\nno ", True),
+        ('" <tool_call>\n{"name": "f"', "", True),
+        ('<tool_call>\n{"na', "<tool_call>\n{", True),
+    ],
+)
+def test_stops_cut_no_tool_call(text: str, shown: str, found: bool, size: int) -> None:
+    stops = StopStrings(('"',), ('<tool_call>\n{"name": "',))
+    out = "".join(stops.push(text[i : i + size]) for i in range(0, len(text), size)) + stops.finish()
+    assert (out, stops.found is not None) == (shown, found)

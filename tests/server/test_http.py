@@ -152,6 +152,11 @@ def test_a_stream_is_in_the_words_of_its_dialect() -> None:
     ]  # fmt: skip
 
 
+def test_what_clients_take_for_the_end_of_a_line_is_escaped() -> None:
+    said = streamed([Delta(text="a\u2028b\u2029c\x85d", finish_reason="stop")]).decode()
+    assert 'data: {"said":"A\\u2028B\\u2029C\\u0085D"}' in said.splitlines()
+
+
 @pytest.mark.parametrize(
     ("last", "status", "why"),
     [

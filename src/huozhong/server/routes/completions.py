@@ -30,13 +30,12 @@ async def completions(request: Request) -> Response:
     call = parse_completion(await json_body(request), request.app.state.defaults)
     check_model(request, call.model)
     careful: Careful = request.app.state.careful
-    said = [{"role": "user", "content": _text(llm, prompt)} for prompt in call.prompts]
-    said[-1]["content"] += call.suffix
     named = partial(CompletionReply, model=llm.name, include_usage=call.include_usage)
-    if (
-        fixed := await careful.answer(request, said, lambda f: named(echoed=[""], fixed=f), stream=call.stream)
-    ) is not None:
-        return fixed
+    for prompt in call.prompts:  # each by itself: they are no conversation, and one in distress is enough
+        said = [{"role": "user", "content": _text(llm, prompt) + call.suffix}]
+        fixed = await careful.answer(request, said, lambda f: named(echoed=[""], fixed=f), stream=call.stream)
+        if fixed is not None:
+            return fixed
     prompts = await asyncio.to_thread(lambda: [_prompt(llm, call, prompt) for prompt in call.prompts])
     running = RunningAnswers(
         start for prompt in prompts for start in starts(request, prompt, call.params, call.num_answers)
