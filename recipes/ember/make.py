@@ -6,7 +6,8 @@
     acts      acts.toml, from there
     mean      of what acts made, three times, and of before
     settle    settle.toml, from the mean, slowly
-    install   seven parts of what settle made and three of what acts made, as the built-in model
+    install   six parts of what settle made, three of what acts made and one of before, as the built-in model
+    openings  a linear model that tells kinds of talk apart (openings.py), beside the acts' texts
 
 What is done already is not done again, and a stage that was stopped goes on where it was.
 """
@@ -19,6 +20,7 @@ import sys
 from pathlib import Path
 
 import build_data
+import openings
 from install import BUILT_IN, install
 
 HERE = Path(__file__).resolve().parent
@@ -71,7 +73,8 @@ def make(data: Path, *, processes: int, out: Path) -> None:
     if not (mean / FILES[-1]).exists():
         install([acts, acts, acts, start], mean)
     settle = trained("settle", processes)
-    install([settle] * 7 + [acts] * 3, out, LOGIT_SCALE)
+    install([settle] * 6 + [acts] * 3 + [start], out, LOGIT_SCALE)
+    openings.make(data, openings.OUT)
 
 
 def main() -> None:

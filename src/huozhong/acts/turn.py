@@ -47,6 +47,7 @@ AGAIN = "再想想"  # how a line ends that says why a plan cannot be
 PROBLEM = "a="  # what a problem's reasoning begins with
 
 _LETTER = re.compile(r"[a-z]")
+_POEM = re.compile(r"[诗詩绝絕律首吟咏词]|poem|poetry|verse|quatrain|rhym", re.IGNORECASE)
 _WORKED = re.compile(r"[=＝]|答：|答案|Answer", re.IGNORECASE)  # in an answer to a problem or a sum
 
 Message = Mapping[str, Any]
@@ -102,9 +103,15 @@ class Turn:
         """
         return any(self._outcome(label) is not None for label in EXACT_ACTS)
 
+    @cached_property
+    def may_be_poem(self) -> bool:
+        """Whether this question, or the one before ("再来一首"), can be a wish for a poem."""
+        before = self._before[0] if self._before is not None else ""
+        return not self.is_exact and _POEM.search(f"{before}\n{self._question}") is not None
+
     def possible(self, label: str) -> bool:
         """Whether code could go on after this label of `labels`, or after `PROBLEM`."""
-        if self.is_exact and label not in (*EXACT_ACTS, JUDGE_RIDDLE):
+        if self.is_exact and label not in (*EXACT_ACTS, *PROBLEM_ACTS, JUDGE_RIDDLE):
             return False
         if label == PROBLEM:
             return bool(self._numbers(PROBLEM))

@@ -95,7 +95,9 @@ def test_the_gradient_is_the_papers() -> None:
 
 
 def test_a_model_learns_what_is_preferred(view: HuggingFaceView, encoder: Encoder, tmp_path: Path) -> None:
-    training, heldout = split(read_pairs(pairs_file(tmp_path / "pairs.jsonl"), encoder), seed=0, share=0.25)
+    training, heldout = split(
+        read_pairs(pairs_file(tmp_path / "pairs.jsonl"), encoder), seed=0, share=0.25, unguessable=True
+    )
     settings = Settings(
         base="tiny", out=tmp_path / "run", method="lora", lr=5e-3, epochs=4, batch=6, threads=1, dtype="float32"
     )

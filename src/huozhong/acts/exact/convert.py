@@ -248,6 +248,12 @@ def _in_parts(ask: Asked, quantity: Quantity, units: Sequence[Unit]) -> Done | N
     return finish(False, lines, f"{fact}，所以{whole}={short}", short)
 
 
+_CONVERTS = re.compile(
+    r"等于|等於|换|換|化成|变成|變成|合|折|相当|是多少|是几|[=＝]|equal|convert|\bin\b|\bto\b|\bare\b|\bis\b",
+    re.IGNORECASE,
+)
+
+
 def _other_kind(ask: Asked, quantity: Quantity, units: Sequence[Unit]) -> Done | None:
     """A year has no fixed number of days; a kilogram no number of metres."""
     start, end = quantity.parts[0][1], units[0]
@@ -255,6 +261,8 @@ def _other_kind(ask: Asked, quantity: Quantity, units: Sequence[Unit]) -> Done |
         known = _DAYS.get((start.zh, end.zh))
         if known and not ask.english:
             return finish(False, (), known[1], known[0])
+    if not _CONVERTS.search(ask.core):  # 4小时能行多少千米 goes on from a question before
+        return None
     kinds = {quantity.kind, *(unit.kind for unit in units)}
     if len(kinds) != 2 or not kinds <= _MEANINGFUL or ({"length", "area"} == kinds and not re.search("平方", ask.core)):
         return None

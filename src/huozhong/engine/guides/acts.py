@@ -196,7 +196,7 @@ class ActsConstraint:
         mask_V = self._words.reasoning_V.copy()
         if self._turn.is_exact or not start or any(rests.values()):
             mask_V[:] = False  # a label that was begun is ended
-        if not start and not self._turn.is_exact:
+        if not start and self._turn.may_be_poem:
             mask_V[self._words.poems] = True
         # Not in the middle of a label.  Nothing to think about is said by models that were trained further.
         mask_V[self._words.end_think_id] = not start
