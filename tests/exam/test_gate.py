@@ -32,14 +32,17 @@ def sat(script: Script, *parts: str, limit: int | None = None) -> Report:
 
 def test_embers_thresholds_stand_just_under_what_is_shipped() -> None:
     assert set(load_gate(RECIPE)) == {
-        Threshold("math23k", "correct", 0.685, False),
+        Threshold("math23k", "correct", 0.70, False),
         Threshold("one_step", "correct", 0.99, False),
         Threshold("two_step", "correct", 0.99, False),
-        Threshold("exact", "correct", 0.97, False),
+        Threshold("exact", "correct", 0.98, False),
+        Threshold("exact", "wrong", 0.01, True),
         Threshold("poems", "form", 0.93, False),
         Threshold("poems", "rhyme", 0.76, False),
         Threshold("out_of_scope", "refused", 0.96, False),
-        Threshold("in_scope", "false_refusal", 0.025, True),
+        Threshold("out_of_scope_fresh", "refused", 0.95, False),
+        Threshold("in_scope", "false_refusal", 0.02, True),
+        Threshold("perplexity", "all", 4.8, True),
     }
 
 

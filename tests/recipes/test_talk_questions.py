@@ -53,9 +53,12 @@ def test_nothing_of_what_judges_ember_is_taught() -> None:
         return re.sub(r"[\W_]", "", text).lower()
 
     taught = {bare(messages[-1]["content"]) for messages, _ in asked(20_000)}
-    everyday = [json.loads(line) for line in (RECIPE / "everyday.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert len(everyday) == 60
-    assert not taught & {bare(row["messages"][-1]["content"]) for row in everyday}
+    lines = "".join((RECIPE / name).read_text(encoding="utf-8") for name in ("everyday.jsonl", "everyday_later.jsonl"))
+    everyday = [json.loads(line) for line in lines.splitlines()]
+    assert len(everyday) == 120
+    fresh = [row for row in everyday if not row.get("taught")]  # everybody says "What's your name?"
+    assert len(fresh) == 113
+    assert not taught & {bare(row["messages"][-1]["content"]) for row in fresh}
     assert not taught & {bare(q.question) for q in written_questions("out_of_scope_fresh")}
     assert all(label in labels.LABELS for row in everyday for label in row["expected"])
 
