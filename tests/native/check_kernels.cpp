@@ -110,7 +110,7 @@ void check_matmul(const Kernels& k, Random& random, Format format, const Shape& 
     k.matmul(job, 0, matrix.m.blocks());
     job.y = expected.get();
     kernels_plain.matmul(job, 0, matrix.m.blocks());
-    same(label(k, "matmul", {int64_t(format), s.out, s.in, s.tokens}) + NAMES[int(format)], got, expected);
+    same(label(k, "matmul", {int64_t(format), s.out, s.in, s.tokens}) + FORMAT_NAMES[int(format)], got, expected);
     all_finite("matmul", got);
 }
 

@@ -42,6 +42,12 @@ def check_vocabulary(data: dict[str, Any], where: str) -> None:
     for key in ("continuing_subword_prefix", "end_of_word_suffix"):
         if isinstance(model, dict) and model.get(key):  # the library panics where it does not fit the merges
             raise TokenizerError(f"{where} has a {key}, which the BPE vocabularies read here do not; it cannot be read")
+    unknown = model.get("unk_token") if isinstance(model, dict) else None
+    if unknown is not None and not isinstance(unknown, str):
+        raise TokenizerError(f"{where} has an unk_token that is no text; its BPE vocabulary cannot be read")
+    merges = model.get("merges") or [] if isinstance(model, dict) else []
+    if not isinstance(merges, list) or not all(map(_is_merge, merges)):
+        raise TokenizerError(f"{where} has a merge that is not two tokens; its BPE vocabulary cannot be read")
     added = data.get("added_tokens") or []
     whole = isinstance(added, list) and all(
         isinstance(t, dict) and isinstance(t.get("content"), str) and t["content"] and _is_id(t.get("id"))
@@ -64,6 +70,12 @@ def added_id(data: dict[str, Any], content: str) -> int:
 def _pair(merge: Any) -> list[str]:
     """The two tokens of a merge, in either spelling of tokenizer.json."""
     return merge.split(" ", 1) if isinstance(merge, str) else list(merge)
+
+
+def _is_merge(merge: Any) -> bool:
+    if isinstance(merge, str):
+        return " " in merge
+    return isinstance(merge, list) and len(merge) == 2 and all(isinstance(token, str) for token in merge)
 
 
 def _is_id(value: Any) -> bool:
