@@ -124,6 +124,39 @@ def test_questions_about_the_question_before() -> None:
     assert same_answer(after(why, f"{OTHER_WAY}\na=120，b=15\na÷b\n").answer or "", "8")
 
 
+@pytest.mark.parametrize("act", [EXPLAIN, OTHER_WAY])
+def test_an_explanation_never_contradicts_the_answer(act: str) -> None:
+    turn = Turn(user("What is 10% of 250?", "10%×250=25. Answer: 25.", "why"))
+    begun = f"{act}\na=10%，b=250\n"
+    first = after(turn, f"{begun}b÷a\n")
+    assert first.answer is None
+    assert "和上一题的答案不同" in first.reasoning
+    written = f"{begun}b÷a\n{first.reasoning}"
+    assert same_answer(after(turn, f"{written}b×a\n").answer or "", "25")
+    assert "whole problem" in (after(turn, f"{written}a÷b\n").answer or "")
+    rounded = Turn(user("10个人坐船，每船4人，至少要几条船？", "10÷4=2.5\n答：至少要3条船。", "为什么"))
+    assert same_answer(after(rounded, f"{EXPLAIN}\na=10，b=4\na÷b\n").answer or "", "3")
+
+
+def test_a_joke_after_a_sum_is_no_question_about_the_sum() -> None:
+    asked = ("What is 25 times 4?", "25×4=100. Answer: 100.")
+    joke = Turn(user(*asked, "tell me a joke"))
+    assert joke.possible(TELL_JOKE)
+    assert not any(joke.possible(act) for act in PROBLEM_ACTS)
+    for question in ("why?", "tell me why", "explain it", "another way"):
+        assert Turn(user(*asked, question)).possible(EXPLAIN)
+
+
+def test_another_poem_can_only_be_a_poem() -> None:
+    poem = ("写一首关于月亮的诗", "月落天寒月未明，\n月在江南一夜声。")
+    for question in ("再来一首", "换一首吧", "再写一首诗"):
+        turn = Turn(user(*poem, question))
+        assert turn.may_be_poem
+        assert not any(turn.possible(label) for label in LABELS)
+    assert Turn(user(*poem, "再见")).possible(talk_label("告别"))
+    assert Turn(user("讲个笑话", "哈哈。", "再来一首")).possible(talk_label("告别"))
+
+
 def test_only_what_code_can_do_is_possible() -> None:
     assert not any(Turn(user(APPLES)).possible(act) for act in PROBLEM_ACTS)
     assert Turn(user(APPLES)).possible(PROBLEM)

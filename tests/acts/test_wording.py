@@ -152,6 +152,7 @@ def test_english_problems_are_answered_in_english() -> None:
 def test_nouns_of_english_questions() -> None:
     assert english_noun("How many square meters of the floor are uncovered?") == ("", " square meters")
     assert english_noun("It cost $5. How much money does he have left?") == ("$", "")
+    assert english_noun("Tom has 12 apples and gives 5 away. How many are left?") == ("", "")
     assert english_noun("What is his speed?") == ("", "")
 
 

@@ -124,7 +124,9 @@ def _read(question: str, offset: int, whole: str, found: re.Match[str]) -> Asked
 
 
 _EN = re.compile(
-    r"how many (?P<more>more |fewer |other |total )?(?P<what>[a-z]+(?: of [a-z]+)?(?: [a-z]+)??)"
+    r"how many (?P<more>more |fewer |other |total )?"
+    r"(?!(?:are|is|did|does|do|will|can|were|was|has|have|had|would|could|should|must|in|left|remain)\b)"
+    r"(?P<what>[a-z]+(?: of [a-z]+)?(?: [a-z]+)??)"
     r"(?= (?:are|is|did|does|do|will|can|were|was|has|have|had|would|could|should|must|in|left"
     r"|altogether|remain|to|per|on|for|of|he|she|they|each)\b|\s*\?|$)",
     re.IGNORECASE,

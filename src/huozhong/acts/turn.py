@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from string import ascii_lowercase
 from typing import Any
@@ -33,21 +34,31 @@ from huozhong.acts.labels import (
     OTHER_WAY,
     PROBLEM_ACTS,
     TALK,
+    TELL_IDIOM,
+    TELL_JOKE,
+    TELL_RIDDLE,
+    TELL_SAYING,
     cannot_label,
     talk_label,
 )
 from huozhong.acts.language import is_english
 from huozhong.acts.solve import Node, NoDivisor, TooLittle, TooLong, Unsolvable, parse, solve
 from huozhong.acts.wording import another_way, explained, worded
+from huozhong.verify.arithmetic import final_answer
 from huozhong.verify.numbers import MOST_TOLD, Number, first_line, told
 
 PLANS = 2  # tried before the answer says that it is not sure
 LONGEST_PLAN = 24  # characters beside the letters that were told, twice: of 22,127 published plans one is longer
 AGAIN = "再想想"  # how a line ends that says why a plan cannot be
+_TOLD_FOR_FUN = frozenset((TELL_IDIOM, TELL_JOKE, TELL_RIDDLE, TELL_SAYING))
 PROBLEM = "a="  # what a problem's reasoning begins with
 
 _LETTER = re.compile(r"[a-z]")
 _POEM = re.compile(r"[诗詩绝絕律首吟咏词]|poem|poetry|verse|quatrain|rhym", re.IGNORECASE)
+_ANOTHER_POEM = re.compile(
+    r"(?:再|换|还要|另)[^\d]{0,4}[首篇]诗?[。！!吧呀]*|(?:one more|another)(?: poem)?[.!]?", re.IGNORECASE
+)
+_ASKS_STEPS = re.compile(r"为什么|为啥|怎么|方法|办法|算|\b(?:why|how|way|explain|method|solve)\b", re.IGNORECASE)
 _WORKED = re.compile(r"[=＝]|答：|答案|Answer", re.IGNORECASE)  # in an answer to a problem or a sum
 
 Message = Mapping[str, Any]
@@ -109,8 +120,28 @@ class Turn:
         before = self._before[0] if self._before is not None else ""
         return not self.is_exact and _POEM.search(f"{before}\n{self._question}") is not None
 
+    @cached_property
+    def _is_another_poem(self) -> bool:
+        """Whether this is "再来一首" after a poem that was asked for: nothing but a poem can be meant."""
+        return (
+            self._before is not None
+            and _POEM.search(self._before[0]) is not None
+            and _ANOTHER_POEM.fullmatch(self._question.strip()) is not None
+        )
+
+    @cached_property
+    def _is_other_wish(self) -> bool:
+        """Whether a joke, a riddle or the like is asked for, so that the question before is done with."""
+        return (
+            self._kinds_of_talk <= _TOLD_FOR_FUN
+            and not told(self._question)
+            and _ASKS_STEPS.search(self._question) is None
+        )
+
     def possible(self, label: str) -> bool:
         """Whether code could go on after this label of `labels`, or after `PROBLEM`."""
+        if self._is_another_poem:
+            return False
         if self.is_exact and label not in (*EXACT_ACTS, *PROBLEM_ACTS, JUDGE_RIDDLE):
             return False
         if label == PROBLEM:
@@ -121,7 +152,7 @@ class Turn:
             return True
         if label not in PROBLEM_ACTS:
             return self._outcome(label) is not None
-        if not self._before or not told(self._before[0]):
+        if not self._before or not told(self._before[0]) or self._is_other_wish:
             return False
         return label not in (EXPLAIN, OTHER_WAY) or _WORKED.search(self._before[1]) is not None
 
@@ -194,7 +225,7 @@ class Turn:
             return self._worked(act, tried) if last == "" else FREE
         letters = len(self._numbers(act))
         if len(last) > LONGEST_PLAN + 2 * letters:
-            return self._failed([*tried, last], "\n算式太长了")
+            return self._failed(act, [*tried, last], "\n算式太长了")
         return Planning(last, letters, tuple(tried))
 
     def _worked(self, act: str, tried: list[str]) -> Forced:
@@ -208,18 +239,18 @@ class Turn:
         except Unsolvable as error:
             trouble = _why(error)
         else:
-            trouble = self._trouble(act, solution.answer)
+            trouble = self._trouble(act, solution.answer) or self._contradiction(act, solution.answer)
             if not trouble:
                 return Forced(solution.text(), self._answer(act, numbers, plan))
         work = [*lines, trouble]
         if plan is not None and not work[0].startswith((f"{plan}=", f"{plan}不")):
             work.insert(0, str(plan))
-        return self._failed(tried, "\n".join(work))
+        return self._failed(act, tried, "\n".join(work))
 
-    def _failed(self, tried: list[str], why: str) -> Forced:
+    def _failed(self, act: str, tried: list[str], why: str) -> Forced:
         if len(tried) < PLANS:
             return Forced(f"{why}，{AGAIN}\n")
-        return Forced(why, _say(_UNSURE, self._question))
+        return Forced(why, _say(_NO_OTHER_WORDS if act in (EXPLAIN, OTHER_WAY) else _UNSURE, self._question))
 
     def _trouble(self, act: str, answer: Number) -> str:
         """What is wrong about a result, in a line; nothing if it may be right."""
@@ -229,6 +260,16 @@ class Turn:
         if asks_whole(asked) and rounded(asked, answer.value).denominator != 1:
             return f"得{answer}，不是整数"
         return ""
+
+    def _contradiction(self, act: str, answer: Number) -> str:
+        """What explains an answer, or finds it in another way, comes to the same; a line if it does not."""
+        if act not in (EXPLAIN, OTHER_WAY) or self._before is None:
+            return ""
+        said = final_answer(self._before[1])
+        meant = {answer.value, rounded(self._before[0], answer.value)}
+        return (
+            "" if said is None or any(_is_near(said, value) for value in meant) else f"得{answer}，和上一题的答案不同"
+        )
 
     def _answer(self, act: str, numbers: list[Number], plan: Node) -> str:
         before = self._before[0] if self._before is not None else ""
@@ -246,6 +287,11 @@ class Turn:
 
 def _text(message: Message) -> str:
     return str(message.get("content") or "")
+
+
+def _is_near(said: Fraction, value: Fraction) -> bool:
+    """Equal, or as equal as a result with few decimals, or one in percent, can be."""
+    return any(abs(one - value) <= abs(value) / 100 for one in (said, said / 100))
 
 
 def _in_numbers(plan: str, numbers: Sequence[Number]) -> Node:
@@ -271,6 +317,11 @@ def _say(words: tuple[str, str], question: str) -> str:
 
 # Chinese, English.
 _ONLY_WAY = ("这道题我只想得到这一种算法：", "I know only this one way:")
+_NO_OTHER_WORDS = (
+    "算的步骤都写在上一个回答里了，别的说法我没有把握。请把整道题再发一遍，我重新算，你再问我。",
+    "The steps are in my last answer; I am not sure of any other words for them. Send me the whole problem once more, "
+    "and I work it out afresh.",
+)
 _UNSURE = (
     "这道题我试了两种算法，结果都不合理，没有把握，不乱写答案。请看看题里的数有没有写错，或者把题目说得更清楚些，再问我一次。",
     "I tried two ways and neither makes sense, so I am not sure and would rather not guess. Please check the numbers "

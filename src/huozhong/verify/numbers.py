@@ -15,6 +15,7 @@ is meant was decided by looking at the equations of Math23K's training problems:
 - 3.5万 is 3.5, and 万 belongs to the unit, where nobody minds: all numbers of this unit have their 万 (in 495 of 503
   cases the equations take it so).  It is 35000 where the same unit also stands without 万, or where no unit
   follows (3.5万和34000).
+- 2块5 (2块5毛, 两块五) is 2.5.
 - 千 before 克, 米, 瓦 belongs to the unit: 五千克 is 5.
 """
 
@@ -121,6 +122,7 @@ _SIZES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "bill
 _AND_HALF = re.compile(
     r"[个個](?=半(?!径|圆|球|路|夜|月形|价))半|(?:小时|分钟|年|天|千克|公斤|斤|米|里|公里|吨|升|元|块|倍|圈)半(?!径|圆|球|路|夜|价)"
 )
+_TENTH_OF_YUAN = re.compile(r"块([1-9一二三四五六七八九])毛?(?=[，。；、！？,;!?\s]|的|[一每买卖]|就|钱|$)")
 _SI = "克米瓦卡帕伏安焦赫"
 
 
@@ -226,6 +228,9 @@ def _enlarged(text: str, start: int, end: int, value: Fraction, kind: Literal["d
             if pattern is _DOZEN and re.search("几打|多少打|打.{0,6}(?:[有是=]|等于)12", text):
                 continue
             return Found(start, sign.end(), Number(value * factor), kind)
+    if value.denominator == 1 and (sign := _TENTH_OF_YUAN.match(text, end)):
+        tenths = _value(sign[1]) or Fraction(0)
+        return Found(start, sign.end(), Number(value + tenths / 10), kind)
     if sign := _AND_HALF.match(text, end):
         return Found(start, sign.end() if sign[0][0] in "个個" else end, Number(value + Fraction(1, 2)), kind, times)
     if kind == "digits" and (sign := _DOZENS.match(text, end)):
