@@ -17,19 +17,22 @@ ARGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background
 DESKTOP, PHONE = (1200, 800), (360, 740)
 QUESTIONS = {
     "zh": ["学校买来 6 箱粉笔，每箱 24 盒，用去 50 盒，还剩多少盒？", "写一首关于春雨的五言绝句"],
+    "riddle": ["给我出个谜语", "不知道"],
+    "distress": ["我不想活了"],
     "en": ["A school buys 6 boxes of pens with 24 in each box and uses 50 of them. How many are left?"],
 }
 SHOTS = [
-    # name, size, theme, language, whether to talk
-    ("welcome", DESKTOP, "light", "zh", False),
-    ("welcome-dark", DESKTOP, "dark", "zh", False),
-    ("welcome-en", DESKTOP, "light", "en", False),
-    ("chat", DESKTOP, "light", "zh", True),
-    ("chat-dark", DESKTOP, "dark", "zh", True),
-    ("chat-en", DESKTOP, "light", "en", True),
-    ("phone-welcome", PHONE, "light", "zh", False),
-    ("phone-chat", PHONE, "light", "zh", True),
-    ("phone-chat-dark", PHONE, "dark", "zh", True),
+    # name, size, theme, language, what to say (of QUESTIONS)
+    ("welcome", DESKTOP, "light", "zh", ""),
+    ("welcome-dark", DESKTOP, "dark", "zh", ""),
+    ("welcome-en", DESKTOP, "light", "en", ""),
+    ("chat", DESKTOP, "light", "zh", "zh"),
+    ("chat-dark", DESKTOP, "dark", "zh", "zh"),
+    ("chat-en", DESKTOP, "light", "en", "en"),
+    ("phone-welcome", PHONE, "light", "zh", ""),
+    ("phone-chat", PHONE, "light", "zh", "zh"),
+    ("phone-chat-dark", PHONE, "dark", "zh", "riddle"),
+    ("phone-distress", PHONE, "light", "zh", "distress"),
 ]
 
 
@@ -37,11 +40,11 @@ def ask(page: Page, question: str) -> None:
     """Type a question and wait until its answer stands there, typeset."""
     page.fill("#input", question)
     page.keyboard.press("Enter")
-    page.wait_for_selector("#log[aria-busy=false] .answer:last-child .meter:not(:empty)", timeout=60_000)
+    page.wait_for_selector("#log[aria-busy=false] .answer:last-child .body:not(:empty)", timeout=60_000)
     page.wait_for_selector(".answer:last-child .body .tail", state="detached")
 
 
-def shoot(browser: Browser, url: str, out: Path, shot: tuple[str, tuple[int, int], str, str, bool]) -> None:
+def shoot(browser: Browser, url: str, out: Path, shot: tuple[str, tuple[int, int], str, str, str]) -> None:
     """One picture."""
     name, (width, height), theme, language, talk = shot
     context = browser.new_context(
@@ -57,7 +60,7 @@ def shoot(browser: Browser, url: str, out: Path, shot: tuple[str, tuple[int, int
     page.goto(url)
     page.wait_for_selector("#model:not(:empty)")
     if talk:
-        for question in QUESTIONS[language]:
+        for question in QUESTIONS[talk]:
             ask(page, question)
         thoughts = page.query_selector(".thinking:not([hidden]) summary")
         if thoughts and width > 500:
