@@ -12,8 +12,10 @@ import re
 from collections.abc import Iterator
 
 from normal import normal_form
-from solve import Node, Number, Operation, Solution, Unsolvable, decimals_of, leaves, solve, value_of
 from word_problems import Source, places_in, spans_of
+
+from huozhong.acts.solve import Node, Operation, Solution, Unsolvable, leaves, solve, value_of
+from huozhong.verify.numbers import Number, decimals_of
 
 _ASKED = re.compile("百分之几|百分之多少|几分之几|多少|几")
 _WORDS = {"percent": "百分之几", "fraction": "几分之几", "decimal": "多少"}

@@ -23,9 +23,9 @@ from chat_template import SHOWN
 from follow_ups import follow_up
 from problem_docs import Problems, whole_solution
 from rich.console import Console
-from solve import Unsolvable
 from sources import Sources
 
+from huozhong.acts.solve import Unsolvable
 from huozhong.acts.tables import reply
 from huozhong.acts.wording import worded
 from huozhong.text.shards import write_shard

@@ -27,10 +27,10 @@ import school
 import talk_questions
 from follow_ups import follow_up
 from plan_text import spoken
-from solve import Unsolvable, parse, value_of
 from sources import Sources, read_rows
 
 from huozhong.acts.labels import CANNOT
+from huozhong.acts.solve import Unsolvable, parse, value_of
 from huozhong.acts.turn import PROBLEM
 from huozhong.acts.wording import worded
 from huozhong.engine.llm import LLM, SamplingParams

@@ -6,10 +6,11 @@ import random
 from fractions import Fraction
 from typing import Literal
 
-from solve import Number, Unsolvable, parse, solve
 from word_problems import Problem
 
+from huozhong.acts.solve import Unsolvable, parse, solve
 from huozhong.verify.arithmetic import is_exam_expression
+from huozhong.verify.numbers import Number
 
 _EN_NAMES = (
     "Tom",

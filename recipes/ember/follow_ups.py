@@ -15,11 +15,11 @@ from plan_text import plan_of, uses_letter
 from school import Made, written
 from school import _numbers as draw_numbers
 from school import _words as draw_words
-from solve import Node, Number, leaves, parse, replace_leaves, value_of
 from word_problems import _other as another_number
 
 from huozhong.acts.labels import CONTINUE, EXPLAIN, OTHER_WAY
-from huozhong.verify.numbers import mentions, told
+from huozhong.acts.solve import Node, leaves, parse, replace_leaves, value_of
+from huozhong.verify.numbers import Number, mentions, told
 
 _ASKS = re.compile("多少|几|？|\\?|求")
 _WHY = (

@@ -7,9 +7,8 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 
-from solve import Node, Number, Operation, Unsolvable, leaves, parse, replace_leaves, value_of
-
-from huozhong.verify.numbers import told
+from huozhong.acts.solve import Node, Operation, Unsolvable, leaves, parse, replace_leaves, value_of
+from huozhong.verify.numbers import Number, told
 
 _STEP = re.compile(r"([-+*/x×÷$().,\d\s]*\d[-+*/x×÷$().,\d\s]*?)\s*=\s*\$?\s*(\d[\d,]*(?:\.\d+)?)")
 

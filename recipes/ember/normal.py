@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from solve import MAX_DECIMALS, Node, Number, Operation, decimals_of, intermediate_values, leaves
+from huozhong.acts.solve import Node, Operation, intermediate_values, leaves
+from huozhong.verify.numbers import MAX_DECIMALS, Number, decimals_of
 
 Place = Callable[[Number], int | None]  # where the question names a number first; None: nowhere
 _LAST = 10**6

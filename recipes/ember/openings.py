@@ -69,7 +69,7 @@ def held_out(examples: list[tuple[str, str]], seed: int) -> float:
     apart = {text for text, _ in examples if zlib.crc32(text[:12].encode()) % 10 == 0}
     labels, weights_DL, bias_L = learnt([row for row in examples if row[0] not in apart], seed)
     rows = [row for row in examples if row[0] in apart]
-    right = [labels[opening.probabilities(weights_DL, bias_L, text).argmax()] == label for text, label in rows]
+    right = [labels[opening.chances(weights_DL, 1.0, bias_L, text).argmax()] == label for text, label in rows]
     return sum(right) / len(right)
 
 

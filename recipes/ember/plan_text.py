@@ -8,9 +8,9 @@ from fractions import Fraction
 from string import ascii_lowercase
 
 from normal import normal_form
-from solve import Node, Number, Operation, Unsolvable, leaves, write
 
-from huozhong.verify.numbers import first_line, mentions, told
+from huozhong.acts.solve import Node, Operation, Unsolvable, leaves, write
+from huozhong.verify.numbers import Number, first_line, mentions, told
 
 # What a plan may hold without being told: counts of everyday life, units, a circle's π.
 _KNOWN = {

@@ -12,10 +12,10 @@ import school
 import school_problems
 from backwards import backwards
 from plan_text import plan_of, spoken, uses_letter
-from solve import Node, Solution, Unsolvable, parse, solve
 from sources import Sources
 from word_problems import Source, as_published, changed, restyle
 
+from huozhong.acts.solve import Node, Solution, Unsolvable, parse, solve
 from huozhong.verify.arithmetic import is_exam_expression
 
 Example = tuple[str, str, str]  # question, first line, plan

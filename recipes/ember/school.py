@@ -11,7 +11,9 @@ from math import lcm
 
 from school_kinds import HELD_OUT_TOPICS, TOPICS, WORDS
 from school_problems import _GOODS as GOODS
-from solve import Node, Number, Unsolvable, intermediate_values, parse
+
+from huozhong.acts.solve import Node, Unsolvable, intermediate_values, parse
+from huozhong.verify.numbers import Number
 
 _HOLE = re.compile(r"\{([a-z]\d|[\u4e00-\u9fff]\d?)\}")
 _DRAWN = re.compile(r"\{([a-z]\d)\}")

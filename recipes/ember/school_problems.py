@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from fractions import Fraction
 from math import lcm
 
-from solve import Number, Unsolvable, intermediate_values, parse, show
 from word_problems import Problem, as_published, read_problem
+
+from huozhong.acts.solve import Unsolvable, intermediate_values, parse
+from huozhong.verify.numbers import Number, show
 
 # Things that are compared with each other, how they are counted, and what is said of them ("有" 120棵).
 KINDS = (

@@ -9,18 +9,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from normal import normal_form
-from solve import (
-    Node,
-    Number,
-    Solution,
-    Unsolvable,
-    decimals_of,
-    intermediate_values,
-    leaves,
-    parse,
-    replace_leaves,
-    solve,
-)
+
+from huozhong.acts.solve import Node, Solution, Unsolvable, intermediate_values, leaves, parse, replace_leaves, solve
+from huozhong.verify.numbers import Number, decimals_of
 
 _NUMBER = re.compile(r"(?<!\^)(?:(\d+)?\((\d+)/(\d+)\)|(\d+(?:\.\d+)?)(%?))")  # not the 2 of cm^2
 _FRACTION = re.compile(r"(?<!\d)\((\d+)/(\d+)\)")

@@ -48,6 +48,6 @@ def test_features_do_not_depend_on_case_blanks_or_its_name() -> None:
 def test_chances_sum_to_one() -> None:
     rng = np.random.default_rng(0)
     weights_DL = rng.normal(size=(opening.BUCKETS, 7)).astype(np.float32)
-    chances = opening.probabilities(weights_DL, np.zeros(7, np.float32), "你好 hello there")
+    chances = opening.chances(weights_DL, 1.0, np.zeros(7, np.float32), "你好 hello there")
     assert chances.shape == (7,)
     assert chances.sum() == pytest.approx(1)

@@ -33,18 +33,18 @@ from build_data import Maker  # noqa: E402
 from chat_template import CHAT_TEMPLATE, SHOWN  # noqa: E402
 from plan_text import in_chinese, plan_of, spoken  # noqa: E402
 from problem_docs import Problems  # noqa: E402
-from solve import Number, Unsolvable, leaves, parse, solve, value_of  # noqa: E402
 from sources import Sources  # noqa: E402
 from word_problems import as_published, changed, exchange_things, read_problem, restyle  # noqa: E402
 
 from huozhong.acts.labels import CONTINUE, EXPLAIN, LABELS, OTHER_WAY  # noqa: E402
+from huozhong.acts.solve import Unsolvable, leaves, parse, solve, value_of  # noqa: E402
 from huozhong.acts.turn import Turn  # noqa: E402
 from huozhong.formats.checkpoint import CheckpointReader  # noqa: E402
 from huozhong.text.template import ChatTemplate  # noqa: E402
 from huozhong.text.tokenizer import Tokenizer  # noqa: E402
 from huozhong.train.recipe import load_recipe  # noqa: E402
 from huozhong.verify.arithmetic import check_steps, evaluate, same_answer  # noqa: E402
-from huozhong.verify.numbers import told  # noqa: E402
+from huozhong.verify.numbers import Number, told  # noqa: E402
 
 STAGES = [(f"{name}.toml", "sft") for name in make.STAGES]
 EQUATIONS = [

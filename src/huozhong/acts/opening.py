@@ -40,13 +40,15 @@ def features(text: str) -> NDArray[np.int64]:
     return np.array(sorted({zlib.crc32(gram.encode()) % BUCKETS for gram in found}), np.int64)
 
 
-def probabilities(weights_DL: NDArray[np.floating], bias_L: NDArray[np.floating], text: str) -> NDArray[np.float32]:
-    """float32 [L]: how likely each label is.  D buckets, L labels."""
+def chances(
+    weights_DL: NDArray[np.generic], scale_L: NDArray[np.floating] | float, bias_L: NDArray[np.floating], text: str
+) -> NDArray[np.float64]:
+    """float64 [L]: how likely each label is.  D buckets, L labels; weights times scale."""
     buckets = features(text)
-    logits = weights_DL[buckets].astype(np.float32).sum(0) / np.sqrt(len(buckets)) + bias_L
-    chances: NDArray[np.float32] = np.exp(logits - logits.max())
-    chances /= chances.sum()
-    return chances
+    logits = weights_DL[buckets].sum(0, dtype=np.float64) * scale_L / np.sqrt(len(buckets)) + bias_L
+    found: NDArray[np.float64] = np.exp(logits - logits.max())
+    found /= found.sum()
+    return found
 
 
 @cache
@@ -63,11 +65,8 @@ def known() -> frozenset[str]:
 def likely(text: str) -> frozenset[str]:
     """The label that fits, with those that fit almost as well; empty for no opinion."""
     labels, weights_DL, scale_L, bias_L = _model()
-    buckets = features(text)
-    logits = weights_DL[buckets].sum(0, dtype=np.int32) * scale_L / np.sqrt(len(buckets)) + bias_L
-    chances = np.exp(logits - logits.max())
-    chances /= chances.sum()
-    best = chances.max()
+    found = chances(weights_DL, scale_L, bias_L, text)
+    best = found.max()
     if best < UNSURE:
         return frozenset()
-    return frozenset(label for label, chance in zip(labels, chances, strict=True) if chance >= best / 2)
+    return frozenset(label for label, chance in zip(labels, found, strict=True) if chance >= best / 2)

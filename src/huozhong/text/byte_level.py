@@ -36,16 +36,17 @@ def check_vocabulary(data: dict[str, Any], where: str) -> None:
     no token for is left out of the text, as everywhere.
     """
     model = data.get("model")
-    vocab = model.get("vocab") if isinstance(model, dict) else None
+    model = model if isinstance(model, dict) else {}
+    vocab = model.get("vocab")
     if not isinstance(vocab, dict) or not vocab or not all(map(_is_id, vocab.values())):
         raise TokenizerError(f"{where} has no BPE vocabulary; it is not a tokenizer that Huozhong can read")
     for key in ("continuing_subword_prefix", "end_of_word_suffix"):
-        if isinstance(model, dict) and model.get(key):  # the library panics where it does not fit the merges
+        if model.get(key):  # the library panics where it does not fit the merges
             raise TokenizerError(f"{where} has a {key}, which the BPE vocabularies read here do not; it cannot be read")
-    unknown = model.get("unk_token") if isinstance(model, dict) else None
+    unknown = model.get("unk_token")
     if unknown is not None and not isinstance(unknown, str):
         raise TokenizerError(f"{where} has an unk_token that is no text; its BPE vocabulary cannot be read")
-    merges = model.get("merges") or [] if isinstance(model, dict) else []
+    merges = model.get("merges") or []
     if not isinstance(merges, list) or not all(map(_is_merge, merges)):
         raise TokenizerError(f"{where} has a merge that is not two tokens; its BPE vocabulary cannot be read")
     added = data.get("added_tokens") or []
@@ -59,6 +60,25 @@ def check_vocabulary(data: dict[str, Any], where: str) -> None:
         "".join([*vocab, *(t["content"] for t in added)]).encode()
     except UnicodeEncodeError as error:
         raise TokenizerError(f"{where} has a token that is not text: half of a surrogate pair") from error
+
+
+def byte_level_json(vocab: dict[str, int], merges: list[Any], *, ignore_merges: bool) -> dict[str, Any]:
+    """`decoder` and `model` of a byte-level tokenizer.json.  ignore_merges: a piece that is a token stays whole."""
+    return {
+        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": None,
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": False,
+            "byte_fallback": False,
+            "ignore_merges": ignore_merges,
+            "vocab": vocab,
+            "merges": merges,
+        },
+    }
 
 
 def added_id(data: dict[str, Any], content: str) -> int:

@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from huozhong.acts.exact import small_words
 from huozhong.acts.exact.asking import Asked, asked
+from huozhong.acts.exact.cursor import Cursor
 from huozhong.acts.exact.done import Done, decimal, factor, finish, is_short, mixed, text_of
 from huozhong.acts.exact.wording import in_signs
 from huozhong.acts.solve import Unsolvable, parse, solve
@@ -226,30 +227,19 @@ def work_out(expression: str) -> Step | None:
         return None
     lines = tuple(reader.lines)
     if "/" in tokens:
-        with contextlib.suppress(
-            Unsolvable
-        ):  # below zero; otherwise fractions as a pupil writes them, of one denominator
+        # Fractions as a pupil writes them, of one denominator, unless it goes below zero.
+        with contextlib.suppress(Unsolvable):
             lines = solve(parse(expression)).lines or lines
     return Step(value, lines, "/" in tokens)
 
 
-class _Reader:
+class _Reader(Cursor):
     """Works a sum out while it reads it, left to right, products before sums."""
 
     def __init__(self, tokens: list[str]) -> None:
-        self.tokens, self.at = tokens, 0
+        super().__init__(tokens)
         self.lines: list[str] = []
         self.depth = 0
-
-    def peek(self) -> str:
-        return self.tokens[self.at] if self.at < len(self.tokens) else ""
-
-    def take(self, wanted: str) -> str:
-        found = self.peek()
-        if found and found in wanted:
-            self.at += 1
-            return found
-        return ""
 
     def sum(self) -> Fraction:
         value = self.product()

@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from huozhong.acts.exact.asking import Asked, asked
 from huozhong.acts.exact.calculate import work_out
+from huozhong.acts.exact.cursor import Cursor
 from huozhong.acts.exact.done import Done, factor, finish, text_of
 from huozhong.acts.exact.small_words import rest_of
 from huozhong.acts.exact.wording import in_signs
@@ -91,9 +92,9 @@ class Quotient:
 _TOKEN = re.compile(r"\s*(?:(\d+(?:\.\d+)?)(%?)|([a-zA-Z])|([-+×÷*/:^()²]))")
 
 
-class _Reader:
+class _Reader(Cursor):
     def __init__(self, text: str, letter: str) -> None:
-        self.tokens: list[str] = []
+        super().__init__([])
         at = 0
         text = text.rstrip()
         while at < len(text):
@@ -102,17 +103,7 @@ class _Reader:
                 raise ValueError("unreadable")
             self.tokens.append(match[0].strip())
             at = match.end()
-        self.letter, self.at = letter, 0
-
-    def peek(self) -> str:
-        return self.tokens[self.at] if self.at < len(self.tokens) else ""
-
-    def take(self, wanted: str) -> str:
-        found = self.peek()
-        if found and found in wanted:
-            self.at += 1
-            return found
-        return ""
+        self.letter = letter
 
     def whole(self) -> Quotient:
         value = self.sum()

@@ -18,7 +18,7 @@ import numpy as np
 from huozhong.errors import TokenizerError
 from huozhong.formats.gguf.pre_tokenizers import DIGIT, GPT2, PRE_TOKENIZERS, PreTokenizer
 from huozhong.formats.gguf.sentencepiece import merges_of, model_json, scores_of
-from huozhong.text.byte_level import MAX_ID
+from huozhong.text.byte_level import MAX_ID, byte_level_json
 from huozhong.text.spelling import BYTE_LEVEL, find_spelling
 from huozhong.text.tokenizer import PATTERN
 
@@ -148,19 +148,7 @@ def _byte_level(metadata: Mapping[str, Any], texts: dict[str, int], where: str) 
     return {
         "normalizer": {"type": "NFC"} if pre.compose else None,
         "pre_tokenizer": pre.to_json(),
-        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": None,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": False,
-            "byte_fallback": False,
-            "ignore_merges": pre.ignore_merges,
-            "vocab": texts,
-            "merges": _merges(metadata, where),
-        },
+        **byte_level_json(texts, _merges(metadata, where), ignore_merges=pre.ignore_merges),
     }
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from huozhong.errors import TokenizerError
-from huozhong.text.byte_level import CHAR_OF_BYTE
+from huozhong.text.byte_level import CHAR_OF_BYTE, byte_level_json
 
 TIKTOKEN = "tiktoken.model"
 _CLASS = "TikTokenTokenizer"
@@ -48,19 +48,8 @@ def tokenizer_json(files: Mapping[str, bytes], *, where: str) -> bytes:
             ],
         },
         "post_processor": None,
-        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": None,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": False,
-            "byte_fallback": False,
-            "ignore_merges": True,  # tiktoken takes a piece that is a token whole
-            "vocab": {_spelt(token): rank for token, rank in ranks.items()},
-            "merges": _merges(ranks),
-        },
+        # tiktoken takes a piece that is a token whole
+        **byte_level_json({_spelt(token): rank for token, rank in ranks.items()}, _merges(ranks), ignore_merges=True),
     }
     return json.dumps(data, ensure_ascii=False).encode()
 

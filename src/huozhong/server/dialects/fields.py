@@ -27,6 +27,15 @@ class Strict(BaseModel):
             raise _first_problem(error, cls) from None
 
 
+class FunctionGiven(Strict):
+    """A function that may be called, as OpenAI's tools and Ollama's describe it."""
+
+    name: str
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
 def without_unsupported(raw: dict[str, Any], table: NotYet, where: str = "") -> dict[str, Any]:
     """`raw` without the fields of `table`; `RequestError` if one of them asks for something.
 

@@ -9,7 +9,7 @@ from huozhong.engine.guides.guide import JsonObject, JsonSchema
 from huozhong.engine.requests import SamplingParams
 from huozhong.errors import RequestError
 from huozhong.server.calls import AnswerForm, ChatCall, EmbeddingCall
-from huozhong.server.dialects.fields import Strict
+from huozhong.server.dialects.fields import FunctionGiven, Strict
 from huozhong.server.dialects.sampling import sampling
 from huozhong.text.template import Begun
 from huozhong.text.tools import Function
@@ -61,13 +61,6 @@ class Message(Strict):
     tool_name: str | None = None
     name: str | None = None
     tool_call_id: str | None = None
-
-
-class FunctionGiven(Strict):
-    name: str
-    description: str | None = None
-    parameters: dict[str, Any] | None = None
-    strict: bool | None = None
 
 
 class Tool(Strict):

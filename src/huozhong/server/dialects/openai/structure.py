@@ -17,7 +17,7 @@ from pydantic import Field
 from huozhong.engine.guides.guide import Grammar, Guide, JsonObject, JsonSchema, Regex
 from huozhong.errors import RequestError
 from huozhong.server.calls import AnswerForm
-from huozhong.server.dialects.fields import Strict
+from huozhong.server.dialects.fields import FunctionGiven, Strict
 from huozhong.text.tools import Function, ToolChoice
 
 MAX_TOOLS = 128
@@ -41,13 +41,6 @@ class StructuredOutputs(Strict):
     regex: str | None = None
     choice: list[str] | None = None
     grammar: str | None = None
-
-
-class FunctionGiven(Strict):
-    name: str
-    description: str | None = None
-    parameters: dict[str, Any] | None = None
-    strict: bool | None = None
 
 
 class Tool(Strict):
