@@ -6,6 +6,7 @@
     ├── TokenizerError         a tokenizer or chat template that cannot be read or applied
     ├── DataError              training or exam data that cannot be read or understood
     ├── ExamError              a model that cannot be examined: its URL does not answer, or answers with an error
+    ├── DocumentError          a file that somebody added and that cannot be read as text
     ├── HubError               a model that cannot be brought: hub out of reach, wrong hash, no room on the disk
     ├── TrainingError          a run that cannot go on (loss is NaN, disk is full); the last checkpoint is intact
     ├── KernelError            a CPU kernel that this machine cannot run
@@ -41,6 +42,14 @@ class DataError(HuozhongError):
 
 class ExamError(HuozhongError):
     """A model cannot be examined: its URL does not answer, or answers with an error."""
+
+
+class DocumentError(HuozhongError):
+    """A file cannot be read as text.  `chinese` says the same in Chinese."""
+
+    def __init__(self, chinese: str, english: str) -> None:
+        super().__init__(english)
+        self.chinese = chinese
 
 
 class HubError(HuozhongError):
