@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from huozhong.errors import DataError
-from huozhong.memory.index import B, K1, Hit, Index, search
+from huozhong.memory.index import K1, B, Hit, Index, search
 from huozhong.memory.terms import terms
 
 PASSAGES = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable
 
@@ -17,7 +18,7 @@ from huozhong.server.careful import Careful
 from huozhong.server.failures import failure_of
 from huozhong.server.guard import Guard
 from huozhong.server.http import error_response
-from huozhong.server.routes import chat, completions, embeddings, health, messages, models, ollama, page, tokens
+from huozhong.server.routes import chat, completions, embeddings, files, health, messages, models, ollama, page, tokens
 from huozhong.store.database import IN_MEMORY, Store
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
@@ -52,6 +53,7 @@ def create_app(
     app.state.careful = careful or Careful()
     app.state.store = store or Store.open(IN_MEMORY)
     app.state.any_model = any_model
+    app.state.reading = asyncio.Semaphore(1)  # one document at a time
     app.state.created = int(time.time())
     origins = list(allow_origins)
     app.add_middleware(
@@ -59,11 +61,12 @@ def create_app(
         allow_hosts=allow_hosts,
         allow_origins=origins,
         max_body_bytes=max_body_bytes,
+        larger_bodies={files.PATH: files.MAX_BYTES},
         api_keys=[*api_keys],
     )
     if origins:
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"])
-    for noun in (chat, completions, messages, embeddings, models, ollama, tokens, health, page):
+    for noun in (chat, completions, messages, embeddings, files, models, ollama, tokens, health, page):
         app.include_router(noun.router)
     answer_failures(app)
     return app
