@@ -6,9 +6,14 @@ index over the array of the same words.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from huozhong.store.tables.base import Base
 
 _SQLITE = (
     # Tokens are what stands between spaces: the ASCII tokenizer takes every other character as part of a word.
@@ -45,3 +50,11 @@ def lock_for_migration(connection: Connection) -> None:
     """Others who would migrate wait until this transaction ends (SQLite's is exclusive from its beginning)."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(20261130)"))
+
+
+def insert_or_add(session: Session, table: type[Base], key: Mapping[str, Any], amounts: Mapping[str, Any]) -> None:
+    """A row of a table by its primary key; where there is one, the amounts are added to its own."""
+    build = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    statement: Any = build(table).values(**key, **amounts)
+    added = {name: getattr(table, name) + statement.excluded[name] for name in amounts}
+    session.execute(statement.on_conflict_do_update(index_elements=list(key), set_=added))

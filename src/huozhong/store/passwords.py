@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from functools import cache
+from itertools import pairwise
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -18,9 +19,12 @@ SHORTEST, LONGEST = 8, 200  # characters
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _FIRST_TRIED = frozenset(
-    "password passw0rd password1 qwertyui qwerty123 iloveyou 1qaz2wsx abcd1234 abc12345 a1234567 aa123456 huozhong "
-    "1q2w3e4r zhangwei woaini520 woaini1314 5201314520 11223344 administrator letmein1 admin123".split()
-)
+    (
+        "password", "passw0rd", "password1", "qwertyui", "qwerty123", "iloveyou", "1qaz2wsx", "abcd1234", "abc12345",
+        "a1234567", "aa123456", "huozhong", "1q2w3e4r", "zhangwei", "woaini520", "woaini1314", "5201314520",
+        "11223344", "administrator", "letmein1", "admin123", "mima1234", "66668888", "12341234", "147258369",
+    )
+)  # fmt: skip
 
 
 def checked_password(password: str, name: str) -> str:
@@ -69,7 +73,7 @@ def _nobodys() -> str:
 
 def _is_a_row(text: str) -> bool:
     """12345678, 87654321, aaaaaaaa."""
-    steps = {ord(right) - ord(left) for left, right in zip(text, text[1:], strict=False)}
+    steps = {ord(right) - ord(left) for left, right in pairwise(text)}
     return len(steps) == 1 and steps <= {-1, 0, 1}
 
 
