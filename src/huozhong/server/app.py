@@ -65,6 +65,7 @@ def create_app(
     app.state.careful = careful or Careful()
     app.state.store = store or Store.open(IN_MEMORY)
     Conversations(app.state.store).recover()
+    Conversations(app.state.store).purge()
     app.state.answers = Answers(app.state.store)
     app.state.any_model = any_model
     app.state.created = int(time.time())
