@@ -14,11 +14,25 @@ from starlette.responses import Response
 
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import HuozhongError
+from huozhong.server.answers import Answers
 from huozhong.server.careful import Careful
 from huozhong.server.failures import failure_of
 from huozhong.server.guard import Guard
 from huozhong.server.http import error_response
-from huozhong.server.routes import chat, completions, embeddings, files, health, messages, models, ollama, page, tokens
+from huozhong.server.routes import (
+    chat,
+    completions,
+    conversations,
+    embeddings,
+    files,
+    health,
+    messages,
+    models,
+    ollama,
+    page,
+    tokens,
+)
+from huozhong.store.conversations import Conversations
 from huozhong.store.database import IN_MEMORY, Store
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
@@ -52,6 +66,9 @@ def create_app(
     app.state.defaults = defaults if defaults is not None else llm.defaults
     app.state.careful = careful or Careful()
     app.state.store = store or Store.open(IN_MEMORY)
+    Conversations(app.state.store).recover()
+    Conversations(app.state.store).purge()
+    app.state.answers = Answers(app.state.store)
     app.state.any_model = any_model
     app.state.reading = asyncio.Semaphore(1)  # one document at a time
     app.state.created = int(time.time())
@@ -65,8 +82,10 @@ def create_app(
         api_keys=[*api_keys],
     )
     if origins:
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"])
-    for noun in (chat, completions, messages, embeddings, files, models, ollama, tokens, health, page):
+        app.add_middleware(
+            CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "PATCH", "DELETE"], allow_headers=["*"]
+        )
+    for noun in (chat, conversations, completions, messages, embeddings, files, models, ollama, tokens, health, page):
         app.include_router(noun.router)
     answer_failures(app)
     return app
