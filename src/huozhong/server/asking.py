@@ -14,12 +14,14 @@ from typing import Any
 from fastapi import Request
 
 from huozhong.engine.llm import LLM, SamplingParams
-from huozhong.server.answers import Answers, Begin, Fixed
+from huozhong.server.answers import Answers, Begin, Fixed, Sourced
 from huozhong.server.calls import AnswerForm, ChatCall
 from huozhong.server.careful import Careful
+from huozhong.server.documents import MOST_TOKENS, Excerpts, best, documents_of, excerpts, with_passages
 from huozhong.server.http import RunningAnswers
 from huozhong.server.routes.chat import prepare
 from huozhong.store.conversations import Turn
+from huozhong.store.database import Store
 from huozhong.store.people import HOUSE
 from huozhong.store.tables.conversations import MessageRow
 from huozhong.text.template import Begun
@@ -55,15 +57,38 @@ def _begin(request: Request, llm: LLM, turn: Turn, *, again: bool) -> Begin:
         begun=_begun(turn.answer),
     )
 
-    async def begin() -> RunningAnswers | Fixed:
+    async def begin() -> RunningAnswers | Sourced | Fixed:
         # Before the engine, as in the API: all that was said, also where the model is told less of it.
         said = [{"role": message.role, "content": message.content} for message in turn.path]
         if holds and (rule := await careful.said(said)) is not None:
             return Fixed(*rule)
-        prepared = await asyncio.to_thread(prepare, llm, call)
-        return RunningAnswers([partial(llm.submit, prepared.prompt, prepared.params, user=user)])
+        asked, sources = call, None
+        if documents := documents_of(turn.path):
+            found = await asyncio.to_thread(_look_up, request.app.state.store, llm, turn, documents)
+            sources = [source.as_json() for source in found.sources]
+            if llm.acts:
+                return Fixed(found.shown(turn.question.content), sources=sources)
+            asked = replace(call, messages=with_passages(call.messages, found, turn.question.content))
+        prepared = await asyncio.to_thread(prepare, llm, asked)
+        answers = RunningAnswers([partial(llm.submit, prepared.prompt, prepared.params, user=user)])
+        return answers if sources is None else Sourced(answers, sources)
 
     return begin
+
+
+def _look_up(store: Store, llm: LLM, turn: Turn, documents: list[str]) -> Excerpts:
+    """What the conversation's documents say to its last question, as much as the model can take."""
+    person, question = turn.conversation.person_id, turn.question.content
+    with store.read() as session:
+        if llm.acts:  # a model that knows what it can do cannot read documents
+            return best(session, person, documents, question)
+
+        def count(text: str) -> int:
+            return len(llm.tokenizer.encode(text))
+
+        said = sum(count(message.content) for message in turn.path)
+        room = min(MOST_TOKENS, llm.max_context * 2 // 3 - said)
+        return excerpts(session, person, documents, question, room=room, count=count)
 
 
 def _user(request: Request, person: int) -> str | None:

@@ -17,6 +17,7 @@ from huozhong.memory.apart import read_apart
 from huozhong.memory.index import Index, search
 from huozhong.memory.passages import cut
 from huozhong.store.files import StoredFile, StoredPassage, add_file, indexes_of, passages_of
+from huozhong.store.tables.conversations import MessageRow
 from huozhong.text.language import is_english
 
 # So many tokens of passages at most: reading them takes an ordinary processor about as long as people wait.
@@ -52,6 +53,12 @@ class Excerpts:
 
     def question(self, question: str) -> str:
         """What the model is asked: the passages, how to quote them, and the question."""
+        if not self.sources:
+            return question + (
+                "\n\n(The documents were searched: none of their passages has words of this question in it. Say so.)"
+                if is_english(question)
+                else "\n\n（查过文件了：没有一段和这个问题用词相同。请如实说明。）"
+            )
         told = "\n\n".join(f"[{source.n}] {_where(source, question)}\n{source.passage.text}" for source in self.sources)
         if is_english(question):
             rule = (
@@ -90,6 +97,20 @@ def _where(source: Source, question: str) -> str:
     if is_english(question):
         return f"{source.file.name}, " + (f"page {page}" if page else f"passage {number}")
     return f"《{source.file.name}》" + (f"第 {page} 页" if page else f"第 {number} 段")
+
+
+def documents_of(path: Sequence[MessageRow]) -> list[str]:
+    """The documents that a conversation is about: those of its last question, and of those before."""
+    files = [file["id"] for message in path if message.role == "user" for file in message.files or ()]
+    return list(dict.fromkeys(reversed(files)))
+
+
+def with_passages(messages: list[dict[str, Any]], found: Excerpts, question: str) -> list[dict[str, Any]]:
+    """The conversation as the model reads it, with what its documents say in its last question.
+
+    Where they say nothing at all, the model is told that; what it makes of that, it must not take from them.
+    """
+    return [*messages[:-1], messages[-1] | {"content": found.question(question)}]
 
 
 def keep_document(session_of: Callable[[], Any], person: int, name: str, data: bytes) -> StoredFile:

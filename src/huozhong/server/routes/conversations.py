@@ -169,14 +169,13 @@ async def ask(request: Request, id: str) -> Response:
     body = Question.parse(await json_body(request))
     if body.model is not None:
         check_model(request, body.model)
-    if body.files:
-        raise RequestError(f"There is no file {body.files[0]!r}.", param="files", code="not_found")
     turn = await run_in_threadpool(
         _kept(request).ask,
         person_of(request).id,
         id,
         parent=body.parent,
         content=body.content,
+        files=body.files,
         model=body.model,
         settings=body.settings.given(),
     )
