@@ -13,12 +13,32 @@ from starlette.responses import Response
 
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import HuozhongError
+from huozhong.server.authority import Authority
 from huozhong.server.careful import Careful
 from huozhong.server.failures import failure_of
 from huozhong.server.guard import Guard
+from huozhong.server.household import settle, watch
 from huozhong.server.http import error_response
-from huozhong.server.routes import chat, completions, embeddings, health, messages, models, ollama, page, tokens
+from huozhong.server.routes import (
+    account,
+    balance,
+    chat,
+    completions,
+    embeddings,
+    health,
+    house,
+    messages,
+    models,
+    ollama,
+    page,
+    people,
+    tokens,
+    trust,
+)
+from huozhong.server.routes import login as login_routes
 from huozhong.store.database import IN_MEMORY, Store
+
+PEOPLE = (login_routes, account, people, house, balance, trust)
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
 MAX_BODY_BYTES = 4 * 2**20
@@ -31,6 +51,9 @@ def create_app(
     careful: Careful | None = None,
     any_model: bool = False,
     store: Store | None = None,
+    login: bool = False,
+    address: str | None = None,
+    authority: Authority | None = None,
     api_keys: Iterable[str] = (),
     allow_hosts: Iterable[str] = (),
     allow_origins: Iterable[str] = (),
@@ -41,6 +64,7 @@ def create_app(
     defaults: sampling for what a request leaves out; None is the model's own.
     careful: who is answered by rules where the model must not; None: everybody, with the built-in model only.
     store: where people and conversations are kept; None: in memory, for as long as the app lives.
+    login: nobody comes in without an account of the store's.  address, authority: see `household.settle`.
     any_model: whatever model a client names, this one answers.
     api_keys: who sends none of these is refused; none given: everybody is let in.
     allow_hosts, allow_origins: names this server answers to and web sites that may use it, besides its own.
@@ -53,6 +77,7 @@ def create_app(
     app.state.store = store or Store.open(IN_MEMORY)
     app.state.any_model = any_model
     app.state.created = int(time.time())
+    settle(app, app.state.store, login=login, address=address, authority=authority)
     origins = list(allow_origins)
     app.add_middleware(
         Guard,
@@ -63,7 +88,8 @@ def create_app(
     )
     if origins:
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"])
-    for noun in (chat, completions, messages, embeddings, models, ollama, tokens, health, page):
+    watch(app)
+    for noun in (*PEOPLE, chat, completions, messages, embeddings, models, ollama, tokens, health, page):
         app.include_router(noun.router)
     answer_failures(app)
     return app
