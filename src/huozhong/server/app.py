@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import HuozhongError
+from huozhong.server.answers import Answers
 from huozhong.server.authority import Authority
 from huozhong.server.careful import Careful
 from huozhong.server.failures import failure_of
@@ -24,6 +25,7 @@ from huozhong.server.routes import (
     balance,
     chat,
     completions,
+    conversations,
     embeddings,
     health,
     house,
@@ -36,9 +38,11 @@ from huozhong.server.routes import (
     trust,
 )
 from huozhong.server.routes import login as login_routes
+from huozhong.store.conversations import Conversations
 from huozhong.store.database import IN_MEMORY, Store
 
 PEOPLE = (login_routes, account, people, house, balance, trust)
+NOUNS = (chat, conversations, completions, messages, embeddings, models, ollama, tokens, health, page)
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
 MAX_BODY_BYTES = 4 * 2**20
@@ -75,6 +79,9 @@ def create_app(
     app.state.defaults = defaults if defaults is not None else llm.defaults
     app.state.careful = careful or Careful()
     app.state.store = store or Store.open(IN_MEMORY)
+    Conversations(app.state.store).recover()
+    Conversations(app.state.store).purge()
+    app.state.answers = Answers(app.state.store)
     app.state.any_model = any_model
     app.state.created = int(time.time())
     settle(app, app.state.store, login=login, address=address, authority=authority)
@@ -87,9 +94,11 @@ def create_app(
         api_keys=[*api_keys],
     )
     if origins:
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"])
+        app.add_middleware(
+            CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "PATCH", "DELETE"], allow_headers=["*"]
+        )
     watch(app)
-    for noun in (*PEOPLE, chat, completions, messages, embeddings, models, ollama, tokens, health, page):
+    for noun in (*PEOPLE, *NOUNS):
         app.include_router(noun.router)
     answer_failures(app)
     return app

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from fastapi import FastAPI, Request
 
+from huozhong.errors import RequestError
 from huozhong.server.attempts import Attempts
 from huozhong.server.authority import Authority
+from huozhong.server.careful import Careful
 from huozhong.server.door import Door, Visitors
 from huozhong.server.identity import person_of
 from huozhong.server.journal import Journal, keep_the_day
@@ -47,6 +52,31 @@ async def admit(request: Request) -> None:
     """
     ledger: Ledger = request.app.state.ledger
     await ledger.admit(person_of(request))
+
+
+async def admit_question(request: Request, question: str, settings: Mapping[str, Any]) -> None:
+    """The same for a question in a conversation, before it is kept; a cry for help is let through to its rule.
+
+    settings: those that are sent along; a child has none but whether to think.
+    """
+    check_settings(request, settings)
+    try:
+        await admit(request)
+    except RequestError:
+        careful: Careful = request.app.state.careful
+        said = [{"role": "user", "content": question}]
+        if not careful.holds_for(request.app.state.llm, request) or await careful.said(said) is None:
+            raise
+
+
+def check_settings(request: Request, settings: Mapping[str, Any]) -> None:
+    """`RequestError` for a child that would change how it is answered."""
+    if person_of(request).role == "child" and (wrong := sorted(set(settings) - {"thinking"})):
+        raise RequestError(
+            "孩子的账号不能改设置。 / A child's account has no settings.",
+            param=f"settings.{wrong[0]}",
+            code="forbidden",
+        )
 
 
 def close(app: FastAPI) -> None:

@@ -31,6 +31,11 @@ OnDelta = Callable[[Delta], None]
 Clock = Callable[[], datetime.datetime]
 
 
+def expected_tokens(prompt: int, max_tokens: int | None) -> int:
+    """What a request is reserved for: its prompt, and the answer as far as anybody knows its length."""
+    return prompt + (EXPECTED_TOKENS if max_tokens is None else max_tokens)
+
+
 class Ledger:
     """clock: the local time (a parameter for tests).  Any thread may call."""
 

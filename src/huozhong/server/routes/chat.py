@@ -21,7 +21,7 @@ from huozhong.server.dialects.openai.reply import ChatCompletionReply
 from huozhong.server.household import admit
 from huozhong.server.http import EventStream, RunningAnswers, Start, json_body, json_response, whole_answers
 from huozhong.server.identity import person_of, user_of
-from huozhong.server.ledger import EXPECTED_TOKENS, Ledger
+from huozhong.server.ledger import Ledger, expected_tokens
 from huozhong.server.routes.models import check_model
 from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import END_THINK
@@ -77,7 +77,7 @@ def starts(request: Request, prompt: ChatPrompt, params: SamplingParams, number:
     llm: LLM = request.app.state.llm
     user = user_of(request)  # users take turns
     ledger: Ledger = request.app.state.ledger
-    expected = len(prompt.ids) + (EXPECTED_TOKENS if params.max_tokens is None else params.max_tokens)
+    expected = expected_tokens(len(prompt.ids), params.max_tokens)
     for index in range(number):
         own = params if params.seed is None or index == 0 else replace(params, seed=_next_seed(params.seed, index))
         start = partial(llm.submit, prompt, own, user=user)
