@@ -85,13 +85,21 @@ class RequestError(HuozhongError):
     """A request cannot be served.
 
     `param` names the offending request field (or None); `code` is a short machine-readable
-    word, as in OpenAI's error object.
+    word, as in OpenAI's error object.  `retry_after`: seconds after which the same request may be asked again.
     """
 
-    def __init__(self, message: str, *, param: str | None = None, code: str = "invalid_value") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str = "invalid_value",
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.param = param
         self.code = code
+        self.retry_after = retry_after
 
 
 class ContextLengthError(RequestError):

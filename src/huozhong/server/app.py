@@ -15,25 +15,36 @@ from starlette.responses import Response
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import HuozhongError
 from huozhong.server.answers import Answers
+from huozhong.server.authority import Authority
 from huozhong.server.careful import Careful
 from huozhong.server.failures import failure_of
 from huozhong.server.guard import Guard
+from huozhong.server.household import settle, watch
 from huozhong.server.http import error_response
 from huozhong.server.routes import (
+    account,
+    balance,
     chat,
     completions,
     conversations,
     embeddings,
     files,
     health,
+    house,
     messages,
     models,
     ollama,
     page,
+    people,
     tokens,
+    trust,
 )
+from huozhong.server.routes import login as login_routes
 from huozhong.store.conversations import Conversations
 from huozhong.store.database import IN_MEMORY, Store
+
+PEOPLE = (login_routes, account, people, house, balance, trust)
+NOUNS = (chat, conversations, completions, messages, embeddings, files, models, ollama, tokens, health, page)
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
 MAX_BODY_BYTES = 4 * 2**20
@@ -46,6 +57,9 @@ def create_app(
     careful: Careful | None = None,
     any_model: bool = False,
     store: Store | None = None,
+    login: bool = False,
+    address: str | None = None,
+    authority: Authority | None = None,
     api_keys: Iterable[str] = (),
     allow_hosts: Iterable[str] = (),
     allow_origins: Iterable[str] = (),
@@ -56,6 +70,7 @@ def create_app(
     defaults: sampling for what a request leaves out; None is the model's own.
     careful: who is answered by rules where the model must not; None: everybody, with the built-in model only.
     store: where people and conversations are kept; None: in memory, for as long as the app lives.
+    login: nobody comes in without an account of the store's.  address, authority: see `household.settle`.
     any_model: whatever model a client names, this one answers.
     api_keys: who sends none of these is refused; none given: everybody is let in.
     allow_hosts, allow_origins: names this server answers to and web sites that may use it, besides its own.
@@ -72,6 +87,7 @@ def create_app(
     app.state.any_model = any_model
     app.state.reading = asyncio.Semaphore(1)  # one document at a time
     app.state.created = int(time.time())
+    settle(app, app.state.store, login=login, address=address, authority=authority)
     origins = list(allow_origins)
     app.add_middleware(
         Guard,
@@ -85,7 +101,8 @@ def create_app(
         app.add_middleware(
             CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "PATCH", "DELETE"], allow_headers=["*"]
         )
-    for noun in (chat, conversations, completions, messages, embeddings, files, models, ollama, tokens, health, page):
+    watch(app)
+    for noun in (*PEOPLE, *NOUNS):
         app.include_router(noun.router)
     answer_failures(app)
     return app

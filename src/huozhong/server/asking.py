@@ -19,10 +19,11 @@ from huozhong.server.calls import AnswerForm, ChatCall
 from huozhong.server.careful import Careful
 from huozhong.server.documents import MOST_TOKENS, Excerpts, best, documents_of, excerpts, with_passages
 from huozhong.server.http import RunningAnswers
+from huozhong.server.identity import person_of, user_of
+from huozhong.server.ledger import Ledger, expected_tokens
 from huozhong.server.routes.chat import prepare
 from huozhong.store.conversations import Turn
 from huozhong.store.database import Store
-from huozhong.store.people import HOUSE
 from huozhong.store.tables.conversations import MessageRow
 from huozhong.text.template import Begun
 
@@ -44,7 +45,8 @@ def answer_turn(
 
 def _begin(request: Request, llm: LLM, turn: Turn, *, again: bool) -> Begin:
     careful: Careful = request.app.state.careful
-    user = _user(request, turn.conversation.person_id)
+    person, user = person_of(request), user_of(request)
+    ledger: Ledger = request.app.state.ledger
     holds = careful.holds_for(llm, request)
     params = _sampling(request.app.state.defaults, turn.conversation.settings, again=again)
     call = ChatCall(
@@ -70,7 +72,9 @@ def _begin(request: Request, llm: LLM, turn: Turn, *, again: bool) -> Begin:
                 return Fixed(found.shown(turn.question.content), sources=sources)
             asked = replace(call, messages=with_passages(call.messages, found, turn.question.content))
         prepared = await asyncio.to_thread(prepare, llm, asked)
-        answers = RunningAnswers([partial(llm.submit, prepared.prompt, prepared.params, user=user)])
+        start = partial(llm.submit, prepared.prompt, prepared.params, user=user)
+        expected = expected_tokens(len(prepared.prompt.ids), prepared.params.max_tokens)
+        answers = RunningAnswers([ledger.counted(person, llm.name, start, expected)])
         return answers if sources is None else Sourced(answers, sources)
 
     return begin
@@ -89,13 +93,6 @@ def _look_up(store: Store, llm: LLM, turn: Turn, documents: list[str]) -> Excerp
         said = sum(count(message.content) for message in turn.path)
         room = min(MOST_TOKENS, llm.max_context * 2 // 3 - said)
         return excerpts(session, person, documents, question, room=room, count=count)
-
-
-def _user(request: Request, person: int) -> str | None:
-    """Between whom the engine shares its time: people, or where nobody logs in, machines."""
-    if person != HOUSE:
-        return f"person {person}"
-    return request.client.host if request.client else None
 
 
 def _sampling(defaults: SamplingParams, settings: Mapping[str, Any], *, again: bool) -> SamplingParams:

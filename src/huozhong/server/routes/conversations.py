@@ -27,6 +27,7 @@ from huozhong.server.dialects.house import (
     conversation_json,
     message_json,
 )
+from huozhong.server.household import admit_question, check_settings
 from huozhong.server.http import EVENT_HEADERS, json_body, json_response, server_sent
 from huozhong.server.identity import person_of
 from huozhong.server.rendering import html_of
@@ -46,7 +47,7 @@ async def me(request: Request) -> Response:
     """login: whether this house knows accounts."""
     person = person_of(request)
     known = {"id": person.id, "name": person.name, "role": person.role, "language": person.language}
-    return json_response({"person": known, "login": False, "version": __version__})
+    return json_response({"person": known, "login": request.app.state.login, "version": __version__})
 
 
 # -- conversations ---------------------------------------------------------------------------------
@@ -82,6 +83,7 @@ async def _found(request: Request, person: int, words: str, limit: int) -> Respo
 async def create(request: Request) -> Response:
     body = NewConversation.parse(await json_body(request))
     person = person_of(request).id
+    check_settings(request, body.settings.given())
     if body.model is not None:
         check_model(request, body.model)
     row = await run_in_threadpool(
@@ -118,6 +120,7 @@ async def one_conversation(request: Request, id: str) -> Response:
 @router.patch("/house/conversations/{id}")
 async def change(request: Request, id: str) -> Response:
     changes = ConversationChanges.parse(await json_body(request)).given()
+    check_settings(request, changes.get("settings", {}))
     if changes.get("model") is not None:
         check_model(request, changes["model"])
     row = await run_in_threadpool(_kept(request).change, person_of(request).id, id, changes)
@@ -169,6 +172,7 @@ async def ask(request: Request, id: str) -> Response:
     body = Question.parse(await json_body(request))
     if body.model is not None:
         check_model(request, body.model)
+    await admit_question(request, body.content, body.settings.given())
     turn = await run_in_threadpool(
         _kept(request).ask,
         person_of(request).id,
@@ -188,6 +192,7 @@ async def again(request: Request, id: str) -> Response:
     body = OtherAnswer.parse(await json_body(request))
     if body.model is not None:
         check_model(request, body.model)
+    await admit_question(request, "", body.settings.given())
     turn = await run_in_threadpool(
         _kept(request).again,
         person_of(request).id,
@@ -203,6 +208,7 @@ async def again(request: Request, id: str) -> Response:
 @router.post("/house/conversations/{id}/continue")
 async def go_on(request: Request, id: str) -> Response:
     body = Continuation.parse(await json_body(request))
+    await admit_question(request, "", {})
     turn, was = await run_in_threadpool(_kept(request).go_on, person_of(request).id, id, body.message)
     answer_turn(request, turn, was=was)
     return json_response({"answer": message_json(turn.answer)})

@@ -1,13 +1,12 @@
-"""POST /tokenize, /detokenize, /apply-template (as llama.cpp has them), and GET /metrics for Prometheus."""
+"""POST /tokenize, /detokenize, /apply-template (as llama.cpp has them)."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import fields
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from huozhong.engine.llm import LLM
 from huozhong.errors import RequestError
@@ -88,15 +87,3 @@ async def apply_template(request: Request) -> Response:
         thinking=asked.enable_thinking is not False,
     )
     return json_response({"prompt": text + (begun.content if begun else "")})
-
-
-@router.get("/metrics")
-async def metrics(request: Request) -> Response:
-    """What the engine has done since it began: every number of `EngineStats`."""
-    stats = request.app.state.llm.stats()
-    lines = []
-    for field in fields(stats):
-        value = getattr(stats, field.name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            lines += [f"# TYPE huozhong_{field.name} gauge", f"huozhong_{field.name} {value}"]
-    return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
