@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
 
+    from huozhong.cost import Meter
     from huozhong.engine.llm import LLM
+    from huozhong.server.models import Shelf
 
 # How long an answer may go on after Ctrl-C before its connection is cut.
 _GRACE_SECONDS = 2
@@ -77,6 +81,12 @@ ApiKey = Annotated[
 ApiKeyFile = Annotated[
     Path | None, typer.Option(help="密钥文件，每行一个 / a file of keys, one a line", show_default=False)
 ]
+Keep = Annotated[
+    str,
+    typer.Option(
+        help="没人用的模型在内存里留多久：30m、0、always / how long a model stays in memory when nobody uses it"
+    ),
+]
 CarefulOption = Annotated[
     bool,
     typer.Option(
@@ -116,6 +126,7 @@ def serve_command(
     allow_origin: AllowOrigin = None,
     careful: CarefulOption = False,
     numbers: Numbers = None,
+    keep: Keep = "30m",
     any_model: AnyModel = False,
     api_key: ApiKey = None,
     api_key_file: ApiKeyFile = None,
@@ -123,22 +134,29 @@ def serve_command(
     from huozhong.verify.distress import read_numbers
 
     ring = read_numbers(numbers or "")
+    keep_seconds = read_keep(keep)
     keys = read_keys(api_key or "", api_key_file)
     with listen(host, port) as listener:  # first, so that a port in use is said before a model is loaded
+        from huozhong.cost import Meter
         from huozhong.server.app import create_app
         from huozhong.server.careful import Careful
+        from huozhong.server.models import Shelf
+        from huozhong.server.opening import Opening
 
-        llm = load(model, quantization, threads, max_context, price, currency, cache_tokens, disk_cache, cache_format)
-        with llm:
+        options = engine_options(quantization, threads, max_context, cache_tokens, disk_cache, cache_format)
+        new_meter = partial(Meter, price, currency)
+        llm = load(model, options, new_meter())
+        with Shelf(llm, opening=Opening(options, new_meter), everything=True, keep=keep_seconds) as shelf:
             app = create_app(
                 llm,
+                shelf=shelf,
                 careful=Careful(careful, ring),
                 any_model=any_model,
                 api_keys=keys,
                 allow_hosts=allow_host or (),
                 allow_origins=allow_origin or (),
             )
-            _run(app, llm, listener, needs_key=bool(keys))
+            _run(app, shelf, listener, needs_key=bool(keys))
     typer.echo(say("已停止。", "Stopped."))
 
 
@@ -156,37 +174,50 @@ def read_keys(given: str, file: Path | None) -> list[str]:
     return [key for key in keys if key]
 
 
-def load(
-    model: str,
+def read_keep(text: str) -> float | None:
+    """Seconds of "30m", "90s", "2h" or "0"; None of "always".  `ConfigError` for anything else."""
+    wanted = text.strip().lower()
+    if wanted == "always":
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", wanted)
+    if found is None or (not found[2] and float(found[1])):
+        raise ConfigError(
+            say(
+                f"--keep 写的是 {text!r}；请写 30m（分钟）、90s、2h、0 或 always。",
+                f"--keep is {text!r}; write 30m (minutes), 90s, 2h, 0 or always.",
+            )
+        )
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600, "": 0}[found[2]]
+
+
+def engine_options(
     quantization: Any,
     threads: int | None,
     max_context: int | None,
-    price: float,
-    currency: str,
     cache_tokens: int | None = None,
     disk_cache: float | None = None,
     cache_format: Any = None,
-) -> LLM:
-    """The model, for the options that `serve` and `chat` share; packing shows a bar.
+) -> dict[str, Any]:
+    """What `LLM` is told of the options that the commands share.
 
     disk_cache: GB (2**30 bytes) of disk for prompts; None for the engine's own choice.
     """
-    from huozhong.cost import Meter
+    return {
+        "quantization": quantization,
+        "num_threads": threads,
+        "max_context": max_context,
+        "cache_tokens": cache_tokens,
+        "prefix_cache_bytes": None if disk_cache is None else int(disk_cache * 2**30),
+        "cache_format": cache_format,
+    }
+
+
+def load(model: str, options: dict[str, Any], meter: Meter) -> LLM:
+    """The model; packing shows a bar."""
     from huozhong.engine.llm import LLM
 
-    disk_bytes = None if disk_cache is None else int(disk_cache * 2**30)
     with packing_bar() as progress:
-        return LLM(
-            find_model(model),
-            quantization=quantization,
-            num_threads=threads,
-            max_context=max_context,
-            cache_tokens=cache_tokens,
-            prefix_cache_bytes=disk_bytes,
-            cache_format=cache_format,
-            meter=Meter(price, currency),
-            progress=progress,
-        )
+        return LLM(find_model(model), progress=progress, meter=meter, **options)
 
 
 @contextlib.contextmanager
@@ -258,7 +289,7 @@ def _no_socket(host: str, port: int, error: OSError) -> HuozhongError:
     )
 
 
-def _run(app: FastAPI, llm: LLM, listener: socket.socket, *, needs_key: bool = False) -> None:
+def _run(app: FastAPI, shelf: Shelf, listener: socket.socket, *, needs_key: bool = False) -> None:
     import asyncio
 
     import uvicorn
@@ -266,11 +297,11 @@ def _run(app: FastAPI, llm: LLM, listener: socket.socket, *, needs_key: bool = F
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            _announce(llm.name, listener, needs_key)
+            _announce(shelf.default, listener, needs_key)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             # First: answers in flight end with a clear last event instead of a cut connection.
-            await asyncio.to_thread(llm.close)
+            await asyncio.to_thread(shelf.close)
             await super().shutdown(sockets)
 
     # uvicorn stops in good order and then passes Ctrl-C on; it was the user's wish.

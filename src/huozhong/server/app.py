@@ -16,7 +16,9 @@ from huozhong.errors import HuozhongError
 from huozhong.server.careful import Careful
 from huozhong.server.failures import failure_of
 from huozhong.server.guard import Guard
+from huozhong.server.held import Holding, House
 from huozhong.server.http import error_response
+from huozhong.server.models import Shelf
 from huozhong.server.routes import chat, completions, embeddings, health, messages, models, ollama, page, tokens
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
@@ -27,6 +29,7 @@ def create_app(
     llm: LLM,
     *,
     defaults: SamplingParams | None = None,
+    shelf: Shelf | None = None,
     careful: Careful | None = None,
     any_model: bool = False,
     api_keys: Iterable[str] = (),
@@ -34,21 +37,23 @@ def create_app(
     allow_origins: Iterable[str] = (),
     max_body_bytes: int = MAX_BODY_BYTES,
 ) -> FastAPI:
-    """The API and the page for one model.
+    """The API and the page for a model, or for all on a shelf.
 
-    defaults: sampling for what a request leaves out; None is the model's own.
+    shelf: the models that can be asked for, `llm` the first of them; None: that one alone.
+    defaults: sampling for what a request leaves out; None is each model's own.
     careful: who is answered by rules where the model must not; None: everybody, with the built-in model only.
-    any_model: whatever model a client names, this one answers.
+    any_model: whatever unknown model a client names, this one answers.
     api_keys: who sends none of these is refused; none given: everybody is let in.
     allow_hosts, allow_origins: names this server answers to and web sites that may use it, besides its own.
     """
     # No generated documentation pages: they load scripts from elsewhere, and the machine may be offline.
     app = FastAPI(title="Huozhong", openapi_url=None)
-    app.state.llm = llm
-    app.state.defaults = defaults if defaults is not None else llm.defaults
+    shelf = shelf or Shelf(llm, keep=None)
+    app.state = House(shelf, defaults)
     app.state.careful = careful or Careful()
     app.state.any_model = any_model
     app.state.created = int(time.time())
+    app.add_middleware(Holding, shelf=shelf)
     origins = list(allow_origins)
     app.add_middleware(
         Guard,

@@ -16,6 +16,7 @@ from huozhong.errors import HuozhongError, RequestError
 _STATUS = {
     "aborted": 503,
     "model_not_found": 404,
+    "no_memory": 503,
     "not_found": 404,
     "request_too_large": 413,
     "text_too_long": 413,

@@ -12,4 +12,4 @@ router = APIRouter()
 
 @router.get("/health")
 async def health(request: Request) -> Response:
-    return json_response({"status": "ok", "model": request.app.state.llm.name})
+    return json_response({"status": "ok", "model": request.app.state.shelf.default})

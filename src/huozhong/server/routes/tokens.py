@@ -9,11 +9,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
 
-from huozhong.engine.llm import LLM
+from huozhong.engine.llm import LLM, EngineStats
 from huozhong.errors import RequestError
 from huozhong.server.dialects.fields import Strict
 from huozhong.server.dialects.openai.messages import ChatMessage, for_template, readable
 from huozhong.server.http import json_body, json_response
+from huozhong.server.models import Shelf
+from huozhong.server.routes.models import model_for
 
 router = APIRouter()
 
@@ -37,7 +39,7 @@ class TemplateRequest(Strict):
 
 @router.post("/tokenize")
 async def tokenize(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
+    llm = await model_for(request)
     asked = TokenizeRequest.parse(await json_body(request))
     return json_response({"tokens": await asyncio.to_thread(_tokens, llm, asked)})
 
@@ -64,7 +66,7 @@ def _piece(raw: bytes) -> str | list[int]:
 
 @router.post("/detokenize")
 async def detokenize(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
+    llm = await model_for(request)
     asked = DetokenizeRequest.parse(await json_body(request))
     wrong = next((token for token in asked.tokens if not 0 <= token < llm.config.vocab_size), None)
     if wrong is not None:
@@ -75,7 +77,7 @@ async def detokenize(request: Request) -> Response:
 
 @router.post("/apply-template")
 async def apply_template(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
+    llm = await model_for(request)
     body = await json_body(request)
     asked = TemplateRequest.parse(body | {"messages": readable(body.get("messages"))})
     if not asked.messages:
@@ -92,11 +94,12 @@ async def apply_template(request: Request) -> Response:
 
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
-    """What the engine has done since it began: every number of `EngineStats`."""
-    stats = request.app.state.llm.stats()
+    """What the engines have done since they began: every number of `EngineStats`, of every model in memory."""
+    shelf: Shelf = request.app.state.shelf
+    loaded = [(state.name, state.llm.stats()) for state in shelf.states() if state.llm is not None]
     lines = []
-    for field in fields(stats):
-        value = getattr(stats, field.name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            lines += [f"# TYPE huozhong_{field.name} gauge", f"huozhong_{field.name} {value}"]
+    for field in fields(EngineStats):
+        lines.append(f"# TYPE huozhong_{field.name} gauge")
+        for name, stats in loaded:
+            lines.append(f'huozhong_{field.name}{{model="{name}"}} {getattr(stats, field.name)}')
     return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
