@@ -20,6 +20,7 @@ from huozhong.server.held import Holding, House
 from huozhong.server.http import error_response
 from huozhong.server.models import Shelf
 from huozhong.server.routes import chat, completions, embeddings, health, messages, models, ollama, page, tokens
+from huozhong.store.database import IN_MEMORY, Store
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
 MAX_BODY_BYTES = 4 * 2**20
@@ -32,6 +33,7 @@ def create_app(
     shelf: Shelf | None = None,
     careful: Careful | None = None,
     any_model: bool = False,
+    store: Store | None = None,
     api_keys: Iterable[str] = (),
     allow_hosts: Iterable[str] = (),
     allow_origins: Iterable[str] = (),
@@ -42,6 +44,7 @@ def create_app(
     shelf: the models that can be asked for, `llm` the first of them; None: that one alone.
     defaults: sampling for what a request leaves out; None is each model's own.
     careful: who is answered by rules where the model must not; None: everybody, with the built-in model only.
+    store: where people and conversations are kept; None: in memory, for as long as the app lives.
     any_model: whatever unknown model a client names, this one answers.
     api_keys: who sends none of these is refused; none given: everybody is let in.
     allow_hosts, allow_origins: names this server answers to and web sites that may use it, besides its own.
@@ -51,6 +54,7 @@ def create_app(
     shelf = shelf or Shelf(llm, keep=None)
     app.state = House(shelf, defaults)
     app.state.careful = careful or Careful()
+    app.state.store = store or Store.open(IN_MEMORY)
     app.state.any_model = any_model
     app.state.created = int(time.time())
     app.add_middleware(Holding, shelf=shelf)
