@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from huozhong.cli.models import find_model
+from huozhong.cli.running import announced, new_key
 from huozhong.cli.words import bold, dim, say
 from huozhong.errors import ConfigError, HuozhongError
 
@@ -135,6 +136,7 @@ def serve_command(
 
     ring = read_numbers(numbers or "")
     keep_seconds = read_keep(keep)
+    own_key = new_key()
     keys = read_keys(api_key or "", api_key_file)
     with listen(host, port) as listener:  # first, so that a port in use is said before a model is loaded
         from huozhong.cost import Meter
@@ -152,11 +154,13 @@ def serve_command(
                 shelf=shelf,
                 careful=Careful(careful, ring),
                 any_model=any_model,
+                own_key=own_key,
                 api_keys=keys,
                 allow_hosts=allow_host or (),
                 allow_origins=allow_origin or (),
             )
-            _run(app, shelf, listener, needs_key=bool(keys))
+            with announced(own_url(listener), own_key):
+                _run(app, shelf, listener, needs_key=bool(keys))
     typer.echo(say("已停止。", "Stopped."))
 
 
@@ -326,12 +330,17 @@ def server_config(app: FastAPI) -> uvicorn.Config:
     )
 
 
+def own_url(listener: socket.socket) -> str:
+    """Where this machine itself reaches the server."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else f'[{host}]' if ':' in host else host}:{port}"
+
+
 def _announce(model: str, listener: socket.socket, needs_key: bool) -> None:
     from huozhong.engine.kernels import used
 
     host, port = listener.getsockname()[:2]
-    everywhere = host in ("0.0.0.0", "::")
-    own = f"http://{'127.0.0.1' if everywhere else f'[{host}]' if ':' in host else host}:{port}"
+    everywhere, own = host in ("0.0.0.0", "::"), own_url(listener)
     lit = say(
         f"火种已点亮，模型 {model}。在浏览器里打开：", f"Huozhong is lit, with the model {model}.  Open in a browser:"
     )

@@ -20,6 +20,7 @@ from huozhong.server.held import Holding, House
 from huozhong.server.http import error_response
 from huozhong.server.models import Shelf
 from huozhong.server.routes import chat, completions, embeddings, health, messages, models, ollama, page, tokens
+from huozhong.server.routes import shelf as shelf_routes
 from huozhong.store.database import IN_MEMORY, Store
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
@@ -33,6 +34,7 @@ def create_app(
     shelf: Shelf | None = None,
     careful: Careful | None = None,
     any_model: bool = False,
+    own_key: str | None = None,
     store: Store | None = None,
     api_keys: Iterable[str] = (),
     allow_hosts: Iterable[str] = (),
@@ -46,6 +48,7 @@ def create_app(
     careful: who is answered by rules where the model must not; None: everybody, with the built-in model only.
     store: where people and conversations are kept; None: in memory, for as long as the app lives.
     any_model: whatever unknown model a client names, this one answers.
+    own_key: with which this machine's own commands ask; one more of `api_keys`, where there are any.
     api_keys: who sends none of these is refused; none given: everybody is let in.
     allow_hosts, allow_origins: names this server answers to and web sites that may use it, besides its own.
     """
@@ -58,17 +61,17 @@ def create_app(
     app.state.any_model = any_model
     app.state.created = int(time.time())
     app.add_middleware(Holding, shelf=shelf)
-    origins = list(allow_origins)
+    origins, keys = list(allow_origins), list(api_keys)
     app.add_middleware(
         Guard,
         allow_hosts=allow_hosts,
         allow_origins=origins,
         max_body_bytes=max_body_bytes,
-        api_keys=[*api_keys],
+        api_keys=[*keys, *([own_key] if keys and own_key else [])],
     )
     if origins:
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"])
-    for noun in (chat, completions, messages, embeddings, models, ollama, tokens, health, page):
+    for noun in (chat, completions, messages, embeddings, models, ollama, shelf_routes, tokens, health, page):
         app.include_router(noun.router)
     answer_failures(app)
     return app

@@ -15,6 +15,8 @@ from huozhong.errors import HuozhongError, RequestError
 # A `RequestError`'s status by its code; any other is 400.
 _STATUS = {
     "aborted": 503,
+    "conflict": 409,
+    "forbidden": 403,
     "model_not_found": 404,
     "no_memory": 503,
     "not_found": 404,

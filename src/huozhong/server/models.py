@@ -59,7 +59,8 @@ class Loaded:
 class ModelState:
     """What can be told of a model.  size: bytes on disk.  progress: of its weights, done and in all, while loading.
 
-    idle: seconds since it was used.  left: seconds until it is put away; None for a model that stays.
+    idle: seconds since it was used.  left: seconds until it is put away; None for a model that stays.  error: why it
+    could not be loaded the last time.
     """
 
     name: str
@@ -73,6 +74,7 @@ class ModelState:
     context: int | None = None
     idle: float | None = None
     left: float | None = None
+    error: str | None = None
     llm: LLM | None = None
 
 
@@ -86,6 +88,7 @@ class _Place:
     loading: Future[Loaded] | None = None
     progress: tuple[int, int] = (0, 0)
     waiters: int = 0
+    error: str | None = None
 
 
 class Shelf:
@@ -165,7 +168,7 @@ class Shelf:
             if place.loading is not None:
                 return ModelState(state="loading", progress=place.progress, **told)
             if (loaded := place.loaded) is None:
-                return ModelState(state="resting", **told)
+                return ModelState(state="resting", error=place.error, **told)
             stats, idle = loaded.llm.stats(), time.monotonic() - loaded.used
             left = None if self.keep is None else max(0.0, self.keep - (0 if loaded.is_busy else idle))
             return ModelState(
@@ -302,7 +305,7 @@ class Shelf:
     def _begin(self, place: _Place) -> Future[Loaded]:
         if self._closed:
             raise RequestError("The server is being stopped; ask again.", code="aborted")
-        place.progress = (0, 0)
+        place.progress, place.error = (0, 0), None
         place.loading = self._loader.submit(self._load, place)
         return place.loading
 
@@ -315,6 +318,9 @@ class Shelf:
             llm = self.opening.open(place.path, lambda done, total: setattr(place, "progress", (done, total)))
             loaded = Loaded(llm, signature, memory, time.monotonic())
             return loaded
+        except Exception as error:
+            place.error = str(error) or type(error).__name__
+            raise
         finally:
             with self._lock:
                 place.loading, place.loaded = None, loaded
