@@ -242,3 +242,20 @@ def test_closing_ends_every_thread(stored: Path) -> None:
     with shelf_of(stored) as shelf:
         shelf.give_back(shelf.take_now("second:8b"))
     until(lambda: set(threading.enumerate()) <= before)
+
+
+def test_a_conversation_is_answered_by_its_model_which_stays_until_the_end(stored: Path) -> None:
+    with house(stored, keep=0.0) as (running, shelf):
+        at = f"{running.url}/house/conversations"
+        id = httpx.post(at, json={"model": "second", "settings": {"max_tokens": 400}}).json()["id"]
+        asked = httpx.post(f"{at}/{id}/ask", json={"parent": None, "content": "你好"}).json()
+        with httpx.stream("GET", f"{running.url}/house/messages/{asked['answer']['id']}/events", timeout=60) as events:
+            events.read()
+        (_, answer) = httpx.get(f"{at}/{id}").json()["messages"]
+        assert (answer["model"], answer["state"], answer["finish"]) == ("second:8b", "done", "length")
+        until(lambda: shelf.state("second:8b").state == "resting")
+        shutil.rmtree(stored / "models" / "second@8b")
+        again = httpx.post(f"{at}/{id}/again", json={"message": answer["id"]}).json()["answer"]
+        httpx.get(f"{running.url}/house/messages/{again['id']}/events", timeout=60)
+        failed = httpx.get(f"{at}/{id}").json()["messages"][-1]
+        assert (failed["state"], "no longer on this machine" in failed["error"]) == ("failed", True)

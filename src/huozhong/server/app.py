@@ -13,14 +13,27 @@ from starlette.responses import Response
 
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import HuozhongError
+from huozhong.server.answers import Answers
 from huozhong.server.careful import Careful
 from huozhong.server.failures import failure_of
 from huozhong.server.guard import Guard
 from huozhong.server.held import Holding, House
 from huozhong.server.http import error_response
 from huozhong.server.models import Shelf
-from huozhong.server.routes import chat, completions, embeddings, health, messages, models, ollama, page, tokens
+from huozhong.server.routes import (
+    chat,
+    completions,
+    conversations,
+    embeddings,
+    health,
+    messages,
+    models,
+    ollama,
+    page,
+    tokens,
+)
 from huozhong.server.routes import shelf as shelf_routes
+from huozhong.store.conversations import Conversations
 from huozhong.store.database import IN_MEMORY, Store
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
@@ -58,6 +71,8 @@ def create_app(
     app.state = House(shelf, defaults)
     app.state.careful = careful or Careful()
     app.state.store = store or Store.open(IN_MEMORY)
+    Conversations(app.state.store).recover()
+    app.state.answers = Answers(app.state.store)
     app.state.any_model = any_model
     app.state.created = int(time.time())
     app.add_middleware(Holding, shelf=shelf)
@@ -70,8 +85,11 @@ def create_app(
         api_keys=[*keys, *([own_key] if keys and own_key else [])],
     )
     if origins:
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"])
-    for noun in (chat, completions, messages, embeddings, models, ollama, shelf_routes, tokens, health, page):
+        app.add_middleware(
+            CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "PATCH", "DELETE"], allow_headers=["*"]
+        )
+    nouns = (chat, conversations, completions, messages, embeddings, models, ollama, shelf_routes, tokens, health, page)
+    for noun in nouns:
         app.include_router(noun.router)
     answer_failures(app)
     return app

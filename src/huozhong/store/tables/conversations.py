@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, Text
+from sqlalchemy import ForeignKey, Index, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
-from huozhong.store.tables.base import Base
+from huozhong.store.tables.base import Base, Prose
 
 
 class ConversationRow(Base):
@@ -51,18 +51,28 @@ class MessageRow(Base):
     parent_id: Mapped[str | None] = mapped_column(ForeignKey("message.id", ondelete="CASCADE"))
     seq: Mapped[int]
     role: Mapped[str]
-    content: Mapped[str] = mapped_column(Text)
-    reasoning: Mapped[str] = mapped_column(Text)
+    content: Mapped[str] = mapped_column(Prose)
+    reasoning: Mapped[str] = mapped_column(Prose)
     state: Mapped[str]
     finish: Mapped[str | None]
     usage: Mapped[dict[str, Any] | None]
     rule: Mapped[dict[str, Any] | None]
     model: Mapped[str | None]
     files: Mapped[list[Any] | None]
-    error: Mapped[str | None] = mapped_column(Text)
+    error: Mapped[str | None] = mapped_column(Prose)
     created: Mapped[int]
     updated: Mapped[int]
     think_ms: Mapped[int | None]
+
+
+class RenderingRow(Base):
+    """An answer as the page shows it, kept so that a long chat opens at once.  version: of the program that made it."""
+
+    __tablename__ = "rendering"
+
+    message_id: Mapped[str] = mapped_column(ForeignKey("message.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[str]
+    html: Mapped[str] = mapped_column(Prose)
 
 
 class SearchRow(Base):
@@ -74,4 +84,4 @@ class SearchRow(Base):
     person_id: Mapped[int] = mapped_column(Integer)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"), index=True)
     message_id: Mapped[str] = mapped_column(ForeignKey("message.id", ondelete="CASCADE"), unique=True)
-    grams: Mapped[str] = mapped_column(Text)
+    grams: Mapped[str] = mapped_column(Prose)

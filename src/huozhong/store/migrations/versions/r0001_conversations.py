@@ -21,6 +21,12 @@ def upgrade() -> None:
     _create_conversation()
     _create_message()
     op.create_table(
+        "rendering",
+        sa.Column("message_id", sa.String, _cascade("message.id"), primary_key=True),
+        sa.Column("version", sa.String, nullable=False),
+        sa.Column("html", sa.Text, nullable=False),
+    )
+    op.create_table(
         "search",
         sa.Column("number", sa.Integer, primary_key=True),
         sa.Column("person_id", sa.Integer, nullable=False),
