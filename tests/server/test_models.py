@@ -247,7 +247,7 @@ def test_closing_ends_every_thread(stored: Path) -> None:
 def test_a_conversation_is_answered_by_its_model_which_stays_until_the_end(stored: Path) -> None:
     with house(stored, keep=0.0) as (running, shelf):
         at = f"{running.url}/house/conversations"
-        id = httpx.post(at, json={"model": "second", "settings": {"max_tokens": 400}}).json()["id"]
+        id = httpx.post(at, json={"model": "second", "settings": {"max_tokens": 400, "temperature": 0}}).json()["id"]
         asked = httpx.post(f"{at}/{id}/ask", json={"parent": None, "content": "你好"}).json()
         with httpx.stream("GET", f"{running.url}/house/messages/{asked['answer']['id']}/events", timeout=60) as events:
             events.read()
