@@ -10,7 +10,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from huozhong.engine.llm import EngineStats
 from huozhong.server.measures import FIRST_TOKEN_BUCKETS, Measures
+from huozhong.server.models import Shelf
 from huozhong.server.statistics import disk, used_by_person
 
 _PERSONS: tuple[tuple[str, str], ...] = (
@@ -43,11 +45,16 @@ class _House:
                 yield GaugeMetricFamily(f"huozhong_{name}_bytes", "Bytes on the disk", value)
 
     def _engine(self) -> Iterator[Metric]:
-        stats = self._app.state.llm.stats()
-        for field in fields(stats):
-            value = getattr(stats, field.name)
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                yield GaugeMetricFamily(f"huozhong_{field.name}", "Of the engine, since it began", value)
+        """Every number of `EngineStats`, of every model in memory."""
+        shelf: Shelf = self._app.state.shelf
+        loaded = [(state.name, state.llm.stats()) for state in shelf.states() if state.llm is not None]
+        for field in fields(EngineStats):
+            family = GaugeMetricFamily(f"huozhong_{field.name}", "Of the engine, since it began", labels=["model"])
+            for name, stats in loaded:
+                value = getattr(stats, field.name)
+                if isinstance(value, int | float) and not isinstance(value, bool):
+                    family.add_metric([name], value)
+            yield family
 
     def _people(self) -> Iterator[Metric]:
         used = used_by_person(self._app)
