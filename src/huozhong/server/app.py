@@ -46,7 +46,20 @@ from huozhong.store.conversations import Conversations
 from huozhong.store.database import IN_MEMORY, Store
 
 PEOPLE = (login_routes, account, people, house, balance, trust)
-NOUNS = (chat, conversations, completions, messages, embeddings, files, models, ollama, tokens, health, page)
+NOUNS = (
+    chat,
+    conversations,
+    completions,
+    messages,
+    embeddings,
+    files,
+    models,
+    ollama,
+    shelf_routes,
+    tokens,
+    health,
+    page,
+)
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
 MAX_BODY_BYTES = 4 * 2**20
@@ -90,9 +103,8 @@ def create_app(
     Conversations(app.state.store).recover()
     Conversations(app.state.store).purge()
     app.state.answers = Answers(app.state.store)
-    app.state.any_model = any_model
+    app.state.any_model, app.state.created = any_model, int(time.time())
     app.state.reading = asyncio.Semaphore(1)  # one document at a time
-    app.state.created = int(time.time())
     settle(app, app.state.store, login=login, address=address, authority=authority)
     app.add_middleware(Holding, shelf=shelf)
     origins, keys = list(allow_origins), list(api_keys)
