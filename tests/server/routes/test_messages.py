@@ -67,6 +67,17 @@ def test_a_stream_says_the_same(client: anthropic.Anthropic, thinking: Any) -> N
     assert (kinds[0], kinds[-1]) == ("message_start", "message_stop")
 
 
+def test_a_thought_is_ended_at_its_budget(client: anthropic.Anthropic) -> None:
+    free, held = (
+        client.messages.create(**asked(max_tokens=30, thinking={"type": "enabled", "budget_tokens": budget}))
+        for budget in (1024, 8)
+    )
+    thought, said = held.content
+    assert free.content[0].thinking.startswith(thought.thinking)
+    assert said.text
+    assert held.usage.output_tokens == 30
+
+
 def test_a_tool_is_called(client: anthropic.Anthropic) -> None:
     must = {"tools": [TOOL], "tool_choice": {"type": "any", "disable_parallel_tool_use": True}, "max_tokens": 200}
     whole = client.messages.create(**asked(**must, stop_sequences=['"']))

@@ -16,6 +16,7 @@ from huozhong.errors import RequestError
 from huozhong.server.calls import AnswerForm, ChatCall
 from huozhong.server.dialects.fields import Strict
 from huozhong.server.dialects.sampling import sampling
+from huozhong.server.dialects.thinking import effort_tokens
 from huozhong.text.template import Begun
 from huozhong.text.tools import Function, ToolChoice
 
@@ -88,7 +89,7 @@ class Choice(Strict):
 
 class Thinking(Strict):
     type: Literal["enabled", "disabled", "adaptive"]
-    budget_tokens: int | None = None  # taken and not held: how long it thinks is the model's own
+    budget_tokens: int | None = None
     display: Any = None
 
 
@@ -128,6 +129,7 @@ def parse_messages(body: dict[str, Any], defaults: SamplingParams) -> ChatCall:
         "top_k": request.top_k,
         "max_tokens": request.max_tokens,
         "stop": request.stop_sequences,
+        "max_reasoning_tokens": _budget(request),
     }
     return _call(request, sampling(defaults, given, _NAMES), bool(request.stream))
 
@@ -135,6 +137,19 @@ def parse_messages(body: dict[str, Any], defaults: SamplingParams) -> ChatCall:
 def parse_count(body: dict[str, Any], defaults: SamplingParams) -> ChatCall:
     """The same without what counts no tokens."""
     return _call(Conversation.parse(_meant(body)), defaults, False)
+
+
+def _budget(request: MessagesRequest) -> int | None:
+    """Tokens of the thought: what the switch gives, or else what the effort comes to."""
+    budget = None if request.thinking is None else request.thinking.budget_tokens
+    if budget is None:
+        effort = None if request.output_config is None else request.output_config.effort
+        return effort_tokens(effort, request.max_tokens)
+    if budget < 1:
+        raise RequestError(
+            f"'thinking.budget_tokens' is {budget}; it must be at least 1.", param="thinking.budget_tokens"
+        )
+    return budget
 
 
 def _meant(body: dict[str, Any]) -> dict[str, Any]:
