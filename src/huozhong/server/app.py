@@ -17,7 +17,19 @@ from huozhong.server.careful import Careful
 from huozhong.server.failures import failure_of
 from huozhong.server.guard import Guard
 from huozhong.server.http import error_response
-from huozhong.server.routes import chat, completions, embeddings, health, messages, models, ollama, page, tokens
+from huozhong.server.kept import KeptResponses
+from huozhong.server.routes import (
+    chat,
+    completions,
+    embeddings,
+    health,
+    messages,
+    models,
+    ollama,
+    page,
+    responses,
+    tokens,
+)
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
 MAX_BODY_BYTES = 4 * 2**20
@@ -49,6 +61,7 @@ def create_app(
     app.state.careful = careful or Careful()
     app.state.any_model = any_model
     app.state.created = int(time.time())
+    app.state.responses = KeptResponses()
     origins = list(allow_origins)
     app.add_middleware(
         Guard,
@@ -58,8 +71,10 @@ def create_app(
         api_keys=[*api_keys],
     )
     if origins:
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"])
-    for noun in (chat, completions, messages, embeddings, models, ollama, tokens, health, page):
+        app.add_middleware(
+            CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "DELETE"], allow_headers=["*"]
+        )
+    for noun in (chat, responses, completions, messages, embeddings, models, ollama, tokens, health, page):
         app.include_router(noun.router)
     answer_failures(app)
     return app

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -26,6 +28,8 @@ from huozhong.text.tools import ToolCallParser
 
 router = APIRouter()
 
+ANSWERS_ROOM = 1024  # tokens of the context that a conversation leaves which is shortened to fit
+
 
 @router.post("/v1/chat/completions")
 @router.post("/chat/completions")  # DeepSeek's path
@@ -35,7 +39,7 @@ async def chat_completions(request: Request) -> Response:
     return await answer(request, call, ChatCompletionReply)
 
 
-async def answer(request: Request, call: ChatCall, dialect: type[ChatReply]) -> Response:
+async def answer(request: Request, call: ChatCall, dialect: Callable[..., ChatReply]) -> Response:
     """The answer to a call, whole or as a stream, in the dialect's words."""
     llm: LLM = request.app.state.llm
     if not call.any_model:
@@ -90,12 +94,32 @@ class PreparedChat:
     new_parser: Callable[[], ToolCallParser] | None = None
 
 
+def _prompt(llm: LLM, call: ChatCall) -> ChatPrompt:
+    """The conversation as tokens: all of it, or as much of its end as fits."""
+
+    def of(messages: Sequence[dict[str, Any]]) -> ChatPrompt:
+        form = call.form
+        return llm.prompt(
+            messages, thinking=call.thinking, functions=form.functions, acts=form.guide is None, begun=call.begun
+        )
+
+    prompt = of(call.messages)
+    room = llm.max_context - min(call.params.max_tokens or ANSWERS_ROOM, llm.max_context // 2)
+    if not call.drops_oldest or len(prompt.ids) <= room:
+        return prompt
+    # What the system says stays, and the rest begins with something that a user says.
+    told = next((i for i, message in enumerate(call.messages) if message["role"] != "system"), 0)
+    begins = [i for i, message in enumerate(call.messages) if message["role"] == "user" and i > told]
+    if not begins:
+        return prompt
+    parts = [[*call.messages[:told], *call.messages[begin:]] for begin in begins]
+    return of(parts[min(bisect_left(parts, True, key=lambda part: len(of(part).ids) <= room), len(parts) - 1)])
+
+
 def prepare(llm: LLM, call: ChatCall) -> PreparedChat:
     """The prompt, and the guide compiled; `RequestError` for what the model cannot do."""
     form, params = call.form, call.params
-    prompt = llm.prompt(
-        call.messages, thinking=call.thinking, functions=form.functions, acts=form.guide is None, begun=call.begun
-    )
+    prompt = _prompt(llm, call)
     guide, new_parser = form.guide, None
     if form.functions:
         tool_format = llm.template.tool_format

@@ -56,12 +56,12 @@ class _Request(Protocol):
     parallel_tool_calls: bool | None
 
 
-def answer_form(request: _Request) -> AnswerForm:
-    """Read all of it; `RequestError` naming the field that is wrong."""
+def answer_form(request: _Request, field: str = "response_format") -> AnswerForm:
+    """Read all of it; `RequestError` naming the field that is wrong.  field: what `response_format` is called here."""
     try:
-        guide, where = _guide(request)
+        guide, where = _guide(request, field)
     except RequestError as error:
-        where = "response_format" if request.structured_outputs is None else "structured_outputs"
+        where = field if request.structured_outputs is None else "structured_outputs"
         raise RequestError(f"'{where}': {error}", param=where) if error.param == "guide" else error from None
     functions = _functions(request.tools or [])
     kind, names = _choice(request.tool_choice, [function.name for function in functions])
@@ -81,7 +81,7 @@ def answer_form(request: _Request) -> AnswerForm:
     return AnswerForm(source="tools", functions=functions, choice=choice)
 
 
-def _guide(request: _Request) -> tuple[Guide | None, str]:
+def _guide(request: _Request, field: str) -> tuple[Guide | None, str]:
     form, ours = request.response_format, request.structured_outputs
     if ours is not None:
         if form is not None and form.type != "text":
@@ -91,13 +91,13 @@ def _guide(request: _Request) -> tuple[Guide | None, str]:
             )
         return _structured(ours), "structured_outputs"
     if form is None or form.type == "text":
-        return None, "response_format"
+        return None, field
     if form.type == "json_object":
-        return JsonObject(), "response_format"
+        return JsonObject(), field
     if form.json_schema is None or form.json_schema.schema_ is None:
         where = "response_format.json_schema" + (".schema" if form.json_schema else "")
         raise RequestError(f"'{where}' is missing.", param=where, code="missing_required_parameter")
-    return JsonSchema(form.json_schema.schema_, strict=bool(form.json_schema.strict)), "response_format"
+    return JsonSchema(form.json_schema.schema_, strict=bool(form.json_schema.strict)), field
 
 
 def _structured(ours: StructuredOutputs) -> Guide:
