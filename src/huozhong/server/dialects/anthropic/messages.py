@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from huozhong.engine.guides.guide import JsonSchema
 from huozhong.engine.requests import SamplingParams
 from huozhong.errors import RequestError
 from huozhong.server.calls import AnswerForm, ChatCall
@@ -93,7 +94,13 @@ class Thinking(Strict):
     display: Any = None
 
 
+class OutputFormat(Strict):
+    type: Literal["json_schema"]
+    schema_: dict[str, Any] = Field(alias="schema")
+
+
 class OutputConfig(Strict):
+    format: OutputFormat | None = None
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
 
 
@@ -105,6 +112,7 @@ class Conversation(Strict):
     system: str | list[TextBlock] | None = None
     thinking: Thinking | None = None
     output_config: OutputConfig | None = None
+    output_format: OutputFormat | None = None  # the same as its `format`, under the name it had first
     tools: list[Tool] | None = None
     tool_choice: Choice | None = None
 
@@ -223,8 +231,9 @@ def _form(request: Conversation) -> AnswerForm:
         raise RequestError(f"'tool_choice' is \"{choice.type}\", but there are no 'tools'.", param="tool_choice")
     if choice.type == "tool" and choice.name not in [function.name for function in functions]:
         raise RequestError(f"'tool_choice' names {choice.name!r}, which is not among the 'tools'.", param="tool_choice")
+    format = request.output_format or (request.output_config or OutputConfig()).format
     if choice.type == "none" or not functions:
-        return AnswerForm()
+        return AnswerForm(guide=_guide(format), source="output_config.format")
     kinds: dict[str, Literal["auto", "required", "named"]] = {"auto": "auto", "any": "required", "tool": "named"}
     return AnswerForm(
         source="tools",
@@ -233,5 +242,14 @@ def _form(request: Conversation) -> AnswerForm:
             kind=kinds[choice.type],
             name=choice.name if choice.type == "tool" else None,
             parallel=not choice.disable_parallel_tool_use,
+            text=None if format is None else format.schema_,
         ),
     )
+
+
+def _guide(format: OutputFormat | None) -> JsonSchema | None:
+    try:
+        return None if format is None else JsonSchema(format.schema_, strict=False)
+    except RequestError as error:
+        where = "output_config.format"
+        raise RequestError(f"'{where}': {error}", param=where) from None
