@@ -27,7 +27,8 @@ from huozhong.cost import Meter
 from huozhong.engine import generation_config, options
 from huozhong.engine.cache.prefixes import PrefixStore, fingerprint
 from huozhong.engine.collector import Collector
-from huozhong.engine.guides.guide import Acts, Guide
+from huozhong.engine.guides.constraint import Guides
+from huozhong.engine.guides.guide import Acts
 from huozhong.engine.kernels import arithmetic
 from huozhong.engine.loop import Engine, Handle
 from huozhong.engine.requests import (
@@ -250,9 +251,10 @@ class LLM:
         """
         return self._engine.submit(self._request(prompt, params, user), on_delta)
 
-    def prepare(self, guide: Guide) -> None:
-        """Compile a guide, so that `submit` with it returns at once; `RequestError` if it cannot be followed."""
-        self._engine.guides.constraint(guide)
+    @property
+    def guides(self) -> Guides:
+        """What compiles guides: after `guides.prepare(guide)`, `submit` with it returns at once."""
+        return self._engine.guides
 
     # -- tokens ----------------------------------------------------------------------------------
 
@@ -264,16 +266,19 @@ class LLM:
         functions: ListLike[Function] = (),
         acts: bool = True,
         begun: Begun | None = None,
+        counted: bool = False,
     ) -> ChatPrompt:
         """A conversation ready for `submit`; functions: what the model may call.  Raises `RequestError`.
 
         begun: how the answer begins; the model says only what follows.
         acts: False where the answer will have another guide, which leaves no room for the model's acts.
+        counted: every token of it, also where the context cannot hold it (a `ContextLengthError` otherwise).
         """
+        most = None if counted else self.max_context
         if not acts or functions or begun is not None or not self.acts:
-            return self.template.prompt(messages, thinking=thinking, functions=functions, begun=begun)
+            return self.template.prompt(messages, thinking=thinking, functions=functions, begun=begun, most=most)
         # An act is written before the answer in any case; without thinking it is not shown.
-        prompt = self.template.prompt(messages, thinking=True)
+        prompt = self.template.prompt(messages, thinking=True, most=most)
         said = tuple(checked_messages(messages))
         return replace(prompt, acts=said if said[-1]["role"] == "user" else None, shows_reasoning=thinking)
 
@@ -313,7 +318,7 @@ class LLM:
         if not isinstance(prompt, str):
             return prompt
         begin = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
-        return begin + self.tokenizer.encode(prompt, begins=not begin)
+        return begin + self.tokenizer.encode(prompt, begins=not begin, most=self.max_context)
 
     # -- end -------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from huozhong.server.careful import Careful
 from huozhong.server.failures import failure_of
 from huozhong.server.guard import Guard
 from huozhong.server.http import error_response
+from huozhong.server.pools import Pools
 from huozhong.server.routes import chat, completions, embeddings, health, messages, models, ollama, page, tokens
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
@@ -48,6 +49,7 @@ def create_app(
     app.state.defaults = defaults if defaults is not None else llm.defaults
     app.state.careful = careful or Careful()
     app.state.any_model = any_model
+    app.state.pools = Pools()
     app.state.created = int(time.time())
     origins = list(allow_origins)
     app.add_middleware(

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from huozhong.engine.guides.guide import Grammar
 from huozhong.engine.llm import LLM, SamplingParams
-from huozhong.errors import RequestError
 from huozhong.server.calls import ChatCall
 from huozhong.server.careful import Careful
 from huozhong.server.dialects import ChatReply, Reply
 from huozhong.server.dialects.openai.chat import parse_chat
 from huozhong.server.dialects.openai.reply import ChatCompletionReply
 from huozhong.server.http import EventStream, RunningAnswers, Start, json_body, json_response, whole_answers
+from huozhong.server.preparing import prepare
 from huozhong.server.routes.models import check_model
 from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import END_THINK
-from huozhong.text.tools import ToolCallParser
 
 router = APIRouter()
 
@@ -47,9 +45,7 @@ async def answer(request: Request, call: ChatCall, dialect: type[ChatReply]) -> 
         fixed := await careful.answer(request, call.messages, lambda f: plain(fixed=f), stream=call.stream)
     ) is not None:
         return fixed  # before the engine: an emergency waits for nobody, and wants neither tools nor JSON
-    # In a thread: a prompt as long as a book takes a while to tokenize, as a large schema takes to compile, and
-    # others are being answered.
-    prepared = await asyncio.to_thread(prepare, llm, call)
+    prepared = await prepare(request, call)
     running = RunningAnswers(starts(request, prepared.prompt, prepared.params, call.num_answers))
     reply = named(
         thinking=prepared.prompt.opens_thinking and prepared.prompt.shows_reasoning,
@@ -58,14 +54,21 @@ async def answer(request: Request, call: ChatCall, dialect: type[ChatReply]) -> 
         with_logprobs=call.params.logprobs is not None,
         new_parser=prepared.new_parser,
     )
-    return await respond(request, running, reply, stream=call.stream)
+    return await respond(request, running, reply, stream=call.stream, headers=prepared.headers)
 
 
-async def respond(request: Request, running: RunningAnswers, reply: Reply, *, stream: bool) -> Response:
+async def respond(
+    request: Request,
+    running: RunningAnswers,
+    reply: Reply,
+    *,
+    stream: bool,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Response:
     """What is running, as a stream or once it is whole."""
     if stream:
-        return EventStream(running, reply)
-    return json_response(reply.whole(await whole_answers(running, request.receive)))
+        return EventStream(running, reply, headers)
+    return json_response(reply.whole(await whole_answers(running, request.receive)), headers=headers)
 
 
 def starts(request: Request, prompt: ChatPrompt, params: SamplingParams, number: int) -> Iterator[Start]:
@@ -79,35 +82,3 @@ def starts(request: Request, prompt: ChatPrompt, params: SamplingParams, number:
 
 def _next_seed(seed: int, index: int) -> int:
     return (seed + index + 2**63) % 2**64 - 2**63
-
-
-@dataclass(frozen=True)
-class PreparedChat:
-    """A call ready for the engine.  new_parser: makes what finds tool calls in an answer, where tools were offered."""
-
-    prompt: ChatPrompt
-    params: SamplingParams
-    new_parser: Callable[[], ToolCallParser] | None = None
-
-
-def prepare(llm: LLM, call: ChatCall) -> PreparedChat:
-    """The prompt, and the guide compiled; `RequestError` for what the model cannot do."""
-    form, params = call.form, call.params
-    prompt = llm.prompt(
-        call.messages, thinking=call.thinking, functions=form.functions, acts=form.guide is None, begun=call.begun
-    )
-    guide, new_parser = form.guide, None
-    if form.functions:
-        tool_format = llm.template.tool_format
-        guide = Grammar(tool_format.grammar(form.functions, form.choice, llm.tokenizer.split_specials))
-        must_call = form.choice.kind != "auto"
-        new_parser = partial(ToolCallParser, tool_format, form.functions)
-        if must_call:
-            params = replace(params, stop=())  # they end what is said, and nothing but calls can be said here
-    if guide is None:
-        return PreparedChat(prompt, params)
-    try:
-        llm.prepare(guide)
-    except RequestError as error:
-        raise RequestError(f"'{form.source}': {error}", param=form.source) from None
-    return PreparedChat(prompt, replace(params, guide=guide), new_parser)
