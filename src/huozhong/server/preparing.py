@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 LEFT_OUT = "x-huozhong-left-out"  # header: what of a schema that is not strict the answer is not held to
 _LONGEST_HEADER = 1_000
 
-LONG = 50_000  # characters from which on a prompt is read in a pool of its own: 50 ms of one core
+LONG = 50_000  # characters from which on a prompt or a form is read in a pool of its own: 50 ms of one core
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ async def prepare(request: Request, call: ChatCall) -> PreparedChat:
     llm: LLM = request.app.state.llm
     size = sum(len(message.get("content") or "") for message in call.messages)
     prompt = await reading(request, size, lambda: read_prompt(llm, call))
-    guide, left_out = await asyncio.to_thread(_guide, llm, call.form)
+    guide, left_out = await _read_form(request, call.form)
     params, new_parser = call.params, None
     if call.form.functions:
         new_parser = partial(ToolCallParser, llm.template.tool_format, call.form.functions)
@@ -106,6 +106,17 @@ def left_out_header(paths: Iterable[str]) -> dict[str, str]:
     if len(told) > _LONGEST_HEADER:
         told = told[:_LONGEST_HEADER].rpartition(", ")[0] + ", ..."
     return {LEFT_OUT: told} if told else {}
+
+
+async def _read_form(request: Request, form: AnswerForm) -> tuple[Guide | None, tuple[str, ...]]:
+    """Its guide, and what of its schemas that cannot hold."""
+    llm: LLM = request.app.state.llm
+    if form.guide is None and not form.functions:
+        return None, ()
+    if int(request.headers.get("content-length", "0")) < LONG:
+        return await asyncio.to_thread(_guide, llm, form)
+    pools: Pools = request.app.state.pools
+    return await pools.guides.run(lambda is_wanted: _guide(llm, form), request.receive)
 
 
 def _guide(llm: LLM, form: AnswerForm) -> tuple[Guide | None, tuple[str, ...]]:
