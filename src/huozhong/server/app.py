@@ -18,6 +18,7 @@ from huozhong.server.failures import failure_of
 from huozhong.server.guard import Guard
 from huozhong.server.http import error_response
 from huozhong.server.kept import KeptResponses
+from huozhong.server.pools import Pools
 from huozhong.server.routes import (
     chat,
     completions,
@@ -60,6 +61,7 @@ def create_app(
     app.state.defaults = defaults if defaults is not None else llm.defaults
     app.state.careful = careful or Careful()
     app.state.any_model = any_model
+    app.state.pools = Pools()
     app.state.created = int(time.time())
     app.state.responses = KeptResponses()
     origins = list(allow_origins)

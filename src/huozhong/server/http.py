@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import pydantic_core
@@ -217,12 +218,14 @@ def _headers(reply: Reply) -> dict[str, str]:
 class EventStream(Response):
     """A stream in the reply's words: its beginning, each piece, and an error on failure."""
 
-    def __init__(self, answers: RunningAnswers, reply: Reply) -> None:
+    def __init__(
+        self, answers: RunningAnswers, reply: Reply, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._answers = answers
         self._reply = reply
         self.status_code = 200
         self.background = None
-        self.init_headers(_headers(reply))
+        self.init_headers(_headers(reply) | dict(headers))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with watched(self._answers, receive):

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from types import MappingProxyType
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from huozhong.engine.guides.guide import Grammar
 from huozhong.engine.llm import LLM, SamplingParams
-from huozhong.errors import RequestError
 from huozhong.server.calls import ChatCall
 from huozhong.server.careful import Careful
 from huozhong.server.dialects import ChatReply, Reply
 from huozhong.server.dialects.openai.chat import parse_chat
 from huozhong.server.dialects.openai.reply import ChatCompletionReply
 from huozhong.server.http import EventStream, RunningAnswers, Start, json_body, json_response, whole_answers
+from huozhong.server.preparing import prepare
 from huozhong.server.routes.models import check_model
 from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import END_THINK
-from huozhong.text.tools import ToolCallParser
 
 router = APIRouter()
-
-ANSWERS_ROOM = 1024  # tokens of the context that a conversation leaves which is shortened to fit
 
 
 @router.post("/v1/chat/completions")
@@ -51,9 +45,7 @@ async def answer(request: Request, call: ChatCall, dialect: Callable[..., ChatRe
         fixed := await careful.answer(request, call.messages, lambda f: plain(fixed=f), stream=call.stream)
     ) is not None:
         return fixed  # before the engine: an emergency waits for nobody, and wants neither tools nor JSON
-    # In a thread: a prompt as long as a book takes a while to tokenize, as a large schema takes to compile, and
-    # others are being answered.
-    prepared = await asyncio.to_thread(prepare, llm, call)
+    prepared = await prepare(request, call)
     running = RunningAnswers(starts(request, prepared.prompt, prepared.params, call.num_answers))
     reply = named(
         thinking=prepared.prompt.opens_thinking and prepared.prompt.shows_reasoning,
@@ -62,14 +54,21 @@ async def answer(request: Request, call: ChatCall, dialect: Callable[..., ChatRe
         with_logprobs=call.params.logprobs is not None,
         new_parser=prepared.new_parser,
     )
-    return await respond(request, running, reply, stream=call.stream)
+    return await respond(request, running, reply, stream=call.stream, headers=prepared.headers)
 
 
-async def respond(request: Request, running: RunningAnswers, reply: Reply, *, stream: bool) -> Response:
+async def respond(
+    request: Request,
+    running: RunningAnswers,
+    reply: Reply,
+    *,
+    stream: bool,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Response:
     """What is running, as a stream or once it is whole."""
     if stream:
-        return EventStream(running, reply)
-    return json_response(reply.whole(await whole_answers(running, request.receive)))
+        return EventStream(running, reply, headers)
+    return json_response(reply.whole(await whole_answers(running, request.receive)), headers=headers)
 
 
 def starts(request: Request, prompt: ChatPrompt, params: SamplingParams, number: int) -> Iterator[Start]:
@@ -83,55 +82,3 @@ def starts(request: Request, prompt: ChatPrompt, params: SamplingParams, number:
 
 def _next_seed(seed: int, index: int) -> int:
     return (seed + index + 2**63) % 2**64 - 2**63
-
-
-@dataclass(frozen=True)
-class PreparedChat:
-    """A call ready for the engine.  new_parser: makes what finds tool calls in an answer, where tools were offered."""
-
-    prompt: ChatPrompt
-    params: SamplingParams
-    new_parser: Callable[[], ToolCallParser] | None = None
-
-
-def _prompt(llm: LLM, call: ChatCall) -> ChatPrompt:
-    """The conversation as tokens: all of it, or as much of its end as fits."""
-
-    def of(messages: Sequence[dict[str, Any]]) -> ChatPrompt:
-        form = call.form
-        return llm.prompt(
-            messages, thinking=call.thinking, functions=form.functions, acts=form.guide is None, begun=call.begun
-        )
-
-    prompt = of(call.messages)
-    room = llm.max_context - min(call.params.max_tokens or ANSWERS_ROOM, llm.max_context // 2)
-    if not call.drops_oldest or len(prompt.ids) <= room:
-        return prompt
-    # What the system says stays, and the rest begins with something that a user says.
-    told = next((i for i, message in enumerate(call.messages) if message["role"] != "system"), 0)
-    begins = [i for i, message in enumerate(call.messages) if message["role"] == "user" and i > told]
-    if not begins:
-        return prompt
-    parts = [[*call.messages[:told], *call.messages[begin:]] for begin in begins]
-    return of(parts[min(bisect_left(parts, True, key=lambda part: len(of(part).ids) <= room), len(parts) - 1)])
-
-
-def prepare(llm: LLM, call: ChatCall) -> PreparedChat:
-    """The prompt, and the guide compiled; `RequestError` for what the model cannot do."""
-    form, params = call.form, call.params
-    prompt = _prompt(llm, call)
-    guide, new_parser = form.guide, None
-    if form.functions:
-        tool_format = llm.template.tool_format
-        guide = Grammar(tool_format.grammar(form.functions, form.choice, llm.tokenizer.split_specials))
-        must_call = form.choice.kind != "auto"
-        new_parser = partial(ToolCallParser, tool_format, form.functions)
-        if must_call:
-            params = replace(params, stop=())  # they end what is said, and nothing but calls can be said here
-    if guide is None:
-        return PreparedChat(prompt, params)
-    try:
-        llm.prepare(guide)
-    except RequestError as error:
-        raise RequestError(f"'{form.source}': {error}", param=form.source) from None
-    return PreparedChat(prompt, replace(params, guide=guide), new_parser)

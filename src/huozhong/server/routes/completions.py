@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 from fastapi import APIRouter, Request
@@ -14,6 +13,7 @@ from huozhong.server.calls import CompletionCall
 from huozhong.server.careful import Careful
 from huozhong.server.dialects.openai.completions import CompletionReply, parse_completion
 from huozhong.server.http import RunningAnswers, json_body, json_response
+from huozhong.server.preparing import reading
 from huozhong.server.routes.chat import respond, starts
 from huozhong.server.routes.models import check_model
 from huozhong.text.fim import middle_prompt
@@ -36,7 +36,8 @@ async def completions(request: Request) -> Response:
         fixed = await careful.answer(request, said, lambda f: named(echoed=[""], fixed=f), stream=call.stream)
         if fixed is not None:
             return fixed
-    prompts = await asyncio.to_thread(lambda: [_prompt(llm, call, prompt) for prompt in call.prompts])
+    size = len(call.suffix) + sum(len(prompt) for prompt in call.prompts)
+    prompts = await reading(request, size, lambda: [_prompt(llm, call, prompt) for prompt in call.prompts])
     running = RunningAnswers(
         start for prompt in prompts for start in starts(request, prompt, call.params, call.num_answers)
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 import numpy as np
@@ -15,6 +14,7 @@ from huozhong.errors import RequestError
 from huozhong.server.calls import EmbeddingCall
 from huozhong.server.dialects.openai.embeddings import embeddings_json, parse_embeddings
 from huozhong.server.http import RunningAnswers, json_body, json_response, watched
+from huozhong.server.preparing import reading
 from huozhong.server.routes.models import check_model
 
 router = APIRouter()
@@ -33,7 +33,7 @@ async def vectors_of(request: Request, call: EmbeddingCall) -> tuple[list[NDArra
     """Every text's vector, and how many tokens all of them had."""
     llm: LLM = request.app.state.llm
     check_model(request, call.model)
-    inputs = await asyncio.to_thread(_tokens, llm, call)
+    inputs = await reading(request, sum(map(len, call.inputs)), lambda: _tokens(llm, call))
     answers = RunningAnswers(partial(llm.submit_embed, ids) for ids in inputs)
     async with watched(answers, request.receive):
         found = [EmbeddedText.from_deltas(deltas) for deltas in await answers.all()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
 from fastapi import APIRouter, Request
@@ -12,7 +11,8 @@ from huozhong.engine.llm import LLM
 from huozhong.server.dialects.anthropic.messages import parse_count, parse_messages
 from huozhong.server.dialects.anthropic.reply import MessageReply, count_json
 from huozhong.server.http import json_body, json_response
-from huozhong.server.routes.chat import answer, prepare
+from huozhong.server.preparing import read_prompt, reading
+from huozhong.server.routes.chat import answer
 from huozhong.server.routes.models import check_model
 
 router = APIRouter()
@@ -38,5 +38,6 @@ async def count_tokens(request: Request) -> Response:
     call = parse_count(await json_body(request), request.app.state.defaults)
     if not request.url.path.startswith("/anthropic/"):
         check_model(request, call.model)
-    prepared = await asyncio.to_thread(prepare, llm, call)
-    return json_response(count_json(len(prepared.prompt.ids)))
+    size = sum(len(message.get("content") or "") for message in call.messages)
+    prompt = await reading(request, size, lambda: read_prompt(llm, call, counted=True))
+    return json_response(count_json(len(prompt.ids)))
