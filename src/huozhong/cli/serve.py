@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
     from huozhong.cost import Meter
     from huozhong.engine.llm import LLM
+    from huozhong.server.connections import Limits
     from huozhong.server.models import Shelf
 
 # How long an answer may go on after Ctrl-C before its connection is cut.
 _GRACE_SECONDS = 2
+_MAX_CONNECTIONS = 800  # a process may usually have 1,024 files and sockets open
 _LONG_TO_PACK = 64 << 20  # bytes of a model that take long enough for a bar
 
 Model = Annotated[str, typer.Argument(help="模型名、文件夹或 .gguf 文件 / a name, a folder or a .gguf file")]
@@ -329,13 +331,19 @@ def _run(app: FastAPI, shelf: Shelf, listener: socket.socket, *, needs_key: bool
         Server(server_config(app)).run(sockets=[listener])
 
 
-def server_config(app: FastAPI) -> uvicorn.Config:
-    """uvicorn's settings: the plain-Python parser and loop (fast enough here, nothing to compile)."""
+def server_config(app: FastAPI, limits: Limits | None = None) -> uvicorn.Config:
+    """uvicorn's settings: the plain-Python parser and loop (fast enough here, nothing to compile).
+
+    limits: how patient it is with connections; None for what is right everywhere but in tests.
+    """
     import uvicorn
+
+    from huozhong.server.connections import Limits, protocol_class
 
     return uvicorn.Config(
         app,
-        http="h11",
+        http=protocol_class(limits or Limits()),
+        limit_concurrency=_MAX_CONNECTIONS,
         loop="asyncio",
         ws="none",
         lifespan="off",

@@ -22,7 +22,9 @@ from huozhong.server.guard import Guard
 from huozhong.server.held import Holding, House
 from huozhong.server.household import settle, watch
 from huozhong.server.http import error_response
+from huozhong.server.kept import KeptResponses
 from huozhong.server.models import Shelf
+from huozhong.server.pools import Pools
 from huozhong.server.routes import (
     account,
     balance,
@@ -38,10 +40,12 @@ from huozhong.server.routes import (
     ollama,
     page,
     people,
+    responses,
     tokens,
     trust,
 )
 from huozhong.server.routes import login as login_routes
+from huozhong.server.routes import shelf as shelf_routes
 from huozhong.store.conversations import Conversations
 from huozhong.store.database import IN_MEMORY, Store
 
@@ -59,6 +63,7 @@ NOUNS = (
     tokens,
     health,
     page,
+    responses,
 )
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
@@ -104,6 +109,7 @@ def create_app(
     Conversations(app.state.store).purge()
     app.state.answers = Answers(app.state.store)
     app.state.any_model, app.state.created = any_model, int(time.time())
+    app.state.pools, app.state.responses = Pools(), KeptResponses()
     app.state.reading = asyncio.Semaphore(1)  # one document at a time
     settle(app, app.state.store, login=login, address=address, authority=authority)
     app.add_middleware(Holding, shelf=shelf)

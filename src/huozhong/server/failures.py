@@ -30,6 +30,7 @@ _STATUS = {
     "request_too_large": 413,
     "text_too_long": 413,
     "too_many_attempts": 429,
+    "too_busy": 503,
     "unsupported_media_type": 415,
     "wrong_code": 403,
     "wrong_login": 401,

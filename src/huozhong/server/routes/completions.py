@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 from fastapi import APIRouter, Request
@@ -15,6 +14,7 @@ from huozhong.server.careful import Careful
 from huozhong.server.dialects.openai.completions import CompletionReply, parse_completion
 from huozhong.server.household import admit
 from huozhong.server.http import RunningAnswers
+from huozhong.server.preparing import reading
 from huozhong.server.routes.chat import respond, starts
 from huozhong.server.routes.models import asked
 from huozhong.text.fim import middle_prompt
@@ -36,7 +36,8 @@ async def completions(request: Request) -> Response:
         if fixed is not None:
             return fixed
     await admit(request)
-    prompts = await asyncio.to_thread(lambda: [_prompt(llm, call, prompt) for prompt in call.prompts])
+    size = len(call.suffix) + sum(len(prompt) for prompt in call.prompts)
+    prompts = await reading(request, size, lambda: [_prompt(llm, call, prompt) for prompt in call.prompts])
     running = RunningAnswers(
         start for prompt in prompts for start in starts(request, llm, prompt, call.params, call.num_answers)
     )

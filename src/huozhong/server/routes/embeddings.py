@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 import numpy as np
@@ -18,6 +17,7 @@ from huozhong.server.household import admit
 from huozhong.server.http import RunningAnswers, json_body, json_response, watched
 from huozhong.server.identity import person_of
 from huozhong.server.ledger import Ledger
+from huozhong.server.preparing import reading
 from huozhong.server.routes.models import model_for
 
 router = APIRouter()
@@ -35,7 +35,7 @@ async def embeddings(request: Request) -> Response:
 async def vectors_of(request: Request, llm: LLM, call: EmbeddingCall) -> tuple[list[NDArray[np.float32]], int]:
     """Every text's vector, and how many tokens all of them had."""
     await admit(request)
-    inputs = await asyncio.to_thread(_tokens, llm, call)
+    inputs = await reading(request, sum(map(len, call.inputs)), lambda: _tokens(llm, call))
     ledger: Ledger = request.app.state.ledger
     person = person_of(request)
     answers = RunningAnswers(

@@ -13,6 +13,7 @@ from huozhong.errors import RequestError
 from huozhong.server.dialects.fields import Strict
 from huozhong.server.dialects.openai.messages import ChatMessage, for_template, readable
 from huozhong.server.http import json_body, json_response
+from huozhong.server.preparing import reading
 from huozhong.server.routes.models import model_for
 
 router = APIRouter()
@@ -39,7 +40,7 @@ class TemplateRequest(Strict):
 async def tokenize(request: Request) -> Response:
     llm = await model_for(request)
     asked = TokenizeRequest.parse(await json_body(request))
-    return json_response({"tokens": await asyncio.to_thread(_tokens, llm, asked)})
+    return json_response({"tokens": await reading(request, len(asked.content), lambda: _tokens(llm, asked))})
 
 
 def _tokens(llm: LLM, asked: TokenizeRequest) -> list[Any]:
