@@ -171,9 +171,11 @@ def read_keys(given: str, file: Path | None) -> list[str]:
         try:
             lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"The keys in {file} cannot be read ({error}).") from None
+            raise ConfigError(
+                say(f"密钥文件 {file} 读不了（{error}）。", f"The keys in {file} cannot be read ({error}).")
+            ) from None
         if not any(lines):
-            raise ConfigError(f"{file} holds no key; write one a line.")
+            raise ConfigError(say(f"{file} 里没有密钥；请每行写一个。", f"{file} holds no key; write one a line."))
         keys += lines
     return [key for key in keys if key]
 
