@@ -82,6 +82,15 @@ ApiKey = Annotated[
 ApiKeyFile = Annotated[
     Path | None, typer.Option(help="密钥文件，每行一个 / a file of keys, one a line", show_default=False)
 ]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        envvar="HUOZHONG_DATABASE",
+        help="保存对话的数据库：sqlite:///文件、postgresql://用户@主机/库名，sqlite:// 什么都不留 / "
+        "where conversations are kept; sqlite:// keeps nothing (默认 / default: house.db in $HUOZHONG_HOME)",
+        show_default=False,
+    ),
+]
 Keep = Annotated[
     str,
     typer.Option(
@@ -127,6 +136,7 @@ def serve_command(
     allow_origin: AllowOrigin = None,
     careful: CarefulOption = False,
     numbers: Numbers = None,
+    database: Database = None,
     keep: Keep = "30m",
     any_model: AnyModel = False,
     api_key: ApiKey = None,
@@ -144,14 +154,22 @@ def serve_command(
         from huozhong.server.careful import Careful
         from huozhong.server.models import Shelf
         from huozhong.server.opening import Opening
+        from huozhong.store.database import Store, default_url
 
         options = engine_options(quantization, threads, max_context, cache_tokens, disk_cache, cache_format)
         new_meter = partial(Meter, price, currency)
-        llm = load(model, options, new_meter())
-        with Shelf(llm, opening=Opening(options, new_meter), everything=True, keep=keep_seconds) as shelf:
+        with (
+            Store.open(database or default_url()) as store,
+            Shelf(  # it alone holds the model, so that one that is put away leaves memory
+                load(model, options, new_meter()),
+                opening=Opening(options, new_meter),
+                everything=True,
+                keep=keep_seconds,
+            ) as shelf,
+        ):
             app = create_app(
-                llm,
                 shelf=shelf,
+                store=store,
                 careful=Careful(careful, ring),
                 any_model=any_model,
                 own_key=own_key,
@@ -308,6 +326,7 @@ def _run(app: FastAPI, shelf: Shelf, listener: socket.socket, *, needs_key: bool
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             # First: answers in flight end with a clear last event instead of a cut connection.
             await asyncio.to_thread(shelf.close)
+            await app.state.answers.close()
             await super().shutdown(sockets)
 
     # uvicorn stops in good order and then passes Ctrl-C on; it was the user's wish.

@@ -184,6 +184,11 @@ class LLM:
         return self._wants_acts and self.template.opens_thinking() and self.tokenizer.has(END_THINK)
 
     @property
+    def currency(self) -> str:
+        """In which answers' bills are."""
+        return self._engine.meter.currency
+
+    @property
     def runner(self) -> Runner:
         """What computes the forward passes, for measurements; nothing else may run meanwhile."""
         return self._engine.runner

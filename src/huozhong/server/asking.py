@@ -14,14 +14,17 @@ from typing import Any
 from fastapi import Request
 
 from huozhong.engine.llm import LLM, Delta, Handle, SamplingParams
-from huozhong.server.answers import Answers, Begin, Fixed
+from huozhong.server.answers import Answers, Begin, Fixed, Sourced
 from huozhong.server.calls import AnswerForm, ChatCall
 from huozhong.server.careful import Careful
+from huozhong.server.documents import MOST_TOKENS, Excerpts, best, documents_of, excerpts, with_passages
 from huozhong.server.http import RunningAnswers, Start
+from huozhong.server.identity import person_of, user_of
+from huozhong.server.ledger import Ledger, expected_tokens
 from huozhong.server.models import Shelf
-from huozhong.server.routes.chat import prepare
+from huozhong.server.routes.chat import PreparedChat, prepare
 from huozhong.store.conversations import Turn
-from huozhong.store.people import HOUSE
+from huozhong.store.database import Store
 from huozhong.store.tables.conversations import MessageRow
 from huozhong.text.template import Begun
 
@@ -44,8 +47,8 @@ def answer_turn(
 
 def _begin(request: Request, model: str, turn: Turn, *, again: bool) -> Begin:
     shelf: Shelf = request.app.state.shelf
-    careful: Careful = request.app.state.careful
-    user = _user(request, turn.conversation.person_id)
+    person, user = person_of(request), user_of(request)
+    ledger: Ledger = request.app.state.ledger
 
     def call(llm: LLM) -> ChatCall:
         defaults = request.app.state.own_defaults or llm.defaults
@@ -59,22 +62,58 @@ def _begin(request: Request, model: str, turn: Turn, *, again: bool) -> Begin:
             begun=_begun(turn.answer),
         )
 
-    async def begin() -> RunningAnswers | Fixed:
+    async def begin() -> RunningAnswers | Sourced | Fixed:
         held = await shelf.take(model)
         try:
-            # Before the engine, as in the API: all that was said, also where the model is told less of it.
-            said = [{"role": message.role, "content": message.content} for message in turn.path]
-            if careful.holds_for(held.llm, request) and (rule := await careful.said(said)) is not None:
+            begun = await _asked(request, held.llm, turn, call(held.llm))
+            if isinstance(begun, Fixed):
                 shelf.give_back(held)
-                return Fixed(*rule)
-            prepared = await asyncio.to_thread(prepare, held.llm, call(held.llm))
-            start = partial(held.llm.submit, prepared.prompt, prepared.params, user=user)
-            return RunningAnswers([_until_its_end(start, partial(shelf.give_back, held))])
+                return begun
+            prepared, sources = begun
+            submit = partial(held.llm.submit, prepared.prompt, prepared.params, user=user)
+            start = _until_its_end(submit, partial(shelf.give_back, held))
+            expected = expected_tokens(len(prepared.prompt.ids), prepared.params.max_tokens)
+            answers = RunningAnswers([ledger.counted(person, held.llm.name, start, expected)])
+            return answers if sources is None else Sourced(answers, sources)
         except BaseException:
             shelf.give_back(held)
             raise
 
     return begin
+
+
+async def _asked(
+    request: Request, llm: LLM, turn: Turn, call: ChatCall
+) -> Fixed | tuple[PreparedChat, list[Any] | None]:
+    """What the engine is asked, and the passages that the answer may quote; or an answer that needs no engine."""
+    careful: Careful = request.app.state.careful
+    # Before the engine, as in the API: all that was said, also where the model is told less of it.
+    said = [{"role": message.role, "content": message.content} for message in turn.path]
+    if careful.holds_for(llm, request) and (rule := await careful.said(said)) is not None:
+        return Fixed(*rule)
+    sources = None
+    if documents := documents_of(turn.path):
+        found = await asyncio.to_thread(_look_up, request.app.state.store, llm, turn, documents)
+        sources = [source.as_json() for source in found.sources]
+        if llm.acts:
+            return Fixed(found.shown(turn.question.content), sources=sources)
+        call = replace(call, messages=with_passages(call.messages, found, turn.question.content))
+    return await asyncio.to_thread(prepare, llm, call), sources
+
+
+def _look_up(store: Store, llm: LLM, turn: Turn, documents: list[str]) -> Excerpts:
+    """What the conversation's documents say to its last question, as much as the model can take."""
+    person, question = turn.conversation.person_id, turn.question.content
+    with store.read() as session:
+        if llm.acts:  # a model that knows what it can do cannot read documents
+            return best(session, person, documents, question)
+
+        def count(text: str) -> int:
+            return len(llm.tokenizer.encode(text))
+
+        said = sum(count(message.content) for message in turn.path)
+        room = min(MOST_TOKENS, llm.max_context * 2 // 3 - said)
+        return excerpts(session, person, documents, question, room=room, count=count)
 
 
 def _until_its_end(start: Start, end: Callable[[], None]) -> Start:
@@ -89,13 +128,6 @@ def _until_its_end(start: Start, end: Callable[[], None]) -> Start:
         return start(told)
 
     return started
-
-
-def _user(request: Request, person: int) -> str | None:
-    """Between whom the engine shares its time: people, or where nobody logs in, machines."""
-    if person != HOUSE:
-        return f"person {person}"
-    return request.client.host if request.client else None
 
 
 def _sampling(defaults: SamplingParams, settings: Mapping[str, Any], *, again: bool) -> SamplingParams:

@@ -20,9 +20,11 @@ from sqlalchemy.orm import Session
 
 from huozhong.errors import RequestError
 from huozhong.store.database import Store
+from huozhong.store.files import attach_files
 from huozhong.store.search import index_messages
 from huozhong.store.tables.base import new_id, now
 from huozhong.store.tables.conversations import ConversationRow, MessageRow, RenderingRow
+from huozhong.store.tables.people import PersonRow
 from huozhong.store.titles import LONGEST_OWN, title_of
 
 KEPT_DAYS = 30  # how long what was deleted can be taken back
@@ -85,7 +87,7 @@ class Conversations:
     def change(self, person: int, id: str, changes: Mapping[str, Any]) -> ConversationRow:
         """changes: title, pinned, leaf (a message's id), settings, model."""
         with self._store.begin() as session:
-            row = own_conversation(session, person, id)
+            row = own_conversation(session, person, id, lock=True)
             if "title" in changes:
                 row.title = str(changes["title"])[:LONGEST_OWN]
                 row.title_is_own = bool(row.title)
@@ -102,12 +104,12 @@ class Conversations:
     def delete(self, person: int, id: str) -> None:
         """Out of sight; for KEPT_DAYS `restore` takes it back."""
         with self._store.begin() as session:
-            own_conversation(session, person, id).deleted = now()
+            own_conversation(session, person, id, lock=True).deleted = now()
 
     def restore(self, person: int, id: str) -> ConversationRow:
         """Take a deletion back; nothing happens to one that is not deleted."""
         with self._store.begin() as session:
-            row = own_conversation(session, person, id, even_deleted=True)
+            row = own_conversation(session, person, id, lock=True, even_deleted=True)
             row.deleted = None
             return row
 
@@ -154,10 +156,11 @@ class Conversations:
     ) -> Turn:
         """A question after the answer `parent` (None: at the beginning), and its answer, running.
 
+        files: what it is asked about; the person's own, or `RequestError`.
         settings: changes of the conversation's own, which hold from now on.
         """
         with self._store.begin() as session:
-            conversation = own_conversation(session, person, id)
+            conversation = own_conversation(session, person, id, lock=True)
             path = _path(session, id, parent, "parent")
             if path and path[-1].role != "assistant":
                 raise RequestError("'parent' must be an answer, or null for a first question.", param="parent")
@@ -166,7 +169,8 @@ class Conversations:
             _settle(conversation, model, settings)
             if not conversation.title:
                 conversation.title = title_of(content)
-            question = _new_message(session, id, parent, "user", content, "done", files=list(files) or None)
+            asked_about = _attached(session, person, files, id)
+            question = _new_message(session, id, parent, "user", content, "done", files=asked_about or None)
             session.flush()
             answer = _new_message(session, id, question.id, "assistant", "", "running")
             session.flush()
@@ -179,7 +183,7 @@ class Conversations:
     ) -> Turn:
         """Another answer to the question that `message` answers."""
         with self._store.begin() as session:
-            conversation = own_conversation(session, person, id)
+            conversation = own_conversation(session, person, id, lock=True)
             path = _path(session, id, message, "message")
             if path[-1].role != "assistant" or len(path) < 2:
                 raise RequestError("'message' must be an answer.", param="message")
@@ -196,7 +200,7 @@ class Conversations:
         With it the state, finish and error that it had.
         """
         with self._store.begin() as session:
-            conversation = own_conversation(session, person, id)
+            conversation = own_conversation(session, person, id, lock=True)
             path = _path(session, id, message, "message")
             answer = path[-1]
             is_unfinished = answer.state in ("stopped", "cut", "failed") or answer.finish == "length"
@@ -276,11 +280,30 @@ def not_found(what: str) -> RequestError:
     return RequestError(f"There is no such {what}.", code="not_found")
 
 
+def _attached(session: Session, person: int, files: Sequence[str], conversation: str) -> list[dict[str, Any]]:
+    """Files as a question keeps them; from now on they are this conversation's."""
+    found = attach_files(session, person, files, conversation)
+    known = {file.id for file in found}
+    for file in files:
+        if file not in known:
+            raise RequestError(f"There is no file {file!r}.", param="files", code="not_found")
+    return [{"id": f.id, "name": f.name, "kind": f.kind, "pages": f.pages, "passages": f.passages} for f in found]
+
+
 def own_conversation(
-    session: Session, person: int, id: str, *, even_deleted: bool = False, what: str = "conversation"
+    session: Session,
+    person: int,
+    id: str,
+    *,
+    lock: bool = False,
+    even_deleted: bool = False,
+    what: str = "conversation",
 ) -> ConversationRow:
-    """The person's conversation with this id; `RequestError` "not_found" for any other."""
-    row = session.get(ConversationRow, id)
+    """The person's conversation with this id; `RequestError` "not_found" for any other.
+
+    lock: until the transaction ends nobody else changes it or adds to it (PostgreSQL; SQLite has one writer anyway).
+    """
+    row = session.get(ConversationRow, id, with_for_update=lock)
     if row is None or row.person_id != person or (row.deleted is not None and not even_deleted):
         raise not_found(what)
     return row
@@ -321,6 +344,8 @@ def messages_of(session: Session, conversation: str) -> list[MessageRow]:
 
 
 def _next_updated(session: Session, person: int) -> int:
+    # One person's changes come one after the other, so that no two have the same time.
+    session.execute(select(PersonRow.id).where(PersonRow.id == person).with_for_update(key_share=True))
     last = session.scalar(select(func.max(ConversationRow.updated)).where(ConversationRow.person_id == person))
     return max(now(), (last or 0) + 1)
 
@@ -350,7 +375,7 @@ def _new_message(
     content: str,
     state: str,
     *,
-    files: list[str] | None = None,
+    files: list[dict[str, Any]] | None = None,
 ) -> MessageRow:
     mine = MessageRow.conversation_id == conversation
     last = session.scalar(select(func.max(MessageRow.seq)).where(mine))

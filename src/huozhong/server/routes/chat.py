@@ -18,7 +18,10 @@ from huozhong.server.careful import Careful
 from huozhong.server.dialects import ChatReply, Reply
 from huozhong.server.dialects.openai.chat import parse_chat
 from huozhong.server.dialects.openai.reply import ChatCompletionReply
+from huozhong.server.household import admit
 from huozhong.server.http import EventStream, RunningAnswers, Start, json_response, whole_answers
+from huozhong.server.identity import person_of, user_of
+from huozhong.server.ledger import Ledger, expected_tokens
 from huozhong.server.routes.models import asked
 from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import END_THINK
@@ -44,6 +47,7 @@ async def answer(request: Request, llm: LLM, call: ChatCall, dialect: type[ChatR
         fixed := await careful.answer(llm, request, call.messages, lambda f: plain(fixed=f), stream=call.stream)
     ) is not None:
         return fixed  # before the engine: an emergency waits for nobody, and wants neither tools nor JSON
+    await admit(request)
     # In a thread: a prompt as long as a book takes a while to tokenize, as a large schema takes to compile, and
     # others are being answered.
     prepared = await asyncio.to_thread(prepare, llm, call)
@@ -67,10 +71,13 @@ async def respond(request: Request, running: RunningAnswers, reply: Reply, *, st
 
 def starts(request: Request, llm: LLM, prompt: ChatPrompt, params: SamplingParams, number: int) -> Iterator[Start]:
     """What hands so many answers to one prompt to the engine; of a seed, each further one has the next."""
-    user = request.client.host if request.client else None  # users take turns
+    user = user_of(request)  # users take turns
+    ledger: Ledger = request.app.state.ledger
+    expected = expected_tokens(len(prompt.ids), params.max_tokens)
     for index in range(number):
         own = params if params.seed is None or index == 0 else replace(params, seed=_next_seed(params.seed, index))
-        yield partial(llm.submit, prompt, own, user=user)
+        start = partial(llm.submit, prompt, own, user=user)
+        yield ledger.counted(person_of(request), llm.name, start, expected)
 
 
 def _next_seed(seed: int, index: int) -> int:

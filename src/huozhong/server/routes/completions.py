@@ -1,4 +1,4 @@
-"""POST /v1/completions: texts that are continued as they are, or filled in the middle; GET /user/balance."""
+"""POST /v1/completions: texts that are continued as they are, or filled in the middle."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from huozhong.errors import RequestError
 from huozhong.server.calls import CompletionCall
 from huozhong.server.careful import Careful
 from huozhong.server.dialects.openai.completions import CompletionReply, parse_completion
-from huozhong.server.http import RunningAnswers, json_response
+from huozhong.server.household import admit
+from huozhong.server.http import RunningAnswers
 from huozhong.server.routes.chat import respond, starts
 from huozhong.server.routes.models import asked
 from huozhong.text.fim import middle_prompt
@@ -34,6 +35,7 @@ async def completions(request: Request) -> Response:
         fixed = await careful.answer(llm, request, said, lambda f: named(echoed=[""], fixed=f), stream=call.stream)
         if fixed is not None:
             return fixed
+    await admit(request)
     prompts = await asyncio.to_thread(lambda: [_prompt(llm, call, prompt) for prompt in call.prompts])
     running = RunningAnswers(
         start for prompt in prompts for start in starts(request, llm, prompt, call.params, call.num_answers)
@@ -45,17 +47,6 @@ async def completions(request: Request) -> Response:
         only_echo=call.only_echo,
     )
     return await respond(request, running, reply, stream=call.stream)
-
-
-@router.get("/user/balance")  # DeepSeek's: programs ask it before they begin
-async def balance() -> Response:
-    nobody_pays = {
-        "currency": "CNY",
-        "total_balance": "unlimited",
-        "granted_balance": "unlimited",
-        "topped_up_balance": "0.00",
-    }
-    return json_response({"is_available": True, "balance_infos": [nobody_pays]})
 
 
 def _text(llm: LLM, prompt: str | list[int]) -> str:

@@ -14,7 +14,10 @@ from huozhong.engine.llm import LLM, EmbeddedText
 from huozhong.errors import RequestError
 from huozhong.server.calls import EmbeddingCall
 from huozhong.server.dialects.openai.embeddings import embeddings_json, parse_embeddings
+from huozhong.server.household import admit
 from huozhong.server.http import RunningAnswers, json_body, json_response, watched
+from huozhong.server.identity import person_of
+from huozhong.server.ledger import Ledger
 from huozhong.server.routes.models import model_for
 
 router = APIRouter()
@@ -31,8 +34,13 @@ async def embeddings(request: Request) -> Response:
 
 async def vectors_of(request: Request, llm: LLM, call: EmbeddingCall) -> tuple[list[NDArray[np.float32]], int]:
     """Every text's vector, and how many tokens all of them had."""
+    await admit(request)
     inputs = await asyncio.to_thread(_tokens, llm, call)
-    answers = RunningAnswers(partial(llm.submit_embed, ids) for ids in inputs)
+    ledger: Ledger = request.app.state.ledger
+    person = person_of(request)
+    answers = RunningAnswers(
+        ledger.counted(person, llm.name, partial(llm.submit_embed, ids), len(ids)) for ids in inputs
+    )
     async with watched(answers, request.receive):
         found = [EmbeddedText.from_deltas(deltas) for deltas in await answers.all()]
     return [text.unit_vector(call.dimensions) for text in found], sum(len(ids) for ids in inputs)

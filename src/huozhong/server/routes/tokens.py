@@ -1,20 +1,18 @@
-"""POST /tokenize, /detokenize, /apply-template (as llama.cpp has them), and GET /metrics for Prometheus."""
+"""POST /tokenize, /detokenize, /apply-template (as llama.cpp has them)."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import fields
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
-from huozhong.engine.llm import LLM, EngineStats
+from huozhong.engine.llm import LLM
 from huozhong.errors import RequestError
 from huozhong.server.dialects.fields import Strict
 from huozhong.server.dialects.openai.messages import ChatMessage, for_template, readable
 from huozhong.server.http import json_body, json_response
-from huozhong.server.models import Shelf
 from huozhong.server.routes.models import model_for
 
 router = APIRouter()
@@ -90,16 +88,3 @@ async def apply_template(request: Request) -> Response:
         thinking=asked.enable_thinking is not False,
     )
     return json_response({"prompt": text + (begun.content if begun else "")})
-
-
-@router.get("/metrics")
-async def metrics(request: Request) -> Response:
-    """What the engines have done since they began: every number of `EngineStats`, of every model in memory."""
-    shelf: Shelf = request.app.state.shelf
-    loaded = [(state.name, state.llm.stats()) for state in shelf.states() if state.llm is not None]
-    lines = []
-    for field in fields(EngineStats):
-        lines.append(f"# TYPE huozhong_{field.name} gauge")
-        for name, stats in loaded:
-            lines.append(f'huozhong_{field.name}{{model="{name}"}} {getattr(stats, field.name)}')
-    return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
