@@ -42,7 +42,11 @@ class House(State):
     """`app.state`.  own_defaults: sampling that the operator chose; None where each model's own holds."""
 
     def __init__(self, shelf: Shelf, own_defaults: SamplingParams | None) -> None:
-        super().__init__({"shelf": shelf, "own_defaults": own_defaults, "pulls": Pulls()})
+        pulls = Pulls()
+        super().__init__({"shelf": shelf, "own_defaults": own_defaults, "pulls": pulls})
+        if shelf.everything:  # what an earlier server was bringing goes on
+            pulls.take_up()
+        shelf.at_close.append(pulls.close)
 
     @property
     def llm(self) -> LLM:

@@ -176,6 +176,10 @@ class Pulls:
             raise RequestError(f"No model {name!r} is on its way here.", param="name", code="not_found")
         return self._pulls[name]
 
+    @property
+    def is_closed(self) -> bool:
+        return self._closed
+
     def close(self) -> None:
         """Stop where it is; the next server goes on."""
         with self._lock:

@@ -140,7 +140,7 @@ async def pull_events(request: Request) -> Response:
 
     async def events() -> AsyncIterator[bytes]:
         told, silent = None, 0.0
-        while not await request.is_disconnected():
+        while not pulls.is_closed and not await request.is_disconnected():
             now = pydantic_core.to_json({"pulls": [pull.as_json() for pull in pulls.all()]})
             if now != told:
                 told, silent = now, 0.0
