@@ -20,9 +20,21 @@ A message says what was wrong, where, and what to do.  Programming mistakes stay
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class HuozhongError(Exception):
-    """Root of every error that a user's input, file or machine can cause."""
+    """Root of every error that a user's input, file or machine can cause.
+
+    chinese: the same sentence in Chinese, where there is one.
+    """
+
+    chinese: str | None = None
+
+    def in_chinese(self, text: str) -> Self:
+        """The same error, with its sentence in Chinese too."""
+        self.chinese = text
+        return self
 
 
 class ConfigError(HuozhongError):

@@ -162,11 +162,14 @@ def serve_command(
         new_meter = partial(Meter, price, currency)
         with (
             Store.open(database or default_url()) as store,
-            load(model, options, new_meter()) as llm,
-            Shelf(llm, opening=Opening(options, new_meter), everything=True, keep=keep_seconds) as shelf,
+            Shelf(  # it alone holds the model, so that one that is put away leaves memory
+                load(model, options, new_meter()),
+                opening=Opening(options, new_meter),
+                everything=True,
+                keep=keep_seconds,
+            ) as shelf,
         ):
             app = create_app(
-                llm,
                 shelf=shelf,
                 store=store,
                 careful=Careful(careful, ring),
@@ -188,9 +191,11 @@ def read_keys(given: str, file: Path | None) -> list[str]:
         try:
             lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"The keys in {file} cannot be read ({error}).") from None
+            raise ConfigError(
+                say(f"密钥文件 {file} 读不了（{error}）。", f"The keys in {file} cannot be read ({error}).")
+            ) from None
         if not any(lines):
-            raise ConfigError(f"{file} holds no key; write one a line.")
+            raise ConfigError(say(f"{file} 里没有密钥；请每行写一个。", f"{file} holds no key; write one a line."))
         keys += lines
     return [key for key in keys if key]
 

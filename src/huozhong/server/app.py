@@ -71,7 +71,7 @@ MAX_BODY_BYTES = 4 * 2**20
 
 
 def create_app(
-    llm: LLM,
+    llm: LLM | None = None,
     *,
     defaults: SamplingParams | None = None,
     shelf: Shelf | None = None,
@@ -89,7 +89,7 @@ def create_app(
 ) -> FastAPI:
     """The API and the page for a model, or for all on a shelf.
 
-    shelf: the models that can be asked for, `llm` the first of them; None: that one alone.
+    shelf: the models that can be asked for; None: `llm` alone.
     defaults: sampling for what a request leaves out; None is each model's own.
     careful: who is answered by rules where the model must not; None: everybody, with the built-in model only.
     store: where people and conversations are kept; None: in memory, for as long as the app lives.
@@ -101,13 +101,12 @@ def create_app(
     """
     # No generated documentation pages: they load scripts from elsewhere, and the machine may be offline.
     app = FastAPI(title="Huozhong", openapi_url=None)
-    shelf = shelf or Shelf(llm, keep=None)
+    if shelf is None:
+        assert llm is not None, "a model, or a shelf of models"
+        shelf = Shelf(llm, keep=None)
     app.state = House(shelf, defaults)
     app.state.careful = careful or Careful()
-    app.state.store = store or Store.open(IN_MEMORY)
-    Conversations(app.state.store).recover()
-    Conversations(app.state.store).purge()
-    app.state.answers = Answers(app.state.store)
+    _keep(app, store or Store.open(IN_MEMORY))
     app.state.any_model, app.state.created = any_model, int(time.time())
     app.state.pools, app.state.responses = Pools(), KeptResponses()
     app.state.reading = asyncio.Semaphore(1)  # one document at a time
@@ -131,6 +130,14 @@ def create_app(
         app.include_router(noun.router)
     answer_failures(app)
     return app
+
+
+def _keep(app: FastAPI, store: Store) -> None:
+    """Keep what is said there; settle what an earlier server left unfinished, and what was deleted long ago."""
+    app.state.store = store
+    Conversations(store).recover()
+    Conversations(store).purge()
+    app.state.answers = Answers(store)
 
 
 def answer_failures(app: FastAPI) -> None:
