@@ -21,7 +21,7 @@ EVERYTHING = ("",)
 # room -> what its files may import from the package (a room may import itself, everyone the ground floor)
 ARROWS: dict[str, tuple[str, ...]] = {
     "cli": EVERYTHING,
-    "server": ("engine", "text", "cost", "verify", "store"),
+    "server": ("engine", "store", "hub", "formats", "model", "text", "cost", "verify"),
     "exam": ("verify", "cost", "text", "engine", "acts"),
     "train": ("model", "formats", "text", "cost", "verify"),
     "hub": ("formats", "model"),

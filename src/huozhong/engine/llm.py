@@ -133,6 +133,7 @@ class LLM:
         self._files = small_files_of(source)
         self._where = str(source.path)
         self.tokenizer = Tokenizer.from_files(self._files, where=self._where)
+        self.path = source.path
         self.name = name_of(source.path)
         self.is_built_in = is_built_in(source.path)
         self.max_context = options.checked_context(max_context, self.config.max_position_embeddings)

@@ -6,20 +6,21 @@ Nothing is refused here: what cannot be answered (too long, a rule's business) b
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from fastapi import Request
 
-from huozhong.engine.llm import LLM, SamplingParams
+from huozhong.engine.llm import LLM, Delta, Handle, SamplingParams
 from huozhong.server.answers import Answers, Begin, Fixed
 from huozhong.server.calls import AnswerForm, ChatCall
 from huozhong.server.careful import Careful
-from huozhong.server.http import RunningAnswers
+from huozhong.server.http import RunningAnswers, Start
 from huozhong.server.identity import person_of, user_of
 from huozhong.server.ledger import Ledger, expected_tokens
+from huozhong.server.models import Shelf
 from huozhong.server.routes.chat import prepare
 from huozhong.store.conversations import Turn
 from huozhong.store.tables.conversations import MessageRow
@@ -37,37 +38,61 @@ def answer_turn(
     again: another answer than those before.  was: what the answer was before it is continued (`GrowingAnswer.was`).
     """
     answers: Answers = request.app.state.answers
-    llm: LLM = request.app.state.llm
-    answers.begin(turn, _begin(request, llm, turn, again=again), llm.name, was)
+    shelf: Shelf = request.app.state.shelf
+    model = turn.conversation.model or shelf.default  # it may be gone: then that is how the answer ends
+    answers.begin(turn, _begin(request, model, turn, again=again), model, was)
 
 
-def _begin(request: Request, llm: LLM, turn: Turn, *, again: bool) -> Begin:
+def _begin(request: Request, model: str, turn: Turn, *, again: bool) -> Begin:
+    shelf: Shelf = request.app.state.shelf
     careful: Careful = request.app.state.careful
     person, user = person_of(request), user_of(request)
     ledger: Ledger = request.app.state.ledger
-    holds = careful.holds_for(llm, request)
-    params = _sampling(request.app.state.defaults, turn.conversation.settings, again=again)
-    call = ChatCall(
-        model=llm.name,
-        messages=model_messages(turn.path, turn.conversation.settings),
-        params=params,
-        form=AnswerForm(),
-        thinking=turn.conversation.settings.get("thinking", True),
-        stream=True,
-        begun=_begun(turn.answer),
-    )
+
+    def call(llm: LLM) -> ChatCall:
+        defaults = request.app.state.own_defaults or llm.defaults
+        return ChatCall(
+            model=llm.name,
+            messages=model_messages(turn.path, turn.conversation.settings),
+            params=_sampling(defaults, turn.conversation.settings, again=again),
+            form=AnswerForm(),
+            thinking=turn.conversation.settings.get("thinking", True),
+            stream=True,
+            begun=_begun(turn.answer),
+        )
 
     async def begin() -> RunningAnswers | Fixed:
-        # Before the engine, as in the API: all that was said, also where the model is told less of it.
-        said = [{"role": message.role, "content": message.content} for message in turn.path]
-        if holds and (rule := await careful.said(said)) is not None:
-            return Fixed(*rule)
-        prepared = await asyncio.to_thread(prepare, llm, call)
-        start = partial(llm.submit, prepared.prompt, prepared.params, user=user)
-        expected = expected_tokens(len(prepared.prompt.ids), prepared.params.max_tokens)
-        return RunningAnswers([ledger.counted(person, llm.name, start, expected)])
+        held = await shelf.take(model)
+        try:
+            # Before the engine, as in the API: all that was said, also where the model is told less of it.
+            said = [{"role": message.role, "content": message.content} for message in turn.path]
+            if careful.holds_for(held.llm, request) and (rule := await careful.said(said)) is not None:
+                shelf.give_back(held)
+                return Fixed(*rule)
+            prepared = await asyncio.to_thread(prepare, held.llm, call(held.llm))
+            start: Start = partial(held.llm.submit, prepared.prompt, prepared.params, user=user)
+            expected = expected_tokens(len(prepared.prompt.ids), prepared.params.max_tokens)
+            start = ledger.counted(person, held.llm.name, start, expected)
+            return RunningAnswers([_until_its_end(start, partial(shelf.give_back, held))])
+        except BaseException:
+            shelf.give_back(held)
+            raise
 
     return begin
+
+
+def _until_its_end(start: Start, end: Callable[[], None]) -> Start:
+    """The same start of an answer, which calls `end` after its last delta."""
+
+    def started(on_delta: Callable[[Delta], None]) -> Handle:
+        def told(delta: Delta) -> None:
+            on_delta(delta)
+            if delta.is_last:
+                end()
+
+        return start(told)
+
+    return started
 
 
 def _sampling(defaults: SamplingParams, settings: Mapping[str, Any], *, again: bool) -> SamplingParams:

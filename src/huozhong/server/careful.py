@@ -46,17 +46,18 @@ class Careful:
 
     async def answer(
         self,
+        llm: LLM,
         request: Request,
         messages: Sequence[Mapping[str, Any]],
         reply_with: Callable[[FixedText], Reply],
         *,
         stream: bool,
     ) -> Response | None:
-        """The fixed answer to messages that must not go to the model; None for all others.
+        """The fixed answer to messages that must not go to this model; None for all others.
 
         A text that is no conversation is asked about as a user's one message.
         """
-        if not self.holds_for(request.app.state.llm, request):
+        if not self.holds_for(llm, request):
             return None
         said = await self.said(messages)
         if said is None:

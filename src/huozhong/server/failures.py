@@ -23,6 +23,7 @@ _STATUS = {
     "last_owner": 409,
     "model_not_found": 404,
     "name_taken": 409,
+    "no_memory": 503,
     "not_found": 404,
     "not_logged_in": 401,
     "quiet_hours": 403,

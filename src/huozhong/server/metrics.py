@@ -10,8 +10,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from huozhong.engine.llm import EngineStats
 from huozhong.server.measures import FIRST_TOKEN_BUCKETS, Measures
-from huozhong.server.statistics import disk, used_by_person
+from huozhong.server.statistics import disk, engines, used_by_person
 
 _PERSONS: tuple[tuple[str, str], ...] = (
     ("requests", "Answers, by person, since the person came"),
@@ -43,11 +44,12 @@ class _House:
                 yield GaugeMetricFamily(f"huozhong_{name}_bytes", "Bytes on the disk", value)
 
     def _engine(self) -> Iterator[Metric]:
-        stats = self._app.state.llm.stats()
-        for field in fields(stats):
-            value = getattr(stats, field.name)
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                yield GaugeMetricFamily(f"huozhong_{field.name}", "Of the engine, since it began", value)
+        loaded = engines(self._app)
+        for field in fields(EngineStats):
+            family = GaugeMetricFamily(f"huozhong_{field.name}", "Of the engine, since it began", labels=["model"])
+            for name, stats in loaded.items():
+                family.add_metric([name], getattr(stats, field.name))
+            yield family
 
     def _people(self) -> Iterator[Metric]:
         used = used_by_person(self._app)

@@ -14,9 +14,9 @@ from huozhong.server.calls import CompletionCall
 from huozhong.server.careful import Careful
 from huozhong.server.dialects.openai.completions import CompletionReply, parse_completion
 from huozhong.server.household import admit
-from huozhong.server.http import RunningAnswers, json_body
+from huozhong.server.http import RunningAnswers
 from huozhong.server.routes.chat import respond, starts
-from huozhong.server.routes.models import check_model
+from huozhong.server.routes.models import asked
 from huozhong.text.fim import middle_prompt
 from huozhong.text.template import ChatPrompt
 
@@ -27,20 +27,18 @@ router = APIRouter()
 @router.post("/completions")
 @router.post("/beta/completions")  # DeepSeek's path
 async def completions(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
-    call = parse_completion(await json_body(request), request.app.state.defaults)
-    check_model(request, call.model)
+    llm, call = await asked(request, parse_completion)
     careful: Careful = request.app.state.careful
     named = partial(CompletionReply, model=llm.name, include_usage=call.include_usage)
     for prompt in call.prompts:  # each by itself: they are no conversation, and one in distress is enough
         said = [{"role": "user", "content": _text(llm, prompt) + call.suffix}]
-        fixed = await careful.answer(request, said, lambda f: named(echoed=[""], fixed=f), stream=call.stream)
+        fixed = await careful.answer(llm, request, said, lambda f: named(echoed=[""], fixed=f), stream=call.stream)
         if fixed is not None:
             return fixed
     await admit(request)
     prompts = await asyncio.to_thread(lambda: [_prompt(llm, call, prompt) for prompt in call.prompts])
     running = RunningAnswers(
-        start for prompt in prompts for start in starts(request, prompt, call.params, call.num_answers)
+        start for prompt in prompts for start in starts(request, llm, prompt, call.params, call.num_answers)
     )
     reply = named(
         echoed=[_text(llm, p) if call.echo else "" for p in call.prompts for _ in range(call.num_answers)],

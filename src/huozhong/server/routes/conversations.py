@@ -31,7 +31,7 @@ from huozhong.server.household import admit_question, check_settings
 from huozhong.server.http import EVENT_HEADERS, json_body, json_response, server_sent
 from huozhong.server.identity import person_of
 from huozhong.server.rendering import html_of
-from huozhong.server.routes.models import check_model
+from huozhong.server.routes.models import model_name
 from huozhong.store.conversations import Conversations
 from huozhong.store.search import search
 from huozhong.store.tables.conversations import ConversationRow, MessageRow
@@ -84,10 +84,9 @@ async def create(request: Request) -> Response:
     body = NewConversation.parse(await json_body(request))
     person = person_of(request).id
     check_settings(request, body.settings.given())
-    if body.model is not None:
-        check_model(request, body.model)
+    model = None if body.model is None else model_name(request, body.model)
     row = await run_in_threadpool(
-        _kept(request).create, person, id=body.id, title=body.title, model=body.model, settings=body.settings.given()
+        _kept(request).create, person, id=body.id, title=body.title, model=model, settings=body.settings.given()
     )
     _tell(request, row)
     return json_response(_whole(request, row), 201)
@@ -122,7 +121,7 @@ async def change(request: Request, id: str) -> Response:
     changes = ConversationChanges.parse(await json_body(request)).given()
     check_settings(request, changes.get("settings", {}))
     if changes.get("model") is not None:
-        check_model(request, changes["model"])
+        changes["model"] = model_name(request, changes["model"])
     row = await run_in_threadpool(_kept(request).change, person_of(request).id, id, changes)
     _tell(request, row)
     return json_response(_whole(request, row))
@@ -170,8 +169,7 @@ async def undo_clear(request: Request) -> Response:
 @router.post("/house/conversations/{id}/ask")
 async def ask(request: Request, id: str) -> Response:
     body = Question.parse(await json_body(request))
-    if body.model is not None:
-        check_model(request, body.model)
+    model = None if body.model is None else model_name(request, body.model)
     if body.files:
         raise RequestError(f"There is no file {body.files[0]!r}.", param="files", code="not_found")
     await admit_question(request, body.content, body.settings.given())
@@ -181,7 +179,7 @@ async def ask(request: Request, id: str) -> Response:
         id,
         parent=body.parent,
         content=body.content,
-        model=body.model,
+        model=model,
         settings=body.settings.given(),
     )
     answer_turn(request, turn)
@@ -191,15 +189,14 @@ async def ask(request: Request, id: str) -> Response:
 @router.post("/house/conversations/{id}/again")
 async def again(request: Request, id: str) -> Response:
     body = OtherAnswer.parse(await json_body(request))
-    if body.model is not None:
-        check_model(request, body.model)
+    model = None if body.model is None else model_name(request, body.model)
     await admit_question(request, "", body.settings.given())
     turn = await run_in_threadpool(
         _kept(request).again,
         person_of(request).id,
         id,
         body.message,
-        model=body.model,
+        model=model,
         settings=body.settings.given(),
     )
     answer_turn(request, turn, again=True)

@@ -18,7 +18,7 @@ from huozhong.server.household import admit
 from huozhong.server.http import RunningAnswers, json_body, json_response, watched
 from huozhong.server.identity import person_of
 from huozhong.server.ledger import Ledger
-from huozhong.server.routes.models import check_model
+from huozhong.server.routes.models import model_for
 
 router = APIRouter()
 
@@ -27,15 +27,13 @@ router = APIRouter()
 @router.post("/embeddings")
 async def embeddings(request: Request) -> Response:
     call = parse_embeddings(await json_body(request))
-    vectors, num_tokens = await vectors_of(request, call)
-    name = request.app.state.llm.name
-    return json_response(embeddings_json(name, vectors, num_tokens, as_base64=call.as_base64))
+    llm = await model_for(request, call.model)
+    vectors, num_tokens = await vectors_of(request, llm, call)
+    return json_response(embeddings_json(llm.name, vectors, num_tokens, as_base64=call.as_base64))
 
 
-async def vectors_of(request: Request, call: EmbeddingCall) -> tuple[list[NDArray[np.float32]], int]:
+async def vectors_of(request: Request, llm: LLM, call: EmbeddingCall) -> tuple[list[NDArray[np.float32]], int]:
     """Every text's vector, and how many tokens all of them had."""
-    llm: LLM = request.app.state.llm
-    check_model(request, call.model)
     await admit(request)
     inputs = await asyncio.to_thread(_tokens, llm, call)
     ledger: Ledger = request.app.state.ledger

@@ -20,7 +20,7 @@ router = APIRouter()
 @router.get("/health")
 async def health(request: Request) -> Response:
     """Strangers are told no more than that."""
-    known = {} if request.app.state.login else {"model": request.app.state.llm.name}
+    known = {} if request.app.state.login else {"model": request.app.state.shelf.default}
     return json_response({"status": "ok", **known})
 
 

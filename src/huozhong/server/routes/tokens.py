@@ -13,6 +13,7 @@ from huozhong.errors import RequestError
 from huozhong.server.dialects.fields import Strict
 from huozhong.server.dialects.openai.messages import ChatMessage, for_template, readable
 from huozhong.server.http import json_body, json_response
+from huozhong.server.routes.models import model_for
 
 router = APIRouter()
 
@@ -36,7 +37,7 @@ class TemplateRequest(Strict):
 
 @router.post("/tokenize")
 async def tokenize(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
+    llm = await model_for(request)
     asked = TokenizeRequest.parse(await json_body(request))
     return json_response({"tokens": await asyncio.to_thread(_tokens, llm, asked)})
 
@@ -63,7 +64,7 @@ def _piece(raw: bytes) -> str | list[int]:
 
 @router.post("/detokenize")
 async def detokenize(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
+    llm = await model_for(request)
     asked = DetokenizeRequest.parse(await json_body(request))
     wrong = next((token for token in asked.tokens if not 0 <= token < llm.config.vocab_size), None)
     if wrong is not None:
@@ -74,7 +75,7 @@ async def detokenize(request: Request) -> Response:
 
 @router.post("/apply-template")
 async def apply_template(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
+    llm = await model_for(request)
     body = await json_body(request)
     asked = TemplateRequest.parse(body | {"messages": readable(body.get("messages"))})
     if not asked.messages:
