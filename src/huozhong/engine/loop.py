@@ -443,10 +443,4 @@ def _chunk(slice_: Slice) -> Chunk:
     want: Want = "all" if slice_.drafts else "last" if slice_.reaches_end else "none"
     if not isinstance(sequence.task, GenerateTask):
         want = sequence.task.want
-    return Chunk(
-        tokens=tokens,
-        start=slice_.start,
-        pages=sequence.table,
-        want=want,
-        prefill=slice_.prefill,
-    )
+    return Chunk(tokens=tokens, start=slice_.start, pages=sequence.table, want=want, prefill=slice_.prefill)

@@ -110,7 +110,7 @@ def create_app(
     app.state.any_model, app.state.created = any_model, int(time.time())
     app.state.pools, app.state.responses = Pools(), KeptResponses()
     app.state.reading = asyncio.Semaphore(1)  # one document at a time
-    settle(app, app.state.store, login=login, address=address, authority=authority)
+    settle(app, app.state.store, login=login, address=address, authority=authority, own_key=own_key)
     app.add_middleware(Holding, shelf=shelf)
     origins, keys = list(allow_origins), list(api_keys)
     app.add_middleware(

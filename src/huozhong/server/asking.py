@@ -72,10 +72,10 @@ def _begin(request: Request, model: str, turn: Turn, *, again: bool) -> Begin:
                 shelf.give_back(held)
                 return begun
             prepared, sources = begun
-            submit = partial(held.llm.submit, prepared.prompt, prepared.params, user=user)
-            start = _until_its_end(submit, partial(shelf.give_back, held))
+            start: Start = partial(held.llm.submit, prepared.prompt, prepared.params, user=user)
             expected = expected_tokens(len(prepared.prompt.ids), prepared.params.max_tokens)
-            answers = RunningAnswers([ledger.counted(person, held.llm.name, start, expected)])
+            start = ledger.counted(person, held.llm.name, start, expected)
+            answers = RunningAnswers([_until_its_end(start, partial(shelf.give_back, held))])
             return answers if sources is None else Sourced(answers, sources)
         except BaseException:
             shelf.give_back(held)

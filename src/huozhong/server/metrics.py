@@ -12,8 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 
 from huozhong.engine.llm import EngineStats
 from huozhong.server.measures import FIRST_TOKEN_BUCKETS, Measures
-from huozhong.server.models import Shelf
-from huozhong.server.statistics import disk, used_by_person
+from huozhong.server.statistics import disk, engines, used_by_person
 
 _PERSONS: tuple[tuple[str, str], ...] = (
     ("requests", "Answers, by person, since the person came"),
@@ -45,15 +44,11 @@ class _House:
                 yield GaugeMetricFamily(f"huozhong_{name}_bytes", "Bytes on the disk", value)
 
     def _engine(self) -> Iterator[Metric]:
-        """Every number of `EngineStats`, of every model in memory."""
-        shelf: Shelf = self._app.state.shelf
-        loaded = [(state.name, state.llm.stats()) for state in shelf.states() if state.llm is not None]
+        loaded = engines(self._app)
         for field in fields(EngineStats):
             family = GaugeMetricFamily(f"huozhong_{field.name}", "Of the engine, since it began", labels=["model"])
-            for name, stats in loaded:
-                value = getattr(stats, field.name)
-                if isinstance(value, int | float) and not isinstance(value, bool):
-                    family.add_metric([name], value)
+            for name, stats in loaded.items():
+                family.add_metric([name], getattr(stats, field.name))
             yield family
 
     def _people(self) -> Iterator[Metric]:
