@@ -23,6 +23,7 @@ from huozhong.server.routes import (
     completions,
     conversations,
     embeddings,
+    exchange,
     health,
     messages,
     models,
@@ -75,13 +76,26 @@ def create_app(
         allow_hosts=allow_hosts,
         allow_origins=origins,
         max_body_bytes=max_body_bytes,
+        larger_bodies={exchange.IMPORT_PATH: exchange.MAX_IMPORT_BYTES},
         api_keys=[*api_keys],
     )
     if origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "PATCH", "DELETE"], allow_headers=["*"]
         )
-    for noun in (chat, conversations, completions, messages, embeddings, models, ollama, tokens, health, page):
+    for noun in (
+        chat,
+        conversations,
+        exchange,
+        completions,
+        messages,
+        embeddings,
+        models,
+        ollama,
+        tokens,
+        health,
+        page,
+    ):
         app.include_router(noun.router)
     answer_failures(app)
     return app
