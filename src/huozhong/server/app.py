@@ -37,6 +37,20 @@ from huozhong.store.database import IN_MEMORY, Store
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
 MAX_BODY_BYTES = 4 * 2**20
 
+NOUNS = (
+    chat,
+    conversations,
+    exchange,
+    completions,
+    messages,
+    embeddings,
+    models,
+    ollama,
+    tokens,
+    health,
+    page,
+)
+
 
 def create_app(
     llm: LLM,
@@ -64,10 +78,7 @@ def create_app(
     app.state.llm = llm
     app.state.defaults = defaults if defaults is not None else llm.defaults
     app.state.careful = careful or Careful()
-    app.state.store = store or Store.open(IN_MEMORY)
-    Conversations(app.state.store).recover()
-    Conversations(app.state.store).purge()
-    app.state.answers = Answers(app.state.store)
+    open_house(app, store or Store.open(IN_MEMORY))
     app.state.any_model = any_model
     app.state.created = int(time.time())
     origins = list(allow_origins)
@@ -83,22 +94,19 @@ def create_app(
         app.add_middleware(
             CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "PATCH", "DELETE"], allow_headers=["*"]
         )
-    for noun in (
-        chat,
-        conversations,
-        exchange,
-        completions,
-        messages,
-        embeddings,
-        models,
-        ollama,
-        tokens,
-        health,
-        page,
-    ):
+    for noun in NOUNS:
         app.include_router(noun.router)
     answer_failures(app)
     return app
+
+
+def open_house(app: FastAPI, store: Store) -> None:
+    """What a house keeps, as the last server left it: what was being written then is cut, what is long deleted goes."""
+    kept = Conversations(store)
+    kept.recover()
+    kept.purge()
+    app.state.store = store
+    app.state.answers = Answers(store)
 
 
 def answer_failures(app: FastAPI) -> None:
