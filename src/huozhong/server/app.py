@@ -32,6 +32,7 @@ from huozhong.server.routes import (
     completions,
     conversations,
     embeddings,
+    exchange,
     files,
     health,
     house,
@@ -56,6 +57,7 @@ NOUNS = (
     completions,
     messages,
     embeddings,
+    exchange,
     files,
     models,
     ollama,
@@ -106,7 +108,7 @@ def create_app(
         shelf = Shelf(llm, keep=None)
     app.state = House(shelf, defaults)
     app.state.careful = careful or Careful()
-    _keep(app, store or Store.open(IN_MEMORY))
+    open_house(app, store or Store.open(IN_MEMORY))
     app.state.any_model, app.state.created = any_model, int(time.time())
     app.state.pools, app.state.responses = Pools(), KeptResponses()
     app.state.reading = asyncio.Semaphore(1)  # one document at a time
@@ -118,7 +120,7 @@ def create_app(
         allow_hosts=allow_hosts,
         allow_origins=origins,
         max_body_bytes=max_body_bytes,
-        larger_bodies={files.PATH: files.MAX_BYTES},
+        larger_bodies={files.PATH: files.MAX_BYTES, exchange.IMPORT_PATH: exchange.MAX_IMPORT_BYTES},
         api_keys=[*keys, *([own_key] if keys and own_key else [])],
     )
     if origins:
@@ -132,7 +134,7 @@ def create_app(
     return app
 
 
-def _keep(app: FastAPI, store: Store) -> None:
+def open_house(app: FastAPI, store: Store) -> None:
     """Keep what is said there; settle what an earlier server left unfinished, and what was deleted long ago."""
     app.state.store = store
     Conversations(store).recover()
