@@ -18,18 +18,17 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeGuard, TypeVar
+from typing import Any, Literal, Self, TypeGuard, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.cost import Meter
 from huozhong.engine import generation_config, options
-from huozhong.engine.cache.prefixes import PrefixStore, fingerprint
+from huozhong.engine.cache.open_prefixes import open_prefixes
 from huozhong.engine.collector import Collector
 from huozhong.engine.guides.constraint import Guides
 from huozhong.engine.guides.guide import Acts
-from huozhong.engine.kernels import arithmetic
 from huozhong.engine.loop import Engine, Handle
 from huozhong.engine.requests import (
     Completion,
@@ -48,11 +47,12 @@ from huozhong.engine.requests import (
 from huozhong.engine.runner import Runner
 from huozhong.engine.speculation.speculator import Speculation
 from huozhong.engine.stats import EngineStats
-from huozhong.engine.weights.load import default_cache_dir, load_weights, source_fingerprint
+from huozhong.engine.weights.load import default_cache_dir, load_weights
+from huozhong.errors import RequestError
 from huozhong.formats.installed import name_of
 from huozhong.formats.ready import small_files_of
 from huozhong.formats.resolve import is_built_in, resolve_model
-from huozhong.formats.source import ModelSource, open_model
+from huozhong.formats.source import open_model
 from huozhong.model.architecture import Architecture, CacheFormat, row_bytes
 from huozhong.text.messages import checked_messages
 from huozhong.text.template import Begun, ChatPrompt, ChatTemplate
@@ -74,6 +74,7 @@ __all__ = [
 
 Quantization = Literal["q8", "q4", "none"]
 Prompt = str | list[int]
+Conversation = ListLike[Mapping[str, Any]]
 Result = TypeVar("Result")
 
 PAGE_SIZE = 64
@@ -157,7 +158,7 @@ class LLM:
             meter=meter if meter is not None else Meter(),
             swap_bytes=SWAP_BYTES,
             speculation=speculation,
-            store=_prefix_store(prefixes, prefix_bytes, runner, source),
+            store=open_prefixes(prefixes, prefix_bytes, runner, source),
         )
         # Also at interpreter exit: a daemon thread inside native code must not outlive the arrays it reads.
         self._finalizer = weakref.finalize(self, Engine.close, self._engine)
@@ -188,30 +189,58 @@ class LLM:
 
     # -- whole answers ---------------------------------------------------------------------------
 
-    def generate(self, prompts: Prompt | ListLike[Prompt], params: SamplingParams | None = None) -> list[Completion]:
+    def generate(
+        self, prompts: Prompt | ListLike[Prompt], params: SamplingParams | ListLike[SamplingParams] | None = None
+    ) -> list[Completion]:
         """Continue each prompt; all run as one batch.  Answers come in the order of the prompts.
 
-        A string is a new text (the begin-of-text token is put before it, and special tokens spelled in it are
-        plain text); a list of ids is taken as it is.  An answer that itself begins with `<think>` is split
-        into reasoning and text too.
+        params: for all, or one for each.
+
+        A string is a new text (the begin-of-text token is put before it, special tokens spelled in it are plain
+        text); ids are taken as they are.  An answer that itself begins with `<think>` is split into reasoning and text.
         """
-        params = params or self.defaults
+        texts = _listed(prompts)
         return self._all(
-            [GenerateRequest(ChatPrompt(self.text_tokens(prompt)), params) for prompt in _listed(prompts)],
+            [
+                GenerateRequest(ChatPrompt(self.text_tokens(text)), own)
+                for text, own in zip(texts, self._each(params, len(texts)), strict=True)
+            ],
             Completion.from_deltas,
         )
 
+    @overload
+    def chat(
+        self, messages: Conversation, params: SamplingParams | None = None, *, thinking: bool = True
+    ) -> Completion: ...
+
+    @overload
     def chat(
         self,
-        messages: ListLike[Mapping[str, Any]],
-        params: SamplingParams | None = None,
+        messages: ListLike[Conversation],
+        params: SamplingParams | ListLike[SamplingParams] | None = None,
         *,
         thinking: bool = True,
-    ) -> Completion:
-        """Answer a conversation.  With `thinking`, what the model writes before `</think>` is `reasoning`."""
-        params = params or self.defaults
-        request = self._request(self.prompt(messages, thinking=thinking, acts=params.guide is None), params)
-        return self._all([request], Completion.from_deltas)[0]
+    ) -> list[Completion]: ...
+
+    def chat(
+        self,
+        messages: Conversation | ListLike[Conversation],
+        params: SamplingParams | ListLike[SamplingParams] | None = None,
+        *,
+        thinking: bool = True,
+    ) -> Completion | list[Completion]:
+        """Answer a conversation, or several at once, as one batch; their answers come in the same order.
+
+        With `thinking`, what the model writes before `</think>` is `reasoning`.  params: for all, or one for each.
+        """
+        several = _are_several(messages)
+        conversations: list[Any] = list(messages) if several else [messages]
+        requests = [
+            self._request(self.prompt(one, thinking=thinking, acts=own.guide is None), own)
+            for one, own in zip(conversations, self._each(params, len(conversations)), strict=True)
+        ]
+        answers = self._all(requests, Completion.from_deltas)
+        return answers if several else answers[0]
 
     # -- streams ---------------------------------------------------------------------------------
 
@@ -247,7 +276,7 @@ class LLM:
         `finish_reason` or `error`; nothing comes after it.
         prompt: made by `prompt`, or `ChatPrompt(ids)` for ids that stand for themselves.
         user: whose request it is; when many wait, users take turns.
-        Raises `RequestError` (`ContextLengthError` when the prompt leaves no room for an answer).
+        Raises `RequestError` (`ContextLengthError` when no room is left for an answer).
         """
         return self._engine.submit(self._request(prompt, params, user), on_delta)
 
@@ -317,7 +346,7 @@ class LLM:
         """The ids of a text that stands for itself: the begin-of-text token, then the text's.  Ids stay."""
         if not isinstance(prompt, str):
             return prompt
-        begin = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
+        begin = [i for i in (self.tokenizer.bos_id,) if i is not None]
         return begin + self.tokenizer.encode(prompt, begins=not begin, most=self.max_context)
 
     # -- end -------------------------------------------------------------------------------------
@@ -335,6 +364,16 @@ class LLM:
         self.close()
 
     # -- inside ----------------------------------------------------------------------------------
+
+    def _each(self, params: SamplingParams | ListLike[SamplingParams] | None, number: int) -> list[SamplingParams]:
+        """One for each of so many requests."""
+        if params is None or isinstance(params, SamplingParams):
+            return [params or self.defaults] * number
+        if len(params) != number:
+            raise RequestError(
+                f"there are {number} prompts and {len(params)} params: give one for all, or as many.", param="params"
+            )
+        return list(params)
 
     def _all(self, requests: ListLike[Request], result: Callable[[Iterable[Delta]], Result]) -> list[Result]:
         """Every request's result, once all are complete.  If one fails, or Ctrl-C comes, all of them end."""
@@ -388,23 +427,10 @@ def _listed(prompts: Prompt | ListLike[Prompt]) -> list[Prompt]:
     return list(prompts)  # type: ignore[arg-type]  # what is left holds prompts
 
 
+def _are_several(messages: Conversation | ListLike[Conversation]) -> bool:
+    """Whether these are conversations, rather than one conversation's messages."""
+    return bool(messages) and all(isinstance(one, list | tuple) for one in messages)
+
+
 def _is_ids(prompts: Prompt | ListLike[Prompt]) -> TypeGuard[list[int]]:
     return isinstance(prompts, list) and len(prompts) > 0 and all(isinstance(i, int) for i in prompts)
-
-
-def _prefix_store(folder: Path, capacity: int, runner: Runner, source: ModelSource) -> PrefixStore | None:
-    """None where the store could not hold a single page.  Its pages are of exactly this model and format."""
-    page_bytes = runner.cache.pages.shape[0] * runner.page_bytes
-    if capacity < 2 * page_bytes:
-        return None
-    name = fingerprint(
-        {
-            "weights": source_fingerprint(source, runner.weights.format),
-            "architecture": repr(runner.architecture),
-            "arithmetic": arithmetic(),
-            "cache": runner.cache.format,
-            "page_size": runner.page_size,
-            "page_bytes": page_bytes,
-        }
-    )
-    return PrefixStore(folder, name, page_bytes, capacity)

@@ -17,8 +17,20 @@ from huozhong.server.careful import Careful
 from huozhong.server.failures import failure_of
 from huozhong.server.guard import Guard
 from huozhong.server.http import error_response
+from huozhong.server.kept import KeptResponses
 from huozhong.server.pools import Pools
-from huozhong.server.routes import chat, completions, embeddings, health, messages, models, ollama, page, tokens
+from huozhong.server.routes import (
+    chat,
+    completions,
+    embeddings,
+    health,
+    messages,
+    models,
+    ollama,
+    page,
+    responses,
+    tokens,
+)
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
 MAX_BODY_BYTES = 4 * 2**20
@@ -51,6 +63,7 @@ def create_app(
     app.state.any_model = any_model
     app.state.pools = Pools()
     app.state.created = int(time.time())
+    app.state.responses = KeptResponses()
     origins = list(allow_origins)
     app.add_middleware(
         Guard,
@@ -60,8 +73,10 @@ def create_app(
         api_keys=[*api_keys],
     )
     if origins:
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"])
-    for noun in (chat, completions, messages, embeddings, models, ollama, tokens, health, page):
+        app.add_middleware(
+            CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "DELETE"], allow_headers=["*"]
+        )
+    for noun in (chat, responses, completions, messages, embeddings, models, ollama, tokens, health, page):
         app.include_router(noun.router)
     answer_failures(app)
     return app

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -22,6 +23,8 @@ from huozhong.text.template import ChatPrompt
 from huozhong.text.tools import ToolCallParser
 
 Result = TypeVar("Result")
+
+ANSWERS_ROOM = 1024  # tokens of the context that a conversation leaves which is shortened to fit
 
 LEFT_OUT = "x-huozhong-left-out"  # header: what of a schema that is not strict the answer is not held to
 _LONGEST_HEADER = 1_000
@@ -66,15 +69,33 @@ async def prepare(request: Request, call: ChatCall) -> PreparedChat:
 
 
 def read_prompt(llm: LLM, call: ChatCall, *, counted: bool = False) -> ChatPrompt:
-    """counted: every token of it, also where there are more than the model can read."""
-    return llm.prompt(
-        call.messages,
-        thinking=call.thinking,
-        functions=call.form.functions,
-        acts=call.form.guide is None,
-        begun=call.begun,
-        counted=counted,
-    )
+    """The conversation as tokens: all of it, or as much of its end as fits.
+
+    counted: every token of it, also where there are more than the model can read.
+    """
+
+    def of(messages: Sequence[dict[str, Any]]) -> ChatPrompt:
+        form = call.form
+        return llm.prompt(
+            messages,
+            thinking=call.thinking,
+            functions=form.functions,
+            acts=form.guide is None,
+            begun=call.begun,
+            counted=counted or call.drops_oldest,
+        )
+
+    prompt = of(call.messages)
+    room = llm.max_context - min(call.params.max_tokens or ANSWERS_ROOM, llm.max_context // 2)
+    if not call.drops_oldest or len(prompt.ids) <= room:
+        return prompt
+    # What the system says stays, and the rest begins with something that a user says.
+    told = next((i for i, message in enumerate(call.messages) if message["role"] != "system"), 0)
+    begins = [i for i, message in enumerate(call.messages) if message["role"] == "user" and i > told]
+    if not begins:
+        return prompt
+    parts = [[*call.messages[:told], *call.messages[begin:]] for begin in begins]
+    return of(parts[min(bisect_left(parts, True, key=lambda part: len(of(part).ids) <= room), len(parts) - 1)])
 
 
 async def reading(request: Request, size: int, read: Callable[[], Result]) -> Result:

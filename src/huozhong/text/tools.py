@@ -79,11 +79,13 @@ class Function:
 class ToolChoice:
     """kind: may call ("auto"), must ("required"), or must call this one function ("named").
 
+    allowed: only these may be called, of all that the model is told of; empty for all.
     parallel: several calls in one answer.  text: a JSON schema for an answer that is no call, None for free text.
     """
 
     kind: Literal["auto", "required", "named"] = "auto"
     name: str | None = None
+    allowed: tuple[str, ...] = ()
     parallel: bool = True
     text: Mapping[str, Any] | None = None
     text_strict: bool = False
@@ -154,8 +156,8 @@ class ToolFormat:
 
         split: cuts text into ordinary pieces and the ids of control tokens (`Tokenizer.split_specials`).
         """
-        if choice.kind == "named":
-            functions = [f for f in functions if f.name == choice.name]
+        allowed = (choice.name,) if choice.kind == "named" else choice.allowed
+        functions = [f for f in functions if not allowed or f.name in allowed]
 
         def mark(text: str) -> str:
             return literal(list(split(text)))

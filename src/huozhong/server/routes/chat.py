@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -16,9 +16,9 @@ from huozhong.server.careful import Careful
 from huozhong.server.dialects import ChatReply, Reply
 from huozhong.server.dialects.openai.chat import parse_chat
 from huozhong.server.dialects.openai.reply import ChatCompletionReply
-from huozhong.server.http import EventStream, RunningAnswers, Start, json_body, json_response, whole_answers
+from huozhong.server.http import EventStream, RunningAnswers, Start, json_response, whole_answers
 from huozhong.server.preparing import prepare
-from huozhong.server.routes.models import check_model
+from huozhong.server.routes.models import body_with_model, check_model
 from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import END_THINK
 
@@ -29,11 +29,11 @@ router = APIRouter()
 @router.post("/chat/completions")  # DeepSeek's path
 @router.post("/beta/chat/completions")  # and its path for messages with "prefix"
 async def chat_completions(request: Request) -> Response:
-    call = parse_chat(await json_body(request), request.app.state.defaults)
+    call = parse_chat(await body_with_model(request), request.app.state.defaults)
     return await answer(request, call, ChatCompletionReply)
 
 
-async def answer(request: Request, call: ChatCall, dialect: type[ChatReply]) -> Response:
+async def answer(request: Request, call: ChatCall, dialect: Callable[..., ChatReply]) -> Response:
     """The answer to a call, whole or as a stream, in the dialect's words."""
     llm: LLM = request.app.state.llm
     if not call.any_model:

@@ -13,9 +13,9 @@ from huozhong.engine.llm import LLM, EmbeddedText
 from huozhong.errors import RequestError
 from huozhong.server.calls import EmbeddingCall
 from huozhong.server.dialects.openai.embeddings import embeddings_json, parse_embeddings
-from huozhong.server.http import RunningAnswers, json_body, json_response, watched
+from huozhong.server.http import RunningAnswers, json_response, watched
 from huozhong.server.preparing import reading
-from huozhong.server.routes.models import check_model
+from huozhong.server.routes.models import body_with_model, check_model
 
 router = APIRouter()
 
@@ -23,7 +23,7 @@ router = APIRouter()
 @router.post("/v1/embeddings")
 @router.post("/embeddings")
 async def embeddings(request: Request) -> Response:
-    call = parse_embeddings(await json_body(request))
+    call = parse_embeddings(await body_with_model(request))
     vectors, num_tokens = await vectors_of(request, call)
     name = request.app.state.llm.name
     return json_response(embeddings_json(name, vectors, num_tokens, as_base64=call.as_base64))

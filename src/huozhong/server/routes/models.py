@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -10,7 +11,7 @@ from starlette.responses import Response
 from huozhong.engine.llm import LLM
 from huozhong.errors import RequestError
 from huozhong.server.dialects.openai.models import model_json, models_json
-from huozhong.server.http import json_response
+from huozhong.server.http import json_body, json_response
 
 router = APIRouter()
 
@@ -29,6 +30,14 @@ async def one_model(request: Request, model: str) -> Response:
     state = request.app.state
     check_model(request, model)
     return json_response(model_json(state.llm.name, state.created))
+
+
+async def body_with_model(request: Request) -> dict[str, Any]:
+    """The JSON object of a body; where the operator takes any model's name, the name may be left out too."""
+    body = await json_body(request)
+    if request.app.state.any_model and body.get("model") is None:
+        body["model"] = request.app.state.llm.name
+    return body
 
 
 def check_model(request: Request, model: str) -> None:
