@@ -384,11 +384,13 @@ class Engine:
         self._forget(sequence)
         task = sequence.task
         text, reasoning = task.output.finish() if isinstance(task, GenerateTask) else ("", "")
+        found = task.output.stop_string if isinstance(task, GenerateTask) else None
         last = replace(
             delta,
             text=delta.text + text,
             reasoning=delta.reasoning + reasoning,
             finish_reason=reason,
+            stop_string=found,
             usage=usage(sequence, self.meter),
         )
         self._deliver(sequence, last)

@@ -270,7 +270,8 @@ class Delta:
     """What one step added to an answer, or the one delta of a text that was scored or embedded.
 
     Text may lag behind token_ids: bytes of an unfinished character, a possible stop string and a possible
-    end of the reasoning are held back.  The last delta has `finish_reason` (or `error`) and `usage`.
+    end of the reasoning are held back.  The last delta has `finish_reason` (or `error`) and `usage`, and says which
+    stop string ended the answer, if one did.
     values: what a text comes to: see `ScoredText` and `EmbeddedText`, which read it.
     """
 
@@ -279,6 +280,7 @@ class Delta:
     token_ids: tuple[int, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
     finish_reason: FinishReason | None = None
+    stop_string: str | None = None
     usage: Usage | None = None
     error: HuozhongError | None = None
     values: NDArray[np.float64] | None = None
@@ -298,6 +300,7 @@ class Completion:
     logprobs: tuple[TokenLogprob, ...]
     finish_reason: FinishReason
     usage: Usage
+    stop_string: str | None = None
 
     @classmethod
     def from_deltas(cls, deltas: Iterable[Delta]) -> Completion:
@@ -315,6 +318,7 @@ class Completion:
             logprobs=tuple(p for d in parts for p in d.logprobs),
             finish_reason=last.finish_reason,
             usage=last.usage,
+            stop_string=last.stop_string,
         )
 
 

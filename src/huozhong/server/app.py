@@ -26,6 +26,7 @@ from huozhong.server.routes import (
     health,
     messages,
     models,
+    native,
     ollama,
     page,
     responses,
@@ -76,7 +77,7 @@ def create_app(
         app.add_middleware(
             CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "DELETE"], allow_headers=["*"]
         )
-    for noun in (chat, responses, completions, messages, embeddings, models, ollama, tokens, health, page):
+    for noun in (chat, responses, completions, messages, embeddings, models, native, ollama, tokens, health, page):
         app.include_router(noun.router)
     answer_failures(app)
     return app

@@ -20,6 +20,7 @@ _STATUS = {
     "request_too_large": 413,
     "text_too_long": 413,
     "too_busy": 503,
+    "not_supported": 501,
     "unsupported_media_type": 415,
 }
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}

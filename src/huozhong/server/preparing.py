@@ -121,6 +121,17 @@ async def compile_guide(request: Request, guide: Guide, source: str) -> None:
         raise RequestError(f"'{source}': {error}", param=source, code=error.code) from None
 
 
+async def hold_to(
+    request: Request, params: SamplingParams, guide: Guide | None, source: str
+) -> tuple[SamplingParams, dict[str, str]]:
+    """`params` with a guide that the field `source` asks for, and the headers that say what it does not hold."""
+    found, left_out = await _read_form(request, AnswerForm(guide=guide, source=source))
+    if found is not None:
+        await compile_guide(request, found, source)
+        params = replace(params, guide=found)
+    return params, left_out_header(left_out)
+
+
 def left_out_header(paths: Iterable[str]) -> dict[str, str]:
     """The header that says so; none where nothing was left out."""
     told = ", ".join(quote(path, safe="._$^()[]{}?!*+\\|-") for path in paths)

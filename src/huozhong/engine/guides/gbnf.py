@@ -25,7 +25,10 @@ _HEX = {"x": 2, "u": 4, "U": 8}
 
 def lark_of(gbnf: str) -> str:
     """The same grammar in Lark; it begins at the rule `root`.  Raises `RequestError` (param "guide") with the line."""
-    return _Reader(gbnf).lark()
+    try:
+        return _Reader(gbnf).lark()
+    except RecursionError:
+        raise RequestError("the GBNF grammar is nested too deeply; simplify it.", param="guide") from None
 
 
 class _Reader:

@@ -54,7 +54,7 @@ class Reply(ABC):
     framing: ClassVar[Literal["events", "lines"]] = "events"
 
     @abstractmethod
-    def whole(self, answers: Sequence[Completion]) -> dict[str, Any]:
+    def whole(self, answers: Sequence[Completion]) -> dict[str, Any] | list[Any]:
         """The body, of answers that are not streamed."""
 
     @abstractmethod

@@ -12,8 +12,9 @@ from huozhong.errors import RequestError
 from huozhong.server.calls import CompletionCall
 from huozhong.server.careful import Careful
 from huozhong.server.dialects.openai.completions import CompletionReply, parse_completion
-from huozhong.server.http import RunningAnswers, json_response
+from huozhong.server.http import RunningAnswers, json_body, json_response
 from huozhong.server.preparing import reading
+from huozhong.server.routes import native
 from huozhong.server.routes.chat import respond, starts
 from huozhong.server.routes.models import body_with_model, check_model
 from huozhong.text.fim import middle_prompt
@@ -27,6 +28,8 @@ router = APIRouter()
 @router.post("/beta/completions")  # DeepSeek's path
 async def completions(request: Request) -> Response:
     llm: LLM = request.app.state.llm
+    if request.url.path == "/completions" and "model" not in await json_body(request):
+        return await native.completion(request)  # llama.cpp's, which knows but one model
     call = parse_completion(await body_with_model(request), request.app.state.defaults)
     check_model(request, call.model)
     careful: Careful = request.app.state.careful

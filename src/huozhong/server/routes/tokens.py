@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from huozhong.engine.llm import LLM
 from huozhong.errors import RequestError
 from huozhong.server.dialects.fields import Strict
+from huozhong.server.dialects.llamacpp.metrics import llamacpp_metrics
 from huozhong.server.dialects.openai.messages import ChatMessage, for_template, readable
 from huozhong.server.http import json_body, json_response
 from huozhong.server.preparing import reading
@@ -93,11 +94,15 @@ async def apply_template(request: Request) -> Response:
 
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
-    """What the engine has done since it began: every number of `EngineStats`."""
-    stats = request.app.state.llm.stats()
+    """What the engine has done since it began: every number of `EngineStats`, then some in llama.cpp's names."""
+    state = request.app.state
+    stats = state.llm.stats()
     lines = []
     for field in fields(stats):
         value = getattr(stats, field.name)
         if isinstance(value, int | float) and not isinstance(value, bool):
             lines += [f"# TYPE huozhong_{field.name} gauge", f"huozhong_{field.name} {value}"]
-    return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+    for name, kind, help, value in llamacpp_metrics(stats):
+        lines += [f"# HELP llamacpp:{name} {help}", f"# TYPE llamacpp:{name} {kind}", f"llamacpp:{name} {value}"]
+    headers = {"process-start-time-unix": str(state.created)}
+    return PlainTextResponse("\n".join(lines) + "\n", headers=headers, media_type="text/plain; version=0.0.4")
