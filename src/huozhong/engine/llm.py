@@ -334,9 +334,9 @@ class LLM:
         """Start to embed one text, as `submit` starts an answer; `EmbeddedText.from_deltas` reads what comes back."""
         return self._engine.submit(EmbedRequest(ids, pooling), on_delta)
 
-    def submit_score(self, ids: list[int], on_delta: Callable[[Delta], None]) -> Handle:
-        """Start to score one text; `ScoredText.from_deltas` reads what comes back."""
-        return self._engine.submit(ScoreRequest(ids), on_delta)
+    def submit_score(self, ids: list[int], on_delta: Callable[[Delta], None], *, told: int | None = None) -> Handle:
+        """Start to score one text; `ScoredText.from_deltas` reads what comes back.  told: see `ScoreRequest`."""
+        return self._engine.submit(ScoreRequest(ids, told), on_delta)
 
     def check_text(self, ids: list[int]) -> None:
         """`RequestError` (`ContextLengthError`) for ids that can be neither embedded nor scored."""

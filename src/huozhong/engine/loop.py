@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.cost import Meter
-from huozhong.engine.answering import go_on
+from huozhong.engine.answering import go_on, scored
 from huozhong.engine.billing import charge, usage
 from huozhong.engine.cache.pages import PagePool
 from huozhong.engine.cache.prefixes import PrefixStore
@@ -151,7 +151,7 @@ class Engine:
 
     def _task(self, request: Request, ids: NDArray[np.int32]) -> Task:
         if isinstance(request, ScoreRequest):
-            return ScoreTask(ids)
+            return ScoreTask(ids, request.told)
         if isinstance(request, EmbedRequest):
             return EmbedTask(request.pooling)
         prompt, params = request.prompt, request.params
@@ -324,7 +324,8 @@ class Engine:
             assert output is not None
             task.add(done.start, output)
             if done.reaches_end:
-                self._finish(sequence, "stop", Delta(values=task.values))
+                told = scored(sequence.prompt, task, self.tokenizer)
+                self._finish(sequence, "stop", Delta(values=task.values, logprobs=told))
         elif done.drafts:
             assert output is not None
             self._verify(done, task, output)

@@ -166,9 +166,10 @@ class GenerateRequest:
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """How likely the model finds a text's own tokens."""
+    """How likely the model finds a text's own tokens.  told: spelled, with so many likelier ones each."""
 
     ids: list[int]
+    told: int | None = None
 
 
 @dataclass(frozen=True)
@@ -324,15 +325,20 @@ class Completion:
 
 @dataclass(frozen=True, eq=False)
 class ScoredText:
-    """logprobs: float64 [T - 1], natural: of every token of a text but the first, given all before it."""
+    """logprobs: float64 [T - 1], natural: of every token of a text but the first, given all before it.
+
+    tokens: the same with their spelling, where that was asked for.
+    """
 
     logprobs: NDArray[np.float64]
     usage: Usage
+    tokens: tuple[TokenLogprob, ...] = ()
 
     @classmethod
     def from_deltas(cls, deltas: Iterable[Delta]) -> ScoredText:
         """From a finished stream of deltas; its error, if it has one, is raised."""
-        return cls(*_values(deltas, "scored"))
+        parts = list(deltas)
+        return cls(*_values(parts, "scored"), parts[-1].logprobs)
 
 
 @dataclass(frozen=True, eq=False)
