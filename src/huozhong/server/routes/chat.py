@@ -53,6 +53,7 @@ async def answer(request: Request, call: ChatCall, dialect: Callable[..., ChatRe
         num_answers=call.num_answers,
         with_logprobs=call.params.logprobs is not None,
         new_parser=prepared.new_parser,
+        prompt_tokens=len(prepared.prompt.ids),
     )
     return await respond(request, running, reply, stream=call.stream, headers=prepared.headers)
 

@@ -70,6 +70,7 @@ class MessageReply(ChatReply):
 
     def first(self) -> Iterator[Event]:
         message = self._message([], None)
+        message["usage"]["input_tokens"] = self.prompt_tokens  # what of it the cache knows is told at the end
         yield Event({"type": "message_start", "message": message}, "message_start")
 
     def events(self, index: int, delta: Delta) -> Iterator[Event]:

@@ -16,7 +16,7 @@ from huozhong.errors import RequestError
 from huozhong.server.calls import CompletionCall
 from huozhong.server.dialects import Event, FixedText, Reply, total_usage
 from huozhong.server.dialects.openai.errors import error_body
-from huozhong.server.dialects.openai.reply import usage_json
+from huozhong.server.dialects.openai.reply import FINGERPRINT, usage_json
 from huozhong.server.dialects.openai.sampling import Sampled, without_what_changes_nothing
 from huozhong.server.failures import Failure
 
@@ -135,7 +135,13 @@ class CompletionReply(Reply):
         return Event(error_body(failure))
 
     def _head(self) -> dict[str, Any]:
-        return {"id": self.id, "object": "text_completion", "created": self._created, "model": self.model}
+        return {
+            "id": self.id,
+            "object": "text_completion",
+            "created": self._created,
+            "model": self.model,
+            "system_fingerprint": FINGERPRINT,
+        }
 
     def _piece(self, choice: dict[str, Any]) -> Event:
         return Event(self._head() | {"choices": [choice]} | ({"usage": None} if self.include_usage else {}))

@@ -64,7 +64,7 @@ def answer_form(request: _Request, field: str = "response_format") -> AnswerForm
     except RequestError as error:
         where = field if request.structured_outputs is None else "structured_outputs"
         raise RequestError(f"'{where}': {error}", param=where) if error.param == "guide" else error from None
-    functions = _functions(request.tools or [])
+    functions = functions_of(request.tools or [])
     kind, names = _choice(request.tool_choice, [function.name for function in functions])
     if kind == "none" or not functions:
         return AnswerForm(guide=guide, source=where)
@@ -127,7 +127,8 @@ def _structured(ours: StructuredOutputs) -> Guide:
     return Grammar("start: " + " | ".join(json.dumps(text, ensure_ascii=False) for text in value))
 
 
-def _functions(tools: list[Tool]) -> tuple[Function, ...]:
+def functions_of(tools: list[Tool]) -> tuple[Function, ...]:
+    """What may be called.  Raises `RequestError`."""
     if len(tools) > MAX_TOOLS:
         raise RequestError(f"'tools' has {len(tools)} functions; at most {MAX_TOOLS} are possible.", param="tools")
     functions = tuple(
