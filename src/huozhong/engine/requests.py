@@ -166,9 +166,10 @@ class GenerateRequest:
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """How likely the model finds a text's own tokens."""
+    """How likely the model finds a text's own tokens.  told: spelled, with so many likelier ones each."""
 
     ids: list[int]
+    told: int | None = None
 
 
 @dataclass(frozen=True)
@@ -270,7 +271,8 @@ class Delta:
     """What one step added to an answer, or the one delta of a text that was scored or embedded.
 
     Text may lag behind token_ids: bytes of an unfinished character, a possible stop string and a possible
-    end of the reasoning are held back.  The last delta has `finish_reason` (or `error`) and `usage`.
+    end of the reasoning are held back.  The last delta has `finish_reason` (or `error`) and `usage`, and says which
+    stop string ended the answer, if one did.
     values: what a text comes to: see `ScoredText` and `EmbeddedText`, which read it.
     """
 
@@ -279,6 +281,7 @@ class Delta:
     token_ids: tuple[int, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
     finish_reason: FinishReason | None = None
+    stop_string: str | None = None
     usage: Usage | None = None
     error: HuozhongError | None = None
     values: NDArray[np.float64] | None = None
@@ -298,6 +301,7 @@ class Completion:
     logprobs: tuple[TokenLogprob, ...]
     finish_reason: FinishReason
     usage: Usage
+    stop_string: str | None = None
 
     @classmethod
     def from_deltas(cls, deltas: Iterable[Delta]) -> Completion:
@@ -315,20 +319,26 @@ class Completion:
             logprobs=tuple(p for d in parts for p in d.logprobs),
             finish_reason=last.finish_reason,
             usage=last.usage,
+            stop_string=last.stop_string,
         )
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredText:
-    """logprobs: float64 [T - 1], natural: of every token of a text but the first, given all before it."""
+    """logprobs: float64 [T - 1], natural: of every token of a text but the first, given all before it.
+
+    tokens: the same with their spelling, where that was asked for.
+    """
 
     logprobs: NDArray[np.float64]
     usage: Usage
+    tokens: tuple[TokenLogprob, ...] = ()
 
     @classmethod
     def from_deltas(cls, deltas: Iterable[Delta]) -> ScoredText:
         """From a finished stream of deltas; its error, if it has one, is raised."""
-        return cls(*_values(deltas, "scored"))
+        parts = list(deltas)
+        return cls(*_values(parts, "scored"), parts[-1].logprobs)
 
 
 @dataclass(frozen=True, eq=False)

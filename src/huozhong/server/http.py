@@ -25,6 +25,7 @@ from huozhong.engine.llm import Completion, Delta, Handle, Progress
 from huozhong.errors import RequestError
 from huozhong.server.dialects import Event, Reply
 from huozhong.server.dialects.anthropic.reply import error_body as anthropic_error
+from huozhong.server.dialects.llamacpp.reply import error_body as llamacpp_error
 from huozhong.server.dialects.ollama.reply import error_body as ollama_error
 from huozhong.server.dialects.openai.errors import error_body as openai_error
 from huozhong.server.failures import Failure, known_failure, server_failure, stopped
@@ -37,6 +38,8 @@ ERROR_BODIES: tuple[tuple[str, Callable[[Failure], dict[str, Any]]], ...] = (
     ("/v1/messages", anthropic_error),
     ("/anthropic/", anthropic_error),
     ("/api/", ollama_error),
+    ("/completions", openai_error),
+    *((path, llamacpp_error) for path in ("/completion", "/infill", "/props", "/slots", "/rerank", "/v1/rerank")),
     ("", openai_error),
 )
 
@@ -80,7 +83,9 @@ def parse_json(body: bytes) -> dict[str, Any]:
     return raw
 
 
-def json_response(content: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json_response(
+    content: dict[str, Any] | list[Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     return Response(pydantic_core.to_json(content), status, headers, "application/json")
 
 

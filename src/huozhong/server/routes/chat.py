@@ -54,6 +54,7 @@ async def answer(request: Request, llm: LLM, call: ChatCall, dialect: Callable[.
         num_answers=call.num_answers,
         with_logprobs=call.params.logprobs is not None,
         new_parser=prepared.new_parser,
+        prompt_tokens=len(prepared.prompt.ids),
     )
     return await respond(request, running, reply, stream=call.stream, headers=prepared.headers)
 

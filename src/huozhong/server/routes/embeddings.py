@@ -14,11 +14,11 @@ from huozhong.errors import RequestError
 from huozhong.server.calls import EmbeddingCall
 from huozhong.server.dialects.openai.embeddings import embeddings_json, parse_embeddings
 from huozhong.server.household import admit
-from huozhong.server.http import RunningAnswers, json_body, json_response, watched
+from huozhong.server.http import RunningAnswers, json_response, watched
 from huozhong.server.identity import person_of
 from huozhong.server.ledger import Ledger
 from huozhong.server.preparing import reading
-from huozhong.server.routes.models import model_for
+from huozhong.server.routes.models import body_with_model, model_for
 
 router = APIRouter()
 
@@ -26,7 +26,7 @@ router = APIRouter()
 @router.post("/v1/embeddings")
 @router.post("/embeddings")
 async def embeddings(request: Request) -> Response:
-    call = parse_embeddings(await json_body(request))
+    call = parse_embeddings(await body_with_model(request))
     llm = await model_for(request, call.model)
     vectors, num_tokens = await vectors_of(request, llm, call)
     return json_response(embeddings_json(llm.name, vectors, num_tokens, as_base64=call.as_base64))
