@@ -47,3 +47,13 @@ def asks_whole(question: str) -> bool:
     if not asking or _SHARED.search(asking[-1]) or _NO_THINGS.search(question):
         return False
     return bool(_ASKED.search(asking[-1]) or _ASKED_EN.search(asking[-1]))
+
+
+_FOLLOWS = re.compile(
+    r"\s*(?:那么?|如果|要是|假如|假设|若|换成|改成|改为|再|and|what if|how about|if|suppose)", re.IGNORECASE
+)
+
+
+def is_follow_up(question: str) -> bool:
+    """Whether a message changes something of the question before it: 如果剪去50厘米呢."""
+    return len(question) <= 40 and _FOLLOWS.match(question) is not None

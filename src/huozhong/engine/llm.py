@@ -27,6 +27,7 @@ from huozhong.cost import Meter
 from huozhong.engine import generation_config, options
 from huozhong.engine.cache.prefixes import PrefixStore, fingerprint
 from huozhong.engine.collector import Collector
+from huozhong.engine.guides.acts import shown
 from huozhong.engine.guides.guide import Acts, Guide
 from huozhong.engine.kernels import arithmetic
 from huozhong.engine.loop import Engine, Handle
@@ -273,8 +274,8 @@ class LLM:
         if not acts or functions or begun is not None or not self.acts:
             return self.template.prompt(messages, thinking=thinking, functions=functions, begun=begun)
         # An act is written before the answer in any case; without thinking it is not shown.
-        prompt = self.template.prompt(messages, thinking=True)
         said = tuple(checked_messages(messages))
+        prompt = self.template.prompt(shown(said), thinking=True)
         return replace(prompt, acts=said if said[-1]["role"] == "user" else None, shows_reasoning=thinking)
 
     def score(self, ids: list[int]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from huozhong.acts import labels
-from huozhong.acts.exact import average, calculate, compare, convert, equation, factors, formula, rewrite
+from huozhong.acts.exact import average, calculate, check, compare, convert, equation, factors, formula, rewrite
 from huozhong.acts.exact.done import Done
 
 LONGEST = 400  # characters of a question that is one sum or one conversion
@@ -20,6 +20,7 @@ _ACTS: Mapping[str, Callable[[str], Done | None]] = {
     labels.FACTORS: factors.done,
     labels.AVERAGE: average.done,
     labels.FORMULA: formula.done,
+    labels.CHECK: check.done,
 }
 
 

@@ -64,6 +64,13 @@ def done(question: str) -> Done | None:
     return None
 
 
+def read_sum(text: str, english: bool) -> tuple[str, Step] | None:
+    """A text that is one sum and nothing else: in signs, as one writes it, and worked out."""
+    expression = _expression(Asked(text, english))
+    step = work_out(expression) if expression is not None else None
+    return None if step is None or expression is None else (_neat(expression), step)
+
+
 def _neat(expression: str) -> str:
     """With the fewest brackets, and squares as one writes them."""
     try:

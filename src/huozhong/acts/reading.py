@@ -1,0 +1,50 @@
+"""A question as the model is shown it: without the result that it claims, and in one unit of each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+from huozhong.acts.asked import is_follow_up
+from huozhong.acts.claims import claim
+from huozhong.acts.one_unit import OneUnit, in_one_unit, like_before
+
+
+@dataclass(frozen=True)
+class Reading:
+    """units: the problem in one unit, with what was converted; claimed: what it is said to come to, None for none."""
+
+    units: OneUnit
+    claimed: Fraction | None = None
+
+    @property
+    def text(self) -> str:
+        """What the model is shown, and its letters are told of."""
+        return self.units.text
+
+
+@lru_cache(maxsize=256)
+def read(question: str, before: str = "") -> Reading:
+    """before: the question before this one, whose units a follow-up takes."""
+    found = claim(question)
+    problem = found.problem if found is not None and found.problem else question
+    units = in_one_unit(problem)
+    if before and not units.facts and is_follow_up(problem):
+        units = like_before(problem, before)
+    return Reading(units, found.value if found is not None and found.problem else None)
+
+
+def shown(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """A conversation with its questions as the model is shown them."""
+    before, out = "", []
+    for message in messages:
+        content = message.get("content")
+        if message.get("role") == "user" and isinstance(content, str):
+            text = read(content, before).text
+            before = content
+            message = message if text == content else {**message, "content": text}
+        out.append(message)
+    return out
