@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from huozhong.acts.asked import is_follow_up
 from huozhong.acts.claims import claim
 from huozhong.acts.one_unit import OneUnit, in_one_unit, like_before
+from huozhong.acts.told_times import lasting
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,14 @@ def read(question: str, before: str = "") -> Reading:
     """before: the question before this one, whose units a follow-up takes."""
     found = claim(question)
     problem = found.problem if found is not None and found.problem else question
+    fact: tuple[str, ...] = ()
+    if (lasted := lasting(problem)) is not None:
+        problem, fact = lasted[0], (lasted[1],)
     units = in_one_unit(problem)
     if before and not units.facts and is_follow_up(problem):
         units = like_before(problem, before)
+    if fact:
+        units = replace(units, facts=(*fact, *units.facts))
     return Reading(units, found.value if found is not None and found.problem else None)
 
 

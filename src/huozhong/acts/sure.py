@@ -5,17 +5,22 @@ No model was taught these labels.  Where a rule finds one, it is the only one th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from huozhong.acts import tables
 from huozhong.acts.choosing import answers, question
 from huozhong.acts.claims import claim
 from huozhong.acts.exact import Done, do, kinds_possible
+from huozhong.acts.exact.asking import simple
+from huozhong.acts.exact.clock import asks_time
 from huozhong.acts.exact.done import said, said_en
-from huozhong.acts.labels import CHECK, CLOCK, PAIR, RATE
+from huozhong.acts.labels import CHECK, CLOCK, PAIR, RATE, cannot_label
 from huozhong.acts.language import is_english
 from huozhong.verify.arithmetic import final_answer
+from huozhong.verify.numbers import told
 
 Messages = Sequence[Mapping[str, Any]]
 
@@ -28,7 +33,39 @@ def sure(messages: Messages, seed: int) -> tuple[str, Done | str] | None:
     for label in (CHECK, CLOCK, PAIR, RATE):
         if (done := do(label, asked)) is not None:
             return label, done
+    if asks_time(simple(asked)) and len(told(asked)) > 1:
+        return CLOCK, _NO_TIME[is_english(asked)]
+    if _NEEDS_A_CLOCK.fullmatch(simple(asked).strip()):
+        label = cannot_label("时事")
+        return label, tables.reply(label, messages, seed) or ""
     return None
+
+
+_NO_TIME = (
+    "这道题要算的是钟点，它的说法我没读懂，没有把握，不乱写答案。换个说法试试，比如“8:30再过45分钟是几点”。",
+    "This asks for a time of the day, and I am not sure how it is meant. Try it like this: what time is it 45 minutes "
+    "after 8:30?",
+)
+# Only whoever has a clock or a calendar can tell.
+_NEEDS_A_CLOCK = re.compile(
+    r"(?:请问|你知道|告诉我|知道|能告诉我|[,，\s])*(?:(?:现在|这会儿?|此刻|当前|目前|北京时间)(?:是)?(?:几点|什么时间"
+    r"|什么时候|多少点|几时)(?:钟|了)*"
+    r"|(?:几点|什么时间)(?:钟|了)+|现在的?(?:时间|日期)(?:是)?(?:多少|几点|什么)?"
+    r"|(?:(?:再|又)?过|还有)?[\d一二两三四五六七八九十半]+个?(?:小时|分钟|钟头)(?:之?后|以后)?(?:就|会|又)?是?(?:几点"
+    r"|什么时间)(?:钟|了)?"
+    r"|(?:今天|今日|明天|后天|昨天|前天|现在)(?:是)?(?:(?:星期|礼拜|周)几|几号|几月几[日号]|什么日子|哪一?天|农历几号"
+    r"|的日期是?(?:什么|多少|几号)?)"
+    r"|(?:今年|现在|明年|去年)(?:是)?(?:哪一?年|几几年|多少年|二零几几年|公元多少年|什么年|闰年吗?)"
+    r"|这个?月(?:是)?(?:几月|有(?:几|多少)天)|现在是?几月"
+    r"|离?(?:过年|春节|放假|周末|国庆|中秋|元旦|圣诞)?还有(?:几|多少)天(?:过年|春节|放假|周末|国庆|中秋"
+    r"|元旦)?)[了呀啊呢吗哦哈嘛\s?？!！。]*"
+    r"|(?:(?:hey|hi|please|tell me|can you tell me|do you know|excuse me),?\s*)*(?:what(?:'s| is)? (?:the )?(?:time"
+    r"|date|day|year|month)(?: is it| it is)?(?: today| now| right now)?|what time (?:is it|it is)(?: now"
+    r"| right now)?"
+    r"|what(?:'s| is) today(?:'s date)?|what day (?:is|of the week is) (?:it|today)(?: today)?|which day is (?:it"
+    r"|today)|the time,? please|today's date)[\s?.!]*",
+    re.IGNORECASE,
+)
 
 
 def _claimed(messages: Messages) -> str | None:

@@ -22,7 +22,7 @@ from string import ascii_lowercase
 from typing import Any
 
 from huozhong.acts import opening, tables
-from huozhong.acts.asked import asks_whole, rounded
+from huozhong.acts.asked import asks_two, asks_whole, rounded
 from huozhong.acts.exact import Done, do
 from huozhong.acts.labels import (
     CANNOT,
@@ -328,7 +328,7 @@ class Turn:
             return self._with_units(worded(f"{before}\n{now.text}", numbers, plan), now.units)
         answer = self._with_units(in_asked_unit(worded(now.text, numbers, plan), now.units), now.units)
         if now.claimed is None:
-            return answer
+            return f"{answer}\n{_say(_ONE_OF_TWO, self._question)}" if asks_two(now.text) else answer
         return f"{answer}\n{verdict(answer, now.claimed, is_english(self._question))}"
 
     def _with_units(self, answer: str, units: OneUnit) -> str:
@@ -336,8 +336,8 @@ class Turn:
         if not units.facts:
             return answer
         if is_english(self._question):
-            return f"In one unit: {', '.join(units.facts)}.\n{answer}"
-        return f"先统一单位：{'，'.join(units.facts)}。\n{answer}"
+            return f"First, {', '.join(units.facts)}.\n{answer}"
+        return f"先看清数和单位：{'，'.join(units.facts)}。\n{answer}"
 
 
 def _text(message: Message) -> str:
@@ -372,6 +372,10 @@ def _say(words: tuple[str, str], question: str) -> str:
 
 # Chinese, English.
 _ONLY_WAY = ("这道题我只想得到这一种算法：", "I know only this one way:")
+_ONE_OF_TWO = (
+    "题里问的不止一个数，我这里只算了一个，另外的没有把握。把另一个单独问我一次，我再试。",
+    "More than one number is asked for, and this is only one of them. Ask me for the other one by itself.",
+)
 _NO_OTHER_WORDS = (
     "算的步骤都写在上一个回答里了，别的说法我没有把握。请把整道题再发一遍，我重新算，你再问我。",
     "The steps are in my last answer; I am not sure of any other words for them. Send me the whole problem once more, "

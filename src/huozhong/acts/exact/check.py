@@ -47,6 +47,7 @@ _SIGNS = {
 }  # fmt: skip
 _SPLIT = re.compile(r"[,，;；、。\n]|\band\b|和|还有")
 _REST = re.compile(r"(\d+)\s*(?:[.…·]{2,}|…|余数?|r(?:emainder)?)\s*(\d+)", re.IGNORECASE)
+_ASKS = re.compile(r"[一这某]个?数|几|多少|求|[xX]\s*[=＝]|\bwhat\b|how many", re.IGNORECASE)
 _IS_DOUBT = re.compile(
     r"[吗么吧?？]|是不是|是否|对不对|对吧|是吧|没错|正确|判断|检查|验算|\b(?:right|correct|true|check)\b", re.IGNORECASE
 )
@@ -71,6 +72,8 @@ def done(question: str) -> Done | None:
     while (shorter := _STARTS.sub("", text)) != text:
         text = shorter
     text = _ENDS.sub("", text)
+    if _ASKS.search(text):
+        return None
     if not text or not re.search(r"[\d零一二三四五六七八九十百半]|[a-z]{3}", text):
         return None
     claims = [one] if (one := _judged(text, english, doubt)) else _several(text, english)
