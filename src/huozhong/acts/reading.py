@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -10,6 +11,7 @@ from typing import Any
 
 from huozhong.acts.asked import is_follow_up
 from huozhong.acts.claims import claim
+from huozhong.acts.language import is_english
 from huozhong.acts.one_unit import OneUnit, in_one_unit, like_before
 from huozhong.acts.told_times import lasting
 
@@ -27,11 +29,27 @@ class Reading:
         return self.units.text
 
 
+_SPACE = re.compile(r"(?<=[^\x00-\x7f])[ \u3000\t]+(?=[^\x00-\x7f]|\d)|(?<=\d)[ \u3000\t]+(?=[^\x00-\x7f×÷])")
+_SHORT = 4  # characters: what is shorter is no clause
+
+
+def _without_spaces(text: str) -> str:
+    """6箱 一共多少个 without its space; a space between two clauses is a comma that was not typed."""
+    if is_english(text) or not _SPACE.search(text):
+        return text
+    first, *rest = _SPACE.split(text)
+    for piece in rest:
+        borders = first[-1:] in "，。；、：？！,;" or piece[:1] in "，。；、：？！,;"
+        is_clause = min(len(re.split("[，。；、：？！,;]", first)[-1]), len(piece)) >= _SHORT
+        first += ("，" if is_clause and not borders else "") + piece
+    return first
+
+
 @lru_cache(maxsize=256)
 def read(question: str, before: str = "") -> Reading:
     """before: the question before this one, whose units a follow-up takes."""
     found = claim(question)
-    problem = found.problem if found is not None and found.problem else question
+    problem = _without_spaces(found.problem if found is not None and found.problem else question)
     fact: tuple[str, ...] = ()
     if (lasted := lasting(problem)) is not None:
         problem, fact = lasted[0], (lasted[1],)

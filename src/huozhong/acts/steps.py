@@ -9,10 +9,11 @@ from fractions import Fraction
 
 from huozhong.acts.ask import Asked, asked
 from huozhong.acts.asked import rounded
+from huozhong.acts.exact.done import text_of
 from huozhong.acts.measures import LENGTHS, RATIO, Reading, Unit, read_at
 from huozhong.acts.solve import Node, Operation, leaves, solve
 from huozhong.verify.arithmetic import parse_number
-from huozhong.verify.numbers import Mention, Number, mentions, show, tidy
+from huozhong.verify.numbers import Mention, Number, decimals_of, mentions, show, tidy
 
 Units = dict[Node, Unit | None]
 # Numbers that a plan brings along and that change one unit into another where it is one that is measured.
@@ -41,9 +42,16 @@ class Step:
         return f"{left}{op}{right}"
 
 
+_LONGEST_DECIMAL = 6  # 0.19625 rather than 157/800
+
+
 def plain(number: Number) -> str:
     """3/4 without the brackets that fractions have in plans."""
-    return str(number).strip("()")
+    written = str(number)
+    places = decimals_of(number.value)
+    if number.style == "decimal" and written.startswith("(") and places is not None and places <= _LONGEST_DECIMAL:
+        return text_of(number.value)
+    return written.strip("()")
 
 
 class Worked:

@@ -8,16 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
-from huozhong.acts import tables
-from huozhong.acts.choosing import answers, question
+from huozhong.acts import posing, tables
+from huozhong.acts.choosing import answers, question, say, table
 from huozhong.acts.claims import claim
 from huozhong.acts.exact import Done, do, kinds_possible
 from huozhong.acts.exact.asking import simple
 from huozhong.acts.exact.clock import asks_time
 from huozhong.acts.exact.done import said, said_en
-from huozhong.acts.labels import CHECK, CLOCK, PAIR, RATE, cannot_label
+from huozhong.acts.labels import CHECK, CLOCK, JUDGE_RESULT, PAIR, RATE, TELL_PROBLEM, cannot_label, talk_label
 from huozhong.acts.language import is_english
 from huozhong.verify.arithmetic import final_answer
 from huozhong.verify.numbers import told
@@ -28,11 +29,17 @@ Messages = Sequence[Mapping[str, Any]]
 def sure(messages: Messages, seed: int) -> tuple[str, Done | str] | None:
     """The label, and what is said after it; None where only the model can tell."""
     asked = question(messages)
+    if (judged := posing.judge(messages, seed)) is not None:
+        return JUDGE_RESULT, judged
+    if (posed := posing.pose(messages, seed)) is not None:
+        return TELL_PROBLEM, posed
     if (checked := _claimed(messages)) is not None:
         return CHECK, checked
     for label in (CHECK, CLOCK, PAIR, RATE):
         if (done := do(label, asked)) is not None:
             return label, done
+    if (pointed := _pointed(messages, seed)) is not None:
+        return pointed
     if asks_time(simple(asked)) and len(told(asked)) > 1:
         return CLOCK, _NO_TIME[is_english(asked)]
     if _NEEDS_A_CLOCK.fullmatch(simple(asked).strip()):
@@ -66,6 +73,26 @@ _NEEDS_A_CLOCK = re.compile(
     r"|today)|the time,? please|today's date)[\s?.!]*",
     re.IGNORECASE,
 )
+
+
+@cache
+def _points() -> tuple[tuple[re.Pattern[str], str, dict[str, list[str]]], ...]:
+    return tuple(
+        (re.compile(f"(?:{part['when']})[\\s。.!！?？~～，,]*", re.IGNORECASE), part["label"], part)
+        for part in table("pointed")["talk"]
+    )
+
+
+def _pointed(messages: Messages, seed: int) -> tuple[str, str] | None:
+    """Unkind words, and what everybody asks a machine about itself."""
+    asked = re.sub(
+        r"^(?:小火苗|ember|喂|哎|嘿|hey)[,，\s]*", "", simple(question(messages)).strip(), flags=re.IGNORECASE
+    )
+    language = "en" if is_english(asked) else "zh"
+    for when, kind, texts in _points():
+        if when.fullmatch(asked):
+            return talk_label(kind), say(texts[language], messages, seed)
+    return None
 
 
 def _claimed(messages: Messages) -> str | None:

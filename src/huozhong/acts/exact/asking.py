@@ -165,7 +165,7 @@ _SIGN = re.compile(r"(?:(?<![\d)%a-zA-Z])-|负)\s*(?=[\d(零一二三四五六�
 def simple(question: str) -> str:
     """Plain signs and simplified characters."""
     text = tidy(question).translate(_SIGNS).translate(_TRADITIONAL)
-    return re.sub(r"(?<=\d)\s*[．。]\s*(?=\d)", ".", text)
+    return re.sub(r"．(?!\d)", "。", re.sub(r"(?<=\d)\s*[．。]\s*(?=\d)", ".", text))
 
 
 def _peel(text: str) -> str:
