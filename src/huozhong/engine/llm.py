@@ -27,6 +27,7 @@ from huozhong.cost import Meter
 from huozhong.engine import generation_config, options
 from huozhong.engine.cache.open_prefixes import open_prefixes
 from huozhong.engine.collector import Collector
+from huozhong.engine.guides.acts import shown
 from huozhong.engine.guides.constraint import Guides
 from huozhong.engine.guides.guide import Acts
 from huozhong.engine.loop import Engine, Handle
@@ -313,8 +314,8 @@ class LLM:
         if not acts or functions or begun is not None or not self.acts:
             return self.template.prompt(messages, thinking=thinking, functions=functions, begun=begun, most=most)
         # An act is written before the answer in any case; without thinking it is not shown.
-        prompt = self.template.prompt(messages, thinking=True, most=most)
         said = tuple(checked_messages(messages))
+        prompt = self.template.prompt(shown(said), thinking=True, most=most)
         return replace(prompt, acts=said if said[-1]["role"] == "user" else None, shows_reasoning=thinking)
 
     def score(self, ids: list[int]) -> NDArray[np.float64]:
