@@ -25,6 +25,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "exam": ("verify", "cost", "text", "engine", "acts"),
     "train": ("model", "formats", "text", "cost", "verify"),
     "skills": ("verify", "memory", "text"),
+    "apps": ("skills", "memory", "verify", "text", "acts"),
     "hub": ("formats", "model"),
     "engine": ("model", "formats", "text", "cost", "acts"),
     "acts": ("verify", "text"),

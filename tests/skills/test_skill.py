@@ -93,6 +93,7 @@ def test_a_skill_without_our_blocks_is_a_prompt() -> None:
         (("sky: choice(晴, 雨)", "sky: colour"), "Line 14: there is no type 'colour'"),
         (("sky: choice(晴, 雨) 天", "city: text 天"), "Line 14: 'city' stands there twice"),
         (("city: text", "ci-ty: text"), "is no name for a field"),
+        (("city: text", "from: text"), "is no name for a field"),
         (("```bash\nrm -rf /", "```fields\nx: text"), "but one block of fields"),
         (("```bash\nrm -rf /", "```answer\n{"), "is not JSON"),
         (("```bash\nrm -rf /", '```answer\n{"type": "string"}'), 'of "type" "object"'),

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import keyword
 import math
 import re
 from collections.abc import Mapping
@@ -173,7 +174,7 @@ def _read_field(line: str, number: int) -> Field:
     if found is None:
         raise _bad(number, "一栏写成「名字: 类型 说明」", "a field is written 'key: type What people read'")
     key, kind, options = found["key"], found["type"], _options(found["options"])
-    if not key.isidentifier() or len(key) > 40:
+    if not key.isidentifier() or keyword.iskeyword(key) or len(key) > 40:
         raise _bad(
             number, f"“{key[:40]}”不能作名字，只用字母、汉字、数字和下划线", f"'{key[:40]}' is no name for a field"
         )
