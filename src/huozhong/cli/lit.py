@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
 
+    from huozhong.server.connections import Limits
     from huozhong.server.models import Shelf
 
 # How long an answer may go on after Ctrl-C before its connection is cut.
 _GRACE_SECONDS = 2
+_MAX_CONNECTIONS = 800  # a process may usually have 1,024 files and sockets open
 
 
 def run(
@@ -78,13 +80,19 @@ def run(
         Server(config).run(sockets=[listener])
 
 
-def server_config(app: FastAPI) -> uvicorn.Config:
-    """uvicorn's settings: the plain-Python parser and loop (fast enough here, nothing to compile)."""
+def server_config(app: FastAPI, limits: Limits | None = None) -> uvicorn.Config:
+    """uvicorn's settings: the plain-Python parser and loop (fast enough here, nothing to compile).
+
+    limits: how patient it is with connections; None for what is right everywhere but in tests.
+    """
     import uvicorn
+
+    from huozhong.server.connections import Limits, protocol_class
 
     return uvicorn.Config(
         app,
-        http="h11",
+        http=protocol_class(limits or Limits()),
+        limit_concurrency=_MAX_CONNECTIONS,
         loop="asyncio",
         ws="none",
         lifespan="off",

@@ -180,10 +180,9 @@ def serve_command(
         with Store.open(database or default_url()) as store:
             if lan:
                 greet_first_owner(store)
-            llm, shelf = _shelf(model, options, partial(_meter, price, currency), keep_seconds)
-            with shelf:
+            with _shelf(model, options, partial(_meter, price, currency), keep_seconds) as shelf:
                 app = create_app(
-                    llm, store=store, shelf=shelf, careful=Careful(careful, ring), any_model=any_model,
+                    store=store, shelf=shelf, careful=Careful(careful, ring), any_model=any_model,
                     login=lan, address=door.address, authority=door.authority, own_key=own_key, api_keys=keys,
                     allow_hosts=[*(allow_host or ()), MDNS_NAME], allow_origins=allow_origin or (),
                 )  # fmt: skip
@@ -198,15 +197,12 @@ def _meter(price: float, currency: str) -> Meter:
     return Meter(price, currency)
 
 
-def _shelf(
-    model: str, options: dict[str, Any], new_meter: Callable[[], Meter], keep: float | None
-) -> tuple[LLM, Shelf]:
-    """The model that was named, and all there are."""
+def _shelf(model: str, options: dict[str, Any], new_meter: Callable[[], Meter], keep: float | None) -> Shelf:
+    """The model that was named, and all there are; the shelf alone holds it, so that once put away it leaves memory."""
     from huozhong.server.models import Shelf
     from huozhong.server.opening import Opening
 
-    llm = load(model, options, new_meter())
-    return llm, Shelf(llm, opening=Opening(options, new_meter), everything=True, keep=keep)
+    return Shelf(load(model, options, new_meter()), opening=Opening(options, new_meter), everything=True, keep=keep)
 
 
 def check_log_format(name: str) -> None:
@@ -222,9 +218,11 @@ def read_keys(given: str, file: Path | None) -> list[str]:
         try:
             lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"The keys in {file} cannot be read ({error}).") from None
+            raise ConfigError(
+                say(f"密钥文件 {file} 读不了（{error}）。", f"The keys in {file} cannot be read ({error}).")
+            ) from None
         if not any(lines):
-            raise ConfigError(f"{file} holds no key; write one a line.")
+            raise ConfigError(say(f"{file} 里没有密钥；请每行写一个。", f"{file} holds no key; write one a line."))
         keys += lines
     return [key for key in keys if key]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable
 
@@ -21,7 +22,9 @@ from huozhong.server.guard import Guard
 from huozhong.server.held import Holding, House
 from huozhong.server.household import settle, watch
 from huozhong.server.http import error_response
+from huozhong.server.kept import KeptResponses
 from huozhong.server.models import Shelf
+from huozhong.server.pools import Pools
 from huozhong.server.routes import (
     account,
     balance,
@@ -29,13 +32,17 @@ from huozhong.server.routes import (
     completions,
     conversations,
     embeddings,
+    exchange,
+    files,
     health,
     house,
     messages,
     models,
+    native,
     ollama,
     page,
     people,
+    responses,
     tokens,
     trust,
 )
@@ -45,14 +52,30 @@ from huozhong.store.conversations import Conversations
 from huozhong.store.database import IN_MEMORY, Store
 
 PEOPLE = (login_routes, account, people, house, balance, trust)
-NOUNS = (chat, conversations, completions, messages, embeddings, models, ollama, shelf_routes, tokens, health, page)
+NOUNS = (
+    chat,
+    conversations,
+    completions,
+    messages,
+    embeddings,
+    exchange,
+    files,
+    models,
+    native,
+    ollama,
+    shelf_routes,
+    tokens,
+    health,
+    page,
+    responses,
+)
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
 MAX_BODY_BYTES = 4 * 2**20
 
 
 def create_app(
-    llm: LLM,
+    llm: LLM | None = None,
     *,
     defaults: SamplingParams | None = None,
     shelf: Shelf | None = None,
@@ -70,7 +93,7 @@ def create_app(
 ) -> FastAPI:
     """The API and the page for a model, or for all on a shelf.
 
-    shelf: the models that can be asked for, `llm` the first of them; None: that one alone.
+    shelf: the models that can be asked for; None: `llm` alone.
     defaults: sampling for what a request leaves out; None is each model's own.
     careful: who is answered by rules where the model must not; None: everybody, with the built-in model only.
     store: where people and conversations are kept; None: in memory, for as long as the app lives.
@@ -82,15 +105,15 @@ def create_app(
     """
     # No generated documentation pages: they load scripts from elsewhere, and the machine may be offline.
     app = FastAPI(title="Huozhong", openapi_url=None)
-    shelf = shelf or Shelf(llm, keep=None)
+    if shelf is None:
+        assert llm is not None, "a model, or a shelf of models"
+        shelf = Shelf(llm, keep=None)
     app.state = House(shelf, defaults)
     app.state.careful = careful or Careful()
-    app.state.store = store or Store.open(IN_MEMORY)
-    Conversations(app.state.store).recover()
-    Conversations(app.state.store).purge()
-    app.state.answers = Answers(app.state.store)
-    app.state.any_model = any_model
-    app.state.created = int(time.time())
+    open_house(app, store or Store.open(IN_MEMORY))
+    app.state.any_model, app.state.created = any_model, int(time.time())
+    app.state.pools, app.state.responses = Pools(), KeptResponses()
+    app.state.reading = asyncio.Semaphore(1)  # one document at a time
     settle(app, app.state.store, login=login, address=address, authority=authority, own_key=own_key)
     app.add_middleware(Holding, shelf=shelf)
     origins, keys = list(allow_origins), list(api_keys)
@@ -99,6 +122,7 @@ def create_app(
         allow_hosts=allow_hosts,
         allow_origins=origins,
         max_body_bytes=max_body_bytes,
+        larger_bodies={files.PATH: files.MAX_BYTES, exchange.IMPORT_PATH: exchange.MAX_IMPORT_BYTES},
         api_keys=[*keys, *([own_key] if keys and own_key else [])],
     )
     if origins:
@@ -110,6 +134,14 @@ def create_app(
         app.include_router(noun.router)
     answer_failures(app)
     return app
+
+
+def open_house(app: FastAPI, store: Store) -> None:
+    """Keep what is said there; settle what an earlier server left unfinished, and what was deleted long ago."""
+    app.state.store = store
+    Conversations(store).recover()
+    Conversations(store).purge()
+    app.state.answers = Answers(store)
 
 
 def answer_failures(app: FastAPI) -> None:

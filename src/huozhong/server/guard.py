@@ -11,10 +11,11 @@ user's browser could try to talk to it.  Two rules stop that, without being in t
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -23,10 +24,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from huozhong.server.failures import refusal
 from huozhong.server.http import error_response
+from huozhong.server.memory import give_back
 
 # A client in the middle of sending does not read: take in this many times the limit, and throw it away,
 # so that it gets to see the answer instead of a broken connection.
 _DRAIN = 8
+# Bytes of a body from which on its memory is given back to the machine after its request.
+_LARGE = 2**18
 
 
 class Guard:
@@ -39,13 +43,16 @@ class Guard:
         allow_hosts: Iterable[str] = (),
         allow_origins: Iterable[str] = (),
         max_body_bytes: int,
+        larger_bodies: Mapping[str, int] | None = None,
         api_keys: Iterable[str] = (),
     ) -> None:
+        """larger_bodies: paths that take larger ones -> bytes."""
         own = socket.gethostname().lower()
         self._app = app
         self._hosts = {"localhost", own, f"{own}.local", *(name.lower() for name in allow_hosts)}
         self._origins = set(allow_origins)
         self._limit = max_body_bytes
+        self._limits = dict(larger_bodies or {})
         self._keys = [key.encode() for key in api_keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,6 +60,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        limit = self._limits.get(scope["path"], self._limit)
         if problem := self._foreign(headers):
             refused = refusal(403, problem, "forbidden")
             await error_response(refused, scope["path"])(scope, receive, send)
@@ -60,16 +68,17 @@ class Guard:
             message = "This server needs a key: send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'."
             refused = refusal(401, message, "invalid_api_key", {"www-authenticate": "Bearer"})
             await error_response(refused, scope["path"])(scope, receive, send)
-        elif int(headers.get("content-length", "0")) > self._limit:
-            await self._drain(receive)
-            refused = refusal(413, self._too_large, "request_too_large")
+        elif int(headers.get("content-length", "0")) > limit:
+            await self._drain(receive, limit)
+            refused = refusal(413, _too_large(limit), "request_too_large")
             await error_response(refused, scope["path"])(scope, receive, send)
         else:
-            await self._app(scope, self._counted(receive), send)
-
-    @property
-    def _too_large(self) -> str:
-        return f"The body is too large: this server takes at most {self._limit:,} bytes."
+            counted = _Counted(receive, limit)
+            try:
+                await self._app(scope, counted, send)
+            finally:
+                if counted.taken > _LARGE:
+                    await asyncio.shield(asyncio.to_thread(give_back))
 
     def _foreign(self, headers: Headers) -> str | None:
         """Why a request is not let in, or None."""
@@ -112,27 +121,32 @@ class Guard:
             return False
         return True
 
-    def _counted(self, receive: Receive) -> Receive:
-        """`receive`, failing with 413 once a body without a declared length has grown too large."""
+    async def _drain(self, receive: Receive, limit: int) -> None:
         taken = 0
-
-        async def counted() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > self._limit:
-                raise HTTPException(413, self._too_large)
-            return message
-
-        return counted
-
-    async def _drain(self, receive: Receive) -> None:
-        taken = 0
-        while taken < self._limit * _DRAIN:
+        while taken < limit * _DRAIN:
             message = await receive()
             taken += len(message.get("body", b""))
             if not message.get("more_body"):
                 return
+
+
+def _too_large(limit: int) -> str:
+    return f"The body is too large: this server takes at most {limit:,} bytes."
+
+
+class _Counted:
+    """`receive`, failing with 413 once a body without a declared length has grown too large."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive, self._limit = receive, limit
+        self.taken = 0
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self.taken += len(message.get("body", b""))
+        if self.taken > self._limit:
+            raise HTTPException(413, _too_large(self._limit))
+        return message
 
 
 def _name(host: str) -> str:

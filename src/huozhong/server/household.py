@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -73,7 +74,8 @@ async def admit_question(request: Request, question: str, settings: Mapping[str,
     except RequestError:
         careful: Careful = request.app.state.careful
         said = [{"role": "user", "content": question}]
-        if not careful.holds_for(request.app.state.llm, request) or await careful.said(said) is None:
+        llm = await asyncio.to_thread(lambda: request.app.state.llm)  # it may have to be loaded
+        if not careful.holds_for(llm, request) or await careful.said(said) is None:
             raise
 
 

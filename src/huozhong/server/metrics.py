@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from huozhong.engine.llm import EngineStats
+from huozhong.server.dialects.llamacpp.metrics import llamacpp_metrics
 from huozhong.server.measures import FIRST_TOKEN_BUCKETS, Measures
 from huozhong.server.statistics import disk, engines, used_by_person
 
@@ -22,6 +23,17 @@ _PERSONS: tuple[tuple[str, str], ...] = (
     ("joules", "Energy, by person"),
     ("money", "What the energy cost, by person"),
 )
+
+
+def _llamacpp(loaded: list[EngineStats]) -> Iterator[Metric]:
+    """The same in llama.cpp's names, of all models together; of a share, the largest."""
+    for of_all in zip(*map(llamacpp_metrics, loaded), strict=True):
+        name, kind, what = of_all[0][:3]
+        values = [value for *_, value in of_all]
+        if kind == "counter":
+            yield CounterMetricFamily(f"llamacpp:{name}", what, sum(values))
+        else:
+            yield GaugeMetricFamily(f"llamacpp:{name}", what, max(values) if name.endswith("_ratio") else sum(values))
 
 
 class _House:
@@ -50,6 +62,7 @@ class _House:
             for name, stats in loaded.items():
                 family.add_metric([name], getattr(stats, field.name))
             yield family
+        yield from _llamacpp(list(loaded.values()))
 
     def _people(self) -> Iterator[Metric]:
         used = used_by_person(self._app)

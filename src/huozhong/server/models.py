@@ -111,7 +111,8 @@ class Shelf:
     ) -> None:
         self.opening = opening or Opening()
         self.keep = keep
-        self._everything = everything
+        self.everything = everything
+        self.at_close: list[Callable[[], None]] = []  # called first
         self._free = memory
         self._lock = threading.Condition()
         self._places: dict[str, _Place] = {}
@@ -139,7 +140,7 @@ class Shelf:
         with self._lock:
             first = self._places[self._first]
             names = [first.name] if _signature(first.path) is not None else []
-        if self._everything:
+        if self.everything:
             names += [name for name, _ in _on_this_machine() if name not in names]
         return names
 
@@ -233,6 +234,8 @@ class Shelf:
 
     def close(self) -> None:
         """Close every model; answers that run are aborted.  Closing twice is allowed."""
+        while self.at_close:
+            self.at_close.pop()()
         with self._lock:
             self._closed = True
             leaving = [place.loaded for place in self._places.values() if place.loaded is not None] + self._leaving
@@ -257,7 +260,7 @@ class Shelf:
         place = self._places.get(name)
         lies = None if place is None else place.path
         if lies is None or _signature(lies) is None:  # new here, gone, or brought again to another place
-            lies = dict(_on_this_machine()).get(name) if self._everything else None
+            lies = dict(_on_this_machine()).get(name) if self.everything else None
         if lies is None:
             if place is not None:
                 self._retire(place)

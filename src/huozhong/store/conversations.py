@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from huozhong.errors import RequestError
 from huozhong.store.database import Store
+from huozhong.store.files import attach_files
 from huozhong.store.search import index_messages
 from huozhong.store.tables.base import new_id, now
 from huozhong.store.tables.conversations import ConversationRow, MessageRow, RenderingRow
@@ -55,7 +56,7 @@ class Conversations:
         """A new one; the person's own with this `id` if there is one already (a request that was sent twice)."""
         if id is not None and not _OWN_ID.fullmatch(id):
             raise RequestError("'id' must have 10 to 40 letters, digits, '-' or '_'; or leave it out.", param="id")
-        with self._store.begin() as session:
+        with self._store.begin(lasting=False) as session:
             known = None if id is None else session.get(ConversationRow, id)
             if known is not None:
                 if known.person_id == person and known.deleted is None:
@@ -76,6 +77,12 @@ class Conversations:
                 others = others.where(ConversationRow.updated < before)
             found = list(session.scalars(others.limit(limit + 1)))
         return [*pinned, *found[:limit]], len(found) > limit
+
+    def ids(self, person: int) -> list[str]:
+        """Of all that are not deleted, the latest first."""
+        mine = select(ConversationRow.id).where(ConversationRow.person_id == person, ConversationRow.deleted.is_(None))
+        with self._store.read() as session:
+            return list(session.scalars(mine.order_by(ConversationRow.updated.desc())))
 
     def get(self, person: int, id: str) -> tuple[ConversationRow, list[MessageRow]]:
         """A conversation and all its messages, in the order in which they came."""
@@ -155,9 +162,10 @@ class Conversations:
     ) -> Turn:
         """A question after the answer `parent` (None: at the beginning), and its answer, running.
 
+        files: what it is asked about; the person's own, or `RequestError`.
         settings: changes of the conversation's own, which hold from now on.
         """
-        with self._store.begin() as session:
+        with self._store.begin(lasting=False) as session:
             conversation = own_conversation(session, person, id, lock=True)
             path = _path(session, id, parent, "parent")
             if path and path[-1].role != "assistant":
@@ -167,7 +175,8 @@ class Conversations:
             _settle(conversation, model, settings)
             if not conversation.title:
                 conversation.title = title_of(content)
-            question = _new_message(session, id, parent, "user", content, "done", files=list(files) or None)
+            asked_about = _attached(session, person, files, id)
+            question = _new_message(session, id, parent, "user", content, "done", files=asked_about or None)
             session.flush()
             answer = _new_message(session, id, question.id, "assistant", "", "running")
             session.flush()
@@ -179,7 +188,7 @@ class Conversations:
         self, person: int, id: str, message: str, *, model: str | None, settings: Mapping[str, Any] | None = None
     ) -> Turn:
         """Another answer to the question that `message` answers."""
-        with self._store.begin() as session:
+        with self._store.begin(lasting=False) as session:
             conversation = own_conversation(session, person, id, lock=True)
             path = _path(session, id, message, "message")
             if path[-1].role != "assistant" or len(path) < 2:
@@ -196,7 +205,7 @@ class Conversations:
 
         With it the state, finish and error that it had.
         """
-        with self._store.begin() as session:
+        with self._store.begin(lasting=False) as session:
             conversation = own_conversation(session, person, id, lock=True)
             path = _path(session, id, message, "message")
             answer = path[-1]
@@ -224,10 +233,11 @@ class Conversations:
     def keep(self, changes: Sequence[tuple[int, str, Mapping[str, Any]]]) -> dict[str, ConversationRow]:
         """Write changes of messages (whose, message id, columns), all of them in one transaction.
 
-        Whatever is no longer running is made to be found.  Returns the conversations of these, by message id.
+        What is no longer running lasts and is made to be found; the conversations of these are returned by message id.
         """
         ended: dict[str, ConversationRow] = {}
-        with self._store.begin() as session:
+        lasting = any(values.get("state", "running") != "running" for _, _, values in changes)
+        with self._store.begin(lasting=lasting) as session:
             for person, id, values in changes:
                 row = session.get(MessageRow, id)
                 if row is None:  # purged meanwhile
@@ -264,7 +274,7 @@ class Conversations:
 
     def keep_renderings(self, html: Mapping[str, str], version: str) -> None:
         """Keep HTML of messages; of those that are gone meanwhile, nothing."""
-        with self._store.begin() as session:
+        with self._store.begin(lasting=False) as session:
             known = set(session.scalars(select(MessageRow.id).where(MessageRow.id.in_(list(html)))))
             for id in known:
                 session.merge(RenderingRow(message_id=id, version=version, html=html[id]))
@@ -275,6 +285,16 @@ class Conversations:
 
 def not_found(what: str) -> RequestError:
     return RequestError(f"There is no such {what}.", code="not_found")
+
+
+def _attached(session: Session, person: int, files: Sequence[str], conversation: str) -> list[dict[str, Any]]:
+    """Files as a question keeps them; from now on they are this conversation's."""
+    found = attach_files(session, person, files, conversation)
+    known = {file.id for file in found}
+    for file in files:
+        if file not in known:
+            raise RequestError(f"There is no file {file!r}.", param="files", code="not_found")
+    return [{"id": f.id, "name": f.name, "kind": f.kind, "pages": f.pages, "passages": f.passages} for f in found]
 
 
 def own_conversation(
@@ -362,7 +382,7 @@ def _new_message(
     content: str,
     state: str,
     *,
-    files: list[str] | None = None,
+    files: list[dict[str, Any]] | None = None,
 ) -> MessageRow:
     mine = MessageRow.conversation_id == conversation
     last = session.scalar(select(func.max(MessageRow.seq)).where(mine))

@@ -170,8 +170,6 @@ async def undo_clear(request: Request) -> Response:
 async def ask(request: Request, id: str) -> Response:
     body = Question.parse(await json_body(request))
     model = None if body.model is None else model_name(request, body.model)
-    if body.files:
-        raise RequestError(f"There is no file {body.files[0]!r}.", param="files", code="not_found")
     await admit_question(request, body.content, body.settings.given())
     turn = await run_in_threadpool(
         _kept(request).ask,
@@ -179,6 +177,7 @@ async def ask(request: Request, id: str) -> Response:
         id,
         parent=body.parent,
         content=body.content,
+        files=body.files,
         model=model,
         settings=body.settings.given(),
     )
