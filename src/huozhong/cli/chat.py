@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from huozhong.cli.serve import CarefulOption, Context, Currency, Numbers, Price, Quant, Threads, load
+from huozhong.cli.serve import CarefulOption, Context, Currency, Numbers, Price, Quant, Threads, engine_options, load
 from huozhong.cli.words import dim, language, red, say
 from huozhong.errors import ConfigError, RequestError
 
@@ -52,6 +52,7 @@ def chat_command(
     careful: CarefulOption = False,
     numbers: Numbers = None,
 ) -> None:
+    from huozhong.cost import Meter
     from huozhong.verify.distress import read_numbers
 
     ring = read_numbers(numbers or "")
@@ -62,7 +63,7 @@ def chat_command(
             _only_local_options_unset(context)
             name, ask = _remote(stack, url, model, thinking, given)
         else:
-            llm = load(model or "ember", quantization, threads, max_context, price, currency)
+            llm = load(model or "ember", engine_options(quantization, threads, max_context), Meter(price, currency))
             stack.enter_context(llm)
             name, ask = llm.name, _local(llm, thinking, given)
             careful = careful or llm.is_built_in

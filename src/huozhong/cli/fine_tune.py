@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from huozhong.cli.machine import available_memory
 from huozhong.cli.models import find_model
 from huozhong.cli.words import dim, language, say
 from huozhong.engine import generation_config
+from huozhong.engine.machine import available_memory
 from huozhong.errors import ConfigError, HuozhongError
 
 if TYPE_CHECKING:

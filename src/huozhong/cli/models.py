@@ -204,8 +204,8 @@ def _table(*columns: str) -> Table:
 def show_command(model: AnyModel) -> None:
     from rich.console import Console
 
-    from huozhong.cli.machine import available_memory
     from huozhong.engine.bandwidth import read_bandwidth
+    from huozhong.engine.machine import available_memory
     from huozhong.formats.installed import name_of
     from huozhong.formats.source import open_model
     from huozhong.hub.arrival import gigabytes

@@ -108,7 +108,7 @@ def find(name: str) -> Path | None:
     if (folder / MANIFEST).is_file():
         return folder
     if ":" not in name:
-        tagged = [one for one in _folders() if one.name.partition("@")[0] == folder.name]
+        tagged = [one for one in stored_folders() if one.name.partition("@")[0] == folder.name]
         if len(tagged) == 1:
             return tagged[0]
     return None
@@ -129,10 +129,11 @@ def read_manifest(folder: Path) -> ModelManifest:
 
 def installed_models() -> list[InstalledModel]:
     """Every model in the store, by name."""
-    return [InstalledModel(name_of(folder), folder, read_manifest(folder)) for folder in _folders()]
+    return [InstalledModel(name_of(folder), folder, read_manifest(folder)) for folder in stored_folders()]
 
 
-def _folders() -> list[Path]:
+def stored_folders() -> list[Path]:
+    """Every stored model's folder, by name; no manifest is read, so one that is damaged hides no other."""
     folder = models_folder()
     if not folder.is_dir():
         return []
