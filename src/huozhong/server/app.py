@@ -55,6 +55,7 @@ PEOPLE = (login_routes, account, people, house, balance, trust)
 NOUNS = (
     chat,
     conversations,
+    exchange,
     completions,
     messages,
     embeddings,
