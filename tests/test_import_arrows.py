@@ -21,13 +21,14 @@ EVERYTHING = ("",)
 # room -> what its files may import from the package (a room may import itself, everyone the ground floor)
 ARROWS: dict[str, tuple[str, ...]] = {
     "cli": EVERYTHING,
-    "server": ("engine", "text", "cost", "verify"),
+    "server": ("engine", "text", "cost", "verify", "store"),
     "exam": ("verify", "cost", "text", "engine", "acts"),
     "train": ("model", "formats", "text", "cost", "verify"),
     "hub": ("formats", "model"),
     "engine": ("model", "formats", "text", "cost", "acts"),
     "acts": ("verify", "text"),
     "formats": ("model", "text"),
+    "store": (),
     "model": (), "text": (), "verify": (), "cost": (), "files": (), "errors": (),
 }  # fmt: skip
 GROUND_FLOOR = ("errors", "files")

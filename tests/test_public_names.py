@@ -13,8 +13,8 @@ from huozhong import errors
 NAMES = [
     "LLM", "Bill", "ChatTemplate", "CheckpointError", "Completion", "ConfigError", "ContextLengthError",
     "DataError", "Delta", "EngineError", "ExamError", "Grammar", "HubError", "HuozhongError", "JsonObject",
-    "JsonSchema", "KernelError", "Meter", "ModelConfig", "Regex", "RequestError", "SamplingParams", "TokenLogprob",
-    "Tokenizer", "TokenizerError", "TrainingError", "Usage", "__version__", "create_app",
+    "JsonSchema", "KernelError", "Meter", "ModelConfig", "Regex", "RequestError", "SamplingParams", "StoreError",
+    "TokenLogprob", "Tokenizer", "TokenizerError", "TrainingError", "Usage", "__version__", "create_app",
 ]  # fmt: skip
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         HuozhongError,
         KernelError,
         RequestError,
+        StoreError,
         TokenizerError,
         TrainingError,
     )
@@ -58,6 +59,7 @@ _HOMES = {
     "Regex": "engine.guides.guide",
     "RequestError": "errors",
     "SamplingParams": "engine.requests",
+    "StoreError": "errors",
     "TokenLogprob": "engine.requests",
     "Tokenizer": "text.tokenizer",
     "TokenizerError": "errors",
@@ -89,6 +91,7 @@ __all__ = [
     "Regex",
     "RequestError",
     "SamplingParams",
+    "StoreError",
     "TokenLogprob",
     "Tokenizer",
     "TokenizerError",

@@ -7,6 +7,7 @@
     ├── DataError              training or exam data that cannot be read or understood
     ├── ExamError              a model that cannot be examined: its URL does not answer, or answers with an error
     ├── HubError               a model that cannot be brought: hub out of reach, wrong hash, no room on the disk
+    ├── StoreError             a database that cannot be used: out of reach, locked, full, of a newer program
     ├── TrainingError          a run that cannot go on (loss is NaN, disk is full); the last checkpoint is intact
     ├── KernelError            a CPU kernel that this machine cannot run
     ├── EngineError            a step of the engine failed; the requests in it end, the others go on
@@ -45,6 +46,14 @@ class ExamError(HuozhongError):
 
 class HubError(HuozhongError):
     """A model cannot be brought to this machine.  `chinese` says the same in Chinese."""
+
+    def __init__(self, chinese: str, english: str) -> None:
+        super().__init__(english)
+        self.chinese = chinese
+
+
+class StoreError(HuozhongError):
+    """The house's database cannot be used.  `chinese` says the same in Chinese."""
 
     def __init__(self, chinese: str, english: str) -> None:
         super().__init__(english)

@@ -8,7 +8,7 @@ import typer
 
 from huozhong.cli import chat, eval, models, serve, train
 from huozhong.cli.words import red, say
-from huozhong.errors import HubError, HuozhongError
+from huozhong.errors import HubError, HuozhongError, StoreError
 
 
 def build() -> typer.Typer:
@@ -42,7 +42,7 @@ def main() -> None:
     try:
         build()()
     except HuozhongError as error:
-        text = say(error.chinese, str(error)) if isinstance(error, HubError) else str(error)
+        text = say(error.chinese, str(error)) if isinstance(error, HubError | StoreError) else str(error)
         print(red(text), file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

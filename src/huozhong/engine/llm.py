@@ -30,6 +30,7 @@ from huozhong.engine.collector import Collector
 from huozhong.engine.guides.guide import Acts, Guide
 from huozhong.engine.kernels import arithmetic
 from huozhong.engine.loop import Engine, Handle
+from huozhong.engine.queueing import Progress
 from huozhong.engine.requests import (
     Completion,
     Delta,
@@ -65,6 +66,7 @@ __all__ = [
     "EmbeddedText",
     "EngineStats",
     "Handle",
+    "Progress",
     "SamplingParams",
     "TokenLogprob",
     "Usage",

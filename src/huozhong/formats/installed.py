@@ -13,11 +13,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from huozhong.errors import CheckpointError, ConfigError
+from huozhong.files import data_folder
 
 MANIFEST = "huozhong.json"
 _NAME = re.compile(r"\w[\w.-]*(:\w[\w.-]*)?")
@@ -68,10 +68,7 @@ def models_folder() -> Path:
     """Where brought models live: $HUOZHONG_MODELS, or the user's data folder."""
     if chosen := os.environ.get("HUOZHONG_MODELS"):
         return Path(chosen).expanduser()
-    if sys.platform == "win32" and (data := os.environ.get("LOCALAPPDATA")):
-        return Path(data) / "huozhong" / "models"
-    data = os.environ.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local" / "share") / "huozhong" / "models"
+    return data_folder() / "models"
 
 
 def is_name(text: str) -> bool:

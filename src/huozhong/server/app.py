@@ -13,11 +13,25 @@ from starlette.responses import Response
 
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import HuozhongError
+from huozhong.server.answers import Answers
 from huozhong.server.careful import Careful
 from huozhong.server.failures import failure_of
 from huozhong.server.guard import Guard
 from huozhong.server.http import error_response
-from huozhong.server.routes import chat, completions, embeddings, health, messages, models, ollama, page, tokens
+from huozhong.server.routes import (
+    chat,
+    completions,
+    conversations,
+    embeddings,
+    health,
+    messages,
+    models,
+    ollama,
+    page,
+    tokens,
+)
+from huozhong.store.conversations import Conversations
+from huozhong.store.database import IN_MEMORY, Store
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
 MAX_BODY_BYTES = 4 * 2**20
@@ -29,6 +43,7 @@ def create_app(
     defaults: SamplingParams | None = None,
     careful: Careful | None = None,
     any_model: bool = False,
+    store: Store | None = None,
     api_keys: Iterable[str] = (),
     allow_hosts: Iterable[str] = (),
     allow_origins: Iterable[str] = (),
@@ -38,6 +53,7 @@ def create_app(
 
     defaults: sampling for what a request leaves out; None is the model's own.
     careful: who is answered by rules where the model must not; None: everybody, with the built-in model only.
+    store: where people and conversations are kept; None: in memory, for as long as the app lives.
     any_model: whatever model a client names, this one answers.
     api_keys: who sends none of these is refused; none given: everybody is let in.
     allow_hosts, allow_origins: names this server answers to and web sites that may use it, besides its own.
@@ -47,6 +63,9 @@ def create_app(
     app.state.llm = llm
     app.state.defaults = defaults if defaults is not None else llm.defaults
     app.state.careful = careful or Careful()
+    app.state.store = store or Store.open(IN_MEMORY)
+    Conversations(app.state.store).recover()
+    app.state.answers = Answers(app.state.store)
     app.state.any_model = any_model
     app.state.created = int(time.time())
     origins = list(allow_origins)
@@ -58,8 +77,10 @@ def create_app(
         api_keys=[*api_keys],
     )
     if origins:
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"])
-    for noun in (chat, completions, messages, embeddings, models, ollama, tokens, health, page):
+        app.add_middleware(
+            CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "PATCH", "DELETE"], allow_headers=["*"]
+        )
+    for noun in (chat, conversations, completions, messages, embeddings, models, ollama, tokens, health, page):
         app.include_router(noun.router)
     answer_failures(app)
     return app

@@ -18,7 +18,7 @@ from huozhong.engine.llm import LLM
 from huozhong.engine.requests import Completion, Delta, Usage
 from huozhong.server.dialects import FixedText, Reply
 from huozhong.server.http import json_response, stream_response
-from huozhong.verify.distress import CHINA, Finding, check
+from huozhong.verify.distress import CHINA, check
 
 HEADER = "x-huozhong-rule"
 
@@ -57,14 +57,21 @@ class Careful:
         """
         if not self.holds_for(request.app.state.llm, request):
             return None
-        # In a thread, as all that reads a whole message is.
-        finding = await asyncio.to_thread(check, messages)
-        return None if finding is None else self._said(finding, reply_with, stream)
-
-    def _said(self, finding: Finding, reply_with: Callable[[FixedText], Reply], stream: bool) -> Response:
-        reply = reply_with(FixedText(finding.rule, finding.kind, tuple(finding.numbers(numbers=self.numbers))))
-        text, headers = finding.reply(numbers=self.numbers), {HEADER: finding.rule}
+        said = await self.said(messages)
+        if said is None:
+            return None
+        text, fixed = said
+        reply, headers = reply_with(fixed), {HEADER: fixed.rule}
         if stream:
             return stream_response(reply, Delta(text=text, finish_reason="stop", usage=NOTHING_USED), headers)
         whole = Completion(text=text, reasoning="", token_ids=(), logprobs=(), finish_reason="stop", usage=NOTHING_USED)
         return json_response(reply.whole([whole]), headers=headers)
+
+    async def said(self, messages: Sequence[Mapping[str, Any]]) -> tuple[str, FixedText] | None:
+        """What a rule says to these messages, whoever sends them; None where none says anything."""
+        # In a thread, as all that reads a whole message is.
+        finding = await asyncio.to_thread(check, messages)
+        if finding is None:
+            return None
+        numbers = tuple(finding.numbers(numbers=self.numbers))
+        return finding.reply(numbers=self.numbers), FixedText(finding.rule, finding.kind, numbers)

@@ -15,6 +15,7 @@ from huozhong.errors import HuozhongError, RequestError
 # A `RequestError`'s status by its code; any other is 400.
 _STATUS = {
     "aborted": 503,
+    "conflict": 409,
     "model_not_found": 404,
     "not_found": 404,
     "request_too_large": 413,
