@@ -28,6 +28,7 @@ from huozhong.server.routes import (
     models,
     ollama,
     page,
+    plain,
     tokens,
 )
 from huozhong.store.conversations import Conversations
@@ -80,7 +81,7 @@ def create_app(
         app.add_middleware(
             CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "PATCH", "DELETE"], allow_headers=["*"]
         )
-    for noun in (chat, conversations, completions, messages, embeddings, models, ollama, tokens, health, page):
+    for noun in (chat, conversations, completions, messages, embeddings, models, ollama, tokens, health, plain, page):
         app.include_router(noun.router)
     answer_failures(app)
     return app
