@@ -77,6 +77,15 @@ ApiKey = Annotated[
 ApiKeyFile = Annotated[
     Path | None, typer.Option(help="密钥文件，每行一个 / a file of keys, one a line", show_default=False)
 ]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        envvar="HUOZHONG_DATABASE",
+        help="保存对话的数据库：sqlite:///文件、postgresql://用户@主机/库名，sqlite:// 什么都不留 / "
+        "where conversations are kept; sqlite:// keeps nothing (默认 / default: house.db in $HUOZHONG_HOME)",
+        show_default=False,
+    ),
+]
 CarefulOption = Annotated[
     bool,
     typer.Option(
@@ -116,6 +125,7 @@ def serve_command(
     allow_origin: AllowOrigin = None,
     careful: CarefulOption = False,
     numbers: Numbers = None,
+    database: Database = None,
     any_model: AnyModel = False,
     api_key: ApiKey = None,
     api_key_file: ApiKeyFile = None,
@@ -127,11 +137,16 @@ def serve_command(
     with listen(host, port) as listener:  # first, so that a port in use is said before a model is loaded
         from huozhong.server.app import create_app
         from huozhong.server.careful import Careful
+        from huozhong.store.database import Store, default_url
 
-        llm = load(model, quantization, threads, max_context, price, currency, cache_tokens, disk_cache, cache_format)
-        with llm:
+        caches = (cache_tokens, disk_cache, cache_format)
+        with (
+            Store.open(database or default_url()) as store,
+            load(model, quantization, threads, max_context, price, currency, *caches) as llm,
+        ):
             app = create_app(
                 llm,
+                store=store,
                 careful=Careful(careful, ring),
                 any_model=any_model,
                 api_keys=keys,
@@ -271,6 +286,7 @@ def _run(app: FastAPI, llm: LLM, listener: socket.socket, *, needs_key: bool = F
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             # First: answers in flight end with a clear last event instead of a cut connection.
             await asyncio.to_thread(llm.close)
+            await app.state.answers.close()
             await super().shutdown(sockets)
 
     # uvicorn stops in good order and then passes Ctrl-C on; it was the user's wish.

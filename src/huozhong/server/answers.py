@@ -36,6 +36,7 @@ log = logging.getLogger("huozhong.server")
 
 KEEP_SECONDS = 2.0
 WAITING_SECONDS = 0.5  # how often those who wait are told their place
+PURGE_SECONDS = 86_400.0  # how often what was deleted long ago is forgotten, besides at a start
 _CLOSE_SECONDS = 10.0
 
 
@@ -262,6 +263,7 @@ class Answers:
         self._tasks: set[asyncio.Task[None]] = set()
         self._keeper: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
+        self._purged = time.monotonic()
 
     def begin(self, turn: Turn, begin: Begin, model: str, was: tuple[str, str | None, str | None] | None) -> None:
         """Write the turn's answer; returns at once."""
@@ -270,6 +272,9 @@ class Answers:
         self._start(self._write(growing, begin))
         if self._keeper is None or self._keeper.done():
             self._keeper = self._start(self._keep())
+        if time.monotonic() - self._purged > PURGE_SECONDS:
+            self._purged = time.monotonic()
+            self._start(run_in_threadpool(self._conversations.purge))
         self.tell(growing)
 
     def _start(self, work: Any) -> asyncio.Task[None]:

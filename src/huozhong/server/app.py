@@ -23,6 +23,7 @@ from huozhong.server.routes import (
     completions,
     conversations,
     embeddings,
+    exchange,
     health,
     messages,
     models,
@@ -66,6 +67,7 @@ def create_app(
     app.state.careful = careful or Careful()
     app.state.store = store or Store.open(IN_MEMORY)
     Conversations(app.state.store).recover()
+    Conversations(app.state.store).purge()
     app.state.answers = Answers(app.state.store)
     app.state.any_model = any_model
     app.state.created = int(time.time())
@@ -75,13 +77,27 @@ def create_app(
         allow_hosts=allow_hosts,
         allow_origins=origins,
         max_body_bytes=max_body_bytes,
+        larger_bodies={exchange.IMPORT_PATH: exchange.MAX_IMPORT_BYTES},
         api_keys=[*api_keys],
     )
     if origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "PATCH", "DELETE"], allow_headers=["*"]
         )
-    for noun in (chat, conversations, completions, messages, embeddings, models, ollama, tokens, health, plain, page):
+    for noun in (
+        chat,
+        conversations,
+        exchange,
+        completions,
+        messages,
+        embeddings,
+        models,
+        ollama,
+        tokens,
+        health,
+        plain,
+        page,
+    ):
         app.include_router(noun.router)
     answer_failures(app)
     return app

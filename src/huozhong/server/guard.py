@@ -14,7 +14,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -39,13 +39,16 @@ class Guard:
         allow_hosts: Iterable[str] = (),
         allow_origins: Iterable[str] = (),
         max_body_bytes: int,
+        larger_bodies: Mapping[str, int] | None = None,
         api_keys: Iterable[str] = (),
     ) -> None:
+        """larger_bodies: paths that take larger ones -> bytes."""
         own = socket.gethostname().lower()
         self._app = app
         self._hosts = {"localhost", own, f"{own}.local", *(name.lower() for name in allow_hosts)}
         self._origins = set(allow_origins)
         self._limit = max_body_bytes
+        self._limits = dict(larger_bodies or {})
         self._keys = [key.encode() for key in api_keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,6 +56,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        limit = self._limits.get(scope["path"], self._limit)
         if problem := self._foreign(headers):
             refused = refusal(403, problem, "forbidden")
             await error_response(refused, scope["path"])(scope, receive, send)
@@ -60,16 +64,12 @@ class Guard:
             message = "This server needs a key: send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'."
             refused = refusal(401, message, "invalid_api_key", {"www-authenticate": "Bearer"})
             await error_response(refused, scope["path"])(scope, receive, send)
-        elif int(headers.get("content-length", "0")) > self._limit:
-            await self._drain(receive)
-            refused = refusal(413, self._too_large, "request_too_large")
+        elif int(headers.get("content-length", "0")) > limit:
+            await self._drain(receive, limit)
+            refused = refusal(413, _too_large(limit), "request_too_large")
             await error_response(refused, scope["path"])(scope, receive, send)
         else:
-            await self._app(scope, self._counted(receive), send)
-
-    @property
-    def _too_large(self) -> str:
-        return f"The body is too large: this server takes at most {self._limit:,} bytes."
+            await self._app(scope, self._counted(receive, limit), send)
 
     def _foreign(self, headers: Headers) -> str | None:
         """Why a request is not let in, or None."""
@@ -112,7 +112,7 @@ class Guard:
             return False
         return True
 
-    def _counted(self, receive: Receive) -> Receive:
+    def _counted(self, receive: Receive, limit: int) -> Receive:
         """`receive`, failing with 413 once a body without a declared length has grown too large."""
         taken = 0
 
@@ -120,19 +120,23 @@ class Guard:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self._limit:
-                raise HTTPException(413, self._too_large)
+            if taken > limit:
+                raise HTTPException(413, _too_large(limit))
             return message
 
         return counted
 
-    async def _drain(self, receive: Receive) -> None:
+    async def _drain(self, receive: Receive, limit: int) -> None:
         taken = 0
-        while taken < self._limit * _DRAIN:
+        while taken < limit * _DRAIN:
             message = await receive()
             taken += len(message.get("body", b""))
             if not message.get("more_body"):
                 return
+
+
+def _too_large(limit: int) -> str:
+    return f"The body is too large: this server takes at most {limit:,} bytes."
 
 
 def _name(host: str) -> str:

@@ -23,6 +23,7 @@ from huozhong.store.database import Store
 from huozhong.store.search import index_messages
 from huozhong.store.tables.base import new_id, now
 from huozhong.store.tables.conversations import ConversationRow, MessageRow, RenderingRow
+from huozhong.store.tables.people import PersonRow
 from huozhong.store.titles import LONGEST_OWN, title_of
 
 KEPT_DAYS = 30  # how long what was deleted can be taken back
@@ -76,6 +77,12 @@ class Conversations:
             found = list(session.scalars(others.limit(limit + 1)))
         return [*pinned, *found[:limit]], len(found) > limit
 
+    def ids(self, person: int) -> list[str]:
+        """Of all that are not deleted, the latest first."""
+        mine = select(ConversationRow.id).where(ConversationRow.person_id == person, ConversationRow.deleted.is_(None))
+        with self._store.read() as session:
+            return list(session.scalars(mine.order_by(ConversationRow.updated.desc())))
+
     def get(self, person: int, id: str) -> tuple[ConversationRow, list[MessageRow]]:
         """A conversation and all its messages, in the order in which they came."""
         with self._store.read() as session:
@@ -85,7 +92,7 @@ class Conversations:
     def change(self, person: int, id: str, changes: Mapping[str, Any]) -> ConversationRow:
         """changes: title, pinned, leaf (a message's id), settings, model."""
         with self._store.begin() as session:
-            row = own_conversation(session, person, id)
+            row = own_conversation(session, person, id, lock=True)
             if "title" in changes:
                 row.title = str(changes["title"])[:LONGEST_OWN]
                 row.title_is_own = bool(row.title)
@@ -102,12 +109,12 @@ class Conversations:
     def delete(self, person: int, id: str) -> None:
         """Out of sight; for KEPT_DAYS `restore` takes it back."""
         with self._store.begin() as session:
-            own_conversation(session, person, id).deleted = now()
+            own_conversation(session, person, id, lock=True).deleted = now()
 
     def restore(self, person: int, id: str) -> ConversationRow:
         """Take a deletion back; nothing happens to one that is not deleted."""
         with self._store.begin() as session:
-            row = own_conversation(session, person, id, even_deleted=True)
+            row = own_conversation(session, person, id, lock=True, even_deleted=True)
             row.deleted = None
             return row
 
@@ -157,7 +164,7 @@ class Conversations:
         settings: changes of the conversation's own, which hold from now on.
         """
         with self._store.begin() as session:
-            conversation = own_conversation(session, person, id)
+            conversation = own_conversation(session, person, id, lock=True)
             path = _path(session, id, parent, "parent")
             if path and path[-1].role != "assistant":
                 raise RequestError("'parent' must be an answer, or null for a first question.", param="parent")
@@ -179,7 +186,7 @@ class Conversations:
     ) -> Turn:
         """Another answer to the question that `message` answers."""
         with self._store.begin() as session:
-            conversation = own_conversation(session, person, id)
+            conversation = own_conversation(session, person, id, lock=True)
             path = _path(session, id, message, "message")
             if path[-1].role != "assistant" or len(path) < 2:
                 raise RequestError("'message' must be an answer.", param="message")
@@ -196,7 +203,7 @@ class Conversations:
         With it the state, finish and error that it had.
         """
         with self._store.begin() as session:
-            conversation = own_conversation(session, person, id)
+            conversation = own_conversation(session, person, id, lock=True)
             path = _path(session, id, message, "message")
             answer = path[-1]
             is_unfinished = answer.state in ("stopped", "cut", "failed") or answer.finish == "length"
@@ -277,10 +284,19 @@ def not_found(what: str) -> RequestError:
 
 
 def own_conversation(
-    session: Session, person: int, id: str, *, even_deleted: bool = False, what: str = "conversation"
+    session: Session,
+    person: int,
+    id: str,
+    *,
+    lock: bool = False,
+    even_deleted: bool = False,
+    what: str = "conversation",
 ) -> ConversationRow:
-    """The person's conversation with this id; `RequestError` "not_found" for any other."""
-    row = session.get(ConversationRow, id)
+    """The person's conversation with this id; `RequestError` "not_found" for any other.
+
+    lock: until the transaction ends nobody else changes it or adds to it (PostgreSQL; SQLite has one writer anyway).
+    """
+    row = session.get(ConversationRow, id, with_for_update=lock)
     if row is None or row.person_id != person or (row.deleted is not None and not even_deleted):
         raise not_found(what)
     return row
@@ -321,6 +337,8 @@ def messages_of(session: Session, conversation: str) -> list[MessageRow]:
 
 
 def _next_updated(session: Session, person: int) -> int:
+    # One person's changes come one after the other, so that no two have the same time.
+    session.execute(select(PersonRow.id).where(PersonRow.id == person).with_for_update(key_share=True))
     last = session.scalar(select(func.max(ConversationRow.updated)).where(ConversationRow.person_id == person))
     return max(now(), (last or 0) + 1)
 

@@ -14,7 +14,8 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -97,6 +98,14 @@ class Store:
         except DBAPIError as error:
             raise _store_error(error) from error
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
@@ -144,8 +153,9 @@ def _make_file(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         raise StoreError(
-            f"打不开数据库文件 {path}（{error.strerror}）。",
-            f"The database {path} cannot be opened ({error.strerror}).",
+            f"打不开数据库文件 {path}（{error.strerror}）；请用 --database sqlite:///文件 换一个地方。",
+            f"The database {path} cannot be opened ({error.strerror}); choose another place with "
+            "--database sqlite:///FILE.",
         ) from None
 
 

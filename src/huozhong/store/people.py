@@ -62,7 +62,7 @@ def person_of_row(row: PersonRow) -> Person:
     return Person(
         row.id,
         row.name,
-        row.role,  # type: ignore[arg-type]
+        row.role,
         row.language,
         row.quiet_from,
         row.quiet_to,

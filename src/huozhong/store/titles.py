@@ -10,10 +10,8 @@ LONGEST_OWN = 200  # characters of a title that a person gives
 _SENTENCE_END = re.compile(r"[。！？!?\n]|(?<=\w)\.(?=\s)")
 # Marks of Markdown, and what people begin with that says nothing.
 _MARKS = re.compile(r"^[\s#>*\-`]+|[*`]+")
-_GREETING = re.compile(
-    r"^(?:(?:你好|您好|请问|请你|麻烦你?|帮我|hello|hi|hey|please|could you|can you)(?![a-z])[\s,，。！!~～、:：]*)+",
-    re.I,
-)
+_GREETINGS = "你好|您好|请问|请你|请?帮我|请给我|麻烦你?|hello|hi|hey|please|could you|can you"
+_GREETING = re.compile(rf"^(?:(?:{_GREETINGS})(?![a-z])[\s,，。！!~～、:：]*)+", re.I)
 
 
 def title_of(question: str) -> str:

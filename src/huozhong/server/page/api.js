@@ -33,10 +33,12 @@ async function refused(response) {
   return new ApiError(kinds[response.status] || 'server', message);
 }
 
-/** The server's answer to a request; rejects with an ApiError. */
+/** The server's answer to a request; body: a file as it is, or what becomes JSON.  Rejects with an ApiError. */
 export async function send(method, path, body) {
-  const options = { method, headers: headers(body === undefined ? {} : { 'Content-Type': 'application/json' }) };
-  if (body !== undefined) options.body = typeof body === 'string' ? body : JSON.stringify(body);
+  const isFile = typeof Blob !== 'undefined' && body instanceof Blob;
+  const type = isFile && /zip/.test(body.type) ? 'application/zip' : 'application/json';
+  const options = { method, headers: headers(body === undefined ? {} : { 'Content-Type': type }) };
+  if (body !== undefined) options.body = isFile ? body : JSON.stringify(body);
   let response;
   try {
     response = await fetch(path, options);

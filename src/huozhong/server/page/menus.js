@@ -100,7 +100,7 @@ export function createMenus(house) {
     $('import-file').value = '';
     if (!file) return;
     try {
-      const result = await ask('POST', '/house/import', await file.text());
+      const result = await ask('POST', '/house/import', file);
       const skipped = result.skipped.map((one) => '\n' + (one.title || t('untitled')) + ': ' + one.why).join('');
       toast(t('imported', { count: result.imported }) + skipped);
       await list.load();

@@ -250,7 +250,8 @@ async function moveOld() {
     write('conversation', null);
     return;
   }
-  await ask('POST', '/house/import', { version: 1, conversations: [{ title: '', messages: messages.map(oldMessage) }] });
+  const chats = [{ format: 'huozhong-conversation', version: 1, messages: messages.map(oldMessage) }];
+  await ask('POST', '/house/import', chats);
   write('conversation', null);
   await list.load();
 }
@@ -266,6 +267,7 @@ function oldMessage(message, index) {
     state: message.role === 'user' ? 'done' : state,
     usage: message.usage || null,
     rule: message.rule || null,
+    think_ms: message.thinkMs,
   };
 }
 
@@ -283,6 +285,8 @@ function listenToHouse() {
         if (data.id !== chat.current().id) return;
         chat.start();
         toast(t('goneElsewhere'));
+      } else if (name === 'imported') {
+        list.load().catch(failed);
       } else if (name === 'message') {
         chat.heard(data);
       }

@@ -39,14 +39,46 @@ _TYPES = {
     "webmanifest": "application/manifest+json",
 }
 # What every visit loads, and the service worker keeps; index.html comes as "/".
-FIRST_LOAD = (
-    "page.css answer.css panels.css boot.js page.js api.js chat.js dom.js follow.js format.js frame.js i18n.js kept.js "
-    "keys.js list.js menus.js prose.js reading.js settings.js shelf.js shorten.js tree.js view.js voice.js flame.svg"
-).split()
-_OTHERS = (
-    "print.css plain.css old.js sw.js words-zh.json words-zh-Hant.json words-en.json manifest.webmanifest icon-192.png "
-    "icon-512.png icon-maskable.png"
-).split()
+FIRST_LOAD = [
+    "page.css",
+    "answer.css",
+    "panels.css",
+    "boot.js",
+    "page.js",
+    "api.js",
+    "chat.js",
+    "dom.js",
+    "follow.js",
+    "format.js",
+    "frame.js",
+    "i18n.js",
+    "kept.js",
+    "keys.js",
+    "list.js",
+    "menus.js",
+    "prose.js",
+    "reading.js",
+    "settings.js",
+    "shelf.js",
+    "shorten.js",
+    "tree.js",
+    "view.js",
+    "voice.js",
+    "flame.svg",
+]
+_OTHERS = [
+    "print.css",
+    "plain.css",
+    "old.js",
+    "sw.js",
+    "words-zh.json",
+    "words-zh-Hant.json",
+    "words-en.json",
+    "manifest.webmanifest",
+    "icon-192.png",
+    "icon-512.png",
+    "icon-maskable.png",
+]
 FILES = {name: _TYPES[name.rpartition(".")[2]] for name in [*FIRST_LOAD, *_OTHERS]}
 SECURITY = {
     "Content-Security-Policy": (
