@@ -30,6 +30,7 @@ from huozhong.server.routes import (
     completions,
     conversations,
     embeddings,
+    exchange,
     files,
     health,
     house,
@@ -38,6 +39,7 @@ from huozhong.server.routes import (
     ollama,
     page,
     people,
+    plain,
     tokens,
     trust,
 )
@@ -50,6 +52,7 @@ PEOPLE = (login_routes, account, people, house, balance, trust)
 NOUNS = (
     chat,
     conversations,
+    exchange,
     completions,
     messages,
     embeddings,
@@ -59,6 +62,7 @@ NOUNS = (
     shelf_routes,
     tokens,
     health,
+    plain,
     page,
 )
 
@@ -113,7 +117,7 @@ def create_app(
         allow_hosts=allow_hosts,
         allow_origins=origins,
         max_body_bytes=max_body_bytes,
-        larger_bodies={files.PATH: files.MAX_BYTES},
+        larger_bodies={files.PATH: files.MAX_BYTES, exchange.IMPORT_PATH: exchange.MAX_IMPORT_BYTES},
         api_keys=[*keys, *([own_key] if keys and own_key else [])],
     )
     if origins:

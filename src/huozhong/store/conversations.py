@@ -78,6 +78,12 @@ class Conversations:
             found = list(session.scalars(others.limit(limit + 1)))
         return [*pinned, *found[:limit]], len(found) > limit
 
+    def ids(self, person: int) -> list[str]:
+        """Of all that are not deleted, the latest first."""
+        mine = select(ConversationRow.id).where(ConversationRow.person_id == person, ConversationRow.deleted.is_(None))
+        with self._store.read() as session:
+            return list(session.scalars(mine.order_by(ConversationRow.updated.desc())))
+
     def get(self, person: int, id: str) -> tuple[ConversationRow, list[MessageRow]]:
         """A conversation and all its messages, in the order in which they came."""
         with self._store.read() as session:

@@ -13,8 +13,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from huozhong.store.dialects import has_grams
@@ -83,14 +84,18 @@ def index_messages(session: Session, person_id: int, messages: Iterable[MessageR
     """Make messages be found, anew where they were found before."""
     for message in messages:
         session.execute(delete(SearchRow).where(SearchRow.message_id == message.id))
-        session.add(
-            SearchRow(
-                person_id=person_id,
-                conversation_id=message.conversation_id,
-                message_id=message.id,
-                grams=f"{_person_gram(person_id)} {grams_of(message.content)}",
-            )
-        )
+        values = search_values(person_id, message.conversation_id, message.id, message.content)
+        session.execute(insert(SearchRow).values(**values))
+
+
+def search_values(person_id: int, conversation_id: str, message_id: str, content: str) -> dict[str, Any]:
+    """The row that makes a message be found."""
+    return {
+        "person_id": person_id,
+        "conversation_id": conversation_id,
+        "message_id": message_id,
+        "grams": f"{_person_gram(person_id)} {grams_of(content)}",
+    }
 
 
 def search(session: Session, person_id: int, query: str, limit: int) -> list[Hit]:

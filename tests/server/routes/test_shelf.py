@@ -69,7 +69,8 @@ def test_every_change_asks_who_it_is() -> None:
 def test_foreign_pages_may_not(server: Running) -> None:
     for method, path in (
         ("GET", ""), ("POST", "/x/load"), ("POST", "/x/unload"), ("GET", "/advice"), ("GET", "/pulls"),
-        ("POST", "/pull"), ("GET", "/pulls/events"), ("POST", "/pulls/x/cancel"), ("GET", "/media"), ("POST", "/import"),
+        ("POST", "/pull"), ("GET", "/pulls/events"), ("POST", "/pulls/x/cancel"), ("GET", "/media"),
+        ("POST", "/import"),
     ):  # fmt: skip
         sent = {"origin": "http://evil.example"}
         assert httpx.request(method, f"{server.url}/house/models{path}", headers=sent).status_code == 403
