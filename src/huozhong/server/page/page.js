@@ -361,7 +361,7 @@ function bindHands() {
   });
   $('house-menu').addEventListener('click', () => openMenu($('house-menu'), menus.houseMenu()));
   $('language').addEventListener('change', () => changeLanguage($('language').value).then(showWords, () => failed(new ApiError('offline'))));
-  window.addEventListener('pagehide', () => write('draft', input.value || null));
+  window.addEventListener('pagehide', () => write('draft', input.value || chat.unsent() || null));
   window.addEventListener('popstate', () => {
     const id = addressed();
     if (id === chat.current().id) return;
