@@ -130,7 +130,9 @@ class ScriptedModel:
 
     def __init__(self, standin: StandIn) -> None:
         self._standin = standin
-        self.tokenizer = SimpleNamespace(encode=lambda text, **_: list(range(len(text))), has=lambda _: False)
+        self.tokenizer = SimpleNamespace(
+            encode=lambda text, **_: list(range(len(text))), has=lambda _: False, split_specials=lambda text: [text]
+        )
 
     def prompt(
         self, messages: list[dict[str, Any]], *, thinking: bool, begun: Begun | None = None, **_: Any
@@ -160,7 +162,7 @@ class ScriptedAnswer:
         self._stopped = True
 
     def progress(self) -> Progress:
-        return self._standin.waiting or Progress(0, None, 31, 31)
+        return self._standin.waiting or Progress(place=0, seconds=None, prompt_done=31, prompt_total=31)
 
     def _write(self) -> None:
         standin, asked = self._standin, self._asked

@@ -5,7 +5,7 @@ import { $, toast } from './dom.js';
 import { follow } from './follow.js';
 import { total } from './format.js';
 import { t } from './i18n.js';
-import { DEFAULTS, readObject, settingsFrom, write } from './kept.js';
+import { DEFAULTS, readObject, settingsFrom } from './kept.js';
 import { leafUnder, siblings, wayTo } from './tree.js';
 import { createView } from './view.js';
 
@@ -255,7 +255,6 @@ export function createChat(scroll, on) {
       Object.assign(asked, result.question, { local: false });
       Object.assign(answer, result.answer, { local: false });
       chat.leaf = answer.id;
-      write('draft', null);
       show();
       watch();
     } catch (error) {
@@ -263,7 +262,6 @@ export function createChat(scroll, on) {
       if (mine !== turn) return;
       sending = false;
       Object.assign(answer, { state: 'failed', finish: error.kind, error: error.message });
-      write('draft', text); // a reload does not lose it
       refresh();
     }
     scroll.follow();
@@ -381,6 +379,11 @@ export function createChat(scroll, on) {
       if (asked && !isBusy() && !asked.local) views.get(asked).edit();
     },
     edit: (message, text) => question(text, message.parent),
+    /** A question that the server does not have: it is to be written down elsewhere. */
+    unsent() {
+      const asked = way.filter((message) => message.role === 'user').pop();
+      return asked && asked.local ? asked.content : '';
+    },
     isBusy,
     isEmpty: () => way.length === 0,
     lastAnswer: () => way.filter((message) => message.role === 'assistant').pop() || null,

@@ -381,7 +381,7 @@ function bindHands() {
   $('model').addEventListener('click', () => import('./models.js').then((sheet) => sheet.openModels(models, $('model'))).catch(() => failed(new ApiError('offline'))));
   $('house-menu').addEventListener('click', () => openMenu($('house-menu'), menus.houseMenu()));
   $('language').addEventListener('change', () => changeLanguage($('language').value).then(showWords, () => failed(new ApiError('offline'))));
-  window.addEventListener('pagehide', () => write('draft', input.value || null));
+  window.addEventListener('pagehide', () => write('draft', input.value || chat.unsent() || null));
   window.addEventListener('popstate', () => {
     const id = addressed();
     if (id === chat.current().id) return;

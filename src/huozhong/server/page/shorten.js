@@ -8,7 +8,7 @@ const END = 300; // characters of the end that stay: the question often stands t
 const TRIES = 6;
 
 async function tokensOf(text) {
-  return (await ask('POST', '/tokenize', { content: text })).tokens.length;
+  return (await ask('POST', '/tokenize', { content: text, parse_special: false })).tokens.length;
 }
 
 /** The text, or its beginning and end with a line that says how much is missing. */

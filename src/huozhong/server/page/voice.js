@@ -22,7 +22,7 @@ export function whenVoices(changed) {
 
 function pieces(text) {
   const found = [];
-  (text.match(/[^。！？!?.\n]+[。！？!?.\n]*/g) || []).forEach((sentence) => {
+  (text.match(/[^。！？.!?\n]+[。！？.!?\n]*/g) || []).forEach((sentence) => {
     for (let at = 0; at < sentence.length; at += LONGEST_PIECE) {
       const piece = sentence.slice(at, at + LONGEST_PIECE).trim();
       if (piece) found.push(piece);
