@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.cost import Meter
-from huozhong.engine.answering import go_on
+from huozhong.engine.answering import go_on, scored
 from huozhong.engine.billing import charge, usage
 from huozhong.engine.cache.pages import PagePool
 from huozhong.engine.cache.prefixes import PrefixStore
@@ -43,6 +43,7 @@ from huozhong.engine.speculation.lookahead import LookAhead
 from huozhong.engine.speculation.speculator import Speculation, Speculator
 from huozhong.engine.stats import EngineStats
 from huozhong.engine.tasks import EmbedTask, GenerateTask, ScoreTask, Task
+from huozhong.engine.thought import ThoughtLimit
 from huozhong.errors import EngineError, HuozhongError
 from huozhong.text.tokenizer import Tokenizer
 
@@ -155,16 +156,18 @@ class Engine:
 
     def _task(self, request: Request, ids: NDArray[np.int32]) -> Task:
         if isinstance(request, ScoreRequest):
-            return ScoreTask(ids)
+            return ScoreTask(ids, request.told)
         if isinstance(request, EmbedRequest):
             return EmbedTask(request.pooling)
         prompt, params = request.prompt, request.params
+        limit = params.max_reasoning_tokens
         begins: Beginning = "reasoning" if prompt.opens_thinking else "either" if prompt.may_think else "answer"
         return GenerateTask(
             params,
             OutputText.of(prompt, self.tokenizer, params.stop),
             TokenCounts(ids, self.vocab_size) if params.has_penalties else None,
             None if params.guide is None else self.guides.constraint(params.guide, begins),
+            None if limit is None else ThoughtLimit(limit, self.tokenizer, self.vocab_size),
         )
 
     def abort(self, sequence: Sequence) -> None:
@@ -330,7 +333,8 @@ class Engine:
             assert output is not None
             task.add(done.start, output)
             if done.reaches_end:
-                self._finish(sequence, "stop", Delta(values=task.values))
+                told = scored(sequence.prompt, task, self.tokenizer)
+                self._finish(sequence, "stop", Delta(values=task.values, logprobs=told))
         elif done.drafts:
             assert output is not None
             self._verify(done, task, output)
@@ -390,11 +394,13 @@ class Engine:
         self._forget(sequence)
         task = sequence.task
         text, reasoning = task.output.finish() if isinstance(task, GenerateTask) else ("", "")
+        found = task.output.stop_string if isinstance(task, GenerateTask) else None
         last = replace(
             delta,
             text=delta.text + text,
             reasoning=delta.reasoning + reasoning,
             finish_reason=reason,
+            stop_string=found,
             usage=usage(sequence, self.meter),
         )
         self._deliver(sequence, last)
@@ -440,10 +446,4 @@ def _chunk(slice_: Slice) -> Chunk:
     want: Want = "all" if slice_.drafts else "last" if slice_.reaches_end else "none"
     if not isinstance(sequence.task, GenerateTask):
         want = sequence.task.want
-    return Chunk(
-        tokens=tokens,
-        start=slice_.start,
-        pages=sequence.table,
-        want=want,
-        prefill=slice_.prefill,
-    )
+    return Chunk(tokens=tokens, start=slice_.start, pages=sequence.table, want=want, prefill=slice_.prefill)

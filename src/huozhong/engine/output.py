@@ -110,9 +110,19 @@ class OutputText:
         )
 
     @property
+    def is_thinking(self) -> bool:
+        """Whether the next token belongs to the reasoning, or ends it."""
+        return self._splitter is not None and self._splitter.is_reasoning
+
+    @property
     def is_stopped(self) -> bool:
         """Whether a stop string has been found."""
         return self._stops.found is not None
+
+    @property
+    def stop_string(self) -> str | None:
+        """The stop string that has been found."""
+        return self._stops.found
 
     def push(self, token: int) -> tuple[str, str]:
         """(text, reasoning) that this token makes certain."""

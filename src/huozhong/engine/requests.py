@@ -37,6 +37,7 @@ class SamplingParams:
     repetition_penalty: divides positive and multiplies negative logits of tokens of prompt and answer.
     presence_penalty, frequency_penalty: subtracted once, or per occurrence, for tokens of the answer.
     max_tokens: at most so many tokens; None is whatever fits the context, and more than fits is cut to it.
+    max_reasoning_tokens: a thought that has so many tokens is ended, and the answer begins; None for no limit.
     logit_bias: {token id: what is added to its logit}, from -100 (as good as never) to 100.
     stop: the answer ends before the first of these strings; they are looked for in what is said, not in what is
         thought before.
@@ -56,6 +57,7 @@ class SamplingParams:
     frequency_penalty: float = 0.0
     logit_bias: tuple[tuple[int, float], ...] = ()
     max_tokens: int | None = None
+    max_reasoning_tokens: int | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
     logprobs: int | None = None
@@ -77,6 +79,7 @@ class SamplingParams:
         self._number("presence_penalty", -2, 2)
         self._number("frequency_penalty", -2, 2)
         self._whole("max_tokens", 1, None)
+        self._whole("max_reasoning_tokens", 0, None)
         self._whole("seed", -(2**63), 2**63 - 1)
         self._whole("logprobs", 0, MAX_LOGPROBS)
         if not isinstance(self.ignore_eos, bool):
@@ -163,9 +166,10 @@ class GenerateRequest:
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """How likely the model finds a text's own tokens."""
+    """How likely the model finds a text's own tokens.  told: spelled, with so many likelier ones each."""
 
     ids: list[int]
+    told: int | None = None
 
 
 @dataclass(frozen=True)
@@ -267,7 +271,8 @@ class Delta:
     """What one step added to an answer, or the one delta of a text that was scored or embedded.
 
     Text may lag behind token_ids: bytes of an unfinished character, a possible stop string and a possible
-    end of the reasoning are held back.  The last delta has `finish_reason` (or `error`) and `usage`.
+    end of the reasoning are held back.  The last delta has `finish_reason` (or `error`) and `usage`, and says which
+    stop string ended the answer, if one did.
     values: what a text comes to: see `ScoredText` and `EmbeddedText`, which read it.
     """
 
@@ -276,6 +281,7 @@ class Delta:
     token_ids: tuple[int, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
     finish_reason: FinishReason | None = None
+    stop_string: str | None = None
     usage: Usage | None = None
     error: HuozhongError | None = None
     values: NDArray[np.float64] | None = None
@@ -295,6 +301,7 @@ class Completion:
     logprobs: tuple[TokenLogprob, ...]
     finish_reason: FinishReason
     usage: Usage
+    stop_string: str | None = None
 
     @classmethod
     def from_deltas(cls, deltas: Iterable[Delta]) -> Completion:
@@ -312,20 +319,26 @@ class Completion:
             logprobs=tuple(p for d in parts for p in d.logprobs),
             finish_reason=last.finish_reason,
             usage=last.usage,
+            stop_string=last.stop_string,
         )
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredText:
-    """logprobs: float64 [T - 1], natural: of every token of a text but the first, given all before it."""
+    """logprobs: float64 [T - 1], natural: of every token of a text but the first, given all before it.
+
+    tokens: the same with their spelling, where that was asked for.
+    """
 
     logprobs: NDArray[np.float64]
     usage: Usage
+    tokens: tuple[TokenLogprob, ...] = ()
 
     @classmethod
     def from_deltas(cls, deltas: Iterable[Delta]) -> ScoredText:
         """From a finished stream of deltas; its error, if it has one, is raised."""
-        return cls(*_values(deltas, "scored"))
+        parts = list(deltas)
+        return cls(*_values(parts, "scored"), parts[-1].logprobs)
 
 
 @dataclass(frozen=True, eq=False)

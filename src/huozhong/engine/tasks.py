@@ -12,7 +12,8 @@ from huozhong.engine.guides.constraint import Constraint
 from huozhong.engine.output import OutputText
 from huozhong.engine.requests import Pooling, SamplingParams
 from huozhong.engine.runner import Want
-from huozhong.engine.sampler import TokenCounts, TopLogprobs, log_softmax, sample
+from huozhong.engine.sampler import TokenCounts, TopLogprobs, log_softmax, sample, top_logprobs
+from huozhong.engine.thought import ThoughtLimit
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -28,12 +29,14 @@ class GenerateTask:
     """An answer in the making: how its tokens are chosen, and its text so far.
 
     counts: which tokens have occurred; needed when `params.has_penalties`.  constraint: its guide's state.
+    thought: where `params.max_reasoning_tokens` is held.
     """
 
     params: SamplingParams
     output: OutputText
     counts: TokenCounts | None = None
     constraint: Constraint | ActsConstraint | None = None
+    thought: ThoughtLimit | None = None
 
     def __post_init__(self) -> None:
         seed = self.params.seed
@@ -44,7 +47,9 @@ class GenerateTask:
 
     def choose(self, logits_V: F32) -> tuple[int, float | None, TopLogprobs]:
         """The next token, as `sampler.sample` gives it."""
-        allowed_V = None if self.constraint is None else self.constraint.mask()
+        allowed_V = None if self.thought is None else self.thought.mask(self.output)
+        if allowed_V is None and self.constraint is not None:
+            allowed_V = self.constraint.mask()
         decides = isinstance(self.constraint, ActsConstraint) and self.constraint.decides
         params = self._deciding if decides else self.params
         return sample(logits_V, params, self.counts, self._rng, allowed_V)
@@ -59,6 +64,8 @@ class GenerateTask:
     def take_forced(self) -> list[int]:
         """What follows for certain and is not sampled; it belongs to the answer now."""
         forced = [] if self.constraint is None else self.constraint.take_forced()
+        if forced and self.thought is not None:
+            forced = self.thought.cut(forced, self.output)
         if self.counts is not None:
             for token in forced:
                 self.counts.add(token)
@@ -71,19 +78,26 @@ class GenerateTask:
 
 
 class ScoreTask:
-    """values: float64 [T - 1]: log-probabilities of a text's tokens but the first, each given all before it."""
+    """values: float64 [T - 1]: log-probabilities of a text's tokens but the first, each given all before it.
+
+    best: for each of them the `top` tokens that would have been likeliest.
+    """
 
     want: Want = "all"
 
-    def __init__(self, text_T: NDArray[np.int32]) -> None:
-        self._targets = text_T[1:]
+    def __init__(self, text_T: NDArray[np.int32], top: int | None = None) -> None:
+        """top: None where the tokens' spelling is not asked for."""
+        self._targets, self._top, self.is_told = text_T[1:], top or 0, top is not None
         self.values: F64 = np.zeros(len(text_T) - 1)
+        self.best: list[TopLogprobs] = [()] * (len(text_T) - 1)
 
     def add(self, start: int, logits_TV: F32) -> None:
         """The logits after the tokens from `start` on."""
         targets = self._targets[start : start + len(logits_TV)]  # nothing follows the last token
         logprobs = log_softmax(logits_TV[: len(targets)])
         self.values[start : start + len(targets)] = logprobs[np.arange(len(targets)), targets]
+        if self._top:
+            self.best[start : start + len(targets)] = [top_logprobs(row, self._top) for row in logprobs]
 
 
 class EmbedTask:

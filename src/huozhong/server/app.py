@@ -22,7 +22,9 @@ from huozhong.server.guard import Guard
 from huozhong.server.held import Holding, House
 from huozhong.server.household import settle, watch
 from huozhong.server.http import error_response
+from huozhong.server.kept import KeptResponses
 from huozhong.server.models import Shelf
+from huozhong.server.pools import Pools
 from huozhong.server.routes import (
     account,
     balance,
@@ -36,10 +38,12 @@ from huozhong.server.routes import (
     house,
     messages,
     models,
+    native,
     ollama,
     page,
     people,
     plain,
+    responses,
     tokens,
     trust,
 )
@@ -56,14 +60,17 @@ NOUNS = (
     completions,
     messages,
     embeddings,
+    exchange,
     files,
     models,
+    native,
     ollama,
     shelf_routes,
     tokens,
     health,
     plain,
     page,
+    responses,
 )
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
@@ -106,10 +113,11 @@ def create_app(
         shelf = Shelf(llm, keep=None)
     app.state = House(shelf, defaults)
     app.state.careful = careful or Careful()
-    _keep(app, store or Store.open(IN_MEMORY))
+    open_house(app, store or Store.open(IN_MEMORY))
     app.state.any_model, app.state.created = any_model, int(time.time())
+    app.state.pools, app.state.responses = Pools(), KeptResponses()
     app.state.reading = asyncio.Semaphore(1)  # one document at a time
-    settle(app, app.state.store, login=login, address=address, authority=authority)
+    settle(app, app.state.store, login=login, address=address, authority=authority, own_key=own_key)
     app.add_middleware(Holding, shelf=shelf)
     origins, keys = list(allow_origins), list(api_keys)
     app.add_middleware(
@@ -131,7 +139,7 @@ def create_app(
     return app
 
 
-def _keep(app: FastAPI, store: Store) -> None:
+def open_house(app: FastAPI, store: Store) -> None:
     """Keep what is said there; settle what an earlier server left unfinished, and what was deleted long ago."""
     app.state.store = store
     Conversations(store).recover()

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from fastapi import Request
+from starlette.types import Message
 
 from huozhong.engine.llm import LLM, Delta, Handle, SamplingParams
 from huozhong.server.answers import Answers, Begin, Fixed, Sourced
@@ -22,11 +23,12 @@ from huozhong.server.http import RunningAnswers, Start
 from huozhong.server.identity import person_of, user_of
 from huozhong.server.ledger import Ledger, expected_tokens
 from huozhong.server.models import Shelf
-from huozhong.server.routes.chat import PreparedChat, prepare
+from huozhong.server.pools import Pools
+from huozhong.server.preparing import LONG, PreparedChat, read_prompt
 from huozhong.store.conversations import Turn
 from huozhong.store.database import Store
 from huozhong.store.tables.conversations import MessageRow
-from huozhong.text.template import Begun
+from huozhong.text.template import Begun, ChatPrompt
 
 # Greedy, the same question would only be given the same answer again.
 AGAIN_TEMPERATURE = 0.7
@@ -70,10 +72,10 @@ def _begin(request: Request, model: str, turn: Turn, *, again: bool) -> Begin:
                 shelf.give_back(held)
                 return begun
             prepared, sources = begun
-            submit = partial(held.llm.submit, prepared.prompt, prepared.params, user=user)
-            start = _until_its_end(submit, partial(shelf.give_back, held))
+            start: Start = partial(held.llm.submit, prepared.prompt, prepared.params, user=user)
             expected = expected_tokens(len(prepared.prompt.ids), prepared.params.max_tokens)
-            answers = RunningAnswers([ledger.counted(person, held.llm.name, start, expected)])
+            start = ledger.counted(person, held.llm.name, start, expected)
+            answers = RunningAnswers([_until_its_end(start, partial(shelf.give_back, held))])
             return answers if sources is None else Sourced(answers, sources)
         except BaseException:
             shelf.give_back(held)
@@ -98,7 +100,20 @@ async def _asked(
         if llm.acts:
             return Fixed(found.shown(turn.question.content), sources=sources)
         call = replace(call, messages=with_passages(call.messages, found, turn.question.content))
-    return await asyncio.to_thread(prepare, llm, call), sources
+    return PreparedChat(await _read(request, llm, call), call.params), sources
+
+
+async def _read(request: Request, llm: LLM, call: ChatCall) -> ChatPrompt:
+    """The prompt.  Whoever asked may be gone already: the answer is the server's."""
+    if sum(len(message["content"]) for message in call.messages) < LONG:
+        return await asyncio.to_thread(read_prompt, llm, call)
+    pools: Pools = request.app.state.pools
+    return await pools.texts.run(lambda is_wanted: read_prompt(llm, call), _nobody_leaves)
+
+
+async def _nobody_leaves() -> Message:
+    await asyncio.Event().wait()
+    return {}
 
 
 def _look_up(store: Store, llm: LLM, turn: Turn, documents: list[str]) -> Excerpts:

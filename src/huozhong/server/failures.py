@@ -30,6 +30,8 @@ _STATUS = {
     "request_too_large": 413,
     "text_too_long": 413,
     "too_many_attempts": 429,
+    "too_busy": 503,
+    "not_supported": 501,
     "unsupported_media_type": 415,
     "wrong_code": 403,
     "wrong_login": 401,

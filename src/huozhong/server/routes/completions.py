@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from huozhong.engine.llm import LLM
+from huozhong.engine.llm import LLM, TokenLogprob
+from huozhong.engine.requests import ScoredText
 from huozhong.errors import RequestError
 from huozhong.server.calls import CompletionCall
 from huozhong.server.careful import Careful
 from huozhong.server.dialects.openai.completions import CompletionReply, parse_completion
 from huozhong.server.household import admit
-from huozhong.server.http import RunningAnswers
+from huozhong.server.http import RunningAnswers, json_body, watched
+from huozhong.server.preparing import reading
+from huozhong.server.routes import native
 from huozhong.server.routes.chat import respond, starts
 from huozhong.server.routes.models import asked
 from huozhong.text.fim import middle_prompt
@@ -27,6 +29,8 @@ router = APIRouter()
 @router.post("/completions")
 @router.post("/beta/completions")  # DeepSeek's path
 async def completions(request: Request) -> Response:
+    if request.url.path == "/completions" and "model" not in await json_body(request):
+        return await native.completion(request)  # llama.cpp's, which knows but one model
     llm, call = await asked(request, parse_completion)
     careful: Careful = request.app.state.careful
     named = partial(CompletionReply, model=llm.name, include_usage=call.include_usage)
@@ -36,17 +40,35 @@ async def completions(request: Request) -> Response:
         if fixed is not None:
             return fixed
     await admit(request)
-    prompts = await asyncio.to_thread(lambda: [_prompt(llm, call, prompt) for prompt in call.prompts])
+    size = len(call.suffix) + sum(len(prompt) for prompt in call.prompts)
+    prompts = await reading(request, size, lambda: [_prompt(llm, call, prompt) for prompt in call.prompts])
+    scored = await _scored(request, llm, call, prompts) if call.echo and call.params.logprobs is not None else []
     running = RunningAnswers(
         start for prompt in prompts for start in starts(request, llm, prompt, call.params, call.num_answers)
     )
     reply = named(
         echoed=[_text(llm, p) if call.echo else "" for p in call.prompts for _ in range(call.num_answers)],
+        scored=[tokens for tokens in scored for _ in range(call.num_answers)],
         each=call.num_answers,
         with_logprobs=call.params.logprobs is not None,
         only_echo=call.only_echo,
     )
     return await respond(request, running, reply, stream=call.stream)
+
+
+async def _scored(
+    request: Request, llm: LLM, call: CompletionCall, prompts: list[ChatPrompt]
+) -> list[list[TokenLogprob | str]]:
+    """Each prompt's tokens with their probabilities, without the mark of its beginning that a text is given here."""
+    answers = RunningAnswers(partial(llm.submit_score, prompt.ids, told=call.params.logprobs) for prompt in prompts)
+    async with watched(answers, request.receive):
+        texts = [ScoredText.from_deltas(deltas) for deltas in await answers.all()]
+    found: list[list[TokenLogprob | str]] = []
+    for given, prompt, text in zip(call.prompts, prompts, texts, strict=True):
+        is_marked = isinstance(given, str) and prompt.ids[0] == llm.tokenizer.bos_id
+        first = [] if is_marked else [llm.tokenizer.bytes_of(prompt.ids[0]).decode("utf-8", "replace")]
+        found.append([*first, *text.tokens])
+    return found
 
 
 def _text(llm: LLM, prompt: str | list[int]) -> str:

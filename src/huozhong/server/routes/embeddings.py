@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 import numpy as np
@@ -15,10 +14,11 @@ from huozhong.errors import RequestError
 from huozhong.server.calls import EmbeddingCall
 from huozhong.server.dialects.openai.embeddings import embeddings_json, parse_embeddings
 from huozhong.server.household import admit
-from huozhong.server.http import RunningAnswers, json_body, json_response, watched
+from huozhong.server.http import RunningAnswers, json_response, watched
 from huozhong.server.identity import person_of
 from huozhong.server.ledger import Ledger
-from huozhong.server.routes.models import model_for
+from huozhong.server.preparing import reading
+from huozhong.server.routes.models import body_with_model, model_for
 
 router = APIRouter()
 
@@ -26,7 +26,7 @@ router = APIRouter()
 @router.post("/v1/embeddings")
 @router.post("/embeddings")
 async def embeddings(request: Request) -> Response:
-    call = parse_embeddings(await json_body(request))
+    call = parse_embeddings(await body_with_model(request))
     llm = await model_for(request, call.model)
     vectors, num_tokens = await vectors_of(request, llm, call)
     return json_response(embeddings_json(llm.name, vectors, num_tokens, as_base64=call.as_base64))
@@ -35,7 +35,7 @@ async def embeddings(request: Request) -> Response:
 async def vectors_of(request: Request, llm: LLM, call: EmbeddingCall) -> tuple[list[NDArray[np.float32]], int]:
     """Every text's vector, and how many tokens all of them had."""
     await admit(request)
-    inputs = await asyncio.to_thread(_tokens, llm, call)
+    inputs = await reading(request, sum(map(len, call.inputs)), lambda: _tokens(llm, call))
     ledger: Ledger = request.app.state.ledger
     person = person_of(request)
     answers = RunningAnswers(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from huozhong.server.dialects.anthropic.messages import parse_count, parse_messages
 from huozhong.server.dialects.anthropic.reply import MessageReply, count_json
 from huozhong.server.http import json_response
-from huozhong.server.routes.chat import answer, prepare
+from huozhong.server.preparing import read_prompt, reading
+from huozhong.server.routes.chat import answer
 from huozhong.server.routes.models import asked
 
 router = APIRouter()
@@ -33,5 +32,6 @@ async def deepseeks_messages(request: Request) -> Response:
 @router.post("/anthropic/v1/messages/count_tokens")
 async def count_tokens(request: Request) -> Response:
     llm, call = await asked(request, parse_count, any_model=request.url.path.startswith("/anthropic/"))
-    prepared = await asyncio.to_thread(prepare, llm, call)
-    return json_response(count_json(len(prepared.prompt.ids)))
+    size = sum(len(message.get("content") or "") for message in call.messages)
+    prompt = await reading(request, size, lambda: read_prompt(llm, call, counted=True))
+    return json_response(count_json(len(prompt.ids)))

@@ -11,8 +11,11 @@ from starlette.responses import Response
 from huozhong.engine.llm import LLM
 from huozhong.errors import RequestError
 from huozhong.server.dialects.fields import Strict
+from huozhong.server.dialects.openai.chat import TemplateSwitches
 from huozhong.server.dialects.openai.messages import ChatMessage, for_template, readable
+from huozhong.server.dialects.openai.structure import Tool, functions_of
 from huozhong.server.http import json_body, json_response
+from huozhong.server.preparing import reading
 from huozhong.server.routes.models import model_for
 
 router = APIRouter()
@@ -33,13 +36,15 @@ class TemplateRequest(Strict):
     messages: list[ChatMessage]
     add_generation_prompt: bool | None = None
     enable_thinking: bool | None = None
+    chat_template_kwargs: TemplateSwitches | None = None
+    tools: list[Tool] | None = None
 
 
 @router.post("/tokenize")
 async def tokenize(request: Request) -> Response:
     llm = await model_for(request)
     asked = TokenizeRequest.parse(await json_body(request))
-    return json_response({"tokens": await asyncio.to_thread(_tokens, llm, asked)})
+    return json_response({"tokens": await reading(request, len(asked.content), lambda: _tokens(llm, asked))})
 
 
 def _tokens(llm: LLM, asked: TokenizeRequest) -> list[Any]:
@@ -81,10 +86,15 @@ async def apply_template(request: Request) -> Response:
     if not asked.messages:
         raise RequestError("'messages' is empty.", param="messages")
     messages, begun = for_template(asked.messages)
+    switches = asked.chat_template_kwargs or TemplateSwitches()
+    thinking = next(
+        (one for one in (asked.enable_thinking, switches.enable_thinking, switches.thinking) if one is not None), True
+    )
     text = await asyncio.to_thread(
         llm.template.render,
         messages,
         add_generation_prompt=asked.add_generation_prompt is not False,
-        thinking=asked.enable_thinking is not False,
+        thinking=thinking,
+        tools=functions_of(asked.tools or []),
     )
     return json_response({"prompt": text + (begun.content if begun else "")})
