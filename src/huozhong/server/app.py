@@ -42,6 +42,7 @@ from huozhong.server.routes import (
     ollama,
     page,
     people,
+    plain,
     responses,
     tokens,
     trust,
@@ -67,6 +68,7 @@ NOUNS = (
     shelf_routes,
     tokens,
     health,
+    plain,
     page,
     responses,
 )
