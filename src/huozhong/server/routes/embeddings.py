@@ -14,7 +14,7 @@ from huozhong.errors import RequestError
 from huozhong.server.calls import EmbeddingCall
 from huozhong.server.dialects.openai.embeddings import embeddings_json, parse_embeddings
 from huozhong.server.http import RunningAnswers, json_response, watched
-from huozhong.server.preparing import reading
+from huozhong.server.preparing import part_tokens, reading
 from huozhong.server.routes.models import body_with_model, check_model
 
 router = APIRouter()
@@ -45,7 +45,9 @@ def _tokens(llm: LLM, call: EmbeddingCall) -> list[list[int]]:
     width = llm.config.hidden_size
     if call.dimensions is not None and call.dimensions > width:
         raise RequestError(f"'dimensions' is {call.dimensions}; this model's vectors have {width}.", param="dimensions")
-    inputs = [llm.text_tokens(text) for text in call.inputs]
+    inputs = [
+        llm.text_tokens(text) if isinstance(text, str) else part_tokens(llm, text, "input") for text in call.inputs
+    ]
     for ids in inputs:
         try:
             llm.check_text(ids)
