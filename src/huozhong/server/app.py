@@ -60,7 +60,6 @@ NOUNS = (
     completions,
     messages,
     embeddings,
-    exchange,
     files,
     models,
     native,
