@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
+from huozhong import __version__
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import HuozhongError
 from huozhong.server.careful import Careful
@@ -27,6 +28,7 @@ from huozhong.server.routes import (
     messages,
     models,
     ollama,
+    openapi,
     page,
     responses,
     tokens,
@@ -56,7 +58,7 @@ def create_app(
     allow_hosts, allow_origins: names this server answers to and web sites that may use it, besides its own.
     """
     # No generated documentation pages: they load scripts from elsewhere, and the machine may be offline.
-    app = FastAPI(title="Huozhong", openapi_url=None)
+    app = FastAPI(title="Huozhong", version=__version__, openapi_url=None)
     app.state.llm = llm
     app.state.defaults = defaults if defaults is not None else llm.defaults
     app.state.careful = careful or Careful()
@@ -76,7 +78,7 @@ def create_app(
         app.add_middleware(
             CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "DELETE"], allow_headers=["*"]
         )
-    for noun in (chat, responses, completions, messages, embeddings, models, ollama, tokens, health, page):
+    for noun in (chat, responses, completions, messages, embeddings, models, ollama, tokens, health, openapi, page):
         app.include_router(noun.router)
     answer_failures(app)
     return app

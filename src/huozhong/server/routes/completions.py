@@ -11,7 +11,9 @@ from huozhong.engine.llm import LLM
 from huozhong.errors import RequestError
 from huozhong.server.calls import CompletionCall
 from huozhong.server.careful import Careful
-from huozhong.server.dialects.openai.completions import CompletionReply, parse_completion
+from huozhong.server.dialects.openai.completions import CompletionReply, CompletionRequest, parse_completion
+from huozhong.server.dialects.openai.schemas import BALANCE, COMPLETION, ERROR
+from huozhong.server.dialects.schemas import body_of, described
 from huozhong.server.http import RunningAnswers, json_body, json_response
 from huozhong.server.preparing import reading
 from huozhong.server.routes.chat import respond, starts
@@ -20,11 +22,12 @@ from huozhong.text.fim import middle_prompt
 from huozhong.text.template import ChatPrompt
 
 router = APIRouter()
+TEXT = described(COMPLETION, ERROR, takes=body_of(CompletionRequest, "openai"), streams="text/event-stream")
 
 
-@router.post("/v1/completions")
-@router.post("/completions")
-@router.post("/beta/completions")  # DeepSeek's path
+@router.post("/v1/completions", openapi_extra=TEXT)
+@router.post("/completions", openapi_extra=TEXT)
+@router.post("/beta/completions", openapi_extra=TEXT)  # DeepSeek's path
 async def completions(request: Request) -> Response:
     llm: LLM = request.app.state.llm
     call = parse_completion(await json_body(request), request.app.state.defaults)
@@ -50,7 +53,7 @@ async def completions(request: Request) -> Response:
     return await respond(request, running, reply, stream=call.stream)
 
 
-@router.get("/user/balance")  # DeepSeek's: programs ask it before they begin
+@router.get("/user/balance", openapi_extra=described(BALANCE, ERROR))  # DeepSeek's: programs ask it before they begin
 async def balance() -> Response:
     nobody_pays = {
         "currency": "CNY",

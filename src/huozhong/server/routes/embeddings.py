@@ -12,16 +12,19 @@ from starlette.responses import Response
 from huozhong.engine.llm import LLM, EmbeddedText
 from huozhong.errors import RequestError
 from huozhong.server.calls import EmbeddingCall
-from huozhong.server.dialects.openai.embeddings import embeddings_json, parse_embeddings
+from huozhong.server.dialects.openai.embeddings import EmbeddingRequest, embeddings_json, parse_embeddings
+from huozhong.server.dialects.openai.schemas import EMBEDDINGS, ERROR
+from huozhong.server.dialects.schemas import body_of, described
 from huozhong.server.http import RunningAnswers, json_body, json_response, watched
 from huozhong.server.preparing import reading
 from huozhong.server.routes.models import check_model
 
 router = APIRouter()
+VECTORS = described(EMBEDDINGS, ERROR, takes=body_of(EmbeddingRequest, "openai"))
 
 
-@router.post("/v1/embeddings")
-@router.post("/embeddings")
+@router.post("/v1/embeddings", openapi_extra=VECTORS)
+@router.post("/embeddings", openapi_extra=VECTORS)
 async def embeddings(request: Request) -> Response:
     call = parse_embeddings(await json_body(request))
     vectors, num_tokens = await vectors_of(request, call)

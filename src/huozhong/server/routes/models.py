@@ -10,6 +10,8 @@ from starlette.responses import Response
 from huozhong.engine.llm import LLM
 from huozhong.errors import RequestError
 from huozhong.server.dialects.openai.models import model_json, models_json
+from huozhong.server.dialects.openai.schemas import ERROR, MODEL, MODELS
+from huozhong.server.dialects.schemas import described
 from huozhong.server.http import json_response
 
 router = APIRouter()
@@ -17,14 +19,14 @@ router = APIRouter()
 DEEPSEEKS = re.compile(r"deepseek-(chat|reasoner|flash|v4-[a-z0-9-]{1,40})")
 
 
-@router.get("/v1/models")
-@router.get("/models")  # DeepSeek's path
+@router.get("/v1/models", openapi_extra=described(MODELS, ERROR))
+@router.get("/models", openapi_extra=described(MODELS, ERROR))  # DeepSeek's path
 async def models(request: Request) -> Response:
     state = request.app.state
     return json_response(models_json([state.llm.name], state.created))
 
 
-@router.get("/v1/models/{model:path}")
+@router.get("/v1/models/{model:path}", openapi_extra=described(MODEL, ERROR))
 async def one_model(request: Request, model: str) -> Response:
     state = request.app.state
     check_model(request, model)

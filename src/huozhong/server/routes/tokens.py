@@ -13,6 +13,8 @@ from huozhong.engine.llm import LLM
 from huozhong.errors import RequestError
 from huozhong.server.dialects.fields import Strict
 from huozhong.server.dialects.openai.messages import ChatMessage, for_template, readable
+from huozhong.server.dialects.openai.schemas import CONTENT, ERROR, METRICS, PROMPT, TOKENS
+from huozhong.server.dialects.schemas import body_of, described
 from huozhong.server.http import json_body, json_response
 from huozhong.server.preparing import reading
 
@@ -36,7 +38,7 @@ class TemplateRequest(Strict):
     enable_thinking: bool | None = None
 
 
-@router.post("/tokenize")
+@router.post("/tokenize", openapi_extra=described(TOKENS, ERROR, takes=body_of(TokenizeRequest, "llama")))
 async def tokenize(request: Request) -> Response:
     llm: LLM = request.app.state.llm
     asked = TokenizeRequest.parse(await json_body(request))
@@ -63,7 +65,7 @@ def _piece(raw: bytes) -> str | list[int]:
         return list(raw)
 
 
-@router.post("/detokenize")
+@router.post("/detokenize", openapi_extra=described(CONTENT, ERROR, takes=body_of(DetokenizeRequest, "llama")))
 async def detokenize(request: Request) -> Response:
     llm: LLM = request.app.state.llm
     asked = DetokenizeRequest.parse(await json_body(request))
@@ -74,7 +76,7 @@ async def detokenize(request: Request) -> Response:
     return json_response({"content": raw.decode("utf-8", "replace")})
 
 
-@router.post("/apply-template")
+@router.post("/apply-template", openapi_extra=described(PROMPT, ERROR, takes=body_of(TemplateRequest, "llama")))
 async def apply_template(request: Request) -> Response:
     llm: LLM = request.app.state.llm
     body = await json_body(request)
@@ -91,7 +93,7 @@ async def apply_template(request: Request) -> Response:
     return json_response({"prompt": text + (begun.content if begun else "")})
 
 
-@router.get("/metrics")
+@router.get("/metrics", openapi_extra=described(METRICS, ERROR, media_type="text/plain"))
 async def metrics(request: Request) -> Response:
     """What the engine has done since it began: every number of `EngineStats`."""
     stats = request.app.state.llm.stats()

@@ -1,0 +1,35 @@
+"""/openapi.json: what every route takes and gives, as the routes say it themselves.
+
+The page's own routes are not in it: they change with the page.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+_ABOUT = (
+    "What this server takes and gives, in the dialects of DeepSeek, OpenAI, Anthropic, Ollama and llama.cpp. A field "
+    "that is not told of here is refused by its name; one that is told to change nothing is taken and does nothing."
+)
+_KEYS = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+}
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document of an application, made of its routes (`dialects.schemas.described`)."""
+    whole: dict[str, Any] = get_openapi(title=app.title, version=app.version, description=_ABOUT, routes=app.routes)
+    schemas: dict[str, Any] = {}
+    for operations in whole["paths"].values():
+        for operation in operations.values():
+            schemas |= operation.pop("x-components", {})
+            # FastAPI's own refusal of a path's parameter is told as every other one.
+            operation["responses"].pop("422", None)
+    # A key is asked for only where the operator gave some.
+    whole["security"] = [{}, *({name: []} for name in _KEYS)]
+    whole["components"] = {"schemas": dict(sorted(schemas.items())), "securitySchemes": _KEYS}
+    return whole
