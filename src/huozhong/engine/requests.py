@@ -28,7 +28,7 @@ NUMBERS: dict[str, tuple[float, float, bool]] = {
     "temperature": (0, 2, False),
     "top_p": (0, 1, True),
     "min_p": (0, 1, False),
-    "repetition_penalty": (0, 10, True),
+    "repetition_penalty": (0.01, 10, False),  # divided by less, a logit might be no number any more
     "presence_penalty": (-2, 2, False),
     "frequency_penalty": (-2, 2, False),
 }
@@ -175,9 +175,10 @@ class GenerateRequest:
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """How likely the model finds a text's own tokens."""
+    """How likely the model finds a text's own tokens.  told: spelled, with so many likelier ones each."""
 
     ids: list[int]
+    told: int | None = None
 
 
 @dataclass(frozen=True)
@@ -279,7 +280,8 @@ class Delta:
     """What one step added to an answer, or the one delta of a text that was scored or embedded.
 
     Text may lag behind token_ids: bytes of an unfinished character, a possible stop string and a possible
-    end of the reasoning are held back.  The last delta has `finish_reason` (or `error`) and `usage`.
+    end of the reasoning are held back.  The last delta has `finish_reason` (or `error`) and `usage`, and says which
+    stop string ended the answer, if one did.
     values: what a text comes to: see `ScoredText` and `EmbeddedText`, which read it.
     """
 
@@ -288,6 +290,7 @@ class Delta:
     token_ids: tuple[int, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
     finish_reason: FinishReason | None = None
+    stop_string: str | None = None
     usage: Usage | None = None
     error: HuozhongError | None = None
     values: NDArray[np.float64] | None = None
@@ -307,6 +310,7 @@ class Completion:
     logprobs: tuple[TokenLogprob, ...]
     finish_reason: FinishReason
     usage: Usage
+    stop_string: str | None = None
 
     @classmethod
     def from_deltas(cls, deltas: Iterable[Delta]) -> Completion:
@@ -324,20 +328,26 @@ class Completion:
             logprobs=tuple(p for d in parts for p in d.logprobs),
             finish_reason=last.finish_reason,
             usage=last.usage,
+            stop_string=last.stop_string,
         )
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredText:
-    """logprobs: float64 [T - 1], natural: of every token of a text but the first, given all before it."""
+    """logprobs: float64 [T - 1], natural: of every token of a text but the first, given all before it.
+
+    tokens: the same with their spelling, where that was asked for.
+    """
 
     logprobs: NDArray[np.float64]
     usage: Usage
+    tokens: tuple[TokenLogprob, ...] = ()
 
     @classmethod
     def from_deltas(cls, deltas: Iterable[Delta]) -> ScoredText:
         """From a finished stream of deltas; its error, if it has one, is raised."""
-        return cls(*_values(deltas, "scored"))
+        parts = list(deltas)
+        return cls(*_values(parts, "scored"), parts[-1].logprobs)
 
 
 @dataclass(frozen=True, eq=False)

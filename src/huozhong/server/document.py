@@ -1,6 +1,6 @@
 """/openapi.json: what every route takes and gives, as the routes say it themselves.
 
-The page's own routes are not in it: they change with the page.
+The routes that do not say it are the page's and the house's own, which change with the page: they are not in it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,13 @@ def document(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document of an application, made of its routes (`dialects.schemas.described`)."""
     whole: dict[str, Any] = get_openapi(title=app.title, version=app.version, description=_ABOUT, routes=app.routes)
     schemas: dict[str, Any] = {}
-    for operations in whole["paths"].values():
+    for path, operations in [*whole["paths"].items()]:
+        for method in [method for method, told in operations.items() if "x-components" not in told]:
+            del operations[method]
+        if not operations:
+            del whole["paths"][path]
         for operation in operations.values():
-            schemas |= operation.pop("x-components", {})
+            schemas |= operation.pop("x-components")
             # FastAPI's own refusal of a path's parameter is told as every other one.
             operation["responses"].pop("422", None)
     # A key is asked for only where the operator gave some.

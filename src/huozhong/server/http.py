@@ -21,10 +21,11 @@ from fastapi import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from huozhong.engine.llm import Completion, Delta, Handle
+from huozhong.engine.llm import Completion, Delta, Handle, Progress
 from huozhong.errors import RequestError
 from huozhong.server.dialects import Event, Reply
 from huozhong.server.dialects.anthropic.reply import error_body as anthropic_error
+from huozhong.server.dialects.llamacpp.reply import error_body as llamacpp_error
 from huozhong.server.dialects.ollama.reply import error_body as ollama_error
 from huozhong.server.dialects.openai.errors import error_body as openai_error
 from huozhong.server.failures import Failure, known_failure, server_failure, stopped
@@ -37,6 +38,8 @@ ERROR_BODIES: tuple[tuple[str, Callable[[Failure], dict[str, Any]]], ...] = (
     ("/v1/messages", anthropic_error),
     ("/anthropic/", anthropic_error),
     ("/api/", ollama_error),
+    ("/completions", openai_error),
+    *((path, llamacpp_error) for path in ("/completion", "/infill", "/props", "/slots", "/rerank", "/v1/rerank")),
     ("", openai_error),
 )
 
@@ -80,7 +83,9 @@ def parse_json(body: bytes) -> dict[str, Any]:
     return raw
 
 
-def json_response(content: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json_response(
+    content: dict[str, Any] | list[Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     return Response(pydantic_core.to_json(content), status, headers, "application/json")
 
 
@@ -137,6 +142,10 @@ class RunningAnswers:
         """End them; their last deltas come with finish_reason "abort".  No effect on finished ones."""
         for handle in self._handles:
             handle.abort()
+
+    def progress(self) -> Progress:
+        """How far the first of them is."""
+        return self._handles[0].progress()
 
     async def next(self, patience: float | None = None) -> list[Piece]:
         """Waits for at least one delta; after `patience` seconds without any, the list is empty."""
@@ -299,12 +308,18 @@ def framed(reply: Reply, events: Iterable[Event]) -> bytes:
     """Pieces as they go over the wire."""
     data = b""
     for event in events:
-        content = event.data.encode() if isinstance(event.data, str) else pydantic_core.to_json(event.data)
-        for end, escaped in _LINE_ENDS.items():
-            content = content.replace(end, escaped)
-        if reply.framing == "lines":
-            data += content + b"\n"
-        else:
-            head = b"" if event.name is None else b"event: " + event.name.encode() + b"\n"
-            data += head + b"data: " + content + b"\n\n"
+        data += _content(event) + b"\n" if reply.framing == "lines" else server_sent(event)
     return data
+
+
+def server_sent(event: Event) -> bytes:
+    """One server-sent event."""
+    head = b"" if event.name is None else b"event: " + event.name.encode() + b"\n"
+    return head + b"data: " + _content(event) + b"\n\n"
+
+
+def _content(event: Event) -> bytes:
+    content = event.data.encode() if isinstance(event.data, str) else pydantic_core.to_json(event.data)
+    for end, escaped in _LINE_ENDS.items():
+        content = content.replace(end, escaped)
+    return content

@@ -18,7 +18,6 @@ def limits(names: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
     A value that asks for nothing is within them, though the engine would not take it.
     """
     bounds: dict[str, dict[str, Any]] = {n: {"minimum": low, "maximum": high} for n, (low, high, _) in NUMBERS.items()}
-    bounds["repetition_penalty"]["exclusiveMinimum"] = bounds["repetition_penalty"].pop("minimum")
     for name, (least, most) in WHOLES.items():
         bounds[name] = {"minimum": {"top_k": -1, "max_tokens": -2}.get(name, least)} | (
             {} if most is None else {"maximum": most}

@@ -27,8 +27,9 @@ LANGUAGES = ("zh", "en")
 
 _FOLDER = Path(__file__).parents[1] / "page"
 _JAVASCRIPT, _CSS, _SVG = "text/javascript; charset=utf-8", "text/css; charset=utf-8", "image/svg+xml"
+_HTML = "text/html; charset=utf-8"
 FILES = {
-    "index.html": "text/html; charset=utf-8",
+    "index.html": _HTML,
     "page.css": _CSS,
     "answer.css": _CSS,
     "boot.js": _JAVASCRIPT,
@@ -40,6 +41,17 @@ FILES = {
     "settings.js": _JAVASCRIPT,
     "format.js": _JAVASCRIPT,
     "flame.svg": _SVG,
+    "login.html": _HTML,
+    "login.js": _JAVASCRIPT,
+    "account.html": _HTML,
+    "account.js": _JAVASCRIPT,
+    "owner.html": _HTML,
+    "owner.js": _JAVASCRIPT,
+    "charts.js": _JAVASCRIPT,
+    "house.js": _JAVASCRIPT,
+    "people.css": _CSS,
+    "trust.html": _HTML,
+    "trust.js": _JAVASCRIPT,
 }
 _SECURITY = {
     "Content-Security-Policy": (
@@ -68,7 +80,8 @@ def _asset(name: str) -> _Asset:
     return _Asset(FILES[name], data, gzip.compress(data, 9, mtime=0), etag)
 
 
-def _serve(request: Request, name: str) -> Response:
+def serve_file(request: Request, name: str) -> Response:
+    """One of FILES, compressed where the browser takes that, and only if it has changed."""
     asset = _asset(name)
     # no-cache means: keep it, but ask whether it changed.  So an update of the server shows at once.
     headers = {"ETag": asset.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding", **_SECURITY}
@@ -85,7 +98,7 @@ def _serve(request: Request, name: str) -> Response:
 @router.api_route("/", methods=["GET", "HEAD"])
 def index(request: Request) -> Response:
     """The page itself."""
-    return _serve(request, "index.html")
+    return serve_file(request, "index.html")
 
 
 @router.get("/page/info")
@@ -136,4 +149,4 @@ def file(request: Request, name: str) -> Response:
     """One of the page's files, by its exact name."""
     if name not in FILES:
         raise RequestError("The page has no such file.", code="not_found")
-    return _serve(request, name)
+    return serve_file(request, name)

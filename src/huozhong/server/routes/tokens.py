@@ -1,22 +1,25 @@
-"""POST /tokenize, /detokenize, /apply-template (as llama.cpp has them), and GET /metrics for Prometheus."""
+"""POST /tokenize, /detokenize, /apply-template (as llama.cpp has them)."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import fields
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from huozhong.engine.llm import LLM
 from huozhong.errors import RequestError
 from huozhong.server.dialects.fields import Strict
+from huozhong.server.dialects.llamacpp.schemas import CONTENT, PROMPT, TOKENS
+from huozhong.server.dialects.openai.chat import TemplateSwitches
 from huozhong.server.dialects.openai.messages import ChatMessage, for_template, readable
-from huozhong.server.dialects.openai.schemas import CONTENT, ERROR, METRICS, PROMPT, TOKENS
+from huozhong.server.dialects.openai.schemas import ERROR
+from huozhong.server.dialects.openai.structure import Tool, functions_of
 from huozhong.server.dialects.schemas import body_of, described
 from huozhong.server.http import json_body, json_response
 from huozhong.server.preparing import reading
+from huozhong.server.routes.models import model_for
 
 router = APIRouter()
 
@@ -36,11 +39,13 @@ class TemplateRequest(Strict):
     messages: list[ChatMessage]
     add_generation_prompt: bool | None = None
     enable_thinking: bool | None = None
+    chat_template_kwargs: TemplateSwitches | None = None
+    tools: list[Tool] | None = None
 
 
-@router.post("/tokenize", openapi_extra=described(TOKENS, ERROR, takes=body_of(TokenizeRequest, "llama")))
+@router.post("/tokenize", openapi_extra=described(TOKENS, ERROR, takes=body_of(TokenizeRequest, "llamacpp")))
 async def tokenize(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
+    llm = await model_for(request)
     asked = TokenizeRequest.parse(await json_body(request))
     return json_response({"tokens": await reading(request, len(asked.content), lambda: _tokens(llm, asked))})
 
@@ -65,9 +70,9 @@ def _piece(raw: bytes) -> str | list[int]:
         return list(raw)
 
 
-@router.post("/detokenize", openapi_extra=described(CONTENT, ERROR, takes=body_of(DetokenizeRequest, "llama")))
+@router.post("/detokenize", openapi_extra=described(CONTENT, ERROR, takes=body_of(DetokenizeRequest, "llamacpp")))
 async def detokenize(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
+    llm = await model_for(request)
     asked = DetokenizeRequest.parse(await json_body(request))
     wrong = next((token for token in asked.tokens if not 0 <= token < llm.config.vocab_size), None)
     if wrong is not None:
@@ -76,30 +81,23 @@ async def detokenize(request: Request) -> Response:
     return json_response({"content": raw.decode("utf-8", "replace")})
 
 
-@router.post("/apply-template", openapi_extra=described(PROMPT, ERROR, takes=body_of(TemplateRequest, "llama")))
+@router.post("/apply-template", openapi_extra=described(PROMPT, ERROR, takes=body_of(TemplateRequest, "llamacpp")))
 async def apply_template(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
+    llm = await model_for(request)
     body = await json_body(request)
     asked = TemplateRequest.parse(body | {"messages": readable(body.get("messages"))})
     if not asked.messages:
         raise RequestError("'messages' is empty.", param="messages")
     messages, begun = for_template(asked.messages)
+    switches = asked.chat_template_kwargs or TemplateSwitches()
+    thinking = next(
+        (one for one in (asked.enable_thinking, switches.enable_thinking, switches.thinking) if one is not None), True
+    )
     text = await asyncio.to_thread(
         llm.template.render,
         messages,
         add_generation_prompt=asked.add_generation_prompt is not False,
-        thinking=asked.enable_thinking is not False,
+        thinking=thinking,
+        tools=functions_of(asked.tools or []),
     )
     return json_response({"prompt": text + (begun.content if begun else "")})
-
-
-@router.get("/metrics", openapi_extra=described(METRICS, ERROR, media_type="text/plain"))
-async def metrics(request: Request) -> Response:
-    """What the engine has done since it began: every number of `EngineStats`."""
-    stats = request.app.state.llm.stats()
-    lines = []
-    for field in fields(stats):
-        value = getattr(stats, field.name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            lines += [f"# TYPE huozhong_{field.name} gauge", f"huozhong_{field.name} {value}"]
-    return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")

@@ -39,6 +39,12 @@ _DETAILS = record(
 )
 _ENTRY = {"name": STRING, "model": STRING, "modified_at": STRING, "size": INTEGER, "digest": STRING}
 TAGS = Component("ollama.Tags", record({"models": array(record({**_ENTRY, "details": _DETAILS}))}))
+_PROCESS = {
+    **dict.fromkeys(("name", "model", "digest", "expires_at"), STRING),
+    **dict.fromkeys(("size", "size_vram", "context_length"), INTEGER),
+    "details": _DETAILS,
+}
+PROCESSES = Component("ollama.Processes", record({"models": array(record(_PROCESS))}))
 SHOWN = Component(
     "ollama.Shown",
     record(

@@ -25,7 +25,7 @@ ERROR = Component(
             "error": record(
                 {
                     "message": STRING,
-                    "type": one_of("invalid_request_error", "server_error"),
+                    "type": one_of("invalid_request_error", "authentication_error", "server_error"),
                     "param": nullable(STRING),
                     "code": nullable(STRING),
                 }
@@ -68,6 +68,7 @@ CHAT_COMPLETION = Component(
             "object": one_of("chat.completion"),
             "created": INTEGER,
             "model": STRING,
+            "system_fingerprint": STRING,
             "choices": array(
                 record(
                     {
@@ -92,6 +93,7 @@ COMPLETION = Component(
             "object": one_of("text_completion"),
             "created": INTEGER,
             "model": STRING,
+            "system_fingerprint": STRING,
             "choices": array(
                 record(
                     {
@@ -138,25 +140,26 @@ EMBEDDINGS = Component(
 _MODEL = record({"id": STRING, "object": one_of("model"), "created": INTEGER, "owned_by": STRING})
 MODEL = Component("openai.Model", _MODEL)
 MODELS = Component("openai.Models", record({"object": one_of("list"), "data": array(_MODEL)}))
+_BUDGET = record(
+    {
+        "daily_tokens": nullable(INTEGER),
+        "used_tokens": INTEGER,
+        "left_tokens": nullable(INTEGER),
+        "daily_money": nullable(NUMBER),
+        "used_money": NUMBER,
+        "left_money": nullable(NUMBER),
+        "seconds_to_reset": INTEGER,
+    }
+)
+_BALANCES = dict.fromkeys(("currency", "total_balance", "granted_balance", "topped_up_balance"), STRING)
 BALANCE = Component(
     "openai.Balance",
-    record(
-        {
-            "is_available": BOOLEAN,
-            "balance_infos": array(
-                record(
-                    dict.fromkeys(("currency", "total_balance", "granted_balance", "topped_up_balance"), STRING),
-                )
-            ),
-        }
-    ),
+    record({"is_available": BOOLEAN, "balance_infos": array(record(_BALANCES))}, {"budget": _BUDGET}),
 )
 
-# llama.cpp's, whose failures are told as OpenAI's.
-_PIECE = record({"id": INTEGER, "piece": {"anyOf": [STRING, array(INTEGER)]}})
-TOKENS = Component("llama.Tokens", record({"tokens": array({"anyOf": [INTEGER, _PIECE]})}))
-CONTENT = Component("llama.Content", record({"content": STRING}))
-PROMPT = Component("llama.Prompt", record({"prompt": STRING}))
-METRICS = Component("llama.Metrics", STRING)
-HEALTH = Component("Health", record({"status": one_of("ok"), "model": STRING}))
+HEALTH = Component("Health", record({"status": one_of("ok")}, {"model": STRING}))
+_READINESS = record({"status": one_of("ready", "stopping", "no database")})
+READINESS = Component("Readiness", _READINESS)
+UNREADY = Component("Unready", {"anyOf": [_READINESS, ERROR.schema]})
+METRICS = Component("Metrics", STRING)
 DOCUMENT = Component("Document", {"type": "object", "properties": {"openapi": STRING, "paths": mapping(ANY)}})
