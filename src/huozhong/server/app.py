@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
+from huozhong import __version__
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import HuozhongError
 from huozhong.server.answers import Answers
@@ -40,6 +41,7 @@ from huozhong.server.routes import (
     models,
     native,
     ollama,
+    openapi,
     page,
     people,
     plain,
@@ -64,6 +66,7 @@ NOUNS = (
     models,
     native,
     ollama,
+    openapi,
     shelf_routes,
     tokens,
     health,
@@ -106,7 +109,7 @@ def create_app(
     allow_hosts, allow_origins: names this server answers to and web sites that may use it, besides its own.
     """
     # No generated documentation pages: they load scripts from elsewhere, and the machine may be offline.
-    app = FastAPI(title="Huozhong", openapi_url=None)
+    app = FastAPI(title="Huozhong", version=__version__, openapi_url=None)
     if shelf is None:
         assert llm is not None, "a model, or a shelf of models"
         shelf = Shelf(llm, keep=None)

@@ -12,7 +12,9 @@ from starlette.responses import Response
 from huozhong.engine.llm import LLM, EmbeddedText
 from huozhong.errors import RequestError
 from huozhong.server.calls import EmbeddingCall
-from huozhong.server.dialects.openai.embeddings import embeddings_json, parse_embeddings
+from huozhong.server.dialects.openai.embeddings import EmbeddingRequest, embeddings_json, parse_embeddings
+from huozhong.server.dialects.openai.schemas import EMBEDDINGS, ERROR
+from huozhong.server.dialects.schemas import body_of, described
 from huozhong.server.household import admit
 from huozhong.server.http import RunningAnswers, json_response, watched
 from huozhong.server.identity import person_of
@@ -21,10 +23,11 @@ from huozhong.server.preparing import part_tokens, reading
 from huozhong.server.routes.models import body_with_model, model_for
 
 router = APIRouter()
+VECTORS = described(EMBEDDINGS, ERROR, takes=body_of(EmbeddingRequest, "openai"))
 
 
-@router.post("/v1/embeddings")
-@router.post("/embeddings")
+@router.post("/v1/embeddings", openapi_extra=VECTORS)
+@router.post("/embeddings", openapi_extra=VECTORS)
 async def embeddings(request: Request) -> Response:
     call = parse_embeddings(await body_with_model(request))
     llm = await model_for(request, call.model)

@@ -6,13 +6,13 @@ Source: platform.openai.com/docs/api-reference/embeddings.
 from __future__ import annotations
 
 import base64
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from huozhong.errors import RequestError
 from huozhong.server.calls import EmbeddingCall
-from huozhong.server.dialects.fields import Strict
+from huozhong.server.dialects.fields import TEXTS, Strict
 
 MAX_INPUTS = 2048
 
@@ -21,7 +21,7 @@ class EmbeddingRequest(Strict):
     """The body of POST /v1/embeddings."""
 
     model: str
-    input: Any
+    input: Annotated[Any, TEXTS]
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = None
     user: str | None = None
