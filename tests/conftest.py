@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,14 @@ def tiny_config(vocab_size: int, **changes: object) -> ModelConfig:
         "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0,
     }  # fmt: skip
     return ModelConfig(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test, and no command that one starts, touches the data of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HUOZHONG_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -15,16 +15,20 @@ if TYPE_CHECKING:
     from huozhong.engine.llm import LLM
     from huozhong.engine.requests import Completion, Delta, SamplingParams, TokenLogprob, Usage
     from huozhong.errors import (
+        BilingualError,
         CheckpointError,
         ConfigError,
         ContextLengthError,
         DataError,
+        DocumentError,
         EngineError,
         ExamError,
         HubError,
         HuozhongError,
         KernelError,
         RequestError,
+        SkillError,
+        StoreError,
         TokenizerError,
         TrainingError,
     )
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "BilingualError": "errors",
     "Bill": "cost",
     "ChatTemplate": "text.template",
     "CheckpointError": "errors",
@@ -44,6 +49,7 @@ _HOMES = {
     "ContextLengthError": "errors",
     "DataError": "errors",
     "Delta": "engine.requests",
+    "DocumentError": "errors",
     "EngineError": "errors",
     "ExamError": "errors",
     "Grammar": "engine.guides.guide",
@@ -58,6 +64,8 @@ _HOMES = {
     "Regex": "engine.guides.guide",
     "RequestError": "errors",
     "SamplingParams": "engine.requests",
+    "SkillError": "errors",
+    "StoreError": "errors",
     "TokenLogprob": "engine.requests",
     "Tokenizer": "text.tokenizer",
     "TokenizerError": "errors",
@@ -68,6 +76,7 @@ _HOMES = {
 
 __all__ = [
     "LLM",
+    "BilingualError",
     "Bill",
     "ChatTemplate",
     "CheckpointError",
@@ -76,6 +85,7 @@ __all__ = [
     "ContextLengthError",
     "DataError",
     "Delta",
+    "DocumentError",
     "EngineError",
     "ExamError",
     "Grammar",
@@ -89,6 +99,8 @@ __all__ = [
     "Regex",
     "RequestError",
     "SamplingParams",
+    "SkillError",
+    "StoreError",
     "TokenLogprob",
     "Tokenizer",
     "TokenizerError",

@@ -1,4 +1,4 @@
-"""The one way to write: whole or not at all.
+"""The one way to write: whole or not at all; and where a user's data lies.
 
 What is written lies under a hidden name beside its place until all of it is on the disk; then it gets its name in one
 step.  After `kill -9`, a full disk or a power cut there is the old content or the new one, never half of either.
@@ -17,6 +17,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO
+
+
+def data_folder() -> Path:
+    """Where this user's data lies (models, the house's database): $HUOZHONG_HOME, or the system's place for it."""
+    if chosen := os.environ.get("HUOZHONG_HOME"):
+        return Path(chosen).expanduser()
+    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
+        return Path(local) / "huozhong"
+    data = os.environ.get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "huozhong"
 
 
 def sync(file: IO[bytes] | IO[str]) -> None:

@@ -27,7 +27,7 @@ from huozhong.acts.labels import (
     TELL_RIDDLE,
     TELL_SAYING,
 )
-from huozhong.acts.language import is_english
+from huozhong.text.language import is_english
 
 
 def reply(label: str, messages: Messages, seed: int) -> str | None:
@@ -117,6 +117,11 @@ _ASKED_IDIOM = re.compile(
 @cache
 def _idioms() -> dict[str, str]:
     return {row[0]: row[1] for row in rows("idioms")}
+
+
+def idioms() -> dict[str, str]:
+    """Every idiom that is known here, with its meaning."""
+    return _idioms()
 
 
 def _idiom_in(text: str) -> str | None:

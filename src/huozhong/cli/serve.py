@@ -5,31 +5,48 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import socket
+import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from huozhong.cli.lan import (
+    MDNS_NAME,
+    Https,
+    Lan,
+    LogFormat,
+    Systemd,
+    entrance,
+    greet_first_owner,
+)
+from huozhong.cli.lit import own_url, run
+from huozhong.cli.lit import server_config as server_config
 from huozhong.cli.models import find_model
-from huozhong.cli.words import bold, dim, say
+from huozhong.cli.running import announced, new_key
+from huozhong.cli.systemd import unit
+from huozhong.cli.words import say
 from huozhong.errors import ConfigError, HuozhongError
 
 if TYPE_CHECKING:
-    import uvicorn
-    from fastapi import FastAPI
-
+    from huozhong.cost import Meter
     from huozhong.engine.llm import LLM
-    from huozhong.server.connections import Limits
+    from huozhong.server.models import Shelf
 
-# How long an answer may go on after Ctrl-C before its connection is cut.
-_GRACE_SECONDS = 2
-_MAX_CONNECTIONS = 800  # a process may usually have 1,024 files and sockets open
 _LONG_TO_PACK = 64 << 20  # bytes of a model that take long enough for a bar
 
 Model = Annotated[str, typer.Argument(help="模型名、文件夹或 .gguf 文件 / a name, a folder or a .gguf file")]
-Host = Annotated[str, typer.Option(help="监听地址；0.0.0.0 给同一网络的人用 / 0.0.0.0 for the network")]
+Host = Annotated[
+    str | None,
+    typer.Option(
+        help="监听地址；0.0.0.0 给同一网络的人用 / 0.0.0.0 for the network (默认 / default: 127.0.0.1, --lan: 0.0.0.0)",
+        show_default=False,
+    ),
+]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="端口，0 为自动选择 / port; 0 picks a free one")]
 Quant = Annotated[
     str | None,
@@ -79,6 +96,21 @@ ApiKey = Annotated[
 ApiKeyFile = Annotated[
     Path | None, typer.Option(help="密钥文件，每行一个 / a file of keys, one a line", show_default=False)
 ]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        envvar="HUOZHONG_DATABASE",
+        help="保存对话的数据库：sqlite:///文件、postgresql://用户@主机/库名，sqlite:// 什么都不留 / "
+        "where conversations are kept; sqlite:// keeps nothing (默认 / default: house.db in $HUOZHONG_HOME)",
+        show_default=False,
+    ),
+]
+Keep = Annotated[
+    str,
+    typer.Option(
+        help="没人用的模型在内存里留多久：30m、0、always / how long a model stays in memory when nobody uses it"
+    ),
+]
 CarefulOption = Annotated[
     bool,
     typer.Option(
@@ -104,7 +136,7 @@ def register(app: typer.Typer) -> None:
 
 def serve_command(
     model: Model = "ember",
-    host: Host = "127.0.0.1",
+    host: Host = None,
     port: Port = 8000,
     quantization: Quant = None,
     threads: Threads = None,
@@ -118,30 +150,65 @@ def serve_command(
     allow_origin: AllowOrigin = None,
     careful: CarefulOption = False,
     numbers: Numbers = None,
+    database: Database = None,
+    keep: Keep = "30m",
     any_model: AnyModel = False,
     api_key: ApiKey = None,
     api_key_file: ApiKeyFile = None,
+    lan: Lan = False,
+    https: Https = False,
+    log_format: LogFormat = "text",
+    systemd: Systemd = False,
 ) -> None:
     from huozhong.verify.distress import read_numbers
 
-    ring = read_numbers(numbers or "")
+    ring, keep_seconds, own_key = read_numbers(numbers or ""), read_keep(keep), new_key()
     keys = read_keys(api_key or "", api_key_file)
-    with listen(host, port) as listener:  # first, so that a port in use is said before a model is loaded
+    check_log_format(log_format)
+    if lan and keys:
+        raise ConfigError("With --lan every person has keys of their own (in the account sheet); leave --api-key out.")
+    if systemd:
+        return typer.echo(unit(sys.argv[1:], say("systemd 服务：", "A systemd service:")))
+    # First, so that a port in use is said before a model is loaded.
+    with listen(host or ("0.0.0.0" if lan else "127.0.0.1"), port) as listener:
         from huozhong.server.app import create_app
         from huozhong.server.careful import Careful
+        from huozhong.store.database import Store, default_url
 
-        llm = load(model, quantization, threads, max_context, price, currency, cache_tokens, disk_cache, cache_format)
-        with llm:
-            app = create_app(
-                llm,
-                careful=Careful(careful, ring),
-                any_model=any_model,
-                api_keys=keys,
-                allow_hosts=allow_host or (),
-                allow_origins=allow_origin or (),
-            )
-            _run(app, llm, listener, needs_key=bool(keys))
+        door = entrance(lan, https, listener, allow_host or ())
+        options = engine_options(quantization, threads, max_context, cache_tokens, disk_cache, cache_format)
+        with Store.open(database or default_url()) as store:
+            if lan:
+                greet_first_owner(store)
+            with _shelf(model, options, partial(_meter, price, currency), keep_seconds) as shelf:
+                app = create_app(
+                    store=store, shelf=shelf, careful=Careful(careful, ring), any_model=any_model,
+                    login=lan, address=door.address, authority=door.authority, own_key=own_key, api_keys=keys,
+                    allow_hosts=[*(allow_host or ()), MDNS_NAME], allow_origins=allow_origin or (),
+                )  # fmt: skip
+                with announced(own_url(listener, door.scheme), own_key):
+                    run(app, shelf, listener, door, needs_key=bool(keys), json_log=log_format == "json")
     typer.echo(say("已停止。", "Stopped."))
+
+
+def _meter(price: float, currency: str) -> Meter:
+    from huozhong.cost import Meter
+
+    return Meter(price, currency)
+
+
+def _shelf(model: str, options: dict[str, Any], new_meter: Callable[[], Meter], keep: float | None) -> Shelf:
+    """The model that was named, and all there are; the shelf alone holds it, so that once put away it leaves memory."""
+    from huozhong.server.models import Shelf
+    from huozhong.server.opening import Opening
+
+    return Shelf(load(model, options, new_meter()), opening=Opening(options, new_meter), everything=True, keep=keep)
+
+
+def check_log_format(name: str) -> None:
+    """`ConfigError` for another word than text and json."""
+    if name not in ("text", "json"):
+        raise ConfigError(f"--log-format is {name!r}; give text or json.")
 
 
 def read_keys(given: str, file: Path | None) -> list[str]:
@@ -151,44 +218,59 @@ def read_keys(given: str, file: Path | None) -> list[str]:
         try:
             lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"The keys in {file} cannot be read ({error}).") from None
+            raise ConfigError(
+                say(f"密钥文件 {file} 读不了（{error}）。", f"The keys in {file} cannot be read ({error}).")
+            ) from None
         if not any(lines):
-            raise ConfigError(f"{file} holds no key; write one a line.")
+            raise ConfigError(say(f"{file} 里没有密钥；请每行写一个。", f"{file} holds no key; write one a line."))
         keys += lines
     return [key for key in keys if key]
 
 
-def load(
-    model: str,
+def read_keep(text: str) -> float | None:
+    """Seconds of "30m", "90s", "2h" or "0"; None of "always".  `ConfigError` for anything else."""
+    wanted = text.strip().lower()
+    if wanted == "always":
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", wanted)
+    if found is None or (not found[2] and float(found[1])):
+        raise ConfigError(
+            say(
+                f"--keep 写的是 {text!r}；请写 30m（分钟）、90s、2h、0 或 always。",
+                f"--keep is {text!r}; write 30m (minutes), 90s, 2h, 0 or always.",
+            )
+        )
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600, "": 0}[found[2]]
+
+
+def engine_options(
     quantization: Any,
     threads: int | None,
     max_context: int | None,
-    price: float,
-    currency: str,
     cache_tokens: int | None = None,
     disk_cache: float | None = None,
     cache_format: Any = None,
-) -> LLM:
-    """The model, for the options that `serve` and `chat` share; packing shows a bar.
+) -> dict[str, Any]:
+    """What `LLM` is told of the options that the commands share.
 
     disk_cache: GB (2**30 bytes) of disk for prompts; None for the engine's own choice.
     """
-    from huozhong.cost import Meter
+    return {
+        "quantization": quantization,
+        "num_threads": threads,
+        "max_context": max_context,
+        "cache_tokens": cache_tokens,
+        "prefix_cache_bytes": None if disk_cache is None else int(disk_cache * 2**30),
+        "cache_format": cache_format,
+    }
+
+
+def load(model: str, options: dict[str, Any], meter: Meter) -> LLM:
+    """The model; packing shows a bar."""
     from huozhong.engine.llm import LLM
 
-    disk_bytes = None if disk_cache is None else int(disk_cache * 2**30)
     with packing_bar() as progress:
-        return LLM(
-            find_model(model),
-            quantization=quantization,
-            num_threads=threads,
-            max_context=max_context,
-            cache_tokens=cache_tokens,
-            prefix_cache_bytes=disk_bytes,
-            cache_format=cache_format,
-            meter=Meter(price, currency),
-            progress=progress,
-        )
+        return LLM(find_model(model), progress=progress, meter=meter, **options)
 
 
 @contextlib.contextmanager
@@ -258,100 +340,3 @@ def _no_socket(host: str, port: int, error: OSError) -> HuozhongError:
             f"Cannot listen on {host} ({error.strerror}); use 127.0.0.1 (this machine) or 0.0.0.0 (the network).",
         )
     )
-
-
-def _run(app: FastAPI, llm: LLM, listener: socket.socket, *, needs_key: bool = False) -> None:
-    import asyncio
-
-    import uvicorn
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            _announce(llm.name, listener, needs_key)
-
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            # First: answers in flight end with a clear last event instead of a cut connection.
-            await asyncio.to_thread(llm.close)
-            await super().shutdown(sockets)
-
-    # uvicorn stops in good order and then passes Ctrl-C on; it was the user's wish.
-    with contextlib.suppress(KeyboardInterrupt):
-        Server(server_config(app)).run(sockets=[listener])
-
-
-def server_config(app: FastAPI, limits: Limits | None = None) -> uvicorn.Config:
-    """uvicorn's settings: the plain-Python parser and loop (fast enough here, nothing to compile).
-
-    limits: how patient it is with connections; None for what is right everywhere but in tests.
-    """
-    import uvicorn
-
-    from huozhong.server.connections import Limits, protocol_class
-
-    return uvicorn.Config(
-        app,
-        http=protocol_class(limits or Limits()),
-        limit_concurrency=_MAX_CONNECTIONS,
-        loop="asyncio",
-        ws="none",
-        lifespan="off",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
-
-
-def _announce(model: str, listener: socket.socket, needs_key: bool) -> None:
-    from huozhong.engine.kernels import used
-
-    host, port = listener.getsockname()[:2]
-    everywhere = host in ("0.0.0.0", "::")
-    own = f"http://{'127.0.0.1' if everywhere else f'[{host}]' if ':' in host else host}:{port}"
-    lit = say(
-        f"火种已点亮，模型 {model}。在浏览器里打开：", f"Huozhong is lit, with the model {model}.  Open in a browser:"
-    )
-    typer.echo(f"{lit}  {bold(own + ('/#key=…' if needs_key else ''))}")
-    if everywhere:
-        if address := _lan_address():
-            typer.echo(
-                say("同一网络的手机和电脑打开：", "Phones and computers on the same network open:")
-                + f"  {bold(f'http://{address}:{port}')}"
-            )
-        if not needs_key:
-            typer.echo(
-                say(
-                    "注意：同一网络的任何人都可以使用，没有密码。",
-                    "Anyone on that network can use it; there is no password (--api-key gives it one).",
-                )
-            )
-    if used() == "reference":
-        typer.echo(
-            say(
-                "没有编译好的内核，正在用慢得多的 NumPy；请重新安装：make serve。",
-                "The compiled kernels are missing: much slower NumPy runs instead; install again: make serve.",
-            )
-        )
-    body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "你好"}}]}}'
-    typer.echo(
-        dim(
-            say(
-                f"接口（与 OpenAI、DeepSeek 相同）：{own}/v1，例如：",
-                f"The API (OpenAI's and DeepSeek's) is at {own}/v1, for example:",
-            )
-        )
-    )
-    typer.echo(dim(f"  curl {own}/v1/chat/completions -H 'Content-Type: application/json' -d '{body}'"))
-    typer.echo(dim(say("按 Ctrl-C 停止。", "Ctrl-C stops it.")))
-
-
-def _lan_address() -> str | None:
-    """This machine's address in its network; None when it is in none.  Nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("10.255.255.255", 1))
-            address: str = probe.getsockname()[0]
-        except OSError:
-            return None
-    return None if address.startswith("127.") else address

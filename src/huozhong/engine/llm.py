@@ -18,7 +18,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeGuard, TypeVar, overload
+from typing import Any, Literal, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +27,11 @@ from huozhong.cost import Meter
 from huozhong.engine import generation_config, options
 from huozhong.engine.cache.open_prefixes import open_prefixes
 from huozhong.engine.collector import Collector
+from huozhong.engine.guides.acts import shown
 from huozhong.engine.guides.constraint import Guides
 from huozhong.engine.guides.guide import Acts
 from huozhong.engine.loop import Engine, Handle
+from huozhong.engine.queueing import Progress
 from huozhong.engine.requests import (
     Completion,
     Delta,
@@ -45,10 +47,10 @@ from huozhong.engine.requests import (
     Usage,
 )
 from huozhong.engine.runner import Runner
+from huozhong.engine.several import Conversation, Prompt, are_several, each, listed
 from huozhong.engine.speculation.speculator import Speculation
 from huozhong.engine.stats import EngineStats
 from huozhong.engine.weights.load import default_cache_dir, load_weights
-from huozhong.errors import RequestError
 from huozhong.formats.installed import name_of
 from huozhong.formats.ready import small_files_of
 from huozhong.formats.resolve import is_built_in, resolve_model
@@ -66,6 +68,7 @@ __all__ = [
     "EmbeddedText",
     "EngineStats",
     "Handle",
+    "Progress",
     "SamplingParams",
     "TokenLogprob",
     "Usage",
@@ -73,8 +76,6 @@ __all__ = [
 ]
 
 Quantization = Literal["q8", "q4", "none"]
-Prompt = str | list[int]
-Conversation = ListLike[Mapping[str, Any]]
 Result = TypeVar("Result")
 
 PAGE_SIZE = 64
@@ -133,6 +134,7 @@ class LLM:
         self._files = small_files_of(source)
         self._where = str(source.path)
         self.tokenizer = Tokenizer.from_files(self._files, where=self._where)
+        self.path = source.path
         self.name = name_of(source.path)
         self.is_built_in = is_built_in(source.path)
         self.max_context = options.checked_context(max_context, self.config.max_position_embeddings)
@@ -183,6 +185,11 @@ class LLM:
         return self._wants_acts and self.template.opens_thinking() and self.tokenizer.has(END_THINK)
 
     @property
+    def currency(self) -> str:
+        """In which answers' bills are."""
+        return self._engine.meter.currency
+
+    @property
     def runner(self) -> Runner:
         """What computes the forward passes, for measurements; nothing else may run meanwhile."""
         return self._engine.runner
@@ -199,11 +206,11 @@ class LLM:
         A string is a new text (the begin-of-text token is put before it, special tokens spelled in it are plain
         text); ids are taken as they are.  An answer that itself begins with `<think>` is split into reasoning and text.
         """
-        texts = _listed(prompts)
+        texts = listed(prompts)
         return self._all(
             [
                 GenerateRequest(ChatPrompt(self.text_tokens(text)), own)
-                for text, own in zip(texts, self._each(params, len(texts)), strict=True)
+                for text, own in zip(texts, each(params, len(texts), self.defaults), strict=True)
             ],
             Completion.from_deltas,
         )
@@ -233,11 +240,11 @@ class LLM:
 
         With `thinking`, what the model writes before `</think>` is `reasoning`.  params: for all, or one for each.
         """
-        several = _are_several(messages)
+        several = are_several(messages)
         conversations: list[Any] = list(messages) if several else [messages]
         requests = [
             self._request(self.prompt(one, thinking=thinking, acts=own.guide is None), own)
-            for one, own in zip(conversations, self._each(params, len(conversations)), strict=True)
+            for one, own in zip(conversations, each(params, len(conversations), self.defaults), strict=True)
         ]
         answers = self._all(requests, Completion.from_deltas)
         return answers if several else answers[0]
@@ -307,8 +314,8 @@ class LLM:
         if not acts or functions or begun is not None or not self.acts:
             return self.template.prompt(messages, thinking=thinking, functions=functions, begun=begun, most=most)
         # An act is written before the answer in any case; without thinking it is not shown.
-        prompt = self.template.prompt(messages, thinking=True, most=most)
         said = tuple(checked_messages(messages))
+        prompt = self.template.prompt(shown(said), thinking=True, most=most)
         return replace(prompt, acts=said if said[-1]["role"] == "user" else None, shows_reasoning=thinking)
 
     def score(self, ids: list[int]) -> NDArray[np.float64]:
@@ -326,7 +333,7 @@ class LLM:
         what comes next, and in all of them together what was said.  "last" is for models that were trained for
         it.  Raises `RequestError` (`ContextLengthError`) for a text that cannot be embedded.
         """
-        requests = [EmbedRequest(self.text_tokens(text), pooling) for text in _listed(texts)]
+        requests = [EmbedRequest(self.text_tokens(text), pooling) for text in listed(texts)]
         vectors = [found.unit_vector() for found in self._all(requests, EmbeddedText.from_deltas)]
         return np.stack(vectors) if vectors else np.empty((0, self.config.hidden_size), np.float32)
 
@@ -364,16 +371,6 @@ class LLM:
         self.close()
 
     # -- inside ----------------------------------------------------------------------------------
-
-    def _each(self, params: SamplingParams | ListLike[SamplingParams] | None, number: int) -> list[SamplingParams]:
-        """One for each of so many requests."""
-        if params is None or isinstance(params, SamplingParams):
-            return [params or self.defaults] * number
-        if len(params) != number:
-            raise RequestError(
-                f"there are {number} prompts and {len(params)} params: give one for all, or as many.", param="params"
-            )
-        return list(params)
 
     def _all(self, requests: ListLike[Request], result: Callable[[Iterable[Delta]], Result]) -> list[Result]:
         """Every request's result, once all are complete.  If one fails, or Ctrl-C comes, all of them end."""
@@ -418,19 +415,3 @@ def _acts_seed(params: SamplingParams, prompt: ChatPrompt) -> int:
     if params.seed is not None:
         return params.seed
     return zlib.crc32(np.array(prompt.ids, np.int64).tobytes()) if params.is_greedy else secrets.randbits(32)
-
-
-def _listed(prompts: Prompt | ListLike[Prompt]) -> list[Prompt]:
-    """One prompt (a string, or a plain list of ids) as a list of one."""
-    if isinstance(prompts, str) or _is_ids(prompts):
-        return [prompts]
-    return list(prompts)  # type: ignore[arg-type]  # what is left holds prompts
-
-
-def _are_several(messages: Conversation | ListLike[Conversation]) -> bool:
-    """Whether these are conversations, rather than one conversation's messages."""
-    return bool(messages) and all(isinstance(one, list | tuple) for one in messages)
-
-
-def _is_ids(prompts: Prompt | ListLike[Prompt]) -> TypeGuard[list[int]]:
-    return isinstance(prompts, list) and len(prompts) > 0 and all(isinstance(i, int) for i in prompts)

@@ -25,6 +25,7 @@ from huozhong.engine.cache.pages import PagePool
 from huozhong.engine.cache.prefixes import PrefixStore
 from huozhong.engine.guides.constraint import Beginning, Guides
 from huozhong.engine.output import OutputText
+from huozhong.engine.queueing import Progress
 from huozhong.engine.requests import (
     Delta,
     EmbedRequest,
@@ -66,6 +67,10 @@ class Handle:
     def abort(self) -> None:
         """End the request before the next step: its last delta says "abort".  A finished one stays."""
         self._engine.abort(self._sequence)
+
+    def progress(self) -> Progress:
+        """Its place among those that wait, and how much of its prompt is read; from any thread."""
+        return self._engine.progress(self._sequence)
 
 
 class Engine:
@@ -171,6 +176,10 @@ class Engine:
             if not sequence.is_finished:
                 self._aborts.append(sequence)
                 self._wake.notify()
+
+    def progress(self, sequence: Sequence) -> Progress:
+        """How far a request is; see `Handle.progress`."""
+        return self.scheduler.queueing.progress(sequence, self._prompt_rate)
 
     def close(self) -> None:
         """Abort everything and end the step thread; from the step thread itself, after the current step."""
@@ -437,10 +446,4 @@ def _chunk(slice_: Slice) -> Chunk:
     want: Want = "all" if slice_.drafts else "last" if slice_.reaches_end else "none"
     if not isinstance(sequence.task, GenerateTask):
         want = sequence.task.want
-    return Chunk(
-        tokens=tokens,
-        start=slice_.start,
-        pages=sequence.table,
-        want=want,
-        prefill=slice_.prefill,
-    )
+    return Chunk(tokens=tokens, start=slice_.start, pages=sequence.table, want=want, prefill=slice_.prefill)

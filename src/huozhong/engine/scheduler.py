@@ -27,6 +27,7 @@ from dataclasses import dataclass
 
 from huozhong.engine.cache.pages import PageMemory, PagePool, SwapSpace, page_digests
 from huozhong.engine.cache.prefixes import PrefixStore
+from huozhong.engine.queueing import Queueing
 from huozhong.engine.sequence import Sequence
 from huozhong.engine.waiting import WaitingRoom
 
@@ -90,6 +91,7 @@ class Scheduler:
         self.busy_budget = token_budget  # of prompts, while others wait for their next token; see Engine
         self.max_running = max_running
         self.waiting = WaitingRoom()
+        self.queueing = Queueing()
         self.running: list[Sequence] = []  # oldest first
         self.stats = SchedulerStats()
         self.swap = None if memory is None or swap_bytes == 0 else SwapSpace(memory, swap_bytes)
@@ -118,6 +120,7 @@ class Scheduler:
                 budget -= self._take(sequence, 1, slices)
         if self.waiting:
             self._admit_all()
+            self.queueing.tell(self.waiting, len(self.running))
         if len(self.running) > len(slices):
             if slices:
                 budget = min(budget, self.busy_budget)
@@ -155,6 +158,7 @@ class Scheduler:
         if sequence.is_running:
             self.running.remove(sequence)
             sequence.is_running = False
+            self.queueing.ended(sequence)
         else:
             self.waiting.remove(sequence)
         if sequence.swapped is not None and self.swap is not None:
@@ -294,6 +298,7 @@ class Scheduler:
 
     def _start(self, sequence: Sequence, found: list[int]) -> None:
         sequence.is_running = True
+        self.queueing.begun(sequence)
         sequence.order = sequence.order or next(self._orders)
         insort(self.running, sequence, key=lambda s: s.order)
         sequence.num_computed = len(found) * self.pool.page_size

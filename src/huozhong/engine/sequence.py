@@ -44,7 +44,9 @@ class Sequence:
     looked_on_disk: bool = False
     guessing: Guessing = field(default_factory=Guessing)
     submitted_at: float = field(default_factory=time.perf_counter)
+    begun_at: float | None = None  # when it was first admitted
     first_token_at: float | None = None
+    place: int = 1  # among those that wait, 0 while it runs; see engine.queueing
     seconds: float = 0.0  # share of the machine's time
     joules: float = 0.0
 

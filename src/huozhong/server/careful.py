@@ -18,7 +18,8 @@ from huozhong.engine.llm import LLM
 from huozhong.engine.requests import Completion, Delta, Usage
 from huozhong.server.dialects import FixedText, Reply
 from huozhong.server.http import json_response, stream_response
-from huozhong.verify.distress import CHINA, Finding, check
+from huozhong.server.identity import person_of
+from huozhong.verify.distress import CHINA, check
 
 HEADER = "x-huozhong-rule"
 
@@ -40,31 +41,39 @@ class Careful:
     numbers: Mapping[str, str] = field(default_factory=lambda: CHINA)
 
     def holds_for(self, llm: LLM, request: Request) -> bool:
-        """Whether this caller is answered carefully."""
-        return self.everybody or llm.is_built_in
+        """Whether this caller is answered carefully; children always are."""
+        return self.everybody or llm.is_built_in or person_of(request).role == "child"
 
     async def answer(
         self,
+        llm: LLM,
         request: Request,
         messages: Sequence[Mapping[str, Any]],
         reply_with: Callable[[FixedText], Reply],
         *,
         stream: bool,
     ) -> Response | None:
-        """The fixed answer to messages that must not go to the model; None for all others.
+        """The fixed answer to messages that must not go to this model; None for all others.
 
         A text that is no conversation is asked about as a user's one message.
         """
-        if not self.holds_for(request.app.state.llm, request):
+        if not self.holds_for(llm, request):
             return None
-        # In a thread, as all that reads a whole message is.
-        finding = await asyncio.to_thread(check, messages)
-        return None if finding is None else self._said(finding, reply_with, stream)
-
-    def _said(self, finding: Finding, reply_with: Callable[[FixedText], Reply], stream: bool) -> Response:
-        reply = reply_with(FixedText(finding.rule, finding.kind, tuple(finding.numbers(numbers=self.numbers))))
-        text, headers = finding.reply(numbers=self.numbers), {HEADER: finding.rule}
+        said = await self.said(messages)
+        if said is None:
+            return None
+        text, fixed = said
+        reply, headers = reply_with(fixed), {HEADER: fixed.rule}
         if stream:
             return stream_response(reply, Delta(text=text, finish_reason="stop", usage=NOTHING_USED), headers)
         whole = Completion(text=text, reasoning="", token_ids=(), logprobs=(), finish_reason="stop", usage=NOTHING_USED)
         return json_response(reply.whole([whole]), headers=headers)
+
+    async def said(self, messages: Sequence[Mapping[str, Any]]) -> tuple[str, FixedText] | None:
+        """What a rule says to these messages, whoever sends them; None where none says anything."""
+        # In a thread, as all that reads a whole message is.
+        finding = await asyncio.to_thread(check, messages)
+        if finding is None:
+            return None
+        numbers = tuple(finding.numbers(numbers=self.numbers))
+        return finding.reply(numbers=self.numbers), FixedText(finding.rule, finding.kind, numbers)

@@ -15,7 +15,7 @@ import asyncio
 import hmac
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -43,13 +43,16 @@ class Guard:
         allow_hosts: Iterable[str] = (),
         allow_origins: Iterable[str] = (),
         max_body_bytes: int,
+        larger_bodies: Mapping[str, int] | None = None,
         api_keys: Iterable[str] = (),
     ) -> None:
+        """larger_bodies: paths that take larger ones -> bytes."""
         own = socket.gethostname().lower()
         self._app = app
         self._hosts = {"localhost", own, f"{own}.local", *(name.lower() for name in allow_hosts)}
         self._origins = set(allow_origins)
         self._limit = max_body_bytes
+        self._limits = dict(larger_bodies or {})
         self._keys = [key.encode() for key in api_keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,6 +60,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        limit = self._limits.get(scope["path"], self._limit)
         if problem := self._foreign(headers):
             refused = refusal(403, problem, "forbidden")
             await error_response(refused, scope["path"])(scope, receive, send)
@@ -64,21 +68,17 @@ class Guard:
             message = "This server needs a key: send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'."
             refused = refusal(401, message, "invalid_api_key", {"www-authenticate": "Bearer"})
             await error_response(refused, scope["path"])(scope, receive, send)
-        elif int(headers.get("content-length", "0")) > self._limit:
-            await self._drain(receive)
-            refused = refusal(413, self._too_large, "request_too_large")
+        elif int(headers.get("content-length", "0")) > limit:
+            await self._drain(receive, limit)
+            refused = refusal(413, _too_large(limit), "request_too_large")
             await error_response(refused, scope["path"])(scope, receive, send)
         else:
-            counted = _Counted(receive, self._limit, self._too_large)
+            counted = _Counted(receive, limit)
             try:
                 await self._app(scope, counted, send)
             finally:
                 if counted.taken > _LARGE:
                     await asyncio.shield(asyncio.to_thread(give_back))
-
-    @property
-    def _too_large(self) -> str:
-        return f"The body is too large: this server takes at most {self._limit:,} bytes."
 
     def _foreign(self, headers: Headers) -> str | None:
         """Why a request is not let in, or None."""
@@ -121,27 +121,31 @@ class Guard:
             return False
         return True
 
-    async def _drain(self, receive: Receive) -> None:
+    async def _drain(self, receive: Receive, limit: int) -> None:
         taken = 0
-        while taken < self._limit * _DRAIN:
+        while taken < limit * _DRAIN:
             message = await receive()
             taken += len(message.get("body", b""))
             if not message.get("more_body"):
                 return
 
 
+def _too_large(limit: int) -> str:
+    return f"The body is too large: this server takes at most {limit:,} bytes."
+
+
 class _Counted:
     """`receive`, failing with 413 once a body without a declared length has grown too large."""
 
-    def __init__(self, receive: Receive, limit: int, too_large: str) -> None:
-        self._receive, self._limit, self._too_large = receive, limit, too_large
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive, self._limit = receive, limit
         self.taken = 0
 
     async def __call__(self) -> Message:
         message = await self._receive()
         self.taken += len(message.get("body", b""))
         if self.taken > self._limit:
-            raise HTTPException(413, self._too_large)
+            raise HTTPException(413, _too_large(self._limit))
         return message
 
 

@@ -21,7 +21,7 @@ from fastapi import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from huozhong.engine.llm import Completion, Delta, Handle
+from huozhong.engine.llm import Completion, Delta, Handle, Progress
 from huozhong.errors import RequestError
 from huozhong.server.dialects import Event, Reply
 from huozhong.server.dialects.anthropic.reply import error_body as anthropic_error
@@ -58,11 +58,12 @@ PIECE_SECONDS = 0.01
 async def json_body(request: Request) -> dict[str, Any]:
     """The object in a body that says it is JSON, as web pages must (another kind they could send without asking).
 
-    Programs say no origin, and may leave it out or let it be curl's, as Ollama's and llama.cpp's do.
+    Programs, which send nothing of what browsers do, may leave it out or let it be curl's, as Ollama's and llama.cpp's.
     Raises `RequestError`.  How large a body may be is `guard`'s.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    of_a_program = "origin" not in request.headers and kind in ("", "application/x-www-form-urlencoded")
+    of_a_browser = any(name in request.headers for name in ("origin", "referer", "cookie", "sec-fetch-site"))
+    of_a_program = not of_a_browser and kind in ("", "application/x-www-form-urlencoded")
     if kind != "application/json" and not of_a_program:
         raise RequestError(
             "Send the request with the header Content-Type: application/json.", code="unsupported_media_type"
@@ -142,6 +143,10 @@ class RunningAnswers:
         """End them; their last deltas come with finish_reason "abort".  No effect on finished ones."""
         for handle in self._handles:
             handle.abort()
+
+    def progress(self) -> Progress:
+        """How far the first of them is."""
+        return self._handles[0].progress()
 
     async def next(self, patience: float | None = None) -> list[Piece]:
         """Waits for at least one delta; after `patience` seconds without any, the list is empty."""
@@ -304,12 +309,18 @@ def framed(reply: Reply, events: Iterable[Event]) -> bytes:
     """Pieces as they go over the wire."""
     data = b""
     for event in events:
-        content = event.data.encode() if isinstance(event.data, str) else pydantic_core.to_json(event.data)
-        for end, escaped in _LINE_ENDS.items():
-            content = content.replace(end, escaped)
-        if reply.framing == "lines":
-            data += content + b"\n"
-        else:
-            head = b"" if event.name is None else b"event: " + event.name.encode() + b"\n"
-            data += head + b"data: " + content + b"\n\n"
+        data += _content(event) + b"\n" if reply.framing == "lines" else server_sent(event)
     return data
+
+
+def server_sent(event: Event) -> bytes:
+    """One server-sent event."""
+    head = b"" if event.name is None else b"event: " + event.name.encode() + b"\n"
+    return head + b"data: " + _content(event) + b"\n\n"
+
+
+def _content(event: Event) -> bytes:
+    content = event.data.encode() if isinstance(event.data, str) else pydantic_core.to_json(event.data)
+    for end, escaped in _LINE_ENDS.items():
+        content = content.replace(end, escaped)
+    return content

@@ -29,6 +29,7 @@ ANSWERS_ROOM = 1024  # tokens of the context that a conversation leaves which is
 LEFT_OUT = "x-huozhong-left-out"  # header: what of a schema that is not strict the answer is not held to
 _LONGEST_HEADER = 1_000
 
+ANSWERS_ROOM = 1024  # tokens of the context that a conversation leaves which is shortened to fit
 LONG = 50_000  # characters from which on a prompt or a form is read in a pool of its own: 50 ms of one core
 
 
@@ -51,19 +52,18 @@ class PreparedChat:
         return left_out_header(self.left_out)
 
 
-async def prepare(request: Request, call: ChatCall) -> PreparedChat:
+async def prepare(request: Request, llm: LLM, call: ChatCall) -> PreparedChat:
     """The prompt, and the guide compiled; `RequestError` for what the model cannot do."""
-    llm: LLM = request.app.state.llm
     size = sum(len(message.get("content") or "") for message in call.messages)
     prompt = await reading(request, size, lambda: read_prompt(llm, call))
-    guide, left_out = await _read_form(request, call.form)
+    guide, left_out = await _read_form(request, llm, call.form)
     params, new_parser = call.params, None
     if call.form.functions:
         new_parser = partial(ToolCallParser, llm.template.tool_format, call.form.functions)
         if call.form.choice.kind != "auto":
             params = replace(params, stop=())  # they end what is said, and nothing but calls can be said here
     if guide is not None:
-        await compile_guide(request, guide, call.form.source)
+        await compile_guide(request, llm, guide, call.form.source)
         params = replace(params, guide=guide)
     return PreparedChat(prompt, params, new_parser, left_out)
 
@@ -126,9 +126,8 @@ async def reading(request: Request, size: int, read: Callable[[], Result]) -> Re
     return await pools.texts.run(lambda is_wanted: read(), request.receive)
 
 
-async def compile_guide(request: Request, guide: Guide, source: str) -> None:
+async def compile_guide(request: Request, llm: LLM, guide: Guide, source: str) -> None:
     """`RequestError` naming the field `source` for a guide that cannot be followed."""
-    llm: LLM = request.app.state.llm
     pools: Pools = request.app.state.pools
     try:
         if llm.guides.is_light(guide):
@@ -142,12 +141,12 @@ async def compile_guide(request: Request, guide: Guide, source: str) -> None:
 
 
 async def hold_to(
-    request: Request, params: SamplingParams, guide: Guide | None, source: str
+    request: Request, llm: LLM, params: SamplingParams, guide: Guide | None, source: str
 ) -> tuple[SamplingParams, dict[str, str]]:
     """`params` with a guide that the field `source` asks for, and the headers that say what it does not hold."""
-    found, left_out = await _read_form(request, AnswerForm(guide=guide, source=source))
+    found, left_out = await _read_form(request, llm, AnswerForm(guide=guide, source=source))
     if found is not None:
-        await compile_guide(request, found, source)
+        await compile_guide(request, llm, found, source)
         params = replace(params, guide=found)
     return params, left_out_header(left_out)
 
@@ -160,9 +159,8 @@ def left_out_header(paths: Iterable[str]) -> dict[str, str]:
     return {LEFT_OUT: told} if told else {}
 
 
-async def _read_form(request: Request, form: AnswerForm) -> tuple[Guide | None, tuple[str, ...]]:
+async def _read_form(request: Request, llm: LLM, form: AnswerForm) -> tuple[Guide | None, tuple[str, ...]]:
     """Its guide, and what of its schemas that cannot hold."""
-    llm: LLM = request.app.state.llm
     if form.guide is None and not form.functions:
         return None, ()
     if int(request.headers.get("content-length", "0")) < LONG:

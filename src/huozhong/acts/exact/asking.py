@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from huozhong.acts.language import is_english
+from huozhong.text.language import is_english
 from huozhong.verify.numbers import Number, number_at, tidy
 from huozhong.verify.units import NAMES
 
@@ -35,7 +35,8 @@ _SIGNS = str.maketrans(
 
 _LEAD = re.compile(
     r"(?:[\s,，、。:!！~～…]+|\.(?!\d)|[?？](?=[\w(□])"
-    r"|请教(?:一下|下)?(?:老师)?|打扰(?:一下|了|您了)?|有个问题|有一?道题|想请教(?:一下)?|老师好|你来(?=[算帮说])|请问(?:一下|下|你|您)?|请(?:你|您)?|您好|你好|老师|同学"
+    r"|请教(?:一下|下)?(?:老师)?|打扰(?:一下|了|您了)?|有个问题|有一?道题|想请教(?:一下)?|老师好|你来(?=[算帮说])"
+    r"|请问(?:一下|下|你|您)?|请(?:你|您)?|您好|你好|老师|同学"
     r"|小朋友|小火苗|火苗|火种|ember|喂|嗨|哈喽|哎"
     r"|诶|嗯+|呃|额|那个|那么|那(?!么)|所以|然后|还有"
     r"|再?帮(?:我|个)?(?:忙)?|麻烦(?:你|您|一下)?|劳驾|拜托(?:你|您)?|(?:可不可以|能不能|能否"
@@ -164,7 +165,7 @@ _SIGN = re.compile(r"(?:(?<![\d)%a-zA-Z])-|负)\s*(?=[\d(零一二三四五六�
 def simple(question: str) -> str:
     """Plain signs and simplified characters."""
     text = tidy(question).translate(_SIGNS).translate(_TRADITIONAL)
-    return re.sub(r"(?<=\d)\s*[．。]\s*(?=\d)", ".", text)
+    return re.sub(r"．(?!\d)", "。", re.sub(r"(?<=\d)\s*[．。]\s*(?=\d)", ".", text))
 
 
 def _peel(text: str) -> str:

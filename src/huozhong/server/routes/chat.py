@@ -16,9 +16,12 @@ from huozhong.server.careful import Careful
 from huozhong.server.dialects import ChatReply, Reply
 from huozhong.server.dialects.openai.chat import parse_chat
 from huozhong.server.dialects.openai.reply import ChatCompletionReply
+from huozhong.server.household import admit
 from huozhong.server.http import EventStream, RunningAnswers, Start, json_response, whole_answers
+from huozhong.server.identity import person_of, user_of
+from huozhong.server.ledger import Ledger, expected_tokens
 from huozhong.server.preparing import prepare
-from huozhong.server.routes.models import body_with_model, check_model
+from huozhong.server.routes.models import asked
 from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import END_THINK
 
@@ -29,24 +32,22 @@ router = APIRouter()
 @router.post("/chat/completions")  # DeepSeek's path
 @router.post("/beta/chat/completions")  # and its path for messages with "prefix"
 async def chat_completions(request: Request) -> Response:
-    call = parse_chat(await body_with_model(request), request.app.state.defaults)
-    return await answer(request, call, ChatCompletionReply)
+    llm, call = await asked(request, parse_chat)
+    return await answer(request, llm, call, ChatCompletionReply)
 
 
-async def answer(request: Request, call: ChatCall, dialect: Callable[..., ChatReply]) -> Response:
-    """The answer to a call, whole or as a stream, in the dialect's words."""
-    llm: LLM = request.app.state.llm
-    if not call.any_model:
-        check_model(request, call.model)
+async def answer(request: Request, llm: LLM, call: ChatCall, dialect: Callable[..., ChatReply]) -> Response:
+    """The model's answer to a call, whole or as a stream, in the dialect's words."""
     careful: Careful = request.app.state.careful
     named = partial(dialect, model=llm.name, include_usage=call.include_usage)
     plain = partial(named, thinking=False, think_end_id=None)
     if (
-        fixed := await careful.answer(request, call.messages, lambda f: plain(fixed=f), stream=call.stream)
+        fixed := await careful.answer(llm, request, call.messages, lambda f: plain(fixed=f), stream=call.stream)
     ) is not None:
         return fixed  # before the engine: an emergency waits for nobody, and wants neither tools nor JSON
-    prepared = await prepare(request, call)
-    running = RunningAnswers(starts(request, prepared.prompt, prepared.params, call.num_answers))
+    await admit(request)
+    prepared = await prepare(request, llm, call)
+    running = RunningAnswers(starts(request, llm, prepared.prompt, prepared.params, call.num_answers))
     reply = named(
         thinking=prepared.prompt.opens_thinking and prepared.prompt.shows_reasoning,
         think_end_id=llm.tokenizer.token_id(END_THINK) if llm.tokenizer.has(END_THINK) else None,
@@ -72,13 +73,15 @@ async def respond(
     return json_response(reply.whole(await whole_answers(running, request.receive)), headers=headers)
 
 
-def starts(request: Request, prompt: ChatPrompt, params: SamplingParams, number: int) -> Iterator[Start]:
+def starts(request: Request, llm: LLM, prompt: ChatPrompt, params: SamplingParams, number: int) -> Iterator[Start]:
     """What hands so many answers to one prompt to the engine; of a seed, each further one has the next."""
-    llm: LLM = request.app.state.llm
-    user = request.client.host if request.client else None  # users take turns
+    user = user_of(request)  # users take turns
+    ledger: Ledger = request.app.state.ledger
+    expected = expected_tokens(len(prompt.ids), params.max_tokens)
     for index in range(number):
         own = params if params.seed is None or index == 0 else replace(params, seed=_next_seed(params.seed, index))
-        yield partial(llm.submit, prompt, own, user=user)
+        start = partial(llm.submit, prompt, own, user=user)
+        yield ledger.counted(person_of(request), llm.name, start, expected)
 
 
 def _next_seed(seed: int, index: int) -> int:

@@ -1,4 +1,4 @@
-"""POST /v1/completions: texts that are continued as they are, or filled in the middle; GET /user/balance."""
+"""POST /v1/completions: texts that are continued as they are, or filled in the middle."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from huozhong.errors import RequestError
 from huozhong.server.calls import CompletionCall
 from huozhong.server.careful import Careful
 from huozhong.server.dialects.openai.completions import CompletionReply, parse_completion
-from huozhong.server.http import RunningAnswers, json_body, json_response, watched
+from huozhong.server.household import admit
+from huozhong.server.http import RunningAnswers, json_body, watched
 from huozhong.server.preparing import reading
 from huozhong.server.routes import native
 from huozhong.server.routes.chat import respond, starts
-from huozhong.server.routes.models import body_with_model, check_model
+from huozhong.server.routes.models import asked
 from huozhong.text.fim import middle_prompt
 from huozhong.text.template import ChatPrompt
 
@@ -28,23 +29,22 @@ router = APIRouter()
 @router.post("/completions")
 @router.post("/beta/completions")  # DeepSeek's path
 async def completions(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
     if request.url.path == "/completions" and "model" not in await json_body(request):
         return await native.completion(request)  # llama.cpp's, which knows but one model
-    call = parse_completion(await body_with_model(request), request.app.state.defaults)
-    check_model(request, call.model)
+    llm, call = await asked(request, parse_completion)
     careful: Careful = request.app.state.careful
     named = partial(CompletionReply, model=llm.name, include_usage=call.include_usage)
     for prompt in call.prompts:  # each by itself: they are no conversation, and one in distress is enough
         said = [{"role": "user", "content": _text(llm, prompt) + call.suffix}]
-        fixed = await careful.answer(request, said, lambda f: named(echoed=[""], fixed=f), stream=call.stream)
+        fixed = await careful.answer(llm, request, said, lambda f: named(echoed=[""], fixed=f), stream=call.stream)
         if fixed is not None:
             return fixed
+    await admit(request)
     size = len(call.suffix) + sum(len(prompt) for prompt in call.prompts)
     prompts = await reading(request, size, lambda: [_prompt(llm, call, prompt) for prompt in call.prompts])
-    scored = await _scored(request, call, prompts) if call.echo and call.params.logprobs is not None else []
+    scored = await _scored(request, llm, call, prompts) if call.echo and call.params.logprobs is not None else []
     running = RunningAnswers(
-        start for prompt in prompts for start in starts(request, prompt, call.params, call.num_answers)
+        start for prompt in prompts for start in starts(request, llm, prompt, call.params, call.num_answers)
     )
     reply = named(
         echoed=[_text(llm, p) if call.echo else "" for p in call.prompts for _ in range(call.num_answers)],
@@ -56,9 +56,10 @@ async def completions(request: Request) -> Response:
     return await respond(request, running, reply, stream=call.stream)
 
 
-async def _scored(request: Request, call: CompletionCall, prompts: list[ChatPrompt]) -> list[list[TokenLogprob | str]]:
+async def _scored(
+    request: Request, llm: LLM, call: CompletionCall, prompts: list[ChatPrompt]
+) -> list[list[TokenLogprob | str]]:
     """Each prompt's tokens with their probabilities, without the mark of its beginning that a text is given here."""
-    llm: LLM = request.app.state.llm
     answers = RunningAnswers(partial(llm.submit_score, prompt.ids, told=call.params.logprobs) for prompt in prompts)
     async with watched(answers, request.receive):
         texts = [ScoredText.from_deltas(deltas) for deltas in await answers.all()]
@@ -68,17 +69,6 @@ async def _scored(request: Request, call: CompletionCall, prompts: list[ChatProm
         first = [] if is_marked else [llm.tokenizer.bytes_of(prompt.ids[0]).decode("utf-8", "replace")]
         found.append([*first, *text.tokens])
     return found
-
-
-@router.get("/user/balance")  # DeepSeek's: programs ask it before they begin
-async def balance() -> Response:
-    nobody_pays = {
-        "currency": "CNY",
-        "total_balance": "unlimited",
-        "granted_balance": "unlimited",
-        "topped_up_balance": "0.00",
-    }
-    return json_response({"is_available": True, "balance_infos": [nobody_pays]})
 
 
 def _text(llm: LLM, prompt: str | list[int]) -> str:

@@ -14,9 +14,11 @@ from huozhong.errors import RequestError, TokenizerError
 from huozhong.server.careful import Careful
 from huozhong.server.dialects.llamacpp.reply import NativeReply, settings_json
 from huozhong.server.dialects.llamacpp.requests import NativeCall, parse_completion, parse_infill
+from huozhong.server.household import admit
 from huozhong.server.http import RunningAnswers, json_body, json_response
 from huozhong.server.preparing import hold_to, part_tokens, reading
 from huozhong.server.routes.chat import respond, starts
+from huozhong.server.routes.models import defaults_of, model_for
 from huozhong.text.fim import middle_prompt
 from huozhong.text.template import ChatPrompt
 
@@ -25,17 +27,17 @@ router = APIRouter()
 
 @router.post("/completion")
 async def completion(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
-    call = parse_completion(await json_body(request), request.app.state.defaults)
+    llm = await model_for(request)
+    call = parse_completion(await json_body(request), defaults_of(request, llm))
     size = sum(len(part) if isinstance(part, str) else 1 for parts in call.prompts for part in parts)
     prompts = await reading(request, size, lambda: [part_tokens(llm, parts, "prompt") for parts in call.prompts])
-    return await _answer(request, call, prompts)
+    return await _answer(request, llm, call, prompts)
 
 
 @router.post("/infill")
 async def infill(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
-    call = parse_infill(await json_body(request), request.app.state.defaults)
+    llm = await model_for(request)
+    call = parse_infill(await json_body(request), defaults_of(request, llm))
     before = "".join(f"{text}\n" for _, text in call.extra) + call.prefix
     prompt = await reading(
         request, len(before) + len(call.suffix), lambda: middle_prompt(llm.tokenizer, before, call.suffix)
@@ -44,18 +46,18 @@ async def infill(request: Request) -> Response:
         raise RequestError(
             "This model cannot fill in the middle: its tokenizer has no marks for it.", code="not_supported"
         )
-    return await _answer(request, call.native, [prompt])
+    return await _answer(request, llm, call.native, [prompt])
 
 
 @router.get("/props")
 async def props(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
+    llm = await model_for(request)
     tokenizer = llm.tokenizer
     try:
         template = llm.template.source
     except TokenizerError:  # a model that only continues texts
         template = ""
-    params = settings_json(request.app.state.defaults, None, frozenset(llm.guides.eos_ids))
+    params = settings_json(defaults_of(request, llm), None, frozenset(llm.guides.eos_ids))
     return json_response(
         {
             "default_generation_settings": {"n_ctx": llm.max_context, "params": params},
@@ -87,8 +89,7 @@ async def rerank() -> Response:
     raise RequestError("This model cannot rank texts; compare the vectors of /v1/embeddings.", code="not_supported")
 
 
-async def _answer(request: Request, call: NativeCall, prompts: list[list[int]]) -> Response:
-    llm: LLM = request.app.state.llm
+async def _answer(request: Request, llm: LLM, call: NativeCall, prompts: list[list[int]]) -> Response:
     texts = [llm.tokenizer.decode_bytes(ids).decode("utf-8", "replace") for ids in prompts]
     number = call.num_answers
     limit = None if call.only_reads else call.params.max_tokens
@@ -106,18 +107,21 @@ async def _answer(request: Request, call: NativeCall, prompts: list[list[int]]) 
     careful: Careful = request.app.state.careful
     for text in texts:
         said: list[dict[str, Any]] = [{"role": "user", "content": text}]
-        fixed = await careful.answer(request, said, lambda f: named(prompts=[""], fixed=f), stream=call.stream)
+        fixed = await careful.answer(llm, request, said, lambda f: named(prompts=[""], fixed=f), stream=call.stream)
         if fixed is not None:
             return fixed
+    await admit(request)
     biases = {**dict(call.params.logit_bias)}
     for part, bias in call.biases:
         for token in [part] if isinstance(part, int) else llm.tokenizer.encode(part):
             biases[token] = bias
     params, headers = await hold_to(
-        request, replace(call.params, logit_bias=tuple(biases.items())), call.guide, call.source
+        request, llm, replace(call.params, logit_bias=tuple(biases.items())), call.guide, call.source
     )
     running = RunningAnswers(
-        start for ids in prompts for start in starts(request, ChatPrompt(ids, splits_reasoning=False), params, number)
+        start
+        for ids in prompts
+        for start in starts(request, llm, ChatPrompt(ids, splits_reasoning=False), params, number)
     )
     reply = named(prompts=[text for text in texts for _ in range(number)])
     return await respond(request, running, reply, stream=call.stream, headers=headers)

@@ -10,9 +10,12 @@ from starlette.responses import Response
 from huozhong.errors import RequestError
 from huozhong.server.dialects.responses.reply import ResponseReply
 from huozhong.server.dialects.responses.requests import parse_response
-from huozhong.server.http import json_body, json_response
+from huozhong.server.http import json_response
+from huozhong.server.identity import person_of
 from huozhong.server.kept import OwnResponses, owner_of
 from huozhong.server.routes.chat import answer
+from huozhong.server.routes.models import asked
+from huozhong.store.people import HOUSE
 
 router = APIRouter()
 
@@ -21,7 +24,7 @@ router = APIRouter()
 @router.post("/responses")
 async def create(request: Request) -> Response:
     kept = _own(request)
-    call = parse_response(await json_body(request), request.app.state.defaults, kept)
+    llm, call = await asked(request, partial(parse_response, kept=kept))
     reply = partial(
         ResponseReply,
         repeated=call.repeated,
@@ -29,7 +32,7 @@ async def create(request: Request) -> Response:
         seals_thoughts=call.seals_thoughts,
         keep=partial(kept.keep, call.items) if call.store else None,
     )
-    return await answer(request, call.chat, reply)
+    return await answer(request, llm, call.chat, reply)
 
 
 @router.get("/v1/responses/{response_id}")
@@ -52,7 +55,9 @@ async def delete(request: Request, response_id: str) -> Response:
 
 
 def _own(request: Request) -> OwnResponses:
-    own: OwnResponses = request.app.state.responses.of(owner_of(request.headers))
+    person = person_of(request)
+    owner = owner_of(request.headers) if person.id == HOUSE else f"person {person.id}"
+    own: OwnResponses = request.app.state.responses.of(owner)
     return own
 
 

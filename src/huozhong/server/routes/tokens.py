@@ -1,23 +1,22 @@
-"""POST /tokenize, /detokenize, /apply-template (as llama.cpp has them), and GET /metrics for Prometheus."""
+"""POST /tokenize, /detokenize, /apply-template (as llama.cpp has them)."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import fields
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from huozhong.engine.llm import LLM
 from huozhong.errors import RequestError
 from huozhong.server.dialects.fields import Strict
-from huozhong.server.dialects.llamacpp.metrics import llamacpp_metrics
 from huozhong.server.dialects.openai.chat import TemplateSwitches
 from huozhong.server.dialects.openai.messages import ChatMessage, for_template, readable
 from huozhong.server.dialects.openai.structure import Tool, functions_of
 from huozhong.server.http import json_body, json_response
 from huozhong.server.preparing import reading
+from huozhong.server.routes.models import model_for
 
 router = APIRouter()
 
@@ -43,7 +42,7 @@ class TemplateRequest(Strict):
 
 @router.post("/tokenize")
 async def tokenize(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
+    llm = await model_for(request)
     asked = TokenizeRequest.parse(await json_body(request))
     return json_response({"tokens": await reading(request, len(asked.content), lambda: _tokens(llm, asked))})
 
@@ -70,7 +69,7 @@ def _piece(raw: bytes) -> str | list[int]:
 
 @router.post("/detokenize")
 async def detokenize(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
+    llm = await model_for(request)
     asked = DetokenizeRequest.parse(await json_body(request))
     wrong = next((token for token in asked.tokens if not 0 <= token < llm.config.vocab_size), None)
     if wrong is not None:
@@ -81,7 +80,7 @@ async def detokenize(request: Request) -> Response:
 
 @router.post("/apply-template")
 async def apply_template(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
+    llm = await model_for(request)
     body = await json_body(request)
     asked = TemplateRequest.parse(body | {"messages": readable(body.get("messages"))})
     if not asked.messages:
@@ -99,19 +98,3 @@ async def apply_template(request: Request) -> Response:
         tools=functions_of(asked.tools or []),
     )
     return json_response({"prompt": text + (begun.content if begun else "")})
-
-
-@router.get("/metrics")
-async def metrics(request: Request) -> Response:
-    """What the engine has done since it began: every number of `EngineStats`, then some in llama.cpp's names."""
-    state = request.app.state
-    stats = state.llm.stats()
-    lines = []
-    for field in fields(stats):
-        value = getattr(stats, field.name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            lines += [f"# TYPE huozhong_{field.name} gauge", f"huozhong_{field.name} {value}"]
-    for name, kind, help, value in llamacpp_metrics(stats):
-        lines += [f"# HELP llamacpp:{name} {help}", f"# TYPE llamacpp:{name} {kind}", f"llamacpp:{name} {value}"]
-    headers = {"process-start-time-unix": str(state.created)}
-    return PlainTextResponse("\n".join(lines) + "\n", headers=headers, media_type="text/plain; version=0.0.4")

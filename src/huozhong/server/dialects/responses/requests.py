@@ -133,6 +133,11 @@ class ResponseCall:
     tells_summary: bool
     seals_thoughts: bool
 
+    @property
+    def model(self) -> str:
+        """The model that is asked."""
+        return self.chat.model
+
 
 @dataclass(kw_only=True)
 class _Form:

@@ -1,0 +1,1 @@
+"""How a database becomes what `tables/` says, one revision a file in `versions/`."""

@@ -1,0 +1,1 @@
+"""The tables, one file a noun.  `migrations/` says how a database came to have them."""
