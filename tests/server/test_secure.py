@@ -10,6 +10,8 @@ import socket
 import ssl
 import subprocess
 import sys
+import termios
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,22 +115,24 @@ def test_on_a_terminal_the_first_owner_is_asked(tiny_folder: Path, tmp_path: Pat
     os.close(other)
     said = b""
 
-    def until(words: bytes, answer: bytes = b"") -> None:
+    def until(words: bytes, answer: bytes = b"", *, hidden: bool = False) -> None:
         nonlocal said
         while words not in said:
             assert select.select([main], [], [], 60)[0], f"never said {words!r}: {said!r}"
             said += os.read(main, 4096)
         said = said.partition(words)[2]
+        while hidden and termios.tcgetattr(main)[3] & termios.ECHO:
+            time.sleep(0.01)  # what is typed before the terminal is silent would be thrown away
         os.write(main, answer)
 
     try:
         until(b"Name", b"Ann\n")
-        until(b"Password", b"12345678\n")
-        until(b"Once more", b"12345678\n")
+        until(b"Password", b"12345678\n", hidden=True)
+        until(b"Once more", b"12345678\n", hidden=True)
         until(b"guessed")
         until(b"Name", b"Ann\n")
-        until(b"Password", b"secret words 42\n")
-        until(b"Once more", b"secret words 42\n")
+        until(b"Password", b"secret words 42\n", hidden=True)
+        until(b"Once more", b"secret words 42\n", hidden=True)
         until("█".encode())  # the QR code
         until(b"join code")
         until(b"Ctrl-C")
