@@ -21,6 +21,7 @@ from huozhong.server.http import EventStream, RunningAnswers, Start, json_respon
 from huozhong.server.identity import person_of, user_of
 from huozhong.server.ledger import Ledger, expected_tokens
 from huozhong.server.preparing import prepare
+from huozhong.server.routes.elsewhere import passed_on
 from huozhong.server.routes.models import asked
 from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import END_THINK
@@ -32,6 +33,8 @@ router = APIRouter()
 @router.post("/chat/completions")  # DeepSeek's path
 @router.post("/beta/chat/completions")  # and its path for messages with "prefix"
 async def chat_completions(request: Request) -> Response:
+    if (passed := await passed_on(request, "/v1/chat/completions")) is not None:
+        return passed
     llm, call = await asked(request, parse_chat)
     return await answer(request, llm, call, ChatCompletionReply)
 
