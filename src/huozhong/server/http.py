@@ -14,14 +14,14 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import pydantic_core
 from fastapi import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from huozhong.engine.llm import Completion, Delta, Handle, Progress
+from huozhong.engine.llm import Completion, Delta, Progress
 from huozhong.errors import RequestError
 from huozhong.server.dialects import Event, Reply
 from huozhong.server.dialects.anthropic.reply import error_body as anthropic_error
@@ -99,7 +99,14 @@ def error_response(failure: Failure, path: str) -> Response:
 # -- answers that are being made -------------------------------------------------------------------
 
 
-Start = Callable[[Callable[[Delta], None]], Handle]
+class Started(Protocol):
+    """An answer that is being made: `engine.llm.Handle`, or one that is made elsewhere."""
+
+    def abort(self) -> None: ...
+    def progress(self) -> Progress: ...
+
+
+Start = Callable[[Callable[[Delta], None]], Started]
 Piece = tuple[int, Delta]
 
 
@@ -112,7 +119,7 @@ class RunningAnswers:
         self._deltas: deque[Piece] = deque()  # filled in the engine's thread
         self._is_told = False  # that there are some
         self._some, self._last = asyncio.Event(), asyncio.Event()
-        self._handles: list[Handle] = []
+        self._handles: list[Started] = []
         self._unfinished = 0
         try:
             for index, start in enumerate(starts):
