@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from huozhong.cli import chat, eval, models, running, serve, train
+from huozhong.cli import backup, chat, eval, models, running, serve, train
 from huozhong.cli.words import red, say
 from huozhong.errors import HubError, HuozhongError, StoreError
 
@@ -22,7 +22,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback(invoke_without_command=True)(_root)
-    for module in (serve, chat, models, running, train, eval):
+    for module in (serve, chat, models, running, backup, train, eval):
         module.register(app)
     return app
 
