@@ -112,8 +112,9 @@ def search(session: Session, person_id: int, query: str, limit: int) -> list[Hit
         if len(hits) < limit:
             hits[conversation.id] = Hit(conversation, "", "")
     grams = list(dict.fromkeys(gram for word in words for gram in _grams_of_query(word)))[:_MOST_GRAMS]
-    for conversation, message_id, content in _candidates(session, person_id, grams):
-        if all(hit.message_id for hit in hits.values()) and len(hits) >= limit:
+    for looked_at, (conversation, message_id, content) in enumerate(_candidates(session, person_id, grams)):
+        # Who was found by a title alone is given a message too, if it is not far.
+        if len(hits) >= limit and (looked_at >= _PAGE or all(hit.message_id for hit in hits.values())):
             break
         known = hits.get(conversation.id)
         if known.message_id if known is not None else len(hits) >= limit:
