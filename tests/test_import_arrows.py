@@ -21,9 +21,10 @@ EVERYTHING = ("",)
 # room -> what its files may import from the package (a room may import itself, everyone the ground floor)
 ARROWS: dict[str, tuple[str, ...]] = {
     "cli": EVERYTHING,
-    "server": ("engine", "text", "cost", "verify", "store"),
+    "server": ("engine", "store", "memory", "hub", "formats", "model", "text", "cost", "verify"),
     "exam": ("verify", "cost", "text", "engine", "acts"),
     "train": ("model", "formats", "text", "cost", "verify"),
+    "memory": ("text",),
     "hub": ("formats", "model"),
     "engine": ("model", "formats", "text", "cost", "acts"),
     "acts": ("verify", "text"),

@@ -12,9 +12,9 @@ from huozhong import errors
 
 NAMES = [
     "LLM", "Bill", "ChatTemplate", "CheckpointError", "Completion", "ConfigError", "ContextLengthError",
-    "DataError", "Delta", "EngineError", "ExamError", "Grammar", "HubError", "HuozhongError", "JsonObject",
-    "JsonSchema", "KernelError", "Meter", "ModelConfig", "Regex", "RequestError", "SamplingParams", "StoreError",
-    "TokenLogprob", "Tokenizer", "TokenizerError", "TrainingError", "Usage", "__version__", "create_app",
+    "DataError", "Delta", "DocumentError", "EngineError", "ExamError", "Grammar", "HubError", "HuozhongError",
+    "JsonObject", "JsonSchema", "KernelError", "Meter", "ModelConfig", "Regex", "RequestError", "SamplingParams",
+    "StoreError", "TokenLogprob", "Tokenizer", "TokenizerError", "TrainingError", "Usage", "__version__", "create_app",
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@
     ├── TokenizerError         a tokenizer or chat template that cannot be read or applied
     ├── DataError              training or exam data that cannot be read or understood
     ├── ExamError              a model that cannot be examined: its URL does not answer, or answers with an error
+    ├── DocumentError          a file that somebody added and that cannot be read as text
     ├── HubError               a model that cannot be brought: hub out of reach, wrong hash, no room on the disk
     ├── StoreError             a database that cannot be used: out of reach, locked, full, of a newer program
     ├── TrainingError          a run that cannot go on (loss is NaN, disk is full); the last checkpoint is intact
@@ -19,9 +20,21 @@ A message says what was wrong, where, and what to do.  Programming mistakes stay
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class HuozhongError(Exception):
-    """Root of every error that a user's input, file or machine can cause."""
+    """Root of every error that a user's input, file or machine can cause.
+
+    chinese: the same sentence in Chinese, where there is one.
+    """
+
+    chinese: str | None = None
+
+    def in_chinese(self, text: str) -> Self:
+        """The same error, with its sentence in Chinese too."""
+        self.chinese = text
+        return self
 
 
 class ConfigError(HuozhongError):
@@ -42,6 +55,14 @@ class DataError(HuozhongError):
 
 class ExamError(HuozhongError):
     """A model cannot be examined: its URL does not answer, or answers with an error."""
+
+
+class DocumentError(HuozhongError):
+    """A file cannot be read as text.  `chinese` says the same in Chinese."""
+
+    def __init__(self, chinese: str, english: str) -> None:
+        super().__init__(english)
+        self.chinese = chinese
 
 
 class HubError(HuozhongError):
@@ -76,13 +97,21 @@ class RequestError(HuozhongError):
     """A request cannot be served.
 
     `param` names the offending request field (or None); `code` is a short machine-readable
-    word, as in OpenAI's error object.
+    word, as in OpenAI's error object.  `retry_after`: seconds after which the same request may be asked again.
     """
 
-    def __init__(self, message: str, *, param: str | None = None, code: str = "invalid_value") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str = "invalid_value",
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.param = param
         self.code = code
+        self.retry_after = retry_after
 
 
 class ContextLengthError(RequestError):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from huozhong.acts.ask import asked, english_noun
-from huozhong.acts.language import is_english
 from huozhong.acts.measures import RATIO, read_at, unit_of
 from huozhong.acts.solve import parse, value_of
 from huozhong.acts.wording import another_way, explained, worded
+from huozhong.text.language import is_english
 from huozhong.verify.arithmetic import check_steps, same_answer
 from huozhong.verify.numbers import mentions, told
 

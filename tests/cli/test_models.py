@@ -15,8 +15,8 @@ import pytest
 from tests.conftest import tiny_config
 from tests.hub.conftest import MODEL, StandIn, hub, tiny_gguf
 
-from huozhong.cli import machine
 from huozhong.cli.main import main
+from huozhong.engine import machine
 from huozhong.engine.bandwidth import read_bandwidth
 from huozhong.formats.checkpoint import expected_tensors, write_checkpoint
 from huozhong.formats.installed import find, models_folder

@@ -95,6 +95,22 @@ def test_chat_splits_reasoning_and_text(llm: LLM, tokenizer: Tokenizer) -> None:
     assert "".join(d.reasoning for d in llm.chat_stream(QUESTION, GREEDY)) == thinking.reasoning
 
 
+def test_several_conversations_are_answered_as_each_alone(llm: LLM) -> None:
+    other = [{"role": "user", "content": "你好"}]
+    alone = [llm.chat(QUESTION, GREEDY), llm.chat(other, GREEDY)]
+    together = llm.chat([QUESTION, other], GREEDY)
+    assert [one.token_ids for one in together] == [one.token_ids for one in alone]
+    short = SamplingParams(temperature=0, max_tokens=3, ignore_eos=True)
+    assert [len(one.token_ids) for one in llm.chat([QUESTION, other], [GREEDY, short])] == [24, 3]
+    assert [len(one.token_ids) for one in llm.generate(["春", "花"], [short, GREEDY])] == [3, 24]
+    with pytest.raises(RequestError, match="2 prompts and 1 params"):
+        llm.chat([QUESTION, other], [GREEDY])
+    with pytest.raises(RequestError):
+        llm.chat([], GREEDY)
+    with pytest.raises(RequestError):
+        llm.chat([QUESTION, []], GREEDY)
+
+
 def test_second_turn_hits_the_first_ones_pages(tiny_folder: Path, cache: Path) -> None:
     with LLM(tiny_folder, quantization="none", num_threads=1, cache_dir=cache) as model:
         first = model.chat(QUESTION * 3, GREEDY, thinking=False)

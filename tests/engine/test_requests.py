@@ -32,6 +32,7 @@ BAD = {
     "repetition_penalty": [0, -1, 11, None],
     "presence_penalty": [-2.1, 2.1, "1"],
     "frequency_penalty": [-2.1, 2.1],
+    "max_reasoning_tokens": [-1, 2.5, True, "5"],
     "max_tokens": [0, -5, 1.0, "many"],
     "stop": ["", ("",), (1,), 5, ("a",) * 129, None],
     "seed": [1.5, "x", 2**63],

@@ -19,6 +19,7 @@ from tests.conftest import tiny_config
 from huozhong.cli.serve import listen, server_config
 from huozhong.engine.llm import LLM
 from huozhong.server.app import create_app
+from huozhong.server.connections import Limits
 from huozhong.text.tokenizer import Tokenizer
 
 CONTEXT = 8192
@@ -56,9 +57,9 @@ class Running:
 
 
 @contextmanager
-def serving(llm: LLM, **options: Any) -> Iterator[Running]:
+def serving(llm: LLM, *, limits: Limits | None = None, **options: Any) -> Iterator[Running]:
     with listen("127.0.0.1", 0) as listener:
-        server = uvicorn.Server(server_config(create_app(llm, **options)))
+        server = uvicorn.Server(server_config(create_app(llm, **options), limits))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -86,6 +87,15 @@ def test_every_refusal_has_the_same_form(
     assert words in error["message"]
     assert error["code"]
     assert server.post().status_code == 200
+
+
+@pytest.mark.parametrize("kind", [{}, {"content-type": "application/x-www-form-urlencoded"}])
+def test_programs_need_not_say_that_a_body_is_json_and_web_pages_must(server: Running, kind: dict[str, str]) -> None:
+    url = f"{server.url}/v1/chat/completions"
+    body = json.dumps(server.body()).encode()
+    assert httpx.post(url, content=body, headers=kind, timeout=60).status_code == 200
+    assert httpx.post(url, content=body, headers=kind | {"origin": server.url}, timeout=60).status_code == 415
+    assert httpx.post(url, content=body, headers=kind | {"origin": "https://a.example"}, timeout=60).status_code == 403
 
 
 def test_an_unforeseen_failure_is_a_500_with_its_traceback_in_the_log(

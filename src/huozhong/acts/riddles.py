@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from huozhong.acts.choosing import Messages, answers, choose, question, table
-from huozhong.acts.language import is_english
+from huozhong.text.language import is_english
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from huozhong.acts.labels import (
     TELL_RIDDLE,
     TELL_SAYING,
 )
-from huozhong.acts.language import is_english
+from huozhong.text.language import is_english
 
 
 def reply(label: str, messages: Messages, seed: int) -> str | None:

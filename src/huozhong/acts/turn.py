@@ -41,9 +41,9 @@ from huozhong.acts.labels import (
     cannot_label,
     talk_label,
 )
-from huozhong.acts.language import is_english
 from huozhong.acts.solve import Node, NoDivisor, TooLittle, TooLong, Unsolvable, parse, solve
 from huozhong.acts.wording import another_way, explained, worded
+from huozhong.text.language import is_english
 from huozhong.verify.arithmetic import final_answer
 from huozhong.verify.numbers import MOST_TOLD, Number, first_line, told
 

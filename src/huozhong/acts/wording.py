@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from huozhong.acts.ask import english_noun
-from huozhong.acts.language import is_english
 from huozhong.acts.solve import Node, Operation, Unsolvable, intermediate_values, leaves, replace_leaves, value_of
 from huozhong.acts.steps import Step, Worked, as_percent, plain
+from huozhong.text.language import is_english
 from huozhong.verify.arithmetic import final_answer, parse_number
 from huozhong.verify.numbers import Number, decimals_of, mentions
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from huozhong.cli.models import find_model
+from huozhong.cli.running import announced, new_key
 from huozhong.cli.words import bold, dim, say
 from huozhong.errors import ConfigError, HuozhongError
 
@@ -20,10 +23,14 @@ if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
 
+    from huozhong.cost import Meter
     from huozhong.engine.llm import LLM
+    from huozhong.server.connections import Limits
+    from huozhong.server.models import Shelf
 
 # How long an answer may go on after Ctrl-C before its connection is cut.
 _GRACE_SECONDS = 2
+_MAX_CONNECTIONS = 800  # a process may usually have 1,024 files and sockets open
 _LONG_TO_PACK = 64 << 20  # bytes of a model that take long enough for a bar
 
 Model = Annotated[str, typer.Argument(help="模型名、文件夹或 .gguf 文件 / a name, a folder or a .gguf file")]
@@ -86,6 +93,12 @@ Database = Annotated[
         show_default=False,
     ),
 ]
+Keep = Annotated[
+    str,
+    typer.Option(
+        help="没人用的模型在内存里留多久：30m、0、always / how long a model stays in memory when nobody uses it"
+    ),
+]
 CarefulOption = Annotated[
     bool,
     typer.Option(
@@ -126,6 +139,7 @@ def serve_command(
     careful: CarefulOption = False,
     numbers: Numbers = None,
     database: Database = None,
+    keep: Keep = "30m",
     any_model: AnyModel = False,
     api_key: ApiKey = None,
     api_key_file: ApiKeyFile = None,
@@ -133,27 +147,40 @@ def serve_command(
     from huozhong.verify.distress import read_numbers
 
     ring = read_numbers(numbers or "")
+    keep_seconds = read_keep(keep)
+    own_key = new_key()
     keys = read_keys(api_key or "", api_key_file)
     with listen(host, port) as listener:  # first, so that a port in use is said before a model is loaded
+        from huozhong.cost import Meter
         from huozhong.server.app import create_app
         from huozhong.server.careful import Careful
+        from huozhong.server.models import Shelf
+        from huozhong.server.opening import Opening
         from huozhong.store.database import Store, default_url
 
-        caches = (cache_tokens, disk_cache, cache_format)
+        options = engine_options(quantization, threads, max_context, cache_tokens, disk_cache, cache_format)
+        new_meter = partial(Meter, price, currency)
         with (
             Store.open(database or default_url()) as store,
-            load(model, quantization, threads, max_context, price, currency, *caches) as llm,
+            Shelf(  # it alone holds the model, so that one that is put away leaves memory
+                load(model, options, new_meter()),
+                opening=Opening(options, new_meter),
+                everything=True,
+                keep=keep_seconds,
+            ) as shelf,
         ):
             app = create_app(
-                llm,
+                shelf=shelf,
                 store=store,
                 careful=Careful(careful, ring),
                 any_model=any_model,
+                own_key=own_key,
                 api_keys=keys,
                 allow_hosts=allow_host or (),
                 allow_origins=allow_origin or (),
             )
-            _run(app, llm, listener, needs_key=bool(keys))
+            with announced(own_url(listener), own_key):
+                _run(app, shelf, listener, needs_key=bool(keys))
     typer.echo(say("已停止。", "Stopped."))
 
 
@@ -164,44 +191,59 @@ def read_keys(given: str, file: Path | None) -> list[str]:
         try:
             lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"The keys in {file} cannot be read ({error}).") from None
+            raise ConfigError(
+                say(f"密钥文件 {file} 读不了（{error}）。", f"The keys in {file} cannot be read ({error}).")
+            ) from None
         if not any(lines):
-            raise ConfigError(f"{file} holds no key; write one a line.")
+            raise ConfigError(say(f"{file} 里没有密钥；请每行写一个。", f"{file} holds no key; write one a line."))
         keys += lines
     return [key for key in keys if key]
 
 
-def load(
-    model: str,
+def read_keep(text: str) -> float | None:
+    """Seconds of "30m", "90s", "2h" or "0"; None of "always".  `ConfigError` for anything else."""
+    wanted = text.strip().lower()
+    if wanted == "always":
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", wanted)
+    if found is None or (not found[2] and float(found[1])):
+        raise ConfigError(
+            say(
+                f"--keep 写的是 {text!r}；请写 30m（分钟）、90s、2h、0 或 always。",
+                f"--keep is {text!r}; write 30m (minutes), 90s, 2h, 0 or always.",
+            )
+        )
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600, "": 0}[found[2]]
+
+
+def engine_options(
     quantization: Any,
     threads: int | None,
     max_context: int | None,
-    price: float,
-    currency: str,
     cache_tokens: int | None = None,
     disk_cache: float | None = None,
     cache_format: Any = None,
-) -> LLM:
-    """The model, for the options that `serve` and `chat` share; packing shows a bar.
+) -> dict[str, Any]:
+    """What `LLM` is told of the options that the commands share.
 
     disk_cache: GB (2**30 bytes) of disk for prompts; None for the engine's own choice.
     """
-    from huozhong.cost import Meter
+    return {
+        "quantization": quantization,
+        "num_threads": threads,
+        "max_context": max_context,
+        "cache_tokens": cache_tokens,
+        "prefix_cache_bytes": None if disk_cache is None else int(disk_cache * 2**30),
+        "cache_format": cache_format,
+    }
+
+
+def load(model: str, options: dict[str, Any], meter: Meter) -> LLM:
+    """The model; packing shows a bar."""
     from huozhong.engine.llm import LLM
 
-    disk_bytes = None if disk_cache is None else int(disk_cache * 2**30)
     with packing_bar() as progress:
-        return LLM(
-            find_model(model),
-            quantization=quantization,
-            num_threads=threads,
-            max_context=max_context,
-            cache_tokens=cache_tokens,
-            prefix_cache_bytes=disk_bytes,
-            cache_format=cache_format,
-            meter=Meter(price, currency),
-            progress=progress,
-        )
+        return LLM(find_model(model), progress=progress, meter=meter, **options)
 
 
 @contextlib.contextmanager
@@ -273,7 +315,7 @@ def _no_socket(host: str, port: int, error: OSError) -> HuozhongError:
     )
 
 
-def _run(app: FastAPI, llm: LLM, listener: socket.socket, *, needs_key: bool = False) -> None:
+def _run(app: FastAPI, shelf: Shelf, listener: socket.socket, *, needs_key: bool = False) -> None:
     import asyncio
 
     import uvicorn
@@ -281,11 +323,11 @@ def _run(app: FastAPI, llm: LLM, listener: socket.socket, *, needs_key: bool = F
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            _announce(llm.name, listener, needs_key)
+            _announce(shelf.default, listener, needs_key)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             # First: answers in flight end with a clear last event instead of a cut connection.
-            await asyncio.to_thread(llm.close)
+            await asyncio.to_thread(shelf.close)
             await app.state.answers.close()
             await super().shutdown(sockets)
 
@@ -294,13 +336,19 @@ def _run(app: FastAPI, llm: LLM, listener: socket.socket, *, needs_key: bool = F
         Server(server_config(app)).run(sockets=[listener])
 
 
-def server_config(app: FastAPI) -> uvicorn.Config:
-    """uvicorn's settings: the plain-Python parser and loop (fast enough here, nothing to compile)."""
+def server_config(app: FastAPI, limits: Limits | None = None) -> uvicorn.Config:
+    """uvicorn's settings: the plain-Python parser and loop (fast enough here, nothing to compile).
+
+    limits: how patient it is with connections; None for what is right everywhere but in tests.
+    """
     import uvicorn
+
+    from huozhong.server.connections import Limits, protocol_class
 
     return uvicorn.Config(
         app,
-        http="h11",
+        http=protocol_class(limits or Limits()),
+        limit_concurrency=_MAX_CONNECTIONS,
         loop="asyncio",
         ws="none",
         lifespan="off",
@@ -311,12 +359,17 @@ def server_config(app: FastAPI) -> uvicorn.Config:
     )
 
 
+def own_url(listener: socket.socket) -> str:
+    """Where this machine itself reaches the server."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else f'[{host}]' if ':' in host else host}:{port}"
+
+
 def _announce(model: str, listener: socket.socket, needs_key: bool) -> None:
     from huozhong.engine.kernels import used
 
     host, port = listener.getsockname()[:2]
-    everywhere = host in ("0.0.0.0", "::")
-    own = f"http://{'127.0.0.1' if everywhere else f'[{host}]' if ':' in host else host}:{port}"
+    everywhere, own = host in ("0.0.0.0", "::"), own_url(listener)
     lit = say(
         f"火种已点亮，模型 {model}。在浏览器里打开：", f"Huozhong is lit, with the model {model}.  Open in a browser:"
     )

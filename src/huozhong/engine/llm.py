@@ -18,7 +18,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeGuard, TypeVar
+from typing import Any, Literal, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,8 @@ from huozhong.cost import Meter
 from huozhong.engine import generation_config, options
 from huozhong.engine.cache.prefixes import PrefixStore, fingerprint
 from huozhong.engine.collector import Collector
-from huozhong.engine.guides.guide import Acts, Guide
+from huozhong.engine.guides.constraint import Guides
+from huozhong.engine.guides.guide import Acts
 from huozhong.engine.kernels import arithmetic
 from huozhong.engine.loop import Engine, Handle
 from huozhong.engine.queueing import Progress
@@ -46,6 +47,7 @@ from huozhong.engine.requests import (
     Usage,
 )
 from huozhong.engine.runner import Runner
+from huozhong.engine.several import Conversation, Prompt, are_several, each, listed
 from huozhong.engine.speculation.speculator import Speculation
 from huozhong.engine.stats import EngineStats
 from huozhong.engine.weights.load import default_cache_dir, load_weights, source_fingerprint
@@ -74,7 +76,6 @@ __all__ = [
 ]
 
 Quantization = Literal["q8", "q4", "none"]
-Prompt = str | list[int]
 Result = TypeVar("Result")
 
 PAGE_SIZE = 64
@@ -133,6 +134,7 @@ class LLM:
         self._files = small_files_of(source)
         self._where = str(source.path)
         self.tokenizer = Tokenizer.from_files(self._files, where=self._where)
+        self.path = source.path
         self.name = name_of(source.path)
         self.is_built_in = is_built_in(source.path)
         self.max_context = options.checked_context(max_context, self.config.max_position_embeddings)
@@ -183,36 +185,69 @@ class LLM:
         return self._wants_acts and self.template.opens_thinking() and self.tokenizer.has(END_THINK)
 
     @property
+    def currency(self) -> str:
+        """In which answers' bills are."""
+        return self._engine.meter.currency
+
+    @property
     def runner(self) -> Runner:
         """What computes the forward passes, for measurements; nothing else may run meanwhile."""
         return self._engine.runner
 
     # -- whole answers ---------------------------------------------------------------------------
 
-    def generate(self, prompts: Prompt | ListLike[Prompt], params: SamplingParams | None = None) -> list[Completion]:
+    def generate(
+        self, prompts: Prompt | ListLike[Prompt], params: SamplingParams | ListLike[SamplingParams] | None = None
+    ) -> list[Completion]:
         """Continue each prompt; all run as one batch.  Answers come in the order of the prompts.
 
-        A string is a new text (the begin-of-text token is put before it, and special tokens spelled in it are
-        plain text); a list of ids is taken as it is.  An answer that itself begins with `<think>` is split
-        into reasoning and text too.
+        params: for all, or one for each.
+
+        A string is a new text (the begin-of-text token is put before it, special tokens spelled in it are plain
+        text); ids are taken as they are.  An answer that itself begins with `<think>` is split into reasoning and text.
         """
-        params = params or self.defaults
+        texts = listed(prompts)
         return self._all(
-            [GenerateRequest(ChatPrompt(self.text_tokens(prompt)), params) for prompt in _listed(prompts)],
+            [
+                GenerateRequest(ChatPrompt(self.text_tokens(text)), own)
+                for text, own in zip(texts, each(params, len(texts), self.defaults), strict=True)
+            ],
             Completion.from_deltas,
         )
 
+    @overload
+    def chat(
+        self, messages: Conversation, params: SamplingParams | None = None, *, thinking: bool = True
+    ) -> Completion: ...
+
+    @overload
     def chat(
         self,
-        messages: ListLike[Mapping[str, Any]],
-        params: SamplingParams | None = None,
+        messages: ListLike[Conversation],
+        params: SamplingParams | ListLike[SamplingParams] | None = None,
         *,
         thinking: bool = True,
-    ) -> Completion:
-        """Answer a conversation.  With `thinking`, what the model writes before `</think>` is `reasoning`."""
-        params = params or self.defaults
-        request = self._request(self.prompt(messages, thinking=thinking, acts=params.guide is None), params)
-        return self._all([request], Completion.from_deltas)[0]
+    ) -> list[Completion]: ...
+
+    def chat(
+        self,
+        messages: Conversation | ListLike[Conversation],
+        params: SamplingParams | ListLike[SamplingParams] | None = None,
+        *,
+        thinking: bool = True,
+    ) -> Completion | list[Completion]:
+        """Answer a conversation, or several at once, as one batch; their answers come in the same order.
+
+        With `thinking`, what the model writes before `</think>` is `reasoning`.  params: for all, or one for each.
+        """
+        several = are_several(messages)
+        conversations: list[Any] = list(messages) if several else [messages]
+        requests = [
+            self._request(self.prompt(one, thinking=thinking, acts=own.guide is None), own)
+            for one, own in zip(conversations, each(params, len(conversations), self.defaults), strict=True)
+        ]
+        answers = self._all(requests, Completion.from_deltas)
+        return answers if several else answers[0]
 
     # -- streams ---------------------------------------------------------------------------------
 
@@ -248,13 +283,14 @@ class LLM:
         `finish_reason` or `error`; nothing comes after it.
         prompt: made by `prompt`, or `ChatPrompt(ids)` for ids that stand for themselves.
         user: whose request it is; when many wait, users take turns.
-        Raises `RequestError` (`ContextLengthError` when the prompt leaves no room for an answer).
+        Raises `RequestError` (`ContextLengthError` when no room is left for an answer).
         """
         return self._engine.submit(self._request(prompt, params, user), on_delta)
 
-    def prepare(self, guide: Guide) -> None:
-        """Compile a guide, so that `submit` with it returns at once; `RequestError` if it cannot be followed."""
-        self._engine.guides.constraint(guide)
+    @property
+    def guides(self) -> Guides:
+        """What compiles guides: after `guides.prepare(guide)`, `submit` with it returns at once."""
+        return self._engine.guides
 
     # -- tokens ----------------------------------------------------------------------------------
 
@@ -266,16 +302,19 @@ class LLM:
         functions: ListLike[Function] = (),
         acts: bool = True,
         begun: Begun | None = None,
+        counted: bool = False,
     ) -> ChatPrompt:
         """A conversation ready for `submit`; functions: what the model may call.  Raises `RequestError`.
 
         begun: how the answer begins; the model says only what follows.
         acts: False where the answer will have another guide, which leaves no room for the model's acts.
+        counted: every token of it, also where the context cannot hold it (a `ContextLengthError` otherwise).
         """
+        most = None if counted else self.max_context
         if not acts or functions or begun is not None or not self.acts:
-            return self.template.prompt(messages, thinking=thinking, functions=functions, begun=begun)
+            return self.template.prompt(messages, thinking=thinking, functions=functions, begun=begun, most=most)
         # An act is written before the answer in any case; without thinking it is not shown.
-        prompt = self.template.prompt(messages, thinking=True)
+        prompt = self.template.prompt(messages, thinking=True, most=most)
         said = tuple(checked_messages(messages))
         return replace(prompt, acts=said if said[-1]["role"] == "user" else None, shows_reasoning=thinking)
 
@@ -294,7 +333,7 @@ class LLM:
         what comes next, and in all of them together what was said.  "last" is for models that were trained for
         it.  Raises `RequestError` (`ContextLengthError`) for a text that cannot be embedded.
         """
-        requests = [EmbedRequest(self.text_tokens(text), pooling) for text in _listed(texts)]
+        requests = [EmbedRequest(self.text_tokens(text), pooling) for text in listed(texts)]
         vectors = [found.unit_vector() for found in self._all(requests, EmbeddedText.from_deltas)]
         return np.stack(vectors) if vectors else np.empty((0, self.config.hidden_size), np.float32)
 
@@ -314,8 +353,8 @@ class LLM:
         """The ids of a text that stands for itself: the begin-of-text token, then the text's.  Ids stay."""
         if not isinstance(prompt, str):
             return prompt
-        begin = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
-        return begin + self.tokenizer.encode(prompt, begins=not begin)
+        begin = [i for i in (self.tokenizer.bos_id,) if i is not None]
+        return begin + self.tokenizer.encode(prompt, begins=not begin, most=self.max_context)
 
     # -- end -------------------------------------------------------------------------------------
 
@@ -376,17 +415,6 @@ def _acts_seed(params: SamplingParams, prompt: ChatPrompt) -> int:
     if params.seed is not None:
         return params.seed
     return zlib.crc32(np.array(prompt.ids, np.int64).tobytes()) if params.is_greedy else secrets.randbits(32)
-
-
-def _listed(prompts: Prompt | ListLike[Prompt]) -> list[Prompt]:
-    """One prompt (a string, or a plain list of ids) as a list of one."""
-    if isinstance(prompts, str) or _is_ids(prompts):
-        return [prompts]
-    return list(prompts)  # type: ignore[arg-type]  # what is left holds prompts
-
-
-def _is_ids(prompts: Prompt | ListLike[Prompt]) -> TypeGuard[list[int]]:
-    return isinstance(prompts, list) and len(prompts) > 0 and all(isinstance(i, int) for i in prompts)
 
 
 def _prefix_store(folder: Path, capacity: int, runner: Runner, source: ModelSource) -> PrefixStore | None:

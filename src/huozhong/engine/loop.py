@@ -43,6 +43,7 @@ from huozhong.engine.speculation.lookahead import LookAhead
 from huozhong.engine.speculation.speculator import Speculation, Speculator
 from huozhong.engine.stats import EngineStats
 from huozhong.engine.tasks import EmbedTask, GenerateTask, ScoreTask, Task
+from huozhong.engine.thought import ThoughtLimit
 from huozhong.errors import EngineError, HuozhongError
 from huozhong.text.tokenizer import Tokenizer
 
@@ -159,12 +160,14 @@ class Engine:
         if isinstance(request, EmbedRequest):
             return EmbedTask(request.pooling)
         prompt, params = request.prompt, request.params
+        limit = params.max_reasoning_tokens
         begins: Beginning = "reasoning" if prompt.opens_thinking else "either" if prompt.may_think else "answer"
         return GenerateTask(
             params,
             OutputText.of(prompt, self.tokenizer, params.stop),
             TokenCounts(ids, self.vocab_size) if params.has_penalties else None,
             None if params.guide is None else self.guides.constraint(params.guide, begins),
+            None if limit is None else ThoughtLimit(limit, self.tokenizer, self.vocab_size),
         )
 
     def abort(self, sequence: Sequence) -> None:

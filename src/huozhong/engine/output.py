@@ -110,6 +110,11 @@ class OutputText:
         )
 
     @property
+    def is_thinking(self) -> bool:
+        """Whether the next token belongs to the reasoning, or ends it."""
+        return self._splitter is not None and self._splitter.is_reasoning
+
+    @property
     def is_stopped(self) -> bool:
         """Whether a stop string has been found."""
         return self._stops.found is not None

@@ -37,6 +37,7 @@ class SamplingParams:
     repetition_penalty: divides positive and multiplies negative logits of tokens of prompt and answer.
     presence_penalty, frequency_penalty: subtracted once, or per occurrence, for tokens of the answer.
     max_tokens: at most so many tokens; None is whatever fits the context, and more than fits is cut to it.
+    max_reasoning_tokens: a thought that has so many tokens is ended, and the answer begins; None for no limit.
     logit_bias: {token id: what is added to its logit}, from -100 (as good as never) to 100.
     stop: the answer ends before the first of these strings; they are looked for in what is said, not in what is
         thought before.
@@ -56,6 +57,7 @@ class SamplingParams:
     frequency_penalty: float = 0.0
     logit_bias: tuple[tuple[int, float], ...] = ()
     max_tokens: int | None = None
+    max_reasoning_tokens: int | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
     logprobs: int | None = None
@@ -77,6 +79,7 @@ class SamplingParams:
         self._number("presence_penalty", -2, 2)
         self._number("frequency_penalty", -2, 2)
         self._whole("max_tokens", 1, None)
+        self._whole("max_reasoning_tokens", 0, None)
         self._whole("seed", -(2**63), 2**63 - 1)
         self._whole("logprobs", 0, MAX_LOGPROBS)
         if not isinstance(self.ignore_eos, bool):

@@ -13,6 +13,7 @@ from huozhong.engine.output import OutputText
 from huozhong.engine.requests import Pooling, SamplingParams
 from huozhong.engine.runner import Want
 from huozhong.engine.sampler import TokenCounts, TopLogprobs, log_softmax, sample
+from huozhong.engine.thought import ThoughtLimit
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -28,12 +29,14 @@ class GenerateTask:
     """An answer in the making: how its tokens are chosen, and its text so far.
 
     counts: which tokens have occurred; needed when `params.has_penalties`.  constraint: its guide's state.
+    thought: where `params.max_reasoning_tokens` is held.
     """
 
     params: SamplingParams
     output: OutputText
     counts: TokenCounts | None = None
     constraint: Constraint | ActsConstraint | None = None
+    thought: ThoughtLimit | None = None
 
     def __post_init__(self) -> None:
         seed = self.params.seed
@@ -44,7 +47,9 @@ class GenerateTask:
 
     def choose(self, logits_V: F32) -> tuple[int, float | None, TopLogprobs]:
         """The next token, as `sampler.sample` gives it."""
-        allowed_V = None if self.constraint is None else self.constraint.mask()
+        allowed_V = None if self.thought is None else self.thought.mask(self.output)
+        if allowed_V is None and self.constraint is not None:
+            allowed_V = self.constraint.mask()
         decides = isinstance(self.constraint, ActsConstraint) and self.constraint.decides
         params = self._deciding if decides else self.params
         return sample(logits_V, params, self.counts, self._rng, allowed_V)
@@ -59,6 +64,8 @@ class GenerateTask:
     def take_forced(self) -> list[int]:
         """What follows for certain and is not sampled; it belongs to the answer now."""
         forced = [] if self.constraint is None else self.constraint.take_forced()
+        if forced and self.thought is not None:
+            forced = self.thought.cut(forced, self.output)
         if self.counts is not None:
             for token in forced:
                 self.counts.add(token)

@@ -81,7 +81,7 @@ def checked_name(text: str) -> str:
     if not is_name(text):
         raise ConfigError(
             f"{text!r} cannot be a model's name; use NAME or NAME:TAG of letters, digits, '_', '-' and '.'."
-        )
+        ).in_chinese(f"{text!r} 不能做模型名；请用 名字 或 名字:标签，只含字母、数字、'_'、'-' 和 '.'。")
     return text.lower()
 
 
@@ -108,7 +108,7 @@ def find(name: str) -> Path | None:
     if (folder / MANIFEST).is_file():
         return folder
     if ":" not in name:
-        tagged = [one for one in _folders() if one.name.partition("@")[0] == folder.name]
+        tagged = [one for one in stored_folders() if one.name.partition("@")[0] == folder.name]
         if len(tagged) == 1:
             return tagged[0]
     return None
@@ -124,15 +124,18 @@ def read_manifest(folder: Path) -> ModelManifest:
         files = tuple(InstalledFile(str(f["name"]), int(f["size"]), f["sha256"]) for f in raw.pop("files"))
         return ModelManifest(**raw, files=files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}); remove the model and bring it again.") from None
+        raise CheckpointError(f"{path} cannot be read ({error}); remove the model and bring it again.").in_chinese(
+            f"{path} 读不了（{error}）；请删除这个模型再重新导入。"
+        ) from None
 
 
 def installed_models() -> list[InstalledModel]:
     """Every model in the store, by name."""
-    return [InstalledModel(name_of(folder), folder, read_manifest(folder)) for folder in _folders()]
+    return [InstalledModel(name_of(folder), folder, read_manifest(folder)) for folder in stored_folders()]
 
 
-def _folders() -> list[Path]:
+def stored_folders() -> list[Path]:
+    """Every stored model's folder, by name; no manifest is read, so one that is damaged hides no other."""
     folder = models_folder()
     if not folder.is_dir():
         return []

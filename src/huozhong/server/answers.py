@@ -42,14 +42,23 @@ _CLOSE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Fixed:
-    """An answer that is all there: a rule's text."""
+    """An answer that is all there: a rule's text, or passages of documents.  sources: those passages."""
 
     text: str
-    rule: FixedText
+    rule: FixedText | None = None
+    sources: list[Any] | None = None
+
+
+@dataclass(frozen=True)
+class Sourced:
+    """An answer in the engine that may quote these passages."""
+
+    answers: RunningAnswers
+    sources: list[Any]
 
 
 # Prepares an answer and hands it to the engine; called once, in the answer's own task.
-Begin = Callable[[], Awaitable[RunningAnswers | Fixed]]
+Begin = Callable[[], Awaitable[RunningAnswers | Sourced | Fixed]]
 
 
 @dataclass(eq=False)
@@ -101,6 +110,9 @@ class GrowingAnswer:
             if isinstance(begun, Fixed):
                 self._say(begun)
                 return
+            if isinstance(begun, Sourced):
+                self.message.files = begun.sources
+                begun = begun.answers
             self._answers = begun
             if self.is_stopped:
                 begun.abort()
@@ -168,9 +180,10 @@ class GrowingAnswer:
             row.think_ms = self._thought()
 
     def _say(self, fixed: Fixed) -> None:
-        """A rule's text, instead of whatever was begun."""
+        """A text that is all there, instead of whatever was begun."""
         row = self.message
-        row.content, row.reasoning, row.rule = fixed.text, "", fixed.rule.as_dict()
+        row.content, row.reasoning = fixed.text, ""
+        row.rule, row.files = fixed.rule.as_dict() if fixed.rule else None, fixed.sources
         row.state, row.finish, row.error, row.usage, row.model = "done", "stop", None, None, self.model
         self.pieces = [(fixed.text, "")]
 
@@ -225,7 +238,7 @@ class GrowingAnswer:
         row = self.message
         if not self.has_ended:
             return {"content": self.content, "reasoning": self.reasoning, "think_ms": row.think_ms}
-        names = ("content", "reasoning", "state", "finish", "usage", "rule", "model", "error", "think_ms")
+        names = ("content", "reasoning", "state", "finish", "usage", "rule", "model", "files", "error", "think_ms")
         return {name: getattr(row, name) for name in names}
 
 

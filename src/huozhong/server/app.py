@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable
 
@@ -14,93 +15,133 @@ from starlette.responses import Response
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import HuozhongError
 from huozhong.server.answers import Answers
+from huozhong.server.authority import Authority
 from huozhong.server.careful import Careful
 from huozhong.server.failures import failure_of
 from huozhong.server.guard import Guard
+from huozhong.server.held import Holding, House
+from huozhong.server.household import settle, watch
 from huozhong.server.http import error_response
+from huozhong.server.kept import KeptResponses
+from huozhong.server.models import Shelf
+from huozhong.server.pools import Pools
 from huozhong.server.routes import (
+    account,
+    balance,
     chat,
     completions,
     conversations,
     embeddings,
     exchange,
+    files,
     health,
+    house,
     messages,
     models,
     ollama,
     page,
+    people,
     plain,
+    responses,
     tokens,
+    trust,
 )
+from huozhong.server.routes import login as login_routes
+from huozhong.server.routes import shelf as shelf_routes
 from huozhong.store.conversations import Conversations
 from huozhong.store.database import IN_MEMORY, Store
+
+PEOPLE = (login_routes, account, people, house, balance, trust)
+NOUNS = (
+    chat,
+    conversations,
+    exchange,
+    completions,
+    messages,
+    embeddings,
+    files,
+    models,
+    ollama,
+    shelf_routes,
+    tokens,
+    health,
+    plain,
+    page,
+    responses,
+)
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
 MAX_BODY_BYTES = 4 * 2**20
 
 
 def create_app(
-    llm: LLM,
+    llm: LLM | None = None,
     *,
     defaults: SamplingParams | None = None,
+    shelf: Shelf | None = None,
     careful: Careful | None = None,
     any_model: bool = False,
+    own_key: str | None = None,
     store: Store | None = None,
+    login: bool = False,
+    address: str | None = None,
+    authority: Authority | None = None,
     api_keys: Iterable[str] = (),
     allow_hosts: Iterable[str] = (),
     allow_origins: Iterable[str] = (),
     max_body_bytes: int = MAX_BODY_BYTES,
 ) -> FastAPI:
-    """The API and the page for one model.
+    """The API and the page for a model, or for all on a shelf.
 
-    defaults: sampling for what a request leaves out; None is the model's own.
+    shelf: the models that can be asked for; None: `llm` alone.
+    defaults: sampling for what a request leaves out; None is each model's own.
     careful: who is answered by rules where the model must not; None: everybody, with the built-in model only.
     store: where people and conversations are kept; None: in memory, for as long as the app lives.
-    any_model: whatever model a client names, this one answers.
+    login: nobody comes in without an account of the store's.  address, authority: see `household.settle`.
+    any_model: whatever unknown model a client names, this one answers.
+    own_key: with which this machine's own commands ask; one more of `api_keys`, where there are any.
     api_keys: who sends none of these is refused; none given: everybody is let in.
     allow_hosts, allow_origins: names this server answers to and web sites that may use it, besides its own.
     """
     # No generated documentation pages: they load scripts from elsewhere, and the machine may be offline.
     app = FastAPI(title="Huozhong", openapi_url=None)
-    app.state.llm = llm
-    app.state.defaults = defaults if defaults is not None else llm.defaults
+    if shelf is None:
+        assert llm is not None, "a model, or a shelf of models"
+        shelf = Shelf(llm, keep=None)
+    app.state = House(shelf, defaults)
     app.state.careful = careful or Careful()
-    app.state.store = store or Store.open(IN_MEMORY)
-    Conversations(app.state.store).recover()
-    Conversations(app.state.store).purge()
-    app.state.answers = Answers(app.state.store)
-    app.state.any_model = any_model
-    app.state.created = int(time.time())
-    origins = list(allow_origins)
+    _keep(app, store or Store.open(IN_MEMORY))
+    app.state.any_model, app.state.created = any_model, int(time.time())
+    app.state.pools, app.state.responses = Pools(), KeptResponses()
+    app.state.reading = asyncio.Semaphore(1)  # one document at a time
+    settle(app, app.state.store, login=login, address=address, authority=authority)
+    app.add_middleware(Holding, shelf=shelf)
+    origins, keys = list(allow_origins), list(api_keys)
     app.add_middleware(
         Guard,
         allow_hosts=allow_hosts,
         allow_origins=origins,
         max_body_bytes=max_body_bytes,
-        larger_bodies={exchange.IMPORT_PATH: exchange.MAX_IMPORT_BYTES},
-        api_keys=[*api_keys],
+        larger_bodies={files.PATH: files.MAX_BYTES, exchange.IMPORT_PATH: exchange.MAX_IMPORT_BYTES},
+        api_keys=[*keys, *([own_key] if keys and own_key else [])],
     )
     if origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "PATCH", "DELETE"], allow_headers=["*"]
         )
-    for noun in (
-        chat,
-        conversations,
-        exchange,
-        completions,
-        messages,
-        embeddings,
-        models,
-        ollama,
-        tokens,
-        health,
-        plain,
-        page,
-    ):
+    watch(app)
+    for noun in (*PEOPLE, *NOUNS):
         app.include_router(noun.router)
     answer_failures(app)
     return app
+
+
+def _keep(app: FastAPI, store: Store) -> None:
+    """Keep what is said there; settle what an earlier server left unfinished, and what was deleted long ago."""
+    app.state.store = store
+    Conversations(store).recover()
+    Conversations(store).purge()
+    app.state.answers = Answers(store)
 
 
 def answer_failures(app: FastAPI) -> None:

@@ -6,23 +6,29 @@ Nothing is refused here: what cannot be answered (too long, a rule's business) b
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from fastapi import Request
+from starlette.types import Message
 
-from huozhong.engine.llm import LLM, SamplingParams
-from huozhong.server.answers import Answers, Begin, Fixed
+from huozhong.engine.llm import LLM, Delta, Handle, SamplingParams
+from huozhong.server.answers import Answers, Begin, Fixed, Sourced
 from huozhong.server.calls import AnswerForm, ChatCall
 from huozhong.server.careful import Careful
-from huozhong.server.http import RunningAnswers
-from huozhong.server.routes.chat import prepare
+from huozhong.server.documents import MOST_TOKENS, Excerpts, best, documents_of, excerpts, with_passages
+from huozhong.server.http import RunningAnswers, Start
+from huozhong.server.identity import person_of, user_of
+from huozhong.server.ledger import Ledger, expected_tokens
+from huozhong.server.models import Shelf
+from huozhong.server.pools import Pools
+from huozhong.server.preparing import LONG, PreparedChat, read_prompt
 from huozhong.store.conversations import Turn
-from huozhong.store.people import HOUSE
+from huozhong.store.database import Store
 from huozhong.store.tables.conversations import MessageRow
-from huozhong.text.template import Begun
+from huozhong.text.template import Begun, ChatPrompt
 
 # Greedy, the same question would only be given the same answer again.
 AGAIN_TEMPERATURE = 0.7
@@ -36,41 +42,107 @@ def answer_turn(
     again: another answer than those before.  was: what the answer was before it is continued (`GrowingAnswer.was`).
     """
     answers: Answers = request.app.state.answers
-    llm: LLM = request.app.state.llm
-    answers.begin(turn, _begin(request, llm, turn, again=again), llm.name, was)
+    shelf: Shelf = request.app.state.shelf
+    model = turn.conversation.model or shelf.default  # it may be gone: then that is how the answer ends
+    answers.begin(turn, _begin(request, model, turn, again=again), model, was)
 
 
-def _begin(request: Request, llm: LLM, turn: Turn, *, again: bool) -> Begin:
-    careful: Careful = request.app.state.careful
-    user = _user(request, turn.conversation.person_id)
-    holds = careful.holds_for(llm, request)
-    params = _sampling(request.app.state.defaults, turn.conversation.settings, again=again)
-    call = ChatCall(
-        model=llm.name,
-        messages=model_messages(turn.path, turn.conversation.settings),
-        params=params,
-        form=AnswerForm(),
-        thinking=turn.conversation.settings.get("thinking", True),
-        stream=True,
-        begun=_begun(turn.answer),
-    )
+def _begin(request: Request, model: str, turn: Turn, *, again: bool) -> Begin:
+    shelf: Shelf = request.app.state.shelf
+    person, user = person_of(request), user_of(request)
+    ledger: Ledger = request.app.state.ledger
 
-    async def begin() -> RunningAnswers | Fixed:
-        # Before the engine, as in the API: all that was said, also where the model is told less of it.
-        said = [{"role": message.role, "content": message.content} for message in turn.path]
-        if holds and (rule := await careful.said(said)) is not None:
-            return Fixed(*rule)
-        prepared = await asyncio.to_thread(prepare, llm, call)
-        return RunningAnswers([partial(llm.submit, prepared.prompt, prepared.params, user=user)])
+    def call(llm: LLM) -> ChatCall:
+        defaults = request.app.state.own_defaults or llm.defaults
+        return ChatCall(
+            model=llm.name,
+            messages=model_messages(turn.path, turn.conversation.settings),
+            params=_sampling(defaults, turn.conversation.settings, again=again),
+            form=AnswerForm(),
+            thinking=turn.conversation.settings.get("thinking", True),
+            stream=True,
+            begun=_begun(turn.answer),
+        )
+
+    async def begin() -> RunningAnswers | Sourced | Fixed:
+        held = await shelf.take(model)
+        try:
+            begun = await _asked(request, held.llm, turn, call(held.llm))
+            if isinstance(begun, Fixed):
+                shelf.give_back(held)
+                return begun
+            prepared, sources = begun
+            submit = partial(held.llm.submit, prepared.prompt, prepared.params, user=user)
+            start = _until_its_end(submit, partial(shelf.give_back, held))
+            expected = expected_tokens(len(prepared.prompt.ids), prepared.params.max_tokens)
+            answers = RunningAnswers([ledger.counted(person, held.llm.name, start, expected)])
+            return answers if sources is None else Sourced(answers, sources)
+        except BaseException:
+            shelf.give_back(held)
+            raise
 
     return begin
 
 
-def _user(request: Request, person: int) -> str | None:
-    """Between whom the engine shares its time: people, or where nobody logs in, machines."""
-    if person != HOUSE:
-        return f"person {person}"
-    return request.client.host if request.client else None
+async def _asked(
+    request: Request, llm: LLM, turn: Turn, call: ChatCall
+) -> Fixed | tuple[PreparedChat, list[Any] | None]:
+    """What the engine is asked, and the passages that the answer may quote; or an answer that needs no engine."""
+    careful: Careful = request.app.state.careful
+    # Before the engine, as in the API: all that was said, also where the model is told less of it.
+    said = [{"role": message.role, "content": message.content} for message in turn.path]
+    if careful.holds_for(llm, request) and (rule := await careful.said(said)) is not None:
+        return Fixed(*rule)
+    sources = None
+    if documents := documents_of(turn.path):
+        found = await asyncio.to_thread(_look_up, request.app.state.store, llm, turn, documents)
+        sources = [source.as_json() for source in found.sources]
+        if llm.acts:
+            return Fixed(found.shown(turn.question.content), sources=sources)
+        call = replace(call, messages=with_passages(call.messages, found, turn.question.content))
+    return PreparedChat(await _read(request, llm, call), call.params), sources
+
+
+async def _read(request: Request, llm: LLM, call: ChatCall) -> ChatPrompt:
+    """The prompt.  Whoever asked may be gone already: the answer is the server's."""
+    if sum(len(message["content"]) for message in call.messages) < LONG:
+        return await asyncio.to_thread(read_prompt, llm, call)
+    pools: Pools = request.app.state.pools
+    return await pools.texts.run(lambda is_wanted: read_prompt(llm, call), _nobody_leaves)
+
+
+async def _nobody_leaves() -> Message:
+    await asyncio.Event().wait()
+    return {}
+
+
+def _look_up(store: Store, llm: LLM, turn: Turn, documents: list[str]) -> Excerpts:
+    """What the conversation's documents say to its last question, as much as the model can take."""
+    person, question = turn.conversation.person_id, turn.question.content
+    with store.read() as session:
+        if llm.acts:  # a model that knows what it can do cannot read documents
+            return best(session, person, documents, question)
+
+        def count(text: str) -> int:
+            return len(llm.tokenizer.encode(text))
+
+        said = sum(count(message.content) for message in turn.path)
+        room = min(MOST_TOKENS, llm.max_context * 2 // 3 - said)
+        return excerpts(session, person, documents, question, room=room, count=count)
+
+
+def _until_its_end(start: Start, end: Callable[[], None]) -> Start:
+    """The same start of an answer, which calls `end` after its last delta."""
+
+    def started(on_delta: Callable[[Delta], None]) -> Handle:
+        def told(delta: Delta) -> None:
+            on_delta(delta)
+            if delta.is_last:
+                end()
+
+        return start(told)
+
+    return started
 
 
 def _sampling(defaults: SamplingParams, settings: Mapping[str, Any], *, again: bool) -> SamplingParams:

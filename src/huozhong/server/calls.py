@@ -27,7 +27,7 @@ class ChatCall:
 
     params: without a guide; `form` says what it is to be.  include_usage: at the end of a stream.
     begun: how the answer begins, when the model is to go on with it.  num_answers: how many, all to the same prompt.
-    any_model: whatever model the client names, the one that is served is meant.
+    drops_oldest: what does not fit the context gives way, the oldest first.
     """
 
     model: str
@@ -39,7 +39,7 @@ class ChatCall:
     include_usage: bool = False
     begun: Begun | None = None
     num_answers: int = 1
-    any_model: bool = False
+    drops_oldest: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from huozhong.engine.llm import LLM
 from huozhong.engine.requests import Completion, Delta, Usage
 from huozhong.server.dialects import FixedText, Reply
 from huozhong.server.http import json_response, stream_response
+from huozhong.server.identity import person_of
 from huozhong.verify.distress import CHINA, check
 
 HEADER = "x-huozhong-rule"
@@ -40,22 +41,23 @@ class Careful:
     numbers: Mapping[str, str] = field(default_factory=lambda: CHINA)
 
     def holds_for(self, llm: LLM, request: Request) -> bool:
-        """Whether this caller is answered carefully."""
-        return self.everybody or llm.is_built_in
+        """Whether this caller is answered carefully; children always are."""
+        return self.everybody or llm.is_built_in or person_of(request).role == "child"
 
     async def answer(
         self,
+        llm: LLM,
         request: Request,
         messages: Sequence[Mapping[str, Any]],
         reply_with: Callable[[FixedText], Reply],
         *,
         stream: bool,
     ) -> Response | None:
-        """The fixed answer to messages that must not go to the model; None for all others.
+        """The fixed answer to messages that must not go to this model; None for all others.
 
         A text that is no conversation is asked about as a user's one message.
         """
-        if not self.holds_for(request.app.state.llm, request):
+        if not self.holds_for(llm, request):
             return None
         said = await self.said(messages)
         if said is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -15,12 +16,24 @@ from huozhong.errors import HuozhongError, RequestError
 # A `RequestError`'s status by its code; any other is 400.
 _STATUS = {
     "aborted": 503,
+    "budget_exceeded": 429,
+    "busy": 503,
     "conflict": 409,
+    "forbidden": 403,
+    "last_owner": 409,
     "model_not_found": 404,
+    "name_taken": 409,
+    "no_memory": 503,
     "not_found": 404,
+    "not_logged_in": 401,
+    "quiet_hours": 403,
     "request_too_large": 413,
     "text_too_long": 413,
+    "too_many_attempts": 429,
+    "too_busy": 503,
     "unsupported_media_type": 415,
+    "wrong_code": 403,
+    "wrong_login": 401,
 }
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 
@@ -60,7 +73,9 @@ def known_failure(error: HuozhongError) -> Failure:
     kind: Literal["invalid_request_error", "server_error"] = (
         "server_error" if status >= 500 else "invalid_request_error"
     )
-    return Failure(status=status, kind=kind, message=str(error), code=error.code, param=error.param)
+    wait = error.retry_after
+    headers = {} if wait is None else {"retry-after": str(max(1, math.ceil(wait)))}
+    return Failure(status=status, kind=kind, message=str(error), code=error.code, param=error.param, headers=headers)
 
 
 def refusal(status: int, message: str, code: str | None, headers: Mapping[str, str] | None = None) -> Failure:

@@ -11,6 +11,7 @@ user's browser could try to talk to it.  Two rules stop that, without being in t
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 import socket
@@ -23,10 +24,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from huozhong.server.failures import refusal
 from huozhong.server.http import error_response
+from huozhong.server.memory import give_back
 
 # A client in the middle of sending does not read: take in this many times the limit, and throw it away,
 # so that it gets to see the answer instead of a broken connection.
 _DRAIN = 8
+# Bytes of a body from which on its memory is given back to the machine after its request.
+_LARGE = 2**18
 
 
 class Guard:
@@ -69,7 +73,12 @@ class Guard:
             refused = refusal(413, _too_large(limit), "request_too_large")
             await error_response(refused, scope["path"])(scope, receive, send)
         else:
-            await self._app(scope, self._counted(receive, limit), send)
+            counted = _Counted(receive, limit)
+            try:
+                await self._app(scope, counted, send)
+            finally:
+                if counted.taken > _LARGE:
+                    await asyncio.shield(asyncio.to_thread(give_back))
 
     def _foreign(self, headers: Headers) -> str | None:
         """Why a request is not let in, or None."""
@@ -112,20 +121,6 @@ class Guard:
             return False
         return True
 
-    def _counted(self, receive: Receive, limit: int) -> Receive:
-        """`receive`, failing with 413 once a body without a declared length has grown too large."""
-        taken = 0
-
-        async def counted() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > limit:
-                raise HTTPException(413, _too_large(limit))
-            return message
-
-        return counted
-
     async def _drain(self, receive: Receive, limit: int) -> None:
         taken = 0
         while taken < limit * _DRAIN:
@@ -137,6 +132,21 @@ class Guard:
 
 def _too_large(limit: int) -> str:
     return f"The body is too large: this server takes at most {limit:,} bytes."
+
+
+class _Counted:
+    """`receive`, failing with 413 once a body without a declared length has grown too large."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive, self._limit = receive, limit
+        self.taken = 0
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self.taken += len(message.get("body", b""))
+        if self.taken > self._limit:
+            raise HTTPException(413, _too_large(self._limit))
+        return message
 
 
 def _name(host: str) -> str:

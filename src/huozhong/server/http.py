@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import pydantic_core
@@ -52,11 +53,14 @@ PIECE_SECONDS = 0.01
 
 
 async def json_body(request: Request) -> dict[str, Any]:
-    """The object in a body that says it is JSON (a web page could send another kind without asking).
+    """The object in a body that says it is JSON, as web pages must (another kind they could send without asking).
 
+    Programs say no origin, and may leave it out or let it be curl's, as Ollama's and llama.cpp's do.
     Raises `RequestError`.  How large a body may be is `guard`'s.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    of_a_program = "origin" not in request.headers and kind in ("", "application/x-www-form-urlencoded")
+    if kind != "application/json" and not of_a_program:
         raise RequestError(
             "Send the request with the header Content-Type: application/json.", code="unsupported_media_type"
         )
@@ -218,12 +222,14 @@ def _headers(reply: Reply) -> dict[str, str]:
 class EventStream(Response):
     """A stream in the reply's words: its beginning, each piece, and an error on failure."""
 
-    def __init__(self, answers: RunningAnswers, reply: Reply) -> None:
+    def __init__(
+        self, answers: RunningAnswers, reply: Reply, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._answers = answers
         self._reply = reply
         self.status_code = 200
         self.background = None
-        self.init_headers(_headers(reply))
+        self.init_headers(_headers(reply) | dict(headers))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with watched(self._answers, receive):

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from huozhong.errors import RequestError
 from huozhong.store.database import Store
+from huozhong.store.files import attach_files
 from huozhong.store.search import index_messages
 from huozhong.store.tables.base import new_id, now
 from huozhong.store.tables.conversations import ConversationRow, MessageRow, RenderingRow
@@ -161,6 +162,7 @@ class Conversations:
     ) -> Turn:
         """A question after the answer `parent` (None: at the beginning), and its answer, running.
 
+        files: what it is asked about; the person's own, or `RequestError`.
         settings: changes of the conversation's own, which hold from now on.
         """
         with self._store.begin() as session:
@@ -173,7 +175,8 @@ class Conversations:
             _settle(conversation, model, settings)
             if not conversation.title:
                 conversation.title = title_of(content)
-            question = _new_message(session, id, parent, "user", content, "done", files=list(files) or None)
+            asked_about = _attached(session, person, files, id)
+            question = _new_message(session, id, parent, "user", content, "done", files=asked_about or None)
             session.flush()
             answer = _new_message(session, id, question.id, "assistant", "", "running")
             session.flush()
@@ -283,6 +286,16 @@ def not_found(what: str) -> RequestError:
     return RequestError(f"There is no such {what}.", code="not_found")
 
 
+def _attached(session: Session, person: int, files: Sequence[str], conversation: str) -> list[dict[str, Any]]:
+    """Files as a question keeps them; from now on they are this conversation's."""
+    found = attach_files(session, person, files, conversation)
+    known = {file.id for file in found}
+    for file in files:
+        if file not in known:
+            raise RequestError(f"There is no file {file!r}.", param="files", code="not_found")
+    return [{"id": f.id, "name": f.name, "kind": f.kind, "pages": f.pages, "passages": f.passages} for f in found]
+
+
 def own_conversation(
     session: Session,
     person: int,
@@ -368,7 +381,7 @@ def _new_message(
     content: str,
     state: str,
     *,
-    files: list[str] | None = None,
+    files: list[dict[str, Any]] | None = None,
 ) -> MessageRow:
     mine = MessageRow.conversation_id == conversation
     last = session.scalar(select(func.max(MessageRow.seq)).where(mine))

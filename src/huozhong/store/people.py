@@ -179,8 +179,8 @@ def _check(name: str, value: Any) -> None:
 
 
 def _row(session: Session, number: int) -> PersonRow:
-    row = session.get(PersonRow, number)
-    if row is None or number == HOUSE:
+    row = session.get(PersonRow, number) if HOUSE < number < 2**31 else None
+    if row is None:
         raise RequestError("There is no such person.", code="not_found")
     return row
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
 from huozhong.errors import RequestError
+from huozhong.text.schemas import pointed
 
 JSON_BLANKS = r" |\n[ \t]{0,24}"  # between two JSON tokens; see engine.guides.constraint
 Split = Callable[[str], Iterator[str | int]]  # text -> ordinary pieces and the ids of control tokens
@@ -84,6 +85,20 @@ class Tags:
             sequence.append(rule if key in required else f"{rule}?")
         return " ".join(sequence), lines
 
+    def left_out(self, schema: Mapping[str, Any]) -> Iterator[str]:
+        """Paths of what the rules do not hold an answer to, where they are not strict."""
+        for key, value in properties(schema).items():
+            yield from (f"properties.{key}.{word}" for word in self.unheld(value, schema))
+
+    def unheld(self, value: Any, root: Mapping[str, Any]) -> list[str]:
+        """The keywords that a parameter's rule does not hold, where it may be a string: all but a short length."""
+        kinds = value_kinds(value, root)
+        said: Mapping[str, Any] = value if isinstance(value, Mapping) and "$ref" not in value else {}
+        if "string" not in kinds or _listed(said) is not None:
+            return []
+        held = {word for word in ("minLength", "maxLength") if kinds == {"string"} and _is_short(said.get(word, 0))}
+        return sorted(more_than_kinds(value, root) - held)
+
     def value_rule(
         self, rule: str, key: str, value: Any, root: Mapping[str, Any], strict: bool, split: Split
     ) -> tuple[str, list[str]]:
@@ -101,8 +116,7 @@ class Tags:
             return f"({' | '.join(json.dumps(t, ensure_ascii=False) for t in texts)}) {literal(closes)}", []
         counted = said if kinds == {"string"} else {}
         least, most = _length(key, counted, "minLength", 0), _length(key, counted, "maxLength", None)
-        held = {word for word, n in (("minLength", least), ("maxLength", most)) if n is None or n <= _LONGEST}
-        unheld = sorted(more_than_kinds(value, root) - (held if counted else set()))
+        unheld = self.unheld(value, root)
         if strict and unheld:
             _refuse(
                 f"parameter {key!r}: {unheld[0]!r} cannot be enforced in the form in which this model writes calls; "
@@ -132,7 +146,7 @@ def _kinds(schema: Any, root: Mapping[str, Any], seen: set[str]) -> frozenset[st
         if reference in seen:
             return frozenset()
         seen.add(reference)
-        return _kinds(_pointed(root, reference), root, seen)
+        return _kinds(pointed(root, reference), root, seen)
     stated = schema.get("type")
     if isinstance(stated, str | list):
         names = [stated] if isinstance(stated, str) else stated
@@ -158,7 +172,7 @@ def _more_than_kinds(schema: Any, root: Mapping[str, Any], seen: set[str]) -> se
         if reference in seen:
             return set()
         seen.add(reference)
-        return _more_than_kinds(_pointed(root, reference), root, seen)
+        return _more_than_kinds(pointed(root, reference), root, seen)
     words = set(schema) - _SAYS_NOTHING
     for word in ("anyOf", "oneOf"):
         if isinstance(choices := schema.get(word), list):
@@ -174,6 +188,10 @@ def _listed(schema: Mapping[str, Any]) -> list[Any] | None:
     """The only values that are allowed, where a schema lists them."""
     values = schema.get("enum", [schema["const"]] if "const" in schema else None)
     return values if isinstance(values, list) else None
+
+
+def _is_short(length: Any) -> bool:
+    return type(length) is int and length <= _LONGEST
 
 
 def _length(key: str, schema: Mapping[str, Any], word: str, default: int | None) -> int | None:
@@ -193,13 +211,6 @@ def properties(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _refuse(sentence: str) -> NoReturn:
     raise RequestError(sentence, param="tools")
-
-
-def _pointed(root: Any, reference: str) -> Any:
-    """What `#/a/b` points at, None where it points nowhere."""
-    for step in reference.removeprefix("#").split("/")[1:]:
-        root = root.get(step) if isinstance(root, Mapping) else None
-    return root
 
 
 class JsonArguments:

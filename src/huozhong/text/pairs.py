@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +77,17 @@ class Pairs:
             lines.append(f"{name}_rest_{j}: {other}" + (f" | {name}_rest_{j + 1}" if may_lack else ""))
         lines += [f'{name}_first_{len(known)}: ""', f'{name}_rest_{len(known)}: ""']
         return f"{name}_first_0", [*lines, *self._shared_rules(name, split)]
+
+    def left_out(self, schema: Mapping[str, Any]) -> Iterator[str]:
+        """Paths of what the rules do not hold an answer to, where they are not strict."""
+        for key, value in properties(schema).items():
+            yield from (f"properties.{key}.{word}" for word in self._unheld(value, schema))
+
+    def _unheld(self, value: Any, root: Mapping[str, Any]) -> list[str]:
+        kinds = value_kinds(value, root)
+        if kinds == {"string"}:
+            return Tags("", "", self.quote).unheld(value, root)
+        return [] if kinds <= {"number", "boolean", "null"} else sorted(more_than_kinds(value, root))
 
     def _value(
         self, rule: str, key: str, value: Any, root: Mapping[str, Any], strict: bool, split: Split

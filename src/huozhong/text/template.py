@@ -144,10 +144,12 @@ class ChatTemplate:
         thinking: bool = True,
         functions: Sequence[Function] = (),
         begun: Begun | None = None,
+        most: int | None = None,
     ) -> ChatPrompt:
         """What the engine answers: the conversation up to where the assistant's answer (or its reasoning) begins.
 
-        functions: what the model may call.  begun: how the answer begins.  Raises RequestError like `tokens`.
+        functions: what the model may call.  begun: how the answer begins.  Raises RequestError like `tokens`, and
+        ContextLengthError for more than `most` tokens, without reading all of what is far too long.
         """
         thinking = thinking if begun is None else bool(begun.reasoning)
         spans = self._spans(checked_messages(messages), True, thinking, functions)
@@ -158,7 +160,7 @@ class ChatTemplate:
         form = self.tool_format if functions else None
         marks = "" if form is None else form.marks
         return ChatPrompt(
-            self._encode(spans),
+            self._encode(spans, most),
             opens_thinking=is_open,
             may_think=begun is None and self.may_think(thinking=thinking),
             shown=frozenset(i for i in self.tokenizer.split_specials(marks) if isinstance(i, int)),
@@ -318,8 +320,12 @@ class ChatTemplate:
                 return self._rendered(messages, [], add_generation_prompt, thinking)
             raise TokenizerError(f"{self._where} failed: {error}") from error
 
-    def _encode(self, spans: list[RenderedText]) -> list[int]:
-        """Ids of the spans as of one text in which only trusted text can hold control tokens."""
+    def _encode(self, spans: list[RenderedText], most: int | None = None) -> list[int]:
+        """Ids of the spans as of one text in which only trusted text can hold control tokens.
+
+        Raises ContextLengthError as soon as there are more than `most`.
+        """
+        encode = self.tokenizer.encode
         ids: list[int] = []
         plain: list[str] = []
         for span in spans:
@@ -328,10 +334,12 @@ class ChatTemplate:
                     plain.append(piece)
                     continue
                 if plain:
-                    ids += self.tokenizer.encode("".join(plain), begins=not ids)
+                    ids += encode("".join(plain), begins=not ids, most=None if most is None else most - len(ids))
                     plain = []
                 ids.append(piece)
-        return ids + self.tokenizer.encode("".join(plain), begins=not ids) if plain else ids
+        if plain:
+            ids += encode("".join(plain), begins=not ids, most=None if most is None else most - len(ids))
+        return ids
 
 
 def _uses_tools(message: Mapping[str, Any]) -> bool:

@@ -27,7 +27,8 @@ from huozhong.text.byte_level import (
     without_control_tokens,
 )
 from huozhong.text.default_template import DEFAULT_TEMPLATE
-from huozhong.text.spelling import find_spelling, without_prefix
+from huozhong.text.long_texts import SHORT, encode_long
+from huozhong.text.spelling import BYTE_LEVEL, find_spelling, without_prefix
 
 PAD, BOS, EOS = "<｜pad｜>", "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"
 USER, ASSISTANT, SYSTEM = "<｜User｜>", "<｜Assistant｜>", "<｜System｜>"
@@ -183,17 +184,22 @@ class Tokenizer:
 
     # ---- text -> ids ----
 
-    def encode(self, text: str, *, specials: bool = False, begins: bool = True) -> list[int]:
+    def encode(self, text: str, *, specials: bool = False, begins: bool = True, most: int | None = None) -> list[int]:
         """Ids of `text`; no token is added in front or behind.
 
         With `specials=False` (right for everything a person or a file says) text that spells a control
         token is encoded as ordinary bytes.  Lone surrogates become U+FFFD, and a character whose bytes the vocabulary
         lacks becomes its unknown token, or nothing where it has none.
         begins: nothing stands before the text, not even a control token (some vocabularies put a blank there).
+        most: a text (without `specials`) that is far longer than so many tokens is not read to its end; it is a
+        ContextLengthError.
         """
         if not specials:
             bpe = self._bpe if begins or self._spelling.prefix == "every" else self._inner
-            return bpe.encode(_well_formed(text), add_special_tokens=False).ids
+            if len(text) <= SHORT:
+                return bpe.encode(_well_formed(text), add_special_tokens=False).ids
+            more = None if self._spelling.prefix == "every" else self._inner
+            return encode_long(_well_formed(text), bpe, more, most, self._longest)
         ids: list[int] = []
         for piece in self.split_specials(text):
             ids.extend([piece] if isinstance(piece, int) else self.encode(piece, begins=begins and not ids))
@@ -295,6 +301,13 @@ class Tokenizer:
             sorted(self._control.items()),
         ]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def _longest(self) -> int | None:
+        """Bytes of text in the longest token; None where a normalizer may leave some out."""
+        if self._spelling is not BYTE_LEVEL or self._bpe.normalizer is not None:
+            return None
+        return max(len(self.bytes_of(i)) for i in self._tokens)
 
     def _named(self, key: str, default: str) -> int | None:
         entry = self.config.get(key, default)

@@ -12,13 +12,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from huozhong.errors import RequestError
 from huozhong.text.arguments import JsonArguments, Split, TaggedArguments, Tags, literal, schema_json
 from huozhong.text.pairs import PairArguments, Pairs
+from huozhong.text.schemas import tidy
 
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _LONGEST_TAG = 64
@@ -41,7 +42,16 @@ class Function:
             raise RequestError(
                 f"the function name {self.name!r} must be 1 to 64 letters, digits, '_' or '-'.", param="tools"
             )
-        kind = "object" if self.parameters is None else self.parameters.get("type", "object")
+        if self.parameters is None:
+            return
+        try:
+            given = tidy(self.parameters)
+        except RequestError as error:
+            raise RequestError(f"function {self.name!r}: {error}", param="tools") from None
+        kind = given.get("type", "object")
+        if isinstance(kind, list) and "object" in kind:  # a call has arguments, be they none
+            given["type"] = kind = "object"
+        object.__setattr__(self, "parameters", given)
         if kind != "object":
             raise RequestError(
                 f"the parameters of function {self.name!r} must be a schema of type 'object', not {kind!r}.",
@@ -69,11 +79,13 @@ class Function:
 class ToolChoice:
     """kind: may call ("auto"), must ("required"), or must call this one function ("named").
 
+    allowed: only these may be called, of all that the model is told of; empty for all.
     parallel: several calls in one answer.  text: a JSON schema for an answer that is no call, None for free text.
     """
 
     kind: Literal["auto", "required", "named"] = "auto"
     name: str | None = None
+    allowed: tuple[str, ...] = ()
     parallel: bool = True
     text: Mapping[str, Any] | None = None
     text_strict: bool = False
@@ -144,8 +156,8 @@ class ToolFormat:
 
         split: cuts text into ordinary pieces and the ids of control tokens (`Tokenizer.split_specials`).
         """
-        if choice.kind == "named":
-            functions = [f for f in functions if f.name == choice.name]
+        allowed = (choice.name,) if choice.kind == "named" else choice.allowed
+        functions = [f for f in functions if not allowed or f.name in allowed]
 
         def mark(text: str) -> str:
             return literal(list(split(text)))
@@ -190,6 +202,10 @@ class ToolFormat:
         if trigger.startswith("<["):
             return ["start: TEXT | TEXT? calls", r"TEXT: /(.|\n)+/"]
         return ["start: TEXT | found rest_of_calls", f"found[lazy]: TEXT {trigger}", r"TEXT: /(.|\n)*/"]
+
+    def left_out(self, function: Function) -> Iterator[str]:
+        """Paths of what the grammar does not hold a call to in this form, where the function is not strict."""
+        return iter(()) if self.tags is None else self.tags.left_out(function.schema)
 
     def description(self, functions: Sequence[Function]) -> str:
         """The tools, for the system message of a model whose template does not speak of them."""

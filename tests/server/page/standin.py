@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -125,6 +126,8 @@ class ScriptedModel:
 
     name, max_context, acts, is_built_in = "ember", 2048, False, False
     defaults = SamplingParams(temperature=0.0)
+    currency = "CNY"
+    path = Path(__file__)  # where a model's files would lie
 
     def __init__(self, standin: StandIn) -> None:
         self._standin = standin
@@ -138,6 +141,12 @@ class ScriptedModel:
         if sum(len(message["content"]) for message in messages) > self.max_context:
             raise ContextLengthError("The prompt is longer than the context.")
         return ChatPrompt([0] * 31, acts=({"messages": messages, "thinking": thinking, "begun": begun},))
+
+    def stats(self) -> SimpleNamespace:
+        return SimpleNamespace(running=0, waiting=0, preempted=0)
+
+    def close(self) -> None:
+        """There is nothing to end."""
 
     def submit(
         self, prompt: ChatPrompt, params: SamplingParams, on_delta: Callable[[Delta], None], *, user: str | None

@@ -217,3 +217,27 @@ def test_a_response_format_leaves_no_room_for_acts(ember: Running) -> None:
     )
     assert answer.choices[0].message.content.startswith("{")
     assert answer.usage.completion_tokens_details.reasoning_tokens == 0
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"thinking": {"type": "enabled", "budget_tokens": 6}},
+        {"thinking_budget": 6, "enable_thinking": True, "thinking": None},
+        {"reasoning": {"max_tokens": 6}, "thinking": None},
+        {"max_reasoning_tokens": 6, "thinking": None},
+        {"reasoning_effort": "low", "thinking": None, "max_tokens": 12},
+    ],
+)
+def test_a_thought_is_ended_at_its_limit_and_the_answer_begins(server: Running, limit: dict[str, object]) -> None:
+    free = server.post(thinking={"type": "enabled"}, max_tokens=20).json()["choices"][0]["message"]
+    held = server.post(**{"max_tokens": 20, **limit}).json()
+    message, usage = held["choices"][0]["message"], held["usage"]
+    assert usage["completion_tokens_details"]["reasoning_tokens"] == 6
+    assert free["reasoning_content"].startswith(message["reasoning_content"])
+    assert message["content"]
+
+
+def test_two_limits_that_differ_are_refused(server: Running) -> None:
+    wrong = server.post(thinking={"type": "enabled", "budget_tokens": 6}, thinking_budget=7)
+    assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, "thinking_budget")

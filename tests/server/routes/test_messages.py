@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anthropic
 import httpx
+import pydantic
 import pytest
 from tests.server.conftest import Running, serving
 
@@ -65,6 +67,32 @@ def test_a_stream_says_the_same(client: anthropic.Anthropic, thinking: Any) -> N
     assert (grown.stop_reason, grown.usage.output_tokens) == (whole.stop_reason, whole.usage.output_tokens)
     assert grown.content[0].type == ("text" if thinking["type"] == "disabled" else "thinking")
     assert (kinds[0], kinds[-1]) == ("message_start", "message_stop")
+
+
+def test_a_thought_is_ended_at_its_budget(client: anthropic.Anthropic) -> None:
+    free, held = (
+        client.messages.create(**asked(max_tokens=30, thinking={"type": "enabled", "budget_tokens": budget}))
+        for budget in (1024, 8)
+    )
+    thought, said = held.content
+    assert free.content[0].thinking.startswith(thought.thinking)
+    assert said.text
+    assert held.usage.output_tokens == 30
+
+
+class Person(pydantic.BaseModel):
+    name: Literal["小明", "小红"]
+
+
+def test_a_form_is_held(server: Running, client: anthropic.Anthropic) -> None:
+    parsed = client.messages.parse(**asked(max_tokens=300, output_format=Person))
+    assert isinstance(parsed.parsed_output, Person)
+    schema = {"type": "object", "properties": {"a": {"enum": [7]}}, "required": ["a"]}
+    for form in ({"output_config": {"format": {"type": "json_schema", "schema": schema}}},
+                 {"output_format": {"type": "json_schema", "schema": schema}}):  # fmt: skip
+        assert json.loads(post(server, max_tokens=300, **form).json()["content"][0]["text"])["a"] == 7
+    wrong = post(server, output_config={"format": {"type": "json_schema", "schema": {"type": 5}}})
+    assert (wrong.status_code, "output_config.format" in wrong.text) == (400, True)
 
 
 def test_a_tool_is_called(client: anthropic.Anthropic) -> None:

@@ -47,7 +47,7 @@ def test_what_cannot_be_done(server: Running) -> None:
 def test_counts_grow(server: Running) -> None:
     def steps() -> dict[str, float]:
         lines = httpx.get(f"{server.url}/metrics").text.splitlines()
-        return {name: float(value) for name, value in (line.split() for line in lines if line[0] != "#")}
+        return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[0] != "#")}
 
     before = steps()
     server.post()

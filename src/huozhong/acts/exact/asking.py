@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from huozhong.acts.language import is_english
+from huozhong.text.language import is_english
 from huozhong.verify.numbers import Number, number_at, tidy
 from huozhong.verify.units import NAMES
 

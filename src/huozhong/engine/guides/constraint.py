@@ -7,11 +7,14 @@ thread that submits the request; the step thread only asks for masks, which take
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
 import threading
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +23,7 @@ from numpy.typing import NDArray
 
 from huozhong.engine.guides.acts import ActsConstraint, ActsVocabulary
 from huozhong.engine.guides.guide import Acts, Grammar, Guide, JsonObject, JsonSchema, Regex
+from huozhong.engine.guides.schemas import fit
 from huozhong.errors import RequestError
 from huozhong.text.arguments import JSON_BLANKS
 from huozhong.text.tokenizer import END_THINK, THINK, Tokenizer
@@ -39,8 +43,10 @@ JSON_OPTIONS: JsonCompileOptions = {"whitespace_flexible": True, "whitespace_pat
 # Per mask at most about 10 ms of parsing and 7 ms of lexing; the library's own defaults are several times that.
 MAX_ITEMS_PER_MASK = 20_000
 MAX_FUEL_PER_MASK = 100_000
+MAX_ITEMS_PER_ROW = 5_000  # four for each property that may come next; the library's 2,000 are too few for 500
 
 TRIAL_SECONDS = 5.0  # a real schema with 300 properties takes a tenth
+_ASKED_EVERY = 0.05  # seconds between two looks whether a trial is still wanted
 # JSON Schema's keywords that join schemas, or intersect regular expressions.
 _SCHEMA_MERGES = ("allOf", "anyOf", "oneOf", "not", "$ref", "pattern", "patternProperties", "format")
 
@@ -143,15 +149,29 @@ class Guides:
                 "this model has no token for the end of its reasoning, so a guide needs thinking to be off.",
                 param="guide",
             )
+        matcher = self._compiled(guide, lambda: True)
+        with self._lock:
+            return Constraint(matcher.deep_copy(), self, begins)
+
+    def prepare(self, guide: Guide, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        """Compile a guide and keep it for a while; `RequestError` (param "guide") if it cannot be followed.
+
+        is_wanted: asked now and then while a guide is tried that may take long; False ends that, with a `RequestError`
+        (code "aborted").
+        """
+        if not isinstance(guide, Acts):
+            self._compiled(guide, is_wanted)
+
+    def _compiled(self, guide: Guide, is_wanted: Callable[[], bool]) -> LLMatcher:
         with self._lock:
             matcher = self._kept.pop(guide, None)
         if matcher is None:  # not under the lock: one that takes long must not hold up the others
-            matcher = self._compile(guide)
+            matcher = self._compile(guide, is_wanted)
         with self._lock:
             self._kept[guide] = matcher
             if len(self._kept) > NUM_KEPT:
                 self._kept.popitem(last=False)
-            return Constraint(matcher.deep_copy(), self, begins)
+        return matcher
 
     @cached_property
     def reasoning_V(self) -> Mask:
@@ -160,18 +180,25 @@ class Guides:
         mask_V[self._eos_ids] = False
         return mask_V
 
-    def _compile(self, guide: Guide) -> LLMatcher:
+    def is_light(self, guide: Guide) -> bool:
+        """Whether a guide is ready in milliseconds, so that nobody need wait for it; others may take seconds."""
+        return _is_simple(guide) or guide in self._kept
+
+    def _compile(self, guide: Guide, is_wanted: Callable[[], bool]) -> LLMatcher:
         from llguidance import LLMatcher, LLParserLimits
 
         limits = LLParserLimits(
-            step_max_items=MAX_ITEMS_PER_MASK, step_lexer_fuel=MAX_FUEL_PER_MASK, verbose_errors=False
+            max_items_in_row=MAX_ITEMS_PER_ROW,
+            step_max_items=MAX_ITEMS_PER_MASK,
+            step_lexer_fuel=MAX_FUEL_PER_MASK,
+            verbose_errors=False,
         )
         try:
             what, text = _llguidance_text(guide)
         except ValueError as error:
             raise RequestError(f"the JSON schema cannot be used: {error}.", param="guide") from None
         if not _is_simple(guide):
-            _try_apart(what, text)
+            _try_apart(what, text, is_wanted)
         matcher = LLMatcher(self._vocabulary, text, log_level=0, limits=limits)
         if not matcher.is_error():  # the first mask builds most of what later ones need, and finds hostile grammars
             words = np.zeros(-(-self.vocab_size // 32), np.int32)
@@ -225,7 +252,8 @@ def _llguidance_text(guide: Guide) -> tuple[str, str]:
             return "a JSON object", LLMatcher.grammar_from_json_schema({"type": "object"}, overrides=JSON_OPTIONS)
         case JsonSchema(schema=schema, strict=strict):
             options: JsonCompileOptions = {**JSON_OPTIONS, "lenient": not strict}
-            return "the JSON schema", LLMatcher.grammar_from_json_schema(schema, overrides=options)
+            held = fit(json.loads(schema), strict=strict).schema
+            return "the JSON schema", LLMatcher.grammar_from_json_schema(held, overrides=options)
         case Regex(pattern=pattern):
             return "the regular expression", LLMatcher.grammar_from_regex(pattern)
         case Grammar(lark=lark):
@@ -254,26 +282,34 @@ def _merges(text: str) -> int:
     return sum(text.count(f'"{word}"') for word in _SCHEMA_MERGES)
 
 
-def _try_apart(what: str, text: str) -> None:
+def _try_apart(what: str, text: str, is_wanted: Callable[[], bool]) -> None:
     """Compile a guide in a process of its own first: one made to stall or crash the library ends that process.
 
     Raises `RequestError` when it does not get through.  (In llguidance 1.9 a chain of 4,000 rules overflows the
     stack, and forty patterns in one `allOf` take minutes.)
     """
-    try:
-        trial = subprocess.run(
-            [sys.executable, "-c", _TRIAL], input=text.encode(), capture_output=True, timeout=TRIAL_SECONDS
-        )
-    except subprocess.TimeoutExpired:
-        trial = None
-    if trial is None or trial.returncode != 0:
+    deadline = time.monotonic() + TRIAL_SECONDS
+    given: bytes | None = text.encode()
+    with subprocess.Popen(
+        [sys.executable, "-c", _TRIAL], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as trial:
+        while trial.returncode is None and time.monotonic() < deadline and is_wanted():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                trial.communicate(given, timeout=_ASKED_EVERY)
+            given = None  # what is not written yet goes on being written
+        if trial.returncode is None:
+            trial.kill()
+    if not is_wanted():
+        raise RequestError("nobody waits for this guide any more.", param="guide", code="aborted")
+    if trial.returncode != 0:
         raise RequestError(f"{what} is too complex to be compiled; simplify it.", param="guide")
 
 
 # A vocabulary of the 256 bytes is enough to try a grammar.  Its complaints are not read: the real compilation tells
-# them.  The thread has less stack than any that will compile in earnest.
+# them.  The thread has less stack than any that will compile in earnest.  Whoever is being answered comes first.
 _TRIAL = """
-import resource, sys, threading
+import os, resource, sys, threading
+os.nice(10)
 from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 class Bytes:
     eos_token_id, bos_token_id, special_token_ids = 256, None, [256]

@@ -19,12 +19,12 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     @classmethod
-    def parse(cls, raw: dict[str, Any]) -> Self:
-        """Raises `RequestError` naming the first field that is wrong."""
+    def parse(cls, raw: dict[str, Any], where: str = "") -> Self:
+        """Raises `RequestError` naming the first field that is wrong; where: what comes before its name."""
         try:
             return cls.model_validate(raw)
         except ValidationError as error:
-            raise _first_problem(error, cls) from None
+            raise _first_problem(error, cls, where) from None
 
 
 class FunctionGiven(Strict):
@@ -52,12 +52,13 @@ def without_unsupported(raw: dict[str, Any], table: NotYet, where: str = "") -> 
     return {name: value for name, value in raw.items() if name not in table}
 
 
-def _first_problem(error: ValidationError, request: type[Strict]) -> RequestError:
+def _first_problem(error: ValidationError, request: type[Strict], where: str) -> RequestError:
     """One sentence for pydantic's first complaint, naming the field as a path such as messages[0].role."""
     problem = error.errors(include_url=False)[0]
     path = ""
     for step in problem["loc"]:
         path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
+    path = where + path
     if problem["type"] == "missing":
         return RequestError(f"'{path}' is missing.", param=path, code="missing_required_parameter")
     if problem["type"] == "extra_forbidden":

@@ -1,8 +1,7 @@
-"""POST /v1/completions: texts that are continued as they are, or filled in the middle; GET /user/balance."""
+"""POST /v1/completions: texts that are continued as they are, or filled in the middle."""
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 from fastapi import APIRouter, Request
@@ -13,9 +12,11 @@ from huozhong.errors import RequestError
 from huozhong.server.calls import CompletionCall
 from huozhong.server.careful import Careful
 from huozhong.server.dialects.openai.completions import CompletionReply, parse_completion
-from huozhong.server.http import RunningAnswers, json_body, json_response
+from huozhong.server.household import admit
+from huozhong.server.http import RunningAnswers
+from huozhong.server.preparing import reading
 from huozhong.server.routes.chat import respond, starts
-from huozhong.server.routes.models import check_model
+from huozhong.server.routes.models import asked
 from huozhong.text.fim import middle_prompt
 from huozhong.text.template import ChatPrompt
 
@@ -26,19 +27,19 @@ router = APIRouter()
 @router.post("/completions")
 @router.post("/beta/completions")  # DeepSeek's path
 async def completions(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
-    call = parse_completion(await json_body(request), request.app.state.defaults)
-    check_model(request, call.model)
+    llm, call = await asked(request, parse_completion)
     careful: Careful = request.app.state.careful
     named = partial(CompletionReply, model=llm.name, include_usage=call.include_usage)
     for prompt in call.prompts:  # each by itself: they are no conversation, and one in distress is enough
         said = [{"role": "user", "content": _text(llm, prompt) + call.suffix}]
-        fixed = await careful.answer(request, said, lambda f: named(echoed=[""], fixed=f), stream=call.stream)
+        fixed = await careful.answer(llm, request, said, lambda f: named(echoed=[""], fixed=f), stream=call.stream)
         if fixed is not None:
             return fixed
-    prompts = await asyncio.to_thread(lambda: [_prompt(llm, call, prompt) for prompt in call.prompts])
+    await admit(request)
+    size = len(call.suffix) + sum(len(prompt) for prompt in call.prompts)
+    prompts = await reading(request, size, lambda: [_prompt(llm, call, prompt) for prompt in call.prompts])
     running = RunningAnswers(
-        start for prompt in prompts for start in starts(request, prompt, call.params, call.num_answers)
+        start for prompt in prompts for start in starts(request, llm, prompt, call.params, call.num_answers)
     )
     reply = named(
         echoed=[_text(llm, p) if call.echo else "" for p in call.prompts for _ in range(call.num_answers)],
@@ -47,17 +48,6 @@ async def completions(request: Request) -> Response:
         only_echo=call.only_echo,
     )
     return await respond(request, running, reply, stream=call.stream)
-
-
-@router.get("/user/balance")  # DeepSeek's: programs ask it before they begin
-async def balance() -> Response:
-    nobody_pays = {
-        "currency": "CNY",
-        "total_balance": "unlimited",
-        "granted_balance": "unlimited",
-        "topped_up_balance": "0.00",
-    }
-    return json_response({"is_available": True, "balance_infos": [nobody_pays]})
 
 
 def _text(llm: LLM, prompt: str | list[int]) -> str:

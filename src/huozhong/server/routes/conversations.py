@@ -27,10 +27,11 @@ from huozhong.server.dialects.house import (
     conversation_json,
     message_json,
 )
+from huozhong.server.household import admit_question, check_settings
 from huozhong.server.http import EVENT_HEADERS, json_body, json_response, server_sent
 from huozhong.server.identity import person_of
 from huozhong.server.rendering import html_of
-from huozhong.server.routes.models import check_model
+from huozhong.server.routes.models import model_name
 from huozhong.store.conversations import Conversations
 from huozhong.store.search import search
 from huozhong.store.tables.conversations import ConversationRow, MessageRow
@@ -46,7 +47,7 @@ async def me(request: Request) -> Response:
     """login: whether this house knows accounts."""
     person = person_of(request)
     known = {"id": person.id, "name": person.name, "role": person.role, "language": person.language}
-    return json_response({"person": known, "login": False, "version": __version__})
+    return json_response({"person": known, "login": request.app.state.login, "version": __version__})
 
 
 # -- conversations ---------------------------------------------------------------------------------
@@ -82,10 +83,10 @@ async def _found(request: Request, person: int, words: str, limit: int) -> Respo
 async def create(request: Request) -> Response:
     body = NewConversation.parse(await json_body(request))
     person = person_of(request).id
-    if body.model is not None:
-        check_model(request, body.model)
+    check_settings(request, body.settings.given())
+    model = None if body.model is None else model_name(request, body.model)
     row = await run_in_threadpool(
-        _kept(request).create, person, id=body.id, title=body.title, model=body.model, settings=body.settings.given()
+        _kept(request).create, person, id=body.id, title=body.title, model=model, settings=body.settings.given()
     )
     _tell(request, row)
     return json_response(_whole(request, row), 201)
@@ -118,8 +119,9 @@ async def one_conversation(request: Request, id: str) -> Response:
 @router.patch("/house/conversations/{id}")
 async def change(request: Request, id: str) -> Response:
     changes = ConversationChanges.parse(await json_body(request)).given()
+    check_settings(request, changes.get("settings", {}))
     if changes.get("model") is not None:
-        check_model(request, changes["model"])
+        changes["model"] = model_name(request, changes["model"])
     row = await run_in_threadpool(_kept(request).change, person_of(request).id, id, changes)
     _tell(request, row)
     return json_response(_whole(request, row))
@@ -167,17 +169,16 @@ async def undo_clear(request: Request) -> Response:
 @router.post("/house/conversations/{id}/ask")
 async def ask(request: Request, id: str) -> Response:
     body = Question.parse(await json_body(request))
-    if body.model is not None:
-        check_model(request, body.model)
-    if body.files:
-        raise RequestError(f"There is no file {body.files[0]!r}.", param="files", code="not_found")
+    model = None if body.model is None else model_name(request, body.model)
+    await admit_question(request, body.content, body.settings.given())
     turn = await run_in_threadpool(
         _kept(request).ask,
         person_of(request).id,
         id,
         parent=body.parent,
         content=body.content,
-        model=body.model,
+        files=body.files,
+        model=model,
         settings=body.settings.given(),
     )
     answer_turn(request, turn)
@@ -187,14 +188,14 @@ async def ask(request: Request, id: str) -> Response:
 @router.post("/house/conversations/{id}/again")
 async def again(request: Request, id: str) -> Response:
     body = OtherAnswer.parse(await json_body(request))
-    if body.model is not None:
-        check_model(request, body.model)
+    model = None if body.model is None else model_name(request, body.model)
+    await admit_question(request, "", body.settings.given())
     turn = await run_in_threadpool(
         _kept(request).again,
         person_of(request).id,
         id,
         body.message,
-        model=body.model,
+        model=model,
         settings=body.settings.given(),
     )
     answer_turn(request, turn, again=True)
@@ -204,6 +205,7 @@ async def again(request: Request, id: str) -> Response:
 @router.post("/house/conversations/{id}/continue")
 async def go_on(request: Request, id: str) -> Response:
     body = Continuation.parse(await json_body(request))
+    await admit_question(request, "", {})
     turn, was = await run_in_threadpool(_kept(request).go_on, person_of(request).id, id, body.message)
     answer_turn(request, turn, was=was)
     return json_response({"answer": message_json(turn.answer)})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 import numpy as np
@@ -14,8 +13,12 @@ from huozhong.engine.llm import LLM, EmbeddedText
 from huozhong.errors import RequestError
 from huozhong.server.calls import EmbeddingCall
 from huozhong.server.dialects.openai.embeddings import embeddings_json, parse_embeddings
+from huozhong.server.household import admit
 from huozhong.server.http import RunningAnswers, json_body, json_response, watched
-from huozhong.server.routes.models import check_model
+from huozhong.server.identity import person_of
+from huozhong.server.ledger import Ledger
+from huozhong.server.preparing import reading
+from huozhong.server.routes.models import model_for
 
 router = APIRouter()
 
@@ -24,17 +27,20 @@ router = APIRouter()
 @router.post("/embeddings")
 async def embeddings(request: Request) -> Response:
     call = parse_embeddings(await json_body(request))
-    vectors, num_tokens = await vectors_of(request, call)
-    name = request.app.state.llm.name
-    return json_response(embeddings_json(name, vectors, num_tokens, as_base64=call.as_base64))
+    llm = await model_for(request, call.model)
+    vectors, num_tokens = await vectors_of(request, llm, call)
+    return json_response(embeddings_json(llm.name, vectors, num_tokens, as_base64=call.as_base64))
 
 
-async def vectors_of(request: Request, call: EmbeddingCall) -> tuple[list[NDArray[np.float32]], int]:
+async def vectors_of(request: Request, llm: LLM, call: EmbeddingCall) -> tuple[list[NDArray[np.float32]], int]:
     """Every text's vector, and how many tokens all of them had."""
-    llm: LLM = request.app.state.llm
-    check_model(request, call.model)
-    inputs = await asyncio.to_thread(_tokens, llm, call)
-    answers = RunningAnswers(partial(llm.submit_embed, ids) for ids in inputs)
+    await admit(request)
+    inputs = await reading(request, sum(map(len, call.inputs)), lambda: _tokens(llm, call))
+    ledger: Ledger = request.app.state.ledger
+    person = person_of(request)
+    answers = RunningAnswers(
+        ledger.counted(person, llm.name, partial(llm.submit_embed, ids), len(ids)) for ids in inputs
+    )
     async with watched(answers, request.receive):
         found = [EmbeddedText.from_deltas(deltas) for deltas in await answers.all()]
     return [text.unit_vector(call.dimensions) for text in found], sum(len(ids) for ids in inputs)

@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import replace
-
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from huozhong.engine.llm import LLM
 from huozhong.server.dialects.anthropic.messages import parse_count, parse_messages
 from huozhong.server.dialects.anthropic.reply import MessageReply, count_json
-from huozhong.server.http import json_body, json_response
-from huozhong.server.routes.chat import answer, prepare
-from huozhong.server.routes.models import check_model
+from huozhong.server.http import json_response
+from huozhong.server.preparing import read_prompt, reading
+from huozhong.server.routes.chat import answer
+from huozhong.server.routes.models import asked
 
 router = APIRouter()
 
 
 @router.post("/v1/messages")
 async def messages(request: Request) -> Response:
-    call = parse_messages(await json_body(request), request.app.state.defaults)
-    return await answer(request, call, MessageReply)
+    llm, call = await asked(request, parse_messages)
+    return await answer(request, llm, call, MessageReply)
 
 
 @router.post("/anthropic/v1/messages")
 async def deepseeks_messages(request: Request) -> Response:
     """DeepSeek's path, where any model's name means its own: programs name those that they were written for."""
-    call = parse_messages(await json_body(request), request.app.state.defaults)
-    return await answer(request, replace(call, any_model=True), MessageReply)
+    llm, call = await asked(request, parse_messages, any_model=True)
+    return await answer(request, llm, call, MessageReply)
 
 
 @router.post("/v1/messages/count_tokens")
 @router.post("/anthropic/v1/messages/count_tokens")
 async def count_tokens(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
-    call = parse_count(await json_body(request), request.app.state.defaults)
-    if not request.url.path.startswith("/anthropic/"):
-        check_model(request, call.model)
-    prepared = await asyncio.to_thread(prepare, llm, call)
-    return json_response(count_json(len(prepared.prompt.ids)))
+    llm, call = await asked(request, parse_count, any_model=request.url.path.startswith("/anthropic/"))
+    size = sum(len(message.get("content") or "") for message in call.messages)
+    prompt = await reading(request, size, lambda: read_prompt(llm, call, counted=True))
+    return json_response(count_json(len(prompt.ids)))

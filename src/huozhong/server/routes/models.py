@@ -1,44 +1,86 @@
-"""GET /v1/models: what is served here, and what is not."""
+"""GET /v1/models: what is served here; and which model a request gets."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from huozhong.engine.llm import LLM
-from huozhong.errors import RequestError
+from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.server.dialects.openai.models import model_json, models_json
-from huozhong.server.http import json_response
+from huozhong.server.held import hold
+from huozhong.server.http import json_body, json_response
+from huozhong.server.models import Shelf
 
 router = APIRouter()
 
 DEEPSEEKS = re.compile(r"deepseek-(chat|reasoner|flash|v4-[a-z0-9-]{1,40})")
 
 
+class Named(Protocol):
+    """A call that says which model it is for."""
+
+    @property
+    def model(self) -> str: ...
+
+
+CallT = TypeVar("CallT", bound=Named | None)
+
+
 @router.get("/v1/models")
 @router.get("/models")  # DeepSeek's path
 async def models(request: Request) -> Response:
     state = request.app.state
-    return json_response(models_json([state.llm.name], state.created))
+    return json_response(models_json(state.shelf.names(), state.created))
 
 
 @router.get("/v1/models/{model:path}")
 async def one_model(request: Request, model: str) -> Response:
-    state = request.app.state
-    check_model(request, model)
-    return json_response(model_json(state.llm.name, state.created))
+    return json_response(model_json(model_name(request, model), request.app.state.created))
 
 
-def check_model(request: Request, model: str) -> None:
-    """`RequestError` for another name than that of the model which is served, unless the operator takes any.
+def model_name(request: Request, asked: str | None, *, any_model: bool = False) -> str:
+    """The full name of the model that a client means; it is loaded or not.
 
-    DeepSeek's own names mean whatever is served: programs that were written for its API have them built in.
-    Answers always carry the true name.
+    None is the model that is served where none is named.  DeepSeek's own names mean that one too, since programs that
+    were written for its API have them built in; and any unknown name does where the operator, or the path, takes any.
+    Answers always carry the true name.  `RequestError` for a model that is not here.
     """
-    llm: LLM = request.app.state.llm
-    if model != llm.name and not request.app.state.any_model and not DEEPSEEKS.fullmatch(model):
-        raise RequestError(
-            f"Model {model!r} is not served here; this server has {llm.name!r}.", param="model", code="model_not_found"
-        )
+    shelf: Shelf = request.app.state.shelf
+    if asked is None:
+        return shelf.default
+    found = shelf.find(asked)
+    if found is None and (any_model or request.app.state.any_model or DEEPSEEKS.fullmatch(asked)):
+        found = shelf.default
+    return shelf.state(found or asked).name
+
+
+async def model_for(request: Request, asked: str | None = None, *, any_model: bool = False) -> LLM:
+    """The model that a client means, loaded, and kept until this request is answered.
+
+    Every route that needs a model asks here.  Raises what `model_name` and `Shelf.take` do.
+    """
+    return await hold(request, model_name(request, asked, any_model=any_model))
+
+
+async def asked(
+    request: Request, parse: Callable[[dict[str, Any], SamplingParams], CallT], *, any_model: bool = False
+) -> tuple[LLM, CallT]:
+    """A request's body, read with the sampling defaults of the model that it names, and that model.
+
+    A body that is wrong is refused before a model is loaded for it.  A call that is None, of a body that only wants
+    the model to be there, is given the model too.
+    """
+    body = await json_body(request)
+    named = body.get("model")
+    model = named if isinstance(named, str) else None
+    shelf: Shelf = request.app.state.shelf
+    given: SamplingParams | None = request.app.state.own_defaults
+    likely = given or shelf.defaults(model) or SamplingParams()
+    call = parse(body, likely)
+    llm = await model_for(request, model if call is None else call.model, any_model=any_model)
+    defaults = given or llm.defaults
+    return llm, call if defaults == likely else parse(body, defaults)

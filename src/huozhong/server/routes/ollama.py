@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from huozhong.engine.llm import LLM
-from huozhong.errors import RequestError, TokenizerError
-from huozhong.server.dialects.ollama.models import details_json, embed_json, show_json, tags_json
+from huozhong.errors import RequestError
+from huozhong.server.dialects.ollama.models import details_json, embed_json, process_json, show_json, tag_json
 from huozhong.server.dialects.ollama.reply import OllamaChatReply, OllamaTextReply, loaded_json
-from huozhong.server.dialects.ollama.requests import model_name, parse_chat, parse_embed, parse_generate
+from huozhong.server.dialects.ollama.requests import parse_chat, parse_embed, parse_generate
 from huozhong.server.http import json_body, json_response
+from huozhong.server.models import Shelf
+from huozhong.server.opening import About
 from huozhong.server.routes.chat import answer
 from huozhong.server.routes.embeddings import vectors_of
-from huozhong.server.routes.models import check_model
+from huozhong.server.routes.models import asked, model_for, model_name
 
 router = APIRouter(prefix="/api")
 
@@ -25,59 +28,63 @@ SPOKEN = "0.9.0"
 
 @router.post("/chat")
 async def chat(request: Request) -> Response:
-    body = await json_body(request)
-    call = parse_chat(body, request.app.state.defaults)
+    llm, call = await asked(request, parse_chat)
     if call is None:
-        return _loaded(request, body, OllamaChatReply)
-    return await answer(request, call, OllamaChatReply)
+        return json_response(loaded_json(llm.name, "message"))
+    return await answer(request, llm, call, OllamaChatReply)
 
 
 @router.post("/generate")
 async def generate(request: Request) -> Response:
-    body = await json_body(request)
-    call = parse_generate(body, request.app.state.defaults)
+    llm, call = await asked(request, parse_generate)
     if call is None:
-        return _loaded(request, body, OllamaTextReply)
-    return await answer(request, call, OllamaTextReply)
-
-
-def _loaded(request: Request, body: dict[str, Any], reply: type[OllamaChatReply]) -> Response:
-    check_model(request, model_name(body["model"]))
-    name = request.app.state.llm.name
-    return json_response(loaded_json(name, "response" if reply is OllamaTextReply else "message"))
+        return json_response(loaded_json(llm.name, "response"))
+    return await answer(request, llm, call, OllamaTextReply)
 
 
 @router.post("/embed")
 async def embed(request: Request) -> Response:
-    vectors, num_tokens = await vectors_of(request, parse_embed(await json_body(request)))
-    return json_response(embed_json(request.app.state.llm.name, vectors, num_tokens))
+    call = parse_embed(await json_body(request))
+    llm = await model_for(request, call.model)
+    vectors, num_tokens = await vectors_of(request, llm, call)
+    return json_response(embed_json(llm.name, vectors, num_tokens))
 
 
 @router.get("/tags")
-@router.get("/ps")  # what is loaded: the same
 async def tags(request: Request) -> Response:
-    state = request.app.state
-    return json_response(tags_json(state.llm.name, _details(state.llm), state.created))
+    """Every model that can be asked for, loaded or not."""
+    shelf: Shelf = request.app.state.shelf
+    created = request.app.state.created
+    return json_response({"models": [tag_json(s.name, s.size, _details(s.llm), created) for s in shelf.states()]})
+
+
+@router.get("/ps")
+async def processes(request: Request) -> Response:
+    """The models that are in memory."""
+    shelf: Shelf = request.app.state.shelf
+    loaded = [
+        process_json(state.name, state.memory, _details(state.llm), state.context or 0, state.left)
+        for state in shelf.states()
+        if state.llm is not None
+    ]
+    return json_response({"models": loaded})
 
 
 @router.post("/show")
 async def show(request: Request) -> Response:
-    body, state = await json_body(request), request.app.state
+    """What a model is; it is not loaded for that."""
+    body, shelf = await json_body(request), request.app.state.shelf
     name = body.get("model") or body.get("name")
     if not isinstance(name, str):
         raise RequestError("'model' is missing.", param="model", code="missing_required_parameter")
-    check_model(request, model_name(name))
-    llm: LLM = state.llm
+    about: About = await asyncio.to_thread(shelf.about, model_name(request, name))
     can, source = ["completion"], ""
-    try:
-        template = llm.template
-    except TokenizerError:  # a model that only continues texts
-        pass
-    else:
-        source = template.source
-        can += ["tools"] + (["thinking"] if template.opens_thinking() or template.may_think() else [])
-    family = llm.config.family
-    return json_response(show_json(_details(llm), source, state.created, family, llm.max_context, can))
+    if about.template is not None:
+        source = about.template.source
+        can += ["tools"] + (["thinking"] if about.template.opens_thinking() or about.template.may_think() else [])
+    details = details_json(about.family, about.quantization)
+    created = request.app.state.created
+    return json_response(show_json(details, source, created, about.family, about.context, can))
 
 
 @router.get("/version")
@@ -85,5 +92,6 @@ async def version() -> Response:
     return json_response({"version": SPOKEN})
 
 
-def _details(llm: LLM) -> dict[str, Any]:
-    return details_json(llm.config.family, llm.quantization)
+def _details(llm: LLM | None) -> dict[str, Any]:
+    """Of a model that is not loaded, nothing: its files are not read for a list."""
+    return details_json("", "") if llm is None else details_json(llm.config.family, llm.quantization)

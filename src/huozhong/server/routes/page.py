@@ -79,7 +79,21 @@ _OTHERS = [
     "icon-512.png",
     "icon-maskable.png",
 ]
-FILES = {name: _TYPES[name.rpartition(".")[2]] for name in [*FIRST_LOAD, *_OTHERS]}
+# The pages of accounts and of the owner, and how a phone trusts this house.
+_PEOPLE = [
+    "login.html",
+    "login.js",
+    "account.html",
+    "account.js",
+    "owner.html",
+    "owner.js",
+    "charts.js",
+    "house.js",
+    "people.css",
+    "trust.html",
+    "trust.js",
+]
+FILES = {name: _TYPES[name.rpartition(".")[2]] for name in [*FIRST_LOAD, *_OTHERS, *_PEOPLE]}
 SECURITY = {
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -161,6 +175,13 @@ def _serve(request: Request, asset: _Asset, **more: str) -> Response:
     return Response(body, media_type=asset.media_type, headers=headers)
 
 
+def serve_file(request: Request, name: str) -> Response:
+    """One of FILES, compressed where the browser takes that, and only if it has changed."""
+    # The service worker lies in /page/ and serves the whole site.
+    more = {"Service-Worker-Allowed": "/"} if name == "sw.js" else {}
+    return _serve(request, _asset(name), **more)
+
+
 @router.api_route("/", methods=["GET", "HEAD"])
 def index(request: Request) -> Response:
     """The page itself."""
@@ -216,6 +237,4 @@ def file(request: Request, name: str) -> Response:
     """One of the page's files, by its exact name."""
     if name not in FILES:
         raise RequestError("The page has no such file.", code="not_found")
-    # The service worker lies in /page/ and serves the whole site.
-    more = {"Service-Worker-Allowed": "/"} if name == "sw.js" else {}
-    return _serve(request, _asset(name), **more)
+    return serve_file(request, name)

@@ -1,19 +1,20 @@
-"""POST /tokenize, /detokenize, /apply-template (as llama.cpp has them), and GET /metrics for Prometheus."""
+"""POST /tokenize, /detokenize, /apply-template (as llama.cpp has them)."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import fields
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from huozhong.engine.llm import LLM
 from huozhong.errors import RequestError
 from huozhong.server.dialects.fields import Strict
 from huozhong.server.dialects.openai.messages import ChatMessage, for_template, readable
 from huozhong.server.http import json_body, json_response
+from huozhong.server.preparing import reading
+from huozhong.server.routes.models import model_for
 
 router = APIRouter()
 
@@ -37,9 +38,9 @@ class TemplateRequest(Strict):
 
 @router.post("/tokenize")
 async def tokenize(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
+    llm = await model_for(request)
     asked = TokenizeRequest.parse(await json_body(request))
-    return json_response({"tokens": await asyncio.to_thread(_tokens, llm, asked)})
+    return json_response({"tokens": await reading(request, len(asked.content), lambda: _tokens(llm, asked))})
 
 
 def _tokens(llm: LLM, asked: TokenizeRequest) -> list[Any]:
@@ -64,7 +65,7 @@ def _piece(raw: bytes) -> str | list[int]:
 
 @router.post("/detokenize")
 async def detokenize(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
+    llm = await model_for(request)
     asked = DetokenizeRequest.parse(await json_body(request))
     wrong = next((token for token in asked.tokens if not 0 <= token < llm.config.vocab_size), None)
     if wrong is not None:
@@ -75,7 +76,7 @@ async def detokenize(request: Request) -> Response:
 
 @router.post("/apply-template")
 async def apply_template(request: Request) -> Response:
-    llm: LLM = request.app.state.llm
+    llm = await model_for(request)
     body = await json_body(request)
     asked = TemplateRequest.parse(body | {"messages": readable(body.get("messages"))})
     if not asked.messages:
@@ -88,15 +89,3 @@ async def apply_template(request: Request) -> Response:
         thinking=asked.enable_thinking is not False,
     )
     return json_response({"prompt": text + (begun.content if begun else "")})
-
-
-@router.get("/metrics")
-async def metrics(request: Request) -> Response:
-    """What the engine has done since it began: every number of `EngineStats`."""
-    stats = request.app.state.llm.stats()
-    lines = []
-    for field in fields(stats):
-        value = getattr(stats, field.name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            lines += [f"# TYPE huozhong_{field.name} gauge", f"huozhong_{field.name} {value}"]
-    return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")

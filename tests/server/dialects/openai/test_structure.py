@@ -189,3 +189,30 @@ def test_a_model_with_tools_may_also_just_talk(tools: Running) -> None:
     for seed in range(4):
         answer = create(tools, tools=[WEATHER], seed=seed, max_tokens=60).choices[0]
         assert answer.message.content or answer.message.tool_calls or answer.finish_reason == "stop"
+
+
+@pytest.mark.parametrize("mode", ["auto", "required"])
+def test_of_all_tools_only_the_allowed_ones_are_called(tools: Running, mode: str) -> None:
+    allowed = {"mode": mode, "tools": [{"type": "function", "function": {"name": "clock"}}]}
+    choice = {"type": "allowed_tools", "allowed_tools": allowed}
+    told = create(tools, tools=[WEATHER, CLOCK], tool_choice=choice)
+    free = create(tools, tools=[WEATHER, CLOCK], max_tokens=1)
+    assert told.usage.prompt_tokens == free.usage.prompt_tokens  # the model is told of all of them
+    calls = told.choices[0].message.tool_calls or []
+    assert {call.function.name for call in calls} <= {"clock"}
+    assert bool(calls) or mode == "auto"
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ({"mode": "auto", "tools": []}, "empty"),
+        ({"mode": "auto", "tools": [{"type": "function", "function": {"name": "sun"}}]}, "'sun'"),
+        ({"mode": "auto", "tools": [{"type": "web_search"}]}, "must hold"),
+        ({"mode": "any", "tools": [{"type": "function", "function": {"name": "clock"}}]}, "must be"),
+    ],
+)
+def test_an_impossible_allowance_is_told(tools: Running, choice: Any, words: str) -> None:
+    with pytest.raises(openai.BadRequestError, match=words) as error:
+        create(tools, tools=[CLOCK], tool_choice={"type": "allowed_tools", "allowed_tools": choice})
+    assert error.value.param == "tool_choice"

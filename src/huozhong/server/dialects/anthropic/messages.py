@@ -11,11 +11,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from huozhong.engine.guides.guide import JsonSchema
 from huozhong.engine.requests import SamplingParams
 from huozhong.errors import RequestError
 from huozhong.server.calls import AnswerForm, ChatCall
 from huozhong.server.dialects.fields import Strict
 from huozhong.server.dialects.sampling import sampling
+from huozhong.server.dialects.thinking import effort_tokens
 from huozhong.text.template import Begun
 from huozhong.text.tools import Function, ToolChoice
 
@@ -88,11 +90,17 @@ class Choice(Strict):
 
 class Thinking(Strict):
     type: Literal["enabled", "disabled", "adaptive"]
-    budget_tokens: int | None = None  # taken and not held: how long it thinks is the model's own
+    budget_tokens: int | None = None
     display: Any = None
 
 
+class OutputFormat(Strict):
+    type: Literal["json_schema"]
+    schema_: dict[str, Any] = Field(alias="schema")
+
+
 class OutputConfig(Strict):
+    format: OutputFormat | None = None
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
 
 
@@ -104,6 +112,7 @@ class Conversation(Strict):
     system: str | list[TextBlock] | None = None
     thinking: Thinking | None = None
     output_config: OutputConfig | None = None
+    output_format: OutputFormat | None = None  # the same as its `format`, under the name it had first
     tools: list[Tool] | None = None
     tool_choice: Choice | None = None
 
@@ -128,6 +137,7 @@ def parse_messages(body: dict[str, Any], defaults: SamplingParams) -> ChatCall:
         "top_k": request.top_k,
         "max_tokens": request.max_tokens,
         "stop": request.stop_sequences,
+        "max_reasoning_tokens": _budget(request),
     }
     return _call(request, sampling(defaults, given, _NAMES), bool(request.stream))
 
@@ -135,6 +145,19 @@ def parse_messages(body: dict[str, Any], defaults: SamplingParams) -> ChatCall:
 def parse_count(body: dict[str, Any], defaults: SamplingParams) -> ChatCall:
     """The same without what counts no tokens."""
     return _call(Conversation.parse(_meant(body)), defaults, False)
+
+
+def _budget(request: MessagesRequest) -> int | None:
+    """Tokens of the thought: what the switch gives, or else what the effort comes to."""
+    budget = None if request.thinking is None else request.thinking.budget_tokens
+    if budget is None:
+        effort = None if request.output_config is None else request.output_config.effort
+        return effort_tokens(effort, request.max_tokens)
+    if budget < 1:
+        raise RequestError(
+            f"'thinking.budget_tokens' is {budget}; it must be at least 1.", param="thinking.budget_tokens"
+        )
+    return budget
 
 
 def _meant(body: dict[str, Any]) -> dict[str, Any]:
@@ -208,8 +231,9 @@ def _form(request: Conversation) -> AnswerForm:
         raise RequestError(f"'tool_choice' is \"{choice.type}\", but there are no 'tools'.", param="tool_choice")
     if choice.type == "tool" and choice.name not in [function.name for function in functions]:
         raise RequestError(f"'tool_choice' names {choice.name!r}, which is not among the 'tools'.", param="tool_choice")
+    format = request.output_format or (request.output_config or OutputConfig()).format
     if choice.type == "none" or not functions:
-        return AnswerForm()
+        return AnswerForm(guide=_guide(format), source="output_config.format")
     kinds: dict[str, Literal["auto", "required", "named"]] = {"auto": "auto", "any": "required", "tool": "named"}
     return AnswerForm(
         source="tools",
@@ -218,5 +242,14 @@ def _form(request: Conversation) -> AnswerForm:
             kind=kinds[choice.type],
             name=choice.name if choice.type == "tool" else None,
             parallel=not choice.disable_parallel_tool_use,
+            text=None if format is None else format.schema_,
         ),
     )
+
+
+def _guide(format: OutputFormat | None) -> JsonSchema | None:
+    try:
+        return None if format is None else JsonSchema(format.schema_, strict=False)
+    except RequestError as error:
+        where = "output_config.format"
+        raise RequestError(f"'{where}': {error}", param=where) from None

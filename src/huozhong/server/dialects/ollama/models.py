@@ -4,23 +4,42 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
 
-def tags_json(name: str, details: dict[str, Any], created: int) -> dict[str, Any]:
-    """The answer of GET /api/tags: one model."""
-    entry = {
+def tag_json(name: str, size: int, details: dict[str, Any], created: int) -> dict[str, Any]:
+    """A model of GET /api/tags.  size: bytes on disk."""
+    return {
         "name": name,
         "model": name,
         "modified_at": _time(created),
-        "size": 0,  # on disk, which is nobody's business here
+        "size": size,
         "digest": hashlib.sha256(name.encode()).hexdigest(),
         "details": details,
     }
-    return {"models": [entry]}
+
+
+def process_json(
+    name: str, memory: int, details: dict[str, Any], context: int, seconds_left: float | None
+) -> dict[str, Any]:
+    """A model of GET /api/ps.  memory: bytes.  seconds_left: until it is put away, None for never."""
+    away = _FOR_EVER if seconds_left is None else datetime.now(UTC) + timedelta(seconds=seconds_left)
+    return {
+        "name": name,
+        "model": name,
+        "size": memory,
+        "size_vram": 0,
+        "digest": hashlib.sha256(name.encode()).hexdigest(),
+        "details": details,
+        "context_length": context,
+        "expires_at": away.isoformat().replace("+00:00", "Z"),
+    }
+
+
+_FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def details_json(family: str, quantization: str) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 What differs from OpenAI's dialect is DeepSeek's: `thinking` in the request, `reasoning_content` and `prefix` in
 messages (and what `reply` says of answers).  Ours are `top_k`, `min_p`, `repetition_penalty` and `ignore_eos` (for
 benchmarks, named as by vLLM and llama.cpp); `structured_outputs` and `chat_template_kwargs` are vLLM's,
-`enable_thinking` is Qwen's.
+`enable_thinking` is Qwen's.  How long is thought is limited by Anthropic's `thinking.budget_tokens`, Qwen's
+`thinking_budget`, vLLM's `thinking_token_budget`, OpenRouter's `reasoning`, our `max_reasoning_tokens`, or an effort.
 
 A field that this server does not know, or knows and does not support, is an error that names it; it is never
 dropped in silence.  (A null, or the value that means "off", is taken as not given: many clients send those.  What
@@ -25,6 +26,7 @@ from huozhong.server.dialects.fields import NotYet, Strict, without_unsupported
 from huozhong.server.dialects.openai.messages import ChatMessage, for_template, readable
 from huozhong.server.dialects.openai.sampling import Sampled, without_what_changes_nothing
 from huozhong.server.dialects.openai.structure import ResponseFormat, StructuredOutputs, Tool, answer_form
+from huozhong.server.dialects.thinking import Effort, effort_tokens, one_budget, one_switch
 
 _NOT_YET: NotYet = {
     "audio": (),
@@ -41,7 +43,16 @@ THINKS_UNDER_THE_NAME = {"deepseek-chat": False, "deepseek-reasoner": True}
 
 
 class ThinkingSwitch(Strict):
-    type: Literal["enabled", "disabled", "auto"]
+    type: Literal["enabled", "disabled", "auto", "adaptive"]
+    budget_tokens: int | None = None
+
+
+class Reasoning(Strict):
+    enabled: bool | None = None
+    effort: Effort | None = None
+    max_tokens: int | None = None
+    exclude: Literal[False] | None = None
+    summary: Literal["auto", "concise", "detailed"] | None = None  # the thought is told whole in any case
 
 
 class TemplateSwitches(Strict):
@@ -61,7 +72,11 @@ class ChatRequest(Sampled):
     thinking: ThinkingSwitch | None = None
     enable_thinking: bool | None = None
     chat_template_kwargs: TemplateSwitches | None = None
-    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+    reasoning_effort: Effort | None = None
+    reasoning: Reasoning | None = None
+    thinking_budget: int | None = None
+    thinking_token_budget: int | None = None
+    max_reasoning_tokens: int | None = None
     response_format: ResponseFormat | None = None
     structured_outputs: StructuredOutputs | None = None
     tools: list[Tool] | None = None
@@ -101,19 +116,39 @@ def _sampling(request: ChatRequest, defaults: SamplingParams) -> SamplingParams:
     if not request.logprobs and request.top_logprobs:
         raise RequestError("'top_logprobs' needs \"logprobs\": true.", param="top_logprobs")
     told = (request.top_logprobs or 0) if request.logprobs else None
+    most = limits.pop() if limits else None
     try:
-        return request.sampling(defaults, max_tokens=limits.pop() if limits else None, logprobs=told)
+        return request.sampling(defaults, max_tokens=most, logprobs=told, max_reasoning_tokens=_budget(request, most))
     except RequestError as error:
         if error.param != "logprobs":
             raise
         raise RequestError(f"top_{error}", param="top_logprobs") from None
 
 
-def _thinking(request: ChatRequest) -> bool:
-    """Whether it thinks first: what a switch says, then the effort, then the model's name; else it does.
+def _effort(request: ChatRequest) -> Effort | None:
+    both = {request.reasoning_effort, None if request.reasoning is None else request.reasoning.effort} - {None}
+    if len(both) > 1:
+        raise RequestError(
+            "'reasoning_effort' and 'reasoning.effort' differ; they mean the same: give one.", param="reasoning.effort"
+        )
+    return next(iter(both), None)
 
-    This server's models know one level of effort, so all but the two lowest are the same.
-    """
+
+def _budget(request: ChatRequest, max_tokens: int | None) -> int | None:
+    budget = one_budget(
+        {
+            "thinking.budget_tokens": None if request.thinking is None else request.thinking.budget_tokens,
+            "thinking_budget": request.thinking_budget,
+            "thinking_token_budget": request.thinking_token_budget,
+            "reasoning.max_tokens": None if request.reasoning is None else request.reasoning.max_tokens,
+            "max_reasoning_tokens": request.max_reasoning_tokens,
+        }
+    )
+    return effort_tokens(_effort(request), max_tokens) if budget is None else budget
+
+
+def _thinking(request: ChatRequest) -> bool:
+    """Whether it thinks first: what a switch says, then the effort, then the model's name; else it does."""
     kwargs = request.chat_template_kwargs or TemplateSwitches()
     switches = {
         "thinking": None
@@ -122,20 +157,7 @@ def _thinking(request: ChatRequest) -> bool:
         "enable_thinking": request.enable_thinking,
         "chat_template_kwargs.enable_thinking": kwargs.enable_thinking,
         "chat_template_kwargs.thinking": kwargs.thinking,
+        "reasoning.enabled": None if request.reasoning is None else request.reasoning.enabled,
     }
-    given = {name: value for name, value in switches.items() if value is not None}
-    if len(set(given.values())) > 1:
-        first, second = [f"'{name}'" for name in given][:2]
-        raise RequestError(f"{first} and {second} contradict each other; give one of them.", param=[*given][1])
-    switch = next(iter(given.values()), None)
-    effort = request.reasoning_effort
-    if switch is not None:
-        if switch and effort == "none":
-            raise RequestError(
-                f"'{next(iter(given))}' and 'reasoning_effort' contradict each other; give one of them.",
-                param="reasoning_effort",
-            )
-        return switch
-    if effort is not None:
-        return effort not in ("none", "minimal")
-    return THINKS_UNDER_THE_NAME.get(request.model, True)
+    switch = one_switch(switches, _effort(request), "reasoning_effort")
+    return THINKS_UNDER_THE_NAME.get(request.model, True) if switch is None else switch

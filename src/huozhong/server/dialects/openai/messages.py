@@ -35,7 +35,7 @@ def text_of(content: Any) -> Any:
     return "".join(texts)
 
 
-def _arguments(given: Any) -> Any:
+def json_arguments(given: Any) -> Any:
     """Some servers write null or nothing for a call without arguments, others the object itself."""
     if given is None or (isinstance(given, str) and given.strip() in ("", "null")):
         return "{}"
@@ -44,7 +44,7 @@ def _arguments(given: Any) -> Any:
 
 class CalledFunction(Strict):
     name: str
-    arguments: Annotated[str, BeforeValidator(_arguments)] = "{}"
+    arguments: Annotated[str, BeforeValidator(json_arguments)] = "{}"
 
 
 class ToolCallGiven(Strict):

@@ -133,7 +133,7 @@ class _Choice:
         content: list[dict[str, Any]] = []
         reasoning: list[dict[str, Any]] = []
         for token in tokens:
-            (reasoning if self._in_reasoning else content).append(_logprob_json(token))
+            (reasoning if self._in_reasoning else content).append(logprob_json(token))
             if token.token_id == self._reply.think_end_id:
                 self._in_reasoning = False
         return {"content": content, "reasoning_content": reasoning if self._reply.thinking else None}
@@ -166,7 +166,7 @@ def _call_delta(part: CallPart) -> dict[str, Any]:
     return {"index": part.index, "function": {"arguments": part.arguments}}
 
 
-def _logprob_json(token: TokenLogprob) -> dict[str, Any]:
+def logprob_json(token: TokenLogprob) -> dict[str, Any]:
     return _token_json(token) | {"top_logprobs": [_token_json(other) for other in token.top]}
 
 

@@ -56,15 +56,15 @@ class _Request(Protocol):
     parallel_tool_calls: bool | None
 
 
-def answer_form(request: _Request) -> AnswerForm:
-    """Read all of it; `RequestError` naming the field that is wrong."""
+def answer_form(request: _Request, field: str = "response_format") -> AnswerForm:
+    """Read all of it; `RequestError` naming the field that is wrong.  field: what `response_format` is called here."""
     try:
-        guide, where = _guide(request)
+        guide, where = _guide(request, field)
     except RequestError as error:
-        where = "response_format" if request.structured_outputs is None else "structured_outputs"
+        where = field if request.structured_outputs is None else "structured_outputs"
         raise RequestError(f"'{where}': {error}", param=where) if error.param == "guide" else error from None
     functions = _functions(request.tools or [])
-    kind, name = _choice(request.tool_choice, functions)
+    kind, names = _choice(request.tool_choice, [function.name for function in functions])
     if kind == "none" or not functions:
         return AnswerForm(guide=guide, source=where)
     if guide is not None and not isinstance(guide, JsonSchema | JsonObject):
@@ -72,7 +72,8 @@ def answer_form(request: _Request) -> AnswerForm:
     schema = json.loads(guide.schema) if isinstance(guide, JsonSchema) else {"type": "object"} if guide else None
     choice = ToolChoice(
         kind=kind,
-        name=name,
+        name=names[0] if kind == "named" else None,
+        allowed=names,
         parallel=request.parallel_tool_calls is not False,
         text=schema,
         text_strict=isinstance(guide, JsonSchema) and guide.strict,
@@ -80,7 +81,7 @@ def answer_form(request: _Request) -> AnswerForm:
     return AnswerForm(source="tools", functions=functions, choice=choice)
 
 
-def _guide(request: _Request) -> tuple[Guide | None, str]:
+def _guide(request: _Request, field: str) -> tuple[Guide | None, str]:
     form, ours = request.response_format, request.structured_outputs
     if ours is not None:
         if form is not None and form.type != "text":
@@ -90,13 +91,13 @@ def _guide(request: _Request) -> tuple[Guide | None, str]:
             )
         return _structured(ours), "structured_outputs"
     if form is None or form.type == "text":
-        return None, "response_format"
+        return None, field
     if form.type == "json_object":
-        return JsonObject(), "response_format"
+        return JsonObject(), field
     if form.json_schema is None or form.json_schema.schema_ is None:
         where = "response_format.json_schema" + (".schema" if form.json_schema else "")
         raise RequestError(f"'{where}' is missing.", param=where, code="missing_required_parameter")
-    return JsonSchema(form.json_schema.schema_, strict=bool(form.json_schema.strict)), "response_format"
+    return JsonSchema(form.json_schema.schema_, strict=bool(form.json_schema.strict)), field
 
 
 def _structured(ours: StructuredOutputs) -> Guide:
@@ -136,28 +137,38 @@ def _functions(tools: list[Tool]) -> tuple[Function, ...]:
     return functions
 
 
-def _choice(
-    given: Any, functions: tuple[Function, ...]
-) -> tuple[Literal["none", "auto", "required", "named"], str | None]:
-    """The kind of choice, and for "named" the function's name."""
+def _choice(given: Any, known: list[str]) -> tuple[Literal["none", "auto", "required", "named"], tuple[str, ...]]:
+    """The kind of choice, and which functions may be called: none for all of them."""
+    kind: Any = given
+    names: tuple[str, ...] = ()
     match given:
-        case None | "auto":
-            return "auto", None
-        case "none":
-            return "none", None
-        case "required":
-            if not functions:
-                raise RequestError("'tool_choice' is \"required\", but there are no 'tools'.", param="tool_choice")
-            return "required", None
-    if isinstance(given, dict) and set(given) == {"type", "function"} and given["type"] == "function":
-        function = given["function"]
-        if isinstance(function, dict) and set(function) == {"name"}:
-            if function["name"] not in [f.name for f in functions]:
-                raise RequestError(
-                    f"'tool_choice' names {function['name']!r}, which is not among the 'tools'.", param="tool_choice"
-                )
-            return "named", str(function["name"])
+        case None:
+            kind = "auto"
+        case {"type": "function", "function": {"name": str(name), **others}, **more} if not more and not others:
+            kind, names = "named", (name,)
+        case {"type": "allowed_tools", "allowed_tools": {"mode": "auto" | "required" as mode, "tools": [*tools]}}:
+            kind, names = mode, tuple(_named(tool) for tool in tools)
+            if not names:
+                raise RequestError("'tool_choice.allowed_tools.tools' is empty.", param="tool_choice")
+    unknown = next((name for name in names if name not in known), None)
+    if unknown is not None:
+        raise RequestError(f"'tool_choice' names {unknown!r}, which is not among the 'tools'.", param="tool_choice")
+    if kind not in ("none", "auto", "required", "named"):
+        raise RequestError(
+            '\'tool_choice\' must be "none", "auto", "required", {"type": "function", "function": {"name": "..."}} or '
+            '{"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [...]}}.',
+            param="tool_choice",
+        )
+    if kind == "required" and not known:
+        raise RequestError("'tool_choice' is \"required\", but there are no 'tools'.", param="tool_choice")
+    return kind, names
+
+
+def _named(tool: Any) -> str:
+    match tool:
+        case {"type": "function", "function": {"name": str(name)}}:
+            return name
     raise RequestError(
-        '\'tool_choice\' must be "none", "auto", "required" or {"type": "function", "function": {"name": "..."}}.',
+        '\'tool_choice.allowed_tools.tools\' must hold {"type": "function", "function": {"name": "..."}}.',
         param="tool_choice",
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from huozhong.cli.machine import available_memory
+from huozhong.engine.machine import available_memory
 
 
 def test_memory_is_what_the_system_says() -> None:

@@ -1,0 +1,69 @@
+"""How the models of a shelf are opened, and what can be told of one that is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from huozhong.cost import Meter
+from huozhong.engine.llm import LLM
+from huozhong.engine.options import checked_context
+from huozhong.formats.ready import check_words
+from huozhong.formats.source import ModelSource, open_model
+from huozhong.model.footprint import Packing, cache_bytes, footprint
+from huozhong.text.template import ChatTemplate
+
+OVERHEAD = 64 * 2**20  # bytes of an engine beside weights and cache
+_CACHED_TOKENS = 4096  # that a model is counted with
+
+
+@dataclass(frozen=True)
+class About:
+    """A model that may lie on the disk only.  context: tokens.  template: None for one that only continues texts."""
+
+    family: str
+    quantization: str
+    context: int
+    template: ChatTemplate | None
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How models are opened.
+
+    options: what `LLM` is told for each; a context that is too long for one is cut.  meter: makes what prices a model's
+    energy: each has its own, since a meter runs while its engine does.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    meter: Callable[[], Meter] = Meter
+
+    def open(self, path: Path, progress: Callable[[int, int], None]) -> LLM:
+        """The model at `path`, loaded.  progress: of its weights' packing, as `LLM`'s.  Raises what `LLM` does."""
+        options = dict(self.options)
+        options["max_context"] = context = self._context(open_model(path))
+        if options.get("cache_tokens") is not None:
+            options["cache_tokens"] = max(options["cache_tokens"], context)
+        return LLM(path, progress=progress, meter=self.meter(), **options)
+
+    def memory(self, path: Path) -> int:
+        """About how many bytes the model at `path` takes: its weights, and the cache of 4,096 tokens."""
+        source = open_model(path)
+        asked = self._quantization(source)
+        packing: Packing = "stored" if asked == "none" else "q4" if asked == "q4" else "q8"
+        return footprint(source).memory[packing] + cache_bytes(source.architecture, _CACHED_TOKENS) + OVERHEAD
+
+    def about(self, path: Path) -> About:
+        """What the model at `path` is, without loading its weights.  Raises what opening and its words can."""
+        source = open_model(path)
+        quantization, context = self._quantization(source), self._context(source)
+        return About(source.architecture.family, quantization, context, check_words(source))
+
+    def _quantization(self, source: ModelSource) -> str:
+        return str(self.options.get("quantization") or ("none" if source.kind == "gguf" else "q8"))
+
+    def _context(self, source: ModelSource) -> int:
+        limit, asked = source.architecture.max_position_embeddings, self.options.get("max_context")
+        return checked_context(None if asked is None else min(asked, limit), limit)

@@ -1,0 +1,103 @@
+"""/house/files: documents that a person asks about.  Their passages are kept; the files themselves are not."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from huozhong.errors import DocumentError, RequestError
+from huozhong.server.documents import keep_document
+from huozhong.server.http import json_response
+from huozhong.server.identity import person_of
+from huozhong.store.database import Store
+from huozhong.store.files import StoredFile, delete_file, find_file, passages_of
+
+PATH = "/house/files"
+MAX_BYTES = 50 * 2**20
+_LONGEST_NAME = 200
+
+router = APIRouter()
+
+
+@router.post(PATH)
+async def add(request: Request, name: str = "") -> Response:
+    """The body is the file, `?name=` what it is called -> 201 and what it is; 400 says why it cannot be read."""
+    called = name.replace("\\", "/").rpartition("/")[2].strip() or "file"
+    if len(called) > _LONGEST_NAME or any(ord(character) < 32 for character in called):
+        raise RequestError(f"A file's name has at most {_LONGEST_NAME} characters.", param="name")
+    data = await request.body()
+    person, store = person_of(request), _store(request)
+    async with request.app.state.reading:  # it takes a core and up to two gigabytes: others wait their turn
+        try:
+            kept = await asyncio.to_thread(keep_document, store.begin, person.id, called, data)
+        except DocumentError as error:
+            message = (_wants_chinese(request) and error.chinese) or str(error)
+            raise RequestError(message, code="unreadable_document") from None
+    return json_response(_as_json(kept), 201)
+
+
+@router.get(PATH + "/{file}")
+def look(request: Request, file: str) -> dict[str, Any]:
+    """What a file is."""
+    with _store(request).read() as session:
+        return _as_json(_found(find_file(session, person_of(request).id, file)))
+
+
+@router.get(PATH + "/{file}/passages/{number}")
+def passage(request: Request, file: str, number: int) -> dict[str, Any]:
+    """A passage, and those before and after it, to be read where it stands."""
+    with _store(request).read() as session:
+        found = _found(find_file(session, person_of(request).id, file))
+        passages = passages_of(session, found.id, [number - 1, number, number + 1])
+    by_number = {one.number: one for one in passages}
+    if number not in by_number:
+        raise RequestError(
+            f"{found.name} has {found.passages} passages; there is no number {number}.", code="not_found"
+        )
+    one = by_number[number]
+    return {
+        "file": _as_json(found),
+        "number": number,
+        "page": one.page,
+        "text": one.text,
+        "before": by_number[number - 1].text if number - 1 in by_number else None,
+        "after": by_number[number + 1].text if number + 1 in by_number else None,
+    }
+
+
+@router.delete(PATH + "/{file}", status_code=204)
+def forget(request: Request, file: str) -> Response:
+    """The file's passages are gone; answers that quoted them stay."""
+    with _store(request).begin() as session:
+        if not delete_file(session, person_of(request).id, file):
+            _found(None)
+    return Response(status_code=204)
+
+
+def _store(request: Request) -> Store:
+    store: Store = request.app.state.store
+    return store
+
+
+def _found(file: StoredFile | None) -> StoredFile:
+    if file is None:
+        raise RequestError("You have no such file.", code="not_found")
+    return file
+
+
+def _as_json(file: StoredFile) -> dict[str, Any]:
+    return {
+        "id": file.id,
+        "name": file.name,
+        "kind": file.kind,
+        "size": file.size,
+        "pages": file.pages,
+        "passages": file.passages,
+        "created": file.created,
+    }
+
+
+def _wants_chinese(request: Request) -> bool:
+    return request.headers.get("accept-language", "").strip().lower().startswith("zh")

@@ -1,0 +1,65 @@
+"""POST /v1/responses, OpenAI's newer name for a chat; GET and DELETE of one that is kept."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from huozhong.errors import RequestError
+from huozhong.server.dialects.responses.reply import ResponseReply
+from huozhong.server.dialects.responses.requests import parse_response
+from huozhong.server.http import json_response
+from huozhong.server.identity import person_of
+from huozhong.server.kept import OwnResponses, owner_of
+from huozhong.server.routes.chat import answer
+from huozhong.server.routes.models import asked
+from huozhong.store.people import HOUSE
+
+router = APIRouter()
+
+
+@router.post("/v1/responses")
+@router.post("/responses")
+async def create(request: Request) -> Response:
+    kept = _own(request)
+    llm, call = await asked(request, partial(parse_response, kept=kept))
+    reply = partial(
+        ResponseReply,
+        repeated=call.repeated,
+        tells_summary=call.tells_summary,
+        seals_thoughts=call.seals_thoughts,
+        keep=partial(kept.keep, call.items) if call.store else None,
+    )
+    return await answer(request, llm, call.chat, reply)
+
+
+@router.get("/v1/responses/{response_id}")
+@router.get("/responses/{response_id}")
+async def retrieve(request: Request, response_id: str) -> Response:
+    if request.query_params.get("stream", "").lower() in ("true", "1"):
+        raise RequestError("A response that is kept is told whole; leave 'stream' out.", param="stream")
+    response = _own(request).response(response_id)
+    if response is None:
+        raise _unknown(response_id)
+    return json_response(response)
+
+
+@router.delete("/v1/responses/{response_id}")
+@router.delete("/responses/{response_id}")
+async def delete(request: Request, response_id: str) -> Response:
+    if not _own(request).remove(response_id):
+        raise _unknown(response_id)
+    return json_response({"id": response_id, "object": "response", "deleted": True})
+
+
+def _own(request: Request) -> OwnResponses:
+    person = person_of(request)
+    owner = owner_of(request.headers) if person.id == HOUSE else f"person {person.id}"
+    own: OwnResponses = request.app.state.responses.of(owner)
+    return own
+
+
+def _unknown(response_id: str) -> RequestError:
+    return RequestError(f"There is no response {response_id!r} here.", param="response_id", code="not_found")

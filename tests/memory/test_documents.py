@@ -1,0 +1,149 @@
+"""Files as people have them: made by a real browser, a real Word library, and by hands that mean no good."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Callable
+
+import pytest
+from docx import Document as WordDocument
+
+from huozhong.errors import DocumentError
+from huozhong.memory.apart import read_apart
+
+PAGES = [
+    "第一页讲养猪：母猪怀孕一百一十四天。",
+    "第二页讲养鸡：春季注意通风。",
+    "The third page is about sheep and wool.",
+]
+
+
+def hand_made_pdf(stream: bytes, encoding: str = "") -> bytes:
+    """The smallest PDF with one page of this content."""
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+        b"<</Length %d%s>>stream\n%s\nendstream" % (len(stream), encoding.encode(), stream),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    out, places = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, start=1):
+        places.append(len(out))
+        out += b"%d 0 obj%s endobj\n" % (number, content)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    start = len(out)
+    return (
+        out
+        + b"xref\n0 6\n0000000000 65535 f \n"
+        + table
+        + b"trailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % start
+    )
+
+
+def word(fill: Callable[[WordDocument], None]) -> bytes:
+    document = WordDocument()
+    fill(document)
+    out = io.BytesIO()
+    document.save(out)
+    return out.getvalue()
+
+
+def test_a_pdf_that_a_browser_printed(printed_pdf: Callable[[list[str]], bytes]) -> None:
+    document = read_apart("养殖.pdf", printed_pdf(PAGES))
+    assert (document.kind, document.paged, len(document.pages)) == ("pdf", True, 3)
+    assert [page.replace(" ", "") for page in document.pages[:2]] == PAGES[:2]
+    assert document.pages[2] == PAGES[2]
+
+
+def test_a_word_document_with_headings_and_tables() -> None:
+    def fill(document: WordDocument) -> None:
+        document.add_heading("村规", 1)
+        document.add_paragraph("晚上十点以后不放音乐。")
+        table = document.add_table(rows=1, cols=2)
+        table.cell(0, 0).text, table.cell(0, 1).text = "卫生费", "每户五元"
+        document.add_paragraph("完。")
+
+    document = read_apart("村规.docx", word(fill))
+    assert (document.kind, document.paged) == ("docx", False)
+    assert document.pages[0].split() == ["#", "村规", "晚上十点以后不放音乐。", "卫生费", "|", "每户五元", "完。"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "utf-16", "big5"])
+def test_plain_text_in_the_encodings_of_peoples_disks(encoding: str) -> None:
+    text = (
+        "今天天氣很好，我們一起去學校讀書，老師說大家都來。" if encoding == "big5" else "今天天气很好，我们去上学。\r\n"
+    )
+    document = read_apart("a.txt", (text * 5).encode(encoding))
+    assert document.pages == ((text * 5).replace("\r\n", "\n"),)
+    assert not document.paged
+
+
+def test_form_feeds_are_pages() -> None:
+    assert read_apart("a.txt", b"one\ftwo").pages == ("one", "two")
+    assert read_apart("a.txt", b"one\ftwo").paged
+
+
+def test_a_web_page_is_its_words() -> None:
+    page = b"<!doctype html><title>T</title><script>steal()</script><p>Pigs &amp; sheep</p><p>a  b</p>"
+    document = read_apart("page.html", page)
+    assert document.kind == "html"
+    assert document.pages[0].split("\n") == ["T", "", "Pigs & sheep", "", "a b"]
+
+
+REFUSED: dict[str, tuple[bytes, str]] = {
+    "a.bin": (b"\0\1\2", "cannot be read here"),
+    "empty.txt": (b"", "holds no text"),
+    "blank.pdf": (hand_made_pdf(b""), "pictures of pages"),
+    "cut.pdf": (b"%PDF-1.4 and then nothing", "damaged"),
+    "a.zip": (b"PK\x03\x04 and then nothing", "packed file"),
+    "old.doc": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old form"),
+    "long.txt": ("字".encode() * 5_000_001, "too long"),
+    "many.txt": (b"x\f" * 5_001, "too long"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_read_is_said_in_one_sentence(name: str) -> None:
+    data, why = REFUSED[name]
+    with pytest.raises(DocumentError, match=why) as caught:
+        read_apart(name, data)
+    assert "\n" not in str(caught.value)
+    assert any("\u4e00" <= character <= "\u9fff" for character in caught.value.chinese)
+
+
+def test_a_pdf_that_unpacks_to_a_gigabyte_takes_its_own_memory_only() -> None:
+    bomb = zlib.compress(b"BT /F 9 Tf (x) Tj ET\n" * 50_000_000, 9)
+    with pytest.raises(DocumentError):
+        read_apart("bomb.pdf", hand_made_pdf(bomb, "/Filter/FlateDecode"), seconds=20)
+
+
+def test_a_word_document_that_unpacks_to_a_gigabyte_is_refused() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("word/document.xml", b" " * (300 * 2**20))
+    with pytest.raises(DocumentError, match="more than 200 MB"):
+        read_apart("bomb.docx", out.getvalue())
+
+
+def test_entities_that_multiply_are_refused() -> None:
+    laughs = '<!DOCTYPE d [<!ENTITY a "ha">' + "".join(
+        f'<!ENTITY {after} "{f"&{before};" * 20}">' for before, after in zip("abcdefgh", "bcdefghi", strict=True)
+    )
+    body = (
+        f'{laughs}]><w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">&i;</w:document>'
+    )
+    good = word(lambda document: document.add_paragraph("x"))
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(good)) as source, zipfile.ZipFile(out, "w") as packed:
+        for part in source.infolist():
+            packed.writestr(part, body if part.filename == "word/document.xml" else source.read(part))
+    with pytest.raises(DocumentError):
+        read_apart("laughs.docx", out.getvalue(), seconds=20)
+
+
+def test_a_file_that_takes_too_long_is_given_up() -> None:
+    with pytest.raises(DocumentError, match="took longer"):
+        read_apart("slow.txt", b"x" * 100, seconds=0.001)

@@ -1,0 +1,93 @@
+"""Connections that keep the server waiting are closed; those that are merely slow are not."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from tests.server.conftest import Running, serving
+
+from huozhong import LLM
+from huozhong.server.connections import Limits
+
+IMPATIENT = Limits(head_seconds=0.4, body_seconds=0.4, body_rate=1_000, max_silent=5)
+HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+
+
+@pytest.fixture(scope="module")
+def impatient(llm: LLM) -> Iterator[Running]:
+    with serving(llm, limits=IMPATIENT) as running:
+        yield running
+
+
+def connect(running: Running) -> socket.socket:
+    url = urlsplit(running.url)
+    assert url.hostname is not None
+    return socket.create_connection((url.hostname, url.port or 80), timeout=5)
+
+
+def ended_after(connection: socket.socket) -> float:
+    """Seconds until the other side hangs up without a word."""
+    began = time.monotonic()
+    with contextlib.suppress(ConnectionResetError):
+        assert connection.recv(1) == b""
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /hea", HEAD])
+def test_half_a_head_is_waited_for_only_so_long(impatient: Running, said: bytes) -> None:
+    with connect(impatient) as connection:
+        connection.sendall(said)
+        assert 0.2 < ended_after(connection) < 3
+
+
+def test_half_a_head_after_an_answer_is_no_better(impatient: Running) -> None:
+    with connect(impatient) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hea")
+        answer = b""
+        while not answer.endswith(b"}"):
+            answer += connection.recv(4096)
+        assert b"200 OK" in answer
+        assert ended_after(connection) < 3
+
+
+def test_a_body_that_trickles_is_given_up_and_one_that_flows_is_not(impatient: Running) -> None:
+    with connect(impatient) as connection:
+        connection.sendall(HEAD + b"Content-Length: 100000\r\n\r\n{")
+        assert 0.2 < ended_after(connection) < 3
+    body = b'{"model": "' + impatient.llm.name.encode() + b'", "messages": [{"role": "user", "content": "'
+    body += b"a" * 3_000 + b'"}], "max_tokens": 1}'
+    with connect(impatient) as connection:
+        connection.sendall(HEAD + f"Content-Length: {len(body)}\r\n\r\n".encode())
+        for at in range(0, len(body), 400):  # more than a second in all, at some 3,000 bytes a second
+            connection.sendall(body[at : at + 400])
+            time.sleep(0.13)
+        assert b"200 OK" in connection.recv(4096)
+
+
+def test_an_answer_may_take_longer_than_any_request(llm: LLM) -> None:
+    with serving(llm, limits=Limits(head_seconds=0.05, body_seconds=0.05)) as running:
+        began = time.monotonic()
+        answer = running.post(max_tokens=2_000, ignore_eos=True)
+        assert time.monotonic() - began > 0.1
+        assert answer.json()["usage"]["completion_tokens"] == 2_000
+
+
+def test_the_silent_shut_nobody_out_and_the_newest_of_them_stay(llm: LLM) -> None:
+    with serving(llm, limits=Limits(max_silent=5)) as running:
+        silent = []
+        for _ in range(12):
+            silent.append(connect(running))
+            silent[-1].sendall(b"GET /hea")
+        assert httpx.get(f"{running.url}/health").status_code == 200
+        for connection in silent[:6]:
+            assert ended_after(connection) < 3
+        silent[-1].sendall(b"lth HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b"200 OK" in silent[-1].recv(4096)
+        for connection in silent:
+            connection.close()
