@@ -163,7 +163,7 @@ class _Bench:
     def rehearsed(self, own: Sequence[Example]) -> list[Example]:
         """What the untouched model says to everyday questions; kept beside the run, so that a plan asks for the run.
 
-        own: people's examples.  Twice as many and 200 more, at most 500; of a large model, which forgets less and
+        own: people's examples.  Three times as many and 300 more, at most 800; of a large model, which forgets less and
         whose every token costs more, half as many, 16 to 50, and only their beginnings.  English ones where all that
         is taught is in Latin letters.
         """
@@ -174,7 +174,7 @@ class _Bench:
 
         options = self.options
         small = footprint(self.view.source).active < SMALL
-        count = min(500, 200 + 2 * len(own)) if small else min(50, max(16, len(own) // 2))
+        count = min(800, 300 + 3 * len(own)) if small else min(50, max(16, len(own) // 2))
         count = count if options.rehearse is None else options.rehearse
         if not count or self.encoder.template is None:
             return []

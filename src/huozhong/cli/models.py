@@ -182,8 +182,11 @@ def list_command() -> None:
     for model in installed_models():
         names = [file.name for file in model.manifest.files]
         kind = "GGUF" if any(name.endswith(".gguf") for name in names) else "safetensors"
-        if model.manifest.linked and not all((model.folder / name).exists() for name in names):
-            kind = say("链接的文件不在了", "linked files are gone")
+        unlike, linked = model.unlike(), model.manifest.linked
+        if unlike == "gone":
+            kind = say("链接的文件不在了", "linked files are gone") if linked else say("缺少文件", "files are missing")
+        elif unlike == "changed":
+            kind = say("文件变了或已损坏", "files have changed or are damaged")
         table.add_row(model.name, gigabytes(model.manifest.bytes), kind, model.manifest.source)
     for name, size in unfinished():
         table.add_row(name, gigabytes(size), say("未下载完", "unfinished"), f"huozhong pull {name}")

@@ -15,6 +15,7 @@ from typing import Literal
 from huozhong.errors import ConfigError
 from huozhong.formats.hf.view import HuggingFaceView
 from huozhong.model.architecture import Architecture, LatentAttention
+from huozhong.model.families import SHORT
 from huozhong.model.frozen import BYTES_PER_WEIGHT, GROUP, Storage
 
 Method = Literal["auto", "lora", "qlora", "full"]

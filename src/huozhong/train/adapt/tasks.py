@@ -20,8 +20,8 @@ from huozhong.train.adapt.examples import ROW_MULTIPLE, Encoded, Example, Packed
 
 KEPT_SHARE = 0.1
 SCORED = 400  # taught examples that are scored after an epoch
-TAUGHT = 0.9  # of them are known by heart when the rate may fall, which teaches the rest
-REHEARSED = 2  # looks at own answers for each at an example: with one, people's facts cost it a quarter of its refusals
+TAUGHT = 0.95  # of them are known by heart when the rate may fall, which teaches the rest
+REHEARSED = 4  # looks at own answers for each at an example: with one, sixty facts cost ember a quarter of its refusals
 KNOWN = math.log(0.5)  # a token that is likelier than all others together is what a greedy answer says
 
 
@@ -80,7 +80,8 @@ class SftTask:
 
     A look at an example is at its question as it was written or, half the time, in another wording if it has some
     (`wordings`).  rehearsed: what the untouched model said itself, so that it goes on saying it (`everyday`); an epoch
-    has twice as many of them as of people's examples, in turn, and a tenth of them is held out and scored as "kept".
+    has up to four times as many of them as of people's examples, in turn; a tenth of them is held out and scored as
+    "kept".
 
     What was taught ends the run, and not what was held out: facts that stand in no other line cannot be guessed.
     """
