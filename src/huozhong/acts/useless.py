@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-from huozhong.acts.language import is_english
 from huozhong.acts.measures import NAME
+from huozhong.text.language import is_english
 from huozhong.verify.numbers import mentions, told
 
 _BORDER = re.compile(r"(?<=[，。；？！．?!;,])(?!\d)")
