@@ -11,7 +11,7 @@ import huozhong
 from huozhong import errors
 
 NAMES = [
-    "LLM", "Bill", "BilingualError", "ChatTemplate", "CheckpointError", "Completion", "ConfigError",
+    "LLM", "BilingualError", "Bill", "ChatTemplate", "CheckpointError", "Completion", "ConfigError",
     "ContextLengthError", "DataError", "Delta", "DocumentError", "EngineError", "ExamError", "Grammar", "HubError",
     "HuozhongError", "JsonObject", "JsonSchema", "KernelError", "Meter", "ModelConfig", "Regex", "RequestError",
     "SamplingParams", "SkillError", "StoreError", "TokenLogprob", "Tokenizer", "TokenizerError", "TrainingError",

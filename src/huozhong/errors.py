@@ -62,6 +62,8 @@ class ExamError(HuozhongError):
 class BilingualError(HuozhongError):
     """What goes wrong before people's eyes: the message in English, the same in Chinese in `chinese`."""
 
+    chinese: str
+
     def __init__(self, chinese: str, english: str) -> None:
         super().__init__(english)
         self.chinese = chinese

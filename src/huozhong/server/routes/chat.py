@@ -23,6 +23,7 @@ from huozhong.server.http import EventStream, RunningAnswers, Start, json_respon
 from huozhong.server.identity import person_of, user_of
 from huozhong.server.ledger import Ledger, expected_tokens
 from huozhong.server.preparing import prepare
+from huozhong.server.routes.elsewhere import passed_on
 from huozhong.server.routes.models import asked
 from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import END_THINK
@@ -35,6 +36,8 @@ CHAT = described(CHAT_COMPLETION, ERROR, takes=body_of(ChatRequest, "openai"), s
 @router.post("/chat/completions", openapi_extra=CHAT)  # DeepSeek's path
 @router.post("/beta/chat/completions", openapi_extra=CHAT)  # and its path for messages with "prefix"
 async def chat_completions(request: Request) -> Response:
+    if (passed := await passed_on(request, "/v1/chat/completions")) is not None:
+        return passed
     llm, call = await asked(request, parse_chat)
     return await answer(request, llm, call, ChatCompletionReply)
 

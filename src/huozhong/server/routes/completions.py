@@ -18,6 +18,8 @@ from huozhong.server.dialects.openai.schemas import COMPLETION, ERROR
 from huozhong.server.dialects.schemas import body_of, described
 from huozhong.server.household import admit
 from huozhong.server.http import RunningAnswers, json_body, watched
+from huozhong.server.identity import person_of
+from huozhong.server.ledger import Ledger
 from huozhong.server.preparing import reading
 from huozhong.server.routes import native
 from huozhong.server.routes.chat import respond, starts
@@ -66,7 +68,16 @@ async def _scored(
     request: Request, llm: LLM, call: CompletionCall, prompts: list[ChatPrompt]
 ) -> list[list[TokenLogprob | str]]:
     """Each prompt's tokens with their probabilities, without the mark of its beginning that a text is given here."""
-    answers = RunningAnswers(partial(llm.submit_score, prompt.ids, told=call.params.logprobs) for prompt in prompts)
+    ledger: Ledger = request.app.state.ledger
+    answers = RunningAnswers(
+        ledger.counted(
+            person_of(request),
+            llm.name,
+            partial(llm.submit_score, prompt.ids, told=call.params.logprobs),
+            len(prompt.ids),
+        )
+        for prompt in prompts
+    )
     async with watched(answers, request.receive):
         texts = [ScoredText.from_deltas(deltas) for deltas in await answers.all()]
     found: list[list[TokenLogprob | str]] = []

@@ -19,7 +19,7 @@ from huozhong.server.household import admit
 from huozhong.server.http import RunningAnswers, json_response, watched
 from huozhong.server.identity import person_of
 from huozhong.server.ledger import Ledger
-from huozhong.server.preparing import reading
+from huozhong.server.preparing import part_tokens, reading
 from huozhong.server.routes.models import body_with_model, model_for
 
 router = APIRouter()
@@ -54,7 +54,9 @@ def _tokens(llm: LLM, call: EmbeddingCall) -> list[list[int]]:
     width = llm.config.hidden_size
     if call.dimensions is not None and call.dimensions > width:
         raise RequestError(f"'dimensions' is {call.dimensions}; this model's vectors have {width}.", param="dimensions")
-    inputs = [llm.text_tokens(text) for text in call.inputs]
+    inputs = [
+        llm.text_tokens(text) if isinstance(text, str) else part_tokens(llm, text, "input") for text in call.inputs
+    ]
     for ids in inputs:
         try:
             llm.check_text(ids)

@@ -17,7 +17,6 @@ from huozhong.server.dialects.llamacpp.requests import (
     CompletionRequest,
     InfillRequest,
     NativeCall,
-    Part,
     parse_completion,
     parse_infill,
 )
@@ -25,7 +24,7 @@ from huozhong.server.dialects.llamacpp.schemas import ANYTHING, COMPLETED, ERROR
 from huozhong.server.dialects.schemas import body_of, described
 from huozhong.server.household import admit
 from huozhong.server.http import RunningAnswers, json_body, json_response
-from huozhong.server.preparing import hold_to, reading
+from huozhong.server.preparing import hold_to, part_tokens, reading
 from huozhong.server.routes.chat import respond, starts
 from huozhong.server.routes.models import defaults_of, model_for
 from huozhong.text.fim import middle_prompt
@@ -42,7 +41,7 @@ async def completion(request: Request) -> Response:
     llm = await model_for(request)
     call = parse_completion(await json_body(request), defaults_of(request, llm))
     size = sum(len(part) if isinstance(part, str) else 1 for parts in call.prompts for part in parts)
-    prompts = await reading(request, size, lambda: [_ids(llm, parts) for parts in call.prompts])
+    prompts = await reading(request, size, lambda: [part_tokens(llm, parts, "prompt") for parts in call.prompts])
     return await _answer(request, llm, call, prompts)
 
 
@@ -140,20 +139,3 @@ async def _answer(request: Request, llm: LLM, call: NativeCall, prompts: list[li
     )
     reply = named(prompts=[text for text in texts for _ in range(number)])
     return await respond(request, running, reply, stream=call.stream, headers=headers)
-
-
-def _ids(llm: LLM, parts: list[Part]) -> list[int]:
-    """A prompt's ids.  Texts hold control tokens by their names: such programs write the whole template themselves."""
-    tokenizer = llm.tokenizer
-    ids: list[int] = []
-    for part in parts:
-        if isinstance(part, str):
-            if not ids and tokenizer.bos_id is not None:
-                ids.append(tokenizer.bos_id)
-            found = tokenizer.encode(part, specials=True, begins=not ids, most=llm.max_context)
-            ids += found[1:] if len(ids) == 1 and found[:1] == ids else found  # who wrote it out means one
-        elif 0 <= part < llm.config.vocab_size:
-            ids.append(part)
-        else:
-            raise RequestError(f"'prompt' has the token id {part}, which is not in the vocabulary.", param="prompt")
-    return ids
