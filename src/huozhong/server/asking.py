@@ -61,7 +61,7 @@ def _begin(request: Request, model: str, turn: Turn, *, again: bool) -> Begin:
             messages=model_messages(turn.path, turn.conversation.settings),
             params=_sampling(defaults, turn.conversation.settings, again=again),
             form=AnswerForm(),
-            thinking=turn.conversation.settings.get("thinking", True),
+            thinking=turn.conversation.settings.get("thinking") is not False,
             stream=True,
             begun=_begun(turn.answer),
         )
@@ -184,7 +184,7 @@ def _until_its_end(start: Start, end: Callable[[], None]) -> Start:
 
 
 def _sampling(defaults: SamplingParams, settings: Mapping[str, Any], *, again: bool) -> SamplingParams:
-    chosen = {name: settings[name] for name in ("temperature", "top_p", "max_tokens") if name in settings}
+    chosen = {name: settings[name] for name in ("temperature", "top_p", "max_tokens") if settings.get(name) is not None}
     params = replace(defaults, **chosen)
     return replace(params, temperature=AGAIN_TEMPERATURE) if again and params.is_greedy else params
 
@@ -203,7 +203,7 @@ def model_messages(path: Sequence[MessageRow], settings: Mapping[str, Any]) -> l
         messages.append({"role": "system", "content": system})
     for message in path:
         if message.role == "assistant" and not message.content:
-            messages.pop()
-        else:
+            messages = messages[:-1] if messages and messages[-1]["role"] == "user" else messages
+        elif message.role == "user" or any(said["role"] == "user" for said in messages):  # they want to begin with one
             messages.append({"role": message.role, "content": message.content})
     return messages

@@ -58,11 +58,12 @@ PIECE_SECONDS = 0.01
 async def json_body(request: Request) -> dict[str, Any]:
     """The object in a body that says it is JSON, as web pages must (another kind they could send without asking).
 
-    Programs say no origin, and may leave it out or let it be curl's, as Ollama's and llama.cpp's do.
+    Programs, which send nothing of what browsers do, may leave it out or let it be curl's, as Ollama's and llama.cpp's.
     Raises `RequestError`.  How large a body may be is `guard`'s.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    of_a_program = "origin" not in request.headers and kind in ("", "application/x-www-form-urlencoded")
+    of_a_browser = any(name in request.headers for name in ("origin", "referer", "cookie", "sec-fetch-site"))
+    of_a_program = not of_a_browser and kind in ("", "application/x-www-form-urlencoded")
     if kind != "application/json" and not of_a_program:
         raise RequestError(
             "Send the request with the header Content-Type: application/json.", code="unsupported_media_type"

@@ -7,7 +7,8 @@ an allow-list; and nh3 (ammonia) cleans the whole result once more.
 Differences from CommonMark, each because of how models and Chinese readers write:
 a newline is a line break (poems); four leading spaces are not code; `**重点:**下文` is bold although a
 punctuation mark stands before the closing stars; the stars in 3*4*5 multiply; images are shown as links;
-only http, https and mailto links are links; headings start at <h3>, below the page's own, and need their #;
+only http, https and mailto links are links; headings start at <h3>, below the page's own,
+however many # they have, and need one;
 `- [x]` is a ticked box; code is in colours where `highlight` knows the language.
 """
 
@@ -235,15 +236,25 @@ def _emphasis(state: StateInline, silent: bool) -> bool:
 
 def _adapt(state: StateCore) -> None:
     """Headings go below the page's own; table alignment is an attribute (the CSP bars styles); boxes are ticked."""
+    _rank_headings([token for token in state.tokens if token.type in ("heading_open", "heading_close")])
     for index, token in enumerate(state.tokens):
-        if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
-        elif token.type in ("th_open", "td_open"):
+        if token.type in ("th_open", "td_open"):
             style = str(token.attrs.pop("style", ""))
             if style:
                 token.attrs["align"] = style.removeprefix("text-align:")
         elif token.type == "inline" and index > 1 and state.tokens[index - 2].type == "list_item_open":
             _tick(token, state.tokens[index - 2])
+
+
+def _rank_headings(tokens: list[Token]) -> None:
+    """The levels that an answer uses become <h3> and on, and none is passed over on the way down: screen readers walk
+    by them, and models begin with any."""
+    ranks = {tag: rank for rank, tag in enumerate(sorted({token.tag for token in tokens}), 3)}
+    before = 2
+    for token in tokens:
+        if token.type == "heading_open":
+            before = min(6, ranks[token.tag], before + 1)
+        token.tag = f"h{before}"
 
 
 def _tick(text: Token, item: Token) -> None:

@@ -141,6 +141,12 @@ class ScriptedModel:
             raise ContextLengthError("The prompt is longer than the context.")
         return ChatPrompt([0] * 31, acts=({"messages": messages, "thinking": thinking, "begun": begun},))
 
+    def stats(self) -> SimpleNamespace:
+        return SimpleNamespace(running=0, waiting=0, preempted=0)
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
     def submit(
         self, prompt: ChatPrompt, params: SamplingParams, on_delta: Callable[[Delta], None], *, user: str | None
     ) -> ScriptedAnswer:

@@ -11,5 +11,10 @@
   var theme = remembered('theme');
   var dark = window.matchMedia && window.matchMedia('(prefers-color-scheme: dark)').matches;
   root.setAttribute('data-theme', theme === 'dark' || theme === 'light' ? theme : dark ? 'dark' : 'light');
+  // index.html comes in its reader's language; the other pages follow here.
+  if (!root.hasAttribute('data-served')) {
+    var chosen = /(?:^|; )language=([\w-]+)/.exec(document.cookie);
+    root.lang = /^zh/i.test(chosen ? chosen[1] : remembered('language') || navigator.language || 'zh') ? 'zh-CN' : 'en';
+  }
   if (remembered('list') === 'hidden') root.setAttribute('data-list', 'hidden');
 })();

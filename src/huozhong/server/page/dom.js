@@ -160,7 +160,7 @@ export function openMenu(button, items) {
       close();
     }
   });
-  document.body.appendChild(menu);
+  (button.closest('nav, header') || document.body).appendChild(menu);
   const box = button.getBoundingClientRect();
   menu.style.left = Math.max(8, Math.min(box.left, window.innerWidth - menu.offsetWidth - 8)) + 'px';
   const below = box.bottom + 4 + menu.offsetHeight < window.innerHeight;

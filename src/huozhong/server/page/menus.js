@@ -81,7 +81,8 @@ export function createMenus(house) {
     ];
     const me = house.person();
     if (me && me.login) {
-      items.unshift({ key: 'account', icon: 'sliders', act: () => location.assign('/page/house.html') });
+      items.unshift({ key: 'account', icon: 'sliders', act: () => location.assign('/page/account.html') });
+      if (me.person.role === 'owner') items.unshift({ key: 'owner', icon: 'flame', act: () => location.assign('/page/owner.html') });
       items.push({ key: 'logout', icon: 'back', act: logout });
     }
     return items;

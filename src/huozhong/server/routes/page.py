@@ -80,9 +80,15 @@ _OTHERS = [
     "icon-192.png",
     "icon-512.png",
     "icon-maskable.png",
+]
+# The pages of accounts and of the owner, and how a phone trusts this house.
+_PEOPLE = [
     "login.html",
     "login.js",
     "account.html",
+    "apps.html",
+    "apps.js",
+    "apps.css",
     "account.js",
     "owner.html",
     "owner.js",
@@ -92,7 +98,7 @@ _OTHERS = [
     "trust.html",
     "trust.js",
 ]
-FILES = {name: _TYPES[name.rpartition(".")[2]] for name in [*FIRST_LOAD, *_OTHERS]}
+FILES = {name: _TYPES[name.rpartition(".")[2]] for name in [*FIRST_LOAD, *_OTHERS, *_PEOPLE]}
 SECURITY = {
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -176,7 +182,9 @@ def _serve(request: Request, asset: _Asset, **more: str) -> Response:
 
 def serve_file(request: Request, name: str) -> Response:
     """One of FILES, compressed where the browser takes that, and only if it has changed."""
-    return _serve(request, _asset(name))
+    # The service worker lies in /page/ and serves the whole site.
+    more = {"Service-Worker-Allowed": "/"} if name == "sw.js" else {}
+    return _serve(request, _asset(name), **more)
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
@@ -234,6 +242,4 @@ def file(request: Request, name: str) -> Response:
     """One of the page's files, by its exact name."""
     if name not in FILES:
         raise RequestError("The page has no such file.", code="not_found")
-    # The service worker lies in /page/ and serves the whole site.
-    more = {"Service-Worker-Allowed": "/"} if name == "sw.js" else {}
-    return _serve(request, _asset(name), **more)
+    return serve_file(request, name)

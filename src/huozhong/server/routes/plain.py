@@ -140,15 +140,16 @@ class _Page:
         parts = [
             f'<!doctype html>\n<html lang="{LANGUAGES[language]}"><head><meta charset="utf-8">{renew}',
             f'<title>{title}</title><meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<link rel="icon" href="/page/flame.svg"><link rel="stylesheet" href="/page/plain.css"></head><body>',
+            '<link rel="icon" href="/page/flame.svg"><link rel="stylesheet" href="/page/plain.css"></head><body><main>',
             f"<h1>{title}</h1>" + ("" if row else f'<p class="small">{escape(t["plain.why"])}</p>'),
+            f"<h2>{escape(t['conversation'])}</h2>" if path else "",
             *(self._message(message, html.get(message.id)) for message in path),
             '<a id="end"></a>',
             self._stop(running, row) if running else self._form(row, path),
             f'<p class="small">{escape(t["caution"])}</p>',
             f"<p>{' · '.join(links)}</p>",
             self._others(others),
-            "</body></html>",
+            "</main></body></html>",
         ]
         return "\n".join(parts)
 
