@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from huozhong.hub.advice import BY_MEMORY, GB, ROOM, Advised, advised
+from huozhong.hub.advice import BY_MEMORY, GB, ROOM, Advised, advised, offers
 from huozhong.hub.arrival import gigabytes
 from huozhong.hub.names import SHORT_NAMES
 
@@ -37,3 +37,15 @@ def test_what_fits_into_free_memory() -> None:
     assert names(11) == ["deepseek-r1-0528:8b", "qwen3:14b"]
     assert names(28) == ["glm-4.7-flash:30b", "qwen3:30b-a3b"]
     assert names(60) == [model.name for model in BY_MEMORY[64]]
+
+
+def test_the_best_is_the_largest_that_is_as_fast_as_reading() -> None:
+    fast = offers(free=14 * GB, bandwidth=60e9)
+    assert fast[0].model.name == "deepseek-r1-0528:8b"
+    slow = offers(free=14 * GB, bandwidth=4e9)
+    assert slow[0].tokens_per_second == max(offer.tokens_per_second for offer in slow)
+    assert offers(free=1 * GB, bandwidth=60e9) == []
+    names = [offer.model.name for offer in fast]
+    assert names[0] not in [offer.model.name for offer in offers(14 * GB, 60e9, here=names[:1])]
+    for offer in fast:  # a token of a mixture of experts reads less than the file
+        assert offer.tokens_per_second >= 60e9 / offer.model.size

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated
 
 import typer
 
+from huozhong.cli.asking import Ask, Message, Wish, carefully, local, only_local_options_unset, remote
 from huozhong.cli.serve import CarefulOption, Context, Currency, Numbers, Price, Quant, Threads, engine_options, load
-from huozhong.cli.words import dim, language, red, say
-from huozhong.errors import ConfigError, RequestError
-
-if TYPE_CHECKING:
-    from huozhong.engine.llm import LLM
-
-Message = dict[str, str]
-Piece = tuple[Literal["reasoning", "content", "rule", "bill"], str]
-Ask = Callable[[list[Message]], Iterator[Piece]]
+from huozhong.cli.words import dim, red, say
+from huozhong.errors import RequestError
 
 Model = Annotated[str | None, typer.Argument(help="模型名、文件夹或 .gguf 文件 / a name, a folder or a .gguf file")]
 Url = Annotated[str | None, typer.Option(help="已在运行的服务 / a running server, e.g. http://127.0.0.1:8000")]
@@ -60,105 +52,16 @@ def chat_command(
     given = {name: value for name, value in chosen.items() if value is not None}
     with ExitStack() as stack:
         if url is not None:
-            _only_local_options_unset(context)
-            name, ask = _remote(stack, url, model, thinking, given)
+            only_local_options_unset(context)
+            name, ask = remote(stack, url, model)
         else:
             llm = load(model or "ember", engine_options(quantization, threads, max_context), Meter(price, currency))
             stack.enter_context(llm)
-            name, ask = llm.name, _local(llm, thinking, given)
+            name, ask = llm.name, local(llm)
             careful = careful or llm.is_built_in
         if careful:
-            ask = _carefully(ask, ring)
-        Conversation(name, ask).run()
-
-
-def _only_local_options_unset(context: typer.Context) -> None:
-    """With --url the model runs elsewhere: options about running it here are errors, not ignored."""
-    for name in ("quantization", "threads", "max_context", "price", "currency"):
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            option = name.replace("_", "-")
-            raise ConfigError(f"--{option} is for a model on this machine; the server at --url has its own.")
-
-
-# -- who answers ---------------------------------------------------------------------------------
-
-
-def _carefully(ask: Ask, numbers: Mapping[str, str]) -> Ask:
-    """The same, but what must not go to a model is answered by a rule's fixed text."""
-    from huozhong.verify.distress import check
-
-    def careful(messages: list[Message]) -> Iterator[Piece]:
-        finding = check(messages)
-        if finding is None:
-            yield from ask(messages)
-            return
-        yield "content", finding.reply(numbers=numbers)
-        yield "rule", finding.rule
-
-    return careful
-
-
-def _local(llm: LLM, thinking: bool, given: dict[str, Any]) -> Ask:
-    params = replace(llm.defaults, **given)
-
-    def ask(messages: list[Message]) -> Iterator[Piece]:
-        for delta in llm.chat_stream(messages, params, thinking=thinking):
-            if delta.reasoning:
-                yield "reasoning", delta.reasoning
-            if delta.text:
-                yield "content", delta.text
-            if delta.usage is not None and delta.usage.bill is not None:
-                yield "bill", delta.usage.bill.line(language())
-
-    return ask
-
-
-def _remote(stack: ExitStack, url: str, model: str | None, thinking: bool, given: dict[str, Any]) -> tuple[str, Ask]:
-    import httpx
-
-    from huozhong.exam.subject import API_KEY_VARIABLE
-    from huozhong.exam.wire import error_sentence, pieces
-
-    key = os.environ.get(API_KEY_VARIABLE)
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    base = url.rstrip("/").removesuffix("/v1")
-    try:
-        # Reading waits as long as it takes: a large model on a small machine is slow to begin.
-        client = stack.enter_context(httpx.Client(timeout=httpx.Timeout(None, connect=5.0), headers=headers))
-        listed = client.get(f"{base}/v1/models")
-        names = [entry["id"] for entry in listed.json()["data"]]
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(
-            say(
-                f"{url} 没有模型服务在回答（{error}）；请检查地址。",
-                f"No model server answers at {url} ({error}); check the address.",
-            )
-        ) from None
-    if not names or (model is not None and model not in names):
-        raise ConfigError(f"The server at {url} has no model {model!r}; it has {', '.join(names) or 'none'}.")
-    body: dict[str, Any] = {"model": model or names[0], "stream": True} | given
-    if not thinking:
-        body["thinking"] = {"type": "disabled"}
-
-    def ask(messages: list[Message]) -> Iterator[Piece]:
-        request = body | {"messages": messages}
-        try:
-            with client.stream("POST", f"{base}/v1/chat/completions", json=request) as answer:
-                if answer.status_code != 200:
-                    answer.read()
-                    raise RequestError(error_sentence(answer.text))
-                for said in pieces(answer.iter_text()):
-                    if said.reasoning:
-                        yield "reasoning", said.reasoning
-                    if said.text:
-                        yield "content", said.text
-                    if said.rule is not None:
-                        yield "rule", said.rule
-        except httpx.HTTPError as error:
-            raise RequestError(f"The connection to {url} broke ({error}); ask again.") from None
-
-    return body["model"], ask
+            ask = carefully(ask, ring)
+        Conversation(name, ask, Wish(thinking, given)).run()
 
 
 # -- the conversation ----------------------------------------------------------------------------
@@ -170,6 +73,7 @@ class Conversation:
 
     name: str
     ask: Ask
+    wish: Wish
 
     def __post_init__(self) -> None:
         self.messages: list[Message] = []
@@ -242,12 +146,14 @@ class Conversation:
     def _show(self, messages: list[Message]) -> str:
         """Print the answer as it comes; return its content.  Ctrl-C raises KeyboardInterrupt(content)."""
         content, last = "", ""
-        pieces = self.ask(messages)
+        pieces = self.ask(messages, self.wish)
         try:
             for kind, text in pieces:
                 if kind == "bill":
                     if self.interactive:
                         print("\n" + dim(text), end="")
+                    continue
+                if kind == "finish":
                     continue
                 if kind == "rule":
                     sign = say("固定的话，不是模型写的", "a fixed text, not the model's")

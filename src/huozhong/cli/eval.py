@@ -84,7 +84,9 @@ def eval_command(
 
     thresholds = None if gate is None else load_gate(gate)
     if gate is not None and limit is not None:
-        raise ConfigError("--gate asks for the whole exam; leave --limit out.")
+        raise ConfigError(
+            say("--gate 要考完整的试卷；请去掉 --limit。", "--gate asks for the whole exam; leave --limit out.")
+        )
     parts = choose(only)
     setting = Setting(data=data, seed=seed, limit=limit, text=text)
     asking = Asking(max_tokens=max_tokens, thinking=thinking)
@@ -110,18 +112,40 @@ def _open(
     from huozhong.exam.subject import UrlSubject, is_url, open_local
 
     if concurrency is not None and concurrency < 1:
-        raise ConfigError(f"--concurrency is {concurrency}; give at least 1.")
+        raise ConfigError(
+            say(f"--concurrency 写的是 {concurrency}；至少是 1。", f"--concurrency is {concurrency}; give at least 1.")
+        )
     if is_url(target):
         if quantization is not None:
-            raise ConfigError("--quantization is for a local model; the server at a URL has chosen its own.")
+            raise ConfigError(
+                say(
+                    "--quantization 只用于本机的模型；网址上的服务有它自己的。",
+                    "--quantization is for a local model; the server at a URL has chosen its own.",
+                )
+            )
         if without_acts:
-            raise ConfigError("--without-acts is for a local model; at a URL its server decides.")
+            raise ConfigError(
+                say(
+                    "--without-acts 只用于本机的模型；网址上由那里的服务决定。",
+                    "--without-acts is for a local model; at a URL its server decides.",
+                )
+            )
         return UrlSubject(target, model=model, api_key=api_key, concurrency=concurrency or 4)
     for name, value in (("--model", model), ("--api-key", api_key)):
         if value is not None:
-            raise ConfigError(f"{name} is for a URL, and '{target}' is a local model; leave it out.")
+            raise ConfigError(
+                say(
+                    f"{name} 用于网址，而 '{target}' 是本机的模型；请去掉它。",
+                    f"{name} is for a URL, and '{target}' is a local model; leave it out.",
+                )
+            )
     if quantization not in ("q8", "q4", "none", None):
-        raise ConfigError(f"--quantization is '{quantization}'; it must be q8, q4 or none.")
+        raise ConfigError(
+            say(
+                f"--quantization 写的是 '{quantization}'；只能是 q8、q4 或 none。",
+                f"--quantization is '{quantization}'; it must be q8, q4 or none.",
+            )
+        )
     return open_local(
         target,
         quantization=quantization,  # type: ignore[arg-type]

@@ -78,7 +78,9 @@ class FineTuneOptions:
     def examples(self) -> Path:
         """Where the examples are.  Raises ConfigError when nobody said."""
         if self.data is None:
-            raise ConfigError("give --data FILE.jsonl, one example a line.")
+            raise ConfigError(
+                say("请给出 --data 文件.jsonl，每行一个例子。", "give --data FILE.jsonl, one example a line.")
+            )
         return self.data
 
 
@@ -102,7 +104,9 @@ def run_dpo(options: FineTuneOptions, beta: float) -> None:
 
     data = options.examples()
     if not 0 < beta <= 10:
-        raise ConfigError(f"--beta is {beta}; it must lie between 0 and 10.")
+        raise ConfigError(
+            say(f"--beta 写的是 {beta}；要在 0 和 10 之间。", f"--beta is {beta}; it must lie between 0 and 10.")
+        )
     bench = _Bench(options, "dpo")
     settings = bench.settings()
     training, heldout = bench.divided(read_pairs(data, bench.encoder, bench.labels), read_pairs)
@@ -200,13 +204,30 @@ class _Bench:
 
         options = self.options
         if options.method not in METHODS:
-            raise ConfigError(f"--method is {options.method!r}; it must be {', '.join(METHODS)}.")
+            raise ConfigError(
+                say(
+                    f"--method 写的是 {options.method!r}；只能是 {'、'.join(METHODS)}。",
+                    f"--method is {options.method!r}; it must be {', '.join(METHODS)}.",
+                )
+            )
         if options.bits not in (None, 4, 8):
-            raise ConfigError(f"--bits is {options.bits}; it must be 4 or 8.")
+            raise ConfigError(
+                say(f"--bits 写的是 {options.bits}；只能是 4 或 8。", f"--bits is {options.bits}; it must be 4 or 8.")
+            )
         if options.bits is not None and options.method not in ("auto", "qlora"):
-            raise ConfigError(f"--bits is for --method qlora, not for {options.method}.")
+            raise ConfigError(
+                say(
+                    f"--bits 只用于 --method qlora，不用于 {options.method}。",
+                    f"--bits is for --method qlora, not for {options.method}.",
+                )
+            )
         if options.dtype is not None and options.dtype not in DTYPES:
-            raise ConfigError(f"--dtype is {options.dtype!r}; it must be bf16 or float32.")
+            raise ConfigError(
+                say(
+                    f"--dtype 写的是 {options.dtype!r}；只能是 bf16 或 float32。",
+                    f"--dtype is {options.dtype!r}; it must be bf16 or float32.",
+                )
+            )
         rank, alpha = self._rank_and_alpha()
         method: Method = options.method  # type: ignore[assignment]  # one of METHODS
         return Settings(
@@ -374,7 +395,12 @@ def _share(heldout: Path) -> float | None:
     except ValueError:
         return None
     if not 0 <= share < 1:
-        raise ConfigError(f"--heldout is {heldout}; a share must be at least 0 and less than 1.")
+        raise ConfigError(
+            say(
+                f"--heldout 写的是 {heldout}；比例要从 0 到小于 1。",
+                f"--heldout is {heldout}; a share must be at least 0 and less than 1.",
+            )
+        )
     return share
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
+from typer.main import get_command
 
-from huozhong.cli import backup, chat, eval, models, running, serve, train
-from huozhong.cli.words import red, say
-from huozhong.errors import HubError, HuozhongError, StoreError
+from huozhong.cli import backup, chat, eval, listing, models, people, run, running, serve, skill, train
+from huozhong.cli.usage import usage_in_chinese
+from huozhong.cli.words import language, red, say
+from huozhong.errors import HuozhongError
 
 
 def build() -> typer.Typer:
@@ -22,7 +25,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback(invoke_without_command=True)(_root)
-    for module in (serve, chat, models, running, backup, train, eval):
+    for module in (serve, people, run, chat, models, listing, running, backup, skill, train, eval):
         module.register(app)
     return app
 
@@ -40,13 +43,35 @@ def _root(
 def main() -> None:
     """The entry point of the installed command."""
     try:
-        build()()
+        if language() == "en":
+            build()()
+        _in_chinese()
     except HuozhongError as error:
-        text = say(error.chinese, str(error)) if isinstance(error, HubError | StoreError) else str(error)
-        print(red(text), file=sys.stderr)
+        print(red(say(error.chinese or str(error), str(error))), file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        # Who read the answer has gone away (`| head`).  Nothing may be flushed into the pipe at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _in_chinese() -> None:
+    """The command, with the library's own complaints about what was typed in Chinese."""
+    command = get_command(build())
+    try:
+        sys.exit(command.main(prog_name="huozhong", standalone_mode=False) or 0)
+    except Exception as error:
+        # The library's exceptions are known by their attributes: it brings its own copy of click's classes.
+        sentence = usage_in_chinese(error)
+        if sentence is None:
+            raise
+        context = getattr(error, "ctx", None)
+        if context is not None:
+            print(f"用法：{context.command_path} --help 看说明", file=sys.stderr)
+        print(red(sentence), file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

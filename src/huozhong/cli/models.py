@@ -1,4 +1,4 @@
-"""`huozhong pull`, `import`, `list`, `show`, `remove` and `export`: the models on this machine."""
+"""`huozhong pull`, `import`, `show` and `export`: one model, on its way here, looked at, or on its way out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ _HF_TYPES = {"bf16": "bfloat16", "f32": "float32"}
 _OVERHEAD = 150 * 10**6  # bytes of the program itself beside weights and cache
 
 Name = Annotated[str | None, typer.Option("--name", help="在本机的名字 / what to call it here")]
-Stored = Annotated[str, typer.Argument(metavar="NAME", help="模型名 / the model's name")]
 AnyModel = Annotated[
     str, typer.Argument(metavar="MODEL", help="模型名、文件夹或 .gguf 文件 / a name, a folder or a .gguf file")
 ]
@@ -40,9 +39,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands about models to `app`."""
     app.command("pull", help="下载模型，断了可续 / download a model; goes on where it stopped")(pull_command)
     app.command("import", help="从 U 盘或文件夹导入模型 / bring a model from a USB stick or a folder")(import_command)
-    app.command("list", help="列出本机的模型 / the models on this machine")(list_command)
     app.command("show", help="模型的结构、大小、内存和预计速度 / a model's shape, size, memory and speed")(show_command)
-    app.command("remove", help="删除下载或导入的模型 / delete a model that was brought here")(remove_command)
     app.command("export", help="导出模型给其他程序 / write a model for other programs")(export_command)
 
 
@@ -84,7 +81,12 @@ def pull_command(
     from huozhong.hub.pull import pull
 
     if origin not in _FROM:
-        raise ConfigError(f"--from is {origin!r}; it must be auto, hf or modelscope.")
+        raise ConfigError(
+            say(
+                f"--from 写的是 {origin!r}；只能是 auto、hf 或 modelscope。",
+                f"--from is {origin!r}; it must be auto, hf or modelscope.",
+            )
+        )
     wanted = parse_wanted(model)
     with _progress() as watcher:
         pulled = pull(wanted, watcher, name=name, origin=_FROM[origin], revision=revision)  # type: ignore[arg-type]
@@ -152,43 +154,7 @@ class _Bar:
         typer.echo(say(chinese, english), err=True)
 
 
-def remove_command(model: Stored) -> None:
-    from huozhong.engine.weights.load import forget_packed
-    from huozhong.formats.installed import find
-    from huozhong.hub.arrival import gigabytes, remove
-
-    folder = find(model)
-    packed = [] if folder is None else [folder.resolve(), *(file.resolve() for file in folder.glob("*.gguf"))]
-    freed = remove(model) + sum(forget_packed(path) for path in packed)
-    typer.echo(
-        say(f"已删除 {model}，腾出 {gigabytes(freed)}。", f"Removed {model}: {gigabytes(freed)} are free again.")
-    )
-
-
 # -- looking -------------------------------------------------------------------------------------
-
-
-def list_command() -> None:
-    from rich.console import Console
-
-    from huozhong.formats.installed import installed_models, models_folder
-    from huozhong.formats.resolve import BUILT_IN
-    from huozhong.hub.arrival import gigabytes, unfinished
-
-    table = _table(say("名字", "name"), say("大小", "size"), say("格式", "format"), say("来源", "from"))
-    for folder in sorted(BUILT_IN.glob("*/config.json")):
-        size = sum(file.stat().st_size for file in folder.parent.iterdir() if file.is_file())
-        table.add_row(folder.parent.name, gigabytes(size), "safetensors", say("内置", "built in"))
-    for model in installed_models():
-        names = [file.name for file in model.manifest.files]
-        kind = "GGUF" if any(name.endswith(".gguf") for name in names) else "safetensors"
-        if model.manifest.linked and not all((model.folder / name).exists() for name in names):
-            kind = say("链接的文件不在了", "linked files are gone")
-        table.add_row(model.name, gigabytes(model.manifest.bytes), kind, model.manifest.source)
-    for name, size in unfinished():
-        table.add_row(name, gigabytes(size), say("未下载完", "unfinished"), f"huozhong pull {name}")
-    Console(markup=False, emoji=False).print(table)
-    typer.echo(dim(str(models_folder())))
 
 
 def _table(*columns: str) -> Table:
@@ -362,12 +328,24 @@ def export_command(
 
     kinds = {"hf": tuple(_HF_TYPES), "gguf": tuple(TYPES)}
     if format not in kinds:
-        raise ConfigError(f"--format is {format!r}; it must be hf or gguf.")
+        raise ConfigError(
+            say(f"--format 写的是 {format!r}；只能是 hf 或 gguf。", f"--format is {format!r}; it must be hf or gguf.")
+        )
     type = type or ("bf16" if format == "hf" else "f16")
     if type not in kinds[format]:
-        raise ConfigError(f"--type is {type!r}; for {format} it must be {', '.join(kinds[format])}.")
+        raise ConfigError(
+            say(
+                f"--type 写的是 {type!r}；{format} 只能用 {'、'.join(kinds[format])}。",
+                f"--type is {type!r}; for {format} it must be {', '.join(kinds[format])}.",
+            )
+        )
     if target.exists():
-        raise ConfigError(f"{target} exists already; choose another name, or delete it first.")
+        raise ConfigError(
+            say(
+                f"{target} 已经存在；请换一个名字，或先删除它。",
+                f"{target} exists already; choose another name, or delete it first.",
+            )
+        )
     source = open_model(find_model(model))
     files = small_files_of(source)
     if format == "hf":

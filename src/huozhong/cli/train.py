@@ -133,9 +133,19 @@ def pretrain_command(
             "--compile": compiled,
         }
         if given := [name for name, value in mine.items() if value is not None]:
-            raise ConfigError(f"{given[0]} goes without a recipe; a recipe says that itself.")
+            raise ConfigError(
+                say(
+                    f"{given[0]} 不能和配方一起用；配方里已经写了。",
+                    f"{given[0]} goes without a recipe; a recipe says that itself.",
+                )
+            )
     elif not text:
-        raise ConfigError("give a recipe, or --text PATH and --size, for example --size 10m.")
+        raise ConfigError(
+            say(
+                "请给出配方，或者 --text 路径 和 --size，例如 --size 10m。",
+                "give a recipe, or --text PATH and --size, for example --size 10m.",
+            )
+        )
     else:
         size = size or "10m"
         dial = Dial(
@@ -186,12 +196,27 @@ def sft_command(
     options = FineTuneOptions.of(locals())
     if base is not None:
         if recipe is not None:
-            raise ConfigError("a recipe and --base exclude each other; leave one of them out.")
+            raise ConfigError(
+                say(
+                    "配方和 --base 不能同时用；请去掉一个。",
+                    "a recipe and --base exclude each other; leave one of them out.",
+                )
+            )
         run_sft(options)
     elif recipe is None:
-        raise ConfigError("give a recipe, or --base MODEL and --data FILE.jsonl.")
+        raise ConfigError(
+            say(
+                "请给出配方，或者 --base 模型 和 --data 文件.jsonl。",
+                "give a recipe, or --base MODEL and --data FILE.jsonl.",
+            )
+        )
     elif given := options.given():
-        raise ConfigError(f"{given[0]} goes with --base MODEL; a recipe says that itself.")
+        raise ConfigError(
+            say(
+                f"{given[0]} 要和 --base 模型 一起用；配方里已经写了。",
+                f"{given[0]} goes with --base MODEL; a recipe says that itself.",
+            )
+        )
     else:
         sft(recipe, start=start)
 
@@ -221,7 +246,12 @@ def dpo_command(
     start = _start(resume, fresh)
     _need_torch()
     if base is None:
-        raise ConfigError("give --base MODEL, the model that shall learn what is preferred.")
+        raise ConfigError(
+            say(
+                "请给出 --base 模型，也就是要学会偏好的那个模型。",
+                "give --base MODEL, the model that shall learn what is preferred.",
+            )
+        )
     from huozhong.cli.fine_tune import FineTuneOptions, run_dpo
 
     run_dpo(FineTuneOptions.of(locals()), beta)
@@ -274,7 +304,12 @@ def tensorboard_command(
 
 def _start(resume: bool, fresh: bool) -> Start:
     if resume and fresh:
-        raise ConfigError("--resume and --fresh contradict each other; give one of them, or neither.")
+        raise ConfigError(
+            say(
+                "--resume 和 --fresh 互相矛盾；只写一个，或者都不写。",
+                "--resume and --fresh contradict each other; give one of them, or neither.",
+            )
+        )
     return "resume" if resume else "fresh" if fresh else "auto"
 
 
@@ -282,4 +317,9 @@ def _need_torch() -> None:
     try:
         import torch  # noqa: F401
     except ImportError:
-        raise ConfigError("training needs torch, which is not installed: pip install 'huozhong[train]'.") from None
+        raise ConfigError(
+            say(
+                "训练需要 torch，但没有安装：pip install 'huozhong[train]'。",
+                "training needs torch, which is not installed: pip install 'huozhong[train]'.",
+            )
+        ) from None

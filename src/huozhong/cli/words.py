@@ -36,6 +36,11 @@ def bold(text: str) -> str:
     return _styled(text, "1", sys.stdout)
 
 
+def faint(text: str) -> str:
+    """For stderr."""
+    return _styled(text, "2", sys.stderr)
+
+
 def red(text: str) -> str:
     """For stderr."""
     return _styled(text, "31", sys.stderr)

@@ -81,7 +81,7 @@ def checked_name(text: str) -> str:
     if not is_name(text):
         raise ConfigError(
             f"{text!r} cannot be a model's name; use NAME or NAME:TAG of letters, digits, '_', '-' and '.'."
-        )
+        ).in_chinese(f"{text!r} 不能做模型名；请用 名字 或 名字:标签，只含字母、数字、'_'、'-' 和 '.'。")
     return text.lower()
 
 
@@ -124,7 +124,9 @@ def read_manifest(folder: Path) -> ModelManifest:
         files = tuple(InstalledFile(str(f["name"]), int(f["size"]), f["sha256"]) for f in raw.pop("files"))
         return ModelManifest(**raw, files=files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}); remove the model and bring it again.") from None
+        raise CheckpointError(f"{path} cannot be read ({error}); remove the model and bring it again.").in_chinese(
+            f"{path} 读不了（{error}）；请删除这个模型再重新导入。"
+        ) from None
 
 
 def installed_models() -> list[InstalledModel]:

@@ -40,5 +40,11 @@ def resolve_model(name_or_path: str | Path) -> Path:
         return path
     known = f"built-in models: {', '.join(builtin)}" if builtin else "no model is built in"
     if path.is_dir():
-        raise CheckpointError(f"{path} is a folder without config.json, so it holds no model ({known}).")
-    raise CheckpointError(f"there is no model {str(name_or_path)!r}: give a folder, a .gguf file or a name ({known}).")
+        raise CheckpointError(f"{path} is a folder without config.json, so it holds no model ({known}).").in_chinese(
+            f"{path} 是文件夹，但没有 config.json，里面没有模型（内置模型：{'、'.join(builtin) or '没有'}）。"
+        )
+    raise CheckpointError(
+        f"there is no model {str(name_or_path)!r}: give a folder, a .gguf file or a name ({known})."
+    ).in_chinese(
+        f"没有模型 {str(name_or_path)!r}：请给出文件夹、.gguf 文件或名字（内置模型：{'、'.join(builtin) or '没有'}）。"
+    )

@@ -7,6 +7,7 @@ takes the memory of all and runs at the speed of those.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -54,3 +55,37 @@ def advised(free: int) -> tuple[int, tuple[Advised, ...]] | None:
         if fitting := tuple(model for model in BY_MEMORY[size] if model.size + ROOM <= free):
             return size, fitting
     return None
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A model to bring to this machine.  tokens_per_second: about, as its memory is read."""
+
+    model: Advised
+    tokens_per_second: float
+
+
+READING = 6.0  # tokens a second: about as fast as people read
+_BYTES_PER_WEIGHT = {True: 8.5 / 8, False: 4.9 / 8}  # of files of 8 bits a weight, and of Q4_K_M
+
+
+def offers(free: int, bandwidth: float, here: Collection[str] = ()) -> list[Offer]:
+    """What is worth bringing, the best first: of what fits into so many free bytes and is not here.
+
+    bandwidth: bytes of memory that this machine reads a second.  Better means of a larger class, as long as it
+    answers as fast as people read; where none does, the fastest is first.
+    """
+    found = [
+        Offer(model, bandwidth / _read_per_token(model))
+        for size in sorted(BY_MEMORY, reverse=True)
+        for model in BY_MEMORY[size]
+        if model.size + ROOM <= free and model.name not in here
+    ]
+    quick = [offer for offer in found if offer.tokens_per_second >= READING]
+    slow = [offer for offer in found if offer.tokens_per_second < READING]
+    return quick + sorted(slow, key=lambda offer: -offer.tokens_per_second)
+
+
+def _read_per_token(model: Advised) -> float:
+    """Bytes that a token reads: all of a dense model, of experts those that it meets."""
+    return min(model.size, model.active * 1e9 * _BYTES_PER_WEIGHT[model.name.endswith("q8")])

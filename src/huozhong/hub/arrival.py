@@ -141,6 +141,16 @@ def unfinished() -> list[tuple[str, int]]:
     return found
 
 
+def forget_unfinished(name: str) -> int:
+    """Delete what has begun to arrive under this name, and nothing else; the bytes that were freed."""
+    folder = partial_folder(name)
+    if not folder.is_dir():
+        return 0
+    freed = sum(file.lstat().st_size for file in folder.iterdir())
+    shutil.rmtree(folder, ignore_errors=True)
+    return freed
+
+
 def remove(name: str) -> int:
     """Delete the stored model `name`, and what began to arrive under that name; the bytes that were freed.
 

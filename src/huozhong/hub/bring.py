@@ -9,11 +9,18 @@ from pathlib import Path
 
 from huozhong.errors import HubError
 from huozhong.files import whole_file
-from huozhong.formats.installed import MANIFEST, InstalledFile, InstalledModel, checked_name, read_manifest
+from huozhong.formats.installed import (
+    MANIFEST,
+    InstalledFile,
+    InstalledModel,
+    checked_name,
+    models_folder,
+    read_manifest,
+)
 from huozhong.hub.arrival import arriving, free_name, installed, need_space
 from huozhong.hub.check import check_opens
 from huozhong.hub.choose import choose
-from huozhong.hub.download import Watcher
+from huozhong.hub.download import Unwatched, Watcher
 from huozhong.hub.sources import RemoteFile
 
 _CHUNK = 4 * 2**20
@@ -52,6 +59,50 @@ def bring(path: Path, watcher: Watcher, *, name: str | None = None, link: bool =
             target = arrival.folder / file.name
             stored_files.append(_link(file, target, watcher) if link else _copy(file, target, watcher))
         return arrival.complete(str(path.resolve()), None, stored_files, linked=link)
+
+
+def copy_stored(path: Path, name: str) -> InstalledModel:
+    """The model at `path` once more, as `name`: where the disk can, the same files under two names.
+
+    Nobody writes into a stored file, so neither can change the other; removing one leaves the other.
+    Raises as `bring` does.
+    """
+    files, name = model_files(path), free_name(name)
+    if installed(name) is not None:
+        raise HubError(
+            f"已有名为 {name} 的模型；请换一个名字。", f"There is a model {name} already; take another name."
+        )
+    manifest = read_manifest(path) if (path / MANIFEST).is_file() else None
+    with arriving(name) as arrival:
+        for old in arrival.folder.iterdir():
+            if old.name != "lock":
+                old.unlink()
+        known = {} if manifest is None else {file.name: file for file in manifest.files}
+        stored = []
+        for file in files:
+            target = arrival.folder / file.name
+            if not _same_file(file, target):
+                need_space(arrival.folder, file.stat().st_size)
+                stored.append(_copy(file, target, Unwatched()))
+            else:
+                stored.append(known.get(file.name) or InstalledFile(file.name, file.stat().st_size, None))
+        source = str(path.resolve()) if manifest is None else manifest.source
+        revision = None if manifest is None else manifest.revision
+        return arrival.complete(source, revision, stored, linked=manifest is not None and manifest.linked)
+
+
+def _same_file(file: Path, target: Path) -> bool:
+    """Give a stored file a second name; False where that cannot be, or where the file is not the store's own."""
+    try:
+        if file.is_symlink():
+            os.symlink(os.readlink(file), target)
+        elif models_folder().resolve() in file.resolve().parents:
+            os.link(file, target)
+        else:
+            return False
+    except OSError:  # another disk, or one that knows no links
+        return False
+    return True
 
 
 def model_files(path: Path) -> list[Path]:

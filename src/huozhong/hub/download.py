@@ -39,6 +39,15 @@ class Watcher(Protocol):
         """Something that the user should know."""
 
 
+class Unwatched:
+    """Nobody is told."""
+
+    def start(self, total: int) -> None: ...
+    def file(self, name: str) -> None: ...
+    def advance(self, count: int) -> None: ...
+    def note(self, chinese: str, english: str) -> None: ...
+
+
 class _Again(Exception):
     """The attempt broke off.  What has come so far is good, unless it is to be `discarded`.
 

@@ -12,9 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
+from huozhong import __version__
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import HuozhongError
 from huozhong.server.answers import Answers
+from huozhong.server.applying import app_shelf
 from huozhong.server.authority import Authority
 from huozhong.server.careful import Careful
 from huozhong.server.failures import failure_of
@@ -27,6 +29,7 @@ from huozhong.server.models import Shelf
 from huozhong.server.pools import Pools
 from huozhong.server.routes import (
     account,
+    apps,
     balance,
     chat,
     completions,
@@ -38,9 +41,12 @@ from huozhong.server.routes import (
     house,
     messages,
     models,
+    native,
     ollama,
+    openapi,
     page,
     people,
+    plain,
     responses,
     tokens,
     trust,
@@ -58,12 +64,16 @@ NOUNS = (
     completions,
     messages,
     embeddings,
+    apps,
     files,
     models,
+    native,
     ollama,
+    openapi,
     shelf_routes,
     tokens,
     health,
+    plain,
     page,
     responses,
 )
@@ -73,7 +83,7 @@ MAX_BODY_BYTES = 4 * 2**20
 
 
 def create_app(
-    llm: LLM,
+    llm: LLM | None = None,
     *,
     defaults: SamplingParams | None = None,
     shelf: Shelf | None = None,
@@ -91,7 +101,7 @@ def create_app(
 ) -> FastAPI:
     """The API and the page for a model, or for all on a shelf.
 
-    shelf: the models that can be asked for, `llm` the first of them; None: that one alone.
+    shelf: the models that can be asked for; None: `llm` alone.
     defaults: sampling for what a request leaves out; None is each model's own.
     careful: who is answered by rules where the model must not; None: everybody, with the built-in model only.
     store: where people and conversations are kept; None: in memory, for as long as the app lives.
@@ -102,15 +112,18 @@ def create_app(
     allow_hosts, allow_origins: names this server answers to and web sites that may use it, besides its own.
     """
     # No generated documentation pages: they load scripts from elsewhere, and the machine may be offline.
-    app = FastAPI(title="Huozhong", openapi_url=None)
-    shelf = shelf or Shelf(llm, keep=None)
+    app = FastAPI(title="Huozhong", version=__version__, openapi_url=None)
+    if shelf is None:
+        assert llm is not None, "a model, or a shelf of models"
+        shelf = Shelf(llm, keep=None)
     app.state = House(shelf, defaults)
     app.state.careful = careful or Careful()
     open_house(app, store or Store.open(IN_MEMORY))
     app.state.any_model, app.state.created = any_model, int(time.time())
     app.state.pools, app.state.responses = Pools(), KeptResponses()
+    app.state.apps = app_shelf()
     app.state.reading = asyncio.Semaphore(1)  # one document at a time
-    settle(app, app.state.store, login=login, address=address, authority=authority)
+    settle(app, app.state.store, login=login, address=address, authority=authority, own_key=own_key)
     app.add_middleware(Holding, shelf=shelf)
     origins, keys = list(allow_origins), list(api_keys)
     app.add_middleware(
@@ -133,11 +146,10 @@ def create_app(
 
 
 def open_house(app: FastAPI, store: Store) -> None:
-    """What a house keeps, as the last server left it: what was being written then is cut, what is long deleted goes."""
-    kept = Conversations(store)
-    kept.recover()
-    kept.purge()
+    """Keep what is said there; settle what an earlier server left unfinished, and what was deleted long ago."""
     app.state.store = store
+    Conversations(store).recover()
+    Conversations(store).purge()
     app.state.answers = Answers(store)
 
 

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.server.models import Loaded, Shelf
+from huozhong.server.pulls import Pulls
 
 _HELD = "huozhong.held"
 
@@ -41,7 +42,11 @@ class House(State):
     """`app.state`.  own_defaults: sampling that the operator chose; None where each model's own holds."""
 
     def __init__(self, shelf: Shelf, own_defaults: SamplingParams | None) -> None:
-        super().__init__({"shelf": shelf, "own_defaults": own_defaults})
+        pulls = Pulls()
+        super().__init__({"shelf": shelf, "own_defaults": own_defaults, "pulls": pulls})
+        if shelf.everything:  # what an earlier server was bringing goes on
+            pulls.take_up()
+        shelf.at_close.append(pulls.close)
 
     @property
     def llm(self) -> LLM:

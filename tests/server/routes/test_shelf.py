@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import Request
+from tests.hub.conftest import MODEL, StandIn, hub, tiny_gguf
 from tests.server.conftest import Running
 from tests.server.test_models import house, stored, until
 
 from huozhong.errors import RequestError
+from huozhong.hub.media import find_models
 from huozhong.server.here import owner_here
+from huozhong.server.routes import shelf
 
-__all__ = ["stored"]  # a fixture
+__all__ = ["hub", "stored", "tiny_gguf"]  # fixtures
 
 
 def test_models_are_listed_loaded_and_put_away(stored: Path) -> None:
@@ -54,7 +58,66 @@ def test_where_nobody_logs_in_only_this_machine_changes_models(host: str, is_let
         assert refused.value.code == "forbidden"
 
 
+def test_every_change_asks_who_it_is() -> None:
+    open_to_all = {("GET", "/house/models")}
+    for route in shelf.router.routes:
+        asks = any(dependency.call is owner_here for dependency in route.dependant.dependencies)  # type: ignore[attr-defined]
+        for method in route.methods:  # type: ignore[attr-defined]
+            assert asks != ((method, route.path) in open_to_all), (method, route.path)  # type: ignore[attr-defined]
+
+
 def test_foreign_pages_may_not(server: Running) -> None:
-    for method, path in (("GET", ""), ("POST", "/x/load"), ("POST", "/x/unload")):
+    for method, path in (
+        ("GET", ""), ("POST", "/x/load"), ("POST", "/x/unload"), ("GET", "/advice"), ("GET", "/pulls"),
+        ("POST", "/pull"), ("GET", "/pulls/events"), ("POST", "/pulls/x/cancel"), ("GET", "/media"),
+        ("POST", "/import"),
+    ):  # fmt: skip
         sent = {"origin": "http://evil.example"}
         assert httpx.request(method, f"{server.url}/house/models{path}", headers=sent).status_code == 403
+
+
+def test_a_model_is_brought_and_answers_at_once(hub: StandIn, server: Running) -> None:
+    at = f"{server.url}/house/models"
+    begun = httpx.post(f"{at}/pull", json={"name": f"hf:{MODEL}"})
+    assert (begun.status_code, begun.json()["name"]) == (202, "tiny")
+    told = ""
+    with httpx.stream("GET", f"{at}/pulls/events", timeout=30) as events:
+        for line in events.iter_lines():
+            told += line
+            if '"state":"done"' in line:
+                break
+    assert "event: pulls" in told
+    assert [pull["state"] for pull in httpx.get(f"{at}/pulls").json()["pulls"]] == ["done"]
+    assert httpx.post(f"{at}/pulls/tiny/cancel").status_code == 200
+    for path, body, status in (
+        ("/pull", {"name": "nothing-known"}, 400),
+        ("/pull", {"name": 5}, 400),
+        ("/pulls/nobody/pause", {}, 404),
+        ("/import", {"path": "/etc/passwd"}, 404),
+        ("/import", {"path": str(Path(__file__))}, 404),
+    ):
+        assert httpx.post(f"{at}{path}", json=body).status_code == status
+
+
+def test_from_a_stick(hub: StandIn, server: Running, tiny_gguf: Path, tmp_path: Path) -> None:
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    shutil.copy(tiny_gguf, stick / "Tiny Model.gguf")
+    found = find_models([stick])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shelf, "find_models", lambda: found)
+        at = f"{server.url}/house/models"
+        (listed,) = httpx.get(f"{at}/media").json()["models"]
+        begun = httpx.post(f"{at}/import", json={"path": listed["path"]})
+        assert (begun.status_code, begun.json()["name"]) == (202, "tiny-model")
+        until(lambda: httpx.get(f"{at}/pulls").json()["pulls"][-1]["state"] == "done")
+
+
+def test_advice_is_for_this_machine(server: Running) -> None:
+    told = httpx.get(f"{server.url}/house/models/advice", timeout=30).json()
+    assert told["bytes_per_second"] > 1e8
+    for model in told["models"]:
+        assert model["size"] < told["memory_free"]
+        assert model["tokens_per_second"] > 0
+        assert model["zh"]
+        assert model["en"]

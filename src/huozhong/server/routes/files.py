@@ -33,7 +33,7 @@ async def add(request: Request, name: str = "") -> Response:
         try:
             kept = await asyncio.to_thread(keep_document, store.begin, person.id, called, data)
         except DocumentError as error:
-            message = error.chinese if _wants_chinese(request) else str(error)
+            message = (_wants_chinese(request) and error.chinese) or str(error)
             raise RequestError(message, code="unreadable_document") from None
     return json_response(_as_json(kept), 201)
 
