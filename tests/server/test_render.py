@@ -11,7 +11,7 @@ import pytest
 from huozhong.server.mathml import MATHML_ATTRIBUTES, MATHML_TAGS, MAX_TEX, tex_to_mathml
 from huozhong.server.render import render_markdown
 
-_PROSE = "p br hr strong em s code pre blockquote ul ol li a h3 h4 h5 h6 table thead tbody tr th td"
+_PROSE = "p br hr strong em s code pre blockquote ul ol li a h3 h4 h5 h6 table thead tbody tr th td div span"
 ALLOWED_TAGS = set(_PROSE.split()) | MATHML_TAGS
 ALLOWED_ATTRIBUTES = {"href", "title", "target", "rel", "start", "class", "align"} | MATHML_ATTRIBUTES
 
@@ -31,7 +31,8 @@ def show(text: str) -> str:
         ("你好", "<p>你好</p>"),
         ("一行\n二行", "<p>一行<br>\n二行</p>"),
         ("# 题\n正文", "<h3>题</h3><p>正文</p>"),
-        ("###### 小题", "<h6>小题</h6>"),
+        ("###### 小题", "<h3>小题</h3>"),
+        ("### 三\n# 一\n### 三\n###### 六\n## 二", "<h3>三</h3><h3>一</h3><h4>三</h4><h5>六</h5><h4>二</h4>"),
         ("正文\n---", "<p>正文</p><hr>"),
         ("> 引用", "<blockquote><p>引用</p></blockquote>"),
         ("~~错~~", "<p><s>错</s></p>"),
@@ -72,12 +73,21 @@ def test_tables_keep_their_alignment_without_styles() -> None:
 def test_lists_nest_and_hold_code() -> None:
     html = show("- 一\n  - 二\n\n    ```py\n    if x:\n        y()\n    ```\n- 三")
     assert html.count("<ul>") == 2
-    assert '<pre><code class="language-py">if x:\n    y()</code></pre>' in html
+    code = '<span class="hl-k">if</span> x:\n    <span class="hl-f">y</span>()'
+    assert f'<pre><code class="language-py">{code}</code></pre>' in html
+
+
+def test_boxes_of_a_list_are_ticked_or_not() -> None:
+    html = show("- [ ] 牛奶\n- [x] **面包**\n- [X]没有空格\n- [a](https://b.cn) 链接\n\n[x] 正文")
+    assert '<li class="task">☐ 牛奶</li><li class="task">☑ <strong>面包</strong></li>' in html
+    assert "<li>[X]没有空格</li>" in html
+    assert html.count("☐") == html.count("☑") == 1
 
 
 @pytest.mark.parametrize("text", ["```python\nprint(1)", "```python\nprint(1)\n", "```python\nprint(1)\n```"])
 def test_an_unfinished_fence_is_code_already(text: str) -> None:
-    assert show(text).startswith('<pre><code class="language-python">print(1)')
+    printed = '<span class="hl-b">print</span>(<span class="hl-n">1</span>)'
+    assert show(text).startswith(f'<pre><code class="language-python">{printed}')
 
 
 def test_links_open_elsewhere_and_only_the_web_is_linked() -> None:

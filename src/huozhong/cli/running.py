@@ -178,7 +178,7 @@ def ask(server: Server, method: str, path: str, body: dict[str, Any] | None = No
     """What a server answers under /house/models; `ConfigError` with its own sentence, or that it cannot be reached."""
     import httpx
 
-    from huozhong.exam.wire import error_sentence
+    from huozhong.text.wire import error_sentence
 
     headers = {"Authorization": f"Bearer {server.key}"} if server.key else {}
     try:

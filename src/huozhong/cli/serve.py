@@ -8,7 +8,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -111,6 +111,14 @@ Keep = Annotated[
         help="没人用的模型在内存里留多久：30m、0、always / how long a model stays in memory when nobody uses it"
     ),
 ]
+Upstream = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="把网页、账号和额度放在别的引擎前面，可多次 / put page, people and budgets before another engine, e.g. "
+        "http://192.168.1.9:8000; several times for several (key: HUOZHONG_UPSTREAM_KEY)",
+        show_default=False,
+    ),
+]
 CarefulOption = Annotated[
     bool,
     typer.Option(
@@ -152,6 +160,7 @@ def serve_command(
     numbers: Numbers = None,
     database: Database = None,
     keep: Keep = "30m",
+    upstream: Upstream = None,
     any_model: AnyModel = False,
     api_key: ApiKey = None,
     api_key_file: ApiKeyFile = None,
@@ -180,7 +189,7 @@ def serve_command(
         with Store.open(database or default_url()) as store:
             if lan:
                 greet_first_owner(store)
-            with _shelf(model, options, partial(_meter, price, currency), keep_seconds) as shelf:
+            with _shelf(model, options, partial(_meter, price, currency), keep_seconds, upstream or ()) as shelf:
                 app = create_app(
                     store=store, shelf=shelf, careful=Careful(careful, ring), any_model=any_model,
                     login=lan, address=door.address, authority=door.authority, own_key=own_key, api_keys=keys,
@@ -197,12 +206,24 @@ def _meter(price: float, currency: str) -> Meter:
     return Meter(price, currency)
 
 
-def _shelf(model: str, options: dict[str, Any], new_meter: Callable[[], Meter], keep: float | None) -> Shelf:
+def _shelf(
+    model: str, options: dict[str, Any], new_meter: Callable[[], Meter], keep: float | None, upstream: Sequence[str]
+) -> Shelf:
     """The model that was named, and all there are; the shelf alone holds it, so that once put away it leaves memory."""
     from huozhong.server.models import Shelf
     from huozhong.server.opening import Opening
 
-    return Shelf(load(model, options, new_meter()), opening=Opening(options, new_meter), everything=True, keep=keep)
+    engines = None
+    if upstream:
+        from huozhong.server.upstream.engines import Engines
+
+        keys = [key.strip() for key in os.environ.get("HUOZHONG_UPSTREAM_KEY", "").split(",")]
+        engines = Engines(upstream, [key for key in keys if key])
+    shelf = Shelf(load(model, options, new_meter()), opening=Opening(options, new_meter), everything=True, keep=keep)
+    if engines is not None:
+        shelf.engines = engines
+        shelf.at_close.append(engines.close)
+    return shelf
 
 
 def check_log_format(name: str) -> None:

@@ -12,9 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
+from huozhong import __version__
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import HuozhongError
 from huozhong.server.answers import Answers
+from huozhong.server.applying import app_shelf
 from huozhong.server.authority import Authority
 from huozhong.server.careful import Careful
 from huozhong.server.failures import failure_of
@@ -27,6 +29,7 @@ from huozhong.server.models import Shelf
 from huozhong.server.pools import Pools
 from huozhong.server.routes import (
     account,
+    apps,
     balance,
     chat,
     completions,
@@ -40,8 +43,10 @@ from huozhong.server.routes import (
     models,
     native,
     ollama,
+    openapi,
     page,
     people,
+    plain,
     responses,
     tokens,
     trust,
@@ -55,17 +60,20 @@ PEOPLE = (login_routes, account, people, house, balance, trust)
 NOUNS = (
     chat,
     conversations,
+    exchange,
     completions,
     messages,
     embeddings,
-    exchange,
+    apps,
     files,
     models,
     native,
     ollama,
+    openapi,
     shelf_routes,
     tokens,
     health,
+    plain,
     page,
     responses,
 )
@@ -104,7 +112,7 @@ def create_app(
     allow_hosts, allow_origins: names this server answers to and web sites that may use it, besides its own.
     """
     # No generated documentation pages: they load scripts from elsewhere, and the machine may be offline.
-    app = FastAPI(title="Huozhong", openapi_url=None)
+    app = FastAPI(title="Huozhong", version=__version__, openapi_url=None)
     if shelf is None:
         assert llm is not None, "a model, or a shelf of models"
         shelf = Shelf(llm, keep=None)
@@ -113,6 +121,7 @@ def create_app(
     open_house(app, store or Store.open(IN_MEMORY))
     app.state.any_model, app.state.created = any_model, int(time.time())
     app.state.pools, app.state.responses = Pools(), KeptResponses()
+    app.state.apps = app_shelf()
     app.state.reading = asyncio.Semaphore(1)  # one document at a time
     settle(app, app.state.store, login=login, address=address, authority=authority, own_key=own_key)
     app.add_middleware(Holding, shelf=shelf)

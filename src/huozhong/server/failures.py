@@ -30,6 +30,8 @@ _STATUS = {
     "request_too_large": 413,
     "text_too_long": 413,
     "too_many_attempts": 429,
+    "upstream_busy": 429,
+    "upstream_failed": 502,
     "too_busy": 503,
     "not_supported": 501,
     "unsupported_media_type": 415,

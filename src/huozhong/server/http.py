@@ -14,14 +14,14 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import pydantic_core
 from fastapi import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from huozhong.engine.llm import Completion, Delta, Handle, Progress
+from huozhong.engine.llm import Completion, Delta, Progress
 from huozhong.errors import RequestError
 from huozhong.server.dialects import Event, Reply
 from huozhong.server.dialects.anthropic.reply import error_body as anthropic_error
@@ -58,11 +58,12 @@ PIECE_SECONDS = 0.01
 async def json_body(request: Request) -> dict[str, Any]:
     """The object in a body that says it is JSON, as web pages must (another kind they could send without asking).
 
-    Programs say no origin, and may leave it out or let it be curl's, as Ollama's and llama.cpp's do.
+    Programs, which send nothing of what browsers do, may leave it out or let it be curl's, as Ollama's and llama.cpp's.
     Raises `RequestError`.  How large a body may be is `guard`'s.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    of_a_program = "origin" not in request.headers and kind in ("", "application/x-www-form-urlencoded")
+    of_a_browser = any(name in request.headers for name in ("origin", "referer", "cookie", "sec-fetch-site"))
+    of_a_program = not of_a_browser and kind in ("", "application/x-www-form-urlencoded")
     if kind != "application/json" and not of_a_program:
         raise RequestError(
             "Send the request with the header Content-Type: application/json.", code="unsupported_media_type"
@@ -98,7 +99,14 @@ def error_response(failure: Failure, path: str) -> Response:
 # -- answers that are being made -------------------------------------------------------------------
 
 
-Start = Callable[[Callable[[Delta], None]], Handle]
+class Started(Protocol):
+    """An answer that is being made: `engine.llm.Handle`, or one that is made elsewhere."""
+
+    def abort(self) -> None: ...
+    def progress(self) -> Progress: ...
+
+
+Start = Callable[[Callable[[Delta], None]], Started]
 Piece = tuple[int, Delta]
 
 
@@ -111,7 +119,7 @@ class RunningAnswers:
         self._deltas: deque[Piece] = deque()  # filled in the engine's thread
         self._is_told = False  # that there are some
         self._some, self._last = asyncio.Event(), asyncio.Event()
-        self._handles: list[Handle] = []
+        self._handles: list[Started] = []
         self._unfinished = 0
         try:
             for index, start in enumerate(starts):

@@ -98,6 +98,26 @@ def read_prompt(llm: LLM, call: ChatCall, *, counted: bool = False) -> ChatPromp
     return of(parts[min(bisect_left(parts, True, key=lambda part: len(of(part).ids) <= room), len(parts) - 1)])
 
 
+def part_tokens(llm: LLM, parts: Sequence[str | int], field: str) -> list[int]:
+    """The ids of a text given in parts, as llama.cpp's programs may.
+
+    Such texts hold control tokens by their names: those programs write the whole template themselves.
+    """
+    tokenizer = llm.tokenizer
+    ids: list[int] = []
+    for part in parts:
+        if isinstance(part, str):
+            if not ids and tokenizer.bos_id is not None:
+                ids.append(tokenizer.bos_id)
+            found = tokenizer.encode(part, specials=True, begins=not ids, most=llm.max_context)
+            ids += found[1:] if len(ids) == 1 and found[:1] == ids else found  # who wrote it out means one
+        elif 0 <= part < llm.config.vocab_size:
+            ids.append(part)
+        else:
+            raise RequestError(f"'{field}' has the token id {part}, which is not in the vocabulary.", param=field)
+    return ids
+
+
 async def reading(request: Request, size: int, read: Callable[[], Result]) -> Result:
     """What `read` gives, which encodes so many characters."""
     if size < LONG:

@@ -7,7 +7,9 @@ an allow-list; and nh3 (ammonia) cleans the whole result once more.
 Differences from CommonMark, each because of how models and Chinese readers write:
 a newline is a line break (poems); four leading spaces are not code; `**重点:**下文` is bold although a
 punctuation mark stands before the closing stars; the stars in 3*4*5 multiply; images are shown as links;
-only http, https and mailto links are links; headings start at <h3>, below the page's own, and need their #.
+only http, https and mailto links are links; headings start at <h3>, below the page's own,
+however many # they have, and need one;
+`- [x]` is a ticked box; code is in colours where `highlight` knows the language.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
 
+from huozhong.server.highlight import KINDS, highlight
 from huozhong.server.mathml import MATHML_ATTRIBUTES, MATHML_TAGS, MAX_TEX, tex_to_mathml
 
 MAX_MATH_LINES = 60
@@ -54,16 +57,27 @@ _TAGS = {
     "tr",
     "th",
     "td",
+    "div",
+    "span",
 } | MATHML_TAGS
 _ATTRIBUTES: dict[str, set[str]] = {
     "a": {"href", "title"},
     "ol": {"start"},
     "code": {"class"},
+    "span": {"class"},
+    "div": {"class"},
+    "li": {"class"},
     "th": {"align"},
     "td": {"align"},
     **{tag: set(MATHML_ATTRIBUTES) for tag in MATHML_TAGS},
 }
-_CODE_CLASS = re.compile(r"(?:tex|language-[\w+#.-]{1,20})\Z")
+# The classes that may stand in an answer; whatever else stands there goes.
+_CLASSES = {
+    "code": re.compile(r"(?:tex|language-[\w+#.-]{1,20})\Z"),
+    "span": re.compile(f"hl-[{KINDS}]\\Z"),
+    "div": re.compile(r"table\Z"),
+    "li": re.compile(r"task\Z"),
+}
 _LINK = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 _PRICE = re.compile(r"\d[\d.,]*(?:\s+[A-Za-z]{2,}|[kKmM万亿]?\s*[,;/-]\s*\Z)")
 _CJK = "\u2e80-\u2fff\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
@@ -91,7 +105,7 @@ def render_markdown(text: str) -> str:
 
 
 def _filter_attribute(tag: str, attribute: str, value: str) -> str | None:
-    if tag == "code" and not _CODE_CLASS.match(value):
+    if attribute == "class" and not _CLASSES[tag].match(value):
         return None
     return value
 
@@ -221,14 +235,49 @@ def _emphasis(state: StateInline, silent: bool) -> bool:
 
 
 def _adapt(state: StateCore) -> None:
-    """Headings go below the page's own; table alignment becomes an attribute (the CSP bars styles)."""
-    for token in state.tokens:
-        if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
-        elif token.type in ("th_open", "td_open"):
+    """Headings go below the page's own; table alignment is an attribute (the CSP bars styles); boxes are ticked."""
+    _rank_headings([token for token in state.tokens if token.type in ("heading_open", "heading_close")])
+    for index, token in enumerate(state.tokens):
+        if token.type in ("th_open", "td_open"):
             style = str(token.attrs.pop("style", ""))
             if style:
                 token.attrs["align"] = style.removeprefix("text-align:")
+        elif token.type == "inline" and index > 1 and state.tokens[index - 2].type == "list_item_open":
+            _tick(token, state.tokens[index - 2])
+
+
+def _rank_headings(tokens: list[Token]) -> None:
+    """The levels that an answer uses become <h3> and on, and none is passed over on the way down: screen readers walk
+    by them, and models begin with any."""
+    ranks = {tag: rank for rank, tag in enumerate(sorted({token.tag for token in tokens}), 3)}
+    before = 2
+    for token in tokens:
+        if token.type == "heading_open":
+            before = min(6, ranks[token.tag], before + 1)
+        token.tag = f"h{before}"
+
+
+def _tick(text: Token, item: Token) -> None:
+    """`[ ] milk` and `[x] bread` at the beginning of a list's line: a box that every reader and printer knows."""
+    first = text.children[0] if text.children else None
+    if first is None or first.type != "text":
+        return
+    # "[x]" followed by a space: markdown-it keeps it in one text token, as no link has that name.
+    if box := re.match(r"\[([ xX])\] (?=\S)|\[([ xX])\] \Z", first.content):
+        first.content = ("☐ " if (box[1] or box[2]) == " " else "☑ ") + first.content[box.end() :]
+        item.attrs["class"] = "task"
+
+
+def _render_fence(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    token = tokens[index]
+    name = token.info.strip().split(maxsplit=1)[0] if token.info.strip() else ""
+    label = f' class="language-{escape(name)}"' if name else ""
+    return f"<pre><code{label}>{highlight(token.content, name)}</code></pre>\n"
+
+
+def _render_table(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    """In a box of its own: a wide table scrolls there, and stays a table to a screen reader."""
+    return '<div class="table"><table>\n' if tokens[index].type == "table_open" else "</table></div>\n"
 
 
 def _build() -> MarkdownIt:
@@ -241,6 +290,9 @@ def _build() -> MarkdownIt:
     markdown.core.ruler.push("adapt", _adapt)
     markdown.add_render_rule("math_inline", _render_math)
     markdown.add_render_rule("math_block", _render_math)
+    markdown.add_render_rule("fence", _render_fence)
+    markdown.add_render_rule("table_open", _render_table)
+    markdown.add_render_rule("table_close", _render_table)
     return markdown
 
 

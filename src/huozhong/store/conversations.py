@@ -333,7 +333,7 @@ def new_conversation(
         title_is_own=False,
         pinned=False,
         model=model,
-        settings=dict(settings or {}),
+        settings=merged({}, settings or {}),
         leaf_id=None,
         created=now(),
         updated=_next_updated(session, person),

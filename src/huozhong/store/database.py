@@ -64,6 +64,18 @@ class Store:
             raise
         return store
 
+    @staticmethod
+    def file_of(url: str) -> Path | None:
+        """The SQLite file that a URL means; None for PostgreSQL.  `StoreError` for one in memory, or no database."""
+        parsed = _checked(url)
+        if parsed.get_backend_name() != "sqlite":
+            return None
+        if parsed.database in (None, "", ":memory:"):
+            raise StoreError(
+                "内存里的数据库不能备份或恢复。", "A database in memory is neither backed up nor restored."
+            )
+        return Path(str(parsed.database))
+
     @property
     def file(self) -> Path | None:
         """The SQLite file; None in memory and for PostgreSQL."""
@@ -94,7 +106,10 @@ class Store:
         session = Session(self.engine, expire_on_commit=False)
         try:
             with session:
-                session.connection(execution_options={"huozhong_begin": begin, "huozhong_lasting": lasting})
+                options: dict[str, Any] = {"huozhong_begin": begin, "huozhong_lasting": lasting}
+                if begin == "BEGIN" and not self._is_sqlite:
+                    options["isolation_level"] = "REPEATABLE READ"  # as SQLite's readers have it
+                session.connection(execution_options=options)
                 yield session
                 session.commit()
         except DBAPIError as error:

@@ -6,10 +6,10 @@ index over an array of the same words.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Dialect, Text, TypeDecorator, text
+from sqlalchemy import ARRAY, ColumnElement, Connection, Dialect, Integer, Table, Text, TypeDecorator, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
@@ -66,6 +66,18 @@ def has_grams(connection: Connection, grams: Sequence[str], low: int, high: int)
         condition = text("search.grams @> CAST(:wanted AS text[]) AND search.number BETWEEN :low AND :high")
         condition = condition.bindparams(wanted=[*grams], low=low, high=high)
     return cast("ColumnElement[bool]", condition)
+
+
+def count_on(connection: Connection, tables: Iterable[Table]) -> None:
+    """After rows were written with their numbers: the next number is the next one (SQLite sees that by itself)."""
+    if connection.dialect.name != "postgresql":
+        return
+    for table in tables:
+        key = table.primary_key.columns.values()[0]
+        if isinstance(key.type, Integer) and len(table.primary_key.columns) == 1 and not key.foreign_keys:
+            highest = f'(SELECT coalesce(max("{key.name}"), 0) + 1 FROM "{table.name}")'
+            statement = text(f"SELECT setval(pg_get_serial_sequence(:table, :key), {highest}, false)")
+            connection.execute(statement.bindparams(table=table.name, key=key.name))
 
 
 def lock_for_migration(connection: Connection) -> None:

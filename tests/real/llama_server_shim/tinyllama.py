@@ -35,6 +35,7 @@ def main() -> None:
 
 
 CHATML = (
+    "{{ bos_token }}"
     "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )

@@ -26,9 +26,7 @@ def shared_site() -> Iterator[StandIn]:
 
 @pytest.fixture
 def site(shared_site: StandIn) -> StandIn:
-    shared_site.requests.clear()
-    shared_site.closed.clear()
-    shared_site.fail, shared_site.pace, shared_site.released = 0, 0.001, 0
+    shared_site.forget()
     return shared_site
 
 

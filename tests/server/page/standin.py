@@ -1,29 +1,36 @@
-"""A stand-in for the server: the real page routes over a scripted model, and the browser to look at it with.
+"""The real server over a scripted model, and the browser to look at it with.
 
 The script follows the last question, so that a test says what it wants in the words that it types.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import json
 import os
 import re
 import shutil
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from huozhong.server.app import answer_failures
-from huozhong.server.routes import page as page_routes
+from huozhong.cost import Bill
+from huozhong.engine.queueing import Progress
+from huozhong.engine.requests import Delta, FinishReason, SamplingParams, Usage
+from huozhong.errors import ContextLengthError
+from huozhong.formats.resolve import BUILT_IN
+from huozhong.server.app import create_app
+from huozhong.server.careful import Careful
+from huozhong.store.conversations import Conversations
+from huozhong.store.database import Store
+from huozhong.store.people import HOUSE
+from huozhong.text.template import Begun, ChatPrompt
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 CHROMIUM_ARGS = [
@@ -71,28 +78,32 @@ $\\text{<img src=x onerror=window.hacked=7>}$ $\\href{javascript:window.hacked=8
 [好链接](https://example.com/a)"""
 
 
-# As the server marks a fixed text that no model wrote.
-FIXED = "谢谢你告诉我。\n可以打 12356（心理援助热线）或 +86 12355，马上有危险打 110。1100 不是电话。"
-RULE = {"id": "suicide.live", "kind": "suicide", "numbers": ["12356", "+86 12355", "110"]}
+@dataclass
+class Asked:
+    """One answer that was asked of the model."""
+
+    messages: list[dict[str, Any]]
+    thinking: bool
+    params: SamplingParams
+    begun: Begun | None
 
 
 @dataclass
 class StandIn:
-    """What the scripted server was asked, and how it is to fail."""
+    """What the scripted model was asked, and how it is to answer."""
 
-    requests: list[dict[str, Any]] = field(default_factory=list)
-    fail: int = 0  # the status of the next answer, once
+    requests: list[Asked] = field(default_factory=list)
     pace: float = 0.001  # seconds between pieces
     released: int = 0  # how many of the pauses in the present answer are over
-    closed: threading.Event = field(default_factory=threading.Event)  # a client left in mid-answer
+    waiting: Progress | None = None  # until this is None again, answers wait
+    ended: threading.Event = field(default_factory=threading.Event)  # an answer was stopped
+    app: FastAPI = field(default_factory=FastAPI)
     url: str = ""
 
     def answer_to(self, question: str) -> tuple[str, str]:
         """(thoughts, answer) for a question."""
         if "粉笔" in question or "还剩几个" in question:
             return THOUGHTS, WORD_PROBLEM
-        if "难受" in question:
-            return "", FIXED
         if "等一等" in question:
             return f"想一想{PAUSE}。", f"第一段。\n\n第二{PAUSE}段。"
         scripts = {"绝句": POEM, "排版": MARKDOWN, "攻击": ATTACK, "很长": "一句话。\n\n" * 400}
@@ -101,86 +112,121 @@ class StandIn:
                 return "", text
         return "", f"你说的是“{question}”。"
 
+    def forget(self) -> None:
+        """Everything anybody has said, for the next test."""
+        self.requests.clear()
+        self.ended.clear()
+        self.pace, self.released, self.waiting = 0.001, 0, None
+        conversations = Conversations(self.app.state.store)
+        conversations.clear(HOUSE)
 
-def create_standin() -> tuple[FastAPI, StandIn]:
-    """The application and the handle to steer it."""
-    standin = StandIn()
-    app = FastAPI(openapi_url=None)
-    app.state.llm = SimpleNamespace(name="ember", max_context=2048, acts=False)
-    app.state.defaults = SimpleNamespace(temperature=0.0)
-    app.include_router(page_routes.router)
-    answer_failures(app)
 
-    @app.post("/v1/chat/completions")
-    async def completions(request: Request) -> Any:
-        body = await request.json()
-        standin.requests.append(body)
-        question = body["messages"][-1]["content"]
-        status, standin.fail = standin.fail, 0
-        if status or "太长" in question:
-            code = "context_length_exceeded" if "太长" in question else "busy"
-            return JSONResponse({"error": {"message": "no", "code": code}}, status_code=status or 400)
-        thoughts, answer = standin.answer_to(question)
-        if body.get("thinking", {}).get("type") == "disabled":
+class ScriptedModel:
+    """What the server needs of an LLM; its answers follow the last question."""
+
+    name, max_context, acts, is_built_in = "ember", 2048, False, False
+    defaults = SamplingParams(temperature=0.0)
+    path, currency = BUILT_IN / "ember", "CNY"
+
+    def __init__(self, standin: StandIn) -> None:
+        self._standin = standin
+        self.tokenizer = SimpleNamespace(
+            encode=lambda text, **_: list(range(len(text))), has=lambda _: False, split_specials=lambda text: [text]
+        )
+
+    def prompt(
+        self, messages: list[dict[str, Any]], *, thinking: bool, begun: Begun | None = None, **_: Any
+    ) -> ChatPrompt:
+        if sum(len(message["content"]) for message in messages) > self.max_context:
+            raise ContextLengthError("The prompt is longer than the context.")
+        return ChatPrompt([0] * 31, acts=({"messages": messages, "thinking": thinking, "begun": begun},))
+
+    def stats(self) -> SimpleNamespace:
+        return SimpleNamespace(running=0, waiting=0, preempted=0)
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+    def submit(
+        self, prompt: ChatPrompt, params: SamplingParams, on_delta: Callable[[Delta], None], *, user: str | None
+    ) -> ScriptedAnswer:
+        assert prompt.acts is not None
+        asked = Asked(params=params, **prompt.acts[0])
+        self._standin.requests.append(asked)
+        return ScriptedAnswer(self._standin, asked, on_delta)
+
+
+class ScriptedAnswer:
+    """An answer on its way; the handle to it."""
+
+    def __init__(self, standin: StandIn, asked: Asked, on_delta: Callable[[Delta], None]) -> None:
+        self._standin, self._asked, self._on_delta = standin, asked, on_delta
+        self._stopped = False
+        threading.Thread(target=self._write, daemon=True).start()
+
+    def abort(self) -> None:
+        self._stopped = True
+
+    def progress(self) -> Progress:
+        return self._standin.waiting or Progress(place=0, seconds=None, prompt_done=31, prompt_total=31)
+
+    def _write(self) -> None:
+        standin, asked = self._standin, self._asked
+        while standin.waiting and not self._stopped:
+            time.sleep(0.005)
+        thoughts, answer = standin.answer_to(asked.messages[-1]["content"])
+        if not asked.thinking:
             thoughts = ""
-        rule = RULE if "难受" in question else None
-        if body["stream"]:
-            assert body["stream_options"] == {"include_usage": True}
-            cut = len(answer) // 2 if "断线" in question else None
-            return StreamingResponse(_events(standin, thoughts, answer, cut, rule), media_type="text/event-stream")
-        message = {"role": "assistant", "content": answer, "reasoning_content": thoughts or None}
-        if rule:
-            message["rule"] = rule
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        return {"choices": [choice], "usage": _usage(thoughts + answer)}
-
-    return app, standin
-
-
-async def _events(
-    standin: StandIn, thoughts: str, answer: str, cut: int | None, rule: dict[str, Any] | None
-) -> AsyncIterator[str]:
-    def event(delta: dict[str, Any], finish: str | None = None) -> str:
-        return "data: " + json.dumps({"choices": [{"delta": delta, "finish_reason": finish}]}) + "\n\n"
-
-    passed = 0
-    yield ": hello\n\n" + event({"role": "assistant", "content": "", "reasoning_content": None})
-    try:
-        for name, text in (("reasoning_content", thoughts), ("content", answer[:cut])):
-            for piece in re.findall(f"{PAUSE}|[^{PAUSE}]{{1,3}}", text or ""):
+        if asked.begun:
+            thoughts, answer = "", answer.removeprefix(asked.begun.content)
+        passed, written = 0, 0
+        for is_thought, text in ((True, thoughts), (False, answer)):
+            for piece in re.findall(f"{PAUSE}|[^{PAUSE}]{{1,3}}", text):
                 if piece == PAUSE:
                     passed += 1
-                    while standin.released < passed:
-                        await asyncio.sleep(0.005)
+                    while standin.released < passed and not self._stopped:
+                        time.sleep(0.005)
                     continue
-                yield event({name: piece})
-                await asyncio.sleep(standin.pace)
-    except (asyncio.CancelledError, GeneratorExit):
-        standin.closed.set()
-        raise
-    if cut is not None:
-        return
-    yield event({} if rule is None else {"rule": rule}, "stop")
-    yield "data: " + json.dumps({"choices": [], "usage": _usage(thoughts + answer)}) + "\n\ndata: [DONE]\n\n"
+                if self._stopped:
+                    standin.ended.set()
+                    self._on_delta(Delta(finish_reason="abort", usage=_usage(written)))
+                    return
+                written += len(piece)
+                self._on_delta(Delta(reasoning=piece) if is_thought else Delta(text=piece))
+                time.sleep(standin.pace)
+        finish: FinishReason = "length" if "断了" in asked.messages[-1]["content"] and not asked.begun else "stop"
+        self._on_delta(Delta(finish_reason=finish, usage=_usage(written)))
 
 
-def _usage(text: str) -> dict[str, Any]:
-    tokens = max(1, len(text) * 2 // 3)
+def create_standin(store: Store | None = None) -> tuple[FastAPI, StandIn]:
+    """The application and the handle to steer its model."""
+    standin = StandIn()
+    model: Any = ScriptedModel(standin)
+    standin.app = create_app(model, store=store, careful=Careful(everybody=True))
+    return standin.app, standin
+
+
+def _usage(characters: int) -> Usage:
+    tokens = max(1, characters * 2 // 3)
     joules = tokens * 0.02
-    cost = {
-        "seconds": tokens / 410,
-        "joules": joules,
-        "money": joules / 3.6e6 * 0.6,
-        "currency": "CNY",
-        "source": "estimated",
-    }
-    return {
-        "prompt_tokens": 31,
-        "completion_tokens": tokens,
-        "total_tokens": 31 + tokens,
-        "tokens_per_second": 410.2,
-        "cost": cost,
-    }
+    bill = Bill(
+        tokens=31 + tokens,
+        seconds=tokens / 410,
+        joules=joules,
+        money=joules / 3.6e6 * 0.6,
+        currency="CNY",
+        source="estimated",
+        how="a stand-in",
+    )
+    return Usage(
+        prompt_tokens=31,
+        completion_tokens=tokens,
+        reasoning_tokens=0,
+        cache_hit_tokens=0,
+        seconds_to_first_token=0.0,
+        seconds=max(tokens - 1, 1) / 410.2,
+        bill=bill,
+    )
 
 
 @contextlib.contextmanager

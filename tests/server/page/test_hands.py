@@ -20,7 +20,7 @@ def test_everything_by_keyboard(open_page: OpenPage, site: StandIn) -> None:
     assert page.input_value("#input") == "一行\n1/2"
     page.keyboard.press("Enter")
     finished(page)
-    assert site.requests[-1]["messages"][-1]["content"] == "一行\n1/2"
+    assert site.requests[-1].messages[-1]["content"] == "一行\n1/2"
     assert page.evaluate("document.activeElement.id") == "input"
     site.pace = 0.02
     page.keyboard.type("很长")
@@ -30,11 +30,12 @@ def test_everything_by_keyboard(open_page: OpenPage, site: StandIn) -> None:
     page.wait_for_selector(".note:has-text('已停止')")
     # Backwards from the input: answer again, copy, and so on; each one with a visible ring.
     names = []
-    for _ in range(3):
+    page.keyboard.press("Shift+Tab")
+    for _ in range(4):
         page.keyboard.press("Shift+Tab")
         names.append(page.evaluate("document.activeElement.getAttribute('aria-label')"))
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-    assert names == ["重新回答", "复制回答", "修改这个问题"]
+    assert names == ["这个回答用了多少", "重新回答", "复制回答", None]
     page.focus("#settings-button")
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "set-thinking"
@@ -59,7 +60,7 @@ def test_every_control_has_a_name(open_page: OpenPage) -> None:
     ask(page, QUESTION)
     page.click("#settings-button")
     nameless = page.evaluate(
-        """() => [...document.querySelectorAll('button, textarea, input')].filter((node) =>
+        """() => [...document.querySelectorAll('button, textarea, input, select')].filter((node) =>
              !(node.getAttribute('aria-label') || node.textContent.trim() || node.labels.length))
              .map((node) => node.outerHTML)"""
     )

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import json
+import unicodedata
+
+import httpx
 import pytest
-from playwright.sync_api import expect
-from tests.server.page.standin import ATTACK, QUESTION, OpenPage, StandIn, ask, finished, last_answer
+from playwright.sync_api import Browser, expect
+from pypdf import PdfReader
+from tests.server.page.standin import ATTACK, MARKDOWN, QUESTION, OpenPage, StandIn, ask, finished, last_answer
+
+SMALL = """() => [...document.querySelectorAll('button, summary, .switch, textarea, select, #find')].filter((node) => {
+    const box = node.getBoundingClientRect();
+    return box.width > 0 && getComputedStyle(node).visibility === 'visible' && (box.height < 44 || box.width < 44);
+  }).map((node) => node.outerHTML)"""
 
 pytestmark = pytest.mark.slow  # each test is a second or two of a browser's life
 
@@ -66,54 +77,61 @@ def test_the_policy_stops_scripts_even_if_one_got_in(open_page: OpenPage) -> Non
 def test_reload_keeps_the_conversation_and_the_draft(open_page: OpenPage) -> None:
     page = open_page()
     ask(page, QUESTION)
-    meter, total = page.locator(".meter").inner_text(), page.locator("#total").inner_text()
     page.fill("#input", "还没写完")
     page.reload()
     finished(page)
     assert page.locator(".bubble").inner_text() == QUESTION
     assert page.locator(".body math").count() == 2
     assert page.locator(".thinking summary").inner_text().startswith("思考过程 · ")
-    assert (page.locator(".meter").inner_text(), page.locator("#total").inner_text()) == (meter, total)
     assert page.input_value("#input") == "还没写完"
-
-
-def test_a_reload_amid_an_answer_keeps_what_was_written(open_page: OpenPage, site: StandIn) -> None:
-    site.pace = 0.02
-    page = open_page()
-    page.fill("#input", "很长")
-    page.keyboard.press("Enter")
-    page.wait_for_selector(".body:has-text('一句话。')")
-    page.reload()
-    finished(page)
-    assert page.locator(".note").inner_text() == "页面刷新时回答还没写完。"
-    assert last_answer(page).startswith("一句话。")
-    site.pace = 0.001
-    page.evaluate("1")
-    assert page.locator("button[aria-label=重新回答]:visible").count() == 1
+    assert page.title() == page.locator("#title").inner_text()
 
 
 def test_a_broken_memory_does_not_break_the_page(open_page: OpenPage) -> None:
     page = open_page(
         script="localStorage.setItem('huozhong.conversation', '{\"messages\": [1, null, {}], \"spent\": 3}');"
-        "localStorage.setItem('huozhong.settings', 'x')"
+        "localStorage.setItem('huozhong.settings', 'x'); localStorage.setItem('huozhong.shelf', '{}')"
     )
     ask(page, "你好")
     assert last_answer(page) == "你说的是“你好”。"
 
 
-def test_language_switches_and_is_remembered(open_page: OpenPage) -> None:
+def test_the_conversation_that_the_browser_kept_moves_into_the_house_once(open_page: OpenPage) -> None:
+    old = {
+        "messages": [
+            {"role": "user", "content": "从前的问题"},
+            {"role": "assistant", "content": "从前的**回答**", "reasoning": "想过", "thinkMs": 900, "state": "done"},
+        ],
+        "spent": {"answers": 1},
+        "draft": "",
+    }
+    kept = f"localStorage.setItem('huozhong.conversation', {json.dumps(json.dumps(old))})"
+    page = open_page(script=f"if (!sessionStorage.moved) {{ sessionStorage.moved = 1; {kept} }}")
+    page.locator(".item .open", has_text="从前的问题").click()
+    expect(page.locator(".body strong")).to_have_text("回答")
+    expect(page.locator(".thinking summary")).to_have_text("思考过程 · 0.9 秒")
+    page.reload()
+    expect(page.locator(".body strong")).to_have_text("回答")
+    assert page.locator(".item .open").count() == 1
+
+
+def test_languages_switch_and_are_remembered(open_page: OpenPage) -> None:
     page = open_page(locale="en-US")
     assert page.locator("#welcome h2").inner_text() == "What shall we work out today?"
     assert page.locator("html").get_attribute("lang") == "en"
     ask(page, QUESTION)
-    assert " tokens · 410 tokens/s" in page.locator(".meter").inner_text()
-    page.click("#language")
-    assert page.get_attribute("html", "lang") == "zh-CN"
-    assert "焦耳" in page.locator(".meter").inner_text()
+    page.click("[data-t-label=bill]")
+    assert "Cost of power" in page.locator(".bill").inner_text()
+    page.select_option("#language", "zh")
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+    assert "焦耳" in page.locator(".bill").inner_text()
     assert page.locator(".thinking summary").inner_text().startswith("思考过程")
     assert page.get_attribute("#input", "placeholder") == "问一个问题…"
+    page.select_option("#language", "zh-Hant")
+    expect(page.locator("#new")).to_have_text("新對話")
     page.reload()
-    assert page.get_attribute("#new", "aria-label") == "新对话"
+    assert page.get_attribute("html", "lang") == "zh-Hant"
+    assert page.locator("#find").get_attribute("placeholder") == "搜尋對話"
 
 
 def test_dark_and_light(open_page: OpenPage) -> None:
@@ -137,19 +155,90 @@ def test_a_phone_of_360_pixels(open_page: OpenPage) -> None:
         assert page.evaluate(fits)
         ask(page, "排版")
         ask(page, QUESTION)
+        page.locator("[data-t-label=bill]").last.click()
         assert page.evaluate(fits)
         composer = page.locator("#composer").bounding_box()
         assert composer is not None
         assert composer["y"] + composer["height"] <= 640
         page.click("#settings-button")
-        small = page.evaluate(
-            """() => [...document.querySelectorAll('button, summary, .switch, textarea')].filter((node) => {
-                 const box = node.getBoundingClientRect();
-                 return box.width > 0 && (box.height < 44 || box.width < 44);
-               }).map((node) => node.outerHTML)"""
-        )
-        assert small == []
+        assert page.evaluate(SMALL) == []
         panel = page.locator("#settings").bounding_box()
         assert panel is not None
         assert panel["x"] >= 0
         assert panel["x"] + panel["width"] <= 360
+        page.keyboard.press("Escape")
+        page.click("#side-open")
+        expect(page.locator("#new")).to_be_visible()
+        assert page.evaluate(SMALL) == []
+        assert page.evaluate("document.activeElement.id") == "side-close"
+        page.keyboard.press("Escape")
+        expect(page.locator("#new")).to_be_hidden()
+        assert page.evaluate("document.activeElement.id") == "side-open"
+
+
+def test_magnified_four_times_everything_can_be_used(open_page: OpenPage) -> None:
+    page = open_page(width=320, height=256)  # 1280 × 1024 at 400 %
+    ask(page, "排版")
+    assert page.evaluate("document.documentElement.scrollWidth <= 320")
+    box = page.locator("#scroll").bounding_box()
+    assert box is not None
+    assert box["height"] > 110, "room to read"
+    page.click("#side-open")
+    page.locator("#house-menu").scroll_into_view_if_needed()
+    page.click("#house-menu")
+    page.locator("[role=menuitem]").last.scroll_into_view_if_needed()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.click("#settings-button")
+    page.locator("#set-reset").click()
+
+
+def test_nothing_moves_while_the_page_loads(open_page: OpenPage, browser: Browser, site: StandIn) -> None:
+    page = open_page()
+    ask(page, "你好")
+    watch = (
+        "new PerformanceObserver(l => l.getEntries().forEach(e => { window.shift = (window.shift || 0) + e.value }))"
+    )
+    page.add_init_script(f"{watch}.observe({{type: 'layout-shift', buffered: true}})")
+    page.goto(site.url)
+    page.wait_for_selector(".item")
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.shift || 0") < 0.01
+
+
+def test_a_printed_chat_is_whole(open_page: OpenPage) -> None:
+    page = open_page()
+    for _ in range(3):
+        ask(page, "排版")
+    ask(page, "很长")
+    screen = page.evaluate("document.body.scrollHeight")
+    assert screen <= 800
+    pages = PdfReader(io.BytesIO(page.pdf(format="A4"))).pages
+    text = unicodedata.normalize("NFKC", "".join(one.extract_text() for one in pages)).replace("\n", "")
+    assert text.count("一句话。") == 400
+    assert text.count("def area(width, height)") == 3
+    assert "新对话" not in text
+    page.emulate_media(media="print")
+    assert page.locator("#composer").is_hidden()
+    assert page.locator(".tools:visible").count() == 0
+
+
+def test_a_chat_of_four_hundred_messages_is_one_request(open_page: OpenPage, site: StandIn) -> None:
+    said = []
+    for number in range(200):
+        said += [
+            {"id": f"q{number}", "parent": said[-1]["id"] if said else None, "role": "user", "content": f"问{number}"}
+        ]
+        said += [
+            {"id": f"a{number}", "parent": f"q{number}", "role": "assistant", "content": MARKDOWN, "state": "done"}
+        ]
+    chat = [{"format": "huozhong-conversation", "version": 1, "title": "长谈", "messages": said}]
+    assert httpx.post(f"{site.url}/house/import", json=chat).json()["imported"] == 1
+    page = open_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.locator(".item .open").click()
+    page.wait_for_function("() => document.querySelectorAll('.answer').length === 200")
+    assert page.locator(".answer").last.locator(".body table").count() == 1
+    assert page.locator("#scroll").evaluate("it => it.scrollHeight - it.scrollTop - it.clientHeight") < 5, "at its end"
+    assert [url for url in asked if not url.endswith("flame.svg")] == asked[:1]

@@ -1,12 +1,14 @@
-"""Asking and answering in a real browser."""
+"""Asking, answering and branching in a real browser."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 from tests.server.page.standin import QUESTION, OpenPage, StandIn, ask, finished, last_answer
+
+from huozhong.engine.queueing import Progress
 
 pytestmark = pytest.mark.slow  # each test is a second or two of a browser's life
 
@@ -25,10 +27,13 @@ def test_a_card_starts_the_conversation_with_thoughts_formulas_and_the_bill(open
     assert thinking.get_attribute("open") is None
     thinking.locator("summary").click()
     assert thinking.locator(".text").inner_text().split("\n")[1] == "6*24=144"
-    meter = page.locator(".meter").inner_text()
-    assert re.fullmatch(r"\d+ 字 · 410 tokens/s · [\d.]+ 焦耳\(估\) · ¥0\.0000\d+", meter)
-    assert re.match(r"本次对话 1 答 · [\d.]+ 焦耳\(估\) · ¥0\.0000\d+", page.locator("#total").inner_text())
-    assert "一度电" in (page.locator(".meter").get_attribute("title") or "")
+    assert page.locator(".bill").is_hidden()
+    page.click("[data-t-label=bill]")
+    lines = page.locator(".bill").inner_text().split("\n")
+    assert lines[:2] == ["模型", "ember"]
+    assert "410 tokens/s" in lines
+    assert re.search(r"用电\n[\d.]+ 焦耳\(估\)\n电费\n¥0\.0000\d+\n一度电够这样回答\n约 [\d.]+ 万 次", "\n".join(lines))
+    assert page.locator("[data-t-label=bill]").get_attribute("aria-expanded") == "true"
 
 
 def test_thoughts_stream_open_and_fold_when_the_answer_begins(open_page: OpenPage, site: StandIn) -> None:
@@ -81,14 +86,14 @@ def test_several_turns_send_the_history_without_thoughts(open_page: OpenPage, si
     ask(page, QUESTION)
     ask(page, "你好")
     first, second = site.requests
-    assert first["messages"] == [{"role": "user", "content": QUESTION}]
-    assert first["model"] == "ember"
-    assert first["thinking"] == {"type": "enabled"}
-    assert "temperature" not in first  # the model's own
-    assert [message["role"] for message in second["messages"]] == ["user", "assistant", "user"]
-    assert second["messages"][1]["content"].startswith("学校买来的粉笔一共有\n\n$$6")
-    assert set(second["messages"][1]) == {"role", "content"}
-    assert page.locator("#total").inner_text().startswith("本次对话 2 答")
+    assert first.messages == [{"role": "user", "content": QUESTION}]
+    assert first.thinking
+    assert first.params.temperature == 0  # the model's own
+    assert [message["role"] for message in second.messages] == ["user", "assistant", "user"]
+    assert second.messages[1]["content"].startswith("学校买来的粉笔一共有\n\n$$6")
+    assert set(second.messages[1]) == {"role", "content"}
+    page.locator("[data-t-label=bill]").last.click()
+    assert "本次对话 2 答" in page.locator(".bill").last.inner_text()
 
 
 def test_stop_keeps_what_was_written_and_tells_the_server(open_page: OpenPage, site: StandIn) -> None:
@@ -100,72 +105,124 @@ def test_stop_keeps_what_was_written_and_tells_the_server(open_page: OpenPage, s
     assert page.locator("#send").get_attribute("aria-label") == "停止回答"
     page.click("#send")
     page.wait_for_selector(".note:has-text('已停止')")
-    assert site.closed.wait(5)
+    assert site.ended.wait(5)
     finished(page)
     assert last_answer(page).startswith("一句话。")
     ask(page, "你好")
-    assert site.requests[-1]["messages"][1]["content"].startswith("一句话。")
+    assert site.requests[-1].messages[1]["content"].startswith("一句话。")
 
 
-def test_answer_again_replaces_the_last_answer(open_page: OpenPage, site: StandIn) -> None:
+def test_answer_again_makes_a_branch_and_the_arrows_walk_it(open_page: OpenPage, site: StandIn) -> None:
     page = open_page()
     ask(page, "一")
     ask(page, "二")
-    assert page.locator("button[aria-label=重新回答]:visible").count() == 1
-    page.click("button[aria-label=重新回答]:visible")
-    finished(page)
+    again(page)
     assert page.locator(".answer").count() == 2
-    assert site.requests[2]["messages"] == site.requests[1]["messages"]
-    assert site.requests[2]["temperature"] == 0.7
-    assert page.locator("#total").inner_text().startswith("本次对话 3 答")
+    assert site.requests[2].messages == site.requests[1].messages
+    assert site.requests[2].params.temperature == 0.7
+    walk = page.locator(".answer .walk:visible")
+    expect(walk).to_have_text("2/2")
+    walk.locator("button").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".answer .walk:visible")).to_have_text("1/2")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "下一个版本"
+    page.reload()
+    finished(page)
+    expect(page.locator(".answer .walk:visible")).to_have_text("1/2")
 
 
-def test_the_last_question_can_be_changed(open_page: OpenPage, site: StandIn) -> None:
+def test_a_changed_question_keeps_the_old_one(open_page: OpenPage, site: StandIn) -> None:
     page = open_page()
     ask(page, "一")
     ask(page, "二")
-    assert page.locator("button[aria-label=修改这个问题]:visible").count() == 1
-    page.click("button[aria-label=修改这个问题]:visible")
+    page.locator(".user").last.hover()
+    page.locator("button[aria-label=修改这个问题]:visible").last.click()
     page.keyboard.press("Escape")
     assert page.locator(".editor").count() == 0
-    page.click("button[aria-label=修改这个问题]:visible")
+    page.locator("button[aria-label=修改这个问题]:visible").last.click()
     page.keyboard.press("End")
     page.keyboard.type("改成三")
     page.keyboard.press("Enter")
+    expect(page.locator(".bubble").last).to_have_text("二改成三")
     finished(page)
     assert page.locator(".bubble").all_inner_texts() == ["一", "二改成三"]
     assert last_answer(page) == "你说的是“二改成三”。"
-    assert len(site.requests[-1]["messages"]) == 3
+    assert len(site.requests[-1].messages) == 3
+    page.locator(".user .walk:visible button").first.click()
+    assert page.locator(".bubble").all_inner_texts() == ["一", "二"]
+    expect(page.locator(".answer .body").last).to_have_text("你说的是“二”。")
 
 
-def test_a_new_conversation_can_be_taken_back(open_page: OpenPage) -> None:
+def test_the_first_question_of_all_can_be_changed(open_page: OpenPage, site: StandIn) -> None:
     page = open_page()
     ask(page, "一")
-    page.click("#new")
-    assert page.locator("#welcome").is_visible()
-    assert page.locator(".message").count() == 0
-    assert page.locator("#total").inner_text() == ""
-    page.click("#toast button")
-    assert page.locator(".bubble").all_inner_texts() == ["一"]
-    assert last_answer(page) == "你说的是“一”。"
+    ask(page, "二")
+    page.keyboard.press("Alt+e")
+    page.keyboard.press("Escape")
+    page.locator(".user").first.hover()
+    page.locator(".user").first.locator("button[aria-label=修改这个问题]").click()
+    page.keyboard.type("甲")
+    page.keyboard.press("Enter")
+    expect(page.locator(".bubble")).to_have_count(1)
+    finished(page)
+    assert len(site.requests[-1].messages) == 1
+    page.locator(".user .walk:visible button").first.click()
+    expect(page.locator(".bubble")).to_have_text(["一", "二"])
 
 
-def test_a_new_conversation_amid_an_answer(open_page: OpenPage, site: StandIn) -> None:
-    site.pace = 0.02
+def test_a_new_chat_amid_an_answer_lets_it_go_on(open_page: OpenPage, site: StandIn) -> None:
     page = open_page()
+    page.fill("#input", "等一等")
+    page.keyboard.press("Enter")
+    expect(page.locator(".thinking .tail")).to_have_text("想一想")
+    page.click("#new")
+    assert page.locator(".message").count() == 0
+    ask(page, "你好")
+    assert len(site.requests[-1].messages) == 1
+    expect(page.locator(".item .waiting")).to_have_count(1)
+    site.released = 2
+    expect(page.locator(".item .waiting")).to_have_count(0)
+    page.locator(".item .open", has_text="等一等").click()
+    expect(page.locator(".answer .body p")).to_have_text(["第一段。", "第二段。"])
+
+
+def test_an_answer_at_its_limit_goes_on(open_page: OpenPage, site: StandIn) -> None:
+    page = open_page()
+    ask(page, "断了")
+    assert "没有写完" in page.locator(".answer .note").inner_text()
+    page.click("button:has-text('接着写')")
+    expect(page.locator(".answer .note")).to_have_count(0)
+    finished(page)
+    begun = site.requests[-1].begun
+    assert begun is not None
+    assert begun.content.startswith("你说的是")
+    assert page.locator(".answer").count() == 1
+
+
+def test_who_waits_sees_the_place_and_how_far_the_prompt_is(open_page: OpenPage, site: StandIn) -> None:
+    page = open_page()
+    site.waiting = Progress(place=3, seconds=12.2, prompt_done=0, prompt_total=900)
+    page.fill("#input", "你好")
+    page.keyboard.press("Enter")
+    expect(page.locator(".live .extra .note")).to_have_text("前面还有 3 人，大约等 13 秒。")
+    site.waiting = Progress(place=0, seconds=None, prompt_done=450, prompt_total=900)
+    expect(page.locator(".live .extra .note")).to_have_text("正在读你的话 50%")
+    site.waiting = None
+    finished(page)
+    assert last_answer(page) == "你说的是“你好”。"
+
+
+def test_the_live_speed_is_shown_while_an_answer_grows(open_page: OpenPage, site: StandIn) -> None:
+    page = open_page()
+    site.pace = 0.02
     page.fill("#input", "很长")
     page.keyboard.press("Enter")
-    page.wait_for_selector(".body:has-text('一句话。')")
-    page.click("#new")
-    assert site.closed.wait(5)
-    assert page.locator(".message").count() == 0
-    site.pace = 0.001
-    ask(page, "你好")
-    assert page.locator(".message").count() == 2
-    assert len(site.requests[-1]["messages"]) == 1
+    expect(page.locator(".live .speed")).to_have_text(re.compile(r"^\d+ 字/秒$"))
+    page.keyboard.press("Escape")
+    expect(page.locator(".speed")).to_have_count(0)
 
 
-def test_settings_change_the_request(open_page: OpenPage, site: StandIn) -> None:
+def test_settings_belong_to_a_conversation(open_page: OpenPage, site: StandIn) -> None:
     page = open_page()
     page.click("#settings-button")
     assert page.locator("#temperature-value").inner_text() == "0.0 · 模型自带"
@@ -174,32 +231,57 @@ def test_settings_change_the_request(open_page: OpenPage, site: StandIn) -> None
     page.fill("#set-system", "你是老师。")
     page.keyboard.press("Escape")
     assert page.locator("#settings").is_hidden()
-    page.reload()
     ask(page, QUESTION)
-    request = site.requests[-1]
-    assert request["thinking"] == {"type": "disabled"}
-    assert request["temperature"] == 0.8
-    assert request["messages"][0] == {"role": "system", "content": "你是老师。"}
-    assert page.locator(".thinking").is_hidden()
-    page.click("#settings-button")
-    page.click("#set-reset")
-    ask(page, QUESTION)
-    assert "temperature" not in site.requests[-1]
-    assert site.requests[-1]["messages"][0]["role"] == "user"
-
-
-def test_a_fixed_text_says_so_and_its_numbers_can_be_rung(open_page: OpenPage) -> None:
-    page = open_page()
-    ask(page, "我很难受")
-    links = page.locator(".answer .body a")
-    expect(links).to_have_text(["12356", "+86 12355", "110"])
-    assert [link.get_attribute("href") for link in links.all()] == ["tel:12356", "tel:+8612355", "tel:110"]
-    assert "不是模型写的" in page.locator(".answer .fixed").inner_text()
-    assert page.locator(".answer .meter").inner_text() == ""  # no model, no bill
-    ask(page, "你好")
-    expect(page.locator(".answer .fixed")).to_have_count(1)
     page.reload()
     finished(page)
-    expect(page.locator(".answer .body a")).to_have_text(["12356", "+86 12355", "110"])
-    page.locator("#language").click()
-    assert "not by the model" in page.locator(".answer .fixed").inner_text()
+    ask(page, QUESTION)
+    for request in site.requests:
+        assert not request.thinking
+        assert request.params.temperature == 0.8
+        assert request.messages[0] == {"role": "system", "content": "你是老师。"}
+    assert page.locator(".thinking").last.is_hidden()
+    page.click("#settings-button")
+    with page.expect_response(lambda response: response.request.method == "PATCH"):
+        page.click("#set-reset")
+    ask(page, QUESTION)
+    assert site.requests[-1].params.temperature == 0
+    assert site.requests[-1].messages[0]["role"] == "user"
+
+
+def test_settings_can_be_kept_for_all_new_chats(open_page: OpenPage, site: StandIn) -> None:
+    page = open_page()
+    page.click("#settings-button")
+    page.fill("#set-system", "你是老师。")
+    page.click("#set-default")
+    page.fill("#set-system", "你是海盗。")
+    page.keyboard.press("Escape")
+    ask(page, "一")
+    page.click("#new")
+    ask(page, "二")
+    assert [request.messages[0]["content"] for request in site.requests] == ["你是海盗。", "你是老师。"]
+
+
+def test_a_fixed_text_says_so_and_its_numbers_can_be_rung(open_page: OpenPage, site: StandIn) -> None:
+    page = open_page()
+    ask(page, "我不想活了")
+    links = page.locator(".answer .body a.ring")
+    assert links.count() > 2
+    assert all((link.get_attribute("href") or "").startswith("tel:") for link in links.all())
+    assert "不是模型写的" in page.locator(".answer .fixed").inner_text()
+    assert page.locator("[data-t-label=bill]:visible").count() == 0  # no model, no bill
+    assert site.requests == []
+    page.click("#new")
+    ask(page, "你好")
+    expect(page.locator(".answer .fixed")).to_have_count(0)
+    page.locator(".item .open", has_text="我不想活了").click()
+    expect(page.locator(".answer .body a.ring").first).to_be_visible()
+    page.select_option("#language", "en")
+    expect(page.locator(".answer .fixed")).to_contain_text("not by the model")
+
+
+def again(page: Page) -> None:
+    """Ask for another answer to the last question, and wait for it."""
+    count = page.locator(".answer .walk:visible").count()
+    page.locator("button[aria-label=重新回答]:visible").last.click()
+    expect(page.locator(".answer .walk:visible")).to_have_count(count + 1)
+    finished(page)

@@ -1,6 +1,6 @@
 // The page's only way to the server.
 
-/** kind: 'offline' | 'cut' | 'context' | 'busy' | 'server' | 'stopped' */
+/** kind: 'offline' | 'busy' | 'gone' | 'login' | 'server' */
 export class ApiError extends Error {
   constructor(kind, message) {
     super(message || kind);
@@ -8,119 +8,173 @@ export class ApiError extends Error {
   }
 }
 
+const LOGIN_PAGE = '/page/login.html';
+const RETRIES = [300, 1000, 2000, 4000]; // ms until a lost connection is tried again; then always the last
 const canStream = typeof ReadableStream !== 'undefined' && typeof Response !== 'undefined' && 'body' in Response.prototype;
-
-/** Stops a request; works also where the browser has no AbortController. */
-export function createStopper() {
-  const controller = typeof AbortController === 'undefined' ? null : new AbortController();
-  return {
-    stopped: false,
-    signal: controller ? controller.signal : undefined,
-    stop() {
-      this.stopped = true;
-      if (controller) controller.abort();
-    },
-  };
-}
 
 // A server that wants a key is opened as http://…/#key=KEY; what stands behind the # is never sent by itself.
 const key = (/[#&]key=([^&]*)/.exec(location.hash) || [])[1];
+
+/** Whether the page shows a key of its own: then it is no page to be kept for later. */
+export const hasKey = Boolean(key);
 
 function headers(more) {
   return Object.assign(key ? { Authorization: 'Bearer ' + decodeURIComponent(key) } : {}, more);
 }
 
-function post(path, body, signal) {
-  return fetch(path, { method: 'POST', headers: headers({ 'Content-Type': 'application/json' }), body: JSON.stringify(body), signal });
+async function refused(response) {
+  const body = await response.json().catch(() => ({}));
+  const message = (body.error && body.error.message) || 'HTTP ' + response.status;
+  if (response.status === 401) {
+    if (!hasKey && body.error && body.error.code === 'not_logged_in') location.assign(LOGIN_PAGE);
+    return new ApiError('login', message);
+  }
+  const kinds = { 404: 'gone', 429: 'busy', 503: 'busy' };
+  return new ApiError(kinds[response.status] || 'server', message);
 }
 
-export async function info() {
-  const response = await fetch('/page/info', { headers: headers() });
-  if (!response.ok) throw new ApiError('server', String(response.status));
-  return response.json();
+/** The server's answer to a request; body: a file as it is, or what becomes JSON.  Rejects with an ApiError. */
+export async function send(method, path, body) {
+  const isFile = typeof Blob !== 'undefined' && body instanceof Blob;
+  const type = isFile && /zip/.test(body.type) ? 'application/zip' : 'application/json';
+  const options = { method, headers: headers(body === undefined ? {} : { 'Content-Type': type }) };
+  if (body !== undefined) options.body = isFile ? body : JSON.stringify(body);
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (error) {
+    throw new ApiError('offline');
+  }
+  if (!response.ok) throw await refused(response);
+  return response;
+}
+
+export async function ask(method, path, body) {
+  return (await send(method, path, body)).json();
+}
+
+export function conversationPath(id, more) {
+  return '/house/conversations/' + encodeURIComponent(id) + (more || '');
 }
 
 /** Markdown -> HTML that the server has made safe. */
 export async function render(text) {
-  const response = await post('/page/render', { text });
-  if (!response.ok) throw new ApiError('server', String(response.status));
-  return (await response.json()).html;
-}
-
-function asError(status, error) {
-  const message = (error && error.message) || 'HTTP ' + status;
-  if (error && error.code === 'context_length_exceeded') return new ApiError('context', message);
-  if (status === 429 || status === 503) return new ApiError('busy', message);
-  return new ApiError('server', message);
+  return (await ask('POST', '/page/render', { text })).html;
 }
 
 /**
- * Asks for an answer.  onDelta({content, reasoning}) is called with each new piece; resolves to
- * {finish, usage, rule}; rule {id, kind, numbers} where the answer is a fixed text, not the model's; rejects with an ApiError.
+ * Reads server-sent events until close() or the server's end, through lost connections, sleep and restarts.
+ * on: {event(name, data), lost(), back(), end(), failed(ApiError)}; end() when the server has said all, failed() where
+ * asking again cannot help.  again: whether to come back also after an orderly end.
  */
-export async function chat(request, stopper, onDelta) {
-  const body = Object.assign({}, request, { stream: canStream });
-  if (canStream) body.stream_options = { include_usage: true };
-  let response;
-  try {
-    response = await post('/v1/chat/completions', body, stopper.signal);
-  } catch (error) {
-    throw new ApiError(stopper.stopped ? 'stopped' : 'offline');
+export function listen(path, on, again) {
+  let closed = false;
+  let tries = 0;
+  let timer = 0;
+  let abort = null;
+  let isLost = false;
+
+  function retry() {
+    if (closed) return;
+    if (!isLost) {
+      isLost = true;
+      if (on.lost) on.lost();
+    }
+    timer = setTimeout(start, RETRIES[Math.min(tries, RETRIES.length - 1)]);
+    tries += 1;
   }
-  try {
+
+  async function start() {
+    clearTimeout(timer);
+    timer = 0;
+    abort = typeof AbortController === 'undefined' ? null : new AbortController();
+    let response;
+    try {
+      response = await fetch(path, { headers: headers(), signal: abort ? abort.signal : undefined, cache: 'no-store' });
+    } catch (error) {
+      retry();
+      return;
+    }
+    if (closed) return;
     if (!response.ok) {
-      const failure = await response.json().catch(() => ({}));
-      throw asError(response.status, failure.error);
+      const error = await refused(response);
+      if (error.kind === 'busy' || response.status >= 502) retry();
+      else on.failed(error);
+      return;
     }
-    return canStream ? await readStream(response, stopper, onDelta) : await readWhole(response, stopper, onDelta);
-  } catch (error) {
-    if (stopper.stopped) throw new ApiError('stopped');
-    throw error instanceof ApiError ? error : new ApiError('cut');
-  }
-}
-
-async function readWhole(response, stopper, onDelta) {
-  const whole = await response.json();
-  if (stopper.stopped) throw new ApiError('stopped');
-  const message = whole.choices[0].message;
-  onDelta({ reasoning: message.reasoning_content || '', content: '' });
-  onDelta({ reasoning: '', content: message.content || '' });
-  return { finish: whole.choices[0].finish_reason, usage: whole.usage || null, rule: message.rule || null };
-}
-
-async function readStream(response, stopper, onDelta) {
-  const reader = response.body.getReader();
-  const decoder = new TextDecoder();
-  const result = { finish: null, usage: null, rule: null };
-  let rest = '';
-  for (;;) {
-    const piece = await reader.read();
-    if (stopper.stopped) {
-      reader.cancel().catch(() => {}); // the connection is gone already: all the better
-      throw new ApiError('stopped');
+    tries = 0;
+    if (isLost) {
+      isLost = false;
+      if (on.back) on.back();
     }
-    if (piece.done) break;
-    const lines = (rest + decoder.decode(piece.value, { stream: true })).split(/\r?\n/);
-    rest = lines.pop();
-    lines.forEach((line) => readLine(line, result, onDelta));
+    await readAll(response);
   }
-  if (!result.finish) throw new ApiError('cut');
-  return result;
+
+  async function readAll(response) {
+    let finished = false;
+    try {
+      finished = canStream ? await readStream(response) : readText(await response.text());
+    } catch (error) {
+      finished = false; // the connection broke: it is made again
+    }
+    if (closed) return;
+    if (finished && !again) {
+      closed = true;
+      on.end();
+    } else {
+      retry();
+    }
+  }
+
+  async function readStream(response) {
+    const reader = response.body.getReader();
+    const decoder = new TextDecoder();
+    let rest = '';
+    for (;;) {
+      const piece = await reader.read();
+      if (closed) return false;
+      if (piece.done) return lastName === 'done';
+      const blocks = (rest + decoder.decode(piece.value, { stream: true })).split('\n\n');
+      rest = blocks.pop();
+      blocks.forEach(readBlock);
+    }
+  }
+
+  function readText(text) {
+    text.split('\n\n').forEach(readBlock);
+    return lastName === 'done';
+  }
+
+  let lastName = '';
+  function readBlock(block) {
+    let name = 'message';
+    let data = '';
+    block.split('\n').forEach((line) => {
+      if (line.slice(0, 6) === 'event:') name = line.slice(6).trim();
+      else if (line.slice(0, 5) === 'data:') data += line.slice(5).trim();
+    });
+    if (!data || closed) return; // comments keep the connection awake
+    lastName = name;
+    on.event(name, JSON.parse(data));
+  }
+
+  /** A phone that wakes up, or a network that is back, does not wait for the next try. */
+  function wake() {
+    if (timer && document.visibilityState !== 'hidden') start();
+  }
+
+  window.addEventListener('online', wake);
+  document.addEventListener('visibilitychange', wake);
+  start();
+  return {
+    close() {
+      closed = true;
+      clearTimeout(timer);
+      window.removeEventListener('online', wake);
+      document.removeEventListener('visibilitychange', wake);
+      if (abort) abort.abort();
+    },
+  };
 }
 
-function readLine(line, result, onDelta) {
-  if (line.slice(0, 5) !== 'data:') return; // comments and blank lines keep the connection awake
-  const data = line.slice(5).trim();
-  if (data === '[DONE]') return;
-  const chunk = JSON.parse(data);
-  if (chunk.error) throw asError(500, chunk.error);
-  if (chunk.usage) result.usage = chunk.usage;
-  const choice = chunk.choices && chunk.choices[0];
-  if (!choice) return;
-  const delta = choice.delta || {};
-  if (delta.reasoning_content || delta.content) {
-    onDelta({ reasoning: delta.reasoning_content || '', content: delta.content || '' });
-  }
-  if (delta.rule) result.rule = delta.rule;
-  if (choice.finish_reason) result.finish = choice.finish_reason;
-}
+export const canFollow = canStream;

@@ -1,4 +1,4 @@
-// Runs before the first paint, so that neither theme nor language flickers.
+// Runs before the first paint, so that neither theme nor list flickers.
 (function () {
   var root = document.documentElement;
   function remembered(key) {
@@ -11,6 +11,10 @@
   var theme = remembered('theme');
   var dark = window.matchMedia && window.matchMedia('(prefers-color-scheme: dark)').matches;
   root.setAttribute('data-theme', theme === 'dark' || theme === 'light' ? theme : dark ? 'dark' : 'light');
-  var language = remembered('language') || navigator.language || 'zh';
-  root.lang = /^zh/i.test(language) ? 'zh-CN' : 'en';
+  // index.html comes in its reader's language; the other pages follow here.
+  if (!root.hasAttribute('data-served')) {
+    var chosen = /(?:^|; )language=([\w-]+)/.exec(document.cookie);
+    root.lang = /^zh/i.test(chosen ? chosen[1] : remembered('language') || navigator.language || 'zh') ? 'zh-CN' : 'en';
+  }
+  if (remembered('list') === 'hidden') root.setAttribute('data-list', 'hidden');
 })();

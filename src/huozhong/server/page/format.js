@@ -1,6 +1,6 @@
-// Numbers as people read them: the bill under an answer, and the bill of the conversation.
+// Numbers as people read them: the bill of an answer, and of the whole conversation.
 
-import { language, t } from './i18n.js';
+import { isChinese, t } from './i18n.js';
 
 const SYMBOLS = { CNY: '¥', USD: '$', EUR: '€', INR: '₹' };
 
@@ -22,57 +22,43 @@ export function energy(joules, measured) {
 }
 
 function large(count) {
-  const unit = language() === 'zh' ? 1e4 : 1e6;
+  const unit = isChinese() ? 1e4 : 1e6;
   return count < unit ? short(count) : t('million', { value: short(count / unit) });
 }
 
-function compact(parts) {
-  return parts.filter((part) => part).join(' · ');
-}
-
-/** The line under one answer: 123 字 · 410 tokens/s · 0.8 焦耳(估) · ¥0.00000013 */
-export function meter(message) {
+/** The bill of one answer and of its conversation: [name, value] of every line. */
+export function bill(message, spent) {
   const usage = message.usage;
-  const characters = message.content.replace(/\s/g, '').length;
-  const parts = [t('characters', { count: characters })];
-  if (usage) {
-    const cost = usage.cost;
-    if (language() === 'en') parts.push(t('tokens', { count: usage.completion_tokens }));
-    if (usage.tokens_per_second > 0) parts.push(t('speed', { rate: short(usage.tokens_per_second) }));
-    if (cost && cost.joules >= 0) parts.push(energy(cost.joules, cost.source === 'measured'));
-    if (cost && cost.money >= 0) parts.push(money(cost.money, cost.currency));
-  }
-  return compact(parts);
-}
-
-/** The tooltip of that line. */
-export function meterDetail(message) {
-  const usage = message.usage;
-  if (!usage) return '';
   const cost = usage.cost || {};
-  const detail = t('detail', {
-    prompt: usage.prompt_tokens,
-    completion: usage.completion_tokens,
-    seconds: cost.seconds > 0 ? short(cost.seconds) : '–',
+  const lines = [];
+  if (message.model) lines.push([t('bill.model'), message.model]);
+  lines.push([t('bill.length'), t('characters', { count: message.content.replace(/\s/g, '').length })]);
+  const cached = usage.prompt_tokens_details && usage.prompt_tokens_details.cached_tokens;
+  const known = cached > 0 ? t('bill.cached', { count: cached }) : '';
+  lines.push([t('bill.tokens'), t('bill.inOut', { prompt: usage.prompt_tokens, completion: usage.completion_tokens }) + known]);
+  if (usage.tokens_per_second > 0) lines.push([t('bill.speed'), t('speed', { rate: short(usage.tokens_per_second) })]);
+  if (cost.seconds > 0) lines.push([t('bill.time'), t('seconds', { value: short(cost.seconds) })]);
+  if (cost.joules >= 0) lines.push([t('bill.energy'), energy(cost.joules, cost.source === 'measured')]);
+  if (cost.money >= 0) lines.push([t('bill.money'), money(cost.money, cost.currency)]);
+  if (cost.joules > 0) lines.push([t('bill.perKwh'), t('perKwh', { count: large(3.6e6 / cost.joules) })]);
+  if (spent.answers > 1 && spent.currency) {
+    const whole = energy(spent.joules, spent.measured) + ' · ' + money(spent.money, spent.currency);
+    lines.push([t('bill.total', { count: spent.answers }), whole]);
+  }
+  return lines;
+}
+
+/** What all answers of a conversation have cost, on every branch. */
+export function total(messages) {
+  const spent = { answers: 0, joules: 0, money: 0, currency: '', measured: true };
+  messages.forEach((message) => {
+    const cost = message.usage && message.usage.cost;
+    if (!cost) return;
+    spent.answers += 1;
+    spent.joules += cost.joules || 0;
+    spent.money += cost.money || 0;
+    spent.currency = cost.currency || spent.currency;
+    spent.measured = spent.measured && cost.source === 'measured';
   });
-  return cost.joules > 0 ? detail + '\n' + t('perKwh', { count: large(3.6e6 / cost.joules) }) : detail;
-}
-
-/** The whole conversation's bill; empty before the first answer. */
-export function total(spent) {
-  if (!spent.answers) return '';
-  const parts = [t(spent.answers === 1 ? 'totalOne' : 'total', { count: spent.answers })];
-  if (spent.currency) parts.push(energy(spent.joules, spent.measured), money(spent.money, spent.currency));
-  return compact(parts);
-}
-
-/** Adds one finished answer to the conversation's bill. */
-export function addToTotal(spent, usage) {
-  spent.answers += 1;
-  const cost = usage && usage.cost;
-  if (!cost) return;
-  spent.joules += cost.joules || 0;
-  spent.money += cost.money || 0;
-  spent.currency = cost.currency || spent.currency;
-  spent.measured = spent.measured && cost.source === 'measured';
+  return spent;
 }

@@ -301,6 +301,7 @@ export function speak(show) {
       const next = language() === 'zh' ? 'en' : 'zh';
       document.documentElement.lang = next === 'en' ? 'en' : 'zh-CN';
       try {
+        document.cookie = 'language=' + next + '; path=/; max-age=31536000; SameSite=Strict';
         window.localStorage.setItem('huozhong.language', next);
       } catch (error) {
         // storage is switched off: it holds until the page is left

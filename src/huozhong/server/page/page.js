@@ -1,395 +1,416 @@
-// The chat page: state, and what each button and key does.
+// The chat page put together: what each button and key does, and what is told from one part to another.
 
-import { ApiError, chat, createStopper, info } from './api.js';
-import { addToTotal, total } from './format.js';
-import { label, language, t, translate } from './i18n.js';
+import { ApiError, ask, canFollow, hasKey, listen } from './api.js';
+import { createChat } from './chat.js';
+import { $, element, fitHeight, icon, isPlainEnter, openMenu, setIcon, toast } from './dom.js';
+import { bindFrame, detectMathML, hideList, isDrawerOpen, isListShown, isNarrow, showList, showTheme, toggleList } from './frame.js';
+import { changeLanguage, label, language, t, translate } from './i18n.js';
+import { oldConversation, read, write } from './kept.js';
+import { bindKeys } from './keys.js';
+import { createList } from './list.js';
+import { createMenus } from './menus.js';
+import { createReading } from './reading.js';
 import { bindSettings } from './settings.js';
-import { emptyConversation, loadConversation, loadSettings, read, saveConversation, write } from './store.js';
-import { createView, element, fitHeight, icon, isPlainEnter, setIcon } from './view.js';
+import { bindShelf } from './shelf.js';
+import { fitText } from './shorten.js';
+import { bindDictation, whenVoices } from './voice.js';
 
-const $ = (id) => document.getElementById(id);
-const PAINT_INTERVAL = 40; // ms; an old phone keeps up with this
-const SAVE_INTERVAL = 1000; // ms
-const AGAIN_TEMPERATURE = 0.7; // asking again at 0 would only repeat the answer
-
-const root = document.documentElement;
-const settings = loadSettings();
-const darkPreference = window.matchMedia('(prefers-color-scheme: dark)');
-let conversation = loadConversation();
-let views = [];
-let current = null; // {stopper, message, view} while an answer is being written
+const input = $('input');
+const scroll = createReading();
 let model = null; // what /page/info says
-let touching = false; // a finger is on the conversation
-let lastTop = 0; // where the conversation was scrolled to
-let following = true; // whether the reader is at the end, so that the page scrolls along
-let leaving = false;
-let storageWarned = false;
-let toastTimer = 0;
+let me = null; // what /house/me says
 
-// -- saying things -------------------------------------------------------------------------
+// -- what is open -----------------------------------------------------------------------------
 
-function toast(text, actionText, action) {
-  const box = $('toast');
-  clearTimeout(toastTimer);
-  box.textContent = text;
-  if (action) {
-    const button = box.appendChild(element('button', '', actionText));
-    button.type = 'button';
-    button.addEventListener('click', () => {
-      box.textContent = '';
-      action();
-    });
-  }
-  toastTimer = setTimeout(() => {
-    box.textContent = '';
-  }, action ? 8000 : 2500);
-}
-
-const actions = {
-  edit(message, text) {
-    conversation.messages.splice(conversation.messages.indexOf(message));
-    send(text);
-  },
-  again() {
-    conversation.messages.pop();
-    answer(true);
-  },
-  newChat,
+const chat = createChat(scroll, {
+  changed: refreshTools,
+  opened,
+  failed,
   folds: () => model !== null && model.acts === true,
-  notify: (key) => toast(t(key)),
-};
+  shorten: (message) => shorten(message.content, (text) => chat.edit(message, text)),
+});
 
-function save() {
-  conversation.draft = $('input').value;
-  if (!saveConversation(conversation) && !storageWarned && conversation.messages.length) {
-    storageWarned = true;
-    toast(t('storageFull'));
+const list = createList({
+  open: (id, message) => openChat(id, message),
+  menu: (conversation) => menus.chatMenu(conversation),
+  failed,
+  loaded: () => list.choose(chat.current().id),
+});
+
+const menus = createMenus({
+  chat,
+  list,
+  openChat,
+  failed,
+  person: () => me,
+  showKeys: () => keys.open(),
+  cleared() {
+    write('draft', null);
+    input.value = '';
+    onInput();
+  },
+});
+
+/** The address remembers which conversation is open, so that a reload and a bookmark find it. */
+function setAddress(id) {
+  const key = (/[#&](key=[^&]*)/.exec(location.hash) || [])[1];
+  const parts = [key, id ? 'c=' + id : ''].filter((part) => part);
+  const wanted = parts.length ? '#' + parts.join('&') : '';
+  if (location.hash !== wanted) history.pushState(null, '', location.pathname + wanted);
+}
+
+function addressed() {
+  return (/[#&]c=([^&]*)/.exec(location.hash) || [])[1] || null;
+}
+
+function opened(conversation) {
+  setAddress(conversation.id);
+  list.choose(conversation.id);
+  showTitle();
+  $('chat-menu').hidden = !conversation.id;
+  scroll.toEnd();
+}
+
+async function openChat(id, message) {
+  if (isNarrow.matches) hideList();
+  try {
+    if (await chat.open(id, message)) focusInput();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const isUnkept = error.kind === 'offline' || error.kind === 'busy';
+    toast(t(isUnkept ? 'notKeptHere' : error.kind === 'gone' ? 'gone' : 'error.server', { message: error.message }));
+    if (!chat.current().id) chat.start();
   }
 }
 
-// -- showing -------------------------------------------------------------------------------
-
-/** Makes the page show the conversation: reuses the views of messages that it shows already. */
-function show() {
-  const log = $('log');
-  const kept = new Map(views.map((view) => [view.message, view]));
-  views = conversation.messages.map((message) => kept.get(message) || createView(message, actions));
-  const wanted = new Set(views.map((view) => view.node));
-  Array.from(log.children).forEach((node) => {
-    if (!wanted.has(node)) node.remove();
-  });
-  views.forEach((view) => {
-    if (!view.node.parentNode) log.appendChild(view.node);
-  });
-  refresh();
+function newChat() {
+  if (isNarrow.matches) hideList();
+  chat.start();
+  input.focus();
 }
 
-function refresh() {
-  const busy = current !== null;
-  let lastQuestion = -1;
-  views.forEach((view, index) => {
-    if (view.message.role === 'user') lastQuestion = index;
-  });
-  views.forEach((view, index) => {
-    view.refresh({ busy, last: index === views.length - 1, lastQuestion: index === lastQuestion });
-  });
-  $('welcome').hidden = views.length > 0;
-  $('log').setAttribute('aria-busy', String(busy));
-  $('total').textContent = total(conversation.spent);
-  refreshSend();
+function failed(error) {
+  if (!(error instanceof ApiError)) throw error;
+  if (error.kind === 'login') return;
+  const known = ['offline', 'busy', 'gone'].indexOf(error.kind) >= 0;
+  toast(t('error.' + (known ? error.kind : 'server'), { message: error.message }));
 }
 
-function refreshSend() {
+// -- showing -----------------------------------------------------------------------------------
+
+function refreshTools() {
   const button = $('send');
-  const busy = current !== null;
+  const busy = chat.isBusy();
   button.classList.toggle('stop', busy);
   setIcon(button, busy ? 'stop' : 'up');
   label(button, busy ? 'stop' : 'send');
-  button.disabled = !busy && !$('input').value.trim();
+  button.disabled = !busy && !input.value.trim();
+  offerBetter();
+}
+
+function showTitle() {
+  const { title } = chat.current();
+  $('title').textContent = title || t('brand');
+  document.title = title || t('brand') + (language() === 'en' ? ' 火种' : ' Huozhong');
+}
+
+function showModel() {
+  if (!model) return;
+  $('model').textContent = chat.current().model || model.model;
+}
+
+// The models are a sheet of their own, which is fetched when it is first wanted.
+const models = {
+  current: () => chat.current().model || model.model,
+  isOwner: () => me !== null && me.person.role === 'owner',
+  choose(name) {
+    chat.setModel(name);
+    showModel();
+  },
+};
+let declined = null; // the answer below which something better was offered
+
+function offerBetter() {
+  const answer = chat.lastAnswer();
+  if (!answer || !answer.declined || answer === declined || chat.isBusy() || !model || !models.isOwner()) return;
+  declined = answer;
+  import('./models.js').then((sheet) => sheet.offerBelow($('log'), models, $('model'))).catch(() => {}); // an offer, no need
+}
+
+function about() {
+  if (!model) return '';
+  const context = model.max_context ? ' · ' + t('context', { count: model.max_context }) : '';
+  return model.model + context + (me ? ' · ' + me.version : '');
 }
 
 function showCards() {
-  const list = $('cards');
-  list.textContent = '';
+  const cards = $('cards');
+  cards.textContent = '';
   t('cards').forEach(([name, title, prompt]) => {
-    const card = list.appendChild(element('li')).appendChild(element('button', 'card'));
+    const card = cards.appendChild(element('li')).appendChild(element('button', 'card'));
     card.type = 'button';
     const head = card.appendChild(element('b'));
     head.appendChild(icon(name));
     head.appendChild(element('span', '', title));
     const text = card.appendChild(element('span', 'prompt', prompt));
-    text.lang = /^[\x20-\x7e]*$/.test(prompt) ? 'en' : 'zh-CN';
-    card.addEventListener('click', () => send(prompt));
+    text.lang = /^[\x20-\x7e]*$/.test(prompt) ? 'en' : language();
+    card.addEventListener('click', () => chat.ask(prompt));
   });
 }
 
-function showModel() {
-  if (!model) return;
-  $('model').textContent = model.model;
-  const context = model.max_context ? ' · ' + t('context', { count: model.max_context }) : '';
-  $('about').textContent = model.model + context;
-}
-
-function showTheme() {
-  const dark = root.getAttribute('data-theme') === 'dark';
-  setIcon($('theme'), dark ? 'sun' : 'moon');
-  label($('theme'), dark ? 'light' : 'dark');
-  document.querySelector('meta[name=theme-color]').content = getComputedStyle(document.body).backgroundColor;
-}
-
-function setTheme(theme, remember) {
-  root.setAttribute('data-theme', theme);
-  // Back at what the system says: follow the system again.
-  if (remember) write('theme', (theme === 'dark') === darkPreference.matches ? null : theme);
-  showTheme();
-}
-
-function setLanguage(name) {
-  root.lang = name === 'en' ? 'en' : 'zh-CN';
+function showWords() {
   translate(document);
-  document.title = t('brand') + (language() === 'zh' ? ' Huozhong' : ' 火种');
+  $('language').value = language();
+  showTitle();
   showCards();
   showModel();
   showTheme();
-  refresh();
+  showPerson();
+  list.show();
+  chat.show();
 }
 
-function toEnd() {
-  const scroller = $('scroll');
-  scroller.scrollTop = views.length ? scroller.scrollHeight : 0; // the welcome is read from its top
-  lastTop = scroller.scrollTop;
-  following = true;
-  $('to-end').hidden = true;
+function showPerson() {
+  $('who').textContent = me && me.login ? me.person.name : '';
+  const isChild = me !== null && me.person.role === 'child';
+  $('settings-button').hidden = isChild;
 }
 
-function onScroll() {
-  const scroller = $('scroll');
-  const below = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
-  // The page itself only ever scrolls down: a step up is the reader's, however small it is.
-  if (scroller.scrollTop < lastTop && below > 4) following = false;
-  else if (scroller.scrollTop > lastTop && below < 40) following = true;
-  lastTop = scroller.scrollTop;
-  $('to-end').hidden = following || !views.length;
+function banner(key) {
+  $('banner').hidden = !key;
+  $('banner').textContent = key ? t(key) : '';
 }
 
-/** The page scrolls along with a growing answer, unless the reader is looking elsewhere. */
-function follow() {
-  if (following && !touching) toEnd();
+function findChat() {
+  if (!isListShown()) showList();
+  $('find').focus();
+  $('find').select();
 }
 
-// -- talking -------------------------------------------------------------------------------
+// -- asking ---------------------------------------------------------------------------------------
 
-function send(text) {
-  if (current || !text.trim()) return;
-  conversation.messages.push({ role: 'user', content: text.trim() });
-  answer(false);
-  // On a touch screen, focus would raise the keyboard over the answer.
-  if (window.matchMedia('(hover: hover)').matches) $('input').focus();
-}
-
-function temperature() {
-  if (settings.temperature !== null) return settings.temperature;
-  return model && typeof model.temperature === 'number' ? model.temperature : 1;
-}
-
-/** The conversation as the API wants it: without thoughts, and without questions that were never answered. */
-function requestFor(again) {
-  const messages = [];
-  if (settings.system.trim()) messages.push({ role: 'system', content: settings.system.trim() });
-  conversation.messages.forEach((message, index) => {
-    const next = conversation.messages[index + 1];
-    if (message.role === 'user' && (!next || next.content || next.state === 'live')) {
-      messages.push({ role: 'user', content: message.content });
-    } else if (message.role === 'assistant' && message.content) {
-      messages.push({ role: 'assistant', content: message.content });
-    }
-  });
-  const request = { model: model.model, messages, thinking: { type: settings.thinking ? 'enabled' : 'disabled' } };
-  if (again) request.temperature = Math.max(temperature(), AGAIN_TEMPERATURE);
-  else if (settings.temperature !== null) request.temperature = settings.temperature;
-  return request;
-}
-
-async function answer(again) {
-  const message = { role: 'assistant', content: '', reasoning: '', state: 'live', usage: null };
-  conversation.messages.push(message);
-  const stopper = createStopper();
-  current = { stopper, message };
-  show();
-  const view = views[views.length - 1];
-  toEnd();
-  save();
-  const receive = receiver(message, view);
-  try {
-    if (!model) await loadModel();
-    const result = await chat(requestFor(again), stopper, receive);
-    message.usage = result.usage;
-    if (result.rule) message.rule = result.rule;
-    message.state = result.finish === 'length' ? 'length' : 'done';
-    addToTotal(conversation.spent, result.usage);
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    message.state = error.kind === 'stopped' ? 'stopped' : leaving ? 'reloaded' : 'error';
-    if (message.state === 'error') message.error = { kind: error.kind, message: error.message };
+async function submit(event) {
+  event.preventDefault();
+  if (chat.isBusy()) {
+    chat.stop();
+    return;
   }
-  receive.done();
-  if (current && current.message === message) current = null;
-  if (conversation.messages.indexOf(message) < 0) return; // a new chat was begun meanwhile
-  refresh();
-  follow();
-  save();
-  await view.finish();
-  follow();
-  if (!message.html) return;
-  // The server typesets again: so do those earlier answers for which it was not there.
-  views.forEach((other) => {
-    if (other.message.role === 'assistant' && other.message.content && !other.message.html) other.finish();
-  });
+  const text = input.value.trim();
+  if (!text) return;
+  if (model && text.length > model.max_context / 2 && (await isTooLong(text))) return;
+  sendText(text);
 }
 
-/** Collects the pieces of one answer into `message`, and paints and saves now and then. */
-function receiver(message, view) {
-  let thinkingSince = 0;
-  let painting = 0;
-  let saved = Date.now();
-  function paint() {
-    painting = 0;
-    if (message.state !== 'live') return;
-    view.grow();
-    follow();
-    if (Date.now() - saved > SAVE_INTERVAL) {
-      saved = Date.now();
-      save();
-    }
-  }
-  function receive(delta) {
-    if (delta.reasoning && !thinkingSince) thinkingSince = Date.now();
-    if (delta.content && thinkingSince && message.thinkMs === undefined) message.thinkMs = Date.now() - thinkingSince;
-    message.reasoning += delta.reasoning;
-    message.content += message.content ? delta.content : delta.content.replace(/^\s+/, '');
-    if (!painting) painting = setTimeout(paint, PAINT_INTERVAL);
-  }
-  receive.done = () => {
-    clearTimeout(painting);
-    if (thinkingSince && message.thinkMs === undefined) message.thinkMs = Date.now() - thinkingSince;
+function sendText(text) {
+  $('too-long').hidden = true;
+  input.value = '';
+  onInput();
+  chat.ask(text);
+  focusInput();
+}
+
+/** Shows what can be done with a text that the model cannot read whole; whether it is one. */
+async function isTooLong(text) {
+  const fit = await fitText(text, model.max_context).catch(() => null); // the server will say what it thinks of it
+  if (!fit || fit.text === text) return false;
+  const box = $('too-long');
+  box.textContent = t('tooLong', { count: text.length, most: fit.text.length });
+  const row = box.appendChild(element('div', 'actions'));
+  const button = (key, act) => {
+    const made = row.appendChild(element('button', 'button', t(key)));
+    made.type = 'button';
+    made.addEventListener('click', act);
+    return made;
   };
-  return receive;
+  button('cancel', () => {
+    box.hidden = true;
+    input.focus();
+  });
+  button('shorten', () => sendText(fit.text)).classList.add('strong');
+  box.hidden = false;
+  row.lastChild.focus();
+  return true;
 }
+
+async function shorten(text, done) {
+  try {
+    done((await fitText(text, model.max_context)).text);
+  } catch (error) {
+    failed(error);
+  }
+}
+
+function onInput() {
+  fitHeight(input);
+  refreshTools();
+}
+
+/** On a touch screen, focus would raise the keyboard over the answer. */
+function focusInput() {
+  if (window.matchMedia('(hover: hover)').matches) input.focus();
+}
+
+// -- the server ------------------------------------------------------------------------------------
 
 async function loadModel() {
-  try {
-    model = await info();
-  } catch (error) {
-    throw error instanceof ApiError ? error : new ApiError('offline');
-  }
+  model = await ask('GET', '/page/info');
   showModel();
 }
 
-function newChat() {
-  if (current) current.stopper.stop();
-  current = null;
-  const old = conversation;
-  conversation = emptyConversation();
-  show();
-  save();
-  $('input').focus();
-  $('to-end').hidden = true;
-  if (!old.messages.length) return;
-  toast(t('cleared'), t('undo'), () => {
-    if (conversation.messages.length) return; // something new was begun: that stays
-    conversation = old;
-    show();
-    toEnd();
-    save();
-  });
+async function loadMe() {
+  me = await ask('GET', '/house/me');
+  showPerson();
 }
 
-// -- hands ---------------------------------------------------------------------------------
-
-function onInput() {
-  fitHeight($('input'));
-  refreshSend();
-}
-
-function submit(event) {
-  event.preventDefault();
-  const input = $('input');
-  if (current) {
-    current.stopper.stop();
-  } else if (input.value.trim()) {
-    const text = input.value;
-    input.value = '';
-    onInput();
-    send(text);
+/** The one conversation that earlier versions kept in the browser moves into the house. */
+async function moveOld() {
+  const messages = oldConversation();
+  if (!messages) {
+    write('conversation', null);
+    return;
   }
+  const chats = [{ format: 'huozhong-conversation', version: 1, messages: messages.map(oldMessage) }];
+  await ask('POST', '/house/import', chats);
+  write('conversation', null);
+  await list.load();
 }
 
-function onKey(event) {
-  const typing = /^(TEXTAREA|INPUT)$/.test(event.target.tagName);
-  if (event.key === 'Escape') {
-    if (popover.isOpen()) popover.close();
-    else if (current) current.stopper.stop();
-  } else if (event.key === '/' && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+function oldMessage(message, index) {
+  const state = { live: 'cut', reloaded: 'cut', stopped: 'stopped', error: 'cut' }[message.state] || 'done';
+  return {
+    id: String(index),
+    parent: index ? String(index - 1) : null,
+    role: message.role,
+    content: message.content,
+    reasoning: message.reasoning || '',
+    state: message.role === 'user' ? 'done' : state,
+    usage: message.usage || null,
+    rule: message.rule || null,
+    think_ms: message.thinkMs,
+  };
+}
+
+function listenToHouse() {
+  if (!canFollow) return;
+  listen('/house/events', {
+    event(name, data) {
+      if (name === 'conversation') {
+        list.update(data.conversation);
+        if (data.conversation.id !== chat.current().id) return;
+        chat.rename(data.conversation.title);
+        showTitle();
+      } else if (name === 'deleted') {
+        list.remove(data.id);
+        if (data.id !== chat.current().id) return;
+        chat.start();
+        toast(t('goneElsewhere'));
+      } else if (name === 'imported') {
+        list.load().catch(failed);
+      } else if (name === 'message') {
+        chat.heard(data);
+      }
+    },
+    lost: () => banner('off'),
+    back() {
+      banner('');
+      list.load().catch(failed);
+      chat.reload();
+    },
+    end() {},
+    failed,
+  }, true);
+}
+
+function keepForLater() {
+  if (!('serviceWorker' in navigator) || !window.isSecureContext || hasKey) return;
+  navigator.serviceWorker.register('/page/sw.js', { scope: '/' }).catch(() => {}); // a private window may refuse: then only online
+}
+
+
+// -- hands -----------------------------------------------------------------------------------------
+
+const settings = bindSettings({
+  settings: chat.settings,
+  isNew: () => !chat.current().id,
+  change: chat.change,
+  modelTemperature: () => (model && typeof model.temperature === 'number' ? model.temperature : 1),
+  about,
+});
+const shelf = bindShelf(input, onInput, (key) => toast(t(key)));
+const keys = bindKeys({
+  newChat,
+  find: findChat,
+  previousChat: () => beside(-1),
+  nextChat: () => beside(1),
+  copyAnswer() {
+    const nodes = document.querySelectorAll('.answer [data-t-label=copyAnswer]');
+    if (nodes.length) nodes[nodes.length - 1].click();
+  },
+  again: () => chat.again(),
+  edit: () => chat.editLast(),
+  showList: toggleList,
+  settings: () => $('settings-button').hidden || settings.toggle(),
+  shelf: () => shelf.toggle(),
+  print: () => window.print(),
+  toInput: () => input.focus(),
+  escape() {
+    if (isDrawerOpen()) hideList();
+    else if (chat.isBusy()) chat.stop();
+  },
+});
+
+function beside(step) {
+  const next = list.beside(chat.current().id, step);
+  if (next) openChat(next.id);
+}
+
+function bindHands() {
+  $('composer').addEventListener('submit', submit);
+  input.addEventListener('input', onInput);
+  input.addEventListener('keydown', (event) => {
+    if (!isPlainEnter(event)) return;
     event.preventDefault();
-    $('input').focus();
-  }
-}
-
-/** Chrome learned MathML in version 109: without it, the style sheet draws the formulas. */
-function detectMathML() {
-  const probe = element('div');
-  probe.innerHTML = '<math><mspace height="23px" width="77px"></mspace></math>';
-  document.body.appendChild(probe);
-  const box = probe.querySelector('mspace').getBoundingClientRect();
-  root.classList.toggle('no-mathml', Math.abs(box.height - 23) > 1);
-  probe.remove();
-}
-
-const popover = bindSettings(settings, temperature);
-detectMathML();
-$('input').value = conversation.draft;
-show();
-setLanguage(language());
-onInput();
-toEnd();
-loadModel().catch(() => {}); // asked again, and reported, when the first question is sent
-
-$('composer').addEventListener('submit', submit);
-$('input').addEventListener('input', onInput);
-$('input').addEventListener('keydown', (event) => {
-  if (!isPlainEnter(event)) return;
-  event.preventDefault();
-  if (!current) submit(event);
-});
-$('new').addEventListener('click', newChat);
-$('theme').addEventListener('click', () => setTheme(root.getAttribute('data-theme') === 'dark' ? 'light' : 'dark', true));
-$('language').addEventListener('click', () => {
-  const next = language() === 'zh' ? 'en' : 'zh';
-  write('language', next);
-  setLanguage(next);
-});
-$('scroll').addEventListener('scroll', onScroll, { passive: true });
-// While an answer grows, the next step down may come before the scroll event of the reader's step up.
-$('scroll').addEventListener('wheel', (event) => {
-  if (event.deltaY < 0 && $('scroll').scrollTop > 0) following = false;
-}, { passive: true });
-['touchstart', 'touchend', 'touchcancel'].forEach((name) => {
-  $('scroll').addEventListener(name, (event) => {
-    touching = event.touches.length > 0;
-  }, { passive: true });
-});
-$('to-end').addEventListener('click', toEnd);
-document.addEventListener('keydown', onKey);
-window.addEventListener('pagehide', save);
-window.addEventListener('beforeunload', () => {
-  leaving = true; // the browser breaks the connection now: that is no error to be shown after a reload
-  setTimeout(() => {
-    leaving = false;
-  }, 3000);
-});
-if (darkPreference.addEventListener) {
-  darkPreference.addEventListener('change', () => {
-    if (!read('theme')) setTheme(darkPreference.matches ? 'dark' : 'light', false);
+    if (!chat.isBusy()) submit(event);
+  });
+  $('new').addEventListener('click', newChat);
+  $('new-here').addEventListener('click', newChat);
+  $('chat-menu').addEventListener('click', () => {
+    const { id, title } = chat.current();
+    openMenu($('chat-menu'), menus.chatMenu(list.get(id) || { id, title, pinned: false }));
+  });
+  $('model').addEventListener('click', () => import('./models.js').then((sheet) => sheet.openModels(models, $('model'))).catch(() => failed(new ApiError('offline'))));
+  $('house-menu').addEventListener('click', () => openMenu($('house-menu'), menus.houseMenu()));
+  $('language').addEventListener('change', () => changeLanguage($('language').value).then(showWords, () => failed(new ApiError('offline'))));
+  window.addEventListener('pagehide', () => write('draft', input.value || chat.unsent() || null));
+  window.addEventListener('popstate', () => {
+    const id = addressed();
+    if (id === chat.current().id) return;
+    if (id) openChat(id);
+    else chat.start();
+  });
+  whenVoices(() => chat.show());
+  bindDictation($('dictate'), language, (text) => {
+    input.value = text;
+    onInput();
   });
 }
-if (window.matchMedia('(hover: hover)').matches) $('input').focus();
+
+async function begin() {
+  detectMathML();
+  bindFrame();
+  input.value = read('draft') || '';
+  bindHands();
+  const id = addressed();
+  if (id) showWords();
+  else chat.start();
+  showWords();
+  onInput();
+  focusInput();
+  if (id) openChat(id);
+  const tried = [loadModel(), loadMe(), list.load().then(moveOld)];
+  listenToHouse();
+  for (const one of tried) await one.catch(() => {}); // the banner says that the server is off; all is asked again then
+  keepForLater();
+}
+
+begin();

@@ -1,60 +1,49 @@
-// The settings popover.
+// The settings panel: of the conversation that is open, or of the one that comes next.
 
+import { $, bindPanel } from './dom.js';
 import { t } from './i18n.js';
-import { DEFAULTS, saveSettings } from './store.js';
+import { DEFAULTS, settingsFrom, write } from './kept.js';
 
-const $ = (id) => document.getElementById(id);
+const SAVE_DELAY = 400; // ms after the last key
 
-/** `settings` is changed in place; modelTemperature() is the model's own; returns {isOpen(), close()}. */
-export function bindSettings(settings, modelTemperature) {
-  const panel = $('settings');
-  const button = $('settings-button');
+/** chat: {settings(), isNew(), change(settings), modelTemperature(), about()}; returns the panel's layer. */
+export function bindSettings(chat) {
+  let timer = 0;
 
   function show() {
+    const settings = chat.settings();
     $('set-thinking').checked = settings.thinking;
     $('set-system').value = settings.system;
+    $('settings-scope').textContent = t(chat.isNew() ? 'scopeNew' : 'scopeThis');
+    $('about').textContent = chat.about();
     showTemperature();
   }
 
   function showTemperature() {
-    const chosen = settings.temperature !== null;
-    const value = chosen ? settings.temperature : modelTemperature();
+    const { temperature } = chat.settings();
+    const chosen = temperature !== null;
+    const value = chosen ? temperature : chat.modelTemperature();
     $('set-temperature').value = value;
     $('temperature-value').textContent = value.toFixed(1) + (chosen ? '' : ' · ' + t('modelDefault'));
   }
 
-  function change(values) {
-    Object.assign(settings, values);
+  function change(values, delay) {
+    const settings = Object.assign(chat.settings(), values);
     showTemperature();
-    saveSettings(settings);
+    clearTimeout(timer);
+    timer = setTimeout(() => chat.change(settings), delay);
   }
 
-  function open() {
-    show();
-    panel.hidden = false;
-    button.setAttribute('aria-expanded', 'true');
-    $('set-thinking').focus();
-  }
-
-  function close() {
-    if (panel.hidden) return;
-    const inside = panel.contains(document.activeElement);
-    panel.hidden = true;
-    button.setAttribute('aria-expanded', 'false');
-    if (inside) button.focus();
-  }
-
-  button.addEventListener('click', () => (panel.hidden ? open() : close()));
-  $('settings-close').addEventListener('click', close);
-  $('set-thinking').addEventListener('change', (event) => change({ thinking: event.target.checked }));
-  $('set-temperature').addEventListener('input', (event) => change({ temperature: Number(event.target.value) }));
-  $('set-system').addEventListener('input', (event) => change({ system: event.target.value }));
+  $('set-thinking').addEventListener('change', (event) => change({ thinking: event.target.checked }, 0));
+  $('set-temperature').addEventListener('input', (event) => change({ temperature: Number(event.target.value) }, SAVE_DELAY));
+  $('set-system').addEventListener('input', (event) => change({ system: event.target.value }, SAVE_DELAY));
   $('set-reset').addEventListener('click', () => {
-    change(DEFAULTS);
+    change(DEFAULTS, 0);
     show();
   });
-  document.addEventListener('mousedown', (event) => {
-    if (!panel.contains(event.target) && !button.contains(event.target)) close();
+  $('set-default').addEventListener('click', () => {
+    write('settings', JSON.stringify(settingsFrom(chat.settings())));
+    $('settings-scope').textContent = t('usedAlways');
   });
-  return { isOpen: () => !panel.hidden, close };
+  return bindPanel($('settings'), $('settings-button'), $('settings-close'), show, () => $('set-thinking'));
 }

@@ -12,7 +12,10 @@ from huozhong.engine.requests import ScoredText
 from huozhong.errors import RequestError
 from huozhong.server.calls import CompletionCall
 from huozhong.server.careful import Careful
-from huozhong.server.dialects.openai.completions import CompletionReply, parse_completion
+from huozhong.server.dialects.llamacpp.schemas import EITHERS
+from huozhong.server.dialects.openai.completions import CompletionReply, CompletionRequest, parse_completion
+from huozhong.server.dialects.openai.schemas import COMPLETION, ERROR
+from huozhong.server.dialects.schemas import body_of, described
 from huozhong.server.household import admit
 from huozhong.server.http import RunningAnswers, json_body, watched
 from huozhong.server.identity import person_of
@@ -25,11 +28,14 @@ from huozhong.text.fim import middle_prompt
 from huozhong.text.template import ChatPrompt
 
 router = APIRouter()
+BODY = body_of(CompletionRequest, "openai")
+TEXT = described(COMPLETION, ERROR, takes=BODY, streams="text/event-stream")
+EITHER = described(EITHERS, ERROR, takes=BODY, streams="text/event-stream")
 
 
-@router.post("/v1/completions")
-@router.post("/completions")
-@router.post("/beta/completions")  # DeepSeek's path
+@router.post("/v1/completions", openapi_extra=TEXT)
+@router.post("/completions", openapi_extra=EITHER)
+@router.post("/beta/completions", openapi_extra=TEXT)  # DeepSeek's path
 async def completions(request: Request) -> Response:
     if request.url.path == "/completions" and "model" not in await json_body(request):
         return await native.completion(request)  # llama.cpp's, which knows but one model

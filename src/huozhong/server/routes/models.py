@@ -11,6 +11,8 @@ from starlette.responses import Response
 
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.server.dialects.openai.models import model_json, models_json
+from huozhong.server.dialects.openai.schemas import ERROR, MODEL, MODELS
+from huozhong.server.dialects.schemas import described
 from huozhong.server.held import hold
 from huozhong.server.http import json_body, json_response
 from huozhong.server.models import Shelf
@@ -30,14 +32,14 @@ class Named(Protocol):
 CallT = TypeVar("CallT", bound=Named | None)
 
 
-@router.get("/v1/models")
-@router.get("/models")  # DeepSeek's path
+@router.get("/v1/models", openapi_extra=described(MODELS, ERROR))
+@router.get("/models", openapi_extra=described(MODELS, ERROR))  # DeepSeek's path
 async def models(request: Request) -> Response:
     state = request.app.state
     return json_response(models_json(state.shelf.names(), state.created))
 
 
-@router.get("/v1/models/{model:path}")
+@router.get("/v1/models/{model:path}", openapi_extra=described(MODEL, ERROR))
 async def one_model(request: Request, model: str) -> Response:
     return json_response(model_json(model_name(request, model), request.app.state.created))
 

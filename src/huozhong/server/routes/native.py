@@ -13,28 +13,42 @@ from huozhong.engine.llm import LLM
 from huozhong.errors import RequestError, TokenizerError
 from huozhong.server.careful import Careful
 from huozhong.server.dialects.llamacpp.reply import NativeReply, settings_json
-from huozhong.server.dialects.llamacpp.requests import NativeCall, Part, parse_completion, parse_infill
+from huozhong.server.dialects.llamacpp.requests import (
+    CompletionRequest,
+    InfillRequest,
+    NativeCall,
+    parse_completion,
+    parse_infill,
+)
+from huozhong.server.dialects.llamacpp.schemas import ANYTHING, COMPLETED, ERROR, NOTHING, PROPS
+from huozhong.server.dialects.schemas import body_of, described
 from huozhong.server.household import admit
 from huozhong.server.http import RunningAnswers, json_body, json_response
-from huozhong.server.preparing import hold_to, reading
+from huozhong.server.preparing import hold_to, part_tokens, reading
 from huozhong.server.routes.chat import respond, starts
 from huozhong.server.routes.models import defaults_of, model_for
 from huozhong.text.fim import middle_prompt
 from huozhong.text.template import ChatPrompt
 
 router = APIRouter()
+TEXT = described(COMPLETED, ERROR, takes=body_of(CompletionRequest, "llamacpp"), streams="text/event-stream")
+FILLED = described(COMPLETED, ERROR, takes=body_of(InfillRequest, "llamacpp"), streams="text/event-stream")
+UNRANKED = described(NOTHING, ERROR, takes=ANYTHING)
 
 
-@router.post("/completion")
+@router.post("/completion", openapi_extra=TEXT)
 async def completion(request: Request) -> Response:
     llm = await model_for(request)
     call = parse_completion(await json_body(request), defaults_of(request, llm))
     size = sum(len(part) if isinstance(part, str) else 1 for parts in call.prompts for part in parts)
-    prompts = await reading(request, size, lambda: [_ids(llm, parts) for parts in call.prompts])
+    prompts = await reading(request, size, lambda: [part_tokens(llm, parts, "prompt") for parts in call.prompts])
     return await _answer(request, llm, call, prompts)
 
 
-@router.post("/infill")
+@router.post(
+    "/infill",
+    openapi_extra=described(COMPLETED, ERROR, takes=body_of(InfillRequest, "llamacpp"), streams="text/event-stream"),
+)
 async def infill(request: Request) -> Response:
     llm = await model_for(request)
     call = parse_infill(await json_body(request), defaults_of(request, llm))
@@ -49,7 +63,7 @@ async def infill(request: Request) -> Response:
     return await _answer(request, llm, call.native, [prompt])
 
 
-@router.get("/props")
+@router.get("/props", openapi_extra=described(PROPS, ERROR))
 async def props(request: Request) -> Response:
     llm = await model_for(request)
     tokenizer = llm.tokenizer
@@ -73,7 +87,7 @@ async def props(request: Request) -> Response:
     )
 
 
-@router.get("/slots")
+@router.get("/slots", openapi_extra=described(NOTHING, ERROR))
 async def slots() -> Response:
     raise RequestError(
         "There are no slots here: requests share one cache, however many there are; GET /metrics tells how busy it is.",
@@ -81,10 +95,10 @@ async def slots() -> Response:
     )
 
 
-@router.post("/rerank")
-@router.post("/reranking")
-@router.post("/v1/rerank")
-@router.post("/v1/reranking")
+@router.post("/rerank", openapi_extra=UNRANKED)
+@router.post("/reranking", openapi_extra=UNRANKED)
+@router.post("/v1/rerank", openapi_extra=UNRANKED)
+@router.post("/v1/reranking", openapi_extra=UNRANKED)
 async def rerank() -> Response:
     raise RequestError("This model cannot rank texts; compare the vectors of /v1/embeddings.", code="not_supported")
 
@@ -125,20 +139,3 @@ async def _answer(request: Request, llm: LLM, call: NativeCall, prompts: list[li
     )
     reply = named(prompts=[text for text in texts for _ in range(number)])
     return await respond(request, running, reply, stream=call.stream, headers=headers)
-
-
-def _ids(llm: LLM, parts: list[Part]) -> list[int]:
-    """A prompt's ids.  Texts hold control tokens by their names: such programs write the whole template themselves."""
-    tokenizer = llm.tokenizer
-    ids: list[int] = []
-    for part in parts:
-        if isinstance(part, str):
-            if not ids and tokenizer.bos_id is not None:
-                ids.append(tokenizer.bos_id)
-            found = tokenizer.encode(part, specials=True, begins=not ids, most=llm.max_context)
-            ids += found[1:] if len(ids) == 1 and found[:1] == ids else found  # who wrote it out means one
-        elif 0 <= part < llm.config.vocab_size:
-            ids.append(part)
-        else:
-            raise RequestError(f"'prompt' has the token id {part}, which is not in the vocabulary.", param="prompt")
-    return ids

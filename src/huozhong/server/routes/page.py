@@ -1,6 +1,8 @@
 """The chat page: its static files, the Markdown renderer and what the page needs to know about the model.
 
-The files are read, hashed and compressed once; nothing but the names listed here is ever served.
+The files are read, hashed and compressed once; nothing but the names listed here is ever served.  index.html gets the
+words of the reader's language on the way out, so that the first paint has them and nothing moves afterwards; sw.js
+gets the names of the files that it keeps and a version that changes with any of them.
 """
 
 from __future__ import annotations
@@ -8,9 +10,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from html import escape
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -19,41 +22,84 @@ from starlette.concurrency import run_in_threadpool
 from huozhong.errors import RequestError
 from huozhong.server.http import json_response
 from huozhong.server.render import render_markdown
+from huozhong.server.words import FOLDER, LANGUAGES, language_of, words_in
 
 MAX_RENDER_CHARACTERS = 100_000
 # JSON may spell a character in up to twelve bytes (an escaped surrogate pair).
 MAX_RENDER_BYTES = 12 * MAX_RENDER_CHARACTERS + 1000
-LANGUAGES = ("zh", "en")
-
-_FOLDER = Path(__file__).parents[1] / "page"
-_JAVASCRIPT, _CSS, _SVG = "text/javascript; charset=utf-8", "text/css; charset=utf-8", "image/svg+xml"
-_HTML = "text/html; charset=utf-8"
-FILES = {
-    "index.html": _HTML,
-    "page.css": _CSS,
-    "answer.css": _CSS,
-    "boot.js": _JAVASCRIPT,
-    "page.js": _JAVASCRIPT,
-    "api.js": _JAVASCRIPT,
-    "i18n.js": _JAVASCRIPT,
-    "store.js": _JAVASCRIPT,
-    "view.js": _JAVASCRIPT,
-    "settings.js": _JAVASCRIPT,
-    "format.js": _JAVASCRIPT,
-    "flame.svg": _SVG,
-    "login.html": _HTML,
-    "login.js": _JAVASCRIPT,
-    "account.html": _HTML,
-    "account.js": _JAVASCRIPT,
-    "owner.html": _HTML,
-    "owner.js": _JAVASCRIPT,
-    "charts.js": _JAVASCRIPT,
-    "house.js": _JAVASCRIPT,
-    "people.css": _CSS,
-    "trust.html": _HTML,
-    "trust.js": _JAVASCRIPT,
+_HTML, _CSS = "text/html; charset=utf-8", "text/css; charset=utf-8"
+_JAVASCRIPT, _JSON = "text/javascript; charset=utf-8", "application/json"
+_TYPES = {
+    "js": _JAVASCRIPT,
+    "css": _CSS,
+    "html": _HTML,
+    "json": _JSON,
+    "svg": "image/svg+xml",
+    "png": "image/png",
+    "webmanifest": "application/manifest+json",
 }
-_SECURITY = {
+# What every visit loads, and the service worker keeps; index.html comes as "/".
+FIRST_LOAD = [
+    "page.css",
+    "answer.css",
+    "panels.css",
+    "boot.js",
+    "page.js",
+    "api.js",
+    "chat.js",
+    "dom.js",
+    "follow.js",
+    "format.js",
+    "frame.js",
+    "i18n.js",
+    "kept.js",
+    "keys.js",
+    "list.js",
+    "menus.js",
+    "prose.js",
+    "reading.js",
+    "settings.js",
+    "shelf.js",
+    "shorten.js",
+    "tree.js",
+    "view.js",
+    "voice.js",
+    "flame.svg",
+]
+_OTHERS = [
+    "models.js",
+    "models.css",
+    "print.css",
+    "plain.css",
+    "old.js",
+    "sw.js",
+    "words-zh.json",
+    "words-zh-Hant.json",
+    "words-en.json",
+    "manifest.webmanifest",
+    "icon-192.png",
+    "icon-512.png",
+    "icon-maskable.png",
+]
+# The pages of accounts and of the owner, and how a phone trusts this house.
+_PEOPLE = [
+    "login.html",
+    "login.js",
+    "account.html",
+    "apps.html",
+    "apps.js",
+    "apps.css",
+    "account.js",
+    "owner.html",
+    "owner.js",
+    "charts.js",
+    "house.js",
+    "people.css",
+    "trust.html",
+    "trust.js",
+]
+FILES = {name: _TYPES[name.rpartition(".")[2]] for name in [*FIRST_LOAD, *_OTHERS, *_PEOPLE]}
+SECURITY = {
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
         "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -75,16 +121,55 @@ class _Asset:
 
 @cache
 def _asset(name: str) -> _Asset:
-    data = (_FOLDER / name).read_bytes()
+    return _made(FILES[name], _data(name))
+
+
+def _made(media_type: str, data: bytes) -> _Asset:
     etag = f'"{hashlib.sha256(data).hexdigest()[:20]}"'
-    return _Asset(FILES[name], data, gzip.compress(data, 9, mtime=0), etag)
+    return _Asset(media_type, data, gzip.compress(data, 9, mtime=0), etag)
 
 
-def serve_file(request: Request, name: str) -> Response:
-    """One of FILES, compressed where the browser takes that, and only if it has changed."""
-    asset = _asset(name)
+def _data(name: str) -> bytes:
+    data = (FOLDER / name).read_bytes()
+    if name != "sw.js":
+        return data
+    kept = [*FIRST_LOAD, "manifest.webmanifest", "print.css", *(f"words-{language}.json" for language in LANGUAGES)]
+    version = hashlib.sha256(b"".join((FOLDER / other).read_bytes() for other in ["index.html", *kept])).hexdigest()
+    text = data.decode().replace("'@version@'", json.dumps(version[:12]))
+    return text.replace("['@files@']", json.dumps([f"/page/{other}" for other in kept])).encode()
+
+
+@cache
+def _index(language: str) -> _Asset:
+    """index.html with a language's words in their places, and all of them for the page's scripts."""
+    words = words_in(language)
+
+    def filled(match: re.Match[str]) -> str:
+        tag, attributes = match[1], match[2]
+        if label := re.search(r'data-t-label="([\w.]+)"', attributes):
+            text = escape(words[label[1]])
+            attributes += f' aria-label="{text}"' + (f' title="{text}"' if tag == "button" else "")
+        if placeholder := re.search(r'data-t-placeholder="([\w.]+)"', attributes):
+            attributes += f' placeholder="{escape(words[placeholder[1]])}"'
+        content = re.search(r'data-t="([\w.]+)"', attributes)
+        return f"<{tag}{attributes}>" + (escape(words[content[1]]) if content else "")
+
+    html = (FOLDER / "index.html").read_text(encoding="utf-8")
+    html = re.sub(r'<(\w+)([^<>]*\sdata-t(?:-\w+)?="[^<>]*)>', filled, html)
+    html = html.replace('<html lang="zh-CN"', f'<html lang="{LANGUAGES[language]}"', 1)
+    # All modules at once: without it a browser learns of each only from the one that imports it, one after another.
+    modules = [name for name in FIRST_LOAD if name.endswith(".js") and name != "boot.js"]
+    preloads = "".join(f'<link rel="modulepreload" href="/page/{name}">\n' for name in modules)
+    html = html.replace("</head>", preloads + "</head>", 1)
+    # Inside a script element only "<" could end it; JSON may spell it otherwise.
+    told = json.dumps(words, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    html = html.replace("</body>", f'<script type="application/json" id="words">{told}</script>\n</body>', 1)
+    return _made(_HTML, html.encode())
+
+
+def _serve(request: Request, asset: _Asset, **more: str) -> Response:
     # no-cache means: keep it, but ask whether it changed.  So an update of the server shows at once.
-    headers = {"ETag": asset.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding", **_SECURITY}
+    headers = {"ETag": asset.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding", **SECURITY, **more}
     known = request.headers.get("if-none-match", "")
     if asset.etag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
         return Response(status_code=304, headers=headers)
@@ -95,10 +180,18 @@ def serve_file(request: Request, name: str) -> Response:
     return Response(body, media_type=asset.media_type, headers=headers)
 
 
+def serve_file(request: Request, name: str) -> Response:
+    """One of FILES, compressed where the browser takes that, and only if it has changed."""
+    # The service worker lies in /page/ and serves the whole site.
+    more = {"Service-Worker-Allowed": "/"} if name == "sw.js" else {}
+    return _serve(request, _asset(name), **more)
+
+
 @router.api_route("/", methods=["GET", "HEAD"])
 def index(request: Request) -> Response:
     """The page itself."""
-    return serve_file(request, "index.html")
+    language = language_of(request)
+    return _serve(request, _index(language), Vary="Accept-Encoding, Accept-Language, Cookie")
 
 
 @router.get("/page/info")

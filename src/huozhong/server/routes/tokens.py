@@ -11,9 +11,12 @@ from starlette.responses import Response
 from huozhong.engine.llm import LLM
 from huozhong.errors import RequestError
 from huozhong.server.dialects.fields import Strict
+from huozhong.server.dialects.llamacpp.schemas import CONTENT, PROMPT, TOKENS
 from huozhong.server.dialects.openai.chat import TemplateSwitches
 from huozhong.server.dialects.openai.messages import ChatMessage, for_template, readable
+from huozhong.server.dialects.openai.schemas import ERROR
 from huozhong.server.dialects.openai.structure import Tool, functions_of
+from huozhong.server.dialects.schemas import body_of, described
 from huozhong.server.http import json_body, json_response
 from huozhong.server.preparing import reading
 from huozhong.server.routes.models import model_for
@@ -40,7 +43,7 @@ class TemplateRequest(Strict):
     tools: list[Tool] | None = None
 
 
-@router.post("/tokenize")
+@router.post("/tokenize", openapi_extra=described(TOKENS, ERROR, takes=body_of(TokenizeRequest, "llamacpp")))
 async def tokenize(request: Request) -> Response:
     llm = await model_for(request)
     asked = TokenizeRequest.parse(await json_body(request))
@@ -67,7 +70,7 @@ def _piece(raw: bytes) -> str | list[int]:
         return list(raw)
 
 
-@router.post("/detokenize")
+@router.post("/detokenize", openapi_extra=described(CONTENT, ERROR, takes=body_of(DetokenizeRequest, "llamacpp")))
 async def detokenize(request: Request) -> Response:
     llm = await model_for(request)
     asked = DetokenizeRequest.parse(await json_body(request))
@@ -78,7 +81,7 @@ async def detokenize(request: Request) -> Response:
     return json_response({"content": raw.decode("utf-8", "replace")})
 
 
-@router.post("/apply-template")
+@router.post("/apply-template", openapi_extra=described(PROMPT, ERROR, takes=body_of(TemplateRequest, "llamacpp")))
 async def apply_template(request: Request) -> Response:
     llm = await model_for(request)
     body = await json_body(request)

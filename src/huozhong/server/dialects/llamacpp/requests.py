@@ -17,7 +17,7 @@ from huozhong.engine.guides.gbnf import lark_of
 from huozhong.engine.guides.guide import Grammar, Guide, JsonSchema
 from huozhong.engine.requests import SamplingParams
 from huozhong.errors import RequestError
-from huozhong.server.dialects.fields import NotYet, Strict, without_unsupported
+from huozhong.server.dialects.fields import NotYet, Strict, also, without_unsupported
 from huozhong.server.dialects.sampling import sampling
 
 MAX_PROMPTS = 64
@@ -56,6 +56,8 @@ def _listed(stop: Any) -> Any:
 class _Native(Strict):
     """What completions and infills have alike.  None: not given, so the model's own default holds."""
 
+    model_config = also(_CHANGES_NOTHING, _NOT_YET)
+
     model: str | None = None
     n_predict: int | None = None
     max_tokens: int | None = None
@@ -70,7 +72,7 @@ class _Native(Strict):
     seed: int | None = None
     ignore_eos: bool | None = None
     logit_bias: Any = None
-    stop: Annotated[list[str] | None, BeforeValidator(_listed)] = None
+    stop: Annotated[list[str] | None, BeforeValidator(_listed, json_schema_input_type=str | list[str] | None)] = None
     grammar: str | None = None
     json_schema: dict[str, Any] | None = None
     n_probs: int | None = None

@@ -22,11 +22,18 @@ from pydantic import Field
 from huozhong.engine.requests import SamplingParams
 from huozhong.errors import RequestError
 from huozhong.server.calls import AnswerForm, ChatCall
-from huozhong.server.dialects.fields import NotYet, Strict, without_unsupported
+from huozhong.server.dialects.fields import NotYet, Strict, also, without_unsupported
 from huozhong.server.dialects.llamacpp.requests import native_guide
 from huozhong.server.dialects.openai.messages import ChatMessage, for_template, readable
-from huozhong.server.dialects.openai.sampling import Sampled, without_what_changes_nothing
-from huozhong.server.dialects.openai.structure import ResponseFormat, StructuredOutputs, Tool, answer_form
+from huozhong.server.dialects.openai.sampling import CHANGES_NOTHING, Sampled, without_what_changes_nothing
+from huozhong.server.dialects.openai.structure import (
+    ResponseFormat,
+    StructuredOutputs,
+    Tool,
+    ToolChoiceGiven,
+    answer_form,
+)
+from huozhong.server.dialects.sampling import limits
 from huozhong.server.dialects.thinking import Effort, effort_tokens, one_budget, one_switch
 
 _NOT_YET: NotYet = {
@@ -39,6 +46,7 @@ _NOT_YET: NotYet = {
     "suffix": ("",),
     "web_search_options": (),
 }
+_LIMITS = limits() | {"top_logprobs": limits()["logprobs"], "max_completion_tokens": limits()["max_tokens"]}
 # DeepSeek's names for one model in two ways; who asks for one of them means whatever is served.
 THINKS_UNDER_THE_NAME = {"deepseek-chat": False, "deepseek-reasoner": True}
 
@@ -66,6 +74,12 @@ class TemplateSwitches(Strict):
 class ChatRequest(Sampled):
     """The body of POST /v1/chat/completions."""
 
+    model_config = also(
+        CHANGES_NOTHING,
+        _NOT_YET,
+        limits() | {"top_logprobs": limits()["logprobs"], "max_completion_tokens": limits()["max_tokens"]},
+    )
+
     messages: list[ChatMessage] = Field(min_length=1)
     max_completion_tokens: int | None = None
     logprobs: bool | None = None
@@ -85,7 +99,7 @@ class ChatRequest(Sampled):
     continue_final_message: bool | None = None
     structured_outputs: StructuredOutputs | None = None
     tools: list[Tool] | None = None
-    tool_choice: Any = None
+    tool_choice: ToolChoiceGiven = None
     parallel_tool_calls: bool | None = None
 
 

@@ -9,15 +9,17 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 from huozhong.engine.requests import Completion, Delta, SamplingParams, TokenLogprob, Usage
 from huozhong.errors import RequestError
 from huozhong.server.calls import CompletionCall
 from huozhong.server.dialects import Event, FixedText, Reply, total_usage
+from huozhong.server.dialects.fields import TEXTS, also
 from huozhong.server.dialects.openai.errors import error_body
 from huozhong.server.dialects.openai.reply import FINGERPRINT, usage_json
-from huozhong.server.dialects.openai.sampling import Sampled, without_what_changes_nothing
+from huozhong.server.dialects.openai.sampling import CHANGES_NOTHING, Sampled, without_what_changes_nothing
+from huozhong.server.dialects.sampling import limits
 from huozhong.server.failures import Failure
 
 MAX_PROMPTS = 64
@@ -27,7 +29,9 @@ DEFAULT_MAX_TOKENS = 16  # OpenAI's: a raw text has no end of its own
 class CompletionRequest(Sampled):
     """The body of POST /v1/completions."""
 
-    prompt: Any = None
+    model_config = also(CHANGES_NOTHING, None, limits())
+
+    prompt: Annotated[Any, TEXTS] = None
     suffix: str | None = None
     echo: bool | None = None
     logprobs: int | None = None

@@ -10,9 +10,9 @@ api-docs.deepseek.com/guides/json_mode and .../function_calling, docs.vllm.ai (s
 from __future__ import annotations
 
 import json
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from huozhong.engine.guides.guide import Grammar, Guide, JsonObject, JsonSchema, Regex
 from huozhong.errors import RequestError
@@ -47,6 +47,35 @@ class StructuredOutputs(Strict):
 class Tool(Strict):
     type: Literal["function"]
     function: FunctionGiven
+
+
+_NAMED = {
+    "type": "object",
+    "properties": {"type": {"const": "function"}, "function": {"type": "object"}},
+    "required": ["type", "function"],
+}
+_ALLOWED = {
+    "type": "object",
+    "properties": {"mode": {"enum": ["auto", "required"]}, "tools": {"type": "array", "items": _NAMED}},
+    "required": ["mode", "tools"],
+}
+# Read by `_choice`, for which these are one thing.
+ToolChoiceGiven = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": [None, "none", "auto", "required"]},
+                _NAMED,
+                {
+                    "type": "object",
+                    "properties": {"type": {"const": "allowed_tools"}, "allowed_tools": _ALLOWED},
+                    "required": ["type", "allowed_tools"],
+                },
+            ]
+        }
+    ),
+]
 
 
 class _Request(Protocol):

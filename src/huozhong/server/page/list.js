@@ -1,0 +1,217 @@
+// The list of conversations: search as you type, and what each line can do.
+
+import { ask, conversationPath } from './api.js';
+import { $, element, icon, iconButton, isPlainEnter, openMenu } from './dom.js';
+import { t } from './i18n.js';
+
+const SEARCH_DELAY = 150; // ms after the last key
+const PAGE = 50;
+const DAY = 86400000;
+
+/**
+ * on: {open(id, message), menu(conversation): the items of its menu, failed(ApiError), loaded()}.  Returns what the
+ * page does with it.
+ */
+export function createList(on) {
+  const box = $('list');
+  const input = $('find');
+  let all = new Map(); // id -> conversation
+  let more = false;
+  let found = null; // what a search gave, or null
+  let chosen = null; // id of the one that is open
+  let renaming = null; // id
+  let timer = 0;
+  let asked = 0;
+
+  async function load(older) {
+    const last = older ? sorted().filter((one) => !one.pinned).pop() : null;
+    const path = '/house/conversations?limit=' + PAGE + (last ? '&before=' + last.updated : '');
+    const page = await ask('GET', path);
+    if (!older) all = new Map();
+    page.conversations.forEach((one) => all.set(one.id, one));
+    more = page.more;
+    show();
+    on.loaded();
+  }
+
+  function sorted() {
+    return Array.from(all.values()).sort((a, b) => Number(b.pinned) - Number(a.pinned) || b.updated - a.updated);
+  }
+
+  function groupOf(conversation) {
+    if (conversation.pinned) return 'pinned';
+    const today = new Date().setHours(0, 0, 0, 0);
+    if (conversation.updated >= today) return 'today';
+    if (conversation.updated >= today - DAY) return 'yesterday';
+    return conversation.updated >= today - 7 * DAY ? 'thisWeek' : 'earlier';
+  }
+
+  function show() {
+    if (renaming) return; // whoever types a name is not disturbed
+    const focused = box.contains(document.activeElement) ? document.activeElement.getAttribute('data-id') : null;
+    box.textContent = '';
+    if (found) showFound();
+    else showAll();
+    if (focused) {
+      const again = Array.from(box.querySelectorAll('[data-id]')).find((node) => node.getAttribute('data-id') === focused);
+      if (again) again.focus();
+    }
+  }
+
+  function showAll() {
+    let group = '';
+    let list = null;
+    sorted().forEach((conversation) => {
+      if (groupOf(conversation) !== group) {
+        group = groupOf(conversation);
+        box.appendChild(element('h2', 'group', t(group)));
+        list = box.appendChild(element('ul'));
+      }
+      list.appendChild(line(conversation));
+    });
+    if (!all.size) box.appendChild(element('p', 'note', t('listEmpty')));
+    if (more) {
+      const button = box.appendChild(element('button', 'plain', t('olderChats')));
+      button.type = 'button';
+      button.addEventListener('click', () => load(true).catch(on.failed));
+    }
+  }
+
+  function showFound() {
+    if (!found.length) {
+      box.appendChild(element('p', 'note', t('nothingFound')));
+      return;
+    }
+    const list = box.appendChild(element('ul'));
+    found.forEach((conversation) => list.appendChild(line(conversation)));
+  }
+
+  function line(conversation) {
+    const row = element('li', 'item');
+    const button = row.appendChild(element('button', 'open'));
+    button.type = 'button';
+    button.setAttribute('data-id', conversation.id);
+    if (conversation.id === chosen) {
+      row.classList.add('chosen');
+      button.setAttribute('aria-current', 'true');
+    }
+    if (conversation.pinned) button.appendChild(icon('pin'));
+    const words = button.appendChild(element('span', 'words'));
+    const name = words.appendChild(element('span', 'name', conversation.title || t('untitled')));
+    name.dir = 'auto';
+    if (found && conversation.snippet) words.appendChild(marked(conversation.snippet, input.value));
+    if (conversation.running) {
+      const dot = button.appendChild(element('span', 'waiting'));
+      dot.setAttribute('role', 'img');
+      dot.setAttribute('aria-label', t('answering'));
+    }
+    button.addEventListener('click', () => on.open(conversation.id, conversation.message));
+    const menu = row.appendChild(iconButton('more', 'chatMenu', () => openMenu(menu, on.menu(conversation))));
+    menu.setAttribute('aria-label', t('chatMenuOf', { title: conversation.title || t('untitled') }));
+    menu.removeAttribute('data-t-label'); // its name holds a title: it is made anew with the line
+    menu.setAttribute('aria-haspopup', 'menu');
+    menu.setAttribute('aria-expanded', 'false');
+    return row;
+  }
+
+  async function search() {
+    const words = input.value.trim();
+    const turn = (asked += 1);
+    if (!words) {
+      found = null;
+      show();
+      return;
+    }
+    const result = await ask('GET', '/house/conversations?search=' + encodeURIComponent(words));
+    if (turn !== asked) return; // another search is on its way
+    found = result.conversations;
+    show();
+  }
+
+  /** The title becomes a field; Enter or leaving it keeps the name, Escape does not. */
+  function rename(conversation) {
+    const button = Array.from(box.querySelectorAll('[data-id]')).find((node) => node.getAttribute('data-id') === conversation.id);
+    if (!button) return;
+    renaming = conversation.id;
+    const field = element('input', 'rename');
+    field.value = conversation.title;
+    field.maxLength = 200;
+    field.setAttribute('aria-label', t('rename'));
+    button.parentNode.replaceChild(field, button);
+    field.focus();
+    field.select();
+    const finish = (title) => {
+      if (!renaming) return;
+      renaming = null;
+      if (title && title !== conversation.title) {
+        ask('PATCH', conversationPath(conversation.id), { title }).then(update, on.failed);
+      }
+      show();
+      const again = Array.from(box.querySelectorAll('[data-id]')).find((node) => node.getAttribute('data-id') === conversation.id);
+      if (again) again.focus();
+    };
+    field.addEventListener('blur', () => finish(field.value.trim()));
+    field.addEventListener('keydown', (event) => {
+      if (isPlainEnter(event)) finish(field.value.trim());
+      else if (event.key === 'Escape') {
+        event.stopPropagation();
+        finish('');
+      }
+    });
+  }
+
+  function update(conversation) {
+    all.set(conversation.id, Object.assign(all.get(conversation.id) || {}, conversation));
+    show();
+  }
+
+  function remove(id) {
+    all.delete(id);
+    if (found) found = found.filter((one) => one.id !== id);
+    show();
+  }
+
+  input.addEventListener('input', () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => search().catch(on.failed), SEARCH_DELAY);
+  });
+  input.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape' || !input.value) return;
+    event.stopPropagation();
+    input.value = '';
+    search();
+  });
+
+  return {
+    load,
+    show,
+    update,
+    remove,
+    rename,
+    size: () => all.size,
+    get: (id) => all.get(id),
+    choose(id) {
+      chosen = id;
+      show();
+    },
+    /** The conversation so many lines further down, or null. */
+    beside(id, step) {
+      const order = sorted();
+      const place = order.findIndex((one) => one.id === id);
+      if (place < 0) return order[0] || null;
+      return order[place + step] || null;
+    },
+  };
+}
+
+/** A snippet with the searched words marked; text only. */
+function marked(snippet, words) {
+  const node = element('span', 'snippet');
+  const wanted = words.trim().split(/\s+/).filter((word) => word);
+  const pattern = new RegExp('(' + wanted.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|') + ')', 'gi');
+  snippet.split(pattern).forEach((part, index) => {
+    if (!part) return;
+    node.appendChild(index % 2 ? element('mark', '', part) : document.createTextNode(part));
+  });
+  return node;
+}

@@ -1,0 +1,151 @@
+// What the menus do: of one conversation, and of all of them.
+
+import { ask, conversationPath, send } from './api.js';
+import { $, download, toast } from './dom.js';
+import { hideList, isListShown, isNarrow, showList } from './frame.js';
+import { t } from './i18n.js';
+
+/**
+ * house: {chat, list, openChat(id), failed(ApiError), person(): what /house/me says, showKeys(), cleared(): the field
+ * is to be emptied}.  Returns {chatMenu(conversation), houseMenu()}: the items of the two menus.
+ */
+export function createMenus(house) {
+  const { chat, list, openChat, failed } = house;
+
+  function chatMenu(conversation) {
+    const change = (values) => ask('PATCH', conversationPath(conversation.id), values).then(list.update, failed);
+    return [
+      { key: 'rename', icon: 'edit', act: () => rename(conversation) },
+      { key: conversation.pinned ? 'unpin' : 'pin', icon: 'pin', act: () => change({ pinned: !conversation.pinned }) },
+      null,
+      { key: 'exportMd', icon: 'down', act: () => exportChat(conversation, 'md') },
+      { key: 'exportJson', icon: 'down', act: () => exportChat(conversation, 'json') },
+      { key: 'print', icon: 'book', act: () => printChat(conversation) },
+      null,
+      { key: 'delete', icon: 'close', danger: true, act: () => remove(conversation) },
+    ];
+  }
+
+  function rename(conversation) {
+    if (!isListShown()) showList();
+    list.rename(conversation);
+  }
+
+  async function exportChat(conversation, format) {
+    try {
+      const response = await send('GET', conversationPath(conversation.id, '/export?format=' + format));
+      download(fileName(conversation.title || t('untitled')) + '.' + format, await response.blob());
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  function fileName(title) {
+    return title.replace(/[\\/:*?"<>|\x00-\x1f]/g, ' ').trim().slice(0, 60) || 'chat';
+  }
+
+  async function printChat(conversation) {
+    if (conversation.id !== chat.current().id) await openChat(conversation.id);
+    if (isNarrow.matches) hideList();
+    window.print();
+  }
+
+  async function remove(conversation) {
+    try {
+      await ask('DELETE', conversationPath(conversation.id));
+    } catch (error) {
+      failed(error);
+      return;
+    }
+    list.remove(conversation.id);
+    const wasOpen = conversation.id === chat.current().id;
+    if (wasOpen) chat.start();
+    ($('list').querySelector('.open') || $('new')).focus();
+    toast(t('deleted'), t('undo'), async () => {
+      try {
+        list.update(await ask('POST', conversationPath(conversation.id, '/restore'), {}));
+        if (wasOpen && chat.isEmpty()) openChat(conversation.id);
+      } catch (error) {
+        failed(error);
+      }
+    });
+  }
+
+  function houseMenu() {
+    const items = [
+      { key: 'import', icon: 'up', act: () => $('import-file').click() },
+      { key: 'exportAll', icon: 'down', act: exportAll },
+      { key: 'keys', icon: 'key', act: () => house.showKeys() },
+      null,
+      { key: 'clear', icon: 'close', danger: true, act: clearAll },
+    ];
+    const me = house.person();
+    if (me && me.login) {
+      items.unshift({ key: 'account', icon: 'sliders', act: () => location.assign('/page/account.html') });
+      if (me.person.role === 'owner') items.unshift({ key: 'owner', icon: 'flame', act: () => location.assign('/page/owner.html') });
+      items.push({ key: 'logout', icon: 'back', act: logout });
+    }
+    return items;
+  }
+
+  async function exportAll() {
+    try {
+      download('huozhong.json', await (await send('GET', '/house/export')).blob());
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  async function importFile() {
+    const file = $('import-file').files[0];
+    $('import-file').value = '';
+    if (!file) return;
+    try {
+      const result = await ask('POST', '/house/import', file);
+      const skipped = result.skipped.map((one) => '\n' + (one.title || t('untitled')) + ': ' + one.why).join('');
+      toast(t('imported', { count: result.imported }) + skipped);
+      await list.load();
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** For the next pupil: everything is gone from the page, and can be brought back for a moment. */
+  async function clearAll() {
+    let done;
+    try {
+      done = await ask('POST', '/house/clear', {});
+    } catch (error) {
+      failed(error);
+      return;
+    }
+    forgetKept();
+    house.cleared();
+    chat.start();
+    await list.load().catch(failed);
+    toast(t('clearedAll', { count: done.cleared }), t('undo'), () => {
+      ask('POST', '/house/clear/undo', { at: done.at }).then(() => list.load()).catch(failed);
+    });
+  }
+
+  async function logout() {
+    try {
+      await ask('POST', '/house/logout', {});
+    } catch (error) {
+      failed(error);
+      return;
+    }
+    forgetKept();
+    location.assign('/');
+  }
+
+  /** What the service worker kept of conversations, to be read while the server is off, goes. */
+  function forgetKept() {
+    if (navigator.serviceWorker && navigator.serviceWorker.controller) {
+      navigator.serviceWorker.controller.postMessage('forget');
+    }
+  }
+
+  $('import-file').addEventListener('change', importFile);
+  return { chatMenu, houseMenu };
+}

@@ -1,0 +1,38 @@
+"""What the server itself says to people on the page, in the language they read: the words of page/words-*.json."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+
+FOLDER = Path(__file__).parent / "page"
+LANGUAGES = {"zh": "zh-CN", "zh-Hant": "zh-Hant", "en": "en"}  # the page's name for it -> HTML's
+LANGUAGE_COOKIE = "language"
+
+
+@cache
+def words_in(language: str) -> dict[str, Any]:
+    """All words of one of LANGUAGES: texts by key, {names} in them to be filled in; "cards" is a list."""
+    words: dict[str, Any] = json.loads((FOLDER / f"words-{language}.json").read_bytes())
+    return words
+
+
+def language_of(request: Request) -> str:
+    """The reader's language: as chosen on the page, else as the browser asks for, else Chinese."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    if chosen in LANGUAGES:
+        return chosen
+    for part in request.headers.get("accept-language", "").split(","):
+        tag = part.partition(";")[0].strip().lower()
+        if re.match(r"zh-(?:hant|tw|hk|mo)\b", tag):
+            return "zh-Hant"
+        if tag[:2] in ("zh", "en"):
+            return tag[:2]
+        if tag and tag != "*":
+            return "en"
+    return "zh"
