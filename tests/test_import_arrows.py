@@ -21,10 +21,12 @@ EVERYTHING = ("",)
 # room -> what its files may import from the package (a room may import itself, everyone the ground floor)
 ARROWS: dict[str, tuple[str, ...]] = {
     "cli": EVERYTHING,
-    "server": ("engine", "store", "memory", "hub", "formats", "model", "text", "cost", "verify"),
+    "server": ("engine", "store", "memory", "skills", "hub", "formats", "model", "text", "cost", "verify"),
     "exam": ("verify", "cost", "text", "engine", "acts"),
     "train": ("model", "formats", "text", "cost", "verify"),
     "memory": ("text",),
+    "skills": ("verify", "memory", "text"),
+    "apps": ("skills", "memory", "verify", "text", "acts"),
     "hub": ("formats", "model"),
     "engine": ("model", "formats", "text", "cost", "acts"),
     "acts": ("verify", "text"),

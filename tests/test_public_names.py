@@ -11,10 +11,11 @@ import huozhong
 from huozhong import errors
 
 NAMES = [
-    "LLM", "Bill", "ChatTemplate", "CheckpointError", "Completion", "ConfigError", "ContextLengthError",
-    "DataError", "Delta", "DocumentError", "EngineError", "ExamError", "Grammar", "HubError", "HuozhongError",
-    "JsonObject", "JsonSchema", "KernelError", "Meter", "ModelConfig", "Regex", "RequestError", "SamplingParams",
-    "StoreError", "TokenLogprob", "Tokenizer", "TokenizerError", "TrainingError", "Usage", "__version__", "create_app",
+    "LLM", "BilingualError", "Bill", "ChatTemplate", "CheckpointError", "Completion", "ConfigError",
+    "ContextLengthError", "DataError", "Delta", "DocumentError", "EngineError", "ExamError", "Grammar", "HubError",
+    "HuozhongError", "JsonObject", "JsonSchema", "KernelError", "Meter", "ModelConfig", "Regex", "RequestError",
+    "SamplingParams", "SkillError", "StoreError", "TokenLogprob", "Tokenizer", "TokenizerError", "TrainingError",
+    "Usage", "__version__", "create_app",
 ]  # fmt: skip
 
 

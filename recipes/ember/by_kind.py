@@ -30,6 +30,7 @@ from plan_text import spoken
 from sources import Sources, read_rows
 
 from huozhong.acts.labels import CANNOT
+from huozhong.acts.reading import read
 from huozhong.acts.solve import Unsolvable, parse, value_of
 from huozhong.acts.turn import PROBLEM
 from huozhong.acts.wording import worded
@@ -107,6 +108,7 @@ def is_right(plan: str, question: str, answer: Fraction) -> bool:
 
 def measure(llm: LLM, rows: Sequence[Asked]) -> tuple[dict[str, tuple[int, int]], list[str]]:
     prompts = []
+    rows = [(kind, read(question).text, _in_its_unit(question, answer)) for kind, question, answer in rows]
     for _, question, _ in rows:
         start = llm.prompt([{"role": "user", "content": question}]).ids
         prompts.append([*start, *llm.tokenizer.encode(f"{first_line(told(question))}\n")])
@@ -120,6 +122,12 @@ def measure(llm: LLM, rows: Sequence[Asked]) -> tuple[dict[str, tuple[int, int]]
         if not good:
             wrong.append(f"{kind}\t{question}\t{first_line(told(question))}\t{plan!r}\t{answer}")
     return right, wrong
+
+
+def _in_its_unit(question: str, answer: Fraction) -> Fraction:
+    """The answer in the unit that the question is shown to the model in."""
+    units = read(question).units
+    return answer / units.converted(Fraction(1))
 
 
 def labels(llm: LLM, data: Path) -> dict[str, tuple[int, int]]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from huozhong.engine.llm import LLM
     from huozhong.engine.requests import Completion, Delta, SamplingParams, TokenLogprob, Usage
     from huozhong.errors import (
+        BilingualError,
         CheckpointError,
         ConfigError,
         ContextLengthError,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         HuozhongError,
         KernelError,
         RequestError,
+        SkillError,
         StoreError,
         TokenizerError,
         TrainingError,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "BilingualError": "errors",
     "Bill": "cost",
     "ChatTemplate": "text.template",
     "CheckpointError": "errors",
@@ -61,6 +64,7 @@ _HOMES = {
     "Regex": "engine.guides.guide",
     "RequestError": "errors",
     "SamplingParams": "engine.requests",
+    "SkillError": "errors",
     "StoreError": "errors",
     "TokenLogprob": "engine.requests",
     "Tokenizer": "text.tokenizer",
@@ -72,6 +76,7 @@ _HOMES = {
 
 __all__ = [
     "LLM",
+    "BilingualError",
     "Bill",
     "ChatTemplate",
     "CheckpointError",
@@ -94,6 +99,7 @@ __all__ = [
     "Regex",
     "RequestError",
     "SamplingParams",
+    "SkillError",
     "StoreError",
     "TokenLogprob",
     "Tokenizer",

@@ -6,9 +6,11 @@
     ├── TokenizerError         a tokenizer or chat template that cannot be read or applied
     ├── DataError              training or exam data that cannot be read or understood
     ├── ExamError              a model that cannot be examined: its URL does not answer, or answers with an error
-    ├── DocumentError          a file that somebody added and that cannot be read as text
-    ├── HubError               a model that cannot be brought: hub out of reach, wrong hash, no room on the disk
-    ├── StoreError             a database that cannot be used: out of reach, locked, full, of a newer program
+    ├── BilingualError         said in Chinese, too
+    │   ├── DocumentError      a file that somebody added and that cannot be read as text
+    │   ├── HubError           a model that cannot be brought: hub out of reach, wrong hash, no room on the disk
+    │   ├── SkillError         an app (SKILL.md) that cannot be read or run, or what was filled in for it
+    │   └── StoreError         a database that cannot be used: out of reach, locked, full, of a newer program
     ├── TrainingError          a run that cannot go on (loss is NaN, disk is full); the last checkpoint is intact
     ├── KernelError            a CPU kernel that this machine cannot run
     ├── EngineError            a step of the engine failed; the requests in it end, the others go on
@@ -57,28 +59,30 @@ class ExamError(HuozhongError):
     """A model cannot be examined: its URL does not answer, or answers with an error."""
 
 
-class DocumentError(HuozhongError):
-    """A file cannot be read as text.  `chinese` says the same in Chinese."""
+class BilingualError(HuozhongError):
+    """What goes wrong before people's eyes: the message in English, the same in Chinese in `chinese`."""
+
+    chinese: str
 
     def __init__(self, chinese: str, english: str) -> None:
         super().__init__(english)
         self.chinese = chinese
 
 
-class HubError(HuozhongError):
-    """A model cannot be brought to this machine.  `chinese` says the same in Chinese."""
-
-    def __init__(self, chinese: str, english: str) -> None:
-        super().__init__(english)
-        self.chinese = chinese
+class DocumentError(BilingualError):
+    """A file cannot be read as text."""
 
 
-class StoreError(HuozhongError):
-    """The house's database cannot be used.  `chinese` says the same in Chinese."""
+class HubError(BilingualError):
+    """A model cannot be brought to this machine."""
 
-    def __init__(self, chinese: str, english: str) -> None:
-        super().__init__(english)
-        self.chinese = chinese
+
+class SkillError(BilingualError):
+    """An app cannot be read or run, or a field of it was filled in wrongly."""
+
+
+class StoreError(BilingualError):
+    """The house's database cannot be used."""
 
 
 class TrainingError(HuozhongError):

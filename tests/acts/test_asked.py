@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from huozhong.acts.asked import asks_whole, rounded
+from huozhong.acts.asked import asks_two, asks_whole, is_follow_up, rounded
 from huozhong.acts.solve import parse
 from huozhong.acts.wording import worded
 from huozhong.verify.numbers import told
@@ -74,3 +74,21 @@ def test_a_rounded_answer_says_why() -> None:
     ]
     english = "35 people, 8 in each car. How many cars are needed at least?"
     assert "It has to be a whole number, so it is 5." in worded(english, told(english), parse("35÷8"))
+
+
+def test_more_than_one_number_is_asked_for() -> None:
+    for question in (
+        "甲乙各有多少个？",
+        "长和宽分别是多少厘米？",
+        "一共多少元？还剩多少元？",
+        "How many of each are there?",
+    ):
+        assert asks_two(question), question
+    for question in ("一共多少元？", "她各买20本，一共花了多少钱？", "平均每人各有多少个？", "还剩几个", ""):
+        assert not asks_two(question), question
+
+
+def test_what_goes_on_from_the_question_before() -> None:
+    assert is_follow_up("如果剪去50厘米呢？")
+    assert is_follow_up("What if he buys 7?")
+    assert not is_follow_up("小明有5个苹果，吃了2个")

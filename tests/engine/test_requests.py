@@ -29,7 +29,7 @@ BAD = {
     "top_k": [0, -1, 1.5, "3", True],
     "top_p": [0, 1.1, -1, None],
     "min_p": [-0.1, 1.1, float("nan")],
-    "repetition_penalty": [0, -1, 11, None],
+    "repetition_penalty": [0, -1, 11, None, 5e-324],
     "presence_penalty": [-2.1, 2.1, "1"],
     "frequency_penalty": [-2.1, 2.1],
     "max_reasoning_tokens": [-1, 2.5, True, "5"],

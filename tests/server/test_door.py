@@ -23,8 +23,8 @@ def house(llm: LLM) -> Iterator[House]:
         yield running
 
 
-def routes(app: FastAPI) -> list[tuple[str, str]]:
-    """Every method and path of the table, with something put in where a path takes a name."""
+def routes(app: FastAPI, *, fill: bool = True) -> list[tuple[str, str]]:
+    """Every method and path of the table; fill: with something put in where a path takes a name."""
     found = []
     unseen: list[Any] = [*app.routes]
     while unseen:
@@ -33,7 +33,7 @@ def routes(app: FastAPI) -> list[tuple[str, str]]:
             unseen += route.original_router.routes
             continue
         assert isinstance(route, Route), f"a kind of route that this walk does not know: {route}"
-        path = re.sub(r"\{[^}]*\}", "1", route.path)
+        path = re.sub(r"\{[^}]*\}", "1", route.path) if fill else route.path
         found += [(method, path) for method in sorted(route.methods or ())]
     return found
 
@@ -177,7 +177,8 @@ def test_another_site_cannot_ask_in_somebodys_name(llm: LLM) -> None:
                 assert answer.status_code == 403, f"{method} {headers}"
         # A form cannot send JSON, and nothing else is taken.
         form = client.post("/house/people", data={"name": "Eve"}, headers={"sec-fetch-site": "same-origin"})
-        assert form.status_code == 415
+        assert form.status_code in (400, 415)
+        assert "Eve" not in client.get("/house/people").text
         own = {"origin": f"http://{host}", "sec-fetch-site": "same-origin"}
         assert client.delete("/house/join-code", headers=own).status_code == 200
         key = house.key("Ann", "chat")
@@ -247,3 +248,82 @@ def test_without_login_the_house_asks_nobody(llm: LLM) -> None:
             answer = client.get(path)
             assert answer.status_code == 404
             assert "--lan" in answer.json()["error"]["message"]
+
+
+# Paths under which everything belongs to one person, by what stands in their braces.
+THEIRS = re.compile(r"/house/(conversations|messages|sessions|keys|files)/|/responses/")
+
+
+def belongings(house: House, name: str) -> dict[str, str]:
+    """What a person has, one of each kind: path -> id."""
+    with house.visitor(name) as client:
+        conversation = client.post("/house/conversations", json={"title": "mine"}).json()["id"]
+        asked = client.post(
+            f"/house/conversations/{conversation}/ask",
+            json={"parent": None, "content": "春眠", "settings": {"max_tokens": 4}},
+        ).json()
+        client.get(f"/house/messages/{asked['answer']['id']}/events")  # to its end
+        file = client.post(
+            "/house/files?name=a.txt", content="处处闻啼鸟".encode(), headers={"content-type": "text/plain"}
+        )
+        response = client.post(
+            "/v1/responses", json={"model": house.server.llm.name, "input": "a", "max_output_tokens": 16}
+        )
+        return {
+            "conversations": conversation,
+            "messages": asked["answer"]["id"],
+            "sessions": client.get("/house/sessions").json()["sessions"][0]["id"],
+            "keys": client.post("/house/keys", json={"name": "x", "scopes": ["chat"]}).json()["id"],
+            "files": file.json()["id"],
+            "responses": response.json()["id"],
+        }
+
+
+def test_what_is_one_persons_is_404_for_everybody_else(house: House, llm: LLM) -> None:
+    """IDOR: every route with somebody's id in it, asked by another member and by the owner."""
+    house.add("Eve", "member")
+    theirs = belongings(house, "Bob")
+    bodies: dict[str, object] = {
+        "ask": {"parent": None, "content": "x"}, "again": {"message": theirs["messages"]},
+        "continue": {"message": theirs["messages"]}, "PATCH": {"title": "stolen", "pinned": True},
+    }  # fmt: skip
+    table = [(method, path) for method, path in templates(create_app(llm)) if THEIRS.search(path)]
+    assert len(table) >= 14
+    with house.visitor("Bob") as bob:
+        before = bob.get(f"/house/conversations/{theirs['conversations']}").json()
+        for name in ("Eve", "Ann"):
+            with house.visitor(name) as other:
+                for method, template in table:
+                    kind = template.split("/")[2] if template.startswith("/house/") else "responses"
+                    path = re.sub(r"\{[^}]*\}", "1", re.sub(r"\{[^}]*\}", theirs[kind], template, count=1))
+                    body = bodies.get(template.rpartition("/")[2]) or bodies.get(method) or {}
+                    answer = other.request(method, path, json=body if method in ("POST", "PATCH") else None)
+                    assert answer.status_code == 404, f"{name}: {method} {path}: {answer.status_code} {answer.text}"
+                    assert "mine" not in answer.text
+                # A parent or a message of another's conversation, in one's own.
+                own = other.post("/house/conversations", json={}).json()["id"]
+                for end, asked in (
+                    ("ask", {"parent": theirs["messages"], "content": "x"}),
+                    ("ask", {"parent": None, "content": "x", "files": [theirs["files"]]}),
+                    ("again", {"message": theirs["messages"]}),
+                    ("continue", {"message": theirs["messages"]}),
+                ):
+                    answer = other.post(f"/house/conversations/{own}/{end}", json=asked)
+                    assert answer.status_code in (400, 404), f"{end} {asked}: {answer.text}"
+                assert other.patch(f"/house/conversations/{own}", json={"leaf": theirs["messages"]}).status_code in (
+                    400,
+                    404,
+                )
+                taken = other.post("/house/conversations", json={"id": theirs["conversations"]})
+                assert taken.status_code == 409, "an id that is taken says nothing of whose it is, and gives nothing"
+                assert "mine" not in taken.text
+                listed = other.get("/house/conversations?search=春眠").text + other.get("/house/export").text
+                assert theirs["conversations"] not in listed
+                follow = {"model": llm.name, "input": "b", "previous_response_id": theirs["responses"]}
+                assert other.post("/v1/responses", json=follow).status_code in (400, 404)
+        assert bob.get(f"/house/conversations/{theirs['conversations']}").json() == before
+
+
+def templates(app: FastAPI) -> list[tuple[str, str]]:
+    """Every method and path of the table that has somebody's id in it, as they are written."""
+    return [(method, path) for method, path in routes(app, fill=False) if "{" in path]

@@ -117,6 +117,13 @@ def test_what_is_deleted_is_not_found(store: Store) -> None:
     assert found(store, "消失") == [id]
 
 
+def test_never_more_than_were_asked_for(store: Store) -> None:
+    for n in range(4):
+        say(store, f"苹果 {n}", title="苹果" if n % 2 else "")
+    assert [bool(hit.message_id) for hit in find(store, "苹果", limit=2)] == [True, True]
+    assert len(find(store, "苹果", limit=3)) == 3
+
+
 def test_the_latest_first_and_each_conversation_once(store: Store) -> None:
     kept = Conversations(store)
     ids = [say(store, f"苹果 {n}") for n in range(6)]

@@ -14,9 +14,15 @@ _CLAUSES = re.compile(r"[，。；？！,;?!．\n（）]|\((?!\d)|(?<!\d)\)|\.(?
 _ASKS = re.compile(
     r"百分之(?:几|多少)|几分之几|多少倍|几倍|多少|几(?!何|乎|次方)|多(?P<how>长|高|宽|深|厚|重|远|大|久)(?![于])"
 )
+# What is said in percent: 发芽率是多少.  Not 效率, 频率, 汇率.
+_RATE = re.compile(
+    r"(?:发芽|合格|出勤|缺勤|成活|及格|优秀|优良|命中|出油|出粉|出米|出糖|含盐|含糖|含水|增长|达标|废品|次品|利|税"
+    r"|近视|升学|就业|完成|正确|错误|回收|百分)率(?:约)?(?:是|为|=|＝|达)?\s*$"
+)
 _NOT = re.compile(r"第几|几点|十几|几十|好几|哪[一几]|几月|几号|星期几|几时|各|分别")
 _LEAD = re.compile(
-    r"^\s*(?:(?:请问|问|试求|求|试问|那么|那|则|请你?算(?:一算|出|算)?|你能算出|你知道|想一想|算一算|请计算|请|聪明的你知道)\s*)+"
+    r"^\s*(?:(?:请问|问|试求|求|试问|那么|那|则|请你?算(?:一算|出|算)?|你能算出|你知道|想一想|算一算|请计算|请"
+    r"|聪明的你知道)\s*)+"
 )
 _TAIL = re.compile(r"\s*(?:呢|吗|啊|呀|=|＝|﹖)*\s*$")
 
@@ -99,7 +105,7 @@ def asked(question: str) -> Asked | None:
 def _read(question: str, offset: int, whole: str, found: re.Match[str]) -> Asked:
     word = found[0]
     kind: Kind = "number"
-    if word.startswith("百分之"):
+    if word.startswith("百分之") or (word == "多少" and _RATE.search(whole[: found.start()])):
         kind = "percent"
     elif word == "几分之几":
         kind = "part"

@@ -10,7 +10,8 @@ from fractions import Fraction
 # (每人几个, 平均几本), where halves are meant now and then.
 _COUNTED = "个人名位只头匹支枝本辆棵株朵条张件台架艘栋间座颗粒枚道页户盏幅封盆根"
 _ASKED = re.compile(
-    rf"(?:多少|几)(?:[{_COUNTED}](?!月|小时|半|单位|百分|工|多小时|刻|分之)|学生|同学|男生|女生|老师|工人|战士|客人|孩子)"
+    rf"(?:多少|几)(?:[{_COUNTED}](?!月|小时|半|单位|百分|工|多小时|刻|分之)|学生|同学|男生|女生|老师|工人|战士|客人"
+    rf"|孩子)"
 )
 _ASKED_EN = re.compile(
     r"\bhow many (?!(?:more |fewer |other )*(?:hours?|minutes?|seconds?|days?|weeks?|months?|years?|times|kilo[a-z]*|"
@@ -47,3 +48,35 @@ def asks_whole(question: str) -> bool:
     if not asking or _SHARED.search(asking[-1]) or _NO_THINGS.search(question):
         return False
     return bool(_ASKED.search(asking[-1]) or _ASKED_EN.search(asking[-1]))
+
+
+_FOLLOWS = re.compile(
+    r"\s*(?:那么?|如果|要是|假如|假设|若|换成|改成|改为|再|and|what if|how about|if|suppose)", re.IGNORECASE
+)
+
+
+def is_follow_up(question: str) -> bool:
+    """Whether a message changes something of the question before it: 如果剪去50厘米呢."""
+    return len(question) <= 40 and _FOLLOWS.match(question) is not None
+
+
+_EACH_OF_TWO = re.compile(
+    r"(?:各|分别)[^，。．？?\d]{0,8}(?:多少|几)|(?:多少|几)[^，。？?；]{0,8}(?:和|与|、)[^，。？?；]{0,8}(?:多少|几)"
+    r"|how many of each|how many (?:\w+ and \w+) |\brespectively\b|two numbers",
+    re.IGNORECASE,
+)
+_ONE_FOR_ALL = re.compile(
+    r"平均|每[^，。]{1,4}各|各自?的?(?:和|总)|同样多|一样多|平分|各(?:用|拿|放|分|取)[^，。]{0,4}\d"
+)
+
+
+def asks_two(question: str) -> bool:
+    """Whether more than one number is asked for: 各有多少, 分别是多少, or two questions."""
+    clauses = [clause for clause in _CLAUSE.split(question) if _ASKS.search(clause)]
+    if not clauses:
+        return False
+    last = clauses[-1]
+    if _EACH_OF_TWO.search(last) and not _ONE_FOR_ALL.search(question):
+        return True
+    marks = [piece for piece in re.split(r"[？?]", question) if _ASKS.search(piece)]
+    return len(marks) > 1 and len(clauses) > 1

@@ -40,6 +40,15 @@ AVERAGE = "求平均数。"  # 3、5、7的平均数
 FORMULA = "说公式。"  # 长方形的面积公式  什么是三角形
 EXACT_ACTS = (CALCULATE, CONVERT, COMPARE, REWRITE, EQUATION, FACTORS, AVERAGE, FORMULA)
 
+# -- chosen by rule: no model was taught these labels, they are the only ones possible where code is sure ---
+CHECK = "判断对错。"  # 3+5=9对吗  (after a problem) 我算的是12对吗
+CLOCK = "算时间。"  # 从8:30到10:15多久  今天星期三，再过10天星期几  2024年2月有几天
+PAIR = "求两个数。"  # 鸡兔同笼  和差、和倍、差倍
+RATE = "先求一份。"  # 3斤15元，8斤多少元
+TELL_PROBLEM = "出一道题。"
+JUDGE_RESULT = "评得数。"  # what is answered to a problem that was posed
+SURE_ACTS = (CHECK, CLOCK, PAIR, RATE, TELL_PROBLEM, JUDGE_RESULT)
+
 # -- words from tables -----------------------------------------------------------------------------------
 IDIOM = "解释成语。"  # 画蛇添足是什么意思
 SAYING = "接歇后语。"  # 擀面杖吹火——
@@ -113,6 +122,7 @@ POEM_FORMS = ("五言绝句", "七言绝句", "五言律诗", "七言律诗")
 LABELS: tuple[str, ...] = (
     *PROBLEM_ACTS,
     *EXACT_ACTS,
+    *SURE_ACTS,
     *TABLE_ACTS,
     *map(talk_label, TALK_KINDS),
     *map(cannot_label, CANNOT_KINDS),

@@ -19,6 +19,7 @@ CHARACTERS = frozenset(ascii_lowercase + "0123456789+-×÷^()./%\n")
 Place = Literal[
     "operand",  # a number, a letter or a bracket must follow
     "bracket",  # the same, and a fraction may begin
+    "factor",  # an operand behind × or ÷
     "value",  # a letter, a percentage or a closing bracket: complete
     "digits",  # of a whole number
     "top",  # of a whole number right behind a bracket, which may turn out to be a fraction's numerator
@@ -31,6 +32,7 @@ Place = Literal[
 ]
 _DIGITS_AFTER: dict[Place, Place] = {
     "operand": "digits",
+    "factor": "digits",
     "bracket": "top",
     "digits": "digits",
     "top": "top",
@@ -40,16 +42,23 @@ _DIGITS_AFTER: dict[Place, Place] = {
     "bottom": "bottom",
 }
 _NUMBERS = ("digits", "top", "decimals")
+_OPERANDS = ("operand", "bracket", "factor")
 _COMPLETE = (*_NUMBERS, "value")
 
 
 @dataclass(frozen=True)
 class PlanLine:
-    """A plan so far.  letters: how many are told; depth: brackets that are open."""
+    """A plan so far.  letters: how many are told; depth: brackets that are open.
+
+    small: whether its constants are 1 to 4 (and no factor is 1): where a plan failed, whose result would be taken for
+    a number of the problem.  sums: whether only letters, + and - may be written.
+    """
 
     letters: int
     place: Place = "operand"
     depth: int = 0
+    small: bool = False
+    sums: bool = False
 
     def after(self, text: str) -> PlanLine | None:
         """The state after `text`; None if no plan goes on like that."""
@@ -67,27 +76,34 @@ class PlanLine:
         is_complete = self.place in _COMPLETE
         if c.isascii() and c.isdigit():
             place = _DIGITS_AFTER.get(self.place)
+            if self.sums or (
+                self.small
+                and (self.place in ("digits", "top") or c not in "1234" or (self.place == "factor" and c == "1"))
+            ):
+                place = None
             if self.place == "power" and c in "23":
                 place = "value"
         elif c in ascii_lowercase:
             is_told = ascii_lowercase.index(c) < self.letters
-            place = "value" if is_told and self.place in ("operand", "bracket") else None
+            place = "value" if is_told and self.place in _OPERANDS else None
         elif c == "(":
             depth += 1
-            place = "bracket" if self.place in ("operand", "bracket") and depth <= DEEPEST else None
+            place = "bracket" if self.place in _OPERANDS and depth <= DEEPEST else None
         elif c == ")":
             depth -= 1
             place = "value" if (is_complete or self.place == "bottom") and depth >= 0 else None
         elif c == "\n":
             place = "end" if is_complete and depth == 0 else None
+        elif self.sums and c in "×÷^":
+            place = None
         elif c in "+-×÷":
-            place = "operand" if is_complete else None
+            place = ("factor" if c in "×÷" else "operand") if is_complete else None
         elif c == "^":
             place = "power" if is_complete else None
         elif c == ".":
-            place = "point" if self.place in ("digits", "top") else None
+            place = "point" if self.place in ("digits", "top") and not self.small else None
         elif c == "/":
             place = "slash" if self.place == "top" else None
         elif c == "%":
-            place = "value" if self.place in _NUMBERS else None
+            place = "value" if self.place in _NUMBERS and not self.small else None
         return None if place is None else replace(self, place=place, depth=depth)

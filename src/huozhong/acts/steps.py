@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from huozhong.acts.ask import Asked, asked
 from huozhong.acts.asked import rounded
+from huozhong.acts.exact.done import text_of
 from huozhong.acts.measures import LENGTHS, RATIO, Reading, Unit, read_at
-from huozhong.acts.solve import Node, Operation, solve
+from huozhong.acts.solve import Node, Operation, leaves, solve
 from huozhong.verify.arithmetic import parse_number
-from huozhong.verify.numbers import Mention, Number, mentions, show, tidy
+from huozhong.verify.numbers import Mention, Number, decimals_of, mentions, show, tidy
 
 Units = dict[Node, Unit | None]
 # Numbers that a plan brings along and that change one unit into another where it is one that is measured.
@@ -41,9 +42,16 @@ class Step:
         return f"{left}{op}{right}"
 
 
+_LONGEST_DECIMAL = 6  # 0.19625 rather than 157/800
+
+
 def plain(number: Number) -> str:
     """3/4 without the brackets that fractions have in plans."""
-    return str(number).strip("()")
+    written = str(number)
+    places = decimals_of(number.value)
+    if number.style == "decimal" and written.startswith("(") and places is not None and places <= _LONGEST_DECIMAL:
+        return text_of(number.value)
+    return written.strip("()")
 
 
 class Worked:
@@ -62,6 +70,14 @@ class Worked:
         self.exact = self._work(plan)
         whole = rounded(self.question, self.exact.value)  # at least so many boats
         self.answer = self.exact if whole == self.exact.value else Number(whole)
+
+    @classmethod
+    def measured(cls, question: str, plan: Node) -> Unit | None:
+        """The unit that a plan's numbers give its result, None where one of them is not known."""
+        work = cls.__new__(cls)
+        work.question, work.plan, work.units = question, plan, {}
+        work.asked, work.readings = None, _readings(question)
+        return work._measure(plan)
 
     # -- results -----------------------------------------------------------------------------------
 
@@ -249,3 +265,50 @@ def as_percent(value: Fraction) -> str:
     if percent.startswith("("):
         return f"{round(float(value * 100), 1)}%"
     return f"{percent}%"
+
+
+# Four sides of a square, and what is made of a kilogram: 4 and 1 are told as lengths and masses.
+_SHAPES_AND_RATES = re.compile("[周边]长|方形|平均|每|[一1] ?(?:千克|公斤|吨|克|升)|往返|来回|照")
+
+
+def is_of_another_kind(question: str, plan: Node) -> bool:
+    """Whether a plan divides or multiplies what can only be added: 105分钟÷50分钟 where 多少分钟 is asked.
+
+    Only where every number of the plan is told with the very unit that is asked for.
+    """
+    text = tidy(question)
+    wanted = asked(text)
+    if wanted is None or wanted.unit is None or wanted.kind != "number" or not wanted.unit.is_measured:
+        return False
+    if _SHAPES_AND_RATES.search(text):
+        return False
+    readings = _readings(text)
+    units = [readings[number].unit if number in readings else None for number in leaves(plan)]
+    if len(wanted.unit.powers) != 1 or any(unit != wanted.unit for unit in units):
+        return False
+    return Worked.measured(text, plan) not in (None, wanted.unit)
+
+
+_POWERS_OF_TEN = frozenset(Fraction(10**n) for n in range(1, 7))
+_CHANGES = {"time": frozenset({Fraction(60), Fraction(3600)})}
+
+
+def without_conversions(plan: Node, told: Sequence[Number], kinds: Collection[str]) -> Node:
+    """A plan for a question that is told in one unit, without the 1000 that a model is used to: a×1000-b is a-b.
+
+    kinds: of the units that were made one.
+    """
+    known = {number.value for number in told}
+    constants = {factor for kind in kinds for factor in _CHANGES.get(kind, _POWERS_OF_TEN)} - known
+    return _dropped(plan, constants) if constants else plan
+
+
+def _dropped(node: Node, constants: Collection[Fraction]) -> Node:
+    if isinstance(node, Number):
+        return node
+    left, right = _dropped(node.left, constants), _dropped(node.right, constants)
+    if node.op in "×÷" and isinstance(right, Number) and right.value in constants:
+        return left
+    if node.op == "×" and isinstance(left, Number) and left.value in constants:
+        return right
+    return Operation(node.op, left, right)

@@ -119,6 +119,11 @@ def _idioms() -> dict[str, str]:
     return {row[0]: row[1] for row in rows("idioms")}
 
 
+def idioms() -> dict[str, str]:
+    """Every idiom that is known here, with its meaning."""
+    return _idioms()
+
+
 def _idiom_in(text: str) -> str | None:
     """The first idiom of the table that a text names."""
     known = _idioms()

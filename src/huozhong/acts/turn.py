@@ -22,7 +22,7 @@ from string import ascii_lowercase
 from typing import Any
 
 from huozhong.acts import opening, tables
-from huozhong.acts.asked import asks_whole, rounded
+from huozhong.acts.asked import asks_two, asks_whole, rounded
 from huozhong.acts.exact import Done, do
 from huozhong.acts.labels import (
     CANNOT,
@@ -33,6 +33,7 @@ from huozhong.acts.labels import (
     LABELS,
     OTHER_WAY,
     PROBLEM_ACTS,
+    SURE_ACTS,
     TALK,
     TELL_IDIOM,
     TELL_JOKE,
@@ -41,8 +42,12 @@ from huozhong.acts.labels import (
     cannot_label,
     talk_label,
 )
-from huozhong.acts.solve import Node, NoDivisor, TooLittle, TooLong, Unsolvable, parse, solve
-from huozhong.acts.wording import another_way, explained, worded
+from huozhong.acts.one_unit import OneUnit
+from huozhong.acts.reading import Reading, read
+from huozhong.acts.solve import Node, NoDivisor, TooLittle, TooLong, Unsolvable, leaves, parse, solve
+from huozhong.acts.steps import is_of_another_kind, without_conversions
+from huozhong.acts.sure import sure, verdict
+from huozhong.acts.wording import another_way, explained, in_asked_unit, worded
 from huozhong.text.language import is_english
 from huozhong.verify.arithmetic import final_answer
 from huozhong.verify.numbers import MOST_TOLD, Number, first_line, told
@@ -51,6 +56,7 @@ PLANS = 2  # tried before the answer says that it is not sure
 LONGEST_PLAN = 24  # characters beside the letters that were told, twice: of 22,127 published plans one is longer
 AGAIN = "再想想"  # how a line ends that says why a plan cannot be
 _TOLD_FOR_FUN = frozenset((TELL_IDIOM, TELL_JOKE, TELL_RIDDLE, TELL_SAYING))
+_OTHER_KIND = "单位不合"
 PROBLEM = "a="  # what a problem's reasoning begins with
 
 _LETTER = re.compile(r"[a-z]")
@@ -71,11 +77,17 @@ class Free:
 
 @dataclass(frozen=True)
 class Planning:
-    """The model writes `line`, a plan in the first so many letters.  tried: plans that failed before."""
+    """The model writes `line`, a plan in the first so many letters.  tried: plans that failed before.
+
+    small: whether no constants but small ones are wanted, because a plan has failed.
+    sums: whether only + and - are wanted: all numbers are of the unit that is asked for.
+    """
 
     line: str
     letters: int
     tried: tuple[str, ...]
+    small: bool = False
+    sums: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +113,27 @@ class Turn:
         self._told: dict[str, list[Number]] = {}
 
     @cached_property
+    def _reading(self) -> Reading:
+        """The question as the model is shown it."""
+        return read(self._question, self._before[0] if self._before is not None else "")
+
+    @cached_property
+    def _reading_before(self) -> str:
+        """The question before as the model is shown it; empty for none."""
+        asked = [_text(message) for message in self._messages[:-1] if message["role"] == "user"]
+        return read(asked[-1], asked[-2] if len(asked) > 1 else "").text if asked else ""
+
+    @cached_property
+    def _sure(self) -> tuple[str, Done | str] | None:
+        """The label that a rule is sure of, and what follows it: then nothing else is possible."""
+        return sure(self._messages, self._seed)
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether a rule knows the label."""
+        return self._sure is not None
+
+    @cached_property
     def _kinds_of_talk(self) -> frozenset[str]:
         """If it is talk, which; what nobody could tell is not understood or not known."""
         return opening.likely(self._question) or frozenset((talk_label("没懂"), cannot_label("知识")))
@@ -118,7 +151,7 @@ class Turn:
     def may_be_poem(self) -> bool:
         """Whether this question, or the one before ("再来一首"), can be a wish for a poem."""
         before = self._before[0] if self._before is not None else ""
-        return not self.is_exact and _POEM.search(f"{before}\n{self._question}") is not None
+        return not self.is_sure and not self.is_exact and _POEM.search(f"{before}\n{self._question}") is not None
 
     @cached_property
     def _is_another_poem(self) -> bool:
@@ -140,6 +173,8 @@ class Turn:
 
     def possible(self, label: str) -> bool:
         """Whether code could go on after this label of `labels`, or after `PROBLEM`."""
+        if self._sure is not None or label in SURE_ACTS:
+            return self._sure is not None and label == self._sure[0]
         if self._is_another_poem:
             return False
         if self.is_exact and label not in (*EXACT_ACTS, *PROBLEM_ACTS, JUDGE_RIDDLE):
@@ -185,7 +220,9 @@ class Turn:
     def _outcome(self, label: str) -> Done | str | None:
         """What an exact act or a table has to say; None: nothing."""
         if label not in self._outcomes:
-            if label in EXACT_ACTS:
+            if self._sure is not None and label == self._sure[0]:
+                self._outcomes[label] = self._sure[1]
+            elif label in EXACT_ACTS:
                 self._outcomes[label] = do(label, self._question)
             else:
                 self._outcomes[label] = tables.reply(label, self._messages, self._seed)
@@ -203,8 +240,8 @@ class Turn:
     def _numbers(self, act: str) -> list[Number]:
         """What the letters stand for."""
         if act not in self._told:
-            before = told(self._before[0]) if act != PROBLEM and self._before is not None else []
-            self._told[act] = list(dict.fromkeys((*before, *told(self._question))))[:MOST_TOLD]
+            before = told(self._reading_before) if act != PROBLEM else []
+            self._told[act] = list(dict.fromkeys((*before, *told(self._reading.text))))[:MOST_TOLD]
         return self._told[act]
 
     def _first_line(self, act: str) -> str:
@@ -216,6 +253,7 @@ class Turn:
         """After the numbers' line: plans, each with what was wrong about it, and the one that is being written."""
         tried: list[str] = []
         *lines, last = written.split("\n")
+        sums = bool(lines) and lines[-1].startswith(_OTHER_KIND)
         planning = True
         for line in lines:
             if planning:
@@ -226,7 +264,7 @@ class Turn:
         letters = len(self._numbers(act))
         if len(last) > LONGEST_PLAN + 2 * letters:
             return self._failed(act, [*tried, last], "\n算式太长了")
-        return Planning(last, letters, tuple(tried))
+        return Planning(last, letters, tuple(tried), bool(tried) and "圆" not in self._reading.text, sums)
 
     def _worked(self, act: str, tried: list[str]) -> Forced:
         """The last of the plans, worked out."""
@@ -235,11 +273,13 @@ class Turn:
         lines: list[str] = []
         try:
             plan = _in_numbers(tried[-1], numbers)
+            if act == PROBLEM:
+                plan = without_conversions(plan, numbers, self._reading.units.kinds)
             solution = solve(plan, lines)
         except Unsolvable as error:
             trouble = _why(error)
         else:
-            trouble = self._trouble(act, solution.answer) or self._contradiction(act, solution.answer)
+            trouble = self._trouble(act, plan, solution.answer) or self._contradiction(act, solution.answer)
             if not trouble:
                 return Forced(solution.text(), self._answer(act, numbers, plan))
         work = [*lines, trouble]
@@ -252,8 +292,12 @@ class Turn:
             return Forced(f"{why}，{AGAIN}\n")
         return Forced(why, _say(_NO_OTHER_WORDS if act in (EXPLAIN, OTHER_WAY) else _UNSURE, self._question))
 
-    def _trouble(self, act: str, answer: Number) -> str:
+    def _trouble(self, act: str, plan: Node, answer: Number) -> str:
         """What is wrong about a result, in a line; nothing if it may be right."""
+        if act == PROBLEM and is_of_another_kind(self._reading.text, plan):
+            return _OTHER_KIND
+        if not {*leaves(plan)} & {*self._numbers(act)}:
+            return "题里的数一个也没有用"
         asked = self._question
         if act != PROBLEM and self._before is not None and not asks_whole(asked):
             asked = self._before[0]
@@ -272,7 +316,7 @@ class Turn:
         )
 
     def _answer(self, act: str, numbers: list[Number], plan: Node) -> str:
-        before = self._before[0] if self._before is not None else ""
+        before, now = self._reading_before, self._reading
         if act == EXPLAIN:
             return explained(before, numbers, plan)
         if act == OTHER_WAY:
@@ -281,8 +325,19 @@ class Turn:
                 return f"{_say(_ONLY_WAY, self._question)}\n{worded(before, numbers, plan)}"
             return worded(before, numbers, other)
         if act == CONTINUE:  # the units and what is asked mostly stand in the question before
-            return worded(f"{before}\n{self._question}", numbers, plan)
-        return worded(self._question, numbers, plan)
+            return self._with_units(worded(f"{before}\n{now.text}", numbers, plan), now.units)
+        answer = self._with_units(in_asked_unit(worded(now.text, numbers, plan), now.units), now.units)
+        if now.claimed is None:
+            return f"{answer}\n{_say(_ONE_OF_TWO, self._question)}" if asks_two(now.text) else answer
+        return f"{answer}\n{verdict(answer, now.claimed, is_english(self._question))}"
+
+    def _with_units(self, answer: str, units: OneUnit) -> str:
+        """What was converted stands before the steps."""
+        if not units.facts:
+            return answer
+        if is_english(self._question):
+            return f"First, {', '.join(units.facts)}.\n{answer}"
+        return f"先看清数和单位：{'，'.join(units.facts)}。\n{answer}"
 
 
 def _text(message: Message) -> str:
@@ -317,6 +372,10 @@ def _say(words: tuple[str, str], question: str) -> str:
 
 # Chinese, English.
 _ONLY_WAY = ("这道题我只想得到这一种算法：", "I know only this one way:")
+_ONE_OF_TWO = (
+    "题里问的不止一个数，我这里只算了一个，另外的没有把握。把另一个单独问我一次，我再试。",
+    "More than one number is asked for, and this is only one of them. Ask me for the other one by itself.",
+)
 _NO_OTHER_WORDS = (
     "算的步骤都写在上一个回答里了，别的说法我没有把握。请把整道题再发一遍，我重新算，你再问我。",
     "The steps are in my last answer; I am not sure of any other words for them. Send me the whole problem once more, "

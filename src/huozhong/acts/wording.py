@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from huozhong.acts.ask import english_noun
+from huozhong.acts.one_unit import OneUnit
 from huozhong.acts.solve import Node, Operation, Unsolvable, intermediate_values, leaves, replace_leaves, value_of
 from huozhong.acts.steps import Step, Worked, as_percent, plain
 from huozhong.text.language import is_english
@@ -30,6 +31,29 @@ def worded(question: str, told: list[Number], plan: Node) -> str:
     if is_english(question):
         return "\n".join((*_english_steps(work), *_rounded(work), f"Answer: {_english_result(work)}."))
     return "\n".join((*_chinese_steps(work), *_rounded(work), f"答：{_sentence(work)}。"))
+
+
+def in_asked_unit(answer: str, units: OneUnit) -> str:
+    """An answer that was worked out in a small unit, told in the one that was asked for: 160分钟=(8/3)小时."""
+    if units.inside is None or units.asked is None:
+        return answer
+    *steps, last = answer.split("\n")
+    value = final_answer(answer)
+    english = last.startswith("Answer")
+    small = units.inside.plural if english else units.inside.zh
+    if value is None:
+        return answer
+    result = units.converted(value)
+    name = (units.asked.en if result == 1 else units.asked.plural) if english else units.asked.zh
+    shown = plain(Number(result, "decimal" if decimals_of(result) is not None else "fraction"))
+    before, after = f"{plain(Number(value))}{' ' * english}{small}", f"{shown}{' ' * english}{name}"
+    told = f"{before} = {after}." if english else f"{before}={after}。"
+    last = (
+        last.replace(before, after)
+        if before in last
+        else f"{'Answer: ' if english else '答：'}{after}{'.' if english else '。'}"
+    )
+    return "\n".join((*steps, told, last))
 
 
 def _rounded(work: Worked) -> Iterator[str]:

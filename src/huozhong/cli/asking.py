@@ -86,7 +86,7 @@ def remote(stack: ExitStack, url: str, model: str | None) -> tuple[str, Ask]:
     import httpx
 
     from huozhong.exam.subject import API_KEY_VARIABLE
-    from huozhong.exam.wire import error_sentence, pieces
+    from huozhong.text.wire import error_sentence, pieces
 
     key = os.environ.get(API_KEY_VARIABLE)
     headers = {"Authorization": f"Bearer {key}"} if key else {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -177,12 +178,13 @@ def ask(server: Server, method: str, path: str, body: dict[str, Any] | None = No
     """What a server answers under /house/models; `ConfigError` with its own sentence, or that it cannot be reached."""
     import httpx
 
-    from huozhong.exam.wire import error_sentence
+    from huozhong.text.wire import error_sentence
 
     headers = {"Authorization": f"Bearer {server.key}"} if server.key else {}
     try:
         answer = httpx.request(
-            method, f"{server.url}/house/models{path}", headers=headers, timeout=_TIMEOUT, json=body
+            method, f"{server.url}/house/models{path}", headers=headers, timeout=_TIMEOUT, json=body,
+            verify=_trusted(server.url),
         )  # fmt: skip
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise ConfigError(
@@ -197,6 +199,12 @@ def ask(server: Server, method: str, path: str, body: dict[str, Any] | None = No
     if not isinstance(told, dict):
         raise ConfigError(say(f"{server.url} 不是火种服务。", f"{server.url} is no Huozhong server."))
     return told
+
+
+def _trusted(url: str) -> ssl.SSLContext | bool:
+    """A server of this machine that speaks HTTPS has a certificate of this machine's own authority."""
+    authority = data_folder() / "authority" / "authority.pem"
+    return ssl.create_default_context(cafile=authority) if url.startswith("https:") and authority.exists() else True
 
 
 def _state(model: dict[str, Any]) -> str:

@@ -7,34 +7,46 @@ import errno
 import os
 import re
 import socket
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from huozhong.cli.lan import (
+    MDNS_NAME,
+    Https,
+    Lan,
+    LogFormat,
+    Systemd,
+    entrance,
+    greet_first_owner,
+)
+from huozhong.cli.lit import own_url, run
+from huozhong.cli.lit import server_config as server_config
 from huozhong.cli.models import find_model
 from huozhong.cli.running import announced, new_key
-from huozhong.cli.words import bold, dim, say
+from huozhong.cli.systemd import unit
+from huozhong.cli.words import say
 from huozhong.errors import ConfigError, HuozhongError
 
 if TYPE_CHECKING:
-    import uvicorn
-    from fastapi import FastAPI
-
     from huozhong.cost import Meter
     from huozhong.engine.llm import LLM
-    from huozhong.server.connections import Limits
     from huozhong.server.models import Shelf
 
-# How long an answer may go on after Ctrl-C before its connection is cut.
-_GRACE_SECONDS = 2
-_MAX_CONNECTIONS = 800  # a process may usually have 1,024 files and sockets open
 _LONG_TO_PACK = 64 << 20  # bytes of a model that take long enough for a bar
 
 Model = Annotated[str, typer.Argument(help="模型名、文件夹或 .gguf 文件 / a name, a folder or a .gguf file")]
-Host = Annotated[str, typer.Option(help="监听地址；0.0.0.0 给同一网络的人用 / 0.0.0.0 for the network")]
+Host = Annotated[
+    str | None,
+    typer.Option(
+        help="监听地址；0.0.0.0 给同一网络的人用 / 0.0.0.0 for the network (默认 / default: 127.0.0.1, --lan: 0.0.0.0)",
+        show_default=False,
+    ),
+]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="端口，0 为自动选择 / port; 0 picks a free one")]
 Quant = Annotated[
     str | None,
@@ -99,6 +111,14 @@ Keep = Annotated[
         help="没人用的模型在内存里留多久：30m、0、always / how long a model stays in memory when nobody uses it"
     ),
 ]
+Upstream = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="把网页、账号和额度放在别的引擎前面，可多次 / put page, people and budgets before another engine, e.g. "
+        "http://192.168.1.9:8000; several times for several (key: HUOZHONG_UPSTREAM_KEY)",
+        show_default=False,
+    ),
+]
 CarefulOption = Annotated[
     bool,
     typer.Option(
@@ -124,7 +144,7 @@ def register(app: typer.Typer) -> None:
 
 def serve_command(
     model: Model = "ember",
-    host: Host = "127.0.0.1",
+    host: Host = None,
     port: Port = 8000,
     quantization: Quant = None,
     threads: Threads = None,
@@ -140,48 +160,76 @@ def serve_command(
     numbers: Numbers = None,
     database: Database = None,
     keep: Keep = "30m",
+    upstream: Upstream = None,
     any_model: AnyModel = False,
     api_key: ApiKey = None,
     api_key_file: ApiKeyFile = None,
+    lan: Lan = False,
+    https: Https = False,
+    log_format: LogFormat = "text",
+    systemd: Systemd = False,
 ) -> None:
     from huozhong.verify.distress import read_numbers
 
-    ring = read_numbers(numbers or "")
-    keep_seconds = read_keep(keep)
-    own_key = new_key()
+    ring, keep_seconds, own_key = read_numbers(numbers or ""), read_keep(keep), new_key()
     keys = read_keys(api_key or "", api_key_file)
-    with listen(host, port) as listener:  # first, so that a port in use is said before a model is loaded
-        from huozhong.cost import Meter
+    check_log_format(log_format)
+    if lan and keys:
+        raise ConfigError("With --lan every person has keys of their own (in the account sheet); leave --api-key out.")
+    if systemd:
+        return typer.echo(unit(sys.argv[1:], say("systemd 服务：", "A systemd service:")))
+    # First, so that a port in use is said before a model is loaded.
+    with listen(host or ("0.0.0.0" if lan else "127.0.0.1"), port) as listener:
         from huozhong.server.app import create_app
         from huozhong.server.careful import Careful
-        from huozhong.server.models import Shelf
-        from huozhong.server.opening import Opening
         from huozhong.store.database import Store, default_url
 
+        door = entrance(lan, https, listener, allow_host or ())
         options = engine_options(quantization, threads, max_context, cache_tokens, disk_cache, cache_format)
-        new_meter = partial(Meter, price, currency)
-        with (
-            Store.open(database or default_url()) as store,
-            Shelf(  # it alone holds the model, so that one that is put away leaves memory
-                load(model, options, new_meter()),
-                opening=Opening(options, new_meter),
-                everything=True,
-                keep=keep_seconds,
-            ) as shelf,
-        ):
-            app = create_app(
-                shelf=shelf,
-                store=store,
-                careful=Careful(careful, ring),
-                any_model=any_model,
-                own_key=own_key,
-                api_keys=keys,
-                allow_hosts=allow_host or (),
-                allow_origins=allow_origin or (),
-            )
-            with announced(own_url(listener), own_key):
-                _run(app, shelf, listener, needs_key=bool(keys))
+        with Store.open(database or default_url()) as store:
+            if lan:
+                greet_first_owner(store)
+            with _shelf(model, options, partial(_meter, price, currency), keep_seconds, upstream or ()) as shelf:
+                app = create_app(
+                    store=store, shelf=shelf, careful=Careful(careful, ring), any_model=any_model,
+                    login=lan, address=door.address, authority=door.authority, own_key=own_key, api_keys=keys,
+                    allow_hosts=[*(allow_host or ()), MDNS_NAME], allow_origins=allow_origin or (),
+                )  # fmt: skip
+                with announced(own_url(listener, door.scheme), own_key):
+                    run(app, shelf, listener, door, needs_key=bool(keys), json_log=log_format == "json")
     typer.echo(say("已停止。", "Stopped."))
+
+
+def _meter(price: float, currency: str) -> Meter:
+    from huozhong.cost import Meter
+
+    return Meter(price, currency)
+
+
+def _shelf(
+    model: str, options: dict[str, Any], new_meter: Callable[[], Meter], keep: float | None, upstream: Sequence[str]
+) -> Shelf:
+    """The model that was named, and all there are; the shelf alone holds it, so that once put away it leaves memory."""
+    from huozhong.server.models import Shelf
+    from huozhong.server.opening import Opening
+
+    engines = None
+    if upstream:
+        from huozhong.server.upstream.engines import Engines
+
+        keys = [key.strip() for key in os.environ.get("HUOZHONG_UPSTREAM_KEY", "").split(",")]
+        engines = Engines(upstream, [key for key in keys if key])
+    shelf = Shelf(load(model, options, new_meter()), opening=Opening(options, new_meter), everything=True, keep=keep)
+    if engines is not None:
+        shelf.engines = engines
+        shelf.at_close.append(engines.close)
+    return shelf
+
+
+def check_log_format(name: str) -> None:
+    """`ConfigError` for another word than text and json."""
+    if name not in ("text", "json"):
+        raise ConfigError(f"--log-format is {name!r}; give text or json.")
 
 
 def read_keys(given: str, file: Path | None) -> list[str]:
@@ -313,106 +361,3 @@ def _no_socket(host: str, port: int, error: OSError) -> HuozhongError:
             f"Cannot listen on {host} ({error.strerror}); use 127.0.0.1 (this machine) or 0.0.0.0 (the network).",
         )
     )
-
-
-def _run(app: FastAPI, shelf: Shelf, listener: socket.socket, *, needs_key: bool = False) -> None:
-    import asyncio
-
-    import uvicorn
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            _announce(shelf.default, listener, needs_key)
-
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            # First: answers in flight end with a clear last event instead of a cut connection.
-            await asyncio.to_thread(shelf.close)
-            await app.state.answers.close()
-            await super().shutdown(sockets)
-
-    # uvicorn stops in good order and then passes Ctrl-C on; it was the user's wish.
-    with contextlib.suppress(KeyboardInterrupt):
-        Server(server_config(app)).run(sockets=[listener])
-
-
-def server_config(app: FastAPI, limits: Limits | None = None) -> uvicorn.Config:
-    """uvicorn's settings: the plain-Python parser and loop (fast enough here, nothing to compile).
-
-    limits: how patient it is with connections; None for what is right everywhere but in tests.
-    """
-    import uvicorn
-
-    from huozhong.server.connections import Limits, protocol_class
-
-    return uvicorn.Config(
-        app,
-        http=protocol_class(limits or Limits()),
-        limit_concurrency=_MAX_CONNECTIONS,
-        loop="asyncio",
-        ws="none",
-        lifespan="off",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
-
-
-def own_url(listener: socket.socket) -> str:
-    """Where this machine itself reaches the server."""
-    host, port = listener.getsockname()[:2]
-    return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else f'[{host}]' if ':' in host else host}:{port}"
-
-
-def _announce(model: str, listener: socket.socket, needs_key: bool) -> None:
-    from huozhong.engine.kernels import used
-
-    host, port = listener.getsockname()[:2]
-    everywhere, own = host in ("0.0.0.0", "::"), own_url(listener)
-    lit = say(
-        f"火种已点亮，模型 {model}。在浏览器里打开：", f"Huozhong is lit, with the model {model}.  Open in a browser:"
-    )
-    typer.echo(f"{lit}  {bold(own + ('/#key=…' if needs_key else ''))}")
-    if everywhere:
-        if address := _lan_address():
-            typer.echo(
-                say("同一网络的手机和电脑打开：", "Phones and computers on the same network open:")
-                + f"  {bold(f'http://{address}:{port}')}"
-            )
-        if not needs_key:
-            typer.echo(
-                say(
-                    "注意：同一网络的任何人都可以使用，没有密码。",
-                    "Anyone on that network can use it; there is no password (--api-key gives it one).",
-                )
-            )
-    if used() == "reference":
-        typer.echo(
-            say(
-                "没有编译好的内核，正在用慢得多的 NumPy；请重新安装：make serve。",
-                "The compiled kernels are missing: much slower NumPy runs instead; install again: make serve.",
-            )
-        )
-    body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "你好"}}]}}'
-    typer.echo(
-        dim(
-            say(
-                f"接口（与 OpenAI、DeepSeek 相同）：{own}/v1，例如：",
-                f"The API (OpenAI's and DeepSeek's) is at {own}/v1, for example:",
-            )
-        )
-    )
-    typer.echo(dim(f"  curl {own}/v1/chat/completions -H 'Content-Type: application/json' -d '{body}'"))
-    typer.echo(dim(say("按 Ctrl-C 停止。", "Ctrl-C stops it.")))
-
-
-def _lan_address() -> str | None:
-    """This machine's address in its network; None when it is in none.  Nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("10.255.255.255", 1))
-            address: str = probe.getsockname()[0]
-        except OSError:
-            return None
-    return None if address.startswith("127.") else address

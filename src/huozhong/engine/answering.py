@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from huozhong.engine.requests import Delta, FinishReason, TokenLogprob
 from huozhong.engine.sampler import TopLogprobs
 from huozhong.engine.sequence import Sequence
-from huozhong.engine.tasks import GenerateTask
+from huozhong.engine.tasks import EmbedTask, GenerateTask, ScoreTask
 from huozhong.text.tokenizer import Tokenizer
 
 
@@ -58,6 +58,14 @@ def _told(tokenizer: Tokenizer, token: int, logprob: float | None, top: TopLogpr
     raw = tokenizer.bytes_of(token)
     others = tuple(one for t, p in top for one in _told(tokenizer, t, p, ()))
     return (TokenLogprob(token, logprob, raw.decode("utf-8", "replace"), raw, others),)
+
+
+def scored(ids: NDArray[np.int32], task: ScoreTask | EmbedTask, tokenizer: Tokenizer) -> tuple[TokenLogprob, ...]:
+    """A text's tokens but the first, as they were scored, where they are to be told."""
+    if not isinstance(task, ScoreTask) or not task.is_told:
+        return ()
+    each = zip(ids[1:], task.values, task.best, strict=True)
+    return tuple(one for token, logprob, best in each for one in _told(tokenizer, int(token), float(logprob), best))
 
 
 def _joined(parts: list[Delta]) -> Delta:

@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 
 from huozhong.cost import Meter
 from huozhong.engine import generation_config, options
-from huozhong.engine.cache.prefixes import PrefixStore, fingerprint
+from huozhong.engine.cache.open_prefixes import open_prefixes
 from huozhong.engine.collector import Collector
+from huozhong.engine.guides.acts import shown
 from huozhong.engine.guides.constraint import Guides
 from huozhong.engine.guides.guide import Acts
-from huozhong.engine.kernels import arithmetic
 from huozhong.engine.loop import Engine, Handle
 from huozhong.engine.queueing import Progress
 from huozhong.engine.requests import (
@@ -50,11 +50,11 @@ from huozhong.engine.runner import Runner
 from huozhong.engine.several import Conversation, Prompt, are_several, each, listed
 from huozhong.engine.speculation.speculator import Speculation
 from huozhong.engine.stats import EngineStats
-from huozhong.engine.weights.load import default_cache_dir, load_weights, source_fingerprint
+from huozhong.engine.weights.load import default_cache_dir, load_weights
 from huozhong.formats.installed import name_of
 from huozhong.formats.ready import small_files_of
 from huozhong.formats.resolve import is_built_in, resolve_model
-from huozhong.formats.source import ModelSource, open_model
+from huozhong.formats.source import open_model
 from huozhong.model.architecture import Architecture, CacheFormat, row_bytes
 from huozhong.text.messages import checked_messages
 from huozhong.text.template import Begun, ChatPrompt, ChatTemplate
@@ -160,7 +160,7 @@ class LLM:
             meter=meter if meter is not None else Meter(),
             swap_bytes=SWAP_BYTES,
             speculation=speculation,
-            store=_prefix_store(prefixes, prefix_bytes, runner, source),
+            store=open_prefixes(prefixes, prefix_bytes, runner, source),
         )
         # Also at interpreter exit: a daemon thread inside native code must not outlive the arrays it reads.
         self._finalizer = weakref.finalize(self, Engine.close, self._engine)
@@ -314,8 +314,8 @@ class LLM:
         if not acts or functions or begun is not None or not self.acts:
             return self.template.prompt(messages, thinking=thinking, functions=functions, begun=begun, most=most)
         # An act is written before the answer in any case; without thinking it is not shown.
-        prompt = self.template.prompt(messages, thinking=True, most=most)
         said = tuple(checked_messages(messages))
+        prompt = self.template.prompt(shown(said), thinking=True, most=most)
         return replace(prompt, acts=said if said[-1]["role"] == "user" else None, shows_reasoning=thinking)
 
     def score(self, ids: list[int]) -> NDArray[np.float64]:
@@ -341,9 +341,9 @@ class LLM:
         """Start to embed one text, as `submit` starts an answer; `EmbeddedText.from_deltas` reads what comes back."""
         return self._engine.submit(EmbedRequest(ids, pooling), on_delta)
 
-    def submit_score(self, ids: list[int], on_delta: Callable[[Delta], None]) -> Handle:
-        """Start to score one text; `ScoredText.from_deltas` reads what comes back."""
-        return self._engine.submit(ScoreRequest(ids), on_delta)
+    def submit_score(self, ids: list[int], on_delta: Callable[[Delta], None], *, told: int | None = None) -> Handle:
+        """Start to score one text; `ScoredText.from_deltas` reads what comes back.  told: see `ScoreRequest`."""
+        return self._engine.submit(ScoreRequest(ids, told), on_delta)
 
     def check_text(self, ids: list[int]) -> None:
         """`RequestError` (`ContextLengthError`) for ids that can be neither embedded nor scored."""
@@ -415,21 +415,3 @@ def _acts_seed(params: SamplingParams, prompt: ChatPrompt) -> int:
     if params.seed is not None:
         return params.seed
     return zlib.crc32(np.array(prompt.ids, np.int64).tobytes()) if params.is_greedy else secrets.randbits(32)
-
-
-def _prefix_store(folder: Path, capacity: int, runner: Runner, source: ModelSource) -> PrefixStore | None:
-    """None where the store could not hold a single page.  Its pages are of exactly this model and format."""
-    page_bytes = runner.cache.pages.shape[0] * runner.page_bytes
-    if capacity < 2 * page_bytes:
-        return None
-    name = fingerprint(
-        {
-            "weights": source_fingerprint(source, runner.weights.format),
-            "architecture": repr(runner.architecture),
-            "arithmetic": arithmetic(),
-            "cache": runner.cache.format,
-            "page_size": runner.page_size,
-            "page_bytes": page_bytes,
-        }
-    )
-    return PrefixStore(folder, name, page_bytes, capacity)

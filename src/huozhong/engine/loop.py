@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.cost import Meter
-from huozhong.engine.answering import go_on
+from huozhong.engine.answering import go_on, scored
 from huozhong.engine.billing import charge, usage
 from huozhong.engine.cache.pages import PagePool
 from huozhong.engine.cache.prefixes import PrefixStore
@@ -156,7 +156,7 @@ class Engine:
 
     def _task(self, request: Request, ids: NDArray[np.int32]) -> Task:
         if isinstance(request, ScoreRequest):
-            return ScoreTask(ids)
+            return ScoreTask(ids, request.told)
         if isinstance(request, EmbedRequest):
             return EmbedTask(request.pooling)
         prompt, params = request.prompt, request.params
@@ -333,7 +333,8 @@ class Engine:
             assert output is not None
             task.add(done.start, output)
             if done.reaches_end:
-                self._finish(sequence, "stop", Delta(values=task.values))
+                told = scored(sequence.prompt, task, self.tokenizer)
+                self._finish(sequence, "stop", Delta(values=task.values, logprobs=told))
         elif done.drafts:
             assert output is not None
             self._verify(done, task, output)
@@ -393,11 +394,13 @@ class Engine:
         self._forget(sequence)
         task = sequence.task
         text, reasoning = task.output.finish() if isinstance(task, GenerateTask) else ("", "")
+        found = task.output.stop_string if isinstance(task, GenerateTask) else None
         last = replace(
             delta,
             text=delta.text + text,
             reasoning=delta.reasoning + reasoning,
             finish_reason=reason,
+            stop_string=found,
             usage=usage(sequence, self.meter),
         )
         self._deliver(sequence, last)
@@ -443,10 +446,4 @@ def _chunk(slice_: Slice) -> Chunk:
     want: Want = "all" if slice_.drafts else "last" if slice_.reaches_end else "none"
     if not isinstance(sequence.task, GenerateTask):
         want = sequence.task.want
-    return Chunk(
-        tokens=tokens,
-        start=slice_.start,
-        pages=sequence.table,
-        want=want,
-        prefill=slice_.prefill,
-    )
+    return Chunk(tokens=tokens, start=slice_.start, pages=sequence.table, want=want, prefill=slice_.prefill)

@@ -119,6 +119,11 @@ class OutputText:
         """Whether a stop string has been found."""
         return self._stops.found is not None
 
+    @property
+    def stop_string(self) -> str | None:
+        """The stop string that has been found."""
+        return self._stops.found
+
     def push(self, token: int) -> tuple[str, str]:
         """(text, reasoning) that this token makes certain."""
         was_reasoning, ends = self._in_reasoning, token == self._end_of_thinking

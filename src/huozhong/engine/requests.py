@@ -23,6 +23,22 @@ FinishReason = Literal["stop", "length", "abort"]
 # How a text becomes one vector: the mean of its tokens' states, or its last token's state.
 Pooling = Literal["mean", "last"]
 MAX_LOGPROBS = 20
+# Of `SamplingParams`: the least and the most (None: no most), and whether the least is itself too little.
+NUMBERS: dict[str, tuple[float, float, bool]] = {
+    "temperature": (0, 2, False),
+    "top_p": (0, 1, True),
+    "min_p": (0, 1, False),
+    "repetition_penalty": (0.01, 10, False),  # divided by less, a logit might be no number any more
+    "presence_penalty": (-2, 2, False),
+    "frequency_penalty": (-2, 2, False),
+}
+WHOLES: dict[str, tuple[int, int | None]] = {
+    "top_k": (1, None),
+    "max_tokens": (1, None),
+    "max_reasoning_tokens": (0, None),
+    "seed": (-(2**63), 2**63 - 1),
+    "logprobs": (0, MAX_LOGPROBS),
+}
 MAX_STOP_STRINGS = 128
 MAX_BIASED_TOKENS = 1024
 
@@ -71,17 +87,10 @@ class SamplingParams:
             object.__setattr__(self, "stop", tuple(self.stop))
         if isinstance(self.logit_bias, dict):
             object.__setattr__(self, "logit_bias", tuple(self.logit_bias.items()))
-        self._number("temperature", 0, 2)
-        self._whole("top_k", 1, None)
-        self._number("top_p", 0, 1, open_low=True)
-        self._number("min_p", 0, 1)
-        self._number("repetition_penalty", 0, 10, open_low=True)
-        self._number("presence_penalty", -2, 2)
-        self._number("frequency_penalty", -2, 2)
-        self._whole("max_tokens", 1, None)
-        self._whole("max_reasoning_tokens", 0, None)
-        self._whole("seed", -(2**63), 2**63 - 1)
-        self._whole("logprobs", 0, MAX_LOGPROBS)
+        for name in NUMBERS:
+            self._check_number(name)
+        for name in WHOLES:
+            self._check_whole(name)
         if not isinstance(self.ignore_eos, bool):
             raise RequestError(f"ignore_eos is {self.ignore_eos!r}; say true or false.", param="ignore_eos")
         self._check_stop()
@@ -116,15 +125,15 @@ class SamplingParams:
                 f"stop has {len(self.stop)} strings; at most {MAX_STOP_STRINGS} are possible.", param="stop"
             )
 
-    def _number(self, name: str, low: float, high: float, *, open_low: bool = False) -> None:
-        value = getattr(self, name)
+    def _check_number(self, name: str) -> None:
+        value, (low, high, open_low) = getattr(self, name), NUMBERS[name]
         is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         if not is_number or not low <= value <= high or (open_low and value == low):
             bounds = f"above {low} and at most {high}" if open_low else f"between {low} and {high}"
             raise RequestError(f"{name} is {value!r}; it must be a number {bounds}.", param=name)
 
-    def _whole(self, name: str, low: int, high: int | None) -> None:
-        value = getattr(self, name)
+    def _check_whole(self, name: str) -> None:
+        value, (low, high) = getattr(self, name), WHOLES[name]
         if value is None:
             return
         is_whole = isinstance(value, int) and not isinstance(value, bool)
@@ -166,9 +175,10 @@ class GenerateRequest:
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """How likely the model finds a text's own tokens."""
+    """How likely the model finds a text's own tokens.  told: spelled, with so many likelier ones each."""
 
     ids: list[int]
+    told: int | None = None
 
 
 @dataclass(frozen=True)
@@ -270,7 +280,8 @@ class Delta:
     """What one step added to an answer, or the one delta of a text that was scored or embedded.
 
     Text may lag behind token_ids: bytes of an unfinished character, a possible stop string and a possible
-    end of the reasoning are held back.  The last delta has `finish_reason` (or `error`) and `usage`.
+    end of the reasoning are held back.  The last delta has `finish_reason` (or `error`) and `usage`, and says which
+    stop string ended the answer, if one did.
     values: what a text comes to: see `ScoredText` and `EmbeddedText`, which read it.
     """
 
@@ -279,6 +290,7 @@ class Delta:
     token_ids: tuple[int, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
     finish_reason: FinishReason | None = None
+    stop_string: str | None = None
     usage: Usage | None = None
     error: HuozhongError | None = None
     values: NDArray[np.float64] | None = None
@@ -298,6 +310,7 @@ class Completion:
     logprobs: tuple[TokenLogprob, ...]
     finish_reason: FinishReason
     usage: Usage
+    stop_string: str | None = None
 
     @classmethod
     def from_deltas(cls, deltas: Iterable[Delta]) -> Completion:
@@ -315,20 +328,26 @@ class Completion:
             logprobs=tuple(p for d in parts for p in d.logprobs),
             finish_reason=last.finish_reason,
             usage=last.usage,
+            stop_string=last.stop_string,
         )
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredText:
-    """logprobs: float64 [T - 1], natural: of every token of a text but the first, given all before it."""
+    """logprobs: float64 [T - 1], natural: of every token of a text but the first, given all before it.
+
+    tokens: the same with their spelling, where that was asked for.
+    """
 
     logprobs: NDArray[np.float64]
     usage: Usage
+    tokens: tuple[TokenLogprob, ...] = ()
 
     @classmethod
     def from_deltas(cls, deltas: Iterable[Delta]) -> ScoredText:
         """From a finished stream of deltas; its error, if it has one, is raised."""
-        return cls(*_values(deltas, "scored"))
+        parts = list(deltas)
+        return cls(*_values(parts, "scored"), parts[-1].logprobs)
 
 
 @dataclass(frozen=True, eq=False)

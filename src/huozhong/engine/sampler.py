@@ -60,7 +60,7 @@ def sample(
     if params.logprobs is None:
         return token, None, ()
     logprobs_V = log_softmax(logits_V)
-    return token, float(logprobs_V[token]), _top(logprobs_V, params.logprobs)
+    return token, float(logprobs_V[token]), top_logprobs(logprobs_V, params.logprobs)
 
 
 def biased(logits_V: np.ndarray, bias: tuple[tuple[int, float], ...]) -> np.ndarray:
@@ -140,7 +140,8 @@ def _narrow(ids: np.ndarray | None, kept: np.ndarray) -> np.ndarray:
     return kept if ids is None else ids[kept]
 
 
-def _top(logprobs_V: np.ndarray, count: int) -> TopLogprobs:
+def top_logprobs(logprobs_V: np.ndarray, count: int) -> TopLogprobs:
+    """The so many likeliest tokens with their log-probabilities, best first."""
     if count == 0:
         return ()
     ids = _largest(logprobs_V, min(count, len(logprobs_V)))

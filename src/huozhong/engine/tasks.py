@@ -12,7 +12,7 @@ from huozhong.engine.guides.constraint import Constraint
 from huozhong.engine.output import OutputText
 from huozhong.engine.requests import Pooling, SamplingParams
 from huozhong.engine.runner import Want
-from huozhong.engine.sampler import TokenCounts, TopLogprobs, log_softmax, sample
+from huozhong.engine.sampler import TokenCounts, TopLogprobs, log_softmax, sample, top_logprobs
 from huozhong.engine.thought import ThoughtLimit
 
 F32 = NDArray[np.float32]
@@ -78,19 +78,26 @@ class GenerateTask:
 
 
 class ScoreTask:
-    """values: float64 [T - 1]: log-probabilities of a text's tokens but the first, each given all before it."""
+    """values: float64 [T - 1]: log-probabilities of a text's tokens but the first, each given all before it.
+
+    best: for each of them the `top` tokens that would have been likeliest.
+    """
 
     want: Want = "all"
 
-    def __init__(self, text_T: NDArray[np.int32]) -> None:
-        self._targets = text_T[1:]
+    def __init__(self, text_T: NDArray[np.int32], top: int | None = None) -> None:
+        """top: None where the tokens' spelling is not asked for."""
+        self._targets, self._top, self.is_told = text_T[1:], top or 0, top is not None
         self.values: F64 = np.zeros(len(text_T) - 1)
+        self.best: list[TopLogprobs] = [()] * (len(text_T) - 1)
 
     def add(self, start: int, logits_TV: F32) -> None:
         """The logits after the tokens from `start` on."""
         targets = self._targets[start : start + len(logits_TV)]  # nothing follows the last token
         logprobs = log_softmax(logits_TV[: len(targets)])
         self.values[start : start + len(targets)] = logprobs[np.arange(len(targets)), targets]
+        if self._top:
+            self.best[start : start + len(targets)] = [top_logprobs(row, self._top) for row in logprobs]
 
 
 class EmbedTask:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from huozhong.cost import Bill, Meter
 from huozhong.errors import ConfigError, ExamError, RequestError
-from huozhong.exam.wire import whole_message
+from huozhong.text.wire import whole_message
 
 if TYPE_CHECKING:
     import httpx

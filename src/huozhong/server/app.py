@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
+from huozhong import __version__
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import HuozhongError
 from huozhong.server.answers import Answers
@@ -38,7 +39,9 @@ from huozhong.server.routes import (
     house,
     messages,
     models,
+    native,
     ollama,
+    openapi,
     page,
     people,
     plain,
@@ -61,7 +64,9 @@ NOUNS = (
     embeddings,
     files,
     models,
+    native,
     ollama,
+    openapi,
     shelf_routes,
     tokens,
     health,
@@ -104,17 +109,17 @@ def create_app(
     allow_hosts, allow_origins: names this server answers to and web sites that may use it, besides its own.
     """
     # No generated documentation pages: they load scripts from elsewhere, and the machine may be offline.
-    app = FastAPI(title="Huozhong", openapi_url=None)
+    app = FastAPI(title="Huozhong", version=__version__, openapi_url=None)
     if shelf is None:
         assert llm is not None, "a model, or a shelf of models"
         shelf = Shelf(llm, keep=None)
     app.state = House(shelf, defaults)
     app.state.careful = careful or Careful()
-    _keep(app, store or Store.open(IN_MEMORY))
+    open_house(app, store or Store.open(IN_MEMORY))
     app.state.any_model, app.state.created = any_model, int(time.time())
     app.state.pools, app.state.responses = Pools(), KeptResponses()
     app.state.reading = asyncio.Semaphore(1)  # one document at a time
-    settle(app, app.state.store, login=login, address=address, authority=authority)
+    settle(app, app.state.store, login=login, address=address, authority=authority, own_key=own_key)
     app.add_middleware(Holding, shelf=shelf)
     origins, keys = list(allow_origins), list(api_keys)
     app.add_middleware(
@@ -136,7 +141,7 @@ def create_app(
     return app
 
 
-def _keep(app: FastAPI, store: Store) -> None:
+def open_house(app: FastAPI, store: Store) -> None:
     """Keep what is said there; settle what an earlier server left unfinished, and what was deleted long ago."""
     app.state.store = store
     Conversations(store).recover()

@@ -14,17 +14,19 @@ from typing import Any
 from fastapi import Request
 from starlette.types import Message
 
-from huozhong.engine.llm import LLM, Delta, Handle, SamplingParams
+from huozhong.engine.llm import LLM, Delta, SamplingParams
 from huozhong.server.answers import Answers, Begin, Fixed, Sourced
 from huozhong.server.calls import AnswerForm, ChatCall
 from huozhong.server.careful import Careful
 from huozhong.server.documents import MOST_TOKENS, Excerpts, best, documents_of, excerpts, with_passages
-from huozhong.server.http import RunningAnswers, Start
+from huozhong.server.http import RunningAnswers, Start, Started
 from huozhong.server.identity import person_of, user_of
 from huozhong.server.ledger import Ledger, expected_tokens
 from huozhong.server.models import Shelf
 from huozhong.server.pools import Pools
 from huozhong.server.preparing import LONG, PreparedChat, read_prompt
+from huozhong.server.upstream.answering import Distant, chat_body
+from huozhong.server.upstream.engines import Elsewhere, Engines
 from huozhong.store.conversations import Turn
 from huozhong.store.database import Store
 from huozhong.store.tables.conversations import MessageRow
@@ -59,12 +61,14 @@ def _begin(request: Request, model: str, turn: Turn, *, again: bool) -> Begin:
             messages=model_messages(turn.path, turn.conversation.settings),
             params=_sampling(defaults, turn.conversation.settings, again=again),
             form=AnswerForm(),
-            thinking=turn.conversation.settings.get("thinking", True),
+            thinking=turn.conversation.settings.get("thinking") is not False,
             stream=True,
             begun=_begun(turn.answer),
         )
 
     async def begin() -> RunningAnswers | Sourced | Fixed:
+        if (engines := shelf.elsewhere(model)) is not None:
+            return await _elsewhere(request, engines, model, turn)
         held = await shelf.take(model)
         try:
             begun = await _asked(request, held.llm, turn, call(held.llm))
@@ -72,10 +76,10 @@ def _begin(request: Request, model: str, turn: Turn, *, again: bool) -> Begin:
                 shelf.give_back(held)
                 return begun
             prepared, sources = begun
-            submit = partial(held.llm.submit, prepared.prompt, prepared.params, user=user)
-            start = _until_its_end(submit, partial(shelf.give_back, held))
+            start: Start = partial(held.llm.submit, prepared.prompt, prepared.params, user=user)
             expected = expected_tokens(len(prepared.prompt.ids), prepared.params.max_tokens)
-            answers = RunningAnswers([ledger.counted(person, held.llm.name, start, expected)])
+            start = ledger.counted(person, held.llm.name, start, expected)
+            answers = RunningAnswers([_until_its_end(start, partial(shelf.give_back, held))])
             return answers if sources is None else Sourced(answers, sources)
         except BaseException:
             shelf.give_back(held)
@@ -84,10 +88,44 @@ def _begin(request: Request, model: str, turn: Turn, *, again: bool) -> Begin:
     return begin
 
 
+async def _elsewhere(request: Request, engines: Engines, model: str, turn: Turn) -> RunningAnswers | Sourced | Fixed:
+    """An answer of an engine that is elsewhere, with this house's rules, documents and accounts."""
+    settings = turn.conversation.settings
+    call = ChatCall(
+        model=model,
+        messages=model_messages([*turn.path, *([turn.answer] if turn.answer.content else [])], settings),
+        params=SamplingParams(),
+        form=AnswerForm(),
+        thinking=True,
+        stream=True,
+    )
+    found = await _looked_up(request, Elsewhere(model), turn, call)
+    if isinstance(found, Fixed):
+        return found
+    call, sources = found
+    body = chat_body(call.messages, settings)
+    ledger: Ledger = request.app.state.ledger
+    expected = expected_tokens(sum(len(str(message["content"])) // 2 for message in call.messages), None)
+    start: Start = partial(Distant, engines, model, body)
+    answers = RunningAnswers([ledger.counted(person_of(request), model, start, expected)])
+    return answers if sources is None else Sourced(answers, sources)
+
+
 async def _asked(
     request: Request, llm: LLM, turn: Turn, call: ChatCall
 ) -> Fixed | tuple[PreparedChat, list[Any] | None]:
     """What the engine is asked, and the passages that the answer may quote; or an answer that needs no engine."""
+    found = await _looked_up(request, llm, turn, call)
+    if isinstance(found, Fixed):
+        return found
+    call, sources = found
+    return PreparedChat(await _read(request, llm, call), call.params), sources
+
+
+async def _looked_up(
+    request: Request, llm: LLM | Elsewhere, turn: Turn, call: ChatCall
+) -> Fixed | tuple[ChatCall, list[Any] | None]:
+    """The call with what the conversation's documents say, and these sources; or an answer that needs no engine."""
     careful: Careful = request.app.state.careful
     # Before the engine, as in the API: all that was said, also where the model is told less of it.
     said = [{"role": message.role, "content": message.content} for message in turn.path]
@@ -100,7 +138,7 @@ async def _asked(
         if llm.acts:
             return Fixed(found.shown(turn.question.content), sources=sources)
         call = replace(call, messages=with_passages(call.messages, found, turn.question.content))
-    return PreparedChat(await _read(request, llm, call), call.params), sources
+    return call, sources
 
 
 async def _read(request: Request, llm: LLM, call: ChatCall) -> ChatPrompt:
@@ -116,7 +154,7 @@ async def _nobody_leaves() -> Message:
     return {}
 
 
-def _look_up(store: Store, llm: LLM, turn: Turn, documents: list[str]) -> Excerpts:
+def _look_up(store: Store, llm: LLM | Elsewhere, turn: Turn, documents: list[str]) -> Excerpts:
     """What the conversation's documents say to its last question, as much as the model can take."""
     person, question = turn.conversation.person_id, turn.question.content
     with store.read() as session:
@@ -134,7 +172,7 @@ def _look_up(store: Store, llm: LLM, turn: Turn, documents: list[str]) -> Excerp
 def _until_its_end(start: Start, end: Callable[[], None]) -> Start:
     """The same start of an answer, which calls `end` after its last delta."""
 
-    def started(on_delta: Callable[[Delta], None]) -> Handle:
+    def started(on_delta: Callable[[Delta], None]) -> Started:
         def told(delta: Delta) -> None:
             on_delta(delta)
             if delta.is_last:
@@ -146,7 +184,7 @@ def _until_its_end(start: Start, end: Callable[[], None]) -> Start:
 
 
 def _sampling(defaults: SamplingParams, settings: Mapping[str, Any], *, again: bool) -> SamplingParams:
-    chosen = {name: settings[name] for name in ("temperature", "top_p", "max_tokens") if name in settings}
+    chosen = {name: settings[name] for name in ("temperature", "top_p", "max_tokens") if settings.get(name) is not None}
     params = replace(defaults, **chosen)
     return replace(params, temperature=AGAIN_TEMPERATURE) if again and params.is_greedy else params
 
@@ -165,7 +203,7 @@ def model_messages(path: Sequence[MessageRow], settings: Mapping[str, Any]) -> l
         messages.append({"role": "system", "content": system})
     for message in path:
         if message.role == "assistant" and not message.content:
-            messages.pop()
-        else:
+            messages = messages[:-1] if messages and messages[-1]["role"] == "user" else messages
+        elif message.role == "user" or any(said["role"] == "user" for said in messages):  # they want to begin with one
             messages.append({"role": message.role, "content": message.content})
     return messages

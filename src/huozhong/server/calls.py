@@ -62,9 +62,9 @@ class CompletionCall:
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingCall:
-    """inputs: texts, or lists of token ids.  dimensions: keep the first so many numbers, None for all."""
+    """inputs: texts, or ids (also with texts among them).  dimensions: keep the first so many numbers, None for all."""
 
     model: str
-    inputs: list[str | list[int]]
+    inputs: list[str | list[str | int]]
     dimensions: int | None
     as_base64: bool

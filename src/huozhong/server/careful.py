@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import Request
 from starlette.responses import Response
 
-from huozhong.engine.llm import LLM
 from huozhong.engine.requests import Completion, Delta, Usage
 from huozhong.server.dialects import FixedText, Reply
 from huozhong.server.http import json_response, stream_response
@@ -33,6 +32,13 @@ NOTHING_USED = Usage(
 )
 
 
+class Origin(Protocol):
+    """Where a model is from: `LLM`, or one that is served elsewhere."""
+
+    @property
+    def is_built_in(self) -> bool: ...
+
+
 @dataclass(frozen=True)
 class Careful:
     """What the operator chose.  everybody: also with models that are not built in.  numbers: those to ring."""
@@ -40,13 +46,13 @@ class Careful:
     everybody: bool = False
     numbers: Mapping[str, str] = field(default_factory=lambda: CHINA)
 
-    def holds_for(self, llm: LLM, request: Request) -> bool:
+    def holds_for(self, llm: Origin, request: Request) -> bool:
         """Whether this caller is answered carefully; children always are."""
         return self.everybody or llm.is_built_in or person_of(request).role == "child"
 
     async def answer(
         self,
-        llm: LLM,
+        llm: Origin,
         request: Request,
         messages: Sequence[Mapping[str, Any]],
         reply_with: Callable[[FixedText], Reply],

@@ -8,6 +8,7 @@ house's own pages: SameSite=Strict, and here the Origin once more, whatever othe
 from __future__ import annotations
 
 import asyncio
+import hmac
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from huozhong.errors import HuozhongError
 from huozhong.server.failures import Failure, known_failure, refusal
 from huozhong.server.http import error_response
-from huozhong.server.identity import SCOPE_KEY, Visitor
+from huozhong.server.identity import SCOPE_KEY, THE_HOUSE, Visitor
 from huozhong.server.rights import LOGIN_PAGE, is_open, scope_of
 from huozhong.store.database import Store
 from huozhong.store.keys import KEY_START, find_key, touch_key
@@ -44,10 +45,14 @@ class _Known:
 
 
 class Visitors:
-    """Who shows what: looked up in the store, and remembered for a moment."""
+    """Who shows what: looked up in the store, and remembered for a moment.
 
-    def __init__(self, store: Store) -> None:
+    own_key: with which this machine's own commands come in, as the house.
+    """
+
+    def __init__(self, store: Store, own_key: str | None = None) -> None:
         self._store = store
+        self._own_key = own_key
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._generation = 0
         self.seen: dict[int, float] = {}  # person -> time.time() of the last request
@@ -61,6 +66,8 @@ class Visitors:
         """Whose token or key it is."""
         if not secret or len(secret) > _LONGEST_SECRET:
             return None
+        if is_key and self._own_key and hmac.compare_digest(secret.encode(), self._own_key.encode()):
+            return THE_HOUSE
         digest = hash_of(secret)
         known = self._known.get(digest)
         if known is not None and time.monotonic() < known.until:

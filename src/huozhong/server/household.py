@@ -18,24 +18,32 @@ from huozhong.server.journal import Journal, keep_the_day
 from huozhong.server.ledger import Ledger
 from huozhong.server.measures import Measures
 from huozhong.store.database import Store
+from huozhong.store.people import HOUSE
 
 
 def settle(
-    app: FastAPI, store: Store, *, login: bool, address: str | None = None, authority: Authority | None = None
+    app: FastAPI,
+    store: Store,
+    *,
+    login: bool,
+    address: str | None = None,
+    authority: Authority | None = None,
+    own_key: str | None = None,
 ) -> None:
     """Give an app its ledger, measures, day log and, with `login`, its door.  Before all other middleware.
 
     address: how others reach this house ("http://192.168.1.5:8000"), for QR codes; None: as they reached it.
     authority: what signed its certificate, shown to those who are to trust it.
+    own_key: with which this machine's own commands come in, as the house.
     """
     state = app.state
     state.login, state.address, state.authority = login, address, authority
     state.stopping = False
-    state.currency = app.state.llm.currency
+    state.currency = state.llm.currency
     state.measures = Measures()
     state.ledger = Ledger(store, state.measures)
     state.attempts = Attempts()
-    state.visitors = Visitors(store)
+    state.visitors = Visitors(store, own_key)
     state.day_log = keep_the_day()
     if login:
         app.add_middleware(Door, visitors=state.visitors)
@@ -43,7 +51,7 @@ def settle(
 
 def watch(app: FastAPI) -> None:
     """Let the journal see every request; after all other middleware, so that it is the outermost."""
-    app.add_middleware(Journal, measures=app.state.measures)
+    app.add_middleware(Journal, measures=app.state.measures, nobody=None if app.state.login else HOUSE)
 
 
 async def admit(request: Request) -> None:

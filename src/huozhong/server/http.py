@@ -14,17 +14,18 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import pydantic_core
 from fastapi import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from huozhong.engine.llm import Completion, Delta, Handle, Progress
+from huozhong.engine.llm import Completion, Delta, Progress
 from huozhong.errors import RequestError
 from huozhong.server.dialects import Event, Reply
 from huozhong.server.dialects.anthropic.reply import error_body as anthropic_error
+from huozhong.server.dialects.llamacpp.reply import error_body as llamacpp_error
 from huozhong.server.dialects.ollama.reply import error_body as ollama_error
 from huozhong.server.dialects.openai.errors import error_body as openai_error
 from huozhong.server.failures import Failure, known_failure, server_failure, stopped
@@ -37,6 +38,8 @@ ERROR_BODIES: tuple[tuple[str, Callable[[Failure], dict[str, Any]]], ...] = (
     ("/v1/messages", anthropic_error),
     ("/anthropic/", anthropic_error),
     ("/api/", ollama_error),
+    ("/completions", openai_error),
+    *((path, llamacpp_error) for path in ("/completion", "/infill", "/props", "/slots", "/rerank", "/v1/rerank")),
     ("", openai_error),
 )
 
@@ -55,11 +58,12 @@ PIECE_SECONDS = 0.01
 async def json_body(request: Request) -> dict[str, Any]:
     """The object in a body that says it is JSON, as web pages must (another kind they could send without asking).
 
-    Programs say no origin, and may leave it out or let it be curl's, as Ollama's and llama.cpp's do.
+    Programs, which send nothing of what browsers do, may leave it out or let it be curl's, as Ollama's and llama.cpp's.
     Raises `RequestError`.  How large a body may be is `guard`'s.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    of_a_program = "origin" not in request.headers and kind in ("", "application/x-www-form-urlencoded")
+    of_a_browser = any(name in request.headers for name in ("origin", "referer", "cookie", "sec-fetch-site"))
+    of_a_program = not of_a_browser and kind in ("", "application/x-www-form-urlencoded")
     if kind != "application/json" and not of_a_program:
         raise RequestError(
             "Send the request with the header Content-Type: application/json.", code="unsupported_media_type"
@@ -80,7 +84,9 @@ def parse_json(body: bytes) -> dict[str, Any]:
     return raw
 
 
-def json_response(content: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json_response(
+    content: dict[str, Any] | list[Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     return Response(pydantic_core.to_json(content), status, headers, "application/json")
 
 
@@ -93,7 +99,14 @@ def error_response(failure: Failure, path: str) -> Response:
 # -- answers that are being made -------------------------------------------------------------------
 
 
-Start = Callable[[Callable[[Delta], None]], Handle]
+class Started(Protocol):
+    """An answer that is being made: `engine.llm.Handle`, or one that is made elsewhere."""
+
+    def abort(self) -> None: ...
+    def progress(self) -> Progress: ...
+
+
+Start = Callable[[Callable[[Delta], None]], Started]
 Piece = tuple[int, Delta]
 
 
@@ -106,7 +119,7 @@ class RunningAnswers:
         self._deltas: deque[Piece] = deque()  # filled in the engine's thread
         self._is_told = False  # that there are some
         self._some, self._last = asyncio.Event(), asyncio.Event()
-        self._handles: list[Handle] = []
+        self._handles: list[Started] = []
         self._unfinished = 0
         try:
             for index, start in enumerate(starts):

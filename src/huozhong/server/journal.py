@@ -18,7 +18,7 @@ from typing import Any, TextIO
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from huozhong.server.identity import SCOPE_KEY, THE_HOUSE
+from huozhong.server.identity import SCOPE_KEY, Visitor
 from huozhong.server.measures import Measures
 
 access_log = logging.getLogger("huozhong.access")
@@ -31,11 +31,12 @@ _SILENT = ("/health", "/ready", "/metrics", "/page/")
 
 
 class Journal:
-    """ASGI middleware, the outermost: sees every request's end."""
+    """ASGI middleware, the outermost: sees every request's end.  nobody: who asks where the door let nobody in."""
 
-    def __init__(self, app: ASGIApp, *, measures: Measures) -> None:
+    def __init__(self, app: ASGIApp, *, measures: Measures, nobody: int | None) -> None:
         self._app = app
         self._measures = measures
+        self._nobody = nobody
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -56,21 +57,20 @@ class Journal:
             status = status or (500 if sys.exception() is not None else 499)
             self._measures.responded(status)
             if status >= 400 or not scope["path"].startswith(_SILENT):
-                _note(scope, status, time.perf_counter() - began)
+                self._note(scope, status, time.perf_counter() - began)
 
-
-def _note(scope: Scope, status: int, seconds: float) -> None:
-    visitor = scope.get(SCOPE_KEY, THE_HOUSE)
-    client = scope.get("client")
-    fields = {
-        "method": scope["method"],
-        "path": scope["path"][:_LONGEST_PATH],
-        "status": status,
-        "ms": round(seconds * 1e3, 1),
-        "person": visitor.person.id,
-        "address": client[0] if client else None,
-    }
-    access_log.info("%s %s %d", fields["method"], fields["path"], status, extra={"fields": fields})
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        visitor: Visitor | None = scope.get(SCOPE_KEY)
+        client = scope.get("client")
+        fields = {
+            "method": scope["method"],
+            "path": scope["path"][:_LONGEST_PATH],
+            "status": status,
+            "ms": round(seconds * 1e3, 1),
+            "person": self._nobody if visitor is None else visitor.person.id,
+            "address": client[0] if client else None,
+        }
+        access_log.info("%s %s %d", fields["method"], fields["path"], status, extra={"fields": fields})
 
 
 class JsonLines(logging.Formatter):

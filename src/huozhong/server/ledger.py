@@ -13,9 +13,10 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable
 
-from huozhong.engine.llm import Delta, Handle
+from huozhong.engine.llm import Delta
 from huozhong.engine.requests import Usage
 from huozhong.errors import RequestError, StoreError
+from huozhong.server.http import Started
 from huozhong.server.measures import Measures
 from huozhong.store.database import Store
 from huozhong.store.people import Person
@@ -71,11 +72,11 @@ class Ledger:
         return (midnight - moment).total_seconds()
 
     def counted(
-        self, person: Person, model: str, start: Callable[[OnDelta], Handle], tokens: int
-    ) -> Callable[[OnDelta], Handle]:
+        self, person: Person, model: str, start: Callable[[OnDelta], Started], tokens: int
+    ) -> Callable[[OnDelta], Started]:
         """`start`, whose answer is put on the person's account.  tokens: what it comes to at most, as far as known."""
 
-        def begin(on_delta: OnDelta) -> Handle:
+        def begin(on_delta: OnDelta) -> Started:
             if person.has_budget:
                 self._check_budget(person)
             with self._lock:

@@ -11,9 +11,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from huozhong.engine.llm import EngineStats
+from huozhong.server.dialects.llamacpp.metrics import llamacpp_metrics
 from huozhong.server.measures import FIRST_TOKEN_BUCKETS, Measures
-from huozhong.server.models import Shelf
-from huozhong.server.statistics import disk, used_by_person
+from huozhong.server.statistics import disk, engines, used_by_person
 
 _PERSONS: tuple[tuple[str, str], ...] = (
     ("requests", "Answers, by person, since the person came"),
@@ -23,6 +23,17 @@ _PERSONS: tuple[tuple[str, str], ...] = (
     ("joules", "Energy, by person"),
     ("money", "What the energy cost, by person"),
 )
+
+
+def _llamacpp(loaded: list[EngineStats]) -> Iterator[Metric]:
+    """The same in llama.cpp's names, of all models together; of a share, the largest."""
+    for of_all in zip(*map(llamacpp_metrics, loaded), strict=True):
+        name, kind, what = of_all[0][:3]
+        values = [value for *_, value in of_all]
+        if kind == "counter":
+            yield CounterMetricFamily(f"llamacpp:{name}", what, sum(values))
+        else:
+            yield GaugeMetricFamily(f"llamacpp:{name}", what, max(values) if name.endswith("_ratio") else sum(values))
 
 
 class _House:
@@ -45,16 +56,13 @@ class _House:
                 yield GaugeMetricFamily(f"huozhong_{name}_bytes", "Bytes on the disk", value)
 
     def _engine(self) -> Iterator[Metric]:
-        """Every number of `EngineStats`, of every model in memory."""
-        shelf: Shelf = self._app.state.shelf
-        loaded = [(state.name, state.llm.stats()) for state in shelf.states() if state.llm is not None]
+        loaded = engines(self._app)
         for field in fields(EngineStats):
             family = GaugeMetricFamily(f"huozhong_{field.name}", "Of the engine, since it began", labels=["model"])
-            for name, stats in loaded:
-                value = getattr(stats, field.name)
-                if isinstance(value, int | float) and not isinstance(value, bool):
-                    family.add_metric([name], value)
+            for name, stats in loaded.items():
+                family.add_metric([name], getattr(stats, field.name))
             yield family
+        yield from _llamacpp(list(loaded.values()))
 
     def _people(self) -> Iterator[Metric]:
         used = used_by_person(self._app)

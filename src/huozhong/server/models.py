@@ -27,14 +27,13 @@ from typing import Any, Literal
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.engine.machine import available_memory
 from huozhong.errors import RequestError
-from huozhong.formats import installed
-from huozhong.formats.resolve import BUILT_IN, built_in_names
-from huozhong.server.opening import About, Opening
+from huozhong.formats.resolve import BUILT_IN
+from huozhong.server.opening import About, Opening, Signature, on_this_machine, signature_of
+from huozhong.server.upstream.engines import Engines
 
 KEEP_SECONDS = 30 * 60.0
 _LOOK_AGAIN = 5.0  # seconds until a model that is due but busy is looked at again
 
-Signature = tuple[tuple[str, int, int, int], ...]
 State = Literal["resting", "loading", "loaded"]
 
 
@@ -76,6 +75,7 @@ class ModelState:
     left: float | None = None
     error: str | None = None
     llm: LLM | None = None
+    is_elsewhere: bool = False
 
 
 @dataclass(eq=False)
@@ -113,6 +113,7 @@ class Shelf:
         self.keep = keep
         self.everything = everything
         self.at_close: list[Callable[[], None]] = []  # called first
+        self.engines: Engines | None = None  # that are elsewhere; what they serve can be asked for here
         self._free = memory
         self._lock = threading.Condition()
         self._places: dict[str, _Place] = {}
@@ -120,7 +121,7 @@ class Shelf:
         self._closed = False
         self._first = first.name
         memory_taken = self.opening.memory(first.path) if everything else 0  # alone it makes room for nobody
-        loaded = Loaded(first, _signature(first.path) or (), memory_taken, time.monotonic())
+        loaded = Loaded(first, signature_of(first.path) or (), memory_taken, time.monotonic())
         self._places[first.name] = _Place(first.name, first.path, loaded)
         self._loader = ThreadPoolExecutor(1, "huozhong-shelf")
         self._tidier = threading.Thread(target=self._tidy, name="huozhong-tidy", daemon=True)
@@ -139,10 +140,19 @@ class Shelf:
         """Every model that can be asked for now, the first one first."""
         with self._lock:
             first = self._places[self._first]
-            names = [first.name] if _signature(first.path) is not None else []
+            names = [first.name] if signature_of(first.path) is not None else []
         if self.everything:
-            names += [name for name, _ in _on_this_machine() if name not in names]
+            names += [name for name, _ in on_this_machine() if name not in names]
+        if self.engines is not None:
+            names += [name for name in self.engines.names() if name not in names]
         return names
+
+    def elsewhere(self, name: str) -> Engines | None:
+        """The engines that are to be asked for a model that is not on this machine; None for one that is."""
+        if self.engines is None or not self.engines.serves(name):
+            return None
+        with self._lock:
+            return None if self._lies(name) is not None else self.engines
 
     def find(self, asked: str) -> str | None:
         """The full name of a model that can be asked for, of one as clients write it; None where there is none."""
@@ -162,9 +172,11 @@ class Shelf:
 
     def state(self, name: str) -> ModelState:
         """One model and how it is.  Raises `RequestError` where there is none."""
+        if self.elsewhere(name) is not None:
+            return ModelState(name=name, state="loaded", size=0, built_in=False, is_elsewhere=True)
         with self._lock:
             place = self._place(name)
-            size = sum(entry[1] for entry in _signature(place.path) or ())
+            size = sum(entry[1] for entry in signature_of(place.path) or ())
             told: dict[str, Any] = {"name": name, "size": size, "built_in": place.path.parent == BUILT_IN}
             if place.loading is not None:
                 return ModelState(state="loading", progress=place.progress, **told)
@@ -257,10 +269,7 @@ class Shelf:
 
     def _place(self, name: str) -> _Place:
         """The place of a model whose files are there (the lock is held)."""
-        place = self._places.get(name)
-        lies = None if place is None else place.path
-        if lies is None or _signature(lies) is None:  # new here, gone, or brought again to another place
-            lies = dict(_on_this_machine()).get(name) if self.everything else None
+        place, lies = self._places.get(name), self._lies(name)
         if lies is None:
             if place is not None:
                 self._retire(place)
@@ -270,7 +279,21 @@ class Shelf:
         place.path = lies
         return place
 
+    def _lies(self, name: str) -> Path | None:
+        """Where a model lies now; None for one that is not (or no longer) on this machine."""
+        place = self._places.get(name)
+        lies = None if place is None else place.path
+        if lies is None or signature_of(lies) is None:  # new here, gone, or brought again to another place
+            lies = dict(on_this_machine()).get(name) if self.everything else None
+        return lies
+
     def _missing(self, name: str, *, was_here: bool) -> RequestError:
+        if self.engines is not None and self.engines.serves(name):
+            return RequestError(
+                f"Model {name!r} is served elsewhere; ask for it in OpenAI's dialect, at /v1/chat/completions.",
+                param="model",
+                code="unsupported_value",
+            )
         here = ", ".join(repr(one) for one in self.names()) or "none"
         problem = "is no longer on this machine" if was_here else "is not served here"
         return RequestError(f"Model {name!r} {problem}; this server has {here}.", param="model", code="model_not_found")
@@ -278,7 +301,7 @@ class Shelf:
     def _fresh(self, name: str) -> _Place:
         """The place of a model; what is loaded of it is as its files are now."""
         place = self._place(name)
-        if place.loaded is not None and place.loaded.signature != _signature(place.path):
+        if place.loaded is not None and place.loaded.signature != signature_of(place.path):
             self._retire(place)
         return place
 
@@ -316,7 +339,7 @@ class Shelf:
         """Load a model (in the loader's thread); those who wait for it hold it from its first moment."""
         loaded: Loaded | None = None
         try:
-            signature, memory = _signature(place.path) or (), self.opening.memory(place.path)
+            signature, memory = signature_of(place.path) or (), self.opening.memory(place.path)
             self._make_room(place.name, memory)
             llm = self.opening.open(place.path, lambda done, total: setattr(place, "progress", (done, total)))
             loaded = Loaded(llm, signature, memory, time.monotonic())
@@ -405,22 +428,3 @@ class Shelf:
 
     def _due_in(self, loaded: Loaded) -> float:
         return threading.TIMEOUT_MAX if self.keep is None else loaded.used + self.keep - time.monotonic()
-
-
-def _on_this_machine() -> list[tuple[str, Path]]:
-    """What came with the program, then what was brought here: names and places."""
-    stored = [(installed.name_of(folder), folder) for folder in installed.stored_folders()]
-    return [(name, BUILT_IN / name) for name in built_in_names()] + stored
-
-
-def _signature(path: Path) -> Signature | None:
-    """What tells a model's files from others: names, sizes, times and inodes; None when the model is gone."""
-    try:
-        if not path.is_dir():
-            files = [path]
-        else:
-            files = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
-        stats = [(file.name, file.stat()) for file in files]
-    except OSError:
-        return None
-    return tuple((name, s.st_size, s.st_mtime_ns, s.st_ino) for name, s in stats) or None

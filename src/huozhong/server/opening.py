@@ -10,12 +10,15 @@ from typing import Any
 from huozhong.cost import Meter
 from huozhong.engine.llm import LLM
 from huozhong.engine.options import checked_context
+from huozhong.formats import installed
 from huozhong.formats.ready import check_words
+from huozhong.formats.resolve import BUILT_IN, built_in_names
 from huozhong.formats.source import ModelSource, open_model
 from huozhong.model.footprint import Packing, cache_bytes, footprint
 from huozhong.text.template import ChatTemplate
 
 OVERHEAD = 64 * 2**20  # bytes of an engine beside weights and cache
+Signature = tuple[tuple[str, int, int, int], ...]
 _CACHED_TOKENS = 4096  # that a model is counted with
 
 
@@ -67,3 +70,22 @@ class Opening:
     def _context(self, source: ModelSource) -> int:
         limit, asked = source.architecture.max_position_embeddings, self.options.get("max_context")
         return checked_context(None if asked is None else min(asked, limit), limit)
+
+
+def on_this_machine() -> list[tuple[str, Path]]:
+    """What came with the program, then what was brought here: names and places."""
+    stored = [(installed.name_of(folder), folder) for folder in installed.stored_folders()]
+    return [(name, BUILT_IN / name) for name in built_in_names()] + stored
+
+
+def signature_of(path: Path) -> Signature | None:
+    """What tells a model's files from others: names, sizes, times and inodes; None when the model is gone."""
+    try:
+        if not path.is_dir():
+            files = [path]
+        else:
+            files = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
+        stats = [(file.name, file.stat()) for file in files]
+    except OSError:
+        return None
+    return tuple((name, s.st_size, s.st_mtime_ns, s.st_ino) for name, s in stats) or None

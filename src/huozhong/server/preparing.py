@@ -24,6 +24,8 @@ from huozhong.text.tools import ToolCallParser
 
 Result = TypeVar("Result")
 
+ANSWERS_ROOM = 1024  # tokens of the context that a conversation leaves which is shortened to fit
+
 LEFT_OUT = "x-huozhong-left-out"  # header: what of a schema that is not strict the answer is not held to
 _LONGEST_HEADER = 1_000
 
@@ -67,19 +69,20 @@ async def prepare(request: Request, llm: LLM, call: ChatCall) -> PreparedChat:
 
 
 def read_prompt(llm: LLM, call: ChatCall, *, counted: bool = False) -> ChatPrompt:
-    """The conversation as tokens: all of it, or of one that is to fit as much of its end as does.
+    """The conversation as tokens: all of it, or as much of its end as fits.
 
     counted: every token of it, also where there are more than the model can read.
     """
 
-    def of(messages: Sequence[Mapping[str, Any]]) -> ChatPrompt:
+    def of(messages: Sequence[dict[str, Any]]) -> ChatPrompt:
+        form = call.form
         return llm.prompt(
             messages,
             thinking=call.thinking,
-            functions=call.form.functions,
-            acts=call.form.guide is None,
+            functions=form.functions,
+            acts=form.guide is None,
             begun=call.begun,
-            counted=counted,
+            counted=counted or call.drops_oldest,
         )
 
     prompt = of(call.messages)
@@ -93,6 +96,26 @@ def read_prompt(llm: LLM, call: ChatCall, *, counted: bool = False) -> ChatPromp
         return prompt
     parts = [[*call.messages[:told], *call.messages[begin:]] for begin in begins]
     return of(parts[min(bisect_left(parts, True, key=lambda part: len(of(part).ids) <= room), len(parts) - 1)])
+
+
+def part_tokens(llm: LLM, parts: Sequence[str | int], field: str) -> list[int]:
+    """The ids of a text given in parts, as llama.cpp's programs may.
+
+    Such texts hold control tokens by their names: those programs write the whole template themselves.
+    """
+    tokenizer = llm.tokenizer
+    ids: list[int] = []
+    for part in parts:
+        if isinstance(part, str):
+            if not ids and tokenizer.bos_id is not None:
+                ids.append(tokenizer.bos_id)
+            found = tokenizer.encode(part, specials=True, begins=not ids, most=llm.max_context)
+            ids += found[1:] if len(ids) == 1 and found[:1] == ids else found  # who wrote it out means one
+        elif 0 <= part < llm.config.vocab_size:
+            ids.append(part)
+        else:
+            raise RequestError(f"'{field}' has the token id {part}, which is not in the vocabulary.", param=field)
+    return ids
 
 
 async def reading(request: Request, size: int, read: Callable[[], Result]) -> Result:
@@ -115,6 +138,17 @@ async def compile_guide(request: Request, llm: LLM, guide: Guide, source: str) -
         if error.param != "guide":
             raise
         raise RequestError(f"'{source}': {error}", param=source, code=error.code) from None
+
+
+async def hold_to(
+    request: Request, llm: LLM, params: SamplingParams, guide: Guide | None, source: str
+) -> tuple[SamplingParams, dict[str, str]]:
+    """`params` with a guide that the field `source` asks for, and the headers that say what it does not hold."""
+    found, left_out = await _read_form(request, llm, AnswerForm(guide=guide, source=source))
+    if found is not None:
+        await compile_guide(request, llm, found, source)
+        params = replace(params, guide=found)
+    return params, left_out_header(left_out)
 
 
 def left_out_header(paths: Iterable[str]) -> dict[str, str]:

@@ -9,8 +9,11 @@ import segno
 _MARGIN = 2  # modules; on a dark terminal the margin is printed too, as phones need it
 
 
-def qr_text(content: str) -> str:
-    """Lines of half blocks, two modules high each; dark on light whatever the terminal's colours are."""
+def qr_text(content: str, *, colours: bool = True) -> str:
+    """Lines of half blocks, two modules high each; dark on light whatever the terminal's colours are.
+
+    colours: False for what takes none (a file, a log): right where text is light on dark.
+    """
     out = io.StringIO()
     rows = [list(row) for row in segno.make(content, error="m").matrix_iter(border=_MARGIN)]
     if len(rows) % 2:
@@ -18,7 +21,7 @@ def qr_text(content: str) -> str:
     for top, bottom in zip(rows[::2], rows[1::2], strict=True):
         # Black on white: the foreground draws the upper half, the background the lower one.
         line = "".join(_half(upper, lower) for upper, lower in zip(top, bottom, strict=True))
-        out.write(f"\x1b[40;97m{line}\x1b[0m\n")
+        out.write(f"\x1b[40;97m{line}\x1b[0m\n" if colours else f"{line}\n")
     return out.getvalue()
 
 

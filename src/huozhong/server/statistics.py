@@ -6,16 +6,18 @@ import datetime
 import shutil
 import time
 from collections import defaultdict
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 
+from huozhong.engine.llm import EngineStats
 from huozhong.files import data_folder
 from huozhong.server.door import Visitors
 from huozhong.server.ledger import Ledger
 from huozhong.server.measures import Measures
+from huozhong.server.models import Shelf
 from huozhong.store.database import Store
 from huozhong.store.people import HOUSE, list_people
 from huozhong.store.usage import Used, usage_since
@@ -33,13 +35,14 @@ def statistics(app: FastAPI, days: int) -> dict[str, Any]:
         since = datetime.date.today() - datetime.timedelta(days=days - 1)
         rows = usage_since(session, since.isoformat())
     measures: Measures = state.measures
-    stats = state.llm.stats()
+    loaded = engines(app)
+    stats = total(list(loaded.values()))
     used = [asdict(amount) | asdict(key) | {"person": name_of(names, key.person_id)} for key, amount in rows]
     prompts = max(1, stats.prompt_tokens)
     return {
         "here": _here(state.visitors, ledger, names),
         "now": {
-            "model": state.llm.name,
+            "models": sorted(loaded),
             "running": stats.running,
             "waiting": stats.waiting,
             "used_pages": stats.used_pages,
@@ -57,6 +60,17 @@ def statistics(app: FastAPI, days: int) -> dict[str, Any]:
         },
         "disk": disk(state.store),
     }
+
+
+def engines(app: FastAPI) -> dict[str, EngineStats]:
+    """Of every model that is in memory."""
+    shelf: Shelf = app.state.shelf
+    return {state.name: state.llm.stats() for state in shelf.states() if state.llm is not None}
+
+
+def total(stats: list[EngineStats]) -> EngineStats:
+    """All models' numbers together."""
+    return EngineStats(**{f.name: sum(getattr(one, f.name) for one in stats) for f in fields(EngineStats)})
 
 
 def used_by_person(app: FastAPI) -> dict[str, Used]:

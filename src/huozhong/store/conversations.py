@@ -56,7 +56,7 @@ class Conversations:
         """A new one; the person's own with this `id` if there is one already (a request that was sent twice)."""
         if id is not None and not _OWN_ID.fullmatch(id):
             raise RequestError("'id' must have 10 to 40 letters, digits, '-' or '_'; or leave it out.", param="id")
-        with self._store.begin() as session:
+        with self._store.begin(lasting=False) as session:
             known = None if id is None else session.get(ConversationRow, id)
             if known is not None:
                 if known.person_id == person and known.deleted is None:
@@ -165,7 +165,7 @@ class Conversations:
         files: what it is asked about; the person's own, or `RequestError`.
         settings: changes of the conversation's own, which hold from now on.
         """
-        with self._store.begin() as session:
+        with self._store.begin(lasting=False) as session:
             conversation = own_conversation(session, person, id, lock=True)
             path = _path(session, id, parent, "parent")
             if path and path[-1].role != "assistant":
@@ -188,7 +188,7 @@ class Conversations:
         self, person: int, id: str, message: str, *, model: str | None, settings: Mapping[str, Any] | None = None
     ) -> Turn:
         """Another answer to the question that `message` answers."""
-        with self._store.begin() as session:
+        with self._store.begin(lasting=False) as session:
             conversation = own_conversation(session, person, id, lock=True)
             path = _path(session, id, message, "message")
             if path[-1].role != "assistant" or len(path) < 2:
@@ -205,7 +205,7 @@ class Conversations:
 
         With it the state, finish and error that it had.
         """
-        with self._store.begin() as session:
+        with self._store.begin(lasting=False) as session:
             conversation = own_conversation(session, person, id, lock=True)
             path = _path(session, id, message, "message")
             answer = path[-1]
@@ -233,10 +233,11 @@ class Conversations:
     def keep(self, changes: Sequence[tuple[int, str, Mapping[str, Any]]]) -> dict[str, ConversationRow]:
         """Write changes of messages (whose, message id, columns), all of them in one transaction.
 
-        Whatever is no longer running is made to be found.  Returns the conversations of these, by message id.
+        What is no longer running lasts and is made to be found; the conversations of these are returned by message id.
         """
         ended: dict[str, ConversationRow] = {}
-        with self._store.begin() as session:
+        lasting = any(values.get("state", "running") != "running" for _, _, values in changes)
+        with self._store.begin(lasting=lasting) as session:
             for person, id, values in changes:
                 row = session.get(MessageRow, id)
                 if row is None:  # purged meanwhile
@@ -273,7 +274,7 @@ class Conversations:
 
     def keep_renderings(self, html: Mapping[str, str], version: str) -> None:
         """Keep HTML of messages; of those that are gone meanwhile, nothing."""
-        with self._store.begin() as session:
+        with self._store.begin(lasting=False) as session:
             known = set(session.scalars(select(MessageRow.id).where(MessageRow.id.in_(list(html)))))
             for id in known:
                 session.merge(RenderingRow(message_id=id, version=version, html=html[id]))
@@ -332,7 +333,7 @@ def new_conversation(
         title_is_own=False,
         pinned=False,
         model=model,
-        settings=dict(settings or {}),
+        settings=merged({}, settings or {}),
         leaf_id=None,
         created=now(),
         updated=_next_updated(session, person),

@@ -1,9 +1,10 @@
 """The one door to the database: opened, migrated, and every transaction begun here.
 
-SQLite: one file beside the models, readable by its owner alone; WAL, so that readers never wait for the writer, and
-`synchronous=FULL`, so that what is committed survives a power cut too.  One writer at a time, in order, by a lock of
-this process; another process's writing is waited for (`_PATIENCE_MS`).  PostgreSQL: the same code; a connection that
-the server has dropped is replaced before it is used.
+SQLite: one file beside the models, readable by its owner alone; WAL, so that readers never wait for the writer.  What
+is committed survives the end of the program at any moment, and a power cut too, unless its transaction was begun with
+`lasting=False`: that does not wait for the disk, and lasts with the next one that does.  One writer at a time, in
+order, by a lock of this process; another process's writing is waited for (`_PATIENCE_MS`).  PostgreSQL: the same code;
+a connection that the server has dropped is replaced before it is used.
 """
 
 from __future__ import annotations
@@ -63,6 +64,18 @@ class Store:
             raise
         return store
 
+    @staticmethod
+    def file_of(url: str) -> Path | None:
+        """The SQLite file that a URL means; None for PostgreSQL.  `StoreError` for one in memory, or no database."""
+        parsed = _checked(url)
+        if parsed.get_backend_name() != "sqlite":
+            return None
+        if parsed.database in (None, "", ":memory:"):
+            raise StoreError(
+                "内存里的数据库不能备份或恢复。", "A database in memory is neither backed up nor restored."
+            )
+        return Path(str(parsed.database))
+
     @property
     def file(self) -> Path | None:
         """The SQLite file; None in memory and for PostgreSQL."""
@@ -70,15 +83,16 @@ class Store:
         return Path(name) if self._is_sqlite and not self._in_memory and name else None
 
     @contextlib.contextmanager
-    def begin(self) -> Iterator[Session]:
+    def begin(self, *, lasting: bool = True) -> Iterator[Session]:
         """A transaction that may write: committed when the block ends well, else as if it had never been.
 
-        `StoreError` where the database fails (locked, disk full, gone).  Not to be nested.
+        lasting: False for what is written often and followed by something that lasts.  `StoreError` where the
+        database fails (locked, disk full, gone).  Not to be nested.
         """
         with contextlib.ExitStack() as stack:
             if self._is_sqlite:
                 stack.enter_context(self._writing)
-            yield from self._transaction("BEGIN IMMEDIATE")
+            yield from self._transaction("BEGIN IMMEDIATE", lasting)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
@@ -86,13 +100,16 @@ class Store:
         with contextlib.ExitStack() as stack:
             if self._in_memory:
                 stack.enter_context(self._writing)  # there is but one connection
-            yield from self._transaction("BEGIN")
+            yield from self._transaction("BEGIN", lasting=False)
 
-    def _transaction(self, begin: str) -> Iterator[Session]:
+    def _transaction(self, begin: str, lasting: bool) -> Iterator[Session]:
         session = Session(self.engine, expire_on_commit=False)
         try:
             with session:
-                session.connection(execution_options={"huozhong_begin": begin})
+                options: dict[str, Any] = {"huozhong_begin": begin, "huozhong_lasting": lasting}
+                if begin == "BEGIN" and not self._is_sqlite:
+                    options["isolation_level"] = "REPEATABLE READ"  # as SQLite's readers have it
+                session.connection(execution_options=options)
                 yield session
                 session.commit()
         except DBAPIError as error:
@@ -161,13 +178,15 @@ def _make_file(path: Path) -> None:
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # transactions begin where we say (`_begin_sqlite`)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_PATIENCE_MS}"):
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", f"busy_timeout={_PATIENCE_MS}"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin_sqlite(connection: Any) -> None:
     # IMMEDIATE for writers: two that have both read could not both go on to write.
-    connection.exec_driver_sql(connection.get_execution_options().get("huozhong_begin", "BEGIN IMMEDIATE"))
+    options = connection.get_execution_options()
+    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('huozhong_lasting', True) else 'NORMAL'}")
+    connection.exec_driver_sql(options.get("huozhong_begin", "BEGIN IMMEDIATE"))
 
 
 def _store_error(error: DBAPIError) -> StoreError:

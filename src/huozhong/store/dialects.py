@@ -1,17 +1,18 @@
 """The few places where SQLite and PostgreSQL differ; everything else in the store is one code for both.
 
 The index of `search.grams`: in SQLite FTS5 over words between spaces, kept up to date by triggers; in PostgreSQL a GIN
-index over the array of the same words.
+index over an array of the same words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, text
+from sqlalchemy import ARRAY, ColumnElement, Connection, Dialect, Integer, Table, Text, TypeDecorator, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
+from sqlalchemy.types import TypeEngine
 
 from huozhong.store.tables.base import Base
 
@@ -27,7 +28,7 @@ _SQLITE = (
     "INSERT INTO search_index(search_index, rowid, grams) VALUES ('delete', old.number, old.grams); "
     "INSERT INTO search_index(rowid, grams) VALUES (new.number, new.grams); END",
 )
-_POSTGRESQL = ("CREATE INDEX search_index ON search USING gin (string_to_array(grams, ' '))",)
+_POSTGRESQL = ("CREATE INDEX search_index ON search USING gin (grams)",)
 
 
 def create_search_index(connection: Connection) -> None:
@@ -36,14 +37,47 @@ def create_search_index(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
-def has_grams(connection: Connection, grams: Sequence[str]) -> ColumnElement[bool]:
-    """The condition that a row of `search` holds all these words (letters and digits only)."""
+class Grams(TypeDecorator[list[str]]):
+    """Words: an array in PostgreSQL, a text with spaces between them in SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(ARRAY(Text()) if dialect.name == "postgresql" else Text())
+
+    def process_bind_param(self, value: list[str] | None, dialect: Dialect) -> Any:
+        return value if value is None or dialect.name == "postgresql" else " ".join(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> list[str] | None:
+        return value.split(" ") if isinstance(value, str) else value
+
+
+def has_grams(connection: Connection, grams: Sequence[str], low: int, high: int) -> ColumnElement[bool]:
+    """The condition that a row of `search` with a number from `low` to `high` holds all these words.
+
+    Words are of letters, digits and "§" only.
+    """
     if connection.dialect.name == "sqlite":
         wanted = " ".join(f'"{gram}"' for gram in grams)
-        return text("search.number IN (SELECT rowid FROM search_index WHERE search_index MATCH :wanted)").bindparams(  # type: ignore[return-value]
-            wanted=wanted
-        )
-    return text("string_to_array(search.grams, ' ') @> CAST(:wanted AS text[])").bindparams(wanted=[*grams])  # type: ignore[return-value]
+        rows = "SELECT rowid FROM search_index WHERE search_index MATCH :wanted AND rowid BETWEEN :low AND :high"
+        condition = text(f"search.number IN ({rows})").bindparams(wanted=wanted, low=low, high=high)
+    else:
+        condition = text("search.grams @> CAST(:wanted AS text[]) AND search.number BETWEEN :low AND :high")
+        condition = condition.bindparams(wanted=[*grams], low=low, high=high)
+    return cast("ColumnElement[bool]", condition)
+
+
+def count_on(connection: Connection, tables: Iterable[Table]) -> None:
+    """After rows were written with their numbers: the next number is the next one (SQLite sees that by itself)."""
+    if connection.dialect.name != "postgresql":
+        return
+    for table in tables:
+        key = table.primary_key.columns.values()[0]
+        if isinstance(key.type, Integer) and len(table.primary_key.columns) == 1 and not key.foreign_keys:
+            highest = f'(SELECT coalesce(max("{key.name}"), 0) + 1 FROM "{table.name}")'
+            statement = text(f"SELECT setval(pg_get_serial_sequence(:table, :key), {highest}, false)")
+            connection.execute(statement.bindparams(table=table.name, key=key.name))
 
 
 def lock_for_migration(connection: Connection) -> None:

@@ -46,8 +46,8 @@ def make_key(session: Session, person: Person, name: str, scopes: Sequence[str])
         raise RequestError(f"'scopes' {said}; choose among {', '.join(SCOPES)}.", param="scopes")
     if person.role != "owner" and OWNERS_SCOPES & set(scopes):
         raise RequestError("Only an owner's key can have the scopes metrics and admin.", param="scopes")
-    if not 1 <= len(name.strip()) <= _LONGEST_NAME:
-        raise RequestError(f"'name' has 1 to {_LONGEST_NAME} characters.", param="name")
+    if not 1 <= len(name.strip()) <= _LONGEST_NAME or not name.isprintable():
+        raise RequestError(f"'name' has 1 to {_LONGEST_NAME} visible characters.", param="name")
     count = session.scalar(select(func.count()).select_from(ApiKeyRow).where(ApiKeyRow.person_id == person.id)) or 0
     if count >= _MOST:
         raise RequestError(f"You have {count} keys; remove one first.", code="too_many_keys")

@@ -85,6 +85,8 @@ def folded(name: str) -> str:
 
 def find_row(session: Session, name: str) -> PersonRow | None:
     """The person of a name, as it is stored; never the house."""
+    if "\0" in name:  # PostgreSQL knows no such text
+        return None
     found = session.scalar(select(PersonRow).where(PersonRow.folded == folded(name)))
     return None if found is None or found.id == HOUSE else found
 
@@ -138,6 +140,7 @@ def set_password(session: Session, number: int, password: str) -> None:
 def change_person(session: Session, number: int, changes: Mapping[str, Any]) -> Person:
     """Change fields of a `Person`; `RequestError` for impossible ones, and where no owner would be left."""
     row = _row(session, number)
+    was_owner = row.role == "owner"
     for name, value in changes.items():
         assert name in _CHANGEABLE
         if name == "disabled":
@@ -146,15 +149,18 @@ def change_person(session: Session, number: int, changes: Mapping[str, Any]) -> 
             _check(name, value)
             setattr(row, name, value)
     session.flush()
-    _keep_an_owner(session)
+    if was_owner:
+        _keep_an_owner(session)
     return person_of_row(row)
 
 
 def remove_person(session: Session, number: int) -> None:
     """Remove a person with all that is theirs.  `RequestError` for the last owner."""
-    session.delete(_row(session, number))
+    row = _row(session, number)
+    session.delete(row)
     session.flush()
-    _keep_an_owner(session)
+    if row.role == "owner":
+        _keep_an_owner(session)
 
 
 def take_over(session: Session, number: int) -> None:

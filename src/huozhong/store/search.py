@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from huozhong.store.dialects import has_grams
@@ -27,7 +27,8 @@ _RUN = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
 _IS_CJK = re.compile(rf"[{_CJK}]")
 _LONGEST_WORD = 64  # letters; what is longer is no word, and its beginning is enough to find it
 _PAGE = 200  # candidates that are looked at together
-_MOST_PAGES = 25
+_MOST_CANDIDATES = 5000
+_FIRST_WINDOW = 4000  # rows of the index
 _MOST_GRAMS = 40  # of a query: more narrow nothing down
 _AROUND = 40  # characters of a snippet before the word, and twice as many after it
 
@@ -70,9 +71,9 @@ def _grams_of_query(word: str) -> Iterator[str]:
         yield from (word[i : i + size] for i in range(len(word) - size + 1))
 
 
-def grams_of(text: str) -> str:
-    """A text's grams, each once, between spaces."""
-    return " ".join(dict.fromkeys(gram for run in _RUN.findall(fold(text)) for gram in _grams_of_text(run)))
+def grams_of(text: str) -> list[str]:
+    """A text's grams, each once."""
+    return list(dict.fromkeys(gram for run in _RUN.findall(fold(text)) for gram in _grams_of_text(run)))
 
 
 def _person_gram(person_id: int) -> str:
@@ -94,7 +95,7 @@ def search_values(person_id: int, conversation_id: str, message_id: str, content
         "person_id": person_id,
         "conversation_id": conversation_id,
         "message_id": message_id,
-        "grams": f"{_person_gram(person_id)} {grams_of(content)}",
+        "grams": [_person_gram(person_id), *grams_of(content)],
     }
 
 
@@ -111,28 +112,44 @@ def search(session: Session, person_id: int, query: str, limit: int) -> list[Hit
         if len(hits) < limit:
             hits[conversation.id] = Hit(conversation, "", "")
     grams = list(dict.fromkeys(gram for word in words for gram in _grams_of_query(word)))[:_MOST_GRAMS]
-    found = select(SearchRow.number, MessageRow.id, MessageRow.content, ConversationRow)
-    found = found.join(MessageRow, MessageRow.id == SearchRow.message_id)
-    found = found.join(ConversationRow, ConversationRow.id == SearchRow.conversation_id)
-    found = found.where(
-        SearchRow.person_id == person_id,
-        ConversationRow.person_id == person_id,
-        ConversationRow.deleted.is_(None),
-        has_grams(session.connection(), [_person_gram(person_id), *grams]),
-    )
-    found = found.order_by(SearchRow.number.desc()).limit(_PAGE)
-    page = session.execute(found).all()
-    for _ in range(_MOST_PAGES):
-        for _number, message_id, content, conversation in page:
-            known = hits.get(conversation.id)
-            if (known is None and len(hits) < limit) or (known is not None and not known.message_id):
-                snippet = _snippet(content, words)
-                if snippet is not None:
-                    hits[conversation.id] = Hit(conversation, message_id, snippet)
-        if len(page) < _PAGE or len(hits) >= limit:
+    for looked_at, (conversation, message_id, content) in enumerate(_candidates(session, person_id, grams)):
+        # Who was found by a title alone is given a message too, if it is not far.
+        if len(hits) >= limit and (looked_at >= _PAGE or all(hit.message_id for hit in hits.values())):
             break
-        page = session.execute(found.where(SearchRow.number < page[-1][0])).all()
+        known = hits.get(conversation.id)
+        if known.message_id if known is not None else len(hits) >= limit:
+            continue
+        snippet = _snippet(content, words)
+        if snippet is not None:
+            hits[conversation.id] = Hit(conversation, message_id, snippet)
     return sorted(hits.values(), key=lambda hit: -hit.conversation.updated)
+
+
+def _candidates(session: Session, person_id: int, grams: list[str]) -> Iterator[tuple[ConversationRow, str, str]]:
+    """Messages that have all grams, the newest first: (conversation, message id, content).
+
+    Looked for in ever larger windows of numbers: common words are all found in the first one, rare ones cost little
+    in any, and no database has to guess which it is.
+    """
+    high = session.scalar(select(func.max(SearchRow.number)).where(SearchRow.person_id == person_id)) or 0
+    width = _FIRST_WINDOW
+    seen = 0
+    while high > 0 and seen < _MOST_CANDIDATES:
+        low = high - width + 1
+        fitting = has_grams(session.connection(), [_person_gram(person_id), *grams], low, high)
+        numbers = session.scalars(select(SearchRow.number).where(SearchRow.person_id == person_id, fitting)).all()
+        ordered = sorted(numbers, reverse=True)
+        for start in range(0, len(ordered), _PAGE):
+            page = select(ConversationRow, MessageRow.id, MessageRow.content, SearchRow.number)
+            page = page.join(MessageRow, MessageRow.conversation_id == ConversationRow.id)
+            page = page.join(SearchRow, SearchRow.message_id == MessageRow.id)
+            # By nothing but their numbers: a condition more, and SQLite begins with all conversations instead.
+            page = page.where(SearchRow.number.in_(ordered[start : start + _PAGE])).order_by(SearchRow.number.desc())
+            for conversation, id, content, _number in session.execute(page):
+                if conversation.person_id == person_id and conversation.deleted is None:
+                    yield conversation, id, content
+            seen += _PAGE
+        high, width = low - 1, width * 4
 
 
 def _titled(session: Session, person_id: int, words: list[str]) -> list[ConversationRow]:

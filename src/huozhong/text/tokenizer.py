@@ -191,7 +191,7 @@ class Tokenizer:
         token is encoded as ordinary bytes.  Lone surrogates become U+FFFD, and a character whose bytes the vocabulary
         lacks becomes its unknown token, or nothing where it has none.
         begins: nothing stands before the text, not even a control token (some vocabularies put a blank there).
-        most: a text (without `specials`) that is far longer than so many tokens is not read to its end; it is a
+        most: a text that is far longer than so many tokens is not read to its end; it is a
         ContextLengthError.
         """
         if not specials:
@@ -202,7 +202,8 @@ class Tokenizer:
             return encode_long(_well_formed(text), bpe, more, most, self._longest)
         ids: list[int] = []
         for piece in self.split_specials(text):
-            ids.extend([piece] if isinstance(piece, int) else self.encode(piece, begins=begins and not ids))
+            first = begins and not ids
+            ids.extend([piece] if isinstance(piece, int) else self.encode(piece, begins=first, most=most))
         return ids
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +24,7 @@ from huozhong.cost import Bill
 from huozhong.engine.queueing import Progress
 from huozhong.engine.requests import Delta, FinishReason, SamplingParams, Usage
 from huozhong.errors import ContextLengthError
+from huozhong.formats.resolve import BUILT_IN
 from huozhong.server.app import create_app
 from huozhong.server.careful import Careful
 from huozhong.store.conversations import Conversations
@@ -131,8 +131,7 @@ class ScriptedModel:
 
     name, max_context, acts, is_built_in = "ember", 2048, False, False
     defaults = SamplingParams(temperature=0.0)
-    currency = "CNY"
-    path = Path(__file__)  # where a model's files would lie
+    path, currency = BUILT_IN / "ember", "CNY"
 
     def __init__(self, standin: StandIn) -> None:
         self._standin = standin

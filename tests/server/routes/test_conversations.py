@@ -483,6 +483,13 @@ def test_odd_characters_are_kept_or_replaced(house: House) -> None:
     assert house.get(id)["messages"][0]["content"] == "a\ufffdb \u2028 🔥"
 
 
+def test_null_is_no_setting(house: House) -> None:
+    nothing = {"temperature": None, "thinking": None, "system": None, "max_tokens": 3}
+    id = house.new(settings=nothing)
+    assert house.get(id)["conversation"]["settings"] == {"max_tokens": 3}
+    assert house.answered(id, "你好", settings={"top_p": None})["state"] == "done"
+
+
 def test_me(house: House) -> None:
     me = house.http.get("/me").json()
     assert me["person"] == {"id": 1, "name": "", "role": "owner", "language": None}

@@ -6,6 +6,7 @@ import base64
 import json
 from typing import Any
 
+import httpx
 import numpy as np
 import openai
 import pytest
@@ -39,7 +40,7 @@ def test_embeddings(server: Running) -> None:
     ("fields", "param", "words"),
     [
         ({"input": []}, "input", "none empty"), ({"input": ""}, "input", "none empty"),
-        ({"input": ["a", 5]}, "input", "must be a text"), ({"input": [10**7]}, "input", "vocabulary"),
+        ({"input": ["a", None]}, "input", "must be a text"), ({"input": [10**7]}, "input", "vocabulary"),
         ({"input": ["a"] * 2049}, "input", "at most 2048"), ({"input": "火" * 9000}, "input", "context"),
         ({"dimensions": 0}, "dimensions", "at least 1"), ({"dimensions": 1000}, "dimensions", "vectors have"),
         ({"encoding_format": "int8"}, "encoding_format", "'base64'"),
@@ -50,3 +51,22 @@ def test_bad_embedding_requests(server: Running, fields: dict[str, Any], param: 
     with pytest.raises(openai.BadRequestError, match=words) as caught:
         server.client.embeddings.create(**({"model": server.llm.name, "input": "a"} | fields))
     assert caught.value.param == param
+
+
+def test_inputs_as_llama_cpps_programs_give_them(server: Running) -> None:
+    ids = server.llm.text_tokens("春眠")
+
+    def vectors(given: object) -> list[list[float]]:
+        body = {"model": server.llm.name, "input": given}
+        answer = httpx.post(f"{server.url}/v1/embeddings", json=body, timeout=60)
+        return [one["embedding"] for one in answer.json()["data"]]
+
+    [plain] = vectors("春眠")
+    parts = {"content": [{"type": "text", "text": "春"}, {"type": "text", "text": "眠"}]}
+    for given in (ids, {"prompt_string": "春眠"}, parts):
+        assert vectors(given) == [plain]
+    assert vectors(["春眠", ids, parts]) == [plain] * 3
+    assert len(vectors([*ids, "不觉晓"])) == 1
+    image = {"content": [{"type": "image_url", "image_url": {"url": "data:"}}]}
+    refused = httpx.post(f"{server.url}/v1/embeddings", json={"model": server.llm.name, "input": image})
+    assert refused.status_code == 400

@@ -185,3 +185,19 @@ def test_the_small_models_acts_stay_behind_the_answer(tmp_path: Path) -> None:
         assert "8" in answer["content"][0]["text"]
         shown = post(ember, messages=talk, max_tokens=200, thinking={"type": "adaptive"}).json()
         assert [block["type"] for block in shown["content"]] == ["thinking", "text"]
+
+
+def test_which_stop_sequence_it_was_and_how_long_the_prompt_is(server: Running) -> None:
+    body = server.body(max_tokens=24)
+    whole = httpx.post(f"{server.url}/v1/messages", json=body, timeout=60).json()
+    text = whole["content"][0]["text"]
+    body["stop_sequences"] = ["never", text[4]]
+    said = httpx.post(f"{server.url}/v1/messages", json=body, timeout=60).json()
+    assert (said["stop_reason"], said["stop_sequence"]) == ("stop_sequence", text[4])
+    assert (whole["stop_reason"], whole["stop_sequence"]) == ("max_tokens", None)
+    events = httpx.post(f"{server.url}/v1/messages", json=body | {"stream": True}, timeout=60).text
+    first, *_, ended = (json.loads(line[6:]) for line in events.splitlines() if line.startswith("data: "))
+    usage = whole["usage"]
+    assert first["message"]["usage"]["input_tokens"] == usage["input_tokens"] + usage["cache_read_input_tokens"]
+    assert '"stop_sequence":' + json.dumps(text[4], ensure_ascii=False) in events
+    assert ended["type"] == "message_stop"

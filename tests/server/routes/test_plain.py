@@ -104,3 +104,8 @@ def test_a_browser_without_modules_is_led_there_and_can_ask(http: httpx.Client, 
         old.route(site.url + "/", lambda route: route.fulfill(body=html, content_type="text/html"))
         old.goto(site.url)
         old.wait_for_url("**/page/plain")
+        # One that knows modules stops at the first word of them that it cannot read.
+        stuck = browser.new_page(locale="zh-CN")
+        stuck.route("**/page/page.js", lambda route: route.fulfill(body="let 1", content_type="text/javascript"))
+        stuck.goto(site.url)
+        stuck.wait_for_url("**/page/plain")

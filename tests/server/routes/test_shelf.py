@@ -68,8 +68,7 @@ def test_every_change_asks_who_it_is() -> None:
 
 def test_foreign_pages_may_not(server: Running) -> None:
     for method, path in (
-        ("GET", ""), ("POST", "/x/load"), ("POST", "/x/unload"), ("GET", "/advice"),
-        ("GET", "/pulls"),
+        ("GET", ""), ("POST", "/x/load"), ("POST", "/x/unload"), ("GET", "/advice"), ("GET", "/pulls"),
         ("POST", "/pull"), ("GET", "/pulls/events"), ("POST", "/pulls/x/cancel"), ("GET", "/media"),
         ("POST", "/import"),
     ):  # fmt: skip

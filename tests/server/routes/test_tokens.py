@@ -59,3 +59,14 @@ def test_foreign_pages_may_not(server: Running) -> None:
     for path in ("tokenize", "detokenize", "apply-template"):
         assert httpx.post(f"{server.url}/{path}", json={}, headers=sent).status_code == 403
     assert httpx.get(f"{server.url}/metrics", headers=sent).status_code == 403
+
+
+def test_a_template_shows_the_tools(server: Running) -> None:
+    tool = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+    body = {"messages": [{"role": "user", "content": "天气？"}], "tools": [tool]}
+    shown = httpx.post(f"{server.url}/apply-template", json=body).json()["prompt"]
+    assert "weather" in shown
+    bare = httpx.post(f"{server.url}/apply-template", json=body | {"tools": []}).json()["prompt"]
+    assert "weather" not in bare
+    wrong = httpx.post(f"{server.url}/apply-template", json=body | {"tools": [{"type": "function"}]})
+    assert "tools[0].function" in wrong.json()["error"]["message"]

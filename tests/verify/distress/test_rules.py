@@ -86,4 +86,21 @@ def test_traditional_characters_of_the_rules_are_known() -> None:
                 letter.encode("big5")
             except UnicodeEncodeError:
                 lacking.append(letter)
-    assert "".join(lacking) == "亖吡嗪嘞擀肟酰"  # written alike in both scripts, or only in one
+    assert "".join(lacking) == "亖吡嗪嘞幺擀肟酰"  # written alike in both scripts, or only in one
+
+
+def test_a_nearer_rule_stands_before_the_kinds_it_names_and_no_others() -> None:
+    def kind(text: str) -> str | None:
+        rule = book().find(text)
+        return None if rule is None else rule.kind.name
+
+    assert kind("妈妈揪我头发往墙上撞") == "home_violence"
+    assert kind("我用头撞墙") == "self_harm"
+    assert kind("全班都叫我去死") == "bullying"
+    assert kind("全班都叫我去死，我不想活了") == "suicide"
+    assert kind("全班都叫我去死，我把安眠药都吃了") == "overdose"
+    assert kind("胰岛素打多少单位") == "medicine"
+    assert kind("胰岛素打多了头晕") == "overdose"
+    assert kind("安眠药吃几颗能睡死") == "suicide"
+    for rule in book().rules:
+        assert set(rule.before) <= set(book().kinds), rule.id

@@ -6,7 +6,21 @@ import re
 from collections.abc import Callable, Mapping
 
 from huozhong.acts import labels
-from huozhong.acts.exact import average, calculate, compare, convert, equation, factors, formula, rewrite
+from huozhong.acts.exact import (
+    average,
+    calculate,
+    calendar,
+    check,
+    clock,
+    compare,
+    convert,
+    equation,
+    factors,
+    formula,
+    pair,
+    rate,
+    rewrite,
+)
 from huozhong.acts.exact.done import Done
 
 LONGEST = 400  # characters of a question that is one sum or one conversion
@@ -20,6 +34,10 @@ _ACTS: Mapping[str, Callable[[str], Done | None]] = {
     labels.FACTORS: factors.done,
     labels.AVERAGE: average.done,
     labels.FORMULA: formula.done,
+    labels.CHECK: check.done,
+    labels.PAIR: pair.done,
+    labels.RATE: rate.done,
+    labels.CLOCK: lambda question: clock.done(question) or calendar.done(question),
 }
 
 

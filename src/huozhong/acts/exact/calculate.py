@@ -64,6 +64,13 @@ def done(question: str) -> Done | None:
     return None
 
 
+def read_sum(text: str, english: bool) -> tuple[str, Step] | None:
+    """A text that is one sum and nothing else: in signs, as one writes it, and worked out."""
+    expression = _expression(Asked(text, english))
+    step = work_out(expression) if expression is not None else None
+    return None if step is None or expression is None else (_neat(expression), step)
+
+
 def _neat(expression: str) -> str:
     """With the fewest brackets, and squares as one writes them."""
     try:
@@ -134,7 +141,8 @@ def _with_remainder(ask: Asked) -> Done | None:
 
 _SERIES = re.compile(
     r"(?P<a>\d+)\+(?P<b>\d+)\+(?:(?P<c>\d+)\+)?(?:\d+\+)*(?:…+|\.{3,})\+(?P<z>\d+)"
-    r"|从?(?P<first>\d+)(?:一直)?(?:加|连加)?到(?P<last>\d+)(?:这些|所有|连续)?(?:的?(?:自然|整)?数)?(?:的?(?:总?和|加起来)|相加|之和|连加)?"
+    r"|从?(?P<first>\d+)(?:一直)?(?:加|连加)?到(?P<last>\d+)(?:这些|所有|连续)?(?:的?(?:自然|整)?数)?(?:的?(?:总?和"
+    r"|加起来)|相加|之和|连加)?"
 )
 
 

@@ -26,7 +26,8 @@ _BLANK = re.compile(
 )
 _SENTINEL = "987654321"
 _A_NUMBER = re.compile(
-    r"(?:有)?(?:[甲乙]数(?!是|为)|一个数字?|某个数|某数|什么数|一个未知数|哪个数|几(?=[加减乘除比的]|$)|多少(?=[加减乘除])"
+    r"(?:有)?(?:[甲乙]数(?!是|为)|一个数字?|某个数|某数|什么数|一个未知数|哪个数|几(?=[加减乘除比的]|$)"
+    r"|多少(?=[加减乘除])"
     r"|(?<![a-zA-Z])[xyz](?![a-zA-Z])|what number|a (?:certain )?number|some number|which number)",
     re.IGNORECASE,
 )

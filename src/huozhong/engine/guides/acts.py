@@ -19,9 +19,12 @@ from numpy.typing import NDArray
 
 from huozhong.acts.labels import LABELS, POEM_FORMS
 from huozhong.acts.plan_line import CHARACTERS, PlanLine
+from huozhong.acts.reading import shown
 from huozhong.acts.turn import PROBLEM, Forced, Planning, Turn
 from huozhong.engine.guides.guide import Acts
 from huozhong.text.tokenizer import Tokenizer
+
+__all__ = ["ActsConstraint", "ActsVocabulary", "shown"]
 
 Mask = NDArray[np.bool_]
 
@@ -194,12 +197,12 @@ class ActsConstraint:
         """Only what can be meant, and no token across the end of a label."""
         rests = {label[len(start) :]: can for label, can in self._possible.items() if label.startswith(start)}
         mask_V = self._words.reasoning_V.copy()
-        if self._turn.is_exact or not start or any(rests.values()):
+        if self._turn.is_sure or self._turn.is_exact or not start or any(rests.values()):
             mask_V[:] = False  # a label that was begun is ended
         if not start and self._turn.may_be_poem:
             mask_V[self._words.poems] = True
         # Not in the middle of a label.  Nothing to think about is said by models that were trained further.
-        mask_V[self._words.end_think_id] = not start
+        mask_V[self._words.end_think_id] = not start and not self._turn.is_sure
         allowed: set[int] = set()
         for rest, can in rests.items():
             across = [i for spelled, i in self._words.beginning_with(rest) if spelled != rest]
@@ -223,6 +226,6 @@ class ActsConstraint:
 
 
 def _state(planning: Planning) -> PlanLine:
-    state = PlanLine(planning.letters).after(planning.line)
+    state = PlanLine(planning.letters, small=planning.small, sums=planning.sums).after(planning.line)
     assert state is not None
     return state

@@ -132,7 +132,7 @@ class Guides:
     def __init__(self, tokenizer: Tokenizer, vocab_size: int, eos_ids: frozenset[int]) -> None:
         self._tokenizer = tokenizer
         self.vocab_size = vocab_size
-        self._eos_ids = sorted(i for i in eos_ids if i < vocab_size)
+        self.eos_ids = sorted(i for i in eos_ids if i < vocab_size)
         self.think_id = self._id(THINK)
         self.end_think_id = self._id(END_THINK)
         self._lock = threading.Lock()
@@ -177,7 +177,7 @@ class Guides:
     def reasoning_V(self) -> Mask:
         """bool [V]: everything but the end of the answer."""
         mask_V = np.ones(self.vocab_size, np.bool_)
-        mask_V[self._eos_ids] = False
+        mask_V[self.eos_ids] = False
         return mask_V
 
     def is_light(self, guide: Guide) -> bool:
@@ -214,13 +214,13 @@ class Guides:
         return LLTokenizer(
             TokenizerWrapper(_Vocabulary(self._tokenizer, self.vocab_size)),
             n_vocab=self.vocab_size,
-            eos_token=self._eos_ids or [self._tokenizer.eos_id],
+            eos_token=self.eos_ids or [self._tokenizer.eos_id],
         )
 
     @cached_property
     def _acts_vocabulary(self) -> ActsVocabulary:
         assert self.end_think_id is not None
-        return ActsVocabulary(self._tokenizer, self.vocab_size, frozenset(self._eos_ids), self.end_think_id)
+        return ActsVocabulary(self._tokenizer, self.vocab_size, frozenset(self.eos_ids), self.end_think_id)
 
     def _id(self, token: str) -> int | None:
         return self._tokenizer.token_id(token) if self._tokenizer.has(token) else None

@@ -54,7 +54,7 @@ class Reply(ABC):
     framing: ClassVar[Literal["events", "lines"]] = "events"
 
     @abstractmethod
-    def whole(self, answers: Sequence[Completion]) -> dict[str, Any]:
+    def whole(self, answers: Sequence[Completion]) -> dict[str, Any] | list[Any]:
         """The body, of answers that are not streamed."""
 
     @abstractmethod
@@ -78,6 +78,7 @@ class ChatReply(Reply):
     thinking: the prompt ended inside <think>, so tokens up to `think_end_id` are reasoning.
     new_parser: makes what finds the calls in one answer's text; None when the request offered no tools.
     fixed: the rule whose text this is; None for what the model wrote.
+    prompt_tokens: how many, for a dialect whose streams begin with that.
     """
 
     model: str
@@ -88,6 +89,7 @@ class ChatReply(Reply):
     with_logprobs: bool = False
     new_parser: Callable[[], ToolCallParser] | None = None
     fixed: FixedText | None = None
+    prompt_tokens: int = 0
     id: str = field(init=False)
 
 

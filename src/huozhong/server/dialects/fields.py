@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
 
 from huozhong.errors import RequestError
 
 # Fields that are known and not served yet, and the values (besides null) that ask for nothing.
 NotYet = dict[str, tuple[Any, ...]]
+
+
+_IDS = {"type": "array", "items": {"type": "integer"}, "minItems": 1}
+# A text, token ids, or a list of one of them: for fields that are read by hand, as their errors name them all.
+TEXTS = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "string"},
+            _IDS,
+            {"type": "array", "items": {"anyOf": [{"type": "string"}, _IDS]}, "minItems": 1},
+        ]
+    }
+)
 
 
 class Strict(BaseModel):
@@ -25,6 +39,30 @@ class Strict(BaseModel):
             return cls.model_validate(raw)
         except ValidationError as error:
             raise _first_problem(error, cls, where) from None
+
+
+def also(
+    changes_nothing: Iterable[str] = (),
+    not_yet: NotYet | None = None,
+    bounds: Mapping[str, dict[str, Any]] | None = None,
+) -> ConfigDict:
+    """For a model whose fields are not all that is taken: what its schema in /openapi.json says of the others.
+
+    bounds: of numbers that are checked elsewhere.
+    """
+
+    def extend(schema: dict[str, Any]) -> None:
+        fields = schema["properties"]
+        for name in set(bounds or ()) & set(fields):
+            for kind in fields[name].get("anyOf", [fields[name]]):
+                if kind.get("type") in ("integer", "number"):
+                    kind |= (bounds or {})[name]
+        for name in sorted(changes_nothing):
+            fields.setdefault(name, {"description": "Taken; it changes nothing here."})
+        for name, off in sorted((not_yet or {}).items()):
+            fields[name] = {"enum": [None, *off], "description": "Not supported yet: only what asks for nothing."}
+
+    return ConfigDict(json_schema_extra=extend)
 
 
 class FunctionGiven(Strict):

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from huozhong.server.dialects.fields import Strict
 from huozhong.store.tables.conversations import ConversationRow, MessageRow
+from huozhong.verify.refusal import is_refusal
 
 LONGEST_QUESTION = 1_000_000  # characters
 LONGEST_SYSTEM = 20_000
@@ -105,4 +106,6 @@ def message_json(row: MessageRow, html: str | None = None) -> dict[str, Any]:
         "created": row.created,
         "think_ms": row.think_ms,
         "html": html,
+        # The page offers a larger model below an answer that says no.
+        "declined": row.role == "assistant" and row.state == "done" and row.rule is None and is_refusal(row.content),
     }

@@ -6,10 +6,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from huozhong.engine.requests import SamplingParams
+from huozhong.engine.requests import NUMBERS, WHOLES, SamplingParams
 from huozhong.errors import RequestError
 
 _SMALLEST_TOP_P = 1e-6  # nothing but the likeliest token
+
+
+def limits(names: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
+    """What /openapi.json says of the fields' bounds.  names: what the dialect calls them, where that differs.
+
+    A value that asks for nothing is within them, though the engine would not take it.
+    """
+    bounds: dict[str, dict[str, Any]] = {n: {"minimum": low, "maximum": high} for n, (low, high, _) in NUMBERS.items()}
+    for name, (least, most) in WHOLES.items():
+        bounds[name] = {"minimum": {"top_k": -1, "max_tokens": -2}.get(name, least)} | (
+            {} if most is None else {"maximum": most}
+        )
+    return {(names or {}).get(name, name): bound for name, bound in bounds.items()}
 
 
 def sampling(

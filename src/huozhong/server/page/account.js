@@ -1,0 +1,137 @@
+// The account sheet: own sessions, keys, language and password.
+
+import { $, ask, button, language, node, Refused, run, say, speak, sure, when } from './house.js';
+
+const SCOPES = { chat: true, models: true, embeddings: false, metrics: false, admin: false };
+let person = null;
+let sessions = [];
+let keys = [];
+let budget = null;
+let made = '';
+
+function show() {
+  if (!person) return;
+  document.title = say('account') + ' · ' + say('brand');
+  $('name').textContent = person.name;
+  $('role').textContent = say(person.role);
+  $('owner-link').hidden = person.role !== 'owner';
+  $('keys-box').hidden = person.role === 'child';
+  $('key-name').placeholder = say('keyName');
+  showSessions();
+  showKeys();
+  showScopes();
+  showBudget();
+}
+
+function showSessions() {
+  const list = $('sessions');
+  list.textContent = '';
+  sessions.forEach((one) => {
+    const words = node('span', 'grow', one.agent || '–', [
+      node('small', '', [one.address, say('seen', { time: when(one.seen) })].join(' · ')),
+    ]);
+    const act = one.current
+      ? node('small', '', say('thisOne'))
+      : button(say('end'), 'plain', () => ask('DELETE', '/house/sessions/' + one.id).then(load), $('problem'));
+    list.appendChild(node('li', '', null, [words, act]));
+  });
+  $('others').textContent = '';
+  if (sessions.length > 1) {
+    $('others').appendChild(button(say('endOthers'), 'plain', () => ask('DELETE', '/house/sessions').then(load), $('problem')));
+  }
+}
+
+function showKeys() {
+  const list = $('keys');
+  list.textContent = '';
+  keys.forEach((key) => {
+    const told = [key.prefix + '…', key.scopes.map((scope) => say(scope)).join(', '), key.used ? say('seen', { time: when(key.used) }) : say('never')];
+    const words = node('span', 'grow', key.name, [node('small', '', told.join(' · '))]);
+    list.appendChild(node('li', '', null, [words, sure(say('remove'), () => ask('DELETE', '/house/keys/' + key.id).then(load), $('problem'))]));
+  });
+  $('made').textContent = '';
+  if (!made) return;
+  $('made').appendChild(node('p', 'hint', say('yourKey')));
+  $('made').appendChild(node('code', 'secret', made));
+  if (navigator.clipboard) {
+    const copy = button(say('copy'), 'plain', () => navigator.clipboard.writeText(made).then(() => {
+      copy.textContent = say('copied');
+    }), $('problem'));
+    $('made').appendChild(copy);
+  }
+}
+
+function showScopes() {
+  const box = $('scopes');
+  const chosen = Array.from(box.querySelectorAll('input:checked')).map((input) => input.value);
+  const first = !box.children.length;
+  box.textContent = '';
+  Object.keys(SCOPES).forEach((scope) => {
+    if (person.role !== 'owner' && (scope === 'metrics' || scope === 'admin')) return;
+    const input = node('input');
+    input.type = 'checkbox';
+    input.value = scope;
+    input.checked = first ? SCOPES[scope] : chosen.indexOf(scope) >= 0;
+    box.appendChild(node('label', 'check', null, [input, node('span', '', say(scope))]));
+  });
+}
+
+function showBudget() {
+  const left = budget && budget.budget;
+  $('budget-box').hidden = !left;
+  $('budget').textContent = '';
+  if (!left) return;
+  const number = (value) => value.toLocaleString(language());
+  if (left.daily_tokens !== null) {
+    $('budget').appendChild(node('p', '', say('leftTokens', { left: number(left.left_tokens), all: number(left.daily_tokens) })));
+  }
+  if (left.daily_money !== null) {
+    const unit = ' ' + budget.balance_infos[0].currency;
+    $('budget').appendChild(node('p', '', say('leftMoney', { left: left.left_money.toFixed(4) + unit, all: left.daily_money + unit })));
+  }
+}
+
+async function load() {
+  const found = await Promise.all(['/house/me', '/house/sessions', '/house/keys', '/user/balance'].map((path) => ask('GET', path)));
+  person = found[0].person;
+  sessions = found[1].sessions;
+  keys = found[2].keys;
+  budget = found[3];
+  show();
+}
+
+async function makeKey(event) {
+  event.preventDefault();
+  const scopes = Array.from($('scopes').querySelectorAll('input:checked')).map((input) => input.value);
+  await run(event.submitter || $('key-form'), async () => {
+    made = (await ask('POST', '/house/keys', { name: $('key-name').value, scopes })).key;
+    $('key-name').value = '';
+    await load();
+  }, $('problem'));
+}
+
+async function changePassword(event) {
+  event.preventDefault();
+  await run($('password-go'), async () => {
+    await ask('PATCH', '/house/me', { password: $('old').value, new_password: $('new').value });
+    $('password-form').reset();
+    await load();
+    $('password-told').textContent = say('passwordChanged');
+  }, $('password-told'));
+}
+
+speak(show);
+$('key-form').addEventListener('submit', makeKey);
+$('password-form').addEventListener('submit', changePassword);
+$('language').addEventListener('click', () => {
+  // The person's choice goes along to other devices.
+  ask('PATCH', '/house/me', { language: language() === 'en' ? 'en' : 'zh-CN' }).catch(() => {});
+});
+$('logout').addEventListener('click', () => run($('logout'), async () => {
+  await ask('POST', '/house/logout', {});
+  location.replace('/page/login.html');
+}, $('problem')));
+load().catch((error) => {
+  if (!(error instanceof Refused)) throw error;
+  $('problem').textContent = error.message;
+});

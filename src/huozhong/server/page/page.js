@@ -106,6 +106,7 @@ function refreshTools() {
   setIcon(button, busy ? 'stop' : 'up');
   label(button, busy ? 'stop' : 'send');
   button.disabled = !busy && (!input.value.trim() || attached.isBusy());
+  offerBetter();
 }
 
 function showTitle() {
@@ -117,6 +118,24 @@ function showTitle() {
 function showModel() {
   if (!model) return;
   $('model').textContent = chat.current().model || model.model;
+}
+
+// The models are a sheet of their own, which is fetched when it is first wanted.
+const models = {
+  current: () => chat.current().model || model.model,
+  isOwner: () => me !== null && me.person.role === 'owner',
+  choose(name) {
+    chat.setModel(name);
+    showModel();
+  },
+};
+let declined = null; // the answer below which something better was offered
+
+function offerBetter() {
+  const answer = chat.lastAnswer();
+  if (!answer || !answer.declined || answer === declined || chat.isBusy() || !model || !models.isOwner()) return;
+  declined = answer;
+  import('./models.js').then((sheet) => sheet.offerBelow($('log'), models, $('model'))).catch(() => {}); // an offer, no need
 }
 
 function about() {
@@ -368,6 +387,7 @@ function bindHands() {
     const { id, title } = chat.current();
     openMenu($('chat-menu'), menus.chatMenu(list.get(id) || { id, title, pinned: false }));
   });
+  $('model').addEventListener('click', () => import('./models.js').then((sheet) => sheet.openModels(models, $('model'))).catch(() => failed(new ApiError('offline'))));
   $('house-menu').addEventListener('click', () => openMenu($('house-menu'), menus.houseMenu()));
   $('language').addEventListener('change', () => changeLanguage($('language').value).then(showWords, () => failed(new ApiError('offline'))));
   window.addEventListener('pagehide', () => write('draft', input.value || chat.unsent() || null));
@@ -385,6 +405,7 @@ function bindHands() {
 }
 
 async function begin() {
+  document.documentElement.setAttribute('data-running', ''); // boot.js looks whether it came to this
   detectMathML();
   bindFrame();
   input.value = read('draft') || '';

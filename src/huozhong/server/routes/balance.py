@@ -8,6 +8,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from huozhong.server.dialects.openai.schemas import BALANCE, ERROR
+from huozhong.server.dialects.schemas import described
 from huozhong.server.http import json_response
 from huozhong.server.identity import person_of
 from huozhong.server.ledger import Ledger
@@ -17,7 +19,7 @@ from huozhong.store.usage import Used
 router = APIRouter()
 
 
-@router.get("/user/balance")
+@router.get("/user/balance", openapi_extra=described(BALANCE, ERROR))
 async def balance(request: Request) -> Response:
     person, currency = person_of(request), request.app.state.currency
     if not person.has_budget:

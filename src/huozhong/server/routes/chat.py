@@ -14,24 +14,30 @@ from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.server.calls import ChatCall
 from huozhong.server.careful import Careful
 from huozhong.server.dialects import ChatReply, Reply
-from huozhong.server.dialects.openai.chat import parse_chat
+from huozhong.server.dialects.openai.chat import ChatRequest, parse_chat
 from huozhong.server.dialects.openai.reply import ChatCompletionReply
+from huozhong.server.dialects.openai.schemas import CHAT_COMPLETION, ERROR
+from huozhong.server.dialects.schemas import body_of, described
 from huozhong.server.household import admit
 from huozhong.server.http import EventStream, RunningAnswers, Start, json_response, whole_answers
 from huozhong.server.identity import person_of, user_of
 from huozhong.server.ledger import Ledger, expected_tokens
 from huozhong.server.preparing import prepare
+from huozhong.server.routes.elsewhere import passed_on
 from huozhong.server.routes.models import asked
 from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import END_THINK
 
 router = APIRouter()
+CHAT = described(CHAT_COMPLETION, ERROR, takes=body_of(ChatRequest, "openai"), streams="text/event-stream")
 
 
-@router.post("/v1/chat/completions")
-@router.post("/chat/completions")  # DeepSeek's path
-@router.post("/beta/chat/completions")  # and its path for messages with "prefix"
+@router.post("/v1/chat/completions", openapi_extra=CHAT)
+@router.post("/chat/completions", openapi_extra=CHAT)  # DeepSeek's path
+@router.post("/beta/chat/completions", openapi_extra=CHAT)  # and its path for messages with "prefix"
 async def chat_completions(request: Request) -> Response:
+    if (passed := await passed_on(request, "/v1/chat/completions")) is not None:
+        return passed
     llm, call = await asked(request, parse_chat)
     return await answer(request, llm, call, ChatCompletionReply)
 
@@ -54,6 +60,7 @@ async def answer(request: Request, llm: LLM, call: ChatCall, dialect: Callable[.
         num_answers=call.num_answers,
         with_logprobs=call.params.logprobs is not None,
         new_parser=prepared.new_parser,
+        prompt_tokens=len(prepared.prompt.ids),
     )
     return await respond(request, running, reply, stream=call.stream, headers=prepared.headers)
 

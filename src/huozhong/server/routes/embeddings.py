@@ -12,21 +12,24 @@ from starlette.responses import Response
 from huozhong.engine.llm import LLM, EmbeddedText
 from huozhong.errors import RequestError
 from huozhong.server.calls import EmbeddingCall
-from huozhong.server.dialects.openai.embeddings import embeddings_json, parse_embeddings
+from huozhong.server.dialects.openai.embeddings import EmbeddingRequest, embeddings_json, parse_embeddings
+from huozhong.server.dialects.openai.schemas import EMBEDDINGS, ERROR
+from huozhong.server.dialects.schemas import body_of, described
 from huozhong.server.household import admit
-from huozhong.server.http import RunningAnswers, json_body, json_response, watched
+from huozhong.server.http import RunningAnswers, json_response, watched
 from huozhong.server.identity import person_of
 from huozhong.server.ledger import Ledger
-from huozhong.server.preparing import reading
-from huozhong.server.routes.models import model_for
+from huozhong.server.preparing import part_tokens, reading
+from huozhong.server.routes.models import body_with_model, model_for
 
 router = APIRouter()
+VECTORS = described(EMBEDDINGS, ERROR, takes=body_of(EmbeddingRequest, "openai"))
 
 
-@router.post("/v1/embeddings")
-@router.post("/embeddings")
+@router.post("/v1/embeddings", openapi_extra=VECTORS)
+@router.post("/embeddings", openapi_extra=VECTORS)
 async def embeddings(request: Request) -> Response:
-    call = parse_embeddings(await json_body(request))
+    call = parse_embeddings(await body_with_model(request))
     llm = await model_for(request, call.model)
     vectors, num_tokens = await vectors_of(request, llm, call)
     return json_response(embeddings_json(llm.name, vectors, num_tokens, as_base64=call.as_base64))
@@ -51,7 +54,9 @@ def _tokens(llm: LLM, call: EmbeddingCall) -> list[list[int]]:
     width = llm.config.hidden_size
     if call.dimensions is not None and call.dimensions > width:
         raise RequestError(f"'dimensions' is {call.dimensions}; this model's vectors have {width}.", param="dimensions")
-    inputs = [llm.text_tokens(text) for text in call.inputs]
+    inputs = [
+        llm.text_tokens(text) if isinstance(text, str) else part_tokens(llm, text, "input") for text in call.inputs
+    ]
     for ids in inputs:
         try:
             llm.check_text(ids)

@@ -9,6 +9,8 @@ from sqlalchemy import text
 from starlette.responses import Response
 
 from huozhong.errors import HuozhongError, RequestError
+from huozhong.server.dialects.openai.schemas import ERROR, HEALTH, METRICS, READINESS, UNREADY
+from huozhong.server.dialects.schemas import described
 from huozhong.server.http import json_response
 from huozhong.server.identity import visitor_of
 from huozhong.server.metrics import exposition
@@ -17,14 +19,14 @@ from huozhong.store.database import Store
 router = APIRouter()
 
 
-@router.get("/health")
+@router.get("/health", openapi_extra=described(HEALTH, ERROR))
 async def health(request: Request) -> Response:
     """Strangers are told no more than that."""
     known = {} if request.app.state.login else {"model": request.app.state.shelf.default}
     return json_response({"status": "ok", **known})
 
 
-@router.get("/ready")
+@router.get("/ready", openapi_extra=described(READINESS, UNREADY))
 async def ready(request: Request) -> Response:
     """503 while the database does not answer, and once the server is about to stop."""
     state = request.app.state
@@ -43,7 +45,7 @@ def _ask(store: Store) -> None:
         session.execute(text("SELECT 1"))
 
 
-@router.get("/metrics")
+@router.get("/metrics", openapi_extra=described(METRICS, ERROR, media_type="text/plain"))
 async def metrics(request: Request) -> Response:
     """For owners, and for keys with the scope "metrics"."""
     if visitor_of(request).person.role != "owner":

@@ -11,6 +11,8 @@ from starlette.responses import Response
 
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.server.dialects.openai.models import model_json, models_json
+from huozhong.server.dialects.openai.schemas import ERROR, MODEL, MODELS
+from huozhong.server.dialects.schemas import described
 from huozhong.server.held import hold
 from huozhong.server.http import json_body, json_response
 from huozhong.server.models import Shelf
@@ -30,16 +32,24 @@ class Named(Protocol):
 CallT = TypeVar("CallT", bound=Named | None)
 
 
-@router.get("/v1/models")
-@router.get("/models")  # DeepSeek's path
+@router.get("/v1/models", openapi_extra=described(MODELS, ERROR))
+@router.get("/models", openapi_extra=described(MODELS, ERROR))  # DeepSeek's path
 async def models(request: Request) -> Response:
     state = request.app.state
     return json_response(models_json(state.shelf.names(), state.created))
 
 
-@router.get("/v1/models/{model:path}")
+@router.get("/v1/models/{model:path}", openapi_extra=described(MODEL, ERROR))
 async def one_model(request: Request, model: str) -> Response:
     return json_response(model_json(model_name(request, model), request.app.state.created))
+
+
+async def body_with_model(request: Request) -> dict[str, Any]:
+    """The JSON object of a body; where the operator takes any model's name, the name may be left out too."""
+    body = await json_body(request)
+    if request.app.state.any_model and body.get("model") is None:
+        body["model"] = request.app.state.shelf.default
+    return body
 
 
 def model_name(request: Request, asked: str | None, *, any_model: bool = False) -> str:
@@ -66,6 +76,12 @@ async def model_for(request: Request, asked: str | None = None, *, any_model: bo
     return await hold(request, model_name(request, asked, any_model=any_model))
 
 
+def defaults_of(request: Request, llm: LLM) -> SamplingParams:
+    """Sampling for what a request leaves out: what the operator chose, or the model's own."""
+    given: SamplingParams | None = request.app.state.own_defaults
+    return given or llm.defaults
+
+
 async def asked(
     request: Request, parse: Callable[[dict[str, Any], SamplingParams], CallT], *, any_model: bool = False
 ) -> tuple[LLM, CallT]:
@@ -74,7 +90,7 @@ async def asked(
     A body that is wrong is refused before a model is loaded for it.  A call that is None, of a body that only wants
     the model to be there, is given the model too.
     """
-    body = await json_body(request)
+    body = await body_with_model(request)
     named = body.get("model")
     model = named if isinstance(named, str) else None
     shelf: Shelf = request.app.state.shelf

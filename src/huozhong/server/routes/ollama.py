@@ -12,7 +12,17 @@ from huozhong.engine.llm import LLM
 from huozhong.errors import RequestError
 from huozhong.server.dialects.ollama.models import details_json, embed_json, process_json, show_json, tag_json
 from huozhong.server.dialects.ollama.reply import OllamaChatReply, OllamaTextReply, loaded_json
-from huozhong.server.dialects.ollama.requests import parse_chat, parse_embed, parse_generate
+from huozhong.server.dialects.ollama.requests import (
+    ChatRequest,
+    EmbedRequest,
+    GenerateRequest,
+    ShowRequest,
+    parse_chat,
+    parse_embed,
+    parse_generate,
+)
+from huozhong.server.dialects.ollama.schemas import CHAT, EMBEDDINGS, ERROR, PROCESSES, SHOWN, TAGS, TEXT, VERSION
+from huozhong.server.dialects.schemas import body_of, described
 from huozhong.server.http import json_body, json_response
 from huozhong.server.models import Shelf
 from huozhong.server.opening import About
@@ -22,11 +32,18 @@ from huozhong.server.routes.models import asked, model_for, model_name
 
 router = APIRouter(prefix="/api")
 
+LINES = "application/x-ndjson"
+CHATTING = described(CHAT, ERROR, takes=body_of(ChatRequest, "ollama"), streams=LINES)
+TEXTS = described(TEXT, ERROR, takes=body_of(GenerateRequest, "ollama"), streams=LINES)
+VECTORS = described(EMBEDDINGS, ERROR, takes=body_of(EmbedRequest, "ollama"))
+NAMES = described(TAGS, ERROR)
+SHOWING = described(SHOWN, ERROR, takes=body_of(ShowRequest, "ollama"))
+
 # Programs ask which version of Ollama's API this is before they use what is newer; thinking came with 0.9.
 SPOKEN = "0.9.0"
 
 
-@router.post("/chat")
+@router.post("/chat", openapi_extra=CHATTING)
 async def chat(request: Request) -> Response:
     llm, call = await asked(request, parse_chat)
     if call is None:
@@ -34,7 +51,7 @@ async def chat(request: Request) -> Response:
     return await answer(request, llm, call, OllamaChatReply)
 
 
-@router.post("/generate")
+@router.post("/generate", openapi_extra=TEXTS)
 async def generate(request: Request) -> Response:
     llm, call = await asked(request, parse_generate)
     if call is None:
@@ -42,7 +59,7 @@ async def generate(request: Request) -> Response:
     return await answer(request, llm, call, OllamaTextReply)
 
 
-@router.post("/embed")
+@router.post("/embed", openapi_extra=VECTORS)
 async def embed(request: Request) -> Response:
     call = parse_embed(await json_body(request))
     llm = await model_for(request, call.model)
@@ -50,7 +67,7 @@ async def embed(request: Request) -> Response:
     return json_response(embed_json(llm.name, vectors, num_tokens))
 
 
-@router.get("/tags")
+@router.get("/tags", openapi_extra=NAMES)
 async def tags(request: Request) -> Response:
     """Every model that can be asked for, loaded or not."""
     shelf: Shelf = request.app.state.shelf
@@ -58,7 +75,7 @@ async def tags(request: Request) -> Response:
     return json_response({"models": [tag_json(s.name, s.size, _details(s.llm), created) for s in shelf.states()]})
 
 
-@router.get("/ps")
+@router.get("/ps", openapi_extra=described(PROCESSES, ERROR))
 async def processes(request: Request) -> Response:
     """The models that are in memory."""
     shelf: Shelf = request.app.state.shelf
@@ -70,12 +87,12 @@ async def processes(request: Request) -> Response:
     return json_response({"models": loaded})
 
 
-@router.post("/show")
+@router.post("/show", openapi_extra=SHOWING)
 async def show(request: Request) -> Response:
     """What a model is; it is not loaded for that."""
-    body, shelf = await json_body(request), request.app.state.shelf
-    name = body.get("model") or body.get("name")
-    if not isinstance(name, str):
+    asked, shelf = ShowRequest.parse(await json_body(request)), request.app.state.shelf
+    name = asked.model or asked.name
+    if name is None:
         raise RequestError("'model' is missing.", param="model", code="missing_required_parameter")
     about: About = await asyncio.to_thread(shelf.about, model_name(request, name))
     can, source = ["completion"], ""
@@ -87,7 +104,7 @@ async def show(request: Request) -> Response:
     return json_response(show_json(details, source, created, about.family, about.context, can))
 
 
-@router.get("/version")
+@router.get("/version", openapi_extra=described(VERSION, ERROR))
 async def version() -> Response:
     return json_response({"version": SPOKEN})
 

@@ -68,6 +68,8 @@ FIRST_LOAD = [
     "flame.svg",
 ]
 _OTHERS = [
+    "models.js",
+    "models.css",
     "print.css",
     "plain.css",
     "old.js",
@@ -79,9 +81,6 @@ _OTHERS = [
     "icon-192.png",
     "icon-512.png",
     "icon-maskable.png",
-]
-# The pages of accounts and of the owner, and how a phone trusts this house.
-_PEOPLE = [
     "login.html",
     "login.js",
     "account.html",
@@ -94,7 +93,8 @@ _PEOPLE = [
     "trust.html",
     "trust.js",
 ]
-FILES = {name: _TYPES[name.rpartition(".")[2]] for name in [*FIRST_LOAD, *_OTHERS, *_PEOPLE]}
+FILES = {name: _TYPES[name.rpartition(".")[2]] for name in [*FIRST_LOAD, *_OTHERS]}
+_COMMENT = re.compile(rb"^[ ]*(?://[^\n]*|/\*\*.*?\*/)\n", re.MULTILINE | re.DOTALL)
 SECURITY = {
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -127,6 +127,9 @@ def _made(media_type: str, data: bytes) -> _Asset:
 
 def _data(name: str) -> bytes:
     data = (FOLDER / name).read_bytes()
+    if name.endswith(".js"):
+        # Comments are for who reads the source; lines keep their numbers.
+        data = _COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), data)
     if name != "sw.js":
         return data
     kept = [*FIRST_LOAD, "manifest.webmanifest", "print.css", *(f"words-{language}.json" for language in LANGUAGES)]

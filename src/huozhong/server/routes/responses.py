@@ -8,8 +8,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from huozhong.errors import RequestError
+from huozhong.server.dialects.openai.schemas import ERROR
 from huozhong.server.dialects.responses.reply import ResponseReply
-from huozhong.server.dialects.responses.requests import parse_response
+from huozhong.server.dialects.responses.requests import ResponseRequest, parse_response
+from huozhong.server.dialects.responses.schemas import DELETED, RESPONSE
+from huozhong.server.dialects.schemas import body_of, described
 from huozhong.server.http import json_response
 from huozhong.server.identity import person_of
 from huozhong.server.kept import OwnResponses, owner_of
@@ -18,10 +21,13 @@ from huozhong.server.routes.models import asked
 from huozhong.store.people import HOUSE
 
 router = APIRouter()
+CHAT = described(RESPONSE, ERROR, takes=body_of(ResponseRequest, "responses"), streams="text/event-stream")
+KEPT = described(RESPONSE, ERROR)
+GONE = described(DELETED, ERROR)
 
 
-@router.post("/v1/responses")
-@router.post("/responses")
+@router.post("/v1/responses", openapi_extra=CHAT)
+@router.post("/responses", openapi_extra=CHAT)
 async def create(request: Request) -> Response:
     kept = _own(request)
     llm, call = await asked(request, partial(parse_response, kept=kept))
@@ -35,8 +41,8 @@ async def create(request: Request) -> Response:
     return await answer(request, llm, call.chat, reply)
 
 
-@router.get("/v1/responses/{response_id}")
-@router.get("/responses/{response_id}")
+@router.get("/v1/responses/{response_id}", openapi_extra=KEPT)
+@router.get("/responses/{response_id}", openapi_extra=KEPT)
 async def retrieve(request: Request, response_id: str) -> Response:
     if request.query_params.get("stream", "").lower() in ("true", "1"):
         raise RequestError("A response that is kept is told whole; leave 'stream' out.", param="stream")
@@ -46,8 +52,8 @@ async def retrieve(request: Request, response_id: str) -> Response:
     return json_response(response)
 
 
-@router.delete("/v1/responses/{response_id}")
-@router.delete("/responses/{response_id}")
+@router.delete("/v1/responses/{response_id}", openapi_extra=GONE)
+@router.delete("/responses/{response_id}", openapi_extra=GONE)
 async def delete(request: Request, response_id: str) -> Response:
     if not _own(request).remove(response_id):
         raise _unknown(response_id)

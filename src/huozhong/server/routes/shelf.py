@@ -62,6 +62,7 @@ def _json(state: ModelState) -> dict[str, Any]:
         "built_in": state.built_in,
         "running": state.running,
         "waiting": state.waiting,
+        "elsewhere": state.is_elsewhere,
     }
     if state.state == "loading":
         done, total = state.progress

@@ -11,7 +11,12 @@ from starlette.responses import Response
 from huozhong.engine.llm import LLM
 from huozhong.errors import RequestError
 from huozhong.server.dialects.fields import Strict
+from huozhong.server.dialects.llamacpp.schemas import CONTENT, PROMPT, TOKENS
+from huozhong.server.dialects.openai.chat import TemplateSwitches
 from huozhong.server.dialects.openai.messages import ChatMessage, for_template, readable
+from huozhong.server.dialects.openai.schemas import ERROR
+from huozhong.server.dialects.openai.structure import Tool, functions_of
+from huozhong.server.dialects.schemas import body_of, described
 from huozhong.server.http import json_body, json_response
 from huozhong.server.preparing import reading
 from huozhong.server.routes.models import model_for
@@ -34,9 +39,11 @@ class TemplateRequest(Strict):
     messages: list[ChatMessage]
     add_generation_prompt: bool | None = None
     enable_thinking: bool | None = None
+    chat_template_kwargs: TemplateSwitches | None = None
+    tools: list[Tool] | None = None
 
 
-@router.post("/tokenize")
+@router.post("/tokenize", openapi_extra=described(TOKENS, ERROR, takes=body_of(TokenizeRequest, "llamacpp")))
 async def tokenize(request: Request) -> Response:
     llm = await model_for(request)
     asked = TokenizeRequest.parse(await json_body(request))
@@ -63,7 +70,7 @@ def _piece(raw: bytes) -> str | list[int]:
         return list(raw)
 
 
-@router.post("/detokenize")
+@router.post("/detokenize", openapi_extra=described(CONTENT, ERROR, takes=body_of(DetokenizeRequest, "llamacpp")))
 async def detokenize(request: Request) -> Response:
     llm = await model_for(request)
     asked = DetokenizeRequest.parse(await json_body(request))
@@ -74,7 +81,7 @@ async def detokenize(request: Request) -> Response:
     return json_response({"content": raw.decode("utf-8", "replace")})
 
 
-@router.post("/apply-template")
+@router.post("/apply-template", openapi_extra=described(PROMPT, ERROR, takes=body_of(TemplateRequest, "llamacpp")))
 async def apply_template(request: Request) -> Response:
     llm = await model_for(request)
     body = await json_body(request)
@@ -82,10 +89,15 @@ async def apply_template(request: Request) -> Response:
     if not asked.messages:
         raise RequestError("'messages' is empty.", param="messages")
     messages, begun = for_template(asked.messages)
+    switches = asked.chat_template_kwargs or TemplateSwitches()
+    thinking = next(
+        (one for one in (asked.enable_thinking, switches.enable_thinking, switches.thinking) if one is not None), True
+    )
     text = await asyncio.to_thread(
         llm.template.render,
         messages,
         add_generation_prompt=asked.add_generation_prompt is not False,
-        thinking=asked.enable_thinking is not False,
+        thinking=thinking,
+        tools=functions_of(asked.tools or []),
     )
     return json_response({"prompt": text + (begun.content if begun else "")})

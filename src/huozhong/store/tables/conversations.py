@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
+from huozhong.store.dialects import Grams
 from huozhong.store.tables.base import Base, Prose
 
 
@@ -84,4 +85,4 @@ class SearchRow(Base):
     person_id: Mapped[int] = mapped_column(Integer)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"), index=True)
     message_id: Mapped[str] = mapped_column(ForeignKey("message.id", ondelete="CASCADE"), unique=True)
-    grams: Mapped[str] = mapped_column(Prose)
+    grams: Mapped[list[str]] = mapped_column(Grams)

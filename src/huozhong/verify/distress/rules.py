@@ -20,6 +20,7 @@ from huozhong.verify.distress.patterns import Pattern, Shelf, WordIndex, compile
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
+NEARER = "nearer.toml"
 RULE_FILES = ("self.toml", "people.toml", "danger.toml", "body.toml")
 _SENTENCE_END = re.compile(r"[。!?\n]")
 
@@ -49,13 +50,18 @@ class Kind:
 
 @dataclass(frozen=True)
 class Rule:
-    """unless: contexts in which the rule does not hold.  language: of the answer, if fixed."""
+    """unless: contexts in whose sentence the rule does not hold; without: what must not stand in the whole message.
+
+    language: of the answer, if fixed.  before: kinds whose rules give way to this one, which is nearer to the meaning.
+    """
 
     id: str
     kind: Kind
     patterns: tuple[Pattern, ...] = field(repr=False)
     unless: tuple[str, ...] = ()
     language: Language | None = None
+    without: tuple[Pattern, ...] = field(default=(), repr=False)
+    before: tuple[str, ...] = ()
 
 
 class Book:
@@ -73,11 +79,17 @@ class Book:
         ruled = [(rule, pattern) for rule in rules for pattern in rule.patterns]
         self._owners = [rule for rule, _ in ruled]
         self._harmless, self._patterns = Shelf(harmless), Shelf([pattern for _, pattern in ruled])
-        every = [*harmless, *(pattern for _, pattern in ruled), *(p for group in contexts.values() for p in group)]
+        apart = (pattern for rule in rules for pattern in rule.without)
+        every = [
+            *harmless,
+            *apart,
+            *(pattern for _, pattern in ruled),
+            *(p for group in contexts.values() for p in group),
+        ]
         self._index = WordIndex(word for pattern in every for place in pattern.places for word in place)
 
     def find(self, message: str) -> Rule | None:
-        """The first rule that a message meets; what is most urgent comes first."""
+        """The rule that a message meets; what is most urgent comes first, unless a nearer one says what is meant."""
         text = normal(message)
         present = self._index.present(text)
         if not present:
@@ -87,12 +99,17 @@ class Book:
             clear = pattern.masked(clear, present)
         if clear != text:
             present = self._index.present(clear)
+        first: Rule | None = None
         for number, pattern in self._patterns.possible(present):
-            found = pattern.search(clear, present)
             rule = self._owners[number]
+            if first is not None and first.kind.name not in rule.before:
+                continue
+            found = pattern.search(clear, present)
             if found is not None and not self._is_excused(rule, clear, found, present):
-                return rule
-        return None
+                if rule.before:
+                    return rule
+                first = rule
+        return first
 
     def meets(self, context: str, message: str) -> bool:
         """Whether a context of harmless.toml fits the whole message."""
@@ -101,6 +118,8 @@ class Book:
         return any(pattern.search(text, present) for pattern in self._contexts[context])
 
     def _is_excused(self, rule: Rule, text: str, found: re.Match[str], present: set[str]) -> bool:
+        if any(pattern.search(text, present) for pattern in rule.without):
+            return True
         if not rule.unless:
             return False
         ends = [0, *(end.end() for end in _SENTENCE_END.finditer(text)), len(text)]
@@ -130,7 +149,7 @@ def book() -> Book:
             kinds[name] = kind
             rules += _rules(kind, entry, lists)
     rules.sort(key=lambda rule: _URGENCY[rule.kind.group.name])
-    return Book(kinds, rules, masks, contexts)
+    return Book(kinds, [*rules, *_nearer(kinds, lists)], masks, contexts)
 
 
 # A message may meet rules of several kinds: what kills fastest is answered first.
@@ -141,6 +160,24 @@ def _rules(kind: Kind, entry: dict[str, Any], lists: dict[str, list[str]]) -> It
     for name, rule in entry["rules"].items():
         patterns = tuple(compiled(source, lists) for source in rule["patterns"])
         yield Rule(f"{kind.name}.{name}", kind, patterns, tuple(rule.get("unless", ())), rule.get("language"))
+
+
+def _nearer(kinds: dict[str, Kind], lists: dict[str, list[str]]) -> Iterator[Rule]:
+    """The rules that stand before others, in the order of their file."""
+    for kind, entries in _read(NEARER).items():
+        for name, entry in entries.items():
+            patterns, without = (
+                tuple(compiled(source, lists) for source in entry.get(key, ())) for key in ("patterns", "without")
+            )
+            yield Rule(
+                f"{kind}.{name}",
+                kinds[kind],
+                patterns,
+                tuple(entry.get("unless", ())),
+                None,
+                without,
+                tuple(entry["before"]),
+            )
 
 
 def _lists(raw: dict[str, str]) -> dict[str, list[str]]:

@@ -15,8 +15,8 @@ from huozhong.engine.guides.guide import JsonSchema
 from huozhong.engine.requests import SamplingParams
 from huozhong.errors import RequestError
 from huozhong.server.calls import AnswerForm, ChatCall
-from huozhong.server.dialects.fields import Strict
-from huozhong.server.dialects.sampling import sampling
+from huozhong.server.dialects.fields import Strict, also
+from huozhong.server.dialects.sampling import limits, sampling
 from huozhong.server.dialects.thinking import effort_tokens
 from huozhong.text.template import Begun
 from huozhong.text.tools import Function, ToolChoice
@@ -107,6 +107,8 @@ class OutputConfig(Strict):
 class Conversation(Strict):
     """The body of POST /v1/messages/count_tokens, and what it shares with /v1/messages."""
 
+    model_config = also(_CHANGES_NOTHING)
+
     model: str
     messages: list[Message] = Field(min_length=1)
     system: str | list[TextBlock] | None = None
@@ -119,6 +121,8 @@ class Conversation(Strict):
 
 class MessagesRequest(Conversation):
     """The body of POST /v1/messages."""
+
+    model_config = also(_CHANGES_NOTHING, None, limits())
 
     max_tokens: int
     temperature: float | None = None

@@ -65,11 +65,12 @@ class MessageReply(ChatReply):
         uses = [block for block in blocks if block["type"] == "tool_use"]
         for block, arguments in zip(uses, spelled, strict=True):
             block["input"] = _object(arguments)
-        reason = self._stop_reason(answer.finish_reason)
-        return self._message(blocks, reason, answer.usage) | self._rule()
+        stopped = self._stopped(answer.finish_reason, answer.stop_string)
+        return self._message(blocks, answer.usage) | stopped | self._rule()
 
     def first(self) -> Iterator[Event]:
-        message = self._message([], None, None)
+        message = self._message([], None)
+        message["usage"]["input_tokens"] = self.prompt_tokens  # what of it the cache knows is told at the end
         yield Event({"type": "message_start", "message": message}, "message_start")
 
     def events(self, index: int, delta: Delta) -> Iterator[Event]:
@@ -92,7 +93,7 @@ class MessageReply(ChatReply):
         yield from self._closed()
         last: dict[str, Any] = {
             "type": "message_delta",
-            "delta": {"stop_reason": self._stop_reason(delta.finish_reason), "stop_sequence": None} | self._rule(),
+            "delta": self._stopped(delta.finish_reason, delta.stop_string) | self._rule(),
             "usage": _usage(delta.usage),
         }
         yield Event(last, "message_delta")
@@ -121,19 +122,20 @@ class MessageReply(ChatReply):
     def _grows(self, delta: dict[str, Any]) -> Event:
         return Event({"type": "content_block_delta", "index": self._index, "delta": delta}, "content_block_delta")
 
-    def _stop_reason(self, reason: str) -> str:
+    def _stopped(self, reason: str, stop_string: str | None) -> dict[str, Any]:
+        told = _STOP_REASONS.get(reason, "end_turn")
         if self._calls is not None and self._calls.num_calls > 0 and reason == "stop":
-            return "tool_use"
-        return _STOP_REASONS.get(reason, "end_turn")
+            told, stop_string = "tool_use", None
+        return {"stop_reason": told if stop_string is None else "stop_sequence", "stop_sequence": stop_string}
 
-    def _message(self, blocks: list[dict[str, Any]], reason: str | None, usage: Usage | None) -> dict[str, Any]:
+    def _message(self, blocks: list[dict[str, Any]], usage: Usage | None) -> dict[str, Any]:
         return {
             "id": self.id,
             "type": "message",
             "role": "assistant",
             "model": self.model,
             "content": blocks,
-            "stop_reason": reason,
+            "stop_reason": None,
             "stop_sequence": None,
             "usage": _usage(usage),
         }

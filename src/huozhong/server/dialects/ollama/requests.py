@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import WithJsonSchema
 
 from huozhong.engine.guides.guide import JsonObject, JsonSchema
 from huozhong.engine.requests import SamplingParams
 from huozhong.errors import RequestError
 from huozhong.server.calls import AnswerForm, ChatCall, EmbeddingCall
-from huozhong.server.dialects.fields import FunctionGiven, Strict
+from huozhong.server.dialects.fields import FunctionGiven, Strict, also
 from huozhong.server.dialects.sampling import sampling
 from huozhong.text.template import Begun
 from huozhong.text.tools import Function
@@ -68,10 +70,25 @@ class Tool(Strict):
     function: FunctionGiven
 
 
+_ALL_OPTIONS = [*_OPTIONS, *_OFF, *_OF_ANOTHER_SAMPLER, *_MACHINE_OPTIONS]
+Options = Annotated[
+    dict[str, Any] | None,
+    WithJsonSchema(
+        {
+            "type": ["object", "null"],
+            "properties": {name: {} for name in sorted(_ALL_OPTIONS)},
+            "additionalProperties": False,
+        }
+    ),
+]
+
+
 class _Asked(Strict):
+    model_config = also(_CHANGES_NOTHING)
+
     model: str
     format: str | dict[str, Any] | None = None
-    options: dict[str, Any] | None = None
+    options: Options = None
     stream: bool | None = None
     think: bool | Literal["low", "medium", "high", "max"] | None = None
 
@@ -98,11 +115,21 @@ class GenerateRequest(_Asked):
 class EmbedRequest(Strict):
     """The body of POST /api/embed."""
 
+    model_config = also(_CHANGES_NOTHING)
+
     model: str
     input: str | list[str]
     truncate: bool | None = None
     dimensions: int | None = None
-    options: dict[str, Any] | None = None
+    options: Options = None
+
+
+class ShowRequest(Strict):
+    """The body of POST /api/show.  name: what `model` was called first."""
+
+    model: str | None = None
+    name: str | None = None
+    verbose: bool | None = None  # there is no more to tell
 
 
 def model_name(given: str) -> str:

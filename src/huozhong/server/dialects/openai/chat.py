@@ -21,11 +21,19 @@ from pydantic import Field
 
 from huozhong.engine.requests import SamplingParams
 from huozhong.errors import RequestError
-from huozhong.server.calls import ChatCall
-from huozhong.server.dialects.fields import NotYet, Strict, without_unsupported
+from huozhong.server.calls import AnswerForm, ChatCall
+from huozhong.server.dialects.fields import NotYet, Strict, also, without_unsupported
+from huozhong.server.dialects.llamacpp.requests import native_guide
 from huozhong.server.dialects.openai.messages import ChatMessage, for_template, readable
-from huozhong.server.dialects.openai.sampling import Sampled, without_what_changes_nothing
-from huozhong.server.dialects.openai.structure import ResponseFormat, StructuredOutputs, Tool, answer_form
+from huozhong.server.dialects.openai.sampling import CHANGES_NOTHING, Sampled, without_what_changes_nothing
+from huozhong.server.dialects.openai.structure import (
+    ResponseFormat,
+    StructuredOutputs,
+    Tool,
+    ToolChoiceGiven,
+    answer_form,
+)
+from huozhong.server.dialects.sampling import limits
 from huozhong.server.dialects.thinking import Effort, effort_tokens, one_budget, one_switch
 
 _NOT_YET: NotYet = {
@@ -38,6 +46,7 @@ _NOT_YET: NotYet = {
     "suffix": ("",),
     "web_search_options": (),
 }
+_LIMITS = limits() | {"top_logprobs": limits()["logprobs"], "max_completion_tokens": limits()["max_tokens"]}
 # DeepSeek's names for one model in two ways; who asks for one of them means whatever is served.
 THINKS_UNDER_THE_NAME = {"deepseek-chat": False, "deepseek-reasoner": True}
 
@@ -65,6 +74,12 @@ class TemplateSwitches(Strict):
 class ChatRequest(Sampled):
     """The body of POST /v1/chat/completions."""
 
+    model_config = also(
+        CHANGES_NOTHING,
+        _NOT_YET,
+        limits() | {"top_logprobs": limits()["logprobs"], "max_completion_tokens": limits()["max_tokens"]},
+    )
+
     messages: list[ChatMessage] = Field(min_length=1)
     max_completion_tokens: int | None = None
     logprobs: bool | None = None
@@ -78,9 +93,13 @@ class ChatRequest(Sampled):
     thinking_token_budget: int | None = None
     max_reasoning_tokens: int | None = None
     response_format: ResponseFormat | None = None
+    grammar: str | None = None  # this and the next are llama.cpp's
+    json_schema: dict[str, Any] | None = None
+    add_generation_prompt: bool | None = None  # this and the next are vLLM's
+    continue_final_message: bool | None = None
     structured_outputs: StructuredOutputs | None = None
     tools: list[Tool] | None = None
-    tool_choice: Any = None
+    tool_choice: ToolChoiceGiven = None
     parallel_tool_calls: bool | None = None
 
 
@@ -93,18 +112,48 @@ def parse_chat(body: dict[str, Any], defaults: SamplingParams) -> ChatCall:
     if "messages" in raw:
         raw["messages"] = readable(raw["messages"])
     request = ChatRequest.parse(raw)
-    messages, begun = for_template(request.messages)
+    messages, begun = for_template(_continued(request))
     return ChatCall(
         model=request.model,
         messages=messages,
         params=_sampling(request, defaults),
-        form=answer_form(request),
+        form=_form(request),
         thinking=_thinking(request),
         stream=bool(request.stream),
         include_usage=request.wants_usage(),
         begun=begun,
         num_answers=request.num_answers(),
     )
+
+
+def _form(request: ChatRequest) -> AnswerForm:
+    """What the answer is to be, by whichever of the fields for it."""
+    guide, source = native_guide(request.grammar, request.json_schema)
+    if guide is None:
+        return answer_form(request)
+    others = {"response_format": request.response_format, "structured_outputs": request.structured_outputs,
+              "tools": request.tools, "json_schema": request.json_schema if source == "grammar" else None}  # fmt: skip
+    other = next((name for name, value in others.items() if value), None)
+    if other is not None:
+        raise RequestError(f"'{source}' and '{other}' exclude each other; give one of them.", param=source)
+    return AnswerForm(guide=guide, source=source)
+
+
+def _continued(request: ChatRequest) -> list[ChatMessage]:
+    """The messages; the last one marked as an answer's beginning where a request says so in vLLM's words."""
+    *before, last = request.messages
+    if not request.continue_final_message:
+        if request.add_generation_prompt is False:
+            raise RequestError(
+                "'add_generation_prompt' false needs 'continue_final_message' true: an answer follows in any case.",
+                param="add_generation_prompt",
+            )
+        return request.messages
+    if request.add_generation_prompt:
+        raise RequestError(
+            "'continue_final_message' and 'add_generation_prompt' exclude each other.", param="continue_final_message"
+        )
+    return [*before, last.model_copy(update={"prefix": True})]
 
 
 def _sampling(request: ChatRequest, defaults: SamplingParams) -> SamplingParams:

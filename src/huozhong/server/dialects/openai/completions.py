@@ -9,15 +9,17 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 from huozhong.engine.requests import Completion, Delta, SamplingParams, TokenLogprob, Usage
 from huozhong.errors import RequestError
 from huozhong.server.calls import CompletionCall
 from huozhong.server.dialects import Event, FixedText, Reply, total_usage
+from huozhong.server.dialects.fields import TEXTS, also
 from huozhong.server.dialects.openai.errors import error_body
-from huozhong.server.dialects.openai.reply import usage_json
-from huozhong.server.dialects.openai.sampling import Sampled, without_what_changes_nothing
+from huozhong.server.dialects.openai.reply import FINGERPRINT, usage_json
+from huozhong.server.dialects.openai.sampling import CHANGES_NOTHING, Sampled, without_what_changes_nothing
+from huozhong.server.dialects.sampling import limits
 from huozhong.server.failures import Failure
 
 MAX_PROMPTS = 64
@@ -27,7 +29,9 @@ DEFAULT_MAX_TOKENS = 16  # OpenAI's: a raw text has no end of its own
 class CompletionRequest(Sampled):
     """The body of POST /v1/completions."""
 
-    prompt: Any = None
+    model_config = also(CHANGES_NOTHING, None, limits())
+
+    prompt: Annotated[Any, TEXTS] = None
     suffix: str | None = None
     echo: bool | None = None
     logprobs: int | None = None
@@ -45,12 +49,6 @@ def parse_completion(body: dict[str, Any], defaults: SamplingParams) -> Completi
         raise RequestError("'suffix' needs a 'prompt' that is a text.", param="suffix")
     if request.suffix and request.echo:
         raise RequestError("'echo' and 'suffix' exclude each other.", param="echo")
-    if request.echo and request.logprobs is not None:
-        raise RequestError(
-            "'logprobs' of an echoed prompt are not supported; leave out one of them.",
-            param="logprobs",
-            code="unsupported_parameter",
-        )
     limit = DEFAULT_MAX_TOKENS if request.max_tokens is None else request.max_tokens
     only_echo = limit == 0 and bool(request.echo)
     return CompletionCall(
@@ -86,12 +84,14 @@ def _is_ids(value: Any) -> bool:
 class CompletionReply(Reply):
     """A `text_completion` object, whole or for each piece.
 
-    echoed: for each answer what is told before it.  each: how many answers there are to each prompt.
+    echoed: for each answer what is told before it.  scored: its tokens with their probabilities, where those are asked
+    for; the first has none if nothing stands before it.  each: how many answers there are to each prompt.
     only_echo: what the model writes is not told (`max_tokens` 0).
     """
 
     model: str
     echoed: Sequence[str]
+    scored: Sequence[Sequence[TokenLogprob | str]] = ()
     each: int = 1
     include_usage: bool = False
     with_logprobs: bool = False
@@ -102,12 +102,15 @@ class CompletionReply(Reply):
         self.id = f"cmpl-{secrets.token_hex(12)}"
         self._created = int(time.time())
         self._usages: dict[int, Usage] = {}
-        self._offsets = [len(text) for text in self.echoed]
+        self._offsets = [0 if self.scored else len(text) for text in self.echoed]
 
     def whole(self, answers: Sequence[Completion]) -> dict[str, Any]:
         choices = [
             self._choice(
-                i, self.echoed[i] + ("" if self.only_echo else answer.text), answer.logprobs, answer.finish_reason
+                i,
+                self.echoed[i] + ("" if self.only_echo else answer.text),
+                [*self._scored(i), *(() if self.only_echo else answer.logprobs)],
+                answer.finish_reason,
             )
             for i, answer in enumerate(answers)
         ]
@@ -116,11 +119,11 @@ class CompletionReply(Reply):
     def first(self) -> Iterator[Event]:
         for index, text in enumerate(self.echoed):
             if text:
-                yield self._piece(self._choice(index, text, (), None))
+                yield self._piece(self._choice(index, text, self._scored(index), None))
 
     def events(self, index: int, delta: Delta) -> Iterator[Event]:
         if self.only_echo:
-            delta = replace(delta, text="")
+            delta = replace(delta, text="", logprobs=())
         if delta.text or delta.logprobs or delta.finish_reason is not None:
             yield self._piece(self._choice(index, delta.text, delta.logprobs, delta.finish_reason))
         if delta.finish_reason is None or delta.usage is None:
@@ -136,7 +139,13 @@ class CompletionReply(Reply):
         return Event(error_body(failure))
 
     def _head(self) -> dict[str, Any]:
-        return {"id": self.id, "object": "text_completion", "created": self._created, "model": self.model}
+        return {
+            "id": self.id,
+            "object": "text_completion",
+            "created": self._created,
+            "model": self.model,
+            "system_fingerprint": FINGERPRINT,
+        }
 
     def _piece(self, choice: dict[str, Any]) -> Event:
         return Event(self._head() | {"choices": [choice]} | ({"usage": None} if self.include_usage else {}))
@@ -144,21 +153,35 @@ class CompletionReply(Reply):
     def _usage(self, usages: list[Usage]) -> dict[str, Any]:
         return usage_json(total_usage(usages, self.each))
 
+    def _scored(self, index: int) -> Sequence[TokenLogprob | str]:
+        return self.scored[index] if self.scored else ()
+
     def _choice(
-        self, index: int, text: str, logprobs: Sequence[TokenLogprob], finish_reason: str | None
+        self, index: int, text: str, logprobs: Sequence[TokenLogprob | str], finish_reason: str | None
     ) -> dict[str, Any]:
         told = self._logprobs(index, logprobs) if self.with_logprobs else None
         choice = {"index": index, "text": text, "logprobs": told, "finish_reason": finish_reason}
         return choice | ({} if self.fixed is None else {"rule": self.fixed.as_dict()})
 
-    def _logprobs(self, index: int, tokens: Sequence[TokenLogprob]) -> dict[str, Any]:
-        offsets = []
+    def _logprobs(self, index: int, tokens: Sequence[TokenLogprob | str]) -> dict[str, Any]:
+        """tokens: a text alone for one without a probability."""
+        told: dict[str, list[Any]] = {"tokens": [], "token_logprobs": [], "top_logprobs": [], "text_offset": []}
         for token in tokens:
-            offsets.append(self._offsets[index])
-            self._offsets[index] += len(token.token)
-        return {
-            "tokens": [token.token for token in tokens],
-            "token_logprobs": [max(token.logprob, -9999.0) for token in tokens],
-            "top_logprobs": [{other.token: max(other.logprob, -9999.0) for other in token.top} for token in tokens],
-            "text_offset": offsets,
-        }
+            text = token if isinstance(token, str) else token.token
+            told["tokens"].append(text)
+            told["text_offset"].append(self._offsets[index])
+            self._offsets[index] += len(text)
+            if isinstance(token, str):
+                told["token_logprobs"].append(None)
+                told["top_logprobs"].append(None)
+            else:
+                told["token_logprobs"].append(max(token.logprob, -9999.0))
+                told["top_logprobs"].append({_name(other): max(other.logprob, -9999.0) for other in token.top})
+        return told
+
+
+def _name(token: TokenLogprob) -> str:
+    """A token as a key; pieces of characters, which would all be called the same, as OpenAI calls them."""
+    if "\ufffd" not in token.token:
+        return token.token
+    return "bytes:" + "".join(f"\\x{byte:02x}" for byte in token.bytes)

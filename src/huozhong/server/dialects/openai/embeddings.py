@@ -6,13 +6,13 @@ Source: platform.openai.com/docs/api-reference/embeddings.
 from __future__ import annotations
 
 import base64
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from huozhong.errors import RequestError
 from huozhong.server.calls import EmbeddingCall
-from huozhong.server.dialects.fields import Strict
+from huozhong.server.dialects.fields import TEXTS, Strict
 
 MAX_INPUTS = 2048
 
@@ -21,7 +21,7 @@ class EmbeddingRequest(Strict):
     """The body of POST /v1/embeddings."""
 
     model: str
-    input: Any
+    input: Annotated[Any, TEXTS]
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = None
     user: str | None = None
@@ -40,20 +40,40 @@ def parse_embeddings(body: dict[str, Any]) -> EmbeddingCall:
     )
 
 
-def _inputs(given: Any) -> list[str | list[int]]:
-    many = [given] if isinstance(given, str) or _is_ids(given) else given
-    if not isinstance(many, list) or not many or not all((isinstance(i, str) and i) or _is_ids(i) for i in many):
-        raise RequestError(
-            "'input' must be a text, a list of texts, a list of token ids or a list of such lists, none empty.",
-            param="input",
-        )
+def _inputs(given: Any) -> list[str | list[str | int]]:
+    """Ids alone, or ids and texts, are one input; any other list is several."""
+    one = not isinstance(given, list) or any(type(part) is int for part in given)
+    many = [given] if one else given
     if len(many) > MAX_INPUTS:
         raise RequestError(f"'input' has {len(many)} texts; at most {MAX_INPUTS} are possible.", param="input")
-    return many
+    if not many:
+        raise _wrong()
+    return [_input(one) for one in many]
 
 
-def _is_ids(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(type(i) is int for i in value)
+def _input(given: Any) -> str | list[str | int]:
+    """A text, ids, both, or one of the two objects that llama.cpp takes for a text."""
+    match given:
+        case {"prompt_string": str(text), **others} if not others and text:
+            return text
+        case {"content": [*parts], **others} if not others and parts and all(map(_is_text, parts)):
+            return "".join(part["text"] for part in parts)
+        case str(text) if text:
+            return text
+        case [*parts] if parts and all(isinstance(part, str) or type(part) is int for part in parts):
+            return parts
+    raise _wrong()
+
+
+def _is_text(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
+
+
+def _wrong() -> RequestError:
+    return RequestError(
+        "'input' must be a text, a list of texts, a list of token ids or a list of such lists, none empty.",
+        param="input",
+    )
 
 
 def embeddings_json(model: str, vectors: list[np.ndarray], num_tokens: int, *, as_base64: bool) -> dict[str, Any]:

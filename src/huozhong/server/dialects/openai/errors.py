@@ -8,5 +8,6 @@ from huozhong.server.failures import Failure
 
 
 def error_body(failure: Failure) -> dict[str, Any]:
-    error = {"message": failure.message, "type": failure.kind, "param": failure.param, "code": failure.code}
+    kind = "authentication_error" if failure.status == 401 else failure.kind  # DeepSeek's word
+    error = {"message": failure.message, "type": kind, "param": failure.param, "code": failure.code}
     return {"error": error}

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from huozhong.errors import RequestError
-from huozhong.server.dialects.fields import NotYet, Strict, without_unsupported
+from huozhong.server.dialects.fields import NotYet, Strict, also, without_unsupported
 from huozhong.text.template import Begun
 
 _NOT_YET: NotYet = {"audio": (), "function_call": ()}
@@ -17,7 +17,6 @@ _NOT_YET: NotYet = {"audio": (), "function_call": ()}
 _CHANGES_NOTHING = frozenset(
     {"annotations", "cache_control", "name", "provider_specific_fields", "reasoning_details", "refusal", "rule"}
 )
-_BESIDE_A_TEXT = frozenset({"type", "text", "annotations", "cache_control"})
 
 
 def text_of(content: Any) -> Any:
@@ -29,7 +28,7 @@ def text_of(content: Any) -> Any:
         kind = part.get("type") if isinstance(part, dict) else None
         if kind != "text":
             raise ValueError(f"part {index} is not a text part; this model reads text only")
-        if not set(part) <= _BESIDE_A_TEXT or not isinstance(part.get("text"), str):
+        if not set(part) <= set(TextPart.model_fields) or not isinstance(part.get("text"), str):
             raise ValueError(f'part {index} must be {{"type": "text", "text": "..."}}')
         texts.append(part["text"])
     return "".join(texts)
@@ -42,9 +41,21 @@ def json_arguments(given: Any) -> Any:
     return json.dumps(given, ensure_ascii=False) if isinstance(given, dict) else given
 
 
+Arguments = Annotated[str, BeforeValidator(json_arguments, json_schema_input_type=str | dict[str, Any] | None)]
+
+
+class TextPart(Strict):
+    """What a part of a content may be."""
+
+    type: Literal["text"]
+    text: str
+    annotations: Any = None
+    cache_control: Any = None
+
+
 class CalledFunction(Strict):
     name: str
-    arguments: Annotated[str, BeforeValidator(json_arguments)] = "{}"
+    arguments: Arguments = "{}"
 
 
 class ToolCallGiven(Strict):
@@ -57,8 +68,10 @@ class ToolCallGiven(Strict):
 
 
 class ChatMessage(Strict):
+    model_config = also(_CHANGES_NOTHING, _NOT_YET)
+
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: Annotated[str | None, BeforeValidator(text_of)] = None
+    content: Annotated[str | None, BeforeValidator(text_of, json_schema_input_type=str | list[TextPart] | None)] = None
     # Of earlier answers; the chat template leaves it out, as DeepSeek does.
     reasoning_content: str | None = None
     reasoning: str | None = None  # the same, as vLLM and others call it

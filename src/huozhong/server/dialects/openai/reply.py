@@ -14,11 +14,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from huozhong import __version__
 from huozhong.engine.requests import Completion, Delta, TokenLogprob, Usage
 from huozhong.server.dialects import ChatReply, Event, all_parts, parts_of, total_usage
 from huozhong.server.dialects.openai.errors import error_body
 from huozhong.server.failures import Failure
 from huozhong.text.tools import CallPart
+
+FINGERPRINT = f"build-huozhong-{__version__}"  # another one may answer otherwise to the same seed
 
 
 @dataclass(kw_only=True)
@@ -63,7 +66,13 @@ class ChatCompletionReply(ChatReply):
         return Event(error_body(failure))
 
     def _head(self, kind: str = "chat.completion.chunk") -> dict[str, Any]:
-        return {"id": self.id, "object": kind, "created": self._created, "model": self.model}
+        return {
+            "id": self.id,
+            "object": kind,
+            "created": self._created,
+            "model": self.model,
+            "system_fingerprint": FINGERPRINT,
+        }
 
     def _chunk(self, choice: dict[str, Any]) -> dict[str, Any]:
         return self._head() | {"choices": [choice]} | ({"usage": None} if self.include_usage else {})

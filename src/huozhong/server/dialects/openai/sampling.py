@@ -17,6 +17,7 @@ MAX_ANSWERS = 16
 CHANGES_NOTHING = frozenset(
     {
         "cache_prompt",  # llama.cpp's; prompts are kept in any case
+        "id_slot",  # llama.cpp's, who has them
         "metadata",
         "prediction",  # would make it faster, not different
         "priority",
@@ -54,7 +55,7 @@ class Sampled(Strict):
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     logit_bias: dict[str, float] | None = None
-    stop: Annotated[list[str] | None, BeforeValidator(_strings)] = None
+    stop: Annotated[list[str] | None, BeforeValidator(_strings, json_schema_input_type=str | list[str] | None)] = None
     seed: int | None = None
     ignore_eos: bool | None = None
     max_tokens: int | None = None
@@ -97,4 +98,8 @@ class Sampled(Strict):
 
 
 def without_what_changes_nothing(raw: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in raw.items() if name not in CHANGES_NOTHING}
+    given = {name: value for name, value in raw.items() if name not in CHANGES_NOTHING}
+    limit = given.pop("n_predict", None)  # llama.cpp's name for max_tokens
+    if limit is not None and given.setdefault("max_tokens", limit) != limit:
+        raise RequestError("'n_predict' and 'max_tokens' mean the same: give one of them.", param="n_predict")
+    return given

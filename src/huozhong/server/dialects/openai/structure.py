@@ -10,9 +10,9 @@ api-docs.deepseek.com/guides/json_mode and .../function_calling, docs.vllm.ai (s
 from __future__ import annotations
 
 import json
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from huozhong.engine.guides.guide import Grammar, Guide, JsonObject, JsonSchema, Regex
 from huozhong.errors import RequestError
@@ -33,6 +33,7 @@ class JsonSchemaFormat(Strict):
 class ResponseFormat(Strict):
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JsonSchemaFormat | None = None
+    schema_: dict[str, Any] | None = Field(default=None, alias="schema")  # llama.cpp's, beside "json_object"
 
 
 class StructuredOutputs(Strict):
@@ -46,6 +47,35 @@ class StructuredOutputs(Strict):
 class Tool(Strict):
     type: Literal["function"]
     function: FunctionGiven
+
+
+_NAMED = {
+    "type": "object",
+    "properties": {"type": {"const": "function"}, "function": {"type": "object"}},
+    "required": ["type", "function"],
+}
+_ALLOWED = {
+    "type": "object",
+    "properties": {"mode": {"enum": ["auto", "required"]}, "tools": {"type": "array", "items": _NAMED}},
+    "required": ["mode", "tools"],
+}
+# Read by `_choice`, for which these are one thing.
+ToolChoiceGiven = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": [None, "none", "auto", "required"]},
+                _NAMED,
+                {
+                    "type": "object",
+                    "properties": {"type": {"const": "allowed_tools"}, "allowed_tools": _ALLOWED},
+                    "required": ["type", "allowed_tools"],
+                },
+            ]
+        }
+    ),
+]
 
 
 class _Request(Protocol):
@@ -63,7 +93,7 @@ def answer_form(request: _Request, field: str = "response_format") -> AnswerForm
     except RequestError as error:
         where = field if request.structured_outputs is None else "structured_outputs"
         raise RequestError(f"'{where}': {error}", param=where) if error.param == "guide" else error from None
-    functions = _functions(request.tools or [])
+    functions = functions_of(request.tools or [])
     kind, names = _choice(request.tool_choice, [function.name for function in functions])
     if kind == "none" or not functions:
         return AnswerForm(guide=guide, source=where)
@@ -92,8 +122,10 @@ def _guide(request: _Request, field: str) -> tuple[Guide | None, str]:
         return _structured(ours), "structured_outputs"
     if form is None or form.type == "text":
         return None, field
+    if form.schema_ is not None and form.type != "json_object":
+        raise RequestError(f"'{field}.schema' belongs to the type \"json_object\".", param=f"{field}.schema")
     if form.type == "json_object":
-        return JsonObject(), field
+        return (JsonObject() if form.schema_ is None else JsonSchema(form.schema_, strict=False)), field
     if form.json_schema is None or form.json_schema.schema_ is None:
         where = "response_format.json_schema" + (".schema" if form.json_schema else "")
         raise RequestError(f"'{where}' is missing.", param=where, code="missing_required_parameter")
@@ -124,7 +156,8 @@ def _structured(ours: StructuredOutputs) -> Guide:
     return Grammar("start: " + " | ".join(json.dumps(text, ensure_ascii=False) for text in value))
 
 
-def _functions(tools: list[Tool]) -> tuple[Function, ...]:
+def functions_of(tools: list[Tool]) -> tuple[Function, ...]:
+    """What may be called.  Raises `RequestError`."""
     if len(tools) > MAX_TOOLS:
         raise RequestError(f"'tools' has {len(tools)} functions; at most {MAX_TOOLS} are possible.", param="tools")
     functions = tuple(

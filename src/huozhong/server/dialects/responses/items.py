@@ -14,10 +14,8 @@ from pydantic import BeforeValidator, Field
 
 from huozhong.errors import RequestError
 from huozhong.server.dialects.fields import Strict
-from huozhong.server.dialects.openai.messages import json_arguments
+from huozhong.server.dialects.openai.messages import Arguments
 
-# What a part of a text may have beside it: of this server's answers, and of others'.
-_BESIDE_A_TEXT = frozenset({"type", "text", "annotations", "logprobs", "prompt_cache_breakpoint"})
 _SEALED = "huozhong-thought:"
 
 
@@ -29,10 +27,9 @@ def _joined(content: Any) -> Any:
     for index, part in enumerate(content):
         match part:
             case {"type": "input_text" | "output_text" | "text", "text": str(text), **more}:
-                if not set(more) <= _BESIDE_A_TEXT:
-                    raise ValueError(
-                        f"part {index} has the unknown field {sorted(map(str, set(more) - _BESIDE_A_TEXT))[0]!r}"
-                    )
+                if not set(more) <= set(TextPart.model_fields):
+                    unknown = sorted(map(str, set(more) - set(TextPart.model_fields)))
+                    raise ValueError(f"part {index} has the unknown field {unknown[0]!r}")
                 texts.append(text)
             case {"type": "refusal", "refusal": str(text)}:
                 texts.append(text)
@@ -43,7 +40,22 @@ def _joined(content: Any) -> Any:
     return "".join(texts)
 
 
-Text = Annotated[str, BeforeValidator(_joined)]
+class TextPart(Strict):
+    """What a part of a content may be."""
+
+    type: Literal["input_text", "output_text", "text"]
+    text: str
+    annotations: Any = None
+    logprobs: Any = None
+    prompt_cache_breakpoint: Any = None
+
+
+class RefusalPart(Strict):
+    type: Literal["refusal"]
+    refusal: str
+
+
+Text = Annotated[str, BeforeValidator(_joined, json_schema_input_type=str | list[TextPart | RefusalPart])]
 
 
 class _Item(Strict):
@@ -62,7 +74,7 @@ class FunctionCallItem(_Item):
     type: Literal["function_call"]
     call_id: str
     name: str
-    arguments: Annotated[str, BeforeValidator(json_arguments)] = "{}"
+    arguments: Arguments = "{}"
     namespace: None = None
     caller: Any = None
 
@@ -76,15 +88,15 @@ class FunctionOutputItem(_Item):
     caller: Any = None
 
 
-class _ThoughtText(Strict):
+class ThoughtText(Strict):
     type: Literal["summary_text", "reasoning_text", "text"]
     text: str
 
 
 class ReasoningItem(_Item):
     type: Literal["reasoning"]
-    summary: list[_ThoughtText] = Field(default_factory=list)
-    content: list[_ThoughtText] | None = None
+    summary: list[ThoughtText] = Field(default_factory=list)
+    content: list[ThoughtText] | None = None
     encrypted_content: str | None = None
 
     @property

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from huozhong.engine.requests import SamplingParams
 from huozhong.errors import RequestError
 from huozhong.server.calls import ChatCall
-from huozhong.server.dialects.fields import FunctionGiven, NotYet, Strict, without_unsupported
+from huozhong.server.dialects.fields import FunctionGiven, NotYet, Strict, also, without_unsupported
 from huozhong.server.dialects.openai.sampling import StreamOptions
 from huozhong.server.dialects.openai.structure import (
     JsonSchemaFormat,
@@ -25,8 +25,8 @@ from huozhong.server.dialects.openai.structure import (
     Tool,
     answer_form,
 )
-from huozhong.server.dialects.responses.items import read_items, turns_of
-from huozhong.server.dialects.sampling import sampling
+from huozhong.server.dialects.responses.items import Item, ReferenceItem, read_items, turns_of
+from huozhong.server.dialects.sampling import limits, sampling
 from huozhong.server.dialects.thinking import Effort, effort_thinks, effort_tokens
 
 # For the vendor's machines or for what its own models do: here it changes no answer.
@@ -83,11 +83,40 @@ class FunctionTool(FunctionGiven):
     defer_loading: Literal[False] | None = None
 
 
+def _as_it_is(value: Any) -> Any:
+    """For what is read by hand, so that an error names the item and not every kind that it might have been."""
+    return value
+
+
+_NAMED = {
+    "type": "object",
+    "properties": {"type": {"const": "function"}, "name": {"type": "string"}},
+    "required": ["type", "name"],
+}
+_CHOICE = {
+    "anyOf": [
+        {"enum": [None, "none", "auto", "required"]},
+        _NAMED,
+        {
+            "type": "object",
+            "properties": {
+                "type": {"const": "allowed_tools"},
+                "mode": {"enum": ["auto", "required"]},
+                "tools": {"type": "array", "items": _NAMED},
+            },
+            "required": ["type", "mode", "tools"],
+        },
+    ]
+}
+
+
 class ResponseRequest(Strict):
     """The body of POST /v1/responses."""
 
+    model_config = also(CHANGES_NOTHING, NOT_YET, limits(_NAMES))
+
     model: str
-    input: Any = None
+    input: Annotated[Any, BeforeValidator(_as_it_is, json_schema_input_type=str | list[Item | ReferenceItem])] = None
     instructions: str | None = None
     previous_response_id: str | None = None
     max_output_tokens: int | None = None
@@ -104,8 +133,10 @@ class ResponseRequest(Strict):
     metadata: dict[str, str] | None = Field(None, max_length=16)
     reasoning: Reasoning | None = None
     text: TextConfig | None = None
-    tools: list[Any] | None = None
-    tool_choice: Any = None
+    tools: Annotated[list[Any] | None, BeforeValidator(_as_it_is, json_schema_input_type=list[FunctionTool] | None)] = (
+        None
+    )
+    tool_choice: Annotated[Any, WithJsonSchema(_CHOICE)] = None
     parallel_tool_calls: bool | None = None
     max_tool_calls: int | None = None  # of tools that run on the vendor's machines
     truncation: Literal["auto", "disabled"] | None = None

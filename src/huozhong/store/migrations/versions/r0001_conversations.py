@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from huozhong.store.dialects import create_search_index
+from huozhong.store.dialects import Grams, create_search_index
 from huozhong.store.tables.base import now
 
 revision = "0001"
@@ -32,7 +32,7 @@ def upgrade() -> None:
         sa.Column("person_id", sa.Integer, nullable=False),
         sa.Column("conversation_id", sa.String, _cascade("conversation.id"), nullable=False),
         sa.Column("message_id", sa.String, _cascade("message.id"), nullable=False),
-        sa.Column("grams", sa.Text, nullable=False),
+        sa.Column("grams", Grams, nullable=False),
         sa.UniqueConstraint("message_id", name="uq_search_message_id"),
     )
     op.create_index("ix_search_conversation_id", "search", ["conversation_id"])

@@ -17,12 +17,17 @@ from huozhong.errors import RequestError
 
 @dataclass(frozen=True)
 class Said:
-    """A message, or a piece of one.  rule: the fixed text's rule, where our own server says one."""
+    """A message, or a piece of one.
+
+    rule: the fixed text's rule, where our own server says one.  usage: tokens of the whole answer, where the
+    server says them: of the prompt, of these from a cache, of the completion.
+    """
 
     text: str = ""
     reasoning: str = ""
     finish_reason: str | None = None
     rule: str | None = None
+    usage: tuple[int, int, int] | None = None
 
 
 def whole_message(body: Any) -> Said | None:
@@ -53,12 +58,27 @@ def pieces(chunks: Iterable[str]) -> Iterator[Said]:
             continue
         if event.get("error"):
             raise RequestError(error_sentence(event))
+        if usage := usage_of(event):
+            yield Said(usage=usage)
         choices = event.get("choices")
         for choice in choices if isinstance(choices, list) else []:
             if isinstance(choice, dict):
                 said = choice.get("delta") or choice.get("message")
                 with contextlib.suppress(TypeError, KeyError, AttributeError):
                     yield _said(said if isinstance(said, dict) else {}, choice.get("finish_reason"))
+
+
+def usage_of(body: Any) -> tuple[int, int, int] | None:
+    """Tokens of prompt, of them cached, and of the completion, as a body or an event says them."""
+    usage = body.get("usage") if isinstance(body, dict) else None
+    if not isinstance(usage, dict):
+        return None
+    details = usage.get("prompt_tokens_details")
+    cached = usage.get("prompt_cache_hit_tokens", details.get("cached_tokens") if isinstance(details, dict) else 0)
+    numbers = (usage.get("prompt_tokens"), cached or 0, usage.get("completion_tokens", 0))
+    if not all(isinstance(one, int) and one >= 0 for one in numbers):
+        return None
+    return numbers  # type: ignore[return-value]  # all of them are whole numbers
 
 
 def error_sentence(body: Any) -> str:

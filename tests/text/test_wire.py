@@ -7,7 +7,7 @@ import json
 import pytest
 
 from huozhong.errors import RequestError
-from huozhong.exam.wire import Said, error_sentence, pieces, whole_message
+from huozhong.text.wire import Said, error_sentence, pieces, whole_message
 
 LINE_ENDS = "b\u2028\u0085c"
 

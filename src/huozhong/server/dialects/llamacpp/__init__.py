@@ -1,0 +1,1 @@
+"""llama.cpp's own dialect, which its page and many front ends speak: `/completion` and `/infill`."""

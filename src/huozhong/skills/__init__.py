@@ -1,0 +1,8 @@
+"""The host of small apps: a SKILL.md is read, asked for its fields, run in bounds, and checked.
+
+skill.py     what a SKILL.md says       fields.py    what people fill in
+sandbox.py   its Python block, in a process that can reach nothing
+run.py       fields -> block -> prompt -> answer -> checks
+check.py     its examples, run as tests  shelf.py     which apps this house has
+label.py     what a machine made says so
+"""

@@ -1,0 +1,176 @@
+"""An app's run: fields, block, prompt, answer, checks.
+
+The model is asked through an `Ask` that the caller gives, so an app runs alike on the built-in model, on any other, and
+on another server.  The model has no tools: what stands in fields or documents may try to order it about, but there is
+nothing that it could do but write.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from huozhong.errors import SkillError
+from huozhong.skills.fields import Value, read_values
+from huozhong.skills.sandbox import Block, Tools, sandbox
+from huozhong.skills.skill import Skill
+from huozhong.verify.distress import CHINA, check, language_of
+
+TRIES = 2  # answers that are asked for before a failed check is told to the reader
+MOST_ASKED = 8  # times that a block may ask the model itself
+MOST_TOKENS = 1500  # of an answer
+
+
+class Ask(Protocol):
+    """Asks a model.  messages: as everywhere, role and content; schema: the answer is JSON of this form.
+
+    Gives the answer in pieces.  Raises a `HuozhongError` where the model cannot be asked.
+    """
+
+    def __call__(
+        self, messages: list[dict[str, Any]], *, schema: dict[str, Any] | None, max_tokens: int
+    ) -> Iterator[str]: ...
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What a run says while it goes on.
+
+    text: of the answer, as it comes.  again: the answer is written anew; `text` says why.  rule: a fixed text instead
+    of everything else.  done: the whole answer as Markdown, in `text`; `data` where it is JSON; `problem` where a check
+    still finds something wrong; `by_model`: whether a model wrote it.
+    """
+
+    kind: Literal["text", "again", "rule", "done"]
+    text: str = ""
+    data: Any = None
+    problem: str | None = None
+    by_model: bool = True
+
+
+def run(
+    skill: Skill,
+    given: Mapping[str, Any],
+    ask: Ask,
+    tools: Tools | None = None,
+    *,
+    numbers: Mapping[str, str] = CHINA,
+) -> Iterator[Piece]:
+    """Runs an app with what was filled in.  tools: what this house has; the app gets those that it names.
+
+    numbers: to ring in an emergency.  Raises `SkillError` for a field that is wrong and for a block that fails.
+    """
+    values = read_values(skill.fields, given)
+    if (fixed := _emergency(values, numbers)) is not None:
+        yield fixed
+        return
+    with ExitStack() as stack:
+        block: Block | None = None
+        if skill.python:
+            block = stack.enter_context(sandbox(skill.python_line, _allowed(skill, ask, tools or {})))
+            block.run(skill.python, values)
+            if "answer" in block.values:
+                yield Piece("done", block.values["answer"], by_model=False)
+                return
+        texts = {key: _as_text(value) for key, value in values.items()} | (block.values if block else {})
+        yield from _answer(skill, skill.filled(texts), ask, block)
+
+
+def _emergency(values: Mapping[str, Value], numbers: Mapping[str, str]) -> Piece | None:
+    """What must not be left to a model is not left to an app either."""
+    for value in values.values():
+        if isinstance(value, str) and (finding := check([{"role": "user", "content": value}])) is not None:
+            return Piece("rule", finding.reply(language_of(value), numbers=numbers), by_model=False)
+    return None
+
+
+def _allowed(skill: Skill, ask: Ask, tools: Tools) -> Tools:
+    """What the app's block may call: what it names, where this house has it."""
+    asked = 0
+
+    def ask_again(prompt: str, max_tokens: int = 500) -> str:
+        nonlocal asked
+        asked += 1
+        if asked > MOST_ASKED:
+            raise SkillError(
+                f"这个应用问模型的次数太多（最多 {MOST_ASKED} 次）。",
+                f"The app asked the model more than {MOST_ASKED} times.",
+            )
+        return "".join(
+            ask([{"role": "user", "content": str(prompt)}], schema=None, max_tokens=min(int(max_tokens), MOST_TOKENS))
+        )
+
+    house = {**tools, "ask": ask_again}
+    return {name: house[name] for name in skill.tools if name in house}
+
+
+def _answer(skill: Skill, prompt: str, ask: Ask, block: Block | None) -> Iterator[Piece]:
+    messages: list[dict[str, Any]] = [{"role": "user", "content": prompt}]
+    problem = None
+    for attempt in range(TRIES):
+        if attempt:
+            yield Piece("again", problem or "")
+        said = ""
+        for piece in ask(messages, schema=skill.answer, max_tokens=MOST_TOKENS):
+            said += piece
+            if skill.answer is None:
+                yield Piece("text", piece)
+        data = _data(said) if skill.answer is not None else None
+        problem = block.check(said if skill.answer is None else data) if block else None
+        if problem is None:
+            break
+        messages = [
+            *messages[:1],
+            {"role": "assistant", "content": said},
+            {
+                "role": "user",
+                "content": f"这里不对，请改正后重新写一遍 / Please correct this and write it again: {problem}",
+            },
+        ]
+    if skill.answer is None:
+        yield Piece("done", said, problem=problem)
+    else:
+        shown = (block.show(data) if block else None) or as_markdown(data, skill.answer)
+        yield Piece("done", shown, data=data, problem=problem)
+
+
+def _data(said: str) -> Any:
+    try:
+        return json.loads(said)
+    except ValueError:
+        raise SkillError(
+            "模型的回答没有写完，请再试一次，或少填一点。",
+            "The model did not finish its answer; try again, or fill in less.",
+        ) from None
+
+
+def as_markdown(data: Any, schema: Mapping[str, Any]) -> str:
+    """An answer that is JSON, to be read: its fields under their titles, lists as lists."""
+    properties: Mapping[str, Any] = schema.get("properties") or {}
+    if not isinstance(data, dict):
+        return _as_text(data)
+    parts = []
+    for key, value in data.items():
+        own = properties.get(key)
+        title = own.get("title", key) if isinstance(own, dict) else key
+        if isinstance(value, list):
+            lines = "\n".join(f"- {_as_text(one)}" for one in value)
+            parts.append(f"**{title}**\n\n{lines}")
+        elif isinstance(value, dict):
+            parts.append(f"**{title}**\n\n{as_markdown(value, own if isinstance(own, dict) else {})}")
+        else:
+            parts.append(f"**{title}**：{_as_text(value)}")
+    return "\n\n".join(parts)
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "是 / yes" if value else "否 / no"
+    if isinstance(value, dict):
+        return "，".join(f"{key}：{_as_text(one)}" for key, one in value.items())
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

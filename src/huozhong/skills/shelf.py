@@ -1,0 +1,139 @@
+"""Which apps this house has: those that came with it, those of installed packages, and those that people brought.
+
+An app is a folder with a SKILL.md, named as the app is.  What comes with the program or in a Python package that the
+owner installed (entry points `huozhong.apps`) is trusted code of its author; what is brought as a file is text, and
+runs in the sandbox.  Apps of people lie in the data folder, and win no name that an app of the house has.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from huozhong.errors import SkillError
+from huozhong.files import write_whole
+from huozhong.skills.skill import LONGEST, Skill, read_skill
+from huozhong.skills.tools import HOST, Tool
+
+Origin = Literal["house", "package", "people"]
+
+
+@dataclass(frozen=True)
+class App:
+    """An app on the shelf.  folder: where its SKILL.md lies; problem: why it cannot be used, in Chinese and English."""
+
+    name: str
+    origin: Origin
+    folder: Path
+    skill: Skill | None
+    problem: tuple[str, str] | None = None
+
+    @property
+    def has_scripts(self) -> bool:
+        """Whether it brought programs of another host, which are never run here."""
+        return (self.folder / "scripts").is_dir()
+
+
+class Shelf:
+    """The apps of a house.  own: the folder of those that people brought; house: of those that came with it."""
+
+    def __init__(self, own: Path, house: Path) -> None:
+        self._own, self._house = own, house
+
+    def apps(self) -> list[App]:
+        """All of them, by name; one that cannot be used is there with its problem."""
+        found: dict[str, App] = {}
+        for origin, folder in self._folders():
+            if folder.name not in found and (folder / "SKILL.md").is_file():
+                found[folder.name] = _read(origin, folder)
+        return [found[name] for name in sorted(found)]
+
+    def find(self, name: str) -> App:
+        """The app of this name; `SkillError` where there is none or it cannot be used."""
+        for app in self.apps():
+            if app.name == name:
+                if app.problem is not None:
+                    raise SkillError(*app.problem)
+                return app
+        raise SkillError(f"没有叫“{name[:60]}”的应用。", f"There is no app called '{name[:60]}'.")
+
+    def add(self, text: str) -> App:
+        """Take an app in, or a newer form of one that people brought; whole or not at all."""
+        skill = read_skill(text)
+        if any(app.name == skill.name and app.origin != "people" for app in self.apps()):
+            raise SkillError(
+                f"“{skill.name}”是自带的应用，请换个名字。", f"'{skill.name}' came with the house; take another name."
+            )
+        folder = self._own / skill.name
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / "SKILL.md", skill.text)
+        return App(skill.name, "people", folder, skill)
+
+    def remove(self, name: str) -> None:
+        """Take an app of people's away."""
+        app = next((app for app in self.apps() if app.name == name), None)
+        if app is None or app.origin != "people":
+            raise SkillError(
+                f"“{name[:60]}”不能删除：它不是自己添加的应用。",
+                f"'{name[:60]}' cannot be removed: nobody here added it.",
+            )
+        shutil.rmtree(app.folder)
+
+    def tools(self) -> dict[str, Tool]:
+        """What the apps that are trusted lend to all: the `TOOLS` of their tools.py."""
+        found: dict[str, Tool] = {}
+        for app in self.apps():
+            if app.origin != "people" and (app.folder / "tools.py").is_file():
+                found |= _tools_of(app)
+        return found
+
+    def unknown_tools(self, skill: Skill) -> list[str]:
+        """Tools that an app asks for and that nobody here has: those of other hosts."""
+        return [tool for tool in skill.tools if tool not in HOST and tool not in self.tools()]
+
+    def _folders(self) -> Iterator[tuple[Origin, Path]]:
+        yield from (("house", folder) for folder in _below(self._house))
+        for entry in importlib.metadata.entry_points(group="huozhong.apps"):
+            yield "package", Path(str(entry.load()))
+        yield from (("people", folder) for folder in _below(self._own))
+
+
+def _tools_of(app: App) -> dict[str, Tool]:
+    spec = importlib.util.spec_from_file_location(f"huozhong_app_{app.folder.name}", app.folder / "tools.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    tools: dict[str, Tool] = module.TOOLS
+    return tools
+
+
+def _below(folder: Path) -> list[Path]:
+    """Folders that may hold an app; hidden ones are somebody's else."""
+    if not folder.is_dir():
+        return []
+    return sorted(one for one in folder.iterdir() if one.is_dir() and not one.is_symlink() and one.name[0] not in "._")
+
+
+def _read(origin: Origin, folder: Path) -> App:
+    file = folder / "SKILL.md"
+    try:
+        if file.stat().st_size > 4 * LONGEST:
+            raise SkillError("文件太长。", "The file is too long.")
+        skill = read_skill(file.read_text(encoding="utf-8"))
+        if skill.name != folder.name:
+            raise SkillError(
+                f"文件夹叫“{folder.name}”，里面写的名字却是“{skill.name}”。",
+                f"The folder is called '{folder.name}', and the app in it '{skill.name}'.",
+            )
+        return App(folder.name, origin, folder, skill)
+    except (OSError, UnicodeDecodeError) as error:
+        said = (f"读不了 {file.name}（{error}）。", f"{file.name} cannot be read ({error}).")
+        return App(folder.name, origin, folder, None, said)
+    except SkillError as error:
+        return App(folder.name, origin, folder, None, (error.chinese, str(error)))

@@ -1,0 +1,131 @@
+"""The apps that come with the house: each keeps to the public convention, and does what its examples say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from skills_ref import validate
+from tests.skills.scripted import Scripted
+
+import huozhong
+from huozhong.skills.check import check_examples, read_examples
+from huozhong.skills.run import Piece, run
+from huozhong.skills.sandbox import Tools
+from huozhong.skills.shelf import App, Shelf
+from huozhong.skills.tools import keep_in
+
+HOUSE = Path(huozhong.__file__).parent / "apps"
+NAMES = sorted(folder.name for folder in HOUSE.iterdir() if (folder / "SKILL.md").is_file())
+
+# What a model that does as it is told would write; the apps that are not named here need none, or take anything.
+ANSWERS = {
+    "couplets": '{"first": "面白汤鲜迎远客", "second": "心诚价实待乡亲", "top": "开业大吉"}',
+    "quiz": '{"questions": []}',
+    "letter": "尊敬的县供电所领导：\n10 月 3 日起村口 4 盏路灯不亮，晚上老人摔倒过一次，恳请派人来修。" * 2,
+}
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path / "own", HOUSE)
+
+
+def tools_for(shelf: Shelf, app: App, folder: Path) -> Tools:
+    lent = {name: tool.call for name, tool in shelf.tools().items()}
+    return lent | {"keep": keep_in(folder / f"{app.name}.json"), "search": lambda question: []}
+
+
+def answer(shelf: Shelf, name: str, folder: Path, model: Scripted, **given: Any) -> Piece:
+    app = shelf.find(name)
+    assert app.skill is not None
+    return list(run(app.skill, given, model, tools_for(shelf, app, folder)))[-1]
+
+
+def test_there_are_as_many_as_promised() -> None:
+    assert len(NAMES) >= 12
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_keeps_to_the_public_convention(name: str) -> None:
+    assert validate(HOUSE / name) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_examples_come_true(shelf: Shelf, tmp_path: Path, name: str) -> None:
+    app = shelf.find(name)
+    assert app.skill is not None
+    assert read_examples(app.skill)
+    model = Scripted(ANSWERS.get(name, "一起去散散步，和邻居说说话，早点休息。"))
+    for outcome in check_examples(app.skill, model, tools_for(shelf, app, tmp_path)):
+        assert outcome.problems == (), outcome
+
+
+def test_the_almanac_is_computed(shelf: Shelf, tmp_path: Path) -> None:
+    found = answer(shelf, "almanac", tmp_path, Scripted("never"), day="2025-01-29")
+    assert not found.by_model
+    assert "春节" in found.text
+    assert (
+        "乙巳" not in answer(shelf, "almanac", tmp_path, Scripted("x"), day="2025-01-28").text
+    )  # the year turns at 立春
+
+
+def test_a_fortune_that_talks_of_lotteries_is_asked_again_and_then_told(shelf: Shelf, tmp_path: Path) -> None:
+    given = {"born": "1988-08-08", "today": "2026-11-30", "mood": "开心"}
+    model = Scripted("今天买彩票必中", "今天适合晒被子")
+    assert answer(shelf, "fortune", tmp_path, model, **given).problem is None
+    assert "属龙" in model.asked[0][0]["content"]
+    assert "彩票" in str(answer(shelf, "fortune", tmp_path, Scripted("买彩票"), **given).problem)
+
+
+def test_the_chain_of_idioms_has_a_strict_judge(shelf: Shelf, tmp_path: Path) -> None:
+    first = answer(shelf, "idioms", tmp_path, Scripted("x"), mine="画蛇添足", again="yes").text
+    assert "我接：**足" in first
+    assert "要用" in answer(shelf, "idioms", tmp_path, Scripted("x"), mine="画龙点睛").text
+
+
+def test_dictation_marks_letter_by_letter(shelf: Shelf, tmp_path: Path) -> None:
+    answer(shelf, "dictation", tmp_path, Scripted("x"), words="apple 苹果\nbanana 香蕉")
+    marked = answer(shelf, "dictation", tmp_path, Scripted("x"), typed="aple\nbanana").text
+    assert marked.startswith(("1/2", "0/2"))
+    assert "✓" in marked or "✗" in marked
+
+
+@pytest.mark.parametrize(
+    ("first", "problem"),
+    [("面白汤鲜", "4 个字"), ("面白汤鲜迎远亲", "都是“亲”"), ("全网最好面白汤", "不能用“最好”")],
+)
+def test_couplets_of_the_wrong_form_are_not_let_through(shelf: Shelf, tmp_path: Path, first: str, problem: str) -> None:
+    said = json.dumps({"first": first, "second": "心诚价实待乡亲", "top": "开业大吉"}, ensure_ascii=False)
+    given = {"shop": "老王", "trade": "面馆", "occasion": "开业", "length": "7"}
+    assert problem in str(answer(shelf, "couplets", tmp_path, Scripted(said), **given).problem)
+
+
+def test_a_leaflets_numbers_are_not_invented(shelf: Shelf, tmp_path: Path) -> None:
+    given = {
+        "leaflet": "成人一次1片，一日3次，饭后服用。孕妇禁用。有效期24个月，密封保存在阴凉处。",
+        "question": "怎么吃",
+    }
+    assert answer(shelf, "leaflet", tmp_path, Scripted("一次1片，一天3次，打 120"), **given).problem is None
+    assert "2" in str(answer(shelf, "leaflet", tmp_path, Scripted("一次2片"), **given).problem)
+
+
+def test_a_quizs_answers_stand_in_the_text(shelf: Shelf, tmp_path: Path) -> None:
+    text = (
+        "牛是反刍动物，有四个胃。牛吃草以后先把草存在瘤胃里，休息的时候再返回嘴里慢慢嚼，这叫反刍。"
+        "猪和马都不会反刍，它们只有一个胃。"
+    )
+    one = {"question": "牛有几个胃？", "choices": ["一个", "两个", "四个胃", "五个"], "right": 3}
+    other = one | {"question": "谁会反刍？", "choices": ["猪", "马", "狗", "牛"], "right": 4}
+    good = json.dumps({"questions": [one, other]}, ensure_ascii=False)
+    assert "答案：1. C　2. D" in answer(shelf, "quiz", tmp_path, Scripted(good), text=text, number="2").text
+    bad = json.dumps({"questions": [one | {"right": 4}, other]}, ensure_ascii=False)
+    assert "找不到" in str(answer(shelf, "quiz", tmp_path, Scripted(bad), text=text, number="2").problem)
+
+
+def test_a_letter_with_invented_numbers_is_told(shelf: Shelf, tmp_path: Path) -> None:
+    given = {"to": "供电所", "sender": "王芳", "about": "路灯", "facts": "10 月 3 日起路灯不亮", "wish": "来修"}
+    said = "尊敬的供电所：路灯从 10 月 3 日起不亮，已经 15 天了。" * 3
+    assert "15" in str(answer(shelf, "letter", tmp_path, Scripted(said), **given).problem)

@@ -1,0 +1,34 @@
+"""What large requests have used is given back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+from tests.server.conftest import Running
+
+from huozhong.server.memory import give_back
+
+BOOK = "今天天气很好，我们去公园玩。The quick brown fox jumps over the lazy dog. 12345\n" * 30_000
+
+
+def own_mb() -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
+
+
+def test_after_fifteen_books_the_memory_is_as_before(server: Running) -> None:
+    for path in ("/v1/chat/completions", "/tokenize"):
+        ask(server, path)  # what is made once is made
+    before = own_mb()
+    for _ in range(15):
+        ask(server, "/v1/chat/completions")
+    ask(server, "/tokenize")
+    assert own_mb() - before < 50
+    give_back()  # again, for nothing
+
+
+def ask(server: Running, path: str) -> None:
+    body = {"content": BOOK} if path == "/tokenize" else server.body(messages=[{"role": "user", "content": BOOK}])
+    answer = httpx.post(f"{server.url}{path}", json=body, timeout=120)
+    assert answer.status_code == (200 if path == "/tokenize" else 400)

@@ -1,0 +1,113 @@
+"""What a SKILL.md says, as the public convention has it; its own reference validator is the oracle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from skills_ref import validate
+
+from huozhong.errors import SkillError
+from huozhong.skills.skill import read_skill
+
+GOOD = """---
+name: 看天气说话
+description: Words about the weather.
+license: MIT
+metadata:
+  title: 看天气说话
+  title-en: Weather words
+allowed-tools: keep search
+---
+# Weather
+
+```fields
+city: text 城市 / City
+sky: choice(晴, 雨) 天 / Sky
+```
+
+Say something kind about {{sky}} weather in {{ city }}. {{extra}}
+
+```python
+{"extra": city + "!"}
+```
+
+```bash
+rm -rf /
+```
+
+## Examples
+
+- city: 长沙
+  sky: 晴
+  → 长沙
+"""
+
+
+def test_what_it_says() -> None:
+    skill = read_skill(GOOD)
+    assert (skill.name, skill.license, skill.tools) == ("看天气说话", "MIT", ("keep", "search"))
+    assert skill.titles == ("看天气说话", "Weather words")
+    assert [field.key for field in skill.fields] == ["city", "sky"]
+    assert skill.python == '{"extra": city + "!"}\n'
+    assert GOOD.splitlines()[skill.python_line - 1] == '{"extra": city + "!"}'
+    assert "```bash" in skill.prompt  # others' blocks are words of the prompt, and never run
+    assert "fields" not in skill.prompt
+    assert "Examples" not in skill.prompt
+    assert skill.places == {"sky", "city", "extra"}
+    assert skill.examples.startswith("- city: 长沙")
+
+
+def test_the_reference_validator_agrees(tmp_path: Path) -> None:
+    folder = tmp_path / "看天气说话"
+    folder.mkdir()
+    (folder / "SKILL.md").write_text(GOOD, encoding="utf-8")
+    assert validate(folder) == []
+
+
+def test_values_are_put_in_once() -> None:
+    skill = read_skill(GOOD)
+    filled = skill.filled({"city": "{{sky}} {{extra}}", "sky": "雨", "extra": ""})
+    assert "weather in {{sky}} {{extra}}." in filled
+
+
+def test_a_skill_without_our_blocks_is_a_prompt() -> None:
+    skill = read_skill("---\nname: pdf\ndescription: Handles PDF.\n---\nDo this with `scripts/x.py`.")
+    assert (skill.fields, skill.python, skill.answer) == ((), "", None)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("name: 看天气说话", "name: ../../etc"), "will not do"),
+        (("name: 看天气说话", "name: Big"), "will not do"),
+        (("name: 看天气说话", "name: a--b"), "will not do"),
+        (("name: 看天气说话\n", ""), "'name' needs a text"),
+        (("license: MIT", "fields: x"), "no key 'fields'"),
+        (("license: MIT", "license: !!python/object/apply:os.system [id]"), "cannot be read"),
+        (("license: MIT", "license: &a x\ncompatibility: *a"), "cannot be read"),
+        (("license: MIT", "name: twice"), "twice"),
+        (("license: MIT", "license: [1, 2]"), "'license' needs a text"),
+        (("---\nname", "name"), "begins with ---"),
+        (("sky: choice(晴, 雨)", "sky: choice(晴)"), "Line 14: a choice needs two options"),
+        (("sky: choice(晴, 雨)", "sky: colour"), "Line 14: there is no type 'colour'"),
+        (("sky: choice(晴, 雨) 天", "city: text 天"), "Line 14: 'city' stands there twice"),
+        (("city: text", "ci-ty: text"), "is no name for a field"),
+        (("city: text", "from: text"), "is no name for a field"),
+        (("```bash\nrm -rf /", "```fields\nx: text"), "but one block of fields"),
+        (("```bash\nrm -rf /", "```answer\n{"), "is not JSON"),
+        (("```bash\nrm -rf /", '```answer\n{"type": "string"}'), 'of "type" "object"'),
+        (("kind", "ki\x00nd"), "control characters"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(change: tuple[str, str], says: str) -> None:
+    assert change[0] in GOOD
+    with pytest.raises(SkillError, match=says) as caught:
+        read_skill(GOOD.replace(*change, 1))
+    assert "\n" not in str(caught.value)
+    assert any("\u4e00" <= character <= "\u9fff" for character in caught.value.chinese)
+
+
+def test_a_place_that_nobody_fills_is_said() -> None:
+    with pytest.raises(SkillError, match=r"no field for '\{\{who\}\}'"):
+        read_skill("---\nname: a\ndescription: b\n---\nGreet {{who}}.")
