@@ -81,15 +81,16 @@ def bodies(whole: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 # The page's and the house's own: what the page asks for, and changes with it.
-PAGES = {"account", "conversations", "exchange", "files", "house", "login", "page", "people", "shelf", "trust"}
+PAGES = ("/page", "/house")
 
 
 def test_every_route_but_the_pages_is_in_it_and_says_what_it_takes_and_gives(llm: LLM) -> None:
     whole = told(llm)
-    modules = {module.name for module in pkgutil.iter_modules(huozhong.server.routes.__path__)}
-    assert modules > PAGES
-    for name in modules - PAGES:
-        for route in import_module(f"huozhong.server.routes.{name}").router.routes:
+    for module in pkgutil.iter_modules(huozhong.server.routes.__path__):
+        router = getattr(import_module(f"huozhong.server.routes.{module.name}"), "router", None)
+        for route in () if router is None else router.routes:
+            if route.path == "/" or route.path.startswith(PAGES):
+                continue
             path = route.path.replace(":path}", "}")
             for method in route.methods - {"HEAD"}:
                 operation = whole["paths"].get(path, {}).get(method.lower(), {"responses": {}})
