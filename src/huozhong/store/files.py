@@ -128,3 +128,9 @@ def forget_unasked(session: Session) -> None:
 
 def _of_row(row: FileRow) -> StoredFile:
     return StoredFile(row.id, row.name, row.kind, row.size, row.pages, row.passages, row.created)
+
+
+def own_files(session: Session, person: int) -> list[str]:
+    """The numbers of all of a person's files, the newest first."""
+    query = select(FileRow.id).where(FileRow.person_id == person).order_by(FileRow.created.desc())
+    return list(session.scalars(query))

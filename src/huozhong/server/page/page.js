@@ -410,6 +410,8 @@ async function begin() {
   bindFrame();
   input.value = read('draft') || '';
   bindHands();
+  const key = /[#&](key=[^&]*)/.exec(location.hash);
+  if (key) $('apps').href += '#' + key[1];
   const id = addressed();
   if (id) showWords();
   else chat.start();

@@ -81,6 +81,9 @@ _OTHERS = [
     "icon-192.png",
     "icon-512.png",
     "icon-maskable.png",
+]
+# The pages of accounts, of the owner and of apps, and how a phone trusts this house.
+_PEOPLE = [
     "login.html",
     "login.js",
     "account.html",
@@ -92,8 +95,11 @@ _OTHERS = [
     "people.css",
     "trust.html",
     "trust.js",
+    "apps.html",
+    "apps.js",
+    "apps.css",
 ]
-FILES = {name: _TYPES[name.rpartition(".")[2]] for name in [*FIRST_LOAD, *_OTHERS]}
+FILES = {name: _TYPES[name.rpartition(".")[2]] for name in [*FIRST_LOAD, *_OTHERS, *_PEOPLE]}
 _COMMENT = re.compile(rb"^[ ]*(?://[^\n]*|/\*\*.*?\*/)\n", re.MULTILINE | re.DOTALL)
 SECURITY = {
     "Content-Security-Policy": (

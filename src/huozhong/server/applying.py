@@ -1,0 +1,140 @@
+"""Apps of the shelf, run with a model of this server: in a thread, piece by piece, on the person's account."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import queue
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from huozhong.engine.guides.guide import JsonSchema
+from huozhong.engine.llm import LLM, Delta, SamplingParams
+from huozhong.errors import RequestError
+from huozhong.files import data_folder
+from huozhong.memory.index import Index, search
+from huozhong.server.http import Start
+from huozhong.server.upstream.answering import Distant, chat_body
+from huozhong.server.upstream.engines import Engines
+from huozhong.skills.run import Ask, Piece, run
+from huozhong.skills.sandbox import Tools
+from huozhong.skills.shelf import Shelf
+from huozhong.skills.skill import Skill
+from huozhong.skills.tools import keep_in
+from huozhong.store.database import Store
+from huozhong.store.files import indexes_of, own_files, passages_of
+from huozhong.store.people import Person
+
+HOUSE_APPS = Path(__file__).parents[1] / "apps"
+FOUND = 5  # passages that an app's search gives
+
+# Puts an answer of at most so many tokens on somebody's account.
+Counted = Callable[[Start, int], Start]
+
+
+def app_shelf(folder: Path | None = None) -> Shelf:
+    """The apps of this machine.  folder: where people's own lie; None: in the data folder."""
+    return Shelf((folder or data_folder()) / "apps", HOUSE_APPS)
+
+
+def tools_for(shelf: Shelf, skill: Skill, person: Person, store: Store, folder: Path | None = None) -> Tools:
+    """What an app may call when this person runs it: what it keeps and finds is the person's own."""
+    kept = (folder or data_folder()) / "apps-kept" / str(person.id) / f"{skill.name}.json"
+
+    def find(question: str) -> list[str]:
+        return _find(store, person.id, str(question))
+
+    lent = {name: tool.call for name, tool in shelf.tools().items()}
+    return lent | {"keep": keep_in(kept), "search": find}
+
+
+def _find(store: Store, person: int, question: str) -> list[str]:
+    """The passages of all the person's documents that share most with a question, each with its place."""
+    with store.read() as session:
+        found = indexes_of(session, person, own_files(session, person))
+        hits = search([Index.from_bytes(data) for _, data in found], question, FOUND)
+        return [
+            f"《{found[hit.index][0].name}》" + (f"第 {passage.page} 页：" if passage.page else "：") + passage.text
+            for hit in hits
+            for passage in passages_of(session, found[hit.index][0].id, [hit.passage])
+        ]
+
+
+def model_ask(llm: LLM, user: str | None, counted: Counted) -> Ask:
+    """Asks a model of this process."""
+
+    def ask(messages: list[dict[str, Any]], *, schema: dict[str, Any] | None, max_tokens: int) -> Iterator[str]:
+        prompt = llm.prompt(messages, thinking=False, acts=schema is None)
+        room = llm.max_context - len(prompt.ids)
+        params: SamplingParams = replace(llm.defaults, max_tokens=max(1, min(max_tokens, room)))
+        if schema is not None:
+            guide = JsonSchema(json.dumps(schema))
+            llm.guides.prepare(guide)
+            params = replace(params, guide=guide)
+        return _said(counted(partial(llm.submit, prompt, params, user=user), len(prompt.ids) + max_tokens))
+
+    return ask
+
+
+def distant_ask(engines: Engines, model: str, counted: Counted) -> Ask:
+    """Asks an engine that is elsewhere."""
+
+    def ask(messages: list[dict[str, Any]], *, schema: dict[str, Any] | None, max_tokens: int) -> Iterator[str]:
+        body = chat_body(messages, {"max_tokens": max_tokens})
+        if schema is not None:
+            body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+        length = sum(len(str(message["content"])) for message in messages) // 2
+        return _said(counted(partial(Distant, engines, model, body), length + max_tokens))
+
+    return ask
+
+
+def _said(start: Start) -> Iterator[str]:
+    """An answer's text as it comes; who stops reading ends it."""
+    deltas: queue.SimpleQueue[Delta] = queue.SimpleQueue()
+    handle = start(deltas.put)
+    try:
+        while True:
+            delta = deltas.get()
+            if delta.error is not None:
+                raise delta.error
+            if delta.finish_reason == "abort":
+                raise RequestError("The server was stopped before the answer was complete.", code="aborted")
+            if delta.text:
+                yield delta.text
+            if delta.is_last:
+                return
+    finally:
+        handle.abort()  # no effect on an answer that has ended
+
+
+async def pieces(
+    skill: Skill, given: Mapping[str, Any], ask: Ask, tools: Tools, numbers: Mapping[str, str]
+) -> AsyncIterator[Piece]:
+    """An app's run as it goes on, from a thread of its own; who stops listening ends it."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Queue[Piece | BaseException | None] = asyncio.Queue()
+    left = False
+
+    def work() -> None:
+        try:
+            for piece in run(skill, given, ask, tools, numbers=numbers):
+                if left:
+                    return
+                loop.call_soon_threadsafe(ready.put_nowait, piece)
+            loop.call_soon_threadsafe(ready.put_nowait, None)
+        except BaseException as error:
+            loop.call_soon_threadsafe(ready.put_nowait, error)
+
+    working = asyncio.create_task(asyncio.to_thread(work))
+    try:
+        while (piece := await ready.get()) is not None:
+            if isinstance(piece, BaseException):
+                raise piece
+            yield piece
+        await working
+    finally:
+        left = True

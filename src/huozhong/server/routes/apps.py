@@ -1,0 +1,229 @@
+"""/house/apps: the shelf of small apps - looked at, run, tried before they are taken in, taken in and handed on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response, StreamingResponse
+
+from huozhong.errors import HuozhongError, RequestError, SkillError
+from huozhong.server.applying import distant_ask, model_ask, pieces, tools_for
+from huozhong.server.careful import Careful
+from huozhong.server.dialects import Event
+from huozhong.server.here import owner_here
+from huozhong.server.household import admit
+from huozhong.server.http import EVENT_HEADERS, Start, json_body, json_response, server_sent
+from huozhong.server.identity import person_of, user_of
+from huozhong.server.ledger import Ledger
+from huozhong.server.models import Shelf as ModelShelf
+from huozhong.server.qr import qr_svg
+from huozhong.server.render import render_markdown
+from huozhong.server.routes.models import model_for, model_name
+from huozhong.skills.check import read_examples
+from huozhong.skills.fields import read_values
+from huozhong.skills.label import visible
+from huozhong.skills.sandbox import is_here
+from huozhong.skills.shelf import App, Shelf
+from huozhong.skills.skill import Skill, read_skill
+from huozhong.skills.tools import HOST
+
+router = APIRouter(include_in_schema=False)
+
+MOST_QR = 2_900  # bytes that a QR code holds
+PATH = "/house/apps"
+
+
+@router.get(PATH)
+async def apps(request: Request) -> Response:
+    """Every app of this house, those that cannot be used with the reason."""
+    shelf = _shelf(request)
+    found = await asyncio.to_thread(shelf.apps)
+    return json_response({"apps": [_short(app, shelf) for app in found], "blocks": is_here()})
+
+
+@router.post(PATH, dependencies=[Depends(owner_here)])
+async def add(request: Request) -> Response:
+    """{"text": a SKILL.md} -> the app, on the shelf."""
+    text = await _text(request)
+    shelf = _shelf(request)
+    app = await asyncio.to_thread(_said_by(request, shelf.add), text)
+    return json_response(_whole(app, shelf), 201)
+
+
+@router.post(PATH + "/check")
+async def look_at(request: Request) -> Response:
+    """{"text": a SKILL.md} -> what it is and what it may do, before anybody runs it or takes it in."""
+    text = await _text(request)
+    skill = _said_by(request, read_skill)(text)
+    _said_by(request, read_examples)(skill)
+    return json_response(_described(skill, _shelf(request)))
+
+
+@router.post(PATH + "/try")
+async def try_out(request: Request) -> Response:
+    """{"text", "fields"}: a run of an app that is not on the shelf."""
+    body = await json_body(request)
+    text, given = body.get("text"), body.get("fields", {})
+    if not isinstance(text, str) or not isinstance(given, dict):
+        raise RequestError('Send {"text": "...", "fields": {...}}.', param="text")
+    return await _run(request, _said_by(request, read_skill)(text), given, body.get("model"))
+
+
+@router.get(PATH + "/{name}")
+async def one(request: Request, name: str) -> Response:
+    shelf = _shelf(request)
+    return json_response(_whole(_found(request, name), shelf))
+
+
+@router.post(PATH + "/{name}/run")
+async def run_app(request: Request, name: str) -> Response:
+    """{"fields": {...}, "model"?} -> server-sent events: text, again, rule, done, error."""
+    body = await json_body(request)
+    given = body.get("fields", {})
+    if not isinstance(given, dict):
+        raise RequestError("'fields' must be an object.", param="fields")
+    skill = _found(request, name).skill
+    assert skill is not None
+    return await _run(request, skill, given, body.get("model"))
+
+
+@router.get(PATH + "/{name}/file")
+async def file(request: Request, name: str) -> Response:
+    """The SKILL.md, to be handed on."""
+    skill = _found(request, name).skill
+    assert skill is not None
+    headers = {"content-disposition": 'attachment; filename="SKILL.md"', "x-content-type-options": "nosniff"}
+    return Response(skill.text, media_type="text/markdown; charset=utf-8", headers=headers)
+
+
+@router.get(PATH + "/{name}/qr")
+async def qr(request: Request, name: str) -> Response:
+    """The SKILL.md itself as a QR code, where it is short enough for one."""
+    skill = _found(request, name).skill
+    assert skill is not None
+    if len(skill.text.encode()) > MOST_QR:
+        raise RequestError("This app is too long for a QR code; hand its file on.", code="not_supported")
+    return Response(qr_svg(skill.text), media_type="image/svg+xml")
+
+
+@router.delete(PATH + "/{name}", dependencies=[Depends(owner_here)], status_code=204)
+async def remove(request: Request, name: str) -> Response:
+    await asyncio.to_thread(_said_by(request, _shelf(request).remove), name)
+    return Response(status_code=204)
+
+
+async def _run(request: Request, skill: Skill, given: Mapping[str, Any], model: Any) -> Response:
+    if model is not None and not isinstance(model, str):
+        raise RequestError("'model' must be a name.", param="model")
+    _said_by(request, read_values)(skill.fields, given)  # what is filled in wrongly is a 400, not an event
+    shelf: ModelShelf = request.app.state.shelf
+    await admit(request)
+    person, careful = person_of(request), request.app.state.careful
+    assert isinstance(careful, Careful)
+    ledger: Ledger = request.app.state.ledger
+    name = model_name(request, model)
+
+    def counted(start: Start, tokens: int) -> Start:
+        return ledger.counted(person, name, start, tokens)
+
+    engines = shelf.elsewhere(name)
+    if engines is not None:
+        ask = distant_ask(engines, name, counted)
+    else:
+        ask = model_ask(await model_for(request, model), user_of(request), counted)
+    tools = tools_for(_shelf(request), skill, person, request.app.state.store)
+    running = pieces(skill, given, ask, tools, careful.numbers)
+    return StreamingResponse(_events(request, skill, name, running), headers=EVENT_HEADERS)
+
+
+async def _events(request: Request, skill: Skill, model: str, running: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+    try:
+        async for piece in running:
+            if piece.kind in ("text", "again"):
+                yield server_sent(Event({"text": piece.text}, piece.kind))
+                continue
+            html = await asyncio.to_thread(render_markdown, piece.text)
+            chinese, english = skill.metadata.get("label", ""), skill.metadata.get("label-en", "")
+            label = {
+                "zh": visible(model, chinese) if piece.by_model else chinese,
+                "en": visible(model, english or chinese, english=True) if piece.by_model else english or chinese,
+            }
+            done = {"text": piece.text, "html": html, "data": piece.data, "problem": piece.problem, "label": label}
+            yield server_sent(Event(done | {"by_model": piece.by_model}, piece.kind))
+    except HuozhongError as error:
+        yield server_sent(Event({"message": _sentence(request, error)}, "error"))
+
+
+def _shelf(request: Request) -> Shelf:
+    shelf: Shelf = request.app.state.apps
+    return shelf
+
+
+def _found(request: Request, name: str) -> App:
+    try:
+        return _shelf(request).find(name)
+    except SkillError as error:
+        raise RequestError(_sentence(request, error), code="not_found") from None
+
+
+def _said_by(request: Request, call: Any) -> Any:
+    """The call, whose `SkillError` is the client's: a 400 in the reader's language."""
+
+    def told(call: Any, *arguments: Any) -> Any:
+        try:
+            return call(*arguments)
+        except SkillError as error:
+            raise RequestError(_sentence(request, error), code="app_refused") from None
+
+    return partial(told, call)
+
+
+def _sentence(request: Request, error: HuozhongError) -> str:
+    wants_chinese = request.headers.get("accept-language", "").strip().lower().startswith("zh")
+    return error.chinese if wants_chinese and error.chinese else str(error)
+
+
+async def _text(request: Request) -> str:
+    body = await json_body(request)
+    if set(body) != {"text"} or not isinstance(body["text"], str):
+        raise RequestError('Send {"text": "the SKILL.md"}.', param="text")
+    text: str = body["text"]
+    return text
+
+
+def _short(app: App, shelf: Shelf) -> dict[str, Any]:
+    if app.skill is None:
+        chinese, english = app.problem or ("", "")
+        return {"name": app.name, "origin": app.origin, "problem": {"zh": chinese, "en": english}}
+    described = _described(app.skill, shelf)
+    kept = ("name", "titles", "description", "about", "category", "needs")
+    return {name: described[name] for name in kept} | {"origin": app.origin, "problem": None}
+
+
+def _whole(app: App, shelf: Shelf) -> dict[str, Any]:
+    assert app.skill is not None
+    own = {"origin": app.origin, "problem": None, "text": app.skill.text, "scripts": app.has_scripts}
+    return _described(app.skill, shelf) | own
+
+
+def _described(skill: Skill, shelf: Shelf) -> dict[str, Any]:
+    chinese, english = skill.titles
+    known = {name: (tool.chinese, tool.english) for name, tool in shelf.tools().items()} | HOST
+    return {
+        "name": skill.name,
+        "titles": {"zh": chinese, "en": english},
+        "description": skill.description,
+        "about": {"zh": skill.metadata.get("about", "") or skill.description, "en": skill.description},
+        "category": skill.metadata.get("category", "")[:20],
+        "notice": skill.metadata.get("notice", ""),
+        "made_by": skill.metadata.get("made-by", ""),
+        "needs": {"zh": skill.metadata.get("needs", "") or skill.compatibility, "en": skill.compatibility},
+        "fields": [field.as_json() for field in skill.fields],
+        "tools": [{"zh": known[tool][0], "en": known[tool][1]} for tool in skill.tools if tool in known],
+        "refused": shelf.unknown_tools(skill),
+        "program": bool(skill.python),
+    }

@@ -1,0 +1,185 @@
+"""The shelf over HTTP and in a real browser: apps are found, run, made by somebody who cannot program, and refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page
+from tests.server.conftest import Running, serving
+from tests.server.page.standin import chromium
+
+from huozhong.engine.llm import LLM
+from huozhong.server.routes.apps import PATH
+
+MINE = "---\nname: {name}\ndescription: Says hello.\n---\n```fields\nwho: text 谁 / Who\n```\n{body}\n"
+
+
+@pytest.fixture(scope="module")
+def house(endless_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server whose apps lie in a folder of this test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HUOZHONG_HOME", str(tmp_path_factory.mktemp("home")))
+        packed = tmp_path_factory.mktemp("packed")
+        with LLM(endless_folder, num_threads=1, cache_dir=packed) as llm, serving(llm) as running:
+            yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+def events(url: str, path: str, body: dict[str, Any], **headers: str) -> list[tuple[str, dict[str, Any]]]:
+    answer = httpx.post(url + PATH + path, json=body, headers=headers, timeout=60)
+    assert answer.status_code == 200, answer.text
+    return [(name, json.loads(data)) for name, data in re.findall(r"event: (.*)\ndata: (.*)\n", answer.text)]
+
+
+def test_apps_are_listed_and_run(house: Running) -> None:
+    listed = httpx.get(house.url + PATH).json()["apps"]
+    assert {"almanac", "idioms", "quiz"} <= {app["name"] for app in listed}
+    assert all(app["problem"] is None and app["about"]["zh"] != app["about"]["en"] for app in listed)
+    ((kind, done),) = events(house.url, "/almanac/run", {"fields": {"day": "2026-02-17"}})
+    assert kind == "done"
+    assert "春节" in done["html"]
+    assert not done["by_model"]
+    assert "AI" not in done["label"]["zh"]
+
+
+def test_what_a_model_writes_comes_in_pieces_and_says_so(house: Running) -> None:
+    body = {"text": MINE.format(name="hello", body="Greet {{who}}."), "fields": {"who": "小明"}}
+    told = events(house.url, "/try", body)
+    assert [kind for kind, _ in told][-1] == "done"
+    assert told[0][0] == "text"
+    assert told[-1][1]["label"]["zh"].startswith("AI 生成")
+    assert told[-1][1]["by_model"]
+
+
+def test_distress_is_answered_by_a_rule(house: Running) -> None:
+    body = {"text": MINE.format(name="hello", body="Joke about {{who}}."), "fields": {"who": "我不想活了"}}
+    ((kind, told),) = events(house.url, "/try", body)
+    assert kind == "rule"
+    assert "12356" in told["text"]
+
+
+def test_an_app_is_taken_in_handed_on_and_taken_away(house: Running) -> None:
+    text = MINE.format(name="我的", body="Greet {{who}}.")
+    assert httpx.post(house.url + PATH, json={"text": text}).status_code == 201
+    assert httpx.get(f"{house.url}{PATH}/我的/file").text == text
+    assert httpx.get(f"{house.url}{PATH}/我的/qr").text.startswith("<svg")
+    assert httpx.get(f"{house.url}{PATH}/我的").json()["origin"] == "people"
+    assert httpx.delete(f"{house.url}{PATH}/我的").status_code == 204
+    assert httpx.get(f"{house.url}{PATH}/我的").status_code == 404
+    assert httpx.delete(f"{house.url}{PATH}/almanac").status_code == 400
+
+
+def test_what_it_may_do_is_said_before_it_runs(house: Running) -> None:
+    text = MINE.format(name="x", body="Greet {{who}}.").replace(
+        "---\n```", "allowed-tools: search Bash(git:*)\n---\n```", 1
+    )
+    looked = httpx.post(f"{house.url}{PATH}/check", json={"text": text}).json()
+    assert looked["tools"] == [{"zh": "在你添加的文件里查找", "en": "look things up in the documents that you added"}]
+    assert looked["refused"] == ["Bash(git:*)"]
+
+
+@pytest.mark.parametrize(("language", "says"), [("zh-CN", "请填写"), ("en", "fill it in")])
+def test_what_is_wrong_is_said_in_the_readers_language(house: Running, language: str, says: str) -> None:
+    answer = httpx.post(f"{house.url}{PATH}/almanac/run", json={"fields": {}}, headers={"accept-language": language})
+    assert answer.status_code == 400
+    assert says in answer.json()["error"]["message"]
+    broken = httpx.post(f"{house.url}{PATH}/check", json={"text": "x"}, headers={"accept-language": language})
+    assert broken.status_code == 400
+
+
+def test_nobody_without_the_key_and_no_foreign_page(llm: LLM) -> None:
+    with serving(llm, api_keys=["secret"]) as guarded:
+        for method, path in (
+            ("GET", ""), ("POST", ""), ("POST", "/check"), ("POST", "/try"), ("GET", "/almanac"),
+            ("POST", "/almanac/run"), ("GET", "/almanac/file"), ("GET", "/almanac/qr"), ("DELETE", "/almanac"),
+        ):  # fmt: skip
+            assert httpx.request(method, guarded.url + PATH + path).status_code == 401
+            foreign = httpx.request(method, guarded.url + PATH + path, headers={"origin": "http://evil.example"})
+            assert foreign.status_code == 403
+
+
+def visit(browser: Browser, url: str, path: str, locale: str = "zh-CN") -> Page:
+    page = browser.new_context(locale=locale, viewport={"width": 360, "height": 640}).new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(url + path)
+    page.set_default_timeout(30_000)
+    return page
+
+
+def test_an_app_on_a_phone(house: Running, browser: Browser) -> None:
+    page = visit(browser, house.url, "/page/apps.html")
+    page.fill("input[type=search]", "接龙")
+    page.click(".apps a")
+    page.fill("#f0", "画蛇添足")
+    page.click("button.main")
+    page.wait_for_selector(".said strong")
+    assert "我接" in page.inner_text(".said")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.click("text=二维码")
+    page.wait_for_selector("main > p svg, main > p:not([hidden])")
+
+
+def test_somebody_who_cannot_program_makes_an_app(house: Running, browser: Browser) -> None:
+    """The clicks and keys of making one: 3 clicks, 5 fields, and it stands on the shelf with its label."""
+    page = visit(browser, house.url, "/page/apps.html")
+    page.click("text=新的应用")
+    page.fill("#app-name", "给奶奶的祝福")
+    page.fill("#app-what", "写一句生日祝福")
+    page.fill(".fields-made input", "名字")
+    page.fill("#says", "给{名字}写一句生日祝福。")
+    page.fill("#label", "心意要自己说")
+    page.wait_for_selector("section .choices, section label[for=f0]")
+    assert "名字: text 名字" in page.input_value("#file")
+    assert "{{名字}}" in page.input_value("#file")
+    page.click('button:has-text("放上架子")')
+    page.wait_for_selector("h1:has-text('给奶奶的祝福')")
+    page.fill("#f0", "王奶奶")
+    page.click("button.main")
+    page.wait_for_selector(".label-line:not([hidden])")
+    assert page.inner_text(".label-line").startswith("AI 生成 · 心意要自己说")
+    assert httpx.get(f"{house.url}{PATH}/给奶奶的祝福").json()["titles"]["zh"] == "给奶奶的祝福"
+
+
+def test_markup_in_an_apps_words_stays_words(house: Running, browser: Browser) -> None:
+    evil = '<img src=x onerror="document.title=1"><script>document.title=1</script>'
+    text = (
+        MINE.format(name="evil", body=evil)
+        .replace("Says hello.", json.dumps(evil))
+        .replace("---\n```", f"metadata:\n  title: {json.dumps(evil)}\n---\n```", 1)
+    )
+    assert httpx.post(house.url + PATH, json={"text": text}).status_code == 201
+    for path in ("/page/apps.html", "/page/apps.html?app=evil"):
+        page = visit(browser, house.url, path)
+        page.wait_for_selector("main h1")
+        page.wait_for_timeout(300)
+        assert page.title() == "应用"
+        assert page.locator("main img, main script").count() == 0
+    httpx.delete(f"{house.url}{PATH}/evil")
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en"])
+def test_no_request_leaves_the_machine_and_the_page_is_small(house: Running, browser: Browser, locale: str) -> None:
+    page = browser.new_context(locale=locale).new_page()
+    addresses: list[str] = []
+    page.on("request", lambda request: addresses.append(request.url))
+    page.goto(house.url + "/page/apps.html")
+    page.wait_for_selector(".apps a")
+    assert all(address.startswith(house.url) for address in addresses)
+    assert sum(len(_packed(house.url, name)) for name in ("apps.html", "apps.js", "apps.css")) <= 14_000
+
+
+def _packed(url: str, name: str) -> bytes:
+    with httpx.stream("GET", f"{url}/page/{name}", headers={"accept-encoding": "gzip"}) as answer:
+        return b"".join(answer.iter_raw())
