@@ -2,7 +2,8 @@
 
     python docs/screenshots.py http://127.0.0.1:8000 [--chromium /usr/bin/chromium] [--out docs/images]
 
-Needs `huozhong[test]` (playwright) and a Chromium.  The answers shown are the served model's own.
+Needs `huozhong[test]` (playwright) and a Chromium.  The answers shown are the served model's own.  The server's chats
+are cleared before each picture: point this at a server of its own (`huozhong serve --database sqlite://`).
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ARGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-DESKTOP, PHONE = (1200, 800), (360, 740)
+DESKTOP, PHONE = (1366, 768), (360, 640)
 QUESTIONS = {
     "zh": ["学校买来 6 箱粉笔，每箱 24 盒，用去 50 盒，还剩多少盒？", "写一首关于春雨的五言绝句"],
     "riddle": ["给我出个谜语", "不知道"],
     "distress": ["我不想活了"],
+    "list": ["5千克等于多少克？", "给我出个谜语", "“画蛇添足”是什么意思？", "写一首关于春雨的五言绝句"],
     "en": ["A school buys 6 boxes of pens with 24 in each box and uses 50 of them. How many are left?"],
 }
 SHOTS = [
@@ -29,11 +31,25 @@ SHOTS = [
     ("chat", DESKTOP, "light", "zh", "zh"),
     ("chat-dark", DESKTOP, "dark", "zh", "zh"),
     ("chat-en", DESKTOP, "light", "en", "en"),
+    ("chat-search", DESKTOP, "light", "zh", "list"),
+    ("chat-bill", DESKTOP, "light", "zh", "list"),
+    ("chat-keys", DESKTOP, "light", "zh", "list"),
+    ("welcome-hant", DESKTOP, "light", "zh-Hant", ""),
+    ("phone-list", PHONE, "light", "zh", "list"),
     ("phone-welcome", PHONE, "light", "zh", ""),
     ("phone-chat", PHONE, "light", "zh", "zh"),
     ("phone-chat-dark", PHONE, "dark", "zh", "riddle"),
     ("phone-distress", PHONE, "light", "zh", "distress"),
 ]
+
+
+# What is opened before the picture is taken, by name.
+OPENED = {
+    "chat-search": lambda page: page.fill("#find", "春雨"),
+    "chat-bill": lambda page: page.locator("[data-t-label=bill]").last.click(),
+    "chat-keys": lambda page: page.keyboard.press("?"),
+    "phone-list": lambda page: page.click("#side-open"),
+}
 
 
 def ask(page: Page, question: str) -> None:
@@ -50,24 +66,29 @@ def shoot(browser: Browser, url: str, out: Path, shot: tuple[str, tuple[int, int
     context = browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme="dark" if theme == "dark" else "light",
-        locale="zh-CN" if language == "zh" else "en-GB",
+        locale={"zh": "zh-CN", "zh-Hant": "zh-TW"}.get(language, "en-GB"),
         device_scale_factor=1.5 if width > 500 else 2,
         has_touch=width < 500,
         is_mobile=width < 500,
         reduced_motion="reduce",
     )
     page = context.new_page()
+    page.request.post(f"{url}/house/clear", data={})
     page.goto(url)
     page.wait_for_selector("#model:not(:empty)")
     if talk:
         for question in QUESTIONS[talk]:
+            if talk == "list":
+                page.evaluate("document.getElementById('new').click()")
             ask(page, question)
         thoughts = page.query_selector(".thinking:not([hidden]) summary")
-        if thoughts and width > 500:
+        if thoughts and width > 500 and talk != "list":
             thoughts.click()
         page.mouse.move(0, 0)
         page.evaluate("document.getElementById('scroll').scrollTop = 0")
         page.evaluate("document.activeElement.blur()")
+    if name in OPENED:
+        OPENED[name](page)
     page.wait_for_timeout(300)
     page.screenshot(path=str(out / f"{name}.png"))
     context.close()

@@ -27,7 +27,7 @@ const chat = createChat(scroll, {
   changed: refreshTools,
   opened,
   failed,
-  folds: () => model !== null && model.acts === true,
+  folds: () => model === null || model.acts === true, // nothing opens that would have to be folded again
   shorten: (message) => shorten(message.content, (text) => chat.edit(message, text)),
 });
 
