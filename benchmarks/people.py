@@ -223,10 +223,8 @@ async def crowd(house: House, visitors: list[Visitor], options: argparse.Namespa
     while not all(task.done() for task in tasks):
         await asyncio.wait(tasks, timeout=options.seconds / 10)
         memory.append(memory_mb(pid)["VmRSS"])
-        say(
-            f"{time.monotonic() - began:5.0f} s  {seen.answers} answers, {len(seen.problems)} wrong, "
-            f"{memory[-1]:.0f} MB"
-        )
+        passed = time.monotonic() - began
+        say(f"{passed:5.0f} s  {seen.answers} answers, {len(seen.problems)} wrong, {memory[-1]:.0f} MB")
     took = time.monotonic() - began
     for task in tasks:
         task.result()

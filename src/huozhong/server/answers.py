@@ -300,6 +300,10 @@ class Answers:
         """The answer if it is being written, or could not be kept yet."""
         return self._growing.get(message)
 
+    def growing_in(self, conversation: str) -> dict[str, GrowingAnswer]:
+        """Those of a conversation, by their message."""
+        return {id: g for id, g in self._growing.items() if g.conversation.id == conversation}
+
     def runs_in(self, conversation: str) -> bool:
         """Whether an answer of it is being written."""
         return any(g.conversation.id == conversation and g.told is None for g in self._growing.values())

@@ -21,7 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Table, delete, func, insert, select
+from sqlalchemy import ColumnElement, Table, delete, func, insert, select
 
 from huozhong.errors import StoreError
 from huozhong.files import sync, sync_folder
@@ -221,7 +221,7 @@ def _copy_rows(source: Store, target: Store) -> None:
         count_on(writing.connection(), known)
 
 
-def _order(table: Table) -> tuple[Column[Any], ...]:
+def _order(table: Table) -> tuple[ColumnElement[Any], ...]:
     """Messages after the ones that they follow."""
     if table is MessageRow.__table__:
         return (table.c.conversation_id, table.c.seq)

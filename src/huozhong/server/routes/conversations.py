@@ -5,6 +5,7 @@ Every route asks the store for the person's own: another's id is 404, as one tha
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 
 from huozhong import __version__
 from huozhong.errors import RequestError
-from huozhong.server.answers import Answers, snapshot
+from huozhong.server.answers import Answers, GrowingAnswer, snapshot
 from huozhong.server.asking import answer_turn
 from huozhong.server.dialects import Event
 from huozhong.server.dialects.house import (
@@ -40,6 +41,7 @@ router = APIRouter()
 
 _MOST = 200  # conversations in one list
 _LONGEST_SEARCH = 200
+_TRIES = 20
 
 
 @router.get("/house/me")
@@ -101,10 +103,11 @@ async def one_conversation(request: Request, id: str) -> Response:
         row, messages = kept.get(person, id)
         return row, messages, html_of(kept, messages)
 
+    before = answers.growing_in(id)  # what ends while the store is read is whole here
     row, messages, html = await run_in_threadpool(look)
     told = []
     for message in messages:
-        growing = answers.find(message.id)
+        growing = answers.find(message.id) or (before.get(message.id) if message.state == "running" else None)
         if growing is None:
             told.append(message_json(message, html.get(message.id)))
         elif growing.told is not None:
@@ -214,7 +217,8 @@ async def go_on(request: Request, id: str) -> Response:
 @router.post("/house/messages/{id}/stop")
 async def stop(request: Request, id: str) -> Response:
     """The answer ends where it is; one that has ended stays as it is."""
-    await run_in_threadpool(_kept(request).find_message, person_of(request).id, id)
+    if _own(request, id) is None:
+        await run_in_threadpool(_kept(request).find_message, person_of(request).id, id)
     _answers(request).stop(id)
     return json_response({"id": id})
 
@@ -222,11 +226,15 @@ async def stop(request: Request, id: str) -> Response:
 @router.get("/house/messages/{id}/events")
 async def message_events(request: Request, id: str) -> Response:
     """A message as it grows, from wherever it is; who leaves ends nothing."""
-    kept, answers = _kept(request), _answers(request)
-    row, _ = await run_in_threadpool(kept.find_message, person_of(request).id, id)
-    growing = answers.find(id)
-    if growing is not None:
-        return _events(growing.watch())
+    kept = _kept(request)
+    for _ in range(_TRIES):
+        # In this order: what is no longer written when it is looked for is whole in the store.
+        if (growing := _own(request, id)) is not None:
+            return _events(growing.watch())
+        row, _conversation = await run_in_threadpool(kept.find_message, person_of(request).id, id)
+        if row.state != "running":
+            break
+        await asyncio.sleep(0.05)  # it is about to be continued
     html = await run_in_threadpool(html_of, kept, [row])
 
     async def ended() -> AsyncIterator[Event | None]:
@@ -243,6 +251,13 @@ async def events(request: Request) -> Response:
 
 
 # -- inside ----------------------------------------------------------------------------------------
+
+
+def _own(request: Request, id: str) -> GrowingAnswer | None:
+    """The person's answer that is being written; the store need not be asked for that, and may be out of reach."""
+    growing = _answers(request).find(id)
+    is_own = growing is not None and growing.conversation.person_id == person_of(request).id
+    return growing if is_own and growing is not None and growing.conversation.deleted is None else None
 
 
 def _kept(request: Request) -> Conversations:

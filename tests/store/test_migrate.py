@@ -1,0 +1,68 @@
+"""A database of every earlier revision, with somebody's conversations in it, becomes today's and keeps them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+from tests.store.test_search import found
+
+from huozhong import store as package
+from huozhong.store.conversations import Conversations
+from huozhong.store.database import Store
+from huozhong.store.migrate import migrate
+from huozhong.store.people import HOUSE
+from huozhong.store.tables.base import Base
+
+STEPS = list(ScriptDirectory(str(Path(package.__file__).parent / "migrations")).walk_revisions())[::-1]
+
+
+def test_they_are_a_line() -> None:
+    assert [step.revision for step in STEPS] == [f"{number:04}" for number in range(1, len(STEPS) + 1)]
+    assert [step.down_revision for step in STEPS] == [None, *(step.revision for step in STEPS[:-1])]
+
+
+def old_database(url: str, revision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the program of that revision left it, filled with what has been there since the first one."""
+    with monkeypatch.context() as patch:
+        patch.setattr("huozhong.store.database.migrate", lambda connection: migrate(connection, revision))
+        with Store.open(url) as store, store.begin() as session:
+            array = "ARRAY['§1', '火种', '火', '种']" if url.startswith("postgresql") else "'§1 火种 火 种'"
+            message = "INSERT INTO message (id, conversation_id, seq, role, content, reasoning, created, updated, "
+            for statement in (
+                "INSERT INTO conversation (id, person_id, title, title_is_own, pinned, settings, created, updated) "
+                "VALUES ('old', 1, '从前', true, true, '{\"system\": \"x\"}', 5, 6)",
+                message + "state) VALUES ('q', 'old', 1, 'user', '什么是火种？', '', 5, 5, 'done')",
+                message + "state, parent_id, usage) VALUES ('a', 'old', 2, 'assistant', '火种', 'hm', 6, 6, 'running', "
+                "'q', '{\"cost\": null}')",
+                f"INSERT INTO search (person_id, conversation_id, message_id, grams) VALUES (1, 'old', 'q', {array})",
+            ):
+                session.execute(text(statement.replace(":", "\\:")))
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.revision)
+def test_from_each(url: str, step: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    revision = str(step.revision)  # type: ignore[attr-defined]
+    old_database(url, revision, monkeypatch)
+    with Store.open(url) as store:
+        with store.read() as session:
+            assert session.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == STEPS[-1].revision
+        columns = {
+            table.name: {column["name"] for column in inspect(store.engine).get_columns(table.name)}
+            for table in Base.metadata.sorted_tables
+        }
+        for table in Base.metadata.sorted_tables:
+            assert columns[table.name] == {column.name for column in table.columns}
+        kept = Conversations(store)
+        assert kept.recover() == 1
+        conversation, messages = kept.get(HOUSE, "old")
+        assert (conversation.title, conversation.pinned, conversation.settings) == ("从前", True, {"system": "x"})
+        assert [(m.id, m.parent_id, m.content, m.state, m.usage) for m in messages] == [
+            ("q", None, "什么是火种？", "done", None),
+            ("a", "q", "火种", "cut", {"cost": None}),
+        ]
+        assert found(store, "火种") == ["old"]
+        turn = kept.ask(HOUSE, "old", parent="a", content="后来呢")
+        assert turn.question.seq == 3
