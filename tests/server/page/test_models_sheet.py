@@ -40,6 +40,9 @@ def house(
             yield running.url, shelf
 
 
+expect.set_options(timeout=30_000)  # ember answers while everything else runs too
+
+
 def pictured(page: Page, name: str) -> None:
     """Kept where somebody wants to look at it."""
     if folder := os.environ.get("HUOZHONG_SCREENSHOTS"):
