@@ -99,11 +99,11 @@ def test_killed_at_any_moment_it_keeps_what_was_seen_finished(endless_folder: Pa
     dice = random.Random(20)
     finished: dict[str, tuple[str, dict[str, Any]]] = {}
     growing: list[tuple[str, str, str]] = []  # conversation, message, what it must begin with
-    for _ in range(KILLS):
+    for number in range(KILLS):
         with process(endless_folder, tmp_path) as (server, url):
             check(url, finished, growing)
             readers = [Reader(url, f"reader {n}") for n in range(3)]
-            time.sleep(dice.uniform(0.1, 4))
+            time.sleep(dice.uniform(0.1, 4) if number % 3 else 8)  # now and then so long that something must be kept
             server.send_signal(signal.SIGKILL)
             server.wait()
             killed = time.monotonic()

@@ -28,7 +28,7 @@ _IS_CJK = re.compile(rf"[{_CJK}]")
 _LONGEST_WORD = 64  # letters; what is longer is no word, and its beginning is enough to find it
 _PAGE = 200  # candidates that are looked at together
 _MOST_CANDIDATES = 5000
-_FIRST_WINDOW = 4000  # rows of the index
+_FIRST_WINDOW = 1000  # rows of the index
 _MOST_GRAMS = 40  # of a query: more narrow nothing down
 _AROUND = 40  # characters of a snippet before the word, and twice as many after it
 
