@@ -219,7 +219,7 @@ def _glm(template: str) -> ToolFormat:
     if (apart := _APART.search(template)) is not None:
         line = "\n" if apart[1] else ""
         tags = Tags("<arg_key>", f"</arg_key>{line}<arg_value>", "</arg_value>")
-        return replace(GLM_47, between=line, tags=tags)
+        return replace(GLM_47, between=line, after=f"{line}</tool_call>", tags=tags)
     return GLM_47 if "</arg_key><arg_value>" in template else GLM
 
 
