@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+from benchlib.llama import Settings, servings
+
+sys.path.remove(str(Path(__file__).parents[2] / "benchmarks"))
 COMPARE = Path(__file__).resolve().parents[2] / "benchmarks" / "compare.py"
 
 
@@ -51,3 +56,11 @@ def test_a_llama_bench_that_fails(tmp_path):
     assert (done.returncode, done.stdout) == (1, "")
     assert "llama-bench ended with status 1" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_server_is_tried_with_one_cache_and_with_guesses():
+    tried = [str(serving) for serving in servings(Settings(True, 512, 2))]
+    assert len(set(tried)) == len(tried)
+    assert tried[0] == "-fa on -ub 512 -t 2 -no-kvu"
+    assert "-fa off -ub 512 -t 2 -no-kvu" in tried
+    assert "-fa on -ub 512 -t 2 -kvu --spec-type ngram-simple" in tried

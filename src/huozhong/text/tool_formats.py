@@ -217,8 +217,9 @@ _APART = re.compile(r"""</arg_key>['"]\s*-?}}\s*{{-?\s*['"](\\n)?<arg_value>""")
 def _glm(template: str) -> ToolFormat:
     """GLM's form with the line breaks that this template writes: Ling's and Laguna's speak of others."""
     if (apart := _APART.search(template)) is not None:
-        between = "\n" if apart[1] else ""
-        return replace(GLM_47, tags=Tags("<arg_key>", f"</arg_key>{between}<arg_value>", "</arg_value>"))
+        line = "\n" if apart[1] else ""
+        tags = Tags("<arg_key>", f"</arg_key>{line}<arg_value>", "</arg_value>")
+        return replace(GLM_47, between=line, after=f"{line}</tool_call>", tags=tags)
     return GLM_47 if "</arg_key><arg_value>" in template else GLM
 
 
