@@ -5,10 +5,11 @@
 First the engines alone: prefill of 512 tokens and decode of 64 behind each depth, random tokens, `llama-bench`
 against `Runner`.  The first round tries llama.cpp's settings; every test goes on with the fastest and those within
 a tenth of it.  Then over HTTP, `llama-server` against `huozhong serve`: one stream, and crowds of streams whose
-prompts share a prefix that is new each time.  Rounds alternate, medians count, and the spread is shown.  Above 1 a
-ratio is in our favour.  Run it on a machine that does nothing else: company slows llama.cpp's spinning threads
-far more than it slows ours, so on a busy machine the ratios flatter us.  Words for people go to stderr; the last
-line, on stdout, is one JSON object.
+prompts share a prefix that is new each time.  There its first round tries one cache for all slots and its kinds of
+guessing ahead as well, and each crowd goes on with what served it fastest.  Rounds alternate, medians count, and the
+spread is shown.  Above 1 a ratio is in our favour.  Run it on a machine that does nothing else: company slows
+llama.cpp's spinning threads far more than it slows ours, so on a busy machine the ratios flatter us.  Words for people
+go to stderr; the last line, on stdout, is one JSON object.
 """
 
 from __future__ import annotations
@@ -223,32 +224,42 @@ class Served:
         self._memory: dict[str, dict[str, float]] = {"ours": {}, "llama": {}}
         self._crowds: dict[str, dict[int, list[Crowd]]] = {"ours": {}, "llama": {}}
         self._settings = settings
+        self._seen: dict[llama.Serving, dict[int, Crowd]] = {}
         self._seed = secrets.randbits(48)  # texts of an earlier run may be in our cache on disk
         self._run()
 
     def _run(self) -> None:
-        other = Settings(not self._settings.flash, self._settings.ubatch, self._settings.threads)
-        seen = {}
-        for settings in (self._settings, other):  # the first round finds out which suits the server
-            seen[settings] = self._theirs(settings, 0)
-        largest = max(self._options.streams)
-        self._settings = max(seen, key=lambda s: seen[s][largest].tokens_per_s)
-        self._keep("llama", seen[self._settings])
+        for serving in llama.servings(self._settings):  # the first round finds out which suits the server
+            try:
+                self._seen[serving] = self._theirs(serving, 0)
+            except StartError as error:
+                if serving == llama.Serving(self._settings):
+                    raise
+                screen.print(f"[yellow]left out, since this llama-server does not take it: {serving} ({error})[/]")
+        for count in self._options.streams:
+            best = self._best(count)
+            self._keep("llama", {count: self._seen[best][count]})
         self._keep("ours", self._ours(0))
         for number in range(1, self._options.rounds):
-            self._keep("llama", self._theirs(self._settings, number))
+            for serving in dict.fromkeys(map(self._best, self._options.streams)):
+                found = self._theirs(serving, number)
+                self._keep("llama", {count: crowd for count, crowd in found.items() if self._best(count) == serving})
             self._keep("ours", self._ours(number))
+
+    def _best(self, count: int) -> llama.Serving:
+        """What served so many streams fastest in the first round."""
+        return max(self._seen, key=lambda serving: self._seen[serving][count].tokens_per_s)
 
     def _keep(self, side: str, crowds: dict[int, Crowd]) -> None:
         for count, crowd in crowds.items():
             self._crowds[side].setdefault(count, []).append(crowd)
 
-    def _theirs(self, settings: Settings, number: int) -> dict[int, Crowd]:
+    def _theirs(self, serving: llama.Serving, number: int) -> dict[int, Crowd]:
         port = free_port()
         command = llama.server_command(
-            self._options.llama, self._options.model, port, settings, max(self._options.streams), self._context
+            self._options.llama, self._options.model, port, serving, max(self._options.streams), self._context
         )
-        return self._measure("llama", f"llama-server {settings}", command, port, number)
+        return self._measure("llama", f"llama-server {serving}", command, port, number)
 
     def _ours(self, number: int) -> dict[int, Crowd]:
         port, o = free_port(), self._options
@@ -276,26 +287,29 @@ class Served:
     def result(self) -> dict[str, Any]:
         table = Table(
             title=f"over HTTP: {self._options.prompt}-token prompts, {self._options.prefix} shared, "
-            f"{self._options.tokens} generated; llama-server {self._settings}",
+            f"{self._options.tokens} generated",
             title_justify="left",
         )
-        for heading in ("streams", "", "ours", "llama-server", "ratio"):
-            table.add_column(heading, justify="left" if heading in ("streams", "") else "right")
-        rows: dict[str, Any] = {"llama_settings": str(self._settings), "memory": self._memory}
+        for heading in ("streams", "", "ours", "llama-server", "ratio", "its settings"):
+            table.add_column(heading, justify="left" if heading in ("streams", "", "its settings") else "right")
+        rows: dict[str, Any] = {"memory": self._memory}
         for count in self._options.streams:
             ours, theirs = self._crowds["ours"][count], self._crowds["llama"][count]
             row: dict[str, Any] = {
+                "llama_settings": str(self._best(count)),
+                "llama_all": {str(serving): round(seen[count].tokens_per_s, 2) for serving, seen in self._seen.items()},
                 "prompt_tokens": [statistics.mean(c.prompt_tokens for c in side) for side in (ours, theirs)],
                 "tokens": [statistics.mean(c.tokens for c in side) for side in (ours, theirs)],
             }
             rate = [Spread.of(c.tokens_per_s for c in side) for side in (ours, theirs)]
             row["tokens_per_s"] = compared(*rate, rate[0].median / rate[1].median)
-            table.add_row(str(count), "tokens/s", *(str(r) for r in rate), f"{row['tokens_per_s']['ratio']:.2f}x")
+            ratio = f"{row['tokens_per_s']['ratio']:.2f}x"
+            table.add_row(str(count), "tokens/s", *(str(r) for r in rate), ratio, row["llama_settings"])
             for label, share in (("p50", 0.5), ("p95", 0.95)):
                 first = [Spread.of(percentile(c.first_s, share) for c in side) for side in (ours, theirs)]
                 row[f"first_token_s_{label}"] = compared(*first, first[1].median / first[0].median)
-                ratio = row[f"first_token_s_{label}"]["ratio"]
-                table.add_row("", f"first token {label}, s", *(f"{f:.3f}" for f in first), f"{ratio:.2f}x")
+                ratio = f"{row[f'first_token_s_{label}']['ratio']:.2f}x"
+                table.add_row("", f"first token {label}, s", *(f"{f:.3f}" for f in first), ratio, "")
             rows[str(count)] = row
         screen.print(table)
         screen.print(f"MB at the highest: ours {_short(self._memory['ours'])}, llama {_short(self._memory['llama'])}")

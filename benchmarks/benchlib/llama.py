@@ -56,6 +56,33 @@ def more_candidates(threads: int) -> list[Settings]:
     return [Settings(True, 128, threads), *(Settings(True, 512, few) for few in sorted(fewer))]
 
 
+@dataclass(frozen=True)
+class Serving:
+    """What may be chosen for llama-server as well: one cache for all slots, and guessing ahead without a model."""
+
+    settings: Settings
+    unified: bool = False
+    speculation: str = "none"
+
+    def __str__(self) -> str:
+        guessing = "" if self.speculation == "none" else f" --spec-type {self.speculation}"
+        return f"{self.settings} {'-kvu' if self.unified else '-no-kvu'}{guessing}"
+
+    @property
+    def options(self) -> list[str]:
+        return str(self).split()
+
+
+GUESSING = ("ngram-simple", "ngram-map-k", "ngram-mod")  # out of what was said; the other kinds need a second model
+
+
+def servings(settings: Settings) -> list[Serving]:
+    """What is tried in the first round, beside `settings`: the other attention, one cache, and each kind of guess."""
+    other = Settings(not settings.flash, settings.ubatch, settings.threads)
+    guessing = [Serving(settings, unified, kind) for unified in (False, True) for kind in GUESSING]
+    return [Serving(settings), Serving(other), Serving(settings, unified=True), *guessing]
+
+
 def check_folder(folder: Path) -> None:
     missing = [name for name in PROGRAMS if not os.access(folder / name, os.X_OK) or (folder / name).is_dir()]
     if missing:
@@ -111,7 +138,7 @@ def bench(
     return rates, memory
 
 
-def server_command(folder: Path, model: Path, port: int, settings: Settings, streams: int, context: int) -> list[str]:
+def server_command(folder: Path, model: Path, port: int, serving: Serving, streams: int, context: int) -> list[str]:
     """llama-server with a slot of `context` tokens for each stream; continuous batching is its default."""
     return [
         str(folder / "llama-server"),
@@ -128,5 +155,5 @@ def server_command(folder: Path, model: Path, port: int, settings: Settings, str
         "--cache-reuse",
         "32",
         "--no-webui",
-        *settings.options,
+        *serving.options,
     ]

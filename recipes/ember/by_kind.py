@@ -109,8 +109,11 @@ def is_right(plan: str, question: str, answer: Fraction) -> bool:
 def measure(llm: LLM, rows: Sequence[Asked]) -> tuple[dict[str, tuple[int, int]], list[str]]:
     prompts = []
     rows = [(kind, read(question).text, _in_its_unit(question, answer)) for kind, question, answer in rows]
-    for _, question, _ in rows:
-        start = llm.prompt([{"role": "user", "content": question}]).ids
+    for at, (kind, question, answer) in enumerate(rows):
+        prompt = llm.prompt([{"role": "user", "content": question}])
+        start = prompt.ids
+        question = str(prompt.acts[-1]["content"]) if prompt.acts else question  # without what looks useless
+        rows[at] = (kind, question, answer)
         prompts.append([*start, *llm.tokenizer.encode(f"{first_line(told(question))}\n")])
     right: dict[str, tuple[int, int]] = {}
     wrong = []

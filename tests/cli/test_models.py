@@ -92,6 +92,15 @@ def test_import_a_file_and_show_what_it_takes(tiny_gguf: Path, command: Command)
     assert re.search(r"memory bandwidth \(measured\) +[\d.]+ GB/s", shown)
     listed = command("list")
     assert re.search(r"t:1 +\d+ kB +GGUF", listed)
+    command("import", str(tiny_gguf), "--name", "t:2")
+    copied = find("t:2") / tiny_gguf.name  # type: ignore[operator]
+    copied.chmod(0o644)
+    copied.write_bytes(copied.read_bytes()[:-64])
+    assert re.search(r"t:2 +\d+ kB +files have changed or are damaged", command("list"))
+    command("show", "t:2", status=2)
+    assert "truncated" in command.errors
+    copied.unlink()
+    assert "files are missing" in command("list")
     (find("t:1") / tiny_gguf.name).unlink()  # type: ignore[operator]
     assert find("t:1") is not None
     (models_folder() / "t@1" / tiny_gguf.name).symlink_to("/nowhere")

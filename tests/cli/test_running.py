@@ -19,13 +19,13 @@ from huozhong.cli.running import announced, running_servers
 from huozhong.text.tokenizer import Tokenizer
 
 
-def huozhong(*arguments: str, lang: str = "en") -> subprocess.CompletedProcess[str]:
+def huozhong(*arguments: str, lang: str = "en", seconds: float = 60) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "huozhong.cli.main", *arguments],
         text=True,
         capture_output=True,
         env=os.environ | {"HUOZHONG_LANG": lang, "COLUMNS": "200"},
-        timeout=60,
+        timeout=seconds,
         encoding="utf-8",
     )
 

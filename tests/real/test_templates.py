@@ -17,7 +17,7 @@ import huozhong.text.jinja
 from huozhong.errors import RequestError, TokenizerError
 from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
-from huozhong.text.tools import Function
+from huozhong.text.tools import CallPart, Function, ToolCallParser
 
 TOOL = Function(
     "get_weather",
@@ -150,6 +150,49 @@ def test_renderings_are_transformers(path: Path, tokenizer: Tokenizer, monkeypat
         if name == "tool turn":
             assert any(form in rendered for form in ARGUMENT)
             assert "clear" in rendered
+
+
+# Calls of these models are not recognised: their forms are not written yet (a fallback form asks for the calls, and
+# the template's own history looks otherwise).
+UNREAD = {
+    "Apertus-8B-Instruct",  # [{"NAME": {...}}]
+    "Cohere2MoE",  # the call's number before its name
+    "CohereForAI-c4ai-command-r7b-12-2024-tool_use",
+    "GigaChat3-10B-A1.8B",  # a turn of its own
+    "Kimi-K3",  # channels, and every argument with its type
+    "LFM2.5-8B-A1B",  # Python calls
+    "MiniMax-M3",  # arguments as XML elements of their names
+    "fireworks-ai-llama-3-firefunction-v2",  # refused
+    "meetkai-functionary-medium-v3.2",  # a bare name on a line
+    "muse-glimmer",  # the name in the turn's head
+    "openai-gpt-oss-120b",
+    "openbmb-MiniCPM5-1B",  # text in CDATA, other values without
+    "tencent-Hy3",  # marks that the template puts together
+    "upstage-Solar-Open-100B",  # the call's id before its name
+}
+
+
+@pytest.mark.parametrize("path", sorted(LLAMA_CPP.glob("templates/*.jinja")), ids=lambda path: path.stem)
+def test_the_calls_that_a_template_writes_are_read(path: Path, tokenizer: Tokenizer) -> None:
+    """What stands in the history is what the model was trained to write."""
+    template = ChatTemplate(path.read_text(encoding="utf-8"), tokenizer)
+    call = CALL | {"id": "functions.get_weather:0"} if template.tool_format.name == "kimi" else CALL
+    said = {"role": "assistant", "content": "", "tool_calls": [call]}
+    result = {"role": "tool", "content": "{}", "tool_call_id": call["id"]}
+    found: list[Any] = []
+    if (path.stem, "tools") not in REFUSED:
+        whole = template.render([QUESTION, said, result], tools=[TOOL])
+        prompt = template.render([QUESTION], tools=[TOOL])
+        unlike = (i for i, both in enumerate(zip(whole, prompt, strict=False)) if both[0] != both[1])
+        begin = next(unlike, len(prompt))
+        opened = whole.rfind("<", begin - 2, begin)  # the prompt goes on with a mark that begins alike
+        parser = ToolCallParser(template.tool_format, [TOOL])
+        parts = [*parser.push(whole[begin if opened < 0 else opened :]), *parser.finish()]
+        found = [part for part in parts if isinstance(part, CallPart)]
+    assert (not found) == (path.stem in UNREAD)
+    if found:
+        assert found[0].name == "get_weather"
+        assert json.loads("".join(part.arguments for part in found)) == {"place": "北京 <b>", "days": 2}
 
 
 @pytest.mark.parametrize("path", sorted(LLAMA_CPP.glob("templates/*.jinja")), ids=lambda path: path.stem)

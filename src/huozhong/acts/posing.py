@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, cached_property
 
 from huozhong.acts.choosing import Messages, answers, choose, question, table
 from huozhong.acts.exact.asking import numbers_in, simple
@@ -34,7 +34,7 @@ class Template:
     ranges: tuple[tuple[int, int, int], ...]
     english: bool
 
-    @property
+    @cached_property
     def pattern(self) -> re.Pattern[str]:
         """The text with any numbers."""
         return re.compile(re.sub(r"\\\{[abc]\\\}", r"(\\d+)", re.escape(self.text)))
@@ -179,9 +179,9 @@ _AROUND = re.compile(
 def judge(messages: Messages, seed: int) -> str | None:
     """Whether what was answered to the posed problem is right; None where none was posed or it is no answer."""
     last = next(iter(answers(messages)), "")
-    posed = posed_in(last)
     text = simple(question(messages)).strip()
-    if posed is None or not text:
+    posed = posed_in(last) if last and text else None
+    if posed is None:
         return None
     if _GIVES_UP.search(text) and len(text) <= 20:
         return _say("tell", messages, seed, posed)

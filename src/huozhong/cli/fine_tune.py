@@ -92,7 +92,7 @@ def run_sft(options: FineTuneOptions) -> None:
     data, bench = options.examples(), _Bench(options, "sft")
     settings = bench.settings()
     training, heldout = bench.divided(read_examples(data, bench.encoder, bench.labels), read_examples)
-    rehearsed = bench.rehearsed(len(training))
+    rehearsed = bench.rehearsed(training)
     count = options.wordings if options.wordings is not None else WORDINGS if len(training) <= REWORDED else 0
     training = with_wordings(training, bench.encoder, count, options.seed)
     bench.run(SftTask(training, heldout, rehearsed), settings, training, heldout)
@@ -164,25 +164,28 @@ class _Bench:
             return split(examples, self.options.seed, share, unguessable=True)
         return examples, read(self.options.heldout, self.encoder)
 
-    def rehearsed(self, own: int) -> list[Example]:
+    def rehearsed(self, own: Sequence[Example]) -> list[Example]:
         """What the untouched model says to everyday questions; kept beside the run, so that a plan asks for the run.
 
-        own: people's examples.  Twice as many and 100 more, at most 400; of a large model, which forgets less and
-        whose every token costs more, a quarter, at most 50, and only their beginnings.
+        own: people's examples.  Three times as many and 300 more, at most 800; of a large model, which forgets less and
+        whose every token costs more, half as many, 16 to 50, and only their beginnings.  English ones where all that
+        is taught is in Latin letters.
         """
         from huozhong.model.footprint import footprint
-        from huozhong.train.adapt.everyday import everyday_prompts
+        from huozhong.train.adapt.everyday import Language, everyday_prompts
         from huozhong.train.adapt.examples import as_said
         from huozhong.train.state import write_file
 
         options = self.options
         small = footprint(self.view.source).active < SMALL
-        count = min(400, 100 + 2 * own) if small else min(50, own // 4)
+        count = min(800, 300 + 3 * len(own)) if small else min(50, max(16, len(own) // 2))
         count = count if options.rehearse is None else options.rehearse
         if not count or self.encoder.template is None:
             return []
         kept = self.out / "rehearsed.json"
-        key = {"base": self.name, "content": self.content, "count": count, "seed": options.seed}
+        spoken: Language = "en" if all(max(one.answer, default="") < "\u2e80" for one in own) else "any"
+        prompts = everyday_prompts(count, options.seed, spoken)
+        key = {"base": self.name, "content": self.content, "prompts": prompts}
         said = _kept(kept, key)
         if said is None:
             typer.echo(
@@ -194,7 +197,7 @@ class _Bench:
                 )
             )
             room = min(192 if small else 64, self.encoder.limit // 2)  # a cut answer still says how it began
-            said = answer_ids(self.path, everyday_prompts(count, options.seed), room, options.threads)
+            said = answer_ids(self.path, prompts, room, options.threads)
             self.out.mkdir(parents=True, exist_ok=True)
             write_file(kept, json.dumps({"key": key, "answers": said}, ensure_ascii=False).encode())
         return [as_said(*one) for one in said]

@@ -41,6 +41,8 @@ def list_command(as_json: AsJson = False) -> None:
         table.add_column(column, overflow="fold")
     states = {
         "gone": say("链接的文件不在了", "linked files are gone"),
+        "missing": say("缺少文件", "files are missing"),
+        "changed": say("文件变了或已损坏", "files have changed or are damaged"),
         "damaged": say("清单已损坏", "damaged manifest"),
         "unfinished": say("未下载完", "unfinished"),
     }
@@ -52,9 +54,10 @@ def list_command(as_json: AsJson = False) -> None:
 
 
 def _rows() -> list[dict[str, Any]]:
-    """Every model, and what is not one yet.  state: ready, unfinished, gone (linked files) or damaged."""
+    """Every model, and what is not one yet.  state: ready, unfinished, gone (linked files), missing,
+    changed (other sizes than they came with) or damaged (the manifest)."""
     from huozhong.errors import CheckpointError
-    from huozhong.formats.installed import name_of, read_manifest, stored_folders
+    from huozhong.formats.installed import InstalledModel, name_of, read_manifest, stored_folders
     from huozhong.formats.resolve import BUILT_IN, built_in_names
     from huozhong.hub.arrival import unfinished
 
@@ -75,9 +78,10 @@ def _rows() -> list[dict[str, Any]]:
             add(name_of(folder), sum(f.stat().st_size for f in folder.iterdir() if f.is_file()), "", "", "damaged")
             continue
         names = [file.name for file in manifest.files]
-        is_whole = not manifest.linked or all((folder / name).exists() for name in names)
+        unlike = InstalledModel(name_of(folder), folder, manifest).unlike()
+        state = "missing" if unlike == "gone" and not manifest.linked else unlike or "ready"
         kind = "GGUF" if any(name.endswith(".gguf") for name in names) else "safetensors"
-        add(name_of(folder), manifest.bytes, kind, manifest.source, "ready" if is_whole else "gone")
+        add(name_of(folder), manifest.bytes, kind, manifest.source, state)
     for name, size in unfinished():
         add(name, size, "", f"huozhong pull {name}", "unfinished")
     return rows

@@ -8,7 +8,7 @@ import sys
 import typer
 from typer.main import get_command
 
-from huozhong.cli import backup, chat, eval, listing, models, people, run, running, serve, skill, train
+from huozhong.cli import backup, chat, eval, listing, models, pack, people, run, running, serve, skill, train
 from huozhong.cli.usage import usage_in_chinese
 from huozhong.cli.words import language, red, say
 from huozhong.errors import HuozhongError
@@ -25,7 +25,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback(invoke_without_command=True)(_root)
-    for module in (serve, people, run, chat, models, listing, running, backup, skill, train, eval):
+    for module in (serve, people, run, chat, models, listing, running, pack, backup, skill, train, eval):
         module.register(app)
     return app
 

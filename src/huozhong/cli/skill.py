@@ -55,6 +55,9 @@ def register(app: typer.Typer) -> None:
     skill.command("add", help="放上架子 / put it on the shelf")(add_command)
     skill.command("remove", help="从架子上拿走 / take it from the shelf")(remove_command)
     skill.command("export", help="存成文件，给别人 / write its file, to be handed on")(export_command)
+    skill.command("serve", help="给其他智能体用（MCP，标准输入输出） / for other agents, by MCP on stdin and stdout")(
+        serve_command
+    )
     app.add_typer(skill, name="skill")
 
 
@@ -159,6 +162,22 @@ def export_command(
         raise ConfigError(say(f"{file} 已经有了。", f"{file} is there already."))
     write_whole(file, skill.text)
     typer.echo(str(file))
+
+
+def serve_command(model: Model = "ember") -> None:
+    import asyncio
+    import importlib.util
+
+    if importlib.util.find_spec("mcp") is None:
+        raise SkillError(
+            "MCP 还需要一个包：pip install 'huozhong[apps]'。",
+            "MCP needs one more package: pip install 'huozhong[apps]'.",
+        )
+    from huozhong.server.applying import app_shelf
+    from huozhong.skills.mcp import mcp_server, serve_stdio
+
+    with _asking(model) as (ask, tools):
+        asyncio.run(serve_stdio(mcp_server(app_shelf(), ask, tools, model)))
 
 
 def _skill(name: str) -> Skill:

@@ -27,7 +27,7 @@ from huozhong.cost import Meter
 from huozhong.engine import generation_config, options
 from huozhong.engine.cache.open_prefixes import open_prefixes
 from huozhong.engine.collector import Collector
-from huozhong.engine.guides.acts import shown
+from huozhong.engine.guides.acts import numbers_line, shorter, shown
 from huozhong.engine.guides.constraint import Guides
 from huozhong.engine.guides.guide import Acts
 from huozhong.engine.loop import Engine, Handle
@@ -314,7 +314,7 @@ class LLM:
         if not acts or functions or begun is not None or not self.acts:
             return self.template.prompt(messages, thinking=thinking, functions=functions, begun=begun, most=most)
         # An act is written before the answer in any case; without thinking it is not shown.
-        said = tuple(checked_messages(messages))
+        said = self._without_useless(tuple(checked_messages(messages)))
         prompt = self.template.prompt(shown(said), thinking=True, most=most)
         return replace(prompt, acts=said if said[-1]["role"] == "user" else None, shows_reasoning=thinking)
 
@@ -387,6 +387,22 @@ class LLM:
             for handle in handles:
                 handle.abort()
 
+    def _without_useless(self, said: tuple[Mapping[str, Any], ...]) -> tuple[Mapping[str, Any], ...]:
+        """A problem without the clauses that look useless, if the model is surer of its plan for it then.
+
+        Two plans of a line each are written for that, and only where a clause has nothing in common with any other.
+        """
+        other = shorter(said)
+        if other is None:
+            return said
+        requests: list[Request] = []
+        for messages in (said, other):
+            start = self.template.prompt(shown(messages), thinking=True).ids
+            line = self.tokenizer.encode(numbers_line(messages))
+            requests.append(GenerateRequest(ChatPrompt([*start, *line]), _PLAN, None))
+        plan, other_plan = (_mean_logprob(one) for one in self._all(requests, Completion.from_deltas))
+        return other if other_plan > plan else said
+
     def _request(self, prompt: ChatPrompt, params: SamplingParams, user: str | None = None) -> GenerateRequest:
         """With the model's dialogue acts as its guide, where the prompt asks for them and no other is given."""
         if prompt.acts is not None and params.guide is None and not params.ignore_eos:
@@ -408,6 +424,15 @@ class LLM:
                 handle.abort()
 
         return deltas(self)
+
+
+_PLAN = SamplingParams(temperature=0.0, max_tokens=48, stop=("\n",), logprobs=0)
+
+
+def _mean_logprob(answer: Completion) -> float:
+    """Natural, of a token; of nothing as unlikely as can be."""
+    found = [token.logprob for token in answer.logprobs]
+    return sum(found) / len(found) if found else float("-inf")
 
 
 def _acts_seed(params: SamplingParams, prompt: ChatPrompt) -> int:

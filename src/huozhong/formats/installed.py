@@ -15,6 +15,7 @@ import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 from huozhong.errors import CheckpointError, ConfigError
 from huozhong.files import data_folder
@@ -62,6 +63,20 @@ class InstalledModel:
     name: str
     folder: Path
     manifest: ModelManifest
+
+    def unlike(self) -> Literal["gone", "changed"] | None:
+        """Whether files are gone, or have another size than they came with; None: all is as it was, so far as that."""
+        sizes = [(_size(self.folder / file.name), file.size) for file in self.manifest.files]
+        if any(now is None for now, _ in sizes):
+            return "gone"
+        return "changed" if any(now != then for now, then in sizes) else None
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:  # also a link to nowhere
+        return None
 
 
 def models_folder() -> Path:

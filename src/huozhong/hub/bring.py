@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 from huozhong.errors import HubError
@@ -13,6 +14,7 @@ from huozhong.formats.installed import (
     MANIFEST,
     InstalledFile,
     InstalledModel,
+    ModelManifest,
     checked_name,
     models_folder,
     read_manifest,
@@ -89,6 +91,20 @@ def copy_stored(path: Path, name: str) -> InstalledModel:
         source = str(path.resolve()) if manifest is None else manifest.source
         revision = None if manifest is None else manifest.revision
         return arrival.complete(source, revision, stored, linked=manifest is not None and manifest.linked)
+
+
+def manifest_for(name: str, path: Path, copy: Path) -> ModelManifest:
+    """What the copy of the model at `path`, which lies in the folder `copy`, says of itself."""
+    before = read_manifest(path) if (path / MANIFEST).is_file() else None
+    known = {} if before is None else {file.name: file for file in before.files}
+    files = []
+    for file in sorted(one for one in copy.iterdir() if one.is_file() and one.name != MANIFEST):
+        old = known.get(file.name)
+        files.append(InstalledFile(file.name, file.stat().st_size, None if old is None else old.sha256))
+    arrived = datetime.now(UTC).isoformat(timespec="seconds")
+    if before is None:
+        return ModelManifest(name, str(path.resolve()), None, arrived, False, tuple(files))
+    return ModelManifest(name, before.source, before.revision, arrived, False, tuple(files))
 
 
 def _same_file(file: Path, target: Path) -> bool:

@@ -121,8 +121,7 @@ def create_app(
     open_house(app, store or Store.open(IN_MEMORY))
     app.state.any_model, app.state.created = any_model, int(time.time())
     app.state.pools, app.state.responses = Pools(), KeptResponses()
-    app.state.apps = app_shelf()
-    app.state.reading = asyncio.Semaphore(1)  # one document at a time
+    app.state.apps, app.state.reading = app_shelf(), asyncio.Semaphore(1)  # one document is read at a time
     settle(app, app.state.store, login=login, address=address, authority=authority, own_key=own_key)
     app.add_middleware(Holding, shelf=shelf)
     origins, keys = list(allow_origins), list(api_keys)

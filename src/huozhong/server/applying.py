@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from huozhong.engine.guides.guide import JsonSchema
-from huozhong.engine.llm import LLM, Delta, Handle, SamplingParams
+from huozhong.engine.llm import LLM, Delta, SamplingParams
 from huozhong.errors import RequestError
 from huozhong.files import data_folder
 from huozhong.memory.index import Index, search
+from huozhong.server.http import Start
+from huozhong.server.upstream.answering import Distant, chat_body
+from huozhong.server.upstream.engines import Engines
 from huozhong.skills.run import Ask, Piece, run
 from huozhong.skills.sandbox import Tools
 from huozhong.skills.shelf import Shelf
@@ -28,7 +31,8 @@ from huozhong.store.people import Person
 HOUSE_APPS = Path(__file__).parents[1] / "apps"
 FOUND = 5  # passages that an app's search gives
 
-Counted = Callable[[Callable[[Callable[[Delta], None]], Handle], int], Callable[[Callable[[Delta], None]], Handle]]
+# Puts an answer of at most so many tokens on somebody's account.
+Counted = Callable[[Start, int], Start]
 
 
 def app_shelf(folder: Path | None = None) -> Shelf:
@@ -60,7 +64,7 @@ def _find(store: Store, person: int, question: str) -> list[str]:
 
 
 def model_ask(llm: LLM, user: str | None, counted: Counted) -> Ask:
-    """Asks a model of this process.  counted: puts an answer of so many tokens on somebody's account."""
+    """Asks a model of this process."""
 
     def ask(messages: list[dict[str, Any]], *, schema: dict[str, Any] | None, max_tokens: int) -> Iterator[str]:
         prompt = llm.prompt(messages, thinking=False, acts=schema is None)
@@ -70,24 +74,41 @@ def model_ask(llm: LLM, user: str | None, counted: Counted) -> Ask:
             guide = JsonSchema(json.dumps(schema))
             llm.guides.prepare(guide)
             params = replace(params, guide=guide)
-        deltas: queue.SimpleQueue[Delta] = queue.SimpleQueue()
-        start = counted(partial(llm.submit, prompt, params, user=user), len(prompt.ids) + max_tokens)
-        handle = start(deltas.put)
-        try:
-            while True:
-                delta = deltas.get()
-                if delta.error is not None:
-                    raise delta.error
-                if delta.finish_reason == "abort":
-                    raise RequestError("The server was stopped before the answer was complete.", code="aborted")
-                if delta.text:
-                    yield delta.text
-                if delta.is_last:
-                    return
-        finally:
-            handle.abort()  # no effect on an answer that has ended
+        return _said(counted(partial(llm.submit, prompt, params, user=user), len(prompt.ids) + max_tokens))
 
     return ask
+
+
+def distant_ask(engines: Engines, model: str, counted: Counted) -> Ask:
+    """Asks an engine that is elsewhere."""
+
+    def ask(messages: list[dict[str, Any]], *, schema: dict[str, Any] | None, max_tokens: int) -> Iterator[str]:
+        body = chat_body(messages, {"max_tokens": max_tokens})
+        if schema is not None:
+            body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+        length = sum(len(str(message["content"])) for message in messages) // 2
+        return _said(counted(partial(Distant, engines, model, body), length + max_tokens))
+
+    return ask
+
+
+def _said(start: Start) -> Iterator[str]:
+    """An answer's text as it comes; who stops reading ends it."""
+    deltas: queue.SimpleQueue[Delta] = queue.SimpleQueue()
+    handle = start(deltas.put)
+    try:
+        while True:
+            delta = deltas.get()
+            if delta.error is not None:
+                raise delta.error
+            if delta.finish_reason == "abort":
+                raise RequestError("The server was stopped before the answer was complete.", code="aborted")
+            if delta.text:
+                yield delta.text
+            if delta.is_last:
+                return
+    finally:
+        handle.abort()  # no effect on an answer that has ended
 
 
 async def pieces(

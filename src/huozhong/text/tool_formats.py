@@ -1,7 +1,8 @@
 """How each family of models writes tool calls, and which form a chat template speaks of.
 
 Sources: the chat templates that Qwen 2.5/3 (Hermes), Qwen3-Coder, DeepSeek V3/R1, V3.1, V3.2 and V4 (DSML), GLM-4.5 and
-4.7, Llama 3.1, Gemma 4, Kimi K2, MiniMax M2, Mistral Nemo and Small 3.2, and Granite 3.3 are published with.
+4.7, Llama 3.1, Gemma 4, Kimi K2, MiniMax M1 and M2, Mistral Nemo and Small 3.2, Granite 3.3, Seed-OSS, Nemotron Nano 2,
+GigaChat 3.1 and Functionary 3.1 are published with.
 """
 
 from __future__ import annotations
@@ -154,12 +155,78 @@ GEMMA_4 = ToolFormat(
     closes="",
     tags=Pairs('<|"|>'),
 )
+MINIMAX_M1 = ToolFormat(
+    name="minimax-m1",
+    opens="<tool_calls>\n",
+    before='{"name": "',
+    between='", "arguments": ',
+    after="}",
+    separator="\n",
+    closes="\n</tool_calls>",
+)
+NEMOTRON = ToolFormat(
+    name="nemotron",
+    opens="<TOOLCALL>[",
+    before='{"name": "',
+    between='", "arguments": ',
+    after="}",
+    separator=", ",
+    closes="]</TOOLCALL>",
+)
+SEED = ToolFormat(
+    name="seed",
+    opens="",
+    before="<seed:tool_call>\n<function=",
+    between=">\n",
+    after="</function>\n</seed:tool_call>",
+    separator="\n",
+    closes="",
+    tags=Tags("<parameter=", ">", "</parameter>\n"),
+)
+GIGACHAT = ToolFormat(
+    name="gigachat",
+    opens="<|function_call|>",
+    before='{"name": "',
+    between='", "arguments": ',
+    after="}",
+    separator=None,
+    closes="",
+)
+FUNCTIONARY = ToolFormat(
+    name="functionary",
+    opens="",
+    before="<function=",
+    between=">",
+    after="</function>",
+    separator="",
+    closes="",
+)
+# (what a template says that writes calls so, the form)
+_TOLD_BY = (
+    ("<TOOLCALL>", NEMOTRON),
+    ("<seed:tool_call>", SEED),
+    ("<|function_call|>", GIGACHAT),
+    ("start with <function= and end with </function>", FUNCTIONARY),
+)
 _PYTHON_TAG = "<|python_tag|>"  # Llama 3.1 often puts it before a call, although its template does not
+
+
+_APART = re.compile(r"""</arg_key>['"]\s*-?}}\s*{{-?\s*['"](\\n)?<arg_value>""")
+
+
+def _glm(template: str) -> ToolFormat:
+    """GLM's form with the line breaks that this template writes: Ling's and Laguna's speak of others."""
+    if (apart := _APART.search(template)) is not None:
+        between = "\n" if apart[1] else ""
+        return replace(GLM_47, tags=Tags("<arg_key>", f"</arg_key>{between}<arg_value>", "</arg_value>"))
+    return GLM_47 if "</arg_key><arg_value>" in template else GLM
 
 
 def find_format(template: str) -> ToolFormat:
     """The form that a chat template (its Jinja source) writes calls in; Hermes' where it is none of these."""
-    found = None
+    found = next((form for mark, form in _TOLD_BY if mark in template), None)
+    if found is not None:
+        return found
     if "｜DSML｜" in template:
         calls = "tool_calls" if "tool_calls>" in template else "function_calls"
         found = replace(DSML, opens=f"<｜DSML｜{calls}>\n", closes=f"</｜DSML｜{calls}>")
@@ -167,6 +234,8 @@ def find_format(template: str) -> ToolFormat:
         found = KIMI
     elif "<minimax:tool_call>" in template:
         found = MINIMAX
+    elif "<beginning_of_sentence>" in template and "<tool_calls>" in template:
+        found = MINIMAX_M1
     elif "[TOOL_CALLS]" in template:
         found = MISTRAL if "[ARGS]" in template else MISTRAL_JSON
         if found is MISTRAL and "[CALL_ID]" not in template:
@@ -180,7 +249,7 @@ def find_format(template: str) -> ToolFormat:
     elif "<tool_call>" in template and "<parameter=" in template:
         found = QWEN_CODER
     elif "<tool_call>" in template and "<arg_key>" in template:
-        found = GLM_47 if "</arg_key><arg_value>" in template else GLM
+        found = _glm(template)
     elif "<tool_call>" in template and re.search(r'"arguments\\?"', template):
         found = HERMES
     elif "<|start_header_id|>" in template and re.search(r'"parameters\\?"', template):

@@ -25,6 +25,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from string import ascii_lowercase
 from typing import Literal
 
@@ -137,6 +138,7 @@ class Found:
     times: int = 1
 
 
+@lru_cache(maxsize=4096)
 def number_at(text: str, at: int = 0) -> Found | None:
     """The number that begins at `at` of a tidy text, read as far as it goes; idioms and articles are read as well."""
     match = _NUMBER.match(text, at)

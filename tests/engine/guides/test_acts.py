@@ -15,7 +15,7 @@ from huozhong import LLM, JsonObject, RequestError, SamplingParams
 from huozhong.acts.labels import LABELS, TELL_JOKE, cannot_label, talk_label
 from huozhong.acts.turn import Turn
 from huozhong.cost import Meter
-from huozhong.engine.guides.acts import ActsConstraint, ActsVocabulary
+from huozhong.engine.guides.acts import ActsConstraint, ActsVocabulary, numbers_line, shorter
 from huozhong.engine.guides.guide import Acts
 from huozhong.engine.loop import Engine, Handle
 from huozhong.engine.requests import Completion, Delta, GenerateRequest
@@ -369,3 +369,27 @@ def test_any_schedule_gives_the_same_answers(ember: LLM, seed: int) -> None:
     stats = together.stats()
     assert stats.forced_tokens > 0
     assert (stats.used_pages, stats.running, stats.waiting, stats.swap_bytes) == (0, 0, 0, 0)
+
+
+USELESS = "水果店运来280千克苹果，这里去年有469名游客。卖出130千克苹果，还剩多少千克苹果？"
+NEEDED = "水果店运来280千克苹果，卖出130千克苹果，还剩多少千克苹果？"
+
+
+def test_what_looks_useless_is_left_out_only_of_problems() -> None:
+    other = shorter(user(USELESS))
+    assert other is not None
+    assert other[-1]["content"] == NEEDED
+    assert numbers_line(user(USELESS)) == "a=280，b=469，c=130\n"
+    assert numbers_line(other) == "a=280，b=130\n"
+    for messages in (user(NEEDED), user("你好"), user("36×25等于多少"), user(f"{USELESS}我算的是150，对吗"), []):
+        assert shorter(messages) is None
+
+
+def test_the_surer_plan_decides_what_the_model_is_shown(ember: LLM) -> None:
+    prompt = ember.prompt(user(USELESS))
+    assert prompt.acts is not None
+    assert prompt.acts[-1]["content"] == NEEDED
+    assert list(prompt.ids) == list(ember.prompt(user(NEEDED)).ids)
+    plain = ember.prompt(user("小明有5个苹果，又买了7个，一共几个？"))
+    assert plain.acts is not None
+    assert plain.acts[-1]["content"] == "小明有5个苹果，又买了7个，一共几个？"

@@ -22,9 +22,17 @@ from huozhong.acts.exact import (
     rewrite,
 )
 from huozhong.acts.exact.done import Done
+from huozhong.verify import number_words, numerals
 
 LONGEST = 400  # characters of a question that is one sum or one conversion
 _ENDLESS = re.compile(r"\d[.．]\d+(?:…|\.{3})\s*[^\s？?。]")  # 0.33…和1/3: which number is meant is not written
+MOST_HAN = 60  # of a question that is no story: none of the exam's has half as many
+_HAN = re.compile("[\u4e00-\u9fff]")
+_STORIES = (labels.CLOCK, labels.PAIR)  # 小明8:20出门，…, 鸡兔同笼
+_WITHOUT_NUMBERS = (labels.CONVERT, labels.FORMULA, labels.CLOCK)  # 千克和克的进率, 三角形的面积公式, 闰年有几天
+_NUMBER = re.compile(
+    rf"[\d０-９半{numerals.CHARACTERS}]|[½¼¾⅓⅔①-⑩]|{number_words.START.pattern}", re.IGNORECASE
+)  # what every other act begins with
 _ACTS: Mapping[str, Callable[[str], Done | None]] = {
     labels.CALCULATE: calculate.done,
     labels.CONVERT: convert.done,
@@ -45,6 +53,10 @@ def do(label: str, question: str) -> Done | None:
     """What `label` says is to be done with the question; None when the question is not unmistakably of that kind."""
     act = _ACTS.get(label)
     if act is None or len(question) > LONGEST or _ENDLESS.search(question):
+        return None
+    if label not in _STORIES and len(_HAN.findall(question)) > MOST_HAN:
+        return None
+    if label not in _WITHOUT_NUMBERS and not _NUMBER.search(question):
         return None
     return act(question)
 

@@ -12,6 +12,7 @@ from huozhong.acts.exact.asking import asked, simple
 from huozhong.acts.exact.done import Done, factor, finish, is_short, said, said_en, text_of
 from huozhong.acts.exact.marked import Marked, marked
 from huozhong.acts.measures import NAME
+from huozhong.verify.numbers import number_at
 
 _UNIT = NAME.pattern
 _MONEY = r"(?:元|块钱?|块)"
@@ -37,10 +38,29 @@ def done(question: str) -> Done | None:
     text = simple(question)
     if len(text) > 80:
         return None
+    if (dozens := _DOZENS.search(text)) is not None:
+        return _in_dozens(dozens)
     note = marked(text)
     if len(note.values) != 3 or any(value <= 0 for value in note.values):
         return None
     return _english(note) if asked(question).english else _chinese(note)
+
+
+_DOZENS = re.compile(
+    r"^(?:请问|那么?|买了?|有)?(?P<n>[\d一二两三四五六七八九十半]{1,3})打(?P<what>[\u4e00-\u9fff]{0,6}?)(?:一共|总共|共)?(?:有|是|等于)"
+    r"(?:多少|几)(?P<unit>[个支枚只条瓶本张块双])?(?P=what)?[呢啊呀？?\s]*$"
+)
+
+
+def _in_dozens(found: re.Match[str]) -> Done | None:
+    """两打鸡蛋有多少个"""
+    number = number_at(found["n"])
+    if number is None or number.end != len(found["n"]):
+        return None
+    count = number.number.value * 12
+    line = f"12×{factor(number.number.value)}={factor(count)}"
+    short = f"{text_of(count)}{found['unit'] or '个'}"
+    return finish(False, (line,), f"一打是12{found['unit'] or '个'}，{line}", short)
 
 
 def _chinese(note: Marked) -> Done | None:

@@ -12,23 +12,47 @@ from __future__ import annotations
 
 import codecs
 from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.acts.labels import LABELS, POEM_FORMS
 from huozhong.acts.plan_line import CHARACTERS, PlanLine
-from huozhong.acts.reading import shown
+from huozhong.acts.reading import read, shown
 from huozhong.acts.turn import PROBLEM, Forced, Planning, Turn
+from huozhong.acts.useless import without_useless
 from huozhong.engine.guides.guide import Acts
 from huozhong.text.tokenizer import Tokenizer
 
-__all__ = ["ActsConstraint", "ActsVocabulary", "shown"]
+__all__ = ["ActsConstraint", "ActsVocabulary", "numbers_line", "shorter", "shown"]
 
 Mask = NDArray[np.bool_]
 
 _KEPT_PLANS = 512  # masks of a plan's states; each is a vocabulary long
+
+
+Messages = Sequence[Mapping[str, Any]]
+
+
+def shorter(messages: Messages) -> tuple[Mapping[str, Any], ...] | None:
+    """A conversation whose last message is a problem, without the clauses of it that look useless; None for others."""
+    question = str(messages[-1].get("content") or "") if messages else ""
+    problem = without_useless(question)
+    if problem is None or read(question).claimed is not None:
+        return None
+    turn = Turn(messages)
+    if turn.is_sure or turn.is_exact or not turn.possible(PROBLEM):
+        return None
+    return (*messages[:-1], {**messages[-1], "content": problem})
+
+
+def numbers_line(messages: Messages) -> str:
+    """The line that the reasoning about the last message, a problem, begins with; a plan follows."""
+    said = Turn(messages).next(PROBLEM[:-1])
+    return PROBLEM[:-1] + said.reasoning if isinstance(said, Forced) else ""
 
 
 class ActsVocabulary:

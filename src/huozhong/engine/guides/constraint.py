@@ -45,7 +45,9 @@ MAX_ITEMS_PER_MASK = 20_000
 MAX_FUEL_PER_MASK = 100_000
 MAX_ITEMS_PER_ROW = 5_000  # four for each property that may come next; the library's 2,000 are too few for 500
 
-TRIAL_SECONDS = 5.0  # a real schema with 300 properties takes a tenth
+TRIAL_SECONDS = 5  # of one core; a real schema with 300 properties takes a tenth
+# As long as that may take on a machine that is busy with others: who waits has left by then.
+_PATIENCE = 60.0
 _ASKED_EVERY = 0.05  # seconds between two looks whether a trial is still wanted
 # JSON Schema's keywords that join schemas, or intersect regular expressions.
 _SCHEMA_MERGES = ("allOf", "anyOf", "oneOf", "not", "$ref", "pattern", "patternProperties", "format")
@@ -288,10 +290,13 @@ def _try_apart(what: str, text: str, is_wanted: Callable[[], bool]) -> None:
     Raises `RequestError` when it does not get through.  (In llguidance 1.9 a chain of 4,000 rules overflows the
     stack, and forty patterns in one `allOf` take minutes.)
     """
-    deadline = time.monotonic() + TRIAL_SECONDS
+    deadline = time.monotonic() + _PATIENCE
     given: bytes | None = text.encode()
     with subprocess.Popen(
-        [sys.executable, "-c", _TRIAL], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", _TRIAL, str(TRIAL_SECONDS)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as trial:
         while trial.returncode is None and time.monotonic() < deadline and is_wanted():
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -308,7 +313,7 @@ def _try_apart(what: str, text: str, is_wanted: Callable[[], bool]) -> None:
 # A vocabulary of the 256 bytes is enough to try a grammar.  Its complaints are not read: the real compilation tells
 # them.  The thread has less stack than any that will compile in earnest.  Whoever is being answered comes first.
 _TRIAL = """
-import os, resource, sys, threading
+import os, resource, sys, threading, time
 os.nice(10)
 from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 class Bytes:
@@ -319,6 +324,8 @@ def attempt():
     vocabulary = LLTokenizer(TokenizerWrapper(Bytes()), n_vocab=257, eos_token=256)
     LLMatcher(vocabulary, text, log_level=0).compute_bitmask()
 resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
+spent = time.process_time()
+resource.setrlimit(resource.RLIMIT_CPU, (int(spent + float(sys.argv[1])) + 1,) * 2)
 text = sys.stdin.buffer.read().decode()
 threading.stack_size(2**21)
 thread = threading.Thread(target=attempt)

@@ -16,5 +16,11 @@
     var chosen = /(?:^|; )language=([\w-]+)/.exec(document.cookie);
     root.lang = /^zh/i.test(chosen ? chosen[1] : remembered('language') || navigator.language || 'zh') ? 'zh-CN' : 'en';
   }
+  // A browser that knows modules but not all of their language stops at the first word that it cannot read.
+  if (root.hasAttribute('data-served')) {
+    window.addEventListener('load', function () {
+      if (!root.hasAttribute('data-running')) window.location.replace('/page/plain');
+    });
+  }
   if (remembered('list') === 'hidden') root.setAttribute('data-list', 'hidden');
 })();

@@ -37,7 +37,7 @@ export function createChat(scroll, on) {
   let changed = false; // somebody else has changed this conversation while a question was being sent
 
   const actions = {
-    edit: (message, text) => question(text, message.parent),
+    edit: (message, text) => question(text, message.parent, message.files),
     again: (message) => again(message),
     goOn: (message) => goOn(message),
     walk: (message, step) => walk(message, step),
@@ -236,11 +236,12 @@ export function createChat(scroll, on) {
   }
 
   /** Shows a question and its growing answer at once, and hands it to the server. */
-  async function question(text, parent) {
+  async function question(text, parent, files) {
     if (isBusy()) return;
     const mine = turn;
     const seq = chat.messages.length + 1e9; // until the server says better: after all others
     const asked = { id: '?question', parent, seq, role: 'user', content: text, state: 'done', local: true };
+    asked.files = files || [];
     const answer = { id: '?answer', parent: asked.id, seq: seq + 1, role: 'assistant', content: '', reasoning: '', state: 'running', local: true };
     chat.messages.push(asked, answer);
     chat.leaf = answer.id;
@@ -249,7 +250,11 @@ export function createChat(scroll, on) {
     scroll.toEnd();
     try {
       await ready();
-      const result = await ask('POST', conversationPath(chat.id, '/ask'), { parent, content: text });
+      const result = await ask('POST', conversationPath(chat.id, '/ask'), {
+        parent,
+        content: text,
+        files: asked.files.map((file) => file.id),
+      });
       if (mine !== turn) return;
       sending = false;
       Object.assign(asked, result.question, { local: false });
@@ -272,7 +277,7 @@ export function createChat(scroll, on) {
   function resend(answer) {
     const asked = chat.messages.find((message) => message.id === answer.parent);
     forget(answer);
-    question(asked.content, asked.parent);
+    question(asked.content, asked.parent, asked.files);
   }
 
   /** Takes a question that never reached the server away again. */
@@ -367,18 +372,18 @@ export function createChat(scroll, on) {
     stop,
     reload,
     heard,
-    ask: (text) => {
+    ask: (text, files) => {
       const end = last();
       if (end && end.local) forget(end);
       const now = wayTo(chat.messages, chat.leaf);
-      return question(text, now.length ? now[now.length - 1].id : null);
+      return question(text, now.length ? now[now.length - 1].id : null, files);
     },
     again: () => last() && last().role === 'assistant' && again(last()),
     editLast() {
       const asked = way.filter((message) => message.role === 'user').pop();
       if (asked && !isBusy() && !asked.local) views.get(asked).edit();
     },
-    edit: (message, text) => question(text, message.parent),
+    edit: (message, text) => question(text, message.parent, message.files),
     /** A question that the server does not have: it is to be written down elsewhere. */
     unsent() {
       const asked = way.filter((message) => message.role === 'user').pop();

@@ -152,8 +152,10 @@ export function createList(on) {
     };
     field.addEventListener('blur', () => finish(field.value.trim()));
     field.addEventListener('keydown', (event) => {
-      if (isPlainEnter(event)) finish(field.value.trim());
-      else if (event.key === 'Escape') {
+      if (isPlainEnter(event)) {
+        event.preventDefault(); // else this very key would press the line that gets the focus
+        finish(field.value.trim());
+      } else if (event.key === 'Escape') {
         event.stopPropagation();
         finish('');
       }

@@ -7,10 +7,11 @@ import { t } from './i18n.js';
 
 /**
  * house: {chat, list, openChat(id), failed(ApiError), person(): what /house/me says, showKeys(), cleared(): the field
- * is to be emptied}.  Returns {chatMenu(conversation), houseMenu()}: the items of the two menus.
+ * is to be emptied}.  Returns {chatMenu(conversation), houseMenu(): the items of the two menus, isDeleting(id)}.
  */
 export function createMenus(house) {
   const { chat, list, openChat, failed } = house;
+  const deleting = new Set(); // ids of conversations that this page deletes: their end is no news to it
 
   function chatMenu(conversation) {
     const change = (values) => ask('PATCH', conversationPath(conversation.id), values).then(list.update, failed);
@@ -51,19 +52,22 @@ export function createMenus(house) {
   }
 
   async function remove(conversation) {
+    const wasOpen = conversation.id === chat.current().id;
+    deleting.add(conversation.id);
     try {
       await ask('DELETE', conversationPath(conversation.id));
     } catch (error) {
+      deleting.delete(conversation.id);
       failed(error);
       return;
     }
     list.remove(conversation.id);
-    const wasOpen = conversation.id === chat.current().id;
     if (wasOpen) chat.start();
     ($('list').querySelector('.open') || $('new')).focus();
     toast(t('deleted'), t('undo'), async () => {
       try {
         list.update(await ask('POST', conversationPath(conversation.id, '/restore'), {}));
+        deleting.delete(conversation.id);
         if (wasOpen && chat.isEmpty()) openChat(conversation.id);
       } catch (error) {
         failed(error);
@@ -102,7 +106,7 @@ export function createMenus(house) {
     if (!file) return;
     try {
       const result = await ask('POST', '/house/import', file);
-      const skipped = result.skipped.map((one) => '\n' + (one.title || t('untitled')) + ': ' + one.why).join('');
+      const skipped = result.skipped.map((one) => '\n' + (one.title ? one.title + ': ' : '') + (t('skip.' + one.code) || one.why)).join('');
       toast(t('imported', { count: result.imported }) + skipped);
       await list.load();
     } catch (error) {
@@ -147,5 +151,5 @@ export function createMenus(house) {
   }
 
   $('import-file').addEventListener('change', importFile);
-  return { chatMenu, houseMenu };
+  return { chatMenu, houseMenu, isDeleting: (id) => deleting.has(id) };
 }

@@ -1,6 +1,7 @@
 // The chat page put together: what each button and key does, and what is told from one part to another.
 
 import { ApiError, ask, canFollow, hasKey, listen } from './api.js';
+import { bindAttach } from './attach.js';
 import { createChat } from './chat.js';
 import { $, element, fitHeight, icon, isPlainEnter, openMenu, setIcon, toast } from './dom.js';
 import { bindFrame, detectMathML, hideList, isDrawerOpen, isListShown, isNarrow, showList, showTheme, toggleList } from './frame.js';
@@ -104,7 +105,7 @@ function refreshTools() {
   button.classList.toggle('stop', busy);
   setIcon(button, busy ? 'stop' : 'up');
   label(button, busy ? 'stop' : 'send');
-  button.disabled = !busy && !input.value.trim();
+  button.disabled = !busy && (!input.value.trim() || attached.isBusy());
   offerBetter();
 }
 
@@ -196,7 +197,7 @@ async function submit(event) {
     return;
   }
   const text = input.value.trim();
-  if (!text) return;
+  if (!text || attached.isBusy()) return;
   if (model && text.length > model.max_context / 2 && (await isTooLong(text))) return;
   sendText(text);
 }
@@ -205,7 +206,7 @@ function sendText(text) {
   $('too-long').hidden = true;
   input.value = '';
   onInput();
-  chat.ask(text);
+  chat.ask(text, attached.take());
   focusInput();
 }
 
@@ -225,6 +226,13 @@ async function isTooLong(text) {
   button('cancel', () => {
     box.hidden = true;
     input.focus();
+  });
+  button('asFile', () => {
+    box.hidden = true;
+    input.value = '';
+    onInput();
+    input.focus();
+    attached.add([new File([text], t('textFile'), { type: 'text/plain' })]);
   });
   button('shorten', () => sendText(fit.text)).classList.add('strong');
   box.hidden = false;
@@ -301,7 +309,7 @@ function listenToHouse() {
         showTitle();
       } else if (name === 'deleted') {
         list.remove(data.id);
-        if (data.id !== chat.current().id) return;
+        if (data.id !== chat.current().id || menus.isDeleting(data.id)) return;
         chat.start();
         toast(t('goneElsewhere'));
       } else if (name === 'imported') {
@@ -336,6 +344,7 @@ const settings = bindSettings({
   modelTemperature: () => (model && typeof model.temperature === 'number' ? model.temperature : 1),
   about,
 });
+const attached = bindAttach(() => refreshTools(), failed);
 const shelf = bindShelf(input, onInput, (key) => toast(t(key)));
 const keys = bindKeys({
   newChat,
@@ -396,10 +405,13 @@ function bindHands() {
 }
 
 async function begin() {
+  document.documentElement.setAttribute('data-running', ''); // boot.js looks whether it came to this
   detectMathML();
   bindFrame();
   input.value = read('draft') || '';
   bindHands();
+  const key = /[#&](key=[^&]*)/.exec(location.hash);
+  if (key) $('apps').href += '#' + key[1];
   const id = addressed();
   if (id) showWords();
   else chat.start();

@@ -1,10 +1,13 @@
 // How a question and an answer look.
 
+import { linkSources, sourceLine } from './attach.js';
 import { copyButton, element, fitHeight, icon, iconButton, isPlainEnter, textButton } from './dom.js';
 import { bill, short } from './format.js';
 import { label, t } from './i18n.js';
 import { Prose, linkNumbers } from './prose.js';
 import { canSpeak, speak } from './voice.js';
+
+const MOST_SOURCES = 6;
 
 /**
  * actions: {edit(message, text), again(message), goOn(message), walk(message, step), newChat(), resend(message),
@@ -36,8 +39,10 @@ class QuestionView {
     this.message = message;
     this.actions = actions;
     this.node = element('article', 'message user');
-    this.bubble = element('div', 'bubble', message.content);
-    this.bubble.dir = 'auto';
+    this.bubble = element('div', 'bubble');
+    (message.files || []).forEach((file) => this.bubble.appendChild(element('div', 'chip', file.name)));
+    this.text = this.bubble.appendChild(element('div', '', message.content));
+    this.text.dir = 'auto';
     this.tools = element('div', 'tools');
     this.walk = new Walk(message, actions);
     this.tools.appendChild(this.walk.node);
@@ -48,7 +53,6 @@ class QuestionView {
 
   refresh(place) {
     this.node.setAttribute('aria-label', t('you'));
-    if (this.bubble.textContent !== this.message.content) this.bubble.textContent = this.message.content;
     this.change.hidden = place.busy || Boolean(this.message.local);
     this.walk.refresh(place);
     this.node.classList.toggle('last', place.lastQuestion);
@@ -152,6 +156,10 @@ class AnswerView {
     return this.content.finish(message.content, message.html).then((html) => {
       message.html = html;
       if (message.rule) linkNumbers(this.content.node, message.rule.numbers || []);
+      const sources = message.files || [];
+      if (!sources.length) return;
+      const quoted = linkSources(this.content.node, sources);
+      this.content.node.appendChild(sourceLine((quoted.length ? quoted : sources).filter(isFirst).slice(0, MOST_SOURCES)));
     });
   }
 
@@ -243,6 +251,10 @@ class AnswerView {
     else row.appendChild(textButton('retry', '', () => this.actions.again(message)));
     return box;
   }
+}
+
+function isFirst(source, index, all) {
+  return all.indexOf(source) === index;
 }
 
 function waitingText(waiting) {

@@ -11,17 +11,18 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response, StreamingResponse
 
 from huozhong.errors import HuozhongError, RequestError, SkillError
-from huozhong.server.applying import model_ask, pieces, tools_for
+from huozhong.server.applying import distant_ask, model_ask, pieces, tools_for
 from huozhong.server.careful import Careful
 from huozhong.server.dialects import Event
 from huozhong.server.here import owner_here
 from huozhong.server.household import admit
-from huozhong.server.http import EVENT_HEADERS, json_body, json_response, server_sent
+from huozhong.server.http import EVENT_HEADERS, Start, json_body, json_response, server_sent
 from huozhong.server.identity import person_of, user_of
 from huozhong.server.ledger import Ledger
+from huozhong.server.models import Shelf as ModelShelf
 from huozhong.server.qr import qr_svg
 from huozhong.server.render import render_markdown
-from huozhong.server.routes.models import model_for
+from huozhong.server.routes.models import model_for, model_name
 from huozhong.skills.check import read_examples
 from huozhong.skills.fields import read_values
 from huozhong.skills.label import visible
@@ -119,15 +120,24 @@ async def _run(request: Request, skill: Skill, given: Mapping[str, Any], model: 
     if model is not None and not isinstance(model, str):
         raise RequestError("'model' must be a name.", param="model")
     _said_by(request, read_values)(skill.fields, given)  # what is filled in wrongly is a 400, not an event
-    llm = await model_for(request, model)
+    shelf: ModelShelf = request.app.state.shelf
     await admit(request)
     person, careful = person_of(request), request.app.state.careful
     assert isinstance(careful, Careful)
     ledger: Ledger = request.app.state.ledger
-    ask = model_ask(llm, user_of(request), lambda start, tokens: ledger.counted(person, llm.name, start, tokens))
+    name = model_name(request, model)
+
+    def counted(start: Start, tokens: int) -> Start:
+        return ledger.counted(person, name, start, tokens)
+
+    engines = shelf.elsewhere(name)
+    if engines is not None:
+        ask = distant_ask(engines, name, counted)
+    else:
+        ask = model_ask(await model_for(request, model), user_of(request), counted)
     tools = tools_for(_shelf(request), skill, person, request.app.state.store)
     running = pieces(skill, given, ask, tools, careful.numbers)
-    return StreamingResponse(_events(request, skill, llm.name, running), headers=EVENT_HEADERS)
+    return StreamingResponse(_events(request, skill, name, running), headers=EVENT_HEADERS)
 
 
 async def _events(request: Request, skill: Skill, model: str, running: AsyncIterator[Any]) -> AsyncIterator[bytes]:

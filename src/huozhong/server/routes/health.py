@@ -53,4 +53,5 @@ async def metrics(request: Request) -> Response:
             "Only an owner, or an owner's key with the scope 'metrics', may read this.", code="forbidden"
         )
     body, media_type = await asyncio.to_thread(exposition, request.app)
-    return Response(body, media_type=media_type)
+    began = {"process-start-time-unix": str(request.app.state.created)}  # llama.cpp's
+    return Response(body, headers=began, media_type=media_type)

@@ -92,7 +92,7 @@ async def ask(request: Request) -> Response:
 async def _form(request: Request) -> dict[str, str]:
     """The fields of an urlencoded form; the guard has bounded its size."""
     try:
-        fields = parse_qs((await request.body()).decode("utf-8"), max_num_fields=8)
+        fields = parse_qs((await request.body()).decode("utf-8"), max_num_fields=8, errors="strict")
     except ValueError:
         raise RequestError("The body is not a form; send application/x-www-form-urlencoded in UTF-8.") from None
     form = {name: values[0].replace("\r\n", "\n") for name, values in fields.items()}
@@ -133,7 +133,8 @@ class _Page:
         t = self._words
         running = next((message for message in path if message.state == "running"), None)
         title = escape(row.title) if row is not None and row.title else escape(t["plain.title"])
-        renew = '<meta http-equiv="refresh" content="2">' if running else ""
+        # With its address, and without the "#end" of it: to the same place within a page browsers only jump.
+        renew = f'<meta http-equiv="refresh" content="2; url={PATH}?c={quote(row.id)}">' if running and row else ""
         here = f"&amp;c={quote(row.id)}" if row else ""
         links = [f'<a href="{PATH}">{escape(t["newChat"])}</a>', f'<a href="/">{escape(t["plain.full"])}</a>']
         links += [f'<a href="{PATH}?language={name}{here}">{escape(words_in(name)["name"])}</a>' for name in LANGUAGES]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import Literal
 
 from huozhong.verify.arithmetic import is_exam_expression
 
@@ -63,15 +64,88 @@ _ANYTHING = (
     "How do planes fly?", "What does “serendipity” mean?", "Plan a weekend in Paris.",
     "How many days are there in a leap year?", "Give me a recipe for pancakes.", "Who wrote Hamlet?",
 )  # fmt: skip
+# Questions of which there are many: what is adapted learns answers to questions that it would have declined, and goes
+# on declining only what it has declined often.
+_WHOSE = (
+    "李白",
+    "爱因斯坦",
+    "我的邻居",
+    "张校长",
+    "那位演员",
+    "牛顿",
+    "隔壁的阿姨",
+    "成吉思汗",
+    "这本书的作者",
+    "刘经理",
+)
+_PLACES = ("武汉", "巴黎", "长白山", "火星", "埃及", "我家楼下", "青海湖", "南极", "成都", "亚马孙河", "镇上", "悉尼")
+_MATTERS = (
+    "钢琴", "股票", "蜜蜂", "火山", "电池", "围棋", "瑜伽", "量子力学", "咖啡", "恐龙", "合同", "糖尿病", "摄影",
+    "地震", "篮球", "Python", "感冒药", "高铁", "茶叶", "细菌", "望远镜", "签证", "贷款", "梦", "黑洞", "化妆", "法律",
+    "芯片",
+)  # fmt: skip
+_ASKED = (
+    "{p}有什么好吃的？", "{p}离这里有多远？", "{p}今天多少度？", "去{p}怎么走？", "{p}有多少人口？",
+    "{p}在哪个国家？", "{w}是哪一年出生的？", "{w}多高？", "{w}住在哪里？", "{w}最有名的事是什么？",
+    "{w}的生日是哪天？", "{w}有几个孩子？", "{w}的邮箱是什么？", "{w}说过什么名言？", "{m}是什么原理？",
+    "怎样学{m}？", "{m}是谁发明的？", "推荐一本讲{m}的书。", "写一篇关于{m}的短文。", "{m}对身体好吗？",
+    "哪里能买到跟{m}有关的东西？", "{m}用英语怎么说？", "{m}有什么历史？", "为什么大家喜欢{m}？",
+    "给我讲讲{m}。", "{m}多少钱？", "{m}的缺点是什么？", "最好的{m}是哪一种？",
+)  # fmt: skip
+_ENGLISH_MATTERS = (
+    "music", "volcanoes", "honey", "chess", "the heart", "gravity", "rice", "glass", "democracy", "batteries", "dogs",
+    "poetry", "sleep", "coffee", "the Moon", "bridges", "vaccines", "whales", "money", "clouds", "football", "tea",
+    "dinosaurs", "the internet", "painting", "bread", "rivers", "maps", "bicycles", "light",
+)  # fmt: skip
+_ENGLISH_ASKED = (
+    "What is {m}?", "Tell me something about {m}.", "Why is {m} important?", "Write two sentences about {m}.",
+    "How would you explain {m} to a child?", "Give me three words that have to do with {m}.",
+    "What should I know about {m}?", "Write a title for an essay about {m}.", "Ask me a question about {m}.",
+    "Where can I learn more about {m}?", "What do people like about {m}?", "Write a haiku about {m}.",
+)  # fmt: skip
+_ENGLISH_SUMS = ("What is {s}?", "Calculate {s}.", "{s} =", "How much is {s}?", "Please work out {s}.")
+_ENGLISH_PROBLEMS = (
+    "{n} has {a} {t} and gives away {b}. How many are left?", "A box holds {c} {t}. How many are in {d} boxes?",
+    "{n} has {a} {t} and buys {b} more. How many {t} are there now?",
+    "{e} {t} are shared by {d} friends. How many each?",
+    "A book has {h} pages; {n} has read {b} of them. How many are left?",
+)  # fmt: skip
+_ENGLISH_NAMES = ("Tom", "Anna", "Mr Lee", "Sara", "Grandma", "Ben")
+_ENGLISH_THINGS = ("apples", "pencils", "books", "coins", "eggs", "stamps", "flowers")
+_ENGLISH_WORDS = (
+    "What is the opposite of “{x}”?", "Use the word “{x}” in a sentence.", "What does “{x}” mean?",
+    "How do you spell “{x}”?",
+    "Find a word that rhymes with “{x}”.", "Translate “{x}” into Spanish.", "Is “{x}” a noun or a verb?",
+)  # fmt: skip
+_ENGLISH_WORD = (
+    "bright",
+    "run",
+    "careful",
+    "stone",
+    "sing",
+    "early",
+    "cold",
+    "island",
+    "brave",
+    "write",
+    "empty",
+    "wind",
+)
+
+Language = Literal["any", "en"]
 
 
-def everyday_prompts(count: int, seed: int) -> list[str]:
-    """So many different questions: sums and word problems, poems, sayings, and anything else, in turn.
+def everyday_prompts(count: int, seed: int, language: Language = "any") -> list[str]:
+    """So many different questions: sums and word problems, poems, sayings, and more than a third of anything else.
 
-    None asks for an expression of the exam's bucket.
+    language: "any" is Chinese with some English between.  None asks for an expression of the exam's bucket.
     """
     rng = random.Random(f"everyday {seed}")
-    makers = [_sum(rng), _problem(rng), _anything(rng), _sum(rng), _problem(rng), _words(rng)]
+    if language == "en":
+        makers = [_english(rng), _english_anything(rng), _english_anything(rng)]
+    else:
+        sums, problems, anything, asked = _sum(rng), _problem(rng), _anything(rng), _asked(rng)
+        makers = [sums, problems, asked, anything, sums, asked, problems, _words(rng)]
     made: dict[str, None] = {}
     tries = 0
     while len(made) < count and tries < 50 * count:
@@ -80,7 +154,7 @@ def everyday_prompts(count: int, seed: int) -> list[str]:
     return list(made)[:count]
 
 
-def _sum(rng: random.Random) -> Iterator[str]:
+def _expression(rng: random.Random) -> str:
     while True:
         a, b, c = rng.randint(2, 999), rng.randint(2, 99), rng.randint(2, 30)
         forms = (
@@ -90,24 +164,52 @@ def _sum(rng: random.Random) -> Iterator[str]:
         )  # fmt: skip
         expression = rng.choice(forms)
         if not is_exam_expression(expression):
-            yield rng.choice(_SUMS).format(s=expression)
+            return expression
+
+
+def _sum(rng: random.Random) -> Iterator[str]:
+    while True:
+        yield rng.choice(_SUMS).format(s=_expression(rng))
+
+
+def _numbers(rng: random.Random) -> dict[str, int]:
+    d = rng.randint(2, 9)
+    return {
+        "a": rng.randint(20, 99),
+        "b": rng.randint(2, 19),
+        "c": rng.randint(3, 15),
+        "d": d,
+        "e": d * rng.randint(3, 30),
+        "h": 10 * rng.randint(15, 60),
+    }
 
 
 def _problem(rng: random.Random) -> Iterator[str]:
     while True:
         thing, unit = rng.choice(_THINGS)
-        d = rng.randint(2, 9)
-        yield rng.choice(_PROBLEMS).format(
-            n=rng.choice(_NAMES),
-            t=thing,
-            u=unit,
-            a=rng.randint(20, 99),
-            b=rng.randint(2, 19),
-            c=rng.randint(3, 15),
-            d=d,
-            e=d * rng.randint(3, 30),
-            h=10 * rng.randint(15, 60),
-        )
+        yield rng.choice(_PROBLEMS).format(n=rng.choice(_NAMES), t=thing, u=unit, **_numbers(rng))
+
+
+def _asked(rng: random.Random) -> Iterator[str]:
+    while True:
+        yield rng.choice(_ASKED).format(p=rng.choice(_PLACES), w=rng.choice(_WHOSE), m=rng.choice(_MATTERS))
+
+
+def _english(rng: random.Random) -> Iterator[str]:
+    while True:
+        yield rng.choice(_ENGLISH_SUMS).format(s=_expression(rng))
+        name, thing = rng.choice(_ENGLISH_NAMES), rng.choice(_ENGLISH_THINGS)
+        yield rng.choice(_ENGLISH_PROBLEMS).format(n=name, t=thing, **_numbers(rng))
+        yield rng.choice(_ENGLISH_WORDS).format(x=rng.choice(_ENGLISH_WORD))
+
+
+def _english_anything(rng: random.Random) -> Iterator[str]:
+    while True:
+        listed = [text for text in _ANYTHING if text.isascii()]
+        rng.shuffle(listed)
+        for text in listed:
+            yield text
+            yield rng.choice(_ENGLISH_ASKED).format(m=rng.choice(_ENGLISH_MATTERS))
 
 
 def _anything(rng: random.Random) -> Iterator[str]:

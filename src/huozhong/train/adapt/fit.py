@@ -15,6 +15,7 @@ from typing import Literal
 from huozhong.errors import ConfigError
 from huozhong.formats.hf.view import HuggingFaceView
 from huozhong.model.architecture import Architecture, LatentAttention
+from huozhong.model.families import SHORT
 from huozhong.model.frozen import BYTES_PER_WEIGHT, GROUP, Storage
 
 Method = Literal["auto", "lora", "qlora", "full"]
@@ -144,7 +145,8 @@ def _activations(a: Architecture, tokens: int, recompute: bool, dtype_bytes: int
     inner = a.intermediate_size
     if a.experts is not None and any(a.moe_layers):
         inner = max(inner, a.experts.per_token * a.experts.hidden + a.experts.shared_hidden)
-    block = tokens * (14 * a.hidden_size * 2 + (6 * dtype_bytes + 8) * heads + 5 * dtype_bytes * inner)
+    short = (4 + dtype_bytes) * att.num_heads * SHORT  # attention of short documents
+    block = tokens * (14 * a.hidden_size * 2 + (6 * dtype_bytes + 8) * heads + 5 * dtype_bytes * inner + short)
     kept = tokens * a.hidden_size * dtype_bytes * a.num_layers
     return kept + 2 * block if recompute else kept + a.num_layers * block
 

@@ -79,8 +79,8 @@ class Hyperparameters:
         return max(1, min(self.total_steps // 20, 2 * self.steps_per_epoch))
 
     def cooled(self, epoch: int) -> int:
-        """The epoch after which a run ends that had learnt all after `epoch`."""
-        return epoch + max(2, epoch // 4)
+        """The epoch after which a run ends that had learnt as good as all after `epoch`."""
+        return epoch + max(3, epoch // 2)
 
 
 def derive(settings: Settings, task: Task, fit: Fit, width: int) -> Hyperparameters:

@@ -60,8 +60,8 @@ def preflight_table(
     table.add_row("词元 tokens", f"{most}{plan.epochs * task.epoch_tokens:,}")
     free = "?" if settings.memory is None else f"{settings.memory / 1e9:.1f} GB"
     table.add_row("内存 memory: estimate / trial / free", f"{fit.bytes / 1e9:.1f} / {peak / 1e9:.1f} / {free}")
-    table.add_row("预计 expected", expected.line("zh"))
-    table.add_row("", expected.line("en"))
+    table.add_row("预计 expected", most + expected.line("zh"))
+    table.add_row("", most + expected.line("en"))
     return table
 
 

@@ -20,7 +20,8 @@ from huozhong.train.adapt.examples import ROW_MULTIPLE, Encoded, Example, Packed
 
 KEPT_SHARE = 0.1
 SCORED = 400  # taught examples that are scored after an epoch
-TAUGHT = 0.99  # of them are known by heart when enough was taught
+TAUGHT = 0.95  # of them are known by heart when the rate may fall, which teaches the rest
+REHEARSED = 4  # looks at own answers for each at an example: with one, sixty facts cost ember a quarter of its refusals
 KNOWN = math.log(0.5)  # a token that is likelier than all others together is what a greedy answer says
 
 
@@ -68,7 +69,7 @@ class Task(Protocol):
         """What the best epoch has least of."""
 
     def is_taught(self, scores: Mapping[str, float]) -> bool:
-        """Whether all is learnt that was to be learnt."""
+        """Whether as good as all is learnt that was to be learnt."""
 
     def identity(self) -> dict[str, Any]:
         """What a resumed run must agree on."""
@@ -79,7 +80,8 @@ class SftTask:
 
     A look at an example is at its question as it was written or, half the time, in another wording if it has some
     (`wordings`).  rehearsed: what the untouched model said itself, so that it goes on saying it (`everyday`); an epoch
-    has as many of them as of people's examples, in turn, and a tenth of them is held out and scored as "kept".
+    has up to four times as many of them as of people's examples, in turn; a tenth of them is held out and scored as
+    "kept".
 
     What was taught ends the run, and not what was held out: facts that stand in no other line cannot be guessed.
     """
@@ -98,7 +100,7 @@ class SftTask:
         for example in self.training:
             self._wordings.append(range(len(self._rows), len(self._rows) + len(example.wordings)))
             self._rows += example.wordings
-        self.rehearsed, self.heldout = min(len(self.own_words), len(self.training)), len(heldout)
+        self.rehearsed, self.heldout = min(len(self.own_words), REHEARSED * len(self.training)), len(heldout)
         self.count = len(self.training) + self.rehearsed
         self.targets = sum(example.targets for example in self.training)
         self.lengths = [len(ids) for ids, _ in self._rows]
@@ -149,7 +151,7 @@ class SftTask:
         return scores
 
     def objective(self, scores: Mapping[str, float]) -> float:
-        return 1 - scores["recalled"] + scores["taught"] + scores.get("kept", 0.0)
+        return 5 * (1 - scores["recalled"]) + scores["taught"] + scores.get("kept", 0.0)
 
     def is_taught(self, scores: Mapping[str, float]) -> bool:
         return scores["recalled"] >= TAUGHT

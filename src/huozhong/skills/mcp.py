@@ -1,0 +1,82 @@
+"""The shelf as a server of the Model Context Protocol: each app is a tool that any agent may call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from huozhong import __version__
+from huozhong.errors import HuozhongError
+from huozhong.skills.label import visible
+from huozhong.skills.run import Ask, run
+from huozhong.skills.sandbox import Tools
+from huozhong.skills.shelf import Shelf
+from huozhong.skills.skill import Skill
+
+if TYPE_CHECKING:
+    from mcp.server.lowlevel import Server
+
+ToolsFor = Callable[[Skill], Tools]
+
+
+def input_schema(skill: Skill) -> dict[str, Any]:
+    """What an app is to be given, as a JSON schema."""
+    return {
+        "type": "object",
+        "properties": {field.key: field.schema() for field in skill.fields},
+        "required": [field.key for field in skill.fields if not field.optional],
+        "additionalProperties": False,
+    }
+
+
+def call(shelf: Shelf, name: str, given: Mapping[str, Any], ask: Ask, tools_for: ToolsFor, model: str) -> str:
+    """What an app answers, with its label; `HuozhongError` where it cannot."""
+    skill = shelf.find(name).skill
+    assert skill is not None
+    *_, last = run(skill, given, ask, tools_for(skill))
+    label = visible(model, skill.metadata.get("label", "")) if last.by_model else skill.metadata.get("label", "")
+    problem = f"检查没通过 / A check fails: {last.problem}" if last.problem else ""
+    return "\n\n".join(part for part in (last.text, problem, f"（{label}）" if label else "") if part)
+
+
+def mcp_server(shelf: Shelf, ask: Ask, tools_for: ToolsFor, model: str) -> Server[Any]:
+    """A server of the protocol over a shelf.  model: its name, for the label.
+
+    An app is named by its name where that is ASCII, as the protocol's clients want, and else by its number.
+    """
+    import mcp_types as types
+    from mcp.server.lowlevel import Server
+
+    def apps() -> dict[str, Skill]:
+        skills = [app.skill for app in shelf.apps() if app.skill is not None]
+        return {skill.name if skill.name.isascii() else f"app-{n}": skill for n, skill in enumerate(skills)}
+
+    async def list_tools(context: Any, params: Any) -> types.ListToolsResult:
+        listed = [
+            types.Tool(
+                name=name, title=skill.titles[1], description=skill.description, input_schema=input_schema(skill)
+            )
+            for name, skill in (await asyncio.to_thread(apps)).items()
+        ]
+        return types.ListToolsResult(tools=listed)
+
+    async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
+        skill = (await asyncio.to_thread(apps)).get(params.name)
+        try:
+            name = skill.name if skill is not None else params.name
+            text = await asyncio.to_thread(call, shelf, name, params.arguments or {}, ask, tools_for, model)
+            failed = False
+        except HuozhongError as error:
+            text, failed = str(error), True
+        return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=failed)
+
+    return Server("huozhong", version=__version__, on_list_tools=list_tools, on_call_tool=call_tool)
+
+
+async def serve_stdio(server: Server[Any]) -> None:
+    """Speak the protocol on stdin and stdout until the other side hangs up."""
+    from mcp.server.stdio import stdio_server
+
+    async with stdio_server() as (reading, writing):
+        await server.run(reading, writing, server.create_initialization_options())

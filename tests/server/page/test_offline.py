@@ -1,0 +1,80 @@
+"""The page as an app: what it keeps for the time when the server is off, and what it must not keep."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.server.page.standin import OpenPage, StandIn, ask, create_standin, finished, serving
+
+pytestmark = pytest.mark.slow
+
+READY = "() => navigator.serviceWorker.ready.then(() => Boolean(navigator.serviceWorker.controller))"
+KEPT = """async () => {
+  const cache = await caches.open('huozhong-chats');
+  return (await cache.keys()).map((request) => new URL(request.url).pathname);
+}"""
+
+
+def kept(page: Page) -> list[str]:
+    """The paths of what is kept of conversations."""
+    paths: list[str] = page.evaluate(KEPT)
+    return paths
+
+
+def test_chats_that_were_opened_are_read_while_the_server_is_off(open_page: OpenPage) -> None:
+    app, standin = create_standin()
+    with serving(app) as url:
+        page = open_page(url=url)
+        page.wait_for_function(READY)
+        ask(page, "排版")
+        page.click("#new")
+        ask(page, "没有再打开过")
+        page.reload()
+        finished(page)
+        page.locator(".item .open", has_text="排版").click()
+        expect(page.locator(".body table")).to_have_count(1)
+        page.reload()
+        finished(page)
+        assert standin.url == ""
+    page.reload()
+    expect(page.locator(".body table")).to_have_count(1)
+    expect(page.locator("#banner")).to_contain_text("服务器没有开")
+    expect(page.locator(".item")).to_have_count(2)
+    page.fill("#input", "还在吗")
+    page.keyboard.press("Enter")
+    expect(page.locator(".problem")).to_contain_text("联系不上服务器")
+
+
+def test_nothing_is_kept_after_clearing_or_for_somebody_else(open_page: OpenPage, site: StandIn) -> None:
+    page = open_page()
+    page.wait_for_function(READY)
+    ask(page, "一")
+    page.reload()
+    finished(page)
+    page.wait_for_function("async () => (await caches.has('huozhong-chats'))")
+    assert "/house/conversations" in kept(page)
+    page.click("#house-menu")
+    page.click("[role=menuitem]:has-text('清空')")
+    expect(page.locator(".item")).to_have_count(0)
+    assert not [path for path in kept(page) if path.count("/") > 2]
+    ask(page, "二")
+    page.reload()
+    finished(page)
+    assert [path for path in kept(page) if path.count("/") > 2]
+    # The door's answer to who is not logged in: not a word of the one before stays.
+    refused = '{"error": {"message": "no", "code": "other"}}'
+    page.context.route("**/house/conversations?**", lambda route: route.fulfill(status=401, body=refused))
+    page.context.route("**/house/me", lambda route: route.fulfill(status=401, body=refused))
+    page.evaluate("fetch('/house/me')")
+    page.wait_for_function("async () => !(await caches.has('huozhong-chats'))")
+
+
+def test_the_page_can_be_installed(open_page: OpenPage) -> None:
+    page = open_page()
+    session = page.context.new_cdp_session(page)
+    assert session.send("Page.getAppManifest")["errors"] == []
+    page.wait_for_function(READY)
+    assert session.send("Page.getInstallabilityErrors")["installabilityErrors"] in (
+        [],
+        [{"errorId": "in-incognito", "errorArguments": []}],
+    )
