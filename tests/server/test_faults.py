@@ -151,7 +151,7 @@ def survives(llm: LLM, store: Store, fail: Callable[[], None], mend: Callable[[]
         assert told["usage"]["completion_tokens"] == TOKENS
         assert (told["state"], words in told["error"]) == ("done", True), told["error"]
         refused = house.http.post(f"/conversations/{id}/ask", json={"parent": before["id"], "content": "又" * 20_000})
-        assert refused.status_code == 500
+        assert refused.status_code == 503
         assert words in refused.json()["error"]["message"]
         mend()
 

@@ -11,7 +11,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from huozhong.errors import HuozhongError, RequestError
+from huozhong.errors import HuozhongError, RequestError, StoreError
 
 # A `RequestError`'s status by its code; any other is 400.
 _STATUS = {
@@ -38,6 +38,7 @@ _STATUS = {
     "wrong_code": 403,
     "wrong_login": 401,
 }
+_DATABASE_SECONDS = 5
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 
 
@@ -69,7 +70,18 @@ def failure_of(error: Exception, request: Request) -> Failure:
 
 
 def known_failure(error: HuozhongError) -> Failure:
-    """A `RequestError` is the client's fault unless its code says otherwise; any other is the server's."""
+    """A `RequestError` is the client's fault unless its code says otherwise; any other is the server's.
+
+    A database that is gone may be back in a moment: that is 503, and worth another try.
+    """
+    if isinstance(error, StoreError):
+        return Failure(
+            status=503,
+            kind="server_error",
+            message=str(error),
+            code="no_database",
+            headers={"retry-after": str(_DATABASE_SECONDS)},
+        )
     if not isinstance(error, RequestError):
         return server_failure(str(error))
     status = _STATUS.get(error.code, 400)
