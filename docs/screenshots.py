@@ -12,7 +12,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 ARGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 DESKTOP, PHONE = (1366, 768), (360, 640)
@@ -42,6 +42,20 @@ SHOTS = [
     ("phone-distress", PHONE, "light", "zh", "distress"),
 ]
 
+# Pages of apps: name, size, theme, language, app ("" the shelf, "new" the making of one), what is filled in.
+APPS: list[tuple[str, tuple[int, int], str, str, str, dict[str, str]]] = [
+    ("apps", DESKTOP, "light", "zh", "", {}),
+    ("apps-new", DESKTOP, "light", "zh", "new", {
+        "#app-name": "给奶奶的祝福", "#app-what": "写一句生日祝福", ".fields-made input": "名字",
+        "#says": "给{名字}写一句生日祝福，要温暖。", "#label": "心意要自己说",
+    }),
+    ("app-almanac", DESKTOP, "dark", "zh", "almanac", {"#f0": "2026-02-17"}),
+    ("phone-app-notice", PHONE, "light", "zh", "notice", {
+        "#f0": "全体村民", "#f1": "开会讨论修路", "#f2": "12月3日晚上7点", "#f3": "村委会", "#f5": "村民委员会",
+    }),
+    ("phone-app-idioms", PHONE, "dark", "zh", "idioms", {"#f0": "画蛇添足"}),
+]  # fmt: skip
+
 
 # What is opened before the picture is taken, by name.
 OPENED = {
@@ -60,10 +74,10 @@ def ask(page: Page, question: str) -> None:
     page.wait_for_selector(".answer:last-child .body .tail", state="detached")
 
 
-def shoot(browser: Browser, url: str, out: Path, shot: tuple[str, tuple[int, int], str, str, str]) -> None:
-    """One picture."""
-    name, (width, height), theme, language, talk = shot
-    context = browser.new_context(
+def in_window(browser: Browser, size: tuple[int, int], theme: str, language: str) -> BrowserContext:
+    """A window of a reader with this screen, theme and language."""
+    width, height = size
+    return browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme="dark" if theme == "dark" else "light",
         locale={"zh": "zh-CN", "zh-Hant": "zh-TW"}.get(language, "en-GB"),
@@ -72,6 +86,33 @@ def shoot(browser: Browser, url: str, out: Path, shot: tuple[str, tuple[int, int
         is_mobile=width < 500,
         reduced_motion="reduce",
     )
+
+
+def shoot_app(
+    browser: Browser, url: str, out: Path, shot: tuple[str, tuple[int, int], str, str, str, dict[str, str]]
+) -> None:
+    """One picture of the shelf, of an app that has answered, or of the making of one."""
+    name, size, theme, language, app, filled = shot
+    context = in_window(browser, size, theme, language)
+    page = context.new_page()
+    page.goto(f"{url}/page/apps.html" + ("?new" if app == "new" else f"?app={app}" if app else ""))
+    page.wait_for_selector("main h1")
+    for field, text in filled.items():
+        page.locator(field).first.fill(text)
+    if app and app != "new":
+        page.click("button.main")
+        page.wait_for_selector(".said > *")
+        if size[0] < 500:
+            page.locator("section.card-box").scroll_into_view_if_needed()
+    page.wait_for_timeout(1000)
+    page.screenshot(path=str(out / f"{name}.png"))
+    context.close()
+
+
+def shoot(browser: Browser, url: str, out: Path, shot: tuple[str, tuple[int, int], str, str, str]) -> None:
+    """One picture."""
+    name, (width, height), theme, language, talk = shot
+    context = in_window(browser, (width, height), theme, language)
     page = context.new_page()
     page.request.post(f"{url}/house/clear", data={})
     page.goto(url)
@@ -108,6 +149,9 @@ def main() -> None:
         for shot in SHOTS:
             shoot(browser, options.url, options.out, shot)
             print(options.out / f"{shot[0]}.png")
+        for app in APPS:
+            shoot_app(browser, options.url, options.out, app)
+            print(options.out / f"{app[0]}.png")
         browser.close()
 
 

@@ -304,9 +304,9 @@ function written(made) {
     return plain || say('blank') + (number + 1);
   });
   const lines = made.fields.map((field, number) => keys[number] + ': ' + field.type + (field.type === 'choice' ? '(' + oneLine(field.options) + ')' : '') + ' ' + oneLine(field.name));
-  let prompt = made.says.trim();
-  made.fields.forEach((field, number) => {
-    [field.name, keys[number]].forEach((name) => { prompt = prompt.split('{' + name + '}').join('{{' + keys[number] + '}}'); });
+  let prompt = made.says.trim().replace(/\{+([^{}]+)\}+/g, (found, name) => {
+    const number = made.fields.findIndex((field, place) => oneLine(field.name) === name.trim() || keys[place] === name.trim());
+    return number < 0 ? found : '{{' + keys[number] + '}}';
   });
   keys.forEach((name) => { if (prompt.indexOf('{{' + name + '}}') < 0) prompt += '\n' + name + '：{{' + name + '}}'; });
   const examples = made.examples.filter((one) => one.out.trim()).map((one) => keys.map((name, number) => (number ? '  ' : '- ') + name + ': ' + oneLine(one.given[number] || '')).join('\n') + '\n  → ' + oneLine(one.out));
