@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
-from huozhong import __version__
+import huozhong
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import HuozhongError
 from huozhong.server.answers import Answers
@@ -112,7 +112,7 @@ def create_app(
     allow_hosts, allow_origins: names this server answers to and web sites that may use it, besides its own.
     """
     # No generated documentation pages: they load scripts from elsewhere, and the machine may be offline.
-    app = FastAPI(title="Huozhong", version=__version__, openapi_url=None)
+    app = FastAPI(title="Huozhong", version=huozhong.__version__, openapi_url=None)
     if shelf is None:
         assert llm is not None, "a model, or a shelf of models"
         shelf = Shelf(llm, keep=None)

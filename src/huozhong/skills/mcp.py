@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from huozhong import __version__
+import huozhong
 from huozhong.errors import HuozhongError
 from huozhong.skills.label import visible
 from huozhong.skills.run import Ask, run
@@ -71,7 +71,7 @@ def mcp_server(shelf: Shelf, ask: Ask, tools_for: ToolsFor, model: str) -> Serve
             text, failed = str(error), True
         return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=failed)
 
-    return Server("huozhong", version=__version__, on_list_tools=list_tools, on_call_tool=call_tool)
+    return Server("huozhong", version=huozhong.__version__, on_list_tools=list_tools, on_call_tool=call_tool)
 
 
 async def serve_stdio(server: Server[Any]) -> None:

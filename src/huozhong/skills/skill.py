@@ -129,7 +129,8 @@ class _Plain(yaml.BaseLoader):
             raise yaml.YAMLError("a key is text")
         if len(set(keys)) != len(keys):
             raise yaml.YAMLError("a key stands there twice")
-        return super().construct_mapping(node, deep)
+        values: dict[Any, Any] = super().construct_mapping(node, deep)
+        return values
 
 
 def _frontmatter(head: str) -> dict[str, Any]:

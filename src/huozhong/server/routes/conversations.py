@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from huozhong import __version__
+import huozhong
 from huozhong.errors import RequestError
 from huozhong.server.answers import Answers, GrowingAnswer, snapshot
 from huozhong.server.asking import answer_turn
@@ -49,7 +49,7 @@ async def me(request: Request) -> Response:
     """login: whether this house knows accounts."""
     person = person_of(request)
     known = {"id": person.id, "name": person.name, "role": person.role, "language": person.language}
-    return json_response({"person": known, "login": request.app.state.login, "version": __version__})
+    return json_response({"person": known, "login": request.app.state.login, "version": huozhong.__version__})
 
 
 # -- conversations ---------------------------------------------------------------------------------

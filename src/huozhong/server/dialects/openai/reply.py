@@ -14,14 +14,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from huozhong import __version__
+import huozhong
 from huozhong.engine.requests import Completion, Delta, TokenLogprob, Usage
 from huozhong.server.dialects import ChatReply, Event, all_parts, parts_of, total_usage
 from huozhong.server.dialects.openai.errors import error_body
 from huozhong.server.failures import Failure
 from huozhong.text.tools import CallPart
 
-FINGERPRINT = f"build-huozhong-{__version__}"  # another one may answer otherwise to the same seed
+FINGERPRINT = f"build-huozhong-{huozhong.__version__}"  # another one may answer otherwise to the same seed
 
 
 @dataclass(kw_only=True)
