@@ -11,6 +11,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import OrderedDict
@@ -291,17 +292,20 @@ def _try_apart(what: str, text: str, is_wanted: Callable[[], bool]) -> None:
     stack, and forty patterns in one `allOf` take minutes.)
     """
     deadline = time.monotonic() + _PATIENCE
-    given: bytes | None = text.encode()
-    with subprocess.Popen(
-        [sys.executable, "-c", _TRIAL, str(TRIAL_SECONDS)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as trial:
+    # A file: what a pipe does not hold at once, `communicate` never finishes writing once it has timed out.
+    with tempfile.TemporaryFile() as given:
+        given.write(text.encode())
+        given.seek(0)
+        trial = subprocess.Popen(
+            [sys.executable, "-c", _TRIAL, str(TRIAL_SECONDS)],
+            stdin=given,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    with trial:
         while trial.returncode is None and time.monotonic() < deadline and is_wanted():
             with contextlib.suppress(subprocess.TimeoutExpired):
-                trial.communicate(given, timeout=_ASKED_EVERY)
-            given = None  # what is not written yet goes on being written
+                trial.wait(timeout=_ASKED_EVERY)
         if trial.returncode is None:
             trial.kill()
     if not is_wanted():
