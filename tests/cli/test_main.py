@@ -6,19 +6,25 @@ import subprocess
 import sys
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from huozhong.cli.main import build, main
 
-COMMANDS = {"serve", "chat", "train", "eval", "pull", "import", "list", "show", "remove", "export"}
+COMMANDS = {
+    "backup", "chat", "cp", "eval", "export", "import", "list", "ls", "pack", "ps", "pull", "remove", "restore", "rm",
+    "run", "serve", "show", "stop",
+}  # fmt: skip
+GROUPS = {"people", "skill", "train"}
 
 
 def test_every_command_has_bilingual_help() -> None:
-    for command in [(), *((name,) for name in sorted(COMMANDS))]:
+    for command in [(), *((name,) for name in sorted(COMMANDS | GROUPS))]:
         result = CliRunner().invoke(build(), [*command, "--help"])
         assert result.exit_code == 0
         assert any("\u4e00" <= letter <= "\u9fff" for letter in result.output)
-    assert {c.name for c in build().registered_commands} | {"train"} == COMMANDS
+    assert {c.name for c in build().registered_commands} == COMMANDS
+    assert set(get_command(build()).commands) == COMMANDS | GROUPS  # type: ignore[attr-defined]
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -59,14 +59,14 @@ def _crowd(llm: LLM) -> None:
         if delta.is_last:
             ended.release()
 
-    handles: list[Handle] = [llm.submit(prompt, params, on_delta, user=str(n % 5)) for n in range(45)]
+    handles: list[Handle] = [llm.submit(prompt, params, on_delta, user=str(n % 5)) for n in range(90)]
     deadline = time.monotonic() + 20
-    while handles[-1].progress().place < 2:
-        assert time.monotonic() < deadline, "the last of 45 never had a place"
+    while handles[-1].progress().place == 0:
+        assert time.monotonic() < deadline, "the last of 90 never had a place"
         time.sleep(TELL_SECONDS / 10)
     before = handles[-1].progress().place
     assert handles[0].progress().place == 0
-    assert sum(one.progress().place > 0 for one in handles) <= 13  # 32 run
+    assert sum(one.progress().place > 0 for one in handles) <= 58  # 32 run
     for _ in handles:
         assert ended.acquire(timeout=60)
     assert handles[-1].progress().place == 0 < before

@@ -22,6 +22,7 @@ from huozhong.errors import ConfigError
 from huozhong.files import whole_file
 
 _PACKAGE = Path(huozhong.__file__).parent
+_TIME = (2026, 1, 1, 0, 0, 0)  # of every file, so that the same program makes the same bytes
 _SOURCES = (".cpp", ".h", ".inl", ".pyc")  # that nobody needs who does not compile
 
 
@@ -42,8 +43,11 @@ def own_wheel(folder: Path) -> Path:
     record = []
     with whole_file(path) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
 
+        def write(place: str, content: bytes) -> None:
+            archive.writestr(zipfile.ZipInfo(place, _TIME), content, zipfile.ZIP_DEFLATED)
+
         def add(place: str, content: bytes) -> None:
-            archive.writestr(zipfile.ZipInfo(place, (2026, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
+            write(place, content)
             digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
             record.append(f"{place},sha256={digest},{len(content)}\n")
 
@@ -51,7 +55,7 @@ def own_wheel(folder: Path) -> Path:
             add(f"huozhong/{file.relative_to(_PACKAGE).as_posix()}", file.read_bytes())
         for file_name, text in extra.items():
             add(f"{info}/{file_name}", text.encode())
-        archive.writestr(f"{info}/RECORD", "".join(record) + f"{info}/RECORD,,\n")
+        write(f"{info}/RECORD", ("".join(record) + f"{info}/RECORD,,\n").encode())
     return path
 
 
