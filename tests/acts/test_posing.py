@@ -102,3 +102,14 @@ def test_all_says_are_in_both_languages() -> None:
     says = table("problems")["says"]
     assert {key[:-3] for key in says} == {"ask", "right", "wrong", "tell"}
     assert all(f"{key[:-3]}_zh" in says and f"{key[:-3]}_en" in says for key in says)
+
+
+@pytest.mark.parametrize(
+    "asked", ["给我讲讲这道题", "这道题给我讲一下", "给我解释这个问题", "你给我说说那道题", "上一道题怎么做的题"]
+)
+def test_words_about_a_problem_that_is_there_want_no_new_one(asked: str) -> None:
+    before = [
+        {"role": "user", "content": "一本书有240页，小明每天看16页，几天可以看完？"},
+        {"role": "assistant", "content": "240÷16=15（天）。\n答：15天可以看完。"},
+    ]
+    assert pose([*before, {"role": "user", "content": asked}], 1) is None

@@ -116,6 +116,10 @@ _MORE = re.compile(
     re.IGNORECASE,
 )
 _ANSWERED = re.compile(r"答：|答案|Answer:|^请听题|^来一道|^好，考考你|^看你的了")
+# Words about a problem that is there already: 给我讲讲这道题 wants no new one.
+_OF_THIS = re.compile(
+    r"讲|解释|说明|分析|为什么|怎么|[这那]一?[道个]?题|上一?[道个]|刚才|刚刚|explain|this (?:problem|question)"
+)
 _FOR_FUN = re.compile(r"谜|笑话|成语|歇后语|诗|英语|语文|物理|化学|历史|脑筋急转弯|riddle|joke", re.IGNORECASE)
 
 
@@ -124,7 +128,8 @@ def pose(messages: Messages, seed: int) -> str | None:
     asked = question(messages)
     last = next(iter(answers(messages)), "")
     text = simple(asked).strip()
-    wants = len(text) <= 40 and not _FOR_FUN.search(text) and bool(_ASKS.fullmatch(text) or _ASKS_EN.fullmatch(text))
+    is_new = len(text) <= 40 and not _FOR_FUN.search(text) and not _OF_THIS.search(text)
+    wants = is_new and bool(_ASKS.fullmatch(text) or _ASKS_EN.fullmatch(text))
     goes_on = _MORE.fullmatch(text) is not None and (_was_posed(last) or _ANSWERED.search(last) is not None)
     if not wants and not goes_on:
         return None
