@@ -23,7 +23,7 @@ from huozhong.server.measures import Measures
 
 access_log = logging.getLogger("huozhong.access")
 
-_DAY_LINES = 5000
+_DAY_LINES = 1_000  # of the last day: half a megabyte
 _LONGEST_PATH = 200
 _LONGEST_MESSAGE = 2000
 # Asked all the time by the page itself and by probes; they would hide what matters.
