@@ -56,6 +56,11 @@ _IN_NAME = re.compile(r"[A-Za-z][A-Za-z\d]*-?$")
 _PRICE_WORD = re.compile(r"(?:只要|仅需|只需|仅|价|才|到手|付|省|减|降|满|卖)[了为是:：]?\s*$")
 _ARTICLE = re.compile(r"(?:[年月天块元折毛%]|个月|小时|公斤|分钟|周)")
 
+_NUMERAL = re.compile(
+    rf"[\d%‰¥￥$]+|[〇零二三四五六七八九十百千万亿两俩仨一]*[零〇二三四五六七八九十百千万亿两俩仨](?!眼)[一]*"
+    rf"|一(?={_ARTICLE.pattern})|[买送拍第]一(?![次步眼口时反])|(?<![大小多前后上下])半(?=价|折|斤|公斤|小时|年|天|[个份箱盒袋])|双倍|翻倍|几[十百千万倍成]|一半|[零一]点几"
+)
+
 
 @dataclass(frozen=True)
 class Amount:
@@ -83,6 +88,13 @@ def amounts(text: str) -> list[Amount]:
         if amount is not None:
             found.append(amount)
     return found
+
+
+def numerals_in(text: str) -> list[str]:
+    """Whatever counts: digits, Chinese numerals, 半价, 双倍; not idioms, and not 一 before a measure word (一个)."""
+    text = tidy(text)
+    idioms = {place for idiom in IDIOMS.finditer(text) for place in range(*idiom.span())}
+    return [match[0] for match in _NUMERAL.finditer(text) if not idioms & set(range(*match.span()))]
 
 
 def _figures(text: str, match: re.Match[str]) -> Amount | None:
