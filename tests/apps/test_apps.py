@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from skills_ref import validate
+from tests.apps.script.sheets import EXAMPLE, honest
 from tests.skills.scripted import Scripted
 
 import huozhong
@@ -24,6 +25,7 @@ NAMES = sorted(folder.name for folder in HOUSE.iterdir() if (folder / "SKILL.md"
 ANSWERS = {
     "couplets": '{"first": "面白汤鲜迎远客", "second": "心诚价实待乡亲", "top": "开业大吉"}',
     "quiz": '{"questions": []}',
+    "script": honest(EXAMPLE, 0),
     "letter": "尊敬的县供电所领导：\n10 月 3 日起村口 4 盏路灯不亮，晚上老人摔倒过一次，恳请派人来修。" * 2,
 }
 

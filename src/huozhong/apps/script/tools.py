@@ -1,0 +1,63 @@
+"""What a text about goods says, for apps that check it: traced to a sheet, read aloud, held against the law's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from huozhong.errors import SkillError
+from huozhong.skills.tools import Tool
+from huozhong.verify import advertising, amounts, claims
+from huozhong.verify import spoken as speech
+
+MOST_TEXTS, LONGEST = 400, 20_000  # texts in a call; characters of all of them
+
+
+def trace(texts: list[str], sheet: list[str]) -> list[list[dict[str, Any]]]:
+    """For each text its numbers, names and claims: start, end, kind, text, line (of the sheet, from 1, or None)."""
+    sheet = _texts(sheet)
+    return [
+        [
+            {"start": one.start, "end": one.end, "kind": one.kind, "text": one.text, "line": one.line}
+            for one in claims.trace(text, sheet)
+        ]
+        for text in _texts(texts)
+    ]
+
+
+def numerals(texts: list[str]) -> list[list[str]]:
+    """For each text its numerals: digits and Chinese ones, not those of idioms (一定, 十分) and articles (一个)."""
+    return [amounts.numerals_in(text) for text in _texts(texts)]
+
+
+def spoken(texts: list[str]) -> list[str]:
+    """Each text with its numbers as they are said: 39.9元/斤 is 三十九块九一斤."""
+    return [speech.spoken(text) for text in _texts(texts)]
+
+
+def banned(texts: list[str]) -> list[list[dict[str, Any]]]:
+    """For each text the words that the advertising law does not allow: start, end, word, why, suggestion."""
+    return [
+        [
+            {"start": hit.start, "end": hit.end, "word": hit.word, "why": hit.why, "suggestion": hit.suggestion}
+            for hit in advertising.banned(text)
+        ]
+        for text in _texts(texts)
+    ]
+
+
+def _texts(texts: list[str]) -> list[str]:
+    whole = isinstance(texts, list) and all(isinstance(text, str) for text in texts)
+    if not whole or len(texts) > MOST_TEXTS or sum(map(len, texts)) > LONGEST:
+        raise SkillError(
+            f"这个工具要一列文字，最多 {MOST_TEXTS} 段、{LONGEST} 个字。",
+            f"This takes a list of texts: at most {MOST_TEXTS}, of {LONGEST} characters.",
+        )
+    return texts
+
+
+TOOLS = {
+    "trace": Tool(trace, "核对文字里的数、名字和说法在单子上有没有", "trace numbers, names and claims to a sheet"),
+    "numerals": Tool(numerals, "找出文字里的数", "find the numerals of a text"),
+    "spoken": Tool(spoken, "把数写成口语", "write numbers as they are said"),
+    "banned": Tool(banned, "查广告法不许用的词", "look for words that the advertising law does not allow"),
+}
