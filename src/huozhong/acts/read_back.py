@@ -171,7 +171,7 @@ def _may_be_brought(value: Fraction, problem: str) -> bool:
 
 
 def twin(problem: str, plan: Node) -> tuple[str, Node] | None:
-    """The problem and its plan with another largest number: who understood the one plans the other alike.
+    """The problem and its plan with another number in it: who understood the one plans the other alike.
 
     None where no other number fits: nothing may fall below zero or be broken that was whole.
     """
@@ -180,18 +180,28 @@ def twin(problem: str, plan: Node) -> tuple[str, Node] | None:
     places = [one for one in places if one.number.value in used]
     if not places or read(problem).text != problem:
         return None
-    largest = max(places, key=lambda one: one.number.value)
-    if sum(one.number.value == largest.number.value for one in mentions(problem)) > 1:
-        return None
     before = intermediate_values(plan)
-    for times in (3, 2, 4, 5):
-        other = Number(largest.number.value * times)
-        planned = replace_leaves(plan, {largest.number: other})
-        try:
-            after = intermediate_values(planned)
-        except Unsolvable:
+    for place in sorted(places, key=lambda one: -one.number.value):
+        if sum(one.number.value == place.number.value for one in mentions(problem)) > 1:
             continue
-        fits = all(b >= 0 and (a.denominator > 1 or b.denominator == 1) for a, b in zip(before, after, strict=True))
-        if fits and not any(one.number == other for one in places):
-            return f"{problem[: largest.start]}{other}{problem[largest.end :]}", planned
+        for value in _others(place.number.value, used):
+            other = Number(value)
+            planned = replace_leaves(plan, {place.number: other})
+            if not any(one.number == other for one in places) and _fits(before, planned):
+                return f"{problem[: place.start]}{other}{problem[place.end :]}", planned
     return None
+
+
+def _others(value: Fraction, used: Iterable[Fraction]) -> list[Fraction]:
+    """Other numbers for one: a few times as large, or larger by another number of the plan."""
+    whole = sorted(one for one in used if one.denominator == 1 and one > 1 and one != value)
+    return [value * times for times in (3, 2, 4, 5)] + [value + one * times for times in (1, 2) for one in whole]
+
+
+def _fits(before: list[Fraction], planned: Node) -> bool:
+    """Nothing falls below zero, and nothing is broken that was whole."""
+    try:
+        after = intermediate_values(planned)
+    except Unsolvable:
+        return False
+    return all(b >= 0 and (a.denominator > 1 or b.denominator == 1) for a, b in zip(before, after, strict=True))
