@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from huozhong.acts.asked import asks_two, asks_whole, rounded
+from huozhong.acts.measures import LENGTHS
 from huozhong.acts.reading import read
 from huozhong.acts.solve import (
     Node,
@@ -23,7 +24,7 @@ from huozhong.acts.solve import (
     replace_leaves,
     value_of,
 )
-from huozhong.acts.steps import is_of_another_kind
+from huozhong.acts.steps import Worked, is_of_another_kind
 from huozhong.errors import DataError
 from huozhong.verify.arithmetic import check_steps, evaluate, final_answer, parse_number
 from huozhong.verify.expression import normalise
@@ -60,11 +61,11 @@ def read_plan(problem: str, answer: str) -> Node | None:
     if not report.steps or not report.all_correct or stated is None or asks_two(problem):
         return None
     numbers = known_numbers(problem)
-    sides = {_bare(side) for chain in _CHAIN.finditer(answer.replace("$", "")) for side in chain[0].split("=")}
+    sides = {_bare(side) for chain in _CHAIN.finditer(answer.replace("$", "")) for side in re.split("[=≈]", chain[0])}
     if any(_bare(step.left) not in sides or _bare(step.right) not in sides for step in report.steps):
         return None  # what was not understood may be what matters
     try:
-        plan = _joined(list(_equalities(answer, numbers)), stated, problem, numbers)
+        plan = _joined(list(_equalities(answer, numbers)), stated, problem, numbers, "≈" in answer)
         if plan is None or any(value < 0 for value in intermediate_values(plan)):
             return None
     except Unsolvable:
@@ -73,15 +74,25 @@ def read_plan(problem: str, answer: str) -> Node | None:
     whole = rounded(text, value_of(plan))
     if asks_whole(text) and whole.denominator != 1:
         return None
-    if is_of_another_kind(text, plan) or not {n.value for n in numbers} & {n.value for n in leaves(plan)}:
+    if (
+        is_of_another_kind(text, plan)
+        or _is_squared(text, plan)
+        or not {n.value for n in numbers} & {n.value for n in leaves(plan)}
+    ):
         return None
     return plan
+
+
+def _is_squared(text: str, plan: Node) -> bool:
+    """Whether what is counted is multiplied by itself: 105 people times 7 people of a group."""
+    unit = Worked.measured(text, plan)
+    return unit is not None and any(abs(power) > 1 and name not in LENGTHS for name, power in unit.powers)
 
 
 # -- equalities --------------------------------------------------------------------------------------------------
 
 _SIDE = r"[\d(][\d.+\-*/()%^ ]*[\d)%]|\d"
-_CHAIN = re.compile(rf"(?:{_SIDE})(?:\s*=\s*(?:{_SIDE}))+")
+_CHAIN = re.compile(rf"(?:{_SIDE})(?:\s*[=≈]\s*(?:{_SIDE}))+")
 _UNIT = re.compile(
     r"(?<=[\d)%])\s?(?:[（(][\u4e00-\u9fff]{1,4}[)）]|[\u4e00-\u9fff]{1,4}|cm|dm|mm|km|kg|m|g|L)\s?(?=[-+*/)=])"
 )
@@ -93,7 +104,7 @@ def _equalities(answer: str, numbers: Iterable[Number]) -> Iterable[tuple[Node, 
     fractions = {number.value for number in numbers if number.style == "fraction"}
     for line in answer.split("\n"):
         for chain in _CHAIN.finditer(line.replace("$", "")):
-            sides = [side.strip() for side in chain[0].split("=")]
+            sides = [side.strip() for side in re.split("[=≈]", chain[0])]
             if not re.search(r"[\d)%]\s*[-+*/^]", sides[0]) or parse_number(sides[0]) in fractions:
                 continue
             try:
@@ -120,11 +131,13 @@ def _with_fractions(expression: str, fractions: set[Fraction]) -> str:
     return _QUOTIENT.sub(one, expression)
 
 
-def _joined(steps: list[tuple[Node, Fraction]], stated: Fraction, problem: str, numbers: list[Number]) -> Node | None:
+def _joined(
+    steps: list[tuple[Node, Fraction]], stated: Fraction, problem: str, numbers: list[Number], is_about: bool
+) -> Node | None:
     """The steps as one plan: results in the places where they are used again."""
     if not 0 < len(steps) <= MOST_STEPS:
         return None
-    meant = [at for at, (_, value) in enumerate(steps) if stated in (value, value * 100, rounded(problem, value))]
+    meant = [at for at, (_, value) in enumerate(steps) if _is_stated(stated, value, problem, is_about)]
     told_values = {number.value for number in numbers}
     if not meant or any(value not in told_values for _, value in steps[meant[-1] + 1 :]):
         return None  # behind the answer it is only tried out whether the problem's own numbers come back
@@ -137,6 +150,18 @@ def _joined(steps: list[tuple[Node, Fraction]], stated: Fraction, problem: str, 
     if set(range(len(made) - 1)) - used:
         return None  # something was worked out that the answer does not need
     return made[-1][1]
+
+
+def _is_stated(stated: Fraction, value: Fraction, problem: str, is_about: bool) -> bool:
+    """Whether a result is what the answer states: in percent, a whole number, or the unit that is asked for.
+
+    is_about: whether the answer rounds (≈).
+    """
+    units = read(problem).units
+    values = [value, value * 100, rounded(problem, value)]
+    if units.inside is not None and units.asked is not None:
+        values.append(units.converted(value))
+    return stated in values or (is_about and any(abs(one - stated) <= abs(one) / 100 for one in values))
 
 
 def _filled(node: Node, made: list[tuple[Fraction, Node]], used: set[int], problem: str, numbers: list[Number]) -> Node:

@@ -1,7 +1,7 @@
 """The village tutor: hints that never give the answer away, and a pupil's own steps checked exactly.
 
-A model is asked for its working of a problem, twice, and once for the same problem with another number; only where all
-of it agrees and every equality holds is there a plan (`acts.read_back`).  The hints are built from the plan's steps,
+A model is asked for its working of a problem, and only where all that it says agrees and holds is there a plan
+(`acts.inquiry`).  The hints are built from the plan's steps,
 not worded by a model, and each of them is held against `verify.leak` before it is shown.
 """
 
@@ -14,9 +14,10 @@ from functools import cached_property
 from typing import Any
 
 from huozhong.acts.ask import asked
-from huozhong.acts.read_back import known_numbers, read_plan, twin
+from huozhong.acts.inquiry import COMMON, inquiry
+from huozhong.acts.read_back import known_numbers
 from huozhong.acts.reading import read
-from huozhong.acts.solve import Node, Operation, leaves, parse, value_of
+from huozhong.acts.solve import Node, Operation, leaves, parse
 from huozhong.acts.steps import Step, Worked, plain
 from huozhong.acts.wording import another_way, explained, in_asked_unit, worded
 from huozhong.errors import SkillError
@@ -29,9 +30,6 @@ from huozhong.verify.working import Claim, Working, read_working
 
 LEVELS = 5  # restate, which quantities, which operation, the sum without its result, check yours
 MOST_PROBLEM = 500  # characters
-_BROUGHT = {
-    Fraction(one) for one in ("1", "2", "4", "7", "10", "12", "24", "60", "100", "1000", "3.14")
-}  # needs no source
 
 State = dict[str, Any]
 
@@ -40,39 +38,14 @@ State = dict[str, Any]
 
 def tutor_next(problem: str, said: Sequence[str]) -> str:
     """What to ask the model next about a problem, given what it said so far; empty when that is enough."""
-    problem = _problem(problem)
-    if not said:
-        return problem
-    if len(said) == 1:
-        if is_english(problem):
-            return f"{problem}\nWork it out step by step, one equation a line, and write 'Answer:' in the end."
-        return f"{problem}\n请分步列式，每一步写成一个等式，最后写“答”。"
-    plan = _agreed(problem, said[:2])
-    other = twin(problem, plan) if plan is not None and len(said) == 2 else None
-    return other[0] if other is not None else ""
-
-
-def _agreed(problem: str, said: Sequence[str]) -> Node | None:
-    """The plan that two answers share: they need not go the same way, but take the same numbers to the same result."""
-    one, other = (read_plan(problem, answer) for answer in said)
-    return one if one is not None and other is not None and _is_alike(one, other) else None
-
-
-def _is_alike(one: Node, other: Node) -> bool:
-    numbers = [{leaf.value for leaf in leaves(plan)} - _BROUGHT for plan in (one, other)]
-    return value_of(one) == value_of(other) and numbers[0] == numbers[1]
+    return inquiry(_problem(problem), said)[0]
 
 
 def tutor_begin(problem: str, said: Sequence[str]) -> State:
     """What is remembered of a problem.  said: the answers to what `tutor_next` wanted asked."""
     problem = _problem(problem)
-    plan = _agreed(problem, said[:2]) if len(said) > 1 else None
-    other = twin(problem, plan) if plan is not None else None
-    if other is not None:
-        read_again = read_plan(other[0], said[2]) if len(said) > 2 else None
-        if read_again is None or not _is_alike(read_again, other[1]):
-            plan = None
-    state: State = {"problem": problem, "plan": "" if plan is None else str(plan)}
+    question, plan = inquiry(problem, said)
+    state: State = {"problem": problem, "plan": "" if plan is None or question else str(plan)}
     return state | {"reached": [], "level": 0, "tried": False, "done": False}
 
 
@@ -206,7 +179,7 @@ def _judged(lesson: Lesson, working: Working, now: State) -> list[str]:
     known = lesson.known
     useful = True
     for at, claim in enumerate(working.claims, 1):
-        strange = [value for value in claim.operands if value not in known | _BROUGHT]
+        strange = [value for value in claim.operands if value not in known | COMMON]
         if strange or not claim.is_right:
             lines.append(_wrong_step(lesson, at, claim, strange))
             return lines
