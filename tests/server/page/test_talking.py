@@ -26,6 +26,7 @@ def test_a_card_starts_the_conversation_with_thoughts_formulas_and_the_bill(open
     assert re.fullmatch(r"思考过程 · \d\.\d 秒", thinking.locator("summary").inner_text().strip())
     assert thinking.get_attribute("open") is None
     thinking.locator("summary").click()
+    expect(thinking.locator(".text")).to_contain_text("6*24=144")
     assert thinking.locator(".text").inner_text().split("\n")[1] == "6*24=144"
     assert page.locator(".bill").is_hidden()
     page.click("[data-t-label=bill]")
@@ -56,10 +57,11 @@ def test_thoughts_stream_open_and_fold_when_the_answer_begins(open_page: OpenPag
 
 
 def test_thoughts_of_a_model_with_acts_stay_folded(open_page: OpenPage, site: StandIn) -> None:
-    page = open_page()
+    page = open_page(service_workers="block")  # what it asks for would not come through `route`
     model = '{"model": "ember", "max_context": 2048, "temperature": 0, "acts": true, "languages": ["zh", "en"]}'
     page.route("**/page/info", lambda route: route.fulfill(body=model, content_type="application/json"))
     page.reload()
+    expect(page.locator("#model")).to_have_text("ember")  # what the page knows of the model is there
     page.fill("#input", "等一等")
     page.keyboard.press("Enter")
     expect(page.locator(".thinking summary")).to_have_text("正在思考…")

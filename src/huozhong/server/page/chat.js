@@ -27,6 +27,9 @@ function told(settings) {
  */
 export function createChat(scroll, on) {
   let chat = empty();
+  let saving = null; // a change of settings on its way
+  let walks = 0; // steps between versions so far
+  let untold = 0; // those of them that the server has not confirmed
   let way = []; // the messages that are shown, from the root to the leaf
   let views = new Map(); // message -> view
   let following = null; // {message, close()}
@@ -250,6 +253,7 @@ export function createChat(scroll, on) {
     scroll.toEnd();
     try {
       await ready();
+      await saving; // what was set before the question holds for it
       const result = await ask('POST', conversationPath(chat.id, '/ask'), {
         parent,
         content: text,
@@ -334,7 +338,10 @@ export function createChat(scroll, on) {
     const buttons = views.get(next).node.querySelectorAll('.walk button');
     const wanted = buttons[step < 0 ? 0 : 1];
     (wanted.disabled ? buttons[step < 0 ? 1 : 0] : wanted).focus();
-    ask('PATCH', conversationPath(chat.id), { leaf: chat.leaf }).catch(() => {}); // only where to begin the next time
+    walks += 1;
+    untold += 1;
+    const told = () => { untold -= 1; };
+    ask('PATCH', conversationPath(chat.id), { leaf: chat.leaf }).then(told, told); // only where to begin the next time
   }
 
   // -- others ------------------------------------------------------------------------------
@@ -346,8 +353,12 @@ export function createChat(scroll, on) {
     clearTimeout(refreshing);
     const mine = turn;
     refreshing = setTimeout(async () => {
+      const before = walks;
+      const wasUntold = untold > 0;
       try {
         const whole = await ask('GET', conversationPath(chat.id));
+        // Who walked meanwhile, or whose step the server does not know yet, stays there.
+        if (walks !== before || wasUntold || untold) whole.conversation.leaf = chat.leaf;
         if (mine === turn && !sending) take(whole, null);
         scroll.follow();
       } catch (error) {
@@ -397,7 +408,7 @@ export function createChat(scroll, on) {
     change(settings) {
       chat.settings = Object.assign({}, DEFAULTS, settings);
       if (!chat.id) return;
-      ask('PATCH', conversationPath(chat.id), { settings: told(chat.settings) }).catch(on.failed);
+      saving = ask('PATCH', conversationPath(chat.id), { settings: told(chat.settings) }).catch(on.failed);
     },
     setModel(name) {
       chat.model = name;

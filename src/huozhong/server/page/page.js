@@ -339,6 +339,7 @@ function keepForLater() {
 
 const settings = bindSettings({
   settings: chat.settings,
+  id: () => chat.current().id,
   isNew: () => !chat.current().id,
   change: chat.change,
   modelTemperature: () => (model && typeof model.temperature === 'number' ? model.temperature : 1),

@@ -29,14 +29,20 @@ export function bindSettings(chat) {
 
   function change(values, delay) {
     const settings = Object.assign(chat.settings(), values);
+    const id = chat.id();
     showTemperature();
     clearTimeout(timer);
-    timer = setTimeout(() => chat.change(settings), delay);
+    timer = setTimeout(() => {
+      if (chat.id() === id) chat.change(settings); // else another conversation is open by now
+    }, delay);
   }
 
   $('set-thinking').addEventListener('change', (event) => change({ thinking: event.target.checked }, 0));
   $('set-temperature').addEventListener('input', (event) => change({ temperature: Number(event.target.value) }, SAVE_DELAY));
   $('set-system').addEventListener('input', (event) => change({ system: event.target.value }, SAVE_DELAY));
+  // Who leaves a field has done with it, and may ask at once.
+  $('set-temperature').addEventListener('change', (event) => change({ temperature: Number(event.target.value) }, 0));
+  $('set-system').addEventListener('change', (event) => change({ system: event.target.value }, 0));
   $('set-reset').addEventListener('click', () => {
     change(DEFAULTS, 0);
     show();
