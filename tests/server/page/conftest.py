@@ -51,7 +51,11 @@ def open_page(browser: Browser, site: StandIn) -> Iterator[OpenPage]:
         **options: Any,
     ) -> Page:
         context = browser.new_context(
-            viewport={"width": width, "height": height}, locale=locale, reduced_motion="reduce", **options
+            viewport={"width": width, "height": height},
+            locale=locale,
+            reduced_motion="reduce",
+            # What a service worker asks for does not come through a test's `route`.
+            **({"service_workers": "block"} | options),
         )
         context.set_default_timeout(60_000)
         contexts.append(context)

@@ -24,7 +24,7 @@ def kept(page: Page) -> list[str]:
 def test_chats_that_were_opened_are_read_while_the_server_is_off(open_page: OpenPage) -> None:
     app, standin = create_standin()
     with serving(app) as url:
-        page = open_page(url=url)
+        page = open_page(url=url, service_workers="allow")
         page.wait_for_function(READY)
         ask(page, "排版")
         page.click("#new")
@@ -46,7 +46,7 @@ def test_chats_that_were_opened_are_read_while_the_server_is_off(open_page: Open
 
 
 def test_nothing_is_kept_after_clearing_or_for_somebody_else(open_page: OpenPage, site: StandIn) -> None:
-    page = open_page()
+    page = open_page(service_workers="allow")
     page.wait_for_function(READY)
     ask(page, "一")
     page.reload()
@@ -70,7 +70,7 @@ def test_nothing_is_kept_after_clearing_or_for_somebody_else(open_page: OpenPage
 
 
 def test_the_page_can_be_installed(open_page: OpenPage) -> None:
-    page = open_page()
+    page = open_page(service_workers="allow")
     session = page.context.new_cdp_session(page)
     assert session.send("Page.getAppManifest")["errors"] == []
     page.wait_for_function(READY)

@@ -57,7 +57,7 @@ def test_thoughts_stream_open_and_fold_when_the_answer_begins(open_page: OpenPag
 
 
 def test_thoughts_of_a_model_with_acts_stay_folded(open_page: OpenPage, site: StandIn) -> None:
-    page = open_page(service_workers="block")  # what it asks for would not come through `route`
+    page = open_page()
     model = '{"model": "ember", "max_context": 2048, "temperature": 0, "acts": true, "languages": ["zh", "en"]}'
     page.route("**/page/info", lambda route: route.fulfill(body=model, content_type="application/json"))
     page.reload()
