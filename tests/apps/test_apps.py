@@ -15,7 +15,7 @@ import huozhong
 from huozhong.skills.check import check_examples, read_examples
 from huozhong.skills.run import Piece, run
 from huozhong.skills.sandbox import Tools
-from huozhong.skills.shelf import App, Shelf
+from huozhong.skills.shelf import App, AppShelf
 from huozhong.skills.tools import keep_in
 
 HOUSE = Path(huozhong.__file__).parent / "apps"
@@ -31,16 +31,16 @@ ANSWERS = {
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path / "own", HOUSE)
+def shelf(tmp_path: Path) -> AppShelf:
+    return AppShelf(tmp_path / "own", HOUSE)
 
 
-def tools_for(shelf: Shelf, app: App, folder: Path) -> Tools:
+def tools_for(shelf: AppShelf, app: App, folder: Path) -> Tools:
     lent = {name: tool.call for name, tool in shelf.tools().items()}
     return lent | {"keep": keep_in(folder / f"{app.name}.json"), "search": lambda question: []}
 
 
-def answer(shelf: Shelf, name: str, folder: Path, model: Scripted, **given: Any) -> Piece:
+def answer(shelf: AppShelf, name: str, folder: Path, model: Scripted, **given: Any) -> Piece:
     app = shelf.find(name)
     assert app.skill is not None
     return list(run(app.skill, given, model, tools_for(shelf, app, folder)))[-1]
@@ -56,7 +56,7 @@ def test_it_keeps_to_the_public_convention(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_examples_come_true(shelf: Shelf, tmp_path: Path, name: str) -> None:
+def test_its_examples_come_true(shelf: AppShelf, tmp_path: Path, name: str) -> None:
     app = shelf.find(name)
     assert app.skill is not None
     assert read_examples(app.skill)
@@ -65,7 +65,7 @@ def test_its_examples_come_true(shelf: Shelf, tmp_path: Path, name: str) -> None
         assert outcome.problems == (), outcome
 
 
-def test_the_almanac_is_computed(shelf: Shelf, tmp_path: Path) -> None:
+def test_the_almanac_is_computed(shelf: AppShelf, tmp_path: Path) -> None:
     found = answer(shelf, "almanac", tmp_path, Scripted("never"), day="2025-01-29")
     assert not found.by_model
     assert "春节" in found.text
@@ -74,7 +74,7 @@ def test_the_almanac_is_computed(shelf: Shelf, tmp_path: Path) -> None:
     )  # the year turns at 立春
 
 
-def test_a_fortune_that_talks_of_lotteries_is_asked_again_and_then_told(shelf: Shelf, tmp_path: Path) -> None:
+def test_a_fortune_that_talks_of_lotteries_is_asked_again_and_then_told(shelf: AppShelf, tmp_path: Path) -> None:
     given = {"born": "1988-08-08", "today": "2026-11-30", "mood": "开心"}
     model = Scripted("今天买彩票必中", "今天适合晒被子")
     assert answer(shelf, "fortune", tmp_path, model, **given).problem is None
@@ -82,13 +82,13 @@ def test_a_fortune_that_talks_of_lotteries_is_asked_again_and_then_told(shelf: S
     assert "彩票" in str(answer(shelf, "fortune", tmp_path, Scripted("买彩票"), **given).problem)
 
 
-def test_the_chain_of_idioms_has_a_strict_judge(shelf: Shelf, tmp_path: Path) -> None:
+def test_the_chain_of_idioms_has_a_strict_judge(shelf: AppShelf, tmp_path: Path) -> None:
     first = answer(shelf, "idioms", tmp_path, Scripted("x"), mine="画蛇添足", again="yes").text
     assert "我接：**足" in first
     assert "要用" in answer(shelf, "idioms", tmp_path, Scripted("x"), mine="画龙点睛").text
 
 
-def test_dictation_marks_letter_by_letter(shelf: Shelf, tmp_path: Path) -> None:
+def test_dictation_marks_letter_by_letter(shelf: AppShelf, tmp_path: Path) -> None:
     answer(shelf, "dictation", tmp_path, Scripted("x"), words="apple 苹果\nbanana 香蕉")
     marked = answer(shelf, "dictation", tmp_path, Scripted("x"), typed="aple\nbanana").text
     assert marked.startswith(("1/2", "0/2"))
@@ -99,13 +99,15 @@ def test_dictation_marks_letter_by_letter(shelf: Shelf, tmp_path: Path) -> None:
     ("first", "problem"),
     [("面白汤鲜", "4 个字"), ("面白汤鲜迎远亲", "都是“亲”"), ("全网最好面白汤", "不能用“最好”")],
 )
-def test_couplets_of_the_wrong_form_are_not_let_through(shelf: Shelf, tmp_path: Path, first: str, problem: str) -> None:
+def test_couplets_of_the_wrong_form_are_not_let_through(
+    shelf: AppShelf, tmp_path: Path, first: str, problem: str
+) -> None:
     said = json.dumps({"first": first, "second": "心诚价实待乡亲", "top": "开业大吉"}, ensure_ascii=False)
     given = {"shop": "老王", "trade": "面馆", "occasion": "开业", "length": "7"}
     assert problem in str(answer(shelf, "couplets", tmp_path, Scripted(said), **given).problem)
 
 
-def test_a_leaflets_numbers_are_not_invented(shelf: Shelf, tmp_path: Path) -> None:
+def test_a_leaflets_numbers_are_not_invented(shelf: AppShelf, tmp_path: Path) -> None:
     given = {
         "leaflet": "成人一次1片，一日3次，饭后服用。孕妇禁用。有效期24个月，密封保存在阴凉处。",
         "question": "怎么吃",
@@ -114,7 +116,7 @@ def test_a_leaflets_numbers_are_not_invented(shelf: Shelf, tmp_path: Path) -> No
     assert "2" in str(answer(shelf, "leaflet", tmp_path, Scripted("一次2片"), **given).problem)
 
 
-def test_a_quizs_answers_stand_in_the_text(shelf: Shelf, tmp_path: Path) -> None:
+def test_a_quizs_answers_stand_in_the_text(shelf: AppShelf, tmp_path: Path) -> None:
     text = (
         "牛是反刍动物，有四个胃。牛吃草以后先把草存在瘤胃里，休息的时候再返回嘴里慢慢嚼，这叫反刍。"
         "猪和马都不会反刍，它们只有一个胃。"
@@ -127,7 +129,7 @@ def test_a_quizs_answers_stand_in_the_text(shelf: Shelf, tmp_path: Path) -> None
     assert "找不到" in str(answer(shelf, "quiz", tmp_path, Scripted(bad), text=text, number="2").problem)
 
 
-def test_a_letter_with_invented_numbers_is_told(shelf: Shelf, tmp_path: Path) -> None:
+def test_a_letter_with_invented_numbers_is_told(shelf: AppShelf, tmp_path: Path) -> None:
     given = {"to": "供电所", "sender": "王芳", "about": "路灯", "facts": "10 月 3 日起路灯不亮", "wish": "来修"}
     said = "尊敬的供电所：路灯从 10 月 3 日起不亮，已经 15 天了。" * 3
     assert "15" in str(answer(shelf, "letter", tmp_path, Scripted(said), **given).problem)

@@ -17,7 +17,7 @@ import huozhong
 from huozhong import LLM, SamplingParams
 from huozhong.errors import RequestError
 from huozhong.skills.run import Ask, run
-from huozhong.skills.shelf import Shelf
+from huozhong.skills.shelf import AppShelf
 from huozhong.skills.tools import keep_in
 from huozhong.verify.leak import leaks
 
@@ -62,7 +62,7 @@ class Pupil:
     """The app, run as one person's."""
 
     def __init__(self, folder: Path, ask: Ask, pages: list[str] | None = None) -> None:
-        shelf = Shelf(folder / "own", HOUSE)
+        shelf = AppShelf(folder / "own", HOUSE)
         app = shelf.find("tutor")
         assert app.skill is not None
         self._skill, self._ask = app.skill, ask

@@ -6,24 +6,24 @@ from pathlib import Path
 import pytest
 
 from huozhong.errors import SkillError
-from huozhong.skills.shelf import Shelf
+from huozhong.skills.shelf import AppShelf
 from huozhong.skills.skill import read_skill
 
 TEXT = "---\nname: {name}\ndescription: b\nallowed-tools: almanac Bash(git:*)\n---\nSay hello."
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
+def shelf(tmp_path: Path) -> AppShelf:
     house = tmp_path / "house" / "greet"
     house.mkdir(parents=True)
     (house / "SKILL.md").write_text(TEXT.format(name="greet"), encoding="utf-8")
     (house / "tools.py").write_text(
         "from huozhong.skills.tools import Tool\nTOOLS = {'almanac': Tool(lambda day: day, '查', 'look')}\n"
     )
-    return Shelf(tmp_path / "own", tmp_path / "house")
+    return AppShelf(tmp_path / "own", tmp_path / "house")
 
 
-def test_what_came_and_what_was_brought(shelf: Shelf) -> None:
+def test_what_came_and_what_was_brought(shelf: AppShelf) -> None:
     shelf.add(TEXT.format(name="我的"))
     assert [(app.name, app.origin) for app in shelf.apps()] == [("greet", "house"), ("我的", "people")]
     assert shelf.find("我的").skill == read_skill(TEXT.format(name="我的"))
@@ -36,7 +36,7 @@ def test_what_came_and_what_was_brought(shelf: Shelf) -> None:
         shelf.find("我的")
 
 
-def test_nobody_takes_the_place_of_an_app_of_the_house(shelf: Shelf) -> None:
+def test_nobody_takes_the_place_of_an_app_of_the_house(shelf: AppShelf) -> None:
     with pytest.raises(SkillError, match="came with the house"):
         shelf.add(TEXT.format(name="greet"))
     with pytest.raises(SkillError, match="cannot be removed"):
@@ -45,7 +45,7 @@ def test_nobody_takes_the_place_of_an_app_of_the_house(shelf: Shelf) -> None:
         shelf.remove("../house/greet")
 
 
-def test_what_cannot_be_used_is_there_with_its_problem(shelf: Shelf, tmp_path: Path) -> None:
+def test_what_cannot_be_used_is_there_with_its_problem(shelf: AppShelf, tmp_path: Path) -> None:
     for name, text in {"broken": b"no frontmatter", "bytes": b"\xff\xfe\x00", "other": TEXT.encode()}.items():
         (tmp_path / "own" / name).mkdir(parents=True)
         (tmp_path / "own" / name / "SKILL.md").write_bytes(text)
@@ -55,7 +55,7 @@ def test_what_cannot_be_used_is_there_with_its_problem(shelf: Shelf, tmp_path: P
         shelf.find("broken")
 
 
-def test_links_and_hidden_folders_are_no_apps(shelf: Shelf, tmp_path: Path) -> None:
+def test_links_and_hidden_folders_are_no_apps(shelf: AppShelf, tmp_path: Path) -> None:
     own = tmp_path / "own"
     (own / ".hidden").mkdir(parents=True)
     (own / ".hidden" / "SKILL.md").write_text(TEXT.format(name="hidden"))
@@ -63,12 +63,12 @@ def test_links_and_hidden_folders_are_no_apps(shelf: Shelf, tmp_path: Path) -> N
     assert [app.name for app in shelf.apps()] == ["greet"]
 
 
-def test_trusted_apps_lend_tools(shelf: Shelf) -> None:
+def test_trusted_apps_lend_tools(shelf: AppShelf) -> None:
     assert list(shelf.tools()) == ["almanac"]
     assert shelf.unknown_tools(read_skill(TEXT.format(name="x"))) == ["Bash(git:*)"]
 
 
-def test_tools_of_apps_that_people_brought_are_never_loaded(shelf: Shelf, tmp_path: Path) -> None:
+def test_tools_of_apps_that_people_brought_are_never_loaded(shelf: AppShelf, tmp_path: Path) -> None:
     folder = shelf.add(TEXT.format(name="evil")).folder
     (folder / "tools.py").write_text(f"open({str(tmp_path / 'touched')!r}, 'w')\nTOOLS = {{}}")
     assert list(shelf.tools()) == ["almanac"]

@@ -115,18 +115,14 @@ _ASKED_IDIOM = re.compile(
 
 
 @cache
-def _idioms() -> dict[str, str]:
-    return {row[0]: row[1] for row in rows("idioms")}
-
-
 def idioms() -> dict[str, str]:
     """Every idiom that is known here, with its meaning."""
-    return _idioms()
+    return {row[0]: row[1] for row in rows("idioms")}
 
 
 def _idiom_in(text: str) -> str | None:
     """The first idiom of the table that a text names."""
-    known = _idioms()
+    known = idioms()
     windows = (text[at : at + 4] for at in range(len(text) - 3))
     return next((window for window in windows if window in known), None)
 
@@ -135,7 +131,7 @@ def _explain_idiom(messages: Messages, seed: int) -> str | None:
     asked = question(messages)
     name = _idiom_in(asked)
     if name is not None:
-        return f"{name}：{_idioms()[name]}"
+        return f"{name}：{idioms()[name]}"
     unknown = _ASKED_IDIOM.search(asked)
     if unknown is None:
         return None
@@ -148,12 +144,12 @@ def _tell_idiom(messages: Messages, seed: int) -> str:
     asked = question(messages)
     if is_english(asked):
         return say(table("english")["idioms"], messages, seed)
-    names = list(_idioms())[:EVERYDAY_IDIOMS]
+    names = list(idioms())[:EVERYDAY_IDIOMS]
     wanted = re.search(r"[带有含][“\"「]?([\u4e00-\u9fff])[”\"」]?字?的?(?:成语|四字)", asked)
     if wanted:
-        names = [name for name in _idioms() if wanted[1] in name] or names
+        names = [name for name in idioms() if wanted[1] in name] or names
     name = say(names, messages, seed)
-    return f"{name}：{_idioms()[name]}"
+    return f"{name}：{idioms()[name]}"
 
 
 @cache
@@ -247,7 +243,7 @@ def _kind_of(answer: str) -> str | None:
         return TELL_RIDDLE
     if answer in table("jokes")["zh"] or answer in table("jokes")["en"]:
         return TELL_JOKE
-    if answer in table("english")["idioms"] or answer.split("：")[0] in _idioms():
+    if answer in table("english")["idioms"] or answer.split("：")[0] in idioms():
         return TELL_IDIOM
     if answer in table("english")["proverbs"] or any(answer.startswith(f"{first}——") for first, _, _ in _sayings()):
         return TELL_SAYING

@@ -15,17 +15,17 @@ from huozhong.engine.guides.guide import JsonSchema
 from huozhong.engine.llm import LLM, Delta, SamplingParams
 from huozhong.errors import RequestError
 from huozhong.files import data_folder
-from huozhong.memory.index import Index, search
+from huozhong.server.documents import best
 from huozhong.server.http import Start
 from huozhong.server.upstream.answering import Distant, chat_body
 from huozhong.server.upstream.engines import Engines
 from huozhong.skills.run import Ask, Piece, run
 from huozhong.skills.sandbox import Tools
-from huozhong.skills.shelf import Shelf
+from huozhong.skills.shelf import AppShelf
 from huozhong.skills.skill import Skill
 from huozhong.skills.tools import keep_in
 from huozhong.store.database import Store
-from huozhong.store.files import indexes_of, own_files, passages_of
+from huozhong.store.files import own_files
 from huozhong.store.people import Person
 
 HOUSE_APPS = Path(__file__).parents[1] / "apps"
@@ -35,14 +35,14 @@ FOUND = 5  # passages that an app's search gives
 Counted = Callable[[Start, int], Start]
 
 
-def app_shelf(folder: Path | None = None) -> Shelf:
-    """The apps of this machine.  folder: where people's own lie; None: in the data folder."""
-    return Shelf((folder or data_folder()) / "apps", HOUSE_APPS)
+def app_shelf() -> AppShelf:
+    """The apps of this machine; people's own lie in the data folder."""
+    return AppShelf(data_folder() / "apps", HOUSE_APPS)
 
 
-def tools_for(shelf: Shelf, skill: Skill, person: Person, store: Store, folder: Path | None = None) -> Tools:
+def tools_for(shelf: AppShelf, skill: Skill, person: Person, store: Store) -> Tools:
     """What an app may call when this person runs it: what it keeps and finds is the person's own."""
-    kept = (folder or data_folder()) / "apps-kept" / str(person.id) / f"{skill.name}.json"
+    kept = data_folder() / "apps-kept" / str(person.id) / f"{skill.name}.json"
 
     def find(question: str) -> list[str]:
         return _find(store, person.id, str(question))
@@ -54,13 +54,13 @@ def tools_for(shelf: Shelf, skill: Skill, person: Person, store: Store, folder: 
 def _find(store: Store, person: int, question: str) -> list[str]:
     """The passages of all the person's documents that share most with a question, each with its place."""
     with store.read() as session:
-        found = indexes_of(session, person, own_files(session, person))
-        hits = search([Index.from_bytes(data) for _, data in found], question, FOUND)
-        return [
-            f"《{found[hit.index][0].name}》" + (f"第 {passage.page} 页：" if passage.page else "：") + passage.text
-            for hit in hits
-            for passage in passages_of(session, found[hit.index][0].id, [hit.passage])
-        ]
+        found = best(session, person, own_files(session, person), question, FOUND)
+    return [
+        f"《{source.file.name}》"
+        + (f"第 {source.passage.page} 页：" if source.passage.page else "：")
+        + source.passage.text
+        for source in found.sources
+    ]
 
 
 def model_ask(llm: LLM, user: str | None, counted: Counted) -> Ask:

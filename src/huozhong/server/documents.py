@@ -7,7 +7,7 @@ silently: the answer's sources name every passage that the model was given, and 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,11 +147,8 @@ def excerpts(
         everything = [(file, passage) for file, _ in found for passage in passages_of(session, file.id)]
         if sum(count(passage.text) + 20 for _, passage in everything) <= room:
             return Excerpts(_numbered(everything), whole=True)
-    hits = search([Index.from_bytes(data) for _, data in found], question, 40)
     chosen: list[tuple[StoredFile, StoredPassage]] = []
-    for hit in hits:
-        file = found[hit.index][0]
-        (passage,) = passages_of(session, file.id, [hit.passage])
+    for file, passage in _best_first(session, found, question, 40):
         room -= count(passage.text) + 20  # its number, its name and its page
         if room < 0:
             break
@@ -165,13 +162,17 @@ def excerpts(
 def best(session: Session, person: int, files: Sequence[str], question: str, most: int = SHOWN) -> Excerpts:
     """The few passages that share most with a question, best first."""
     found = indexes_of(session, person, files)
-    hits = search([Index.from_bytes(data) for _, data in found], question, most)
-    chosen = [
-        (found[hit.index][0], passage)
-        for hit in hits
-        for passage in passages_of(session, found[hit.index][0].id, [hit.passage])
-    ]
-    return Excerpts(_numbered(chosen), whole=False)
+    return Excerpts(_numbered([*_best_first(session, found, question, most)]), whole=False)
+
+
+def _best_first(
+    session: Session, found: Sequence[tuple[StoredFile, bytes]], question: str, most: int
+) -> Iterator[tuple[StoredFile, StoredPassage]]:
+    """The passages of these files that share most with a question, each read when it is asked for."""
+    for hit in search([Index.from_bytes(data) for _, data in found], question, most):
+        file = found[hit.index][0]
+        for passage in passages_of(session, file.id, [hit.passage]):
+            yield file, passage
 
 
 def _numbered(chosen: Sequence[tuple[StoredFile, StoredPassage]]) -> tuple[Source, ...]:

@@ -11,7 +11,8 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from huozhong.errors import HuozhongError, RequestError, StoreError
+from huozhong.errors import DocumentError, HuozhongError, RequestError, SkillError, StoreError
+from huozhong.server.words import sentence
 
 # A `RequestError`'s status by its code; any other is 400.
 _STATUS = {
@@ -57,6 +58,10 @@ class Failure:
 def failure_of(error: Exception, request: Request) -> Failure:
     """What a client is told of an exception that ended its request."""
     match error:
+        case DocumentError():
+            return refusal(400, sentence(error, request), "unreadable_document")
+        case SkillError():
+            return refusal(400, sentence(error, request), "app_refused")
         case HuozhongError():
             return known_failure(error)
         case HTTPException():

@@ -10,6 +10,8 @@ from typing import Any
 
 from fastapi import Request
 
+from huozhong.errors import HuozhongError
+
 FOLDER = Path(__file__).parent / "page"
 LANGUAGES = {"zh": "zh-CN", "zh-Hant": "zh-Hant", "en": "en"}  # the page's name for it -> HTML's
 LANGUAGE_COOKIE = "language"
@@ -36,3 +38,9 @@ def language_of(request: Request) -> str:
         if tag and tag != "*":
             return "en"
     return "zh"
+
+
+def sentence(error: HuozhongError, request: Request) -> str:
+    """What went wrong, in the language that the client asks for: Chinese, where it does and there is any, or English."""
+    wants_chinese = request.headers.get("accept-language", "").strip().lower().startswith("zh")
+    return (wants_chinese and error.chinese) or str(error)

@@ -11,7 +11,7 @@ from huozhong.errors import HuozhongError
 from huozhong.skills.label import visible
 from huozhong.skills.run import Ask, run
 from huozhong.skills.sandbox import Tools
-from huozhong.skills.shelf import Shelf
+from huozhong.skills.shelf import AppShelf
 from huozhong.skills.skill import Skill
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def input_schema(skill: Skill) -> dict[str, Any]:
     }
 
 
-def call(shelf: Shelf, name: str, given: Mapping[str, Any], ask: Ask, tools_for: ToolsFor, model: str) -> str:
+def call(shelf: AppShelf, name: str, given: Mapping[str, Any], ask: Ask, tools_for: ToolsFor, model: str) -> str:
     """What an app answers, with its label; `HuozhongError` where it cannot."""
     skill = shelf.find(name).skill
     assert skill is not None
@@ -40,7 +40,7 @@ def call(shelf: Shelf, name: str, given: Mapping[str, Any], ask: Ask, tools_for:
     return "\n\n".join(part for part in (last.text, problem, f"（{label}）" if label else "") if part)
 
 
-def mcp_server(shelf: Shelf, ask: Ask, tools_for: ToolsFor, model: str) -> Server[Any]:
+def mcp_server(shelf: AppShelf, ask: Ask, tools_for: ToolsFor, model: str) -> Server[Any]:
     """A server of the protocol over a shelf.  model: its name, for the label.
 
     An app is named by its name where that is ASCII, as the protocol's clients want, and else by its number.

@@ -12,6 +12,7 @@ import importlib.util
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -39,7 +40,7 @@ class App:
         return (self.folder / "scripts").is_dir()
 
 
-class Shelf:
+class AppShelf:
     """The apps of a house.  own: the folder of those that people brought; house: of those that came with it."""
 
     def __init__(self, own: Path, house: Path) -> None:
@@ -86,15 +87,16 @@ class Shelf:
 
     def tools(self) -> dict[str, Tool]:
         """What the apps that are trusted lend to all: the `TOOLS` of their tools.py."""
-        found: dict[str, Tool] = {}
-        for app in self.apps():
-            if app.origin != "people" and (app.folder / "tools.py").is_file():
-                found |= _tools_of(app)
-        return found
+        lenders: dict[str, Path] = {}
+        for origin, folder in self._folders():
+            if origin != "people" and (folder / "tools.py").is_file():
+                lenders.setdefault(folder.name, folder)
+        return {name: tool for folder in lenders.values() for name, tool in _tools_of(folder).items()}
 
     def unknown_tools(self, skill: Skill) -> list[str]:
         """Tools that an app asks for and that nobody here has: those of other hosts."""
-        return [tool for tool in skill.tools if tool not in HOST and tool not in self.tools()]
+        known = HOST.keys() | self.tools().keys()
+        return [tool for tool in skill.tools if tool not in known]
 
     def _folders(self) -> Iterator[tuple[Origin, Path]]:
         yield from (("house", folder) for folder in _below(self._house))
@@ -103,8 +105,9 @@ class Shelf:
         yield from (("people", folder) for folder in _below(self._own))
 
 
-def _tools_of(app: App) -> dict[str, Tool]:
-    spec = importlib.util.spec_from_file_location(f"huozhong_app_{app.folder.name}", app.folder / "tools.py")
+@cache  # trusted code is loaded once, as any module is
+def _tools_of(folder: Path) -> dict[str, Tool]:
+    spec = importlib.util.spec_from_file_location(f"huozhong_app_{folder.name}", folder / "tools.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -123,7 +126,18 @@ def _below(folder: Path) -> list[Path]:
 def _read(origin: Origin, folder: Path) -> App:
     file = folder / "SKILL.md"
     try:
-        if file.stat().st_size > 4 * LONGEST:
+        stat = file.stat()
+    except OSError as error:
+        return _unreadable(origin, folder, error)
+    return _read_file(origin, folder, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=256)
+def _read_file(origin: Origin, folder: Path, mtime_ns: int, size: int) -> App:
+    """An app's SKILL.md, read again only when it has changed: `mtime_ns` and `size` say of which state it is."""
+    file = folder / "SKILL.md"
+    try:
+        if size > 4 * LONGEST:
             raise SkillError("文件太长。", "The file is too long.")
         skill = read_skill(file.read_text(encoding="utf-8"))
         if skill.name != folder.name:
@@ -133,7 +147,11 @@ def _read(origin: Origin, folder: Path) -> App:
             )
         return App(folder.name, origin, folder, skill)
     except (OSError, UnicodeDecodeError) as error:
-        said = (f"读不了 {file.name}（{error}）。", f"{file.name} cannot be read ({error}).")
-        return App(folder.name, origin, folder, None, said)
+        return _unreadable(origin, folder, error)
     except SkillError as error:
         return App(folder.name, origin, folder, None, (error.chinese, str(error)))
+
+
+def _unreadable(origin: Origin, folder: Path, error: Exception) -> App:
+    said = (f"读不了 SKILL.md（{error}）。", f"SKILL.md cannot be read ({error}).")
+    return App(folder.name, origin, folder, None, said)

@@ -19,7 +19,7 @@ import huozhong
 from huozhong.errors import SkillError
 from huozhong.skills.run import Piece, run
 from huozhong.skills.sandbox import Tools
-from huozhong.skills.shelf import Shelf
+from huozhong.skills.shelf import AppShelf
 from huozhong.skills.skill import Skill
 
 HOUSE = Path(huozhong.__file__).parent / "apps"
@@ -29,7 +29,7 @@ DIGITS = "零一二三四五六七八九"
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> tuple[Skill, Tools]:
-    shelf = Shelf(tmp_path_factory.mktemp("own"), HOUSE)
+    shelf = AppShelf(tmp_path_factory.mktemp("own"), HOUSE)
     skill = shelf.find("script").skill
     assert skill is not None
     return skill, {name: tool.call for name, tool in shelf.tools().items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -19,15 +18,16 @@ from huozhong.server.household import admit
 from huozhong.server.http import EVENT_HEADERS, Start, json_body, json_response, server_sent
 from huozhong.server.identity import person_of, user_of
 from huozhong.server.ledger import Ledger
-from huozhong.server.models import Shelf as ModelShelf
+from huozhong.server.models import Shelf
 from huozhong.server.qr import qr_svg
 from huozhong.server.render import render_markdown
 from huozhong.server.routes.models import model_for, model_name
+from huozhong.server.words import sentence
 from huozhong.skills.check import read_examples
 from huozhong.skills.fields import read_values
 from huozhong.skills.label import visible
 from huozhong.skills.sandbox import is_here
-from huozhong.skills.shelf import App, Shelf
+from huozhong.skills.shelf import App, AppShelf
 from huozhong.skills.skill import Skill, read_skill
 from huozhong.skills.tools import HOST
 
@@ -50,7 +50,7 @@ async def add(request: Request) -> Response:
     """{"text": a SKILL.md} -> the app, on the shelf."""
     text = await _text(request)
     shelf = _shelf(request)
-    app = await asyncio.to_thread(_said_by(request, shelf.add), text)
+    app = await asyncio.to_thread(shelf.add, text)
     return json_response(_whole(app, shelf), 201)
 
 
@@ -58,8 +58,8 @@ async def add(request: Request) -> Response:
 async def look_at(request: Request) -> Response:
     """{"text": a SKILL.md} -> what it is and what it may do, before anybody runs it or takes it in."""
     text = await _text(request)
-    skill = _said_by(request, read_skill)(text)
-    _said_by(request, read_examples)(skill)
+    skill = read_skill(text)
+    read_examples(skill)
     return json_response(_described(skill, _shelf(request)))
 
 
@@ -70,7 +70,7 @@ async def try_out(request: Request) -> Response:
     text, given = body.get("text"), body.get("fields", {})
     if not isinstance(text, str) or not isinstance(given, dict):
         raise RequestError('Send {"text": "...", "fields": {...}}.', param="text")
-    return await _run(request, _said_by(request, read_skill)(text), given, body.get("model"))
+    return await _run(request, read_skill(text), given, body.get("model"))
 
 
 @router.get(PATH + "/{name}")
@@ -112,15 +112,15 @@ async def qr(request: Request, name: str) -> Response:
 
 @router.delete(PATH + "/{name}", dependencies=[Depends(owner_here)], status_code=204)
 async def remove(request: Request, name: str) -> Response:
-    await asyncio.to_thread(_said_by(request, _shelf(request).remove), name)
+    await asyncio.to_thread(_shelf(request).remove, name)
     return Response(status_code=204)
 
 
 async def _run(request: Request, skill: Skill, given: Mapping[str, Any], model: Any) -> Response:
     if model is not None and not isinstance(model, str):
         raise RequestError("'model' must be a name.", param="model")
-    _said_by(request, read_values)(skill.fields, given)  # what is filled in wrongly is a 400, not an event
-    shelf: ModelShelf = request.app.state.shelf
+    read_values(skill.fields, given)  # what is filled in wrongly is a 400, not an event
+    shelf: Shelf = request.app.state.shelf
     await admit(request)
     person, careful = person_of(request), request.app.state.careful
     assert isinstance(careful, Careful)
@@ -155,11 +155,11 @@ async def _events(request: Request, skill: Skill, model: str, running: AsyncIter
             done = {"text": piece.text, "html": html, "data": piece.data, "problem": piece.problem, "label": label}
             yield server_sent(Event(done | {"by_model": piece.by_model}, piece.kind))
     except HuozhongError as error:
-        yield server_sent(Event({"message": _sentence(request, error)}, "error"))
+        yield server_sent(Event({"message": sentence(error, request)}, "error"))
 
 
-def _shelf(request: Request) -> Shelf:
-    shelf: Shelf = request.app.state.apps
+def _shelf(request: Request) -> AppShelf:
+    shelf: AppShelf = request.app.state.apps
     return shelf
 
 
@@ -167,24 +167,7 @@ def _found(request: Request, name: str) -> App:
     try:
         return _shelf(request).find(name)
     except SkillError as error:
-        raise RequestError(_sentence(request, error), code="not_found") from None
-
-
-def _said_by(request: Request, call: Any) -> Any:
-    """The call, whose `SkillError` is the client's: a 400 in the reader's language."""
-
-    def told(call: Any, *arguments: Any) -> Any:
-        try:
-            return call(*arguments)
-        except SkillError as error:
-            raise RequestError(_sentence(request, error), code="app_refused") from None
-
-    return partial(told, call)
-
-
-def _sentence(request: Request, error: HuozhongError) -> str:
-    wants_chinese = request.headers.get("accept-language", "").strip().lower().startswith("zh")
-    return error.chinese if wants_chinese and error.chinese else str(error)
+        raise RequestError(sentence(error, request), code="not_found") from None
 
 
 async def _text(request: Request) -> str:
@@ -195,7 +178,7 @@ async def _text(request: Request) -> str:
     return text
 
 
-def _short(app: App, shelf: Shelf) -> dict[str, Any]:
+def _short(app: App, shelf: AppShelf) -> dict[str, Any]:
     if app.skill is None:
         chinese, english = app.problem or ("", "")
         return {"name": app.name, "origin": app.origin, "problem": {"zh": chinese, "en": english}}
@@ -204,13 +187,13 @@ def _short(app: App, shelf: Shelf) -> dict[str, Any]:
     return {name: described[name] for name in kept} | {"origin": app.origin, "problem": None}
 
 
-def _whole(app: App, shelf: Shelf) -> dict[str, Any]:
+def _whole(app: App, shelf: AppShelf) -> dict[str, Any]:
     assert app.skill is not None
     own = {"origin": app.origin, "problem": None, "text": app.skill.text, "scripts": app.has_scripts}
     return _described(app.skill, shelf) | own
 
 
-def _described(skill: Skill, shelf: Shelf) -> dict[str, Any]:
+def _described(skill: Skill, shelf: AppShelf) -> dict[str, Any]:
     chinese, english = skill.titles
     known = {name: (tool.chinese, tool.english) for name, tool in shelf.tools().items()} | HOST
     return {

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from huozhong.errors import DocumentError, RequestError
+from huozhong.errors import RequestError
 from huozhong.server.documents import keep_document
 from huozhong.server.http import json_response
 from huozhong.server.identity import person_of
@@ -30,11 +30,7 @@ async def add(request: Request, name: str = "") -> Response:
     data = await request.body()
     person, store = person_of(request), _store(request)
     async with request.app.state.reading:  # it takes a core and up to two gigabytes: others wait their turn
-        try:
-            kept = await asyncio.to_thread(keep_document, store.begin, person.id, called, data)
-        except DocumentError as error:
-            message = (_wants_chinese(request) and error.chinese) or str(error)
-            raise RequestError(message, code="unreadable_document") from None
+        kept = await asyncio.to_thread(keep_document, store.begin, person.id, called, data)
     return json_response(_as_json(kept), 201)
 
 
@@ -97,7 +93,3 @@ def _as_json(file: StoredFile) -> dict[str, Any]:
         "passages": file.passages,
         "created": file.created,
     }
-
-
-def _wants_chinese(request: Request) -> bool:
-    return request.headers.get("accept-language", "").strip().lower().startswith("zh")

@@ -130,15 +130,23 @@ class _State:
 
     def usage(self) -> Usage:
         """What was said to be used; a piece for a token where nothing was."""
-        prompt, cached, completion = self.used or (0, 0, self.pieces)
-        return Usage(
-            prompt_tokens=prompt,
-            completion_tokens=completion,
-            reasoning_tokens=0,
-            cache_hit_tokens=min(cached, prompt),
-            seconds_to_first_token=self.first,
-            seconds=time.monotonic() - self.began,
-        )
+        return usage_elsewhere(self.used or (0, 0, self.pieces), self.first, self.began)
+
+
+def usage_elsewhere(used: tuple[int, int, int], first: float | None, began: float) -> Usage:
+    """What an engine elsewhere says that it used: tokens of the prompt, those it knew already, those of the answer.
+
+    first: seconds to the first token; began: when it was asked, in the clock of `time.monotonic`.
+    """
+    prompt, cached, completion = used
+    return Usage(
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        reasoning_tokens=0,
+        cache_hit_tokens=min(cached, prompt),
+        seconds_to_first_token=first,
+        seconds=time.monotonic() - began,
+    )
 
 
 def chat_body(messages: Sequence[dict[str, Any]], settings: dict[str, Any]) -> dict[str, Any]:

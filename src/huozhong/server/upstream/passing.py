@@ -15,12 +15,12 @@ import httpx
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
-from huozhong.engine.requests import Usage
 from huozhong.server.dialects.openai.errors import error_body
 from huozhong.server.failures import server_failure
 from huozhong.server.http import EVENT_HEADERS
 from huozhong.server.identity import person_of
 from huozhong.server.ledger import Ledger
+from huozhong.server.upstream.answering import usage_elsewhere
 from huozhong.server.upstream.engines import CONNECT_SECONDS, Engine, Engines, none_left, retry_after
 from huozhong.text.wire import usage_of
 
@@ -199,17 +199,8 @@ class _Passing:
         self.reasons.append(f"{engine.url}: {text}")
 
     def _count(self, used: tuple[int, int, int] | None) -> None:
-        prompt, cached, completion = used or (0, 0, 0)
         ledger: Ledger = self.request.app.state.ledger
-        spent = Usage(
-            prompt_tokens=prompt,
-            completion_tokens=completion,
-            reasoning_tokens=0,
-            cache_hit_tokens=min(cached, prompt),
-            seconds_to_first_token=self.first,
-            seconds=time.monotonic() - self.began,
-        )
-        ledger.add(person_of(self.request).id, self.model, spent)
+        ledger.add(person_of(self.request).id, self.model, usage_elsewhere(used or (0, 0, 0), self.first, self.began))
 
 
 async def _after(begun: list[str], rest: AsyncIterator[str]) -> AsyncIterator[str]:
