@@ -41,6 +41,6 @@ def language_of(request: Request) -> str:
 
 
 def sentence(error: HuozhongError, request: Request) -> str:
-    """What went wrong, in the language that the client asks for: Chinese, where it does and there is any, or English."""
+    """What went wrong, in the language that the client asks for: in Chinese where there is any, else in English."""
     wants_chinese = request.headers.get("accept-language", "").strip().lower().startswith("zh")
     return (wants_chinese and error.chinese) or str(error)
