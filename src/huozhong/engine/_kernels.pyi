@@ -116,3 +116,22 @@ def attend_grouped(
     scale: float,
     threads: int,
 ) -> _F32: ...
+
+class Gated:
+    def __init__(
+        self,
+        vectors: _F32,
+        linear: _F32,
+        first: _F32 | None,
+        first_bias: _F32,
+        second: _F32,
+        second_bias: _F32,
+        last: _F32,
+        last_bias: float,
+        fields: int,
+        gate_scores: _F32 | None,
+        gate_mixing: _F32 | None,
+        gate_bias: _F32 | None,
+        picked: int,
+    ) -> None: ...
+    def scores(self, ids: _I32, threads: int) -> _F32: ...

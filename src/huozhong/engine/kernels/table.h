@@ -88,6 +88,27 @@ inline int64_t grouped_scratch(int32_t rows, int32_t heads, int32_t dim) {
 }
 inline int64_t grouped_decode_scratch(int32_t dim) { return KEY_BLOCK * (MAX_QUERIES + (dim + GROUP - 1) / GROUP); }
 
+// A network over rows of numbered values, one a field, whose gate picks the fields that a row reads.
+constexpr int GATED_LANES = 32;  // hidden widths are multiples of it
+constexpr int GATED_ROWS = 128;   // rows that go through the network together: one matrix serves all of them
+
+struct GatedNetwork {
+    const float* vectors;     // [values, width]; folded: [values, hidden], and `first` is null
+    const float* linear;      // [values]
+    const float* first;       // [fields, width, hidden]
+    const float* first_bias;  // [hidden]
+    const float* second;      // [hidden, second_hidden]
+    const float *second_bias, *last;  // [second_hidden]
+    float last_bias;
+    const float* gate_scores;  // [values]; null: every field is read
+    const float* gate_mixing;  // [fields, fields]: what a field's score adds to the others'
+    const float* gate_bias;    // [fields]
+    int32_t fields, width, hidden, second_hidden, picked;
+};
+inline int64_t gated_scratch(const GatedNetwork& n, int32_t rows) {
+    return int64_t(rows) * (n.hidden + n.second_hidden) + 2 * int64_t(n.fields) + (int64_t(rows) * n.fields + 3) / 4;
+}
+
 struct Kernels {
     const char* name;
     bool bf16;  // prompts' attention rounds its factors to bfloat16, unless the cache holds float32
@@ -107,6 +128,8 @@ struct Kernels {
     // n numbers of the cache from and to floats
     void (*load_row)(CacheFormat format, const uint8_t* from, int32_t n, float* x);
     void (*store_row)(CacheFormat format, const float* x, int32_t n, uint8_t* to);
+    // at most GATED_ROWS rows; scratch: gated_scratch() floats
+    void (*gated_rows)(const GatedNetwork& network, const int32_t* ids, int32_t rows, float* score, float* scratch);
 };
 
 extern const Kernels kernels_plain;

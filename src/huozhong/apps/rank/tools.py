@@ -1,0 +1,28 @@
+"""What the apps may call: the fitted model's offers, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from huozhong.apps.rank.offers import offers
+from huozhong.apps.rank.report import field_words
+from huozhong.apps.rank.services import fitted_in
+from huozhong.files import data_folder
+from huozhong.skills.tools import Tool
+
+
+def rank(who: str, what: str, top: int = 10) -> list[dict[str, Any]]:
+    """The best offers for somebody, or people for something; the other of the two is empty."""
+    folder = data_folder() / "apps-data" / "rank"
+    found = offers(fitted_in(folder), who=who or None, what=what or None, top=int(top))
+    return [
+        {
+            "name": one.name,
+            "chance": one.chance,
+            "why": [[field_words(field, english=False), value, by] for field, value, by in one.reasons],
+        }
+        for one in found
+    ]
+
+
+TOOLS = {"rank": Tool(rank, "用从你的表格学来的推荐", "use the recommendations learnt from your table")}
