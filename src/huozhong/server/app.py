@@ -48,6 +48,7 @@ from huozhong.server.routes import (
     people,
     plain,
     responses,
+    services,
     tokens,
     trust,
 )
@@ -138,8 +139,8 @@ def create_app(
             CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "PATCH", "DELETE"], allow_headers=["*"]
         )
     watch(app)
-    for noun in (*PEOPLE, *NOUNS):
-        app.include_router(noun.router)
+    for router in (*(noun.router for noun in (*PEOPLE, *NOUNS)), services.service_router()):
+        app.include_router(router)
     answer_failures(app)
     return app
 

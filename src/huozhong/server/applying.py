@@ -8,7 +8,6 @@ import queue
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from huozhong.engine.guides.guide import JsonSchema
@@ -24,11 +23,11 @@ from huozhong.skills.sandbox import Tools
 from huozhong.skills.shelf import AppShelf
 from huozhong.skills.skill import Skill
 from huozhong.skills.tools import keep_in
+from huozhong.skills.trusted import HOUSE_APPS
 from huozhong.store.database import Store
 from huozhong.store.files import own_files
 from huozhong.store.people import Person
 
-HOUSE_APPS = Path(__file__).parents[1] / "apps"
 FOUND = 5  # passages that an app's search gives
 
 # Puts an answer of at most so many tokens on somebody's account.
