@@ -27,6 +27,7 @@ from huozhong.server.http import error_response
 from huozhong.server.kept import KeptResponses
 from huozhong.server.models import Shelf
 from huozhong.server.pools import Pools
+from huozhong.server.rendering import Ahead
 from huozhong.server.routes import (
     account,
     apps,
@@ -150,7 +151,7 @@ def open_house(app: FastAPI, store: Store) -> None:
     app.state.store = store
     Conversations(store).recover()
     Conversations(store).purge()
-    app.state.answers = Answers(store)
+    app.state.answers, app.state.ahead = Answers(store), Ahead(Conversations(store))
 
 
 def answer_failures(app: FastAPI) -> None:

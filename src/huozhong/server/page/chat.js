@@ -167,6 +167,20 @@ export function createChat(scroll, on) {
     if (wanted) chat.leaf = leafUnder(messages, wanted).id;
     show();
     watch();
+    if (messages.some((message) => message.later)) typeset();
+  }
+
+  /** The answers that the server had not made ready yet stand there as plain text until they are. */
+  async function typeset() {
+    const mine = turn;
+    const { html } = await ask('GET', conversationPath(chat.id, '/html')).catch(() => ({ html: {} }));
+    if (turn !== mine) return;
+    chat.messages.filter((message) => message.later && html[message.id]).forEach((message) => {
+      message.html = html[message.id];
+      message.later = false;
+      if (views.has(message)) views.get(message).finish();
+    });
+    scroll.follow();
   }
 
   function unfollow() {

@@ -153,7 +153,7 @@ class AnswerView {
     const message = this.message;
     this.shownReasoning = '';
     this.showReasoning();
-    return this.content.finish(message.content, message.html).then((html) => {
+    return this.content.finish(message.content, message.html, message.later).then((html) => {
       message.html = html;
       if (message.rule) linkNumbers(this.content.node, message.rule.numbers || []);
       const sources = message.files || [];
