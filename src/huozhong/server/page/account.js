@@ -8,6 +8,7 @@ let sessions = [];
 let keys = [];
 let budget = null;
 let made = '';
+let looks = 0;
 
 function show() {
   if (!person) return;
@@ -92,7 +93,9 @@ function showBudget() {
 }
 
 async function load() {
+  const mine = (looks += 1);
   const found = await Promise.all(['/house/me', '/house/sessions', '/house/keys', '/user/balance'].map((path) => ask('GET', path)));
+  if (mine !== looks) return; // a later look is on its way
   person = found[0].person;
   sessions = found[1].sessions;
   keys = found[2].keys;

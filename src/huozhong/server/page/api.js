@@ -33,11 +33,11 @@ async function refused(response) {
   return new ApiError(kinds[response.status] || 'server', message);
 }
 
-/** The server's answer to a request; body: a file as it is, or what becomes JSON.  Rejects with an ApiError. */
-export async function send(method, path, body) {
+/** The server's answer to a request; body: a file as it is, or what becomes JSON; more: fetch's.  Rejects with an ApiError. */
+export async function send(method, path, body, more) {
   const isFile = typeof Blob !== 'undefined' && body instanceof Blob;
   const type = isFile && /zip/.test(body.type) ? 'application/zip' : 'application/json';
-  const options = { method, headers: headers(body === undefined ? {} : { 'Content-Type': type }) };
+  const options = Object.assign({ method, headers: headers(body === undefined ? {} : { 'Content-Type': type }) }, more);
   if (body !== undefined) options.body = isFile ? body : JSON.stringify(body);
   let response;
   try {
@@ -49,8 +49,8 @@ export async function send(method, path, body) {
   return response;
 }
 
-export async function ask(method, path, body) {
-  return (await send(method, path, body)).json();
+export async function ask(method, path, body, more) {
+  return (await send(method, path, body, more)).json();
 }
 
 export function conversationPath(id, more) {

@@ -114,8 +114,11 @@ export function keepInside(event, panel) {
   (event.shiftKey ? stops[stops.length - 1] : stops[0]).focus();
 }
 
-/** A menu under `button`.  items: {key, icon, act, danger} or null for a line between. */
-export function openMenu(button, items) {
+/**
+ * A menu under `button`.  items: {key, icon, act, danger} or null for a line between.  back(): what gets the focus in
+ * the end, where that is not the button.
+ */
+export function openMenu(button, items, back) {
   const menu = element('div', 'menu');
   menu.setAttribute('role', 'menu');
   menu.setAttribute('aria-label', button.getAttribute('aria-label'));
@@ -145,7 +148,7 @@ export function openMenu(button, items) {
     button.setAttribute('aria-expanded', 'false');
     document.removeEventListener('mousedown', outside);
     closed(layer);
-    if (inside) button.focus();
+    if (inside) (back ? back() : button).focus();
   }
   function outside(event) {
     if (!menu.contains(event.target)) close();

@@ -1,5 +1,6 @@
 // The words of the page: the server writes one language's into index.html, another is fetched when it is chosen.
 
+let asked = 0; // languages that were chosen so far
 let words = JSON.parse(document.getElementById('words').textContent);
 const LOCALES = { zh: 'zh-CN', 'zh-Hant': 'zh-Hant', en: 'en' };
 
@@ -15,9 +16,12 @@ export function isChinese() {
 
 /** Fetches a language's words and makes them the page's; the server is told by a cookie for the next time. */
 export async function changeLanguage(name) {
+  const mine = (asked += 1);
   const response = await fetch('/page/words-' + name + '.json');
   if (!response.ok) throw new Error('HTTP ' + response.status);
-  words = await response.json();
+  const found = await response.json();
+  if (mine !== asked) return; // another was chosen meanwhile
+  words = found;
   document.documentElement.lang = LOCALES[name];
   document.cookie = 'language=' + name + '; path=/; max-age=31536000; SameSite=Strict';
 }

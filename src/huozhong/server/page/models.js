@@ -33,6 +33,7 @@ WORDS['zh-Hant'] = Object.assign({}, WORDS.zh, {
 let house = null; // {current(), choose(name), isOwner()}: what the page tells
 let sheet = null;
 let stream = null;
+let looks = 0; // at the models: only the latest is shown
 
 function w(key, values) {
   return WORDS[language()][key].replace(/\{(\w+)\}/g, (whole, name) => (values && name in values ? String(values[name]) : whole));
@@ -117,7 +118,9 @@ function fill(panel, layer) {
 }
 
 async function showModels(panel, list) {
+  const mine = (looks += 1);
   const { models } = await ask('GET', '/house/models').catch(() => ({ models: [] }));
+  if (mine !== looks) return;
   const focused = document.activeElement && document.activeElement.dataset.model;
   list.textContent = '';
   models.forEach((model) => list.appendChild(row(panel, list, model)));

@@ -10,6 +10,8 @@ let numbers = null;
 let people = null; // null where nobody has an account
 let codes = [];
 let log = [];
+let looks = 0; // at the numbers: only the latest is shown
+let boxes = new Map(); // of people: id -> {told, node}; one that is being filled in stays, whatever else is looked at
 
 function clear(id) {
   $(id).textContent = '';
@@ -201,8 +203,19 @@ function personBox(one) {
 function showPeople() {
   $('people-box').hidden = $('code-box').hidden = people === null;
   if (people === null) return;
-  const box = clear('people');
-  people.forEach((one) => box.appendChild(personBox(one)));
+  const before = boxes;
+  boxes = new Map();
+  people.forEach((one) => {
+    const told = language() + JSON.stringify(one);
+    const known = before.get(one.id);
+    const made = known && known.told === told ? known.node : personBox(one);
+    if (known) made.open = known.node.open;
+    boxes.set(one.id, { told, node: made });
+  });
+  const shown = Array.from(boxes.values(), (one) => one.node);
+  const box = $('people');
+  Array.from(box.children).forEach((node) => shown.indexOf(node) < 0 && node.remove());
+  shown.forEach((node, place) => box.children[place] !== node && box.insertBefore(node, box.children[place] || null));
   const chosen = $('add-role').value || 'member';
   $('add-role').textContent = '';
   Array.from(roleChoice(chosen).children).forEach((option) => $('add-role').appendChild(option));
@@ -268,10 +281,13 @@ async function loadPeople() {
 }
 
 async function loadNumbers() {
-  [numbers, log] = await Promise.all([
+  const mine = (looks += 1);
+  const found = await Promise.all([
     ask('GET', '/house/statistics?days=' + DAYS),
-    ask('GET', '/house/log?limit=100').then((found) => found.lines),
+    ask('GET', '/house/log?limit=100').then((answer) => answer.lines),
   ]);
+  if (mine !== looks) return;
+  [numbers, log] = found;
   showNumbers();
 }
 

@@ -27,6 +27,7 @@ const chat = createChat(scroll, {
   changed: refreshTools,
   opened,
   failed,
+  unsent,
   folds: () => model === null || model.acts === true, // nothing opens that would have to be folded again
   shorten: (message) => shorten(message.content, (text) => chat.edit(message, text)),
 });
@@ -68,6 +69,7 @@ function opened(conversation) {
   setAddress(conversation.id);
   list.choose(conversation.id);
   showTitle();
+  showModel();
   $('chat-menu').hidden = !conversation.id;
   scroll.toEnd();
 }
@@ -88,6 +90,13 @@ function newChat() {
   if (isNarrow.matches) hideList();
   chat.start();
   input.focus();
+}
+
+/** A question that the server does not have goes back to where it was written. */
+function unsent(text, files) {
+  input.value = input.value.trim() ? text + '\n' + input.value : text;
+  attached.put(files);
+  onInput();
 }
 
 function failed(error) {
@@ -196,8 +205,9 @@ async function submit(event) {
     chat.stop();
     return;
   }
+  if (!(await chat.settled())) return; // what was to be opened could not be: the question stays here
   const text = input.value.trim();
-  if (!text || attached.isBusy()) return;
+  if (!text || attached.isBusy() || chat.isBusy()) return;
   if (model && text.length > model.max_context / 2 && (await isTooLong(text))) return;
   sendText(text);
 }
@@ -298,6 +308,11 @@ function oldMessage(message, index) {
   };
 }
 
+/** Never rejects: the banner says that the server is off, and all is asked again when it is back. */
+function askAll() {
+  return Promise.all([loadModel(), loadMe(), list.load().then(moveOld)].map((one) => one.catch(() => {})));
+}
+
 function listenToHouse() {
   if (!canFollow) return;
   listen('/house/events', {
@@ -321,7 +336,7 @@ function listenToHouse() {
     lost: () => banner('off'),
     back() {
       banner('');
-      list.load().catch(failed);
+      askAll();
       chat.reload();
     },
     end() {},
@@ -333,7 +348,6 @@ function keepForLater() {
   if (!('serviceWorker' in navigator) || !window.isSecureContext || hasKey) return;
   navigator.serviceWorker.register('/page/sw.js', { scope: '/' }).catch(() => {}); // a private window may refuse: then only online
 }
-
 
 // -- hands -----------------------------------------------------------------------------------------
 
@@ -414,15 +428,14 @@ async function begin() {
   const key = /[#&](key=[^&]*)/.exec(location.hash);
   if (key) $('apps').href += '#' + key[1];
   const id = addressed();
-  if (id) showWords();
+  if (id) openChat(id);
   else chat.start();
   showWords();
   onInput();
   focusInput();
-  if (id) openChat(id);
-  const tried = [loadModel(), loadMe(), list.load().then(moveOld)];
+  const tried = askAll();
   listenToHouse();
-  for (const one of tried) await one.catch(() => {}); // the banner says that the server is off; all is asked again then
+  await tried;
   keepForLater();
 }
 
