@@ -35,6 +35,7 @@ from huozhong.server.routes import (
     completions,
     conversations,
     embeddings,
+    enter,
     exchange,
     files,
     health,
@@ -56,7 +57,7 @@ from huozhong.server.routes import shelf as shelf_routes
 from huozhong.store.conversations import Conversations
 from huozhong.store.database import IN_MEMORY, Store
 
-PEOPLE = (login_routes, account, people, house, balance, trust)
+PEOPLE = (login_routes, enter, account, people, house, balance, trust)
 NOUNS = (
     chat,
     conversations,

@@ -1,5 +1,6 @@
 // Small things that every part of the page builds with: elements, icons, buttons, panels and menus.
 
+import { copyText } from './clipboard.js';
 import { label, t } from './i18n.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -194,24 +195,9 @@ export function toast(text, actionText, action) {
   }, action ? 10000 : 3000);
 }
 
-/** Plain http on a school's network has no navigator.clipboard: the old command does it there. */
-function copy(text) {
-  if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
-  const area = element('textarea');
-  area.value = text;
-  area.style.position = 'fixed';
-  area.style.opacity = '0';
-  const focused = document.activeElement;
-  document.body.appendChild(area).select();
-  const copied = document.execCommand('copy');
-  area.remove();
-  if (focused) focused.focus();
-  return copied ? Promise.resolve() : Promise.reject(new Error('copy'));
-}
-
 export function copyButton(key, getText) {
   const button = iconButton('copy', key, () => {
-    copy(getText()).then(
+    copyText(getText()).then(
       () => {
         setIcon(button, 'check');
         label(button, 'copied');

@@ -5,9 +5,10 @@ import { bindAttach } from './attach.js';
 import { createChat } from './chat.js';
 import { $, element, fitHeight, icon, isPlainEnter, openMenu, setIcon, toast } from './dom.js';
 import { bindFrame, detectMathML, hideList, isDrawerOpen, isListShown, isNarrow, showList, showTheme, toggleList } from './frame.js';
-import { changeLanguage, label, language, t, translate } from './i18n.js';
+import { changeLanguage, label, t, translate } from './i18n.js';
 import { oldConversation, read, write } from './kept.js';
 import { bindKeys } from './keys.js';
+import { language } from './language.js';
 import { createList } from './list.js';
 import { createMenus } from './menus.js';
 import { createReading } from './reading.js';
@@ -180,6 +181,19 @@ function showWords() {
   chat.show();
 }
 
+/** Words are fetched; and an account brings its language to other devices. */
+async function chooseLanguage() {
+  const name = $('language').value;
+  try {
+    await changeLanguage(name);
+  } catch (error) {
+    failed(new ApiError('offline'));
+    return;
+  }
+  showWords();
+  if (me && me.login) ask('PATCH', '/house/me', { language: name }).catch(failed);
+}
+
 function showPerson() {
   $('who').textContent = me && me.login ? me.person.name : '';
   const isChild = me !== null && me.person.role === 'child';
@@ -287,25 +301,10 @@ async function moveOld() {
     write('conversation', null);
     return;
   }
-  const chats = [{ format: 'huozhong-conversation', version: 1, messages: messages.map(oldMessage) }];
+  const chats = [{ format: 'huozhong-conversation', version: 1, messages }];
   await ask('POST', '/house/import', chats);
   write('conversation', null);
   await list.load();
-}
-
-function oldMessage(message, index) {
-  const state = { live: 'cut', reloaded: 'cut', stopped: 'stopped', error: 'cut' }[message.state] || 'done';
-  return {
-    id: String(index),
-    parent: index ? String(index - 1) : null,
-    role: message.role,
-    content: message.content,
-    reasoning: message.reasoning || '',
-    state: message.role === 'user' ? 'done' : state,
-    usage: message.usage || null,
-    rule: message.rule || null,
-    think_ms: message.thinkMs,
-  };
 }
 
 /** Never rejects: the banner says that the server is off, and all is asked again when it is back. */
@@ -404,7 +403,7 @@ function bindHands() {
   });
   $('model').addEventListener('click', () => import('./models.js').then((sheet) => sheet.openModels(models, $('model'))).catch(() => failed(new ApiError('offline'))));
   $('house-menu').addEventListener('click', () => openMenu($('house-menu'), menus.houseMenu()));
-  $('language').addEventListener('change', () => changeLanguage($('language').value).then(showWords, () => failed(new ApiError('offline'))));
+  $('language').addEventListener('change', chooseLanguage);
   window.addEventListener('pagehide', () => write('draft', input.value || chat.unsent() || null));
   window.addEventListener('popstate', () => {
     const id = addressed();
