@@ -36,6 +36,7 @@ from huozhong.server.routes import (
     completions,
     conversations,
     embeddings,
+    enter,
     exchange,
     files,
     health,
@@ -58,7 +59,7 @@ from huozhong.server.routes import shelf as shelf_routes
 from huozhong.store.conversations import Conversations
 from huozhong.store.database import IN_MEMORY, Store
 
-PEOPLE = (login_routes, account, people, house, balance, trust)
+PEOPLE = (login_routes, enter, account, people, house, balance, trust)
 NOUNS = (
     chat,
     conversations,
