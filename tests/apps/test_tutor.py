@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.apps.giveaway import given_away, in_chinese, in_english
-from tests.apps.problems import Problem, meant, problems
+from benchmarks.benchlib.giveaway import given_away, in_chinese, in_english
+from benchmarks.benchlib.school import Problem, meant, problems
 from tests.skills.scripted import Scripted
 
 import huozhong
