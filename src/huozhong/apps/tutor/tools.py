@@ -119,11 +119,11 @@ def tutor(state: Mapping[str, Any], mine: str = "", give: bool = False, pages: S
     now: State = dict(state)
     working = read_working(str(mine or ""))
     if not now["plan"]:
-        return {"answer": _unsure(now["problem"], working) + _pages(None, pages), "state": now}
+        return {"answer": _unsure(now["problem"], working) + _pages(None, now["problem"], pages), "state": now}
     lesson = Lesson(now)
     parts: list[str] = []
     if lesson.done:
-        return {"answer": _say(lesson, "again") + _pages(lesson, pages), "state": now}
+        return {"answer": _say(lesson, "again") + _pages(lesson, now["problem"], pages), "state": now}
     if working.claims or working.number is not None:
         parts += _judged(lesson, working, now)
     elif str(mine or "").strip() and not give:
@@ -138,7 +138,7 @@ def tutor(state: Mapping[str, Any], mine: str = "", give: bool = False, pages: S
         lesson = Lesson(now)
         now["level"] = min(now["level"] + 1, LEVELS)
         parts.append(_hint(lesson, now["level"]))
-    return {"answer": "\n\n".join(parts) + _pages(lesson, pages), "state": now}
+    return {"answer": "\n\n".join(parts) + _pages(lesson, now["problem"], pages), "state": now}
 
 
 _SAYINGS = {
@@ -383,20 +383,25 @@ def _unsure(problem: str, working: Working) -> str:
 
 _PLACE = re.compile(r"(《[^》]*》)\s*第\s*(\d+)\s*页[:：]\s*(.*)", re.S)
 _MOST_PAGES, _LONGEST_QUOTE = 2, 50
+_WORKED = re.compile(r"解[:：法]|答[:：案]|[=＝≈]|分析|Answer|Solution", re.IGNORECASE)
 
 
-def _pages(lesson: Lesson | None, pages: Sequence[str]) -> str:
-    """课本第 34 页, with its first words where they tell nothing."""
+def _pages(lesson: Lesson | None, problem: str, pages: Sequence[str]) -> str:
+    """课本第 34 页, with its first words where they tell nothing: nothing is quoted that is worked out there, and no
+    number that the problem does not tell, for the page may solve this very problem."""
+    known = {number.value for number in known_numbers(problem)} | (lesson.known if lesson is not None else set())
     out = []
     for passage in pages[:_MOST_PAGES]:
         found = _PLACE.match(str(passage))
         if found is None:
             continue
         place = f"{found[1]}第 {found[2]} 页"
-        quote = f"{place}：{' '.join(found[3].split())[:_LONGEST_QUOTE]}…"
-        if lesson is None or lesson.is_safe(quote):
+        words = " ".join(_WORKED.split(found[3], maxsplit=1)[0].split())
+        quote = f"{place}：{words[:_LONGEST_QUOTE]}…"
+        is_plain = len(words) > 3 and {one.number.value for one in mentions(words)} <= known
+        if is_plain and (lesson is None or lesson.is_safe(quote)):
             out.append(quote)
-        elif lesson.is_safe(place):
+        elif lesson is None or lesson.is_safe(place):
             out.append(place)
     return "".join(f"\n\n> 📖 {one}" for one in out)
 
