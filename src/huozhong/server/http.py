@@ -259,7 +259,7 @@ class EventStream(Response):
             while unfinished:
                 pieces = await self._answers.next(KEEP_ALIVE_SECONDS)
                 data = b"" if pieces else silence
-                for index, delta in joined(pieces):
+                for index, delta in joined(pieces) if self._reply.joins else pieces:
                     failure = _failure(delta)
                     if failure is not None:
                         yield data + framed(self._reply, [self._reply.failed(failure)])
@@ -292,7 +292,8 @@ def joined(pieces: list[Piece]) -> list[Piece]:
     out: list[Piece] = []
     for index, delta in sorted(pieces, key=lambda piece: piece[0]):
         before = out[-1][1] if out and out[-1][0] == index else None
-        if before is None or before.error is not None or delta.error is not None or (before.text and delta.reasoning):
+        stand_alone = before is None or any(one.error is not None or one.reading is not None for one in (before, delta))
+        if before is None or stand_alone or (before.text and delta.reasoning):
             out.append((index, delta))
         else:
             out[-1] = (
