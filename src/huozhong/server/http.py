@@ -269,7 +269,7 @@ class EventStream(Response):
             while unfinished:
                 pieces = await self._answers.next(KEEP_ALIVE_SECONDS)
                 data = b"" if pieces else silence
-                for index, delta in joined(pieces):
+                for index, delta in joined(pieces) if self._reply.joins else pieces:
                     failure = _failure(delta)
                     if failure is not None:
                         yield data + framed(self._reply, [self._reply.failed(failure)])
@@ -300,13 +300,15 @@ def _failure(delta: Delta) -> Failure | None:
 def joined(pieces: list[Piece]) -> list[Piece]:
     """The same answers in fewer deltas: neighbours become one, as long as no reasoning follows text in it."""
     runs: list[tuple[int, list[Delta]]] = []
-    has_text = False
+    has_text = after_alone = False
     for index, delta in sorted(pieces, key=lambda piece: piece[0]):
-        is_broken = delta.error is not None or (has_text and delta.reasoning != "")
+        stands_alone = delta.error is not None or delta.reading is not None
+        is_broken = stands_alone or after_alone or (has_text and delta.reasoning != "")
         if not runs or runs[-1][0] != index or is_broken:
             runs.append((index, []))
             has_text = False
         runs[-1][1].append(delta)
+        after_alone = stands_alone
         has_text = has_text or delta.text != ""
     return [(index, _one(deltas)) for index, deltas in runs]
 

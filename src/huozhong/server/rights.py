@@ -54,6 +54,7 @@ _SCOPES: tuple[tuple[str, str], ...] = (
     ("/beta/", "chat"),
     ("/anthropic/", "chat"),
     ("/chat/completions", "chat"),
+    ("/chat/completions/", "chat"),
     ("/completions", "chat"),
     ("/completion", "chat"),
     ("/infill", "chat"),

@@ -143,7 +143,7 @@ class ScriptedModel:
         self, messages: list[dict[str, Any]], *, thinking: bool, begun: Begun | None = None, **_: Any
     ) -> ChatPrompt:
         if sum(len(message["content"]) for message in messages) > self.max_context:
-            raise ContextLengthError("The prompt is longer than the context.")
+            raise ContextLengthError("The prompt is longer than the context.", tokens=9999, context=self.max_context)
         return ChatPrompt([0] * 31, acts=({"messages": messages, "thinking": thinking, "begun": begun},))
 
     def stats(self) -> SimpleNamespace:
@@ -153,7 +153,13 @@ class ScriptedModel:
         """There is nothing to end."""
 
     def submit(
-        self, prompt: ChatPrompt, params: SamplingParams, on_delta: Callable[[Delta], None], *, user: str | None
+        self,
+        prompt: ChatPrompt,
+        params: SamplingParams,
+        on_delta: Callable[[Delta], None],
+        *,
+        user: str | None,
+        watched: bool = False,
     ) -> ScriptedAnswer:
         assert prompt.acts is not None
         asked = Asked(params=params, **prompt.acts[0])
