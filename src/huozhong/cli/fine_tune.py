@@ -185,7 +185,7 @@ class _Bench:
         kept = self.out / "rehearsed.json"
         spoken: Language = "en" if all(max(one.answer, default="") < "\u2e80" for one in own) else "any"
         prompts = everyday_prompts(count, options.seed, spoken)
-        key = {"base": self.name, "content": self.content, "prompts": prompts}
+        key = {"base": self.name, "content": self.content, "prompts": prompts, "served": True}
         said = _kept(kept, key)
         if said is None:
             typer.echo(
@@ -200,7 +200,7 @@ class _Bench:
             said = answer_ids(self.path, prompts, room, options.threads)
             self.out.mkdir(parents=True, exist_ok=True)
             write_file(kept, json.dumps({"key": key, "answers": said}, ensure_ascii=False).encode())
-        return [as_said(*one) for one in said]
+        return [as_said(*one) for one in said if any(one[3])]
 
     def settings(self) -> Settings:
         from huozhong.train.adapt.settings import Settings
@@ -371,15 +371,31 @@ def _calls(text: str, parser: ToolCallParser) -> str:
 
 def answer_ids(
     path: Path, prompts: Sequence[str], max_tokens: int, threads: int | None
-) -> list[tuple[str, list[int], list[int]]]:
-    """(question, prompt's ids, answer's ids) of every question, answered greedily; long answers are cut."""
+) -> list[tuple[str, list[int], list[int], list[bool]]]:
+    """Of every question, answered greedily as it is served: itself, the prompt's ids, the answer's, its own choices.
+
+    Long answers are cut.  Tokens that its guide was certain of are not the model's choice.
+    """
+    from huozhong.engine.collector import Collector
     from huozhong.engine.llm import LLM, SamplingParams
 
     params = SamplingParams(temperature=0.0, max_tokens=max_tokens)
+    found = []
     with LLM(path, num_threads=threads, prefix_cache_bytes=0) as llm:
-        ids = [llm.prompt([{"role": "user", "content": prompt}]).ids for prompt in prompts]
-        done = llm.generate(ids, params)
-    return [(prompt, one, list(said.token_ids)) for prompt, one, said in zip(prompts, ids, done, strict=True)]
+        asked = [llm.prompt([{"role": "user", "content": prompt}]) for prompt in prompts]
+        answers = [Collector() for _ in asked]
+        for one, answer in zip(asked, answers, strict=True):
+            llm.submit(one, params, answer.put)
+        for prompt, one, answer in zip(prompts, asked, answers, strict=True):
+            said: list[int] = []
+            chosen: list[bool] = []
+            for delta in answer:
+                if delta.error is not None:
+                    raise delta.error
+                said += delta.token_ids
+                chosen += [place == 0 for place in range(len(delta.token_ids))]  # what follows in one step was certain
+            found.append((prompt, one.ids, said, chosen))
+    return found
 
 
 def _kept(path: Path, key: dict[str, Any]) -> list[Any] | None:
