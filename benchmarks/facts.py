@@ -26,7 +26,7 @@ from benchlib.common_knowledge import QUESTIONS
 from benchlib.made_up import Fact, made_up
 from benchlib.unknown import UNKNOWN
 
-from huozhong.cli.fine_tune import ask
+from huozhong.cli.answered import ask
 from huozhong.exam.parts import Setting, choose
 from huozhong.exam.run import examine
 from huozhong.exam.subject import open_local
