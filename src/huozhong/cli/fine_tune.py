@@ -7,6 +7,7 @@ after, so that what people compare is what they will be served.
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 SMALL = 100e6  # parameters that a token meets, of a model whose tokens cost little
 ASKED = 40  # taught questions, and held-out ones, that are put to the model
 RANK = 16
-REWORDED, WORDINGS = 2000, 8  # so many examples at most get so many wordings of their questions
+REWORDED, WORDINGS = 2000, 16  # so many examples at most get so many wordings of their questions
+NEAR = 4  # rehearsed questions in the form of each that is taught
 METHODS = ("auto", "lora", "qlora", "full")
 DTYPES = {"bf16": "bf16", "float32": "float32"}
 
@@ -173,6 +175,7 @@ class _Bench:
         from huozhong.model.footprint import footprint
         from huozhong.train.adapt.everyday import Language, everyday_prompts
         from huozhong.train.adapt.examples import as_said
+        from huozhong.train.adapt.near import near_prompts
         from huozhong.train.state import write_file
 
         options = self.options
@@ -183,7 +186,10 @@ class _Bench:
             return []
         kept = self.out / "rehearsed.json"
         spoken: Language = "en" if all(max(one.answer, default="") < "\u2e80" for one in own) else "any"
-        prompts = everyday_prompts(count, options.seed, spoken)
+        asked = [_question(one.prompt) for one in own]
+        prompts = near_prompts(asked, min(NEAR * len(own), count // 4), options.seed)
+        prompts = list(dict.fromkeys([*prompts, *everyday_prompts(count, options.seed, spoken)]))[:count]
+        random.Random(options.seed).shuffle(prompts)  # a part of each kind is held out
         key = {"base": self.name, "content": self.content, "prompts": prompts, "served": True}
         said = _kept(kept, key)
         if said is None:
@@ -380,10 +386,11 @@ def _some(examples: Sequence[Prompted]) -> list[Prompted]:
 def _asked(asked: Sequence[Prompted], before: list[str | None], after: list[str | None], taught: int) -> list[Asked]:
     from huozhong.train.adapt.show import Asked
 
-    def question(prompt: Messages | str) -> str:
-        return prompt if isinstance(prompt, str) else str(prompt[-1].get("content", ""))
-
     return [
-        Asked(question(e.prompt), e.answer, one, other, number < taught)
+        Asked(_question(e.prompt), e.answer, one, other, number < taught)
         for number, (e, one, other) in enumerate(zip(asked, before, after, strict=True))
     ]
+
+
+def _question(prompt: Messages | str) -> str:
+    return prompt if isinstance(prompt, str) else str(prompt[-1].get("content", ""))

@@ -90,3 +90,8 @@ def matters(rng: random.Random, *, english: bool) -> Iterator[str]:
         things, ways = rng.choice(asked)
         text = rng.choice(ways).format(x=rng.choice(things))
         yield text if english else f"{rng.choice(_BEGINS)}{text}{rng.choice(_ENDS)}"
+
+
+def things(*, english: bool) -> list[str]:
+    """What is asked about."""
+    return [thing for several, _ in (_EN if english else _ZH) for thing in several.split("|")]
