@@ -109,18 +109,24 @@ def train(folder: Path, steps: int, minutes: float, seed: int, last: bool) -> Ne
         with torch.no_grad():
             for name, value in network.state_dict().items():
                 average[name].lerp_(value, max(0.005, 1 / done))
-        if done % 200 == 0:
+        if done % 100 == 0:
             held = _held_out(average, held_x, held_came)
             print(
-                f"{done}/{steps}  {np.mean(lost[-200:]):.4f}  held out {held:.4f}  {time.monotonic() - begin:.0f} s",
+                f"{done}/{steps}  {np.mean(lost[-100:]):.4f}  held out {held:.4f}  {time.monotonic() - begin:.0f} s",
                 flush=True,
             )
+    _keep(state, network, optimizer, average, done)
+    network.load_state_dict(average)
+    return network
+
+
+def _keep(
+    state: Path, network: Network, optimizer: torch.optim.Optimizer, average: dict[str, Tensor], done: int
+) -> None:
     kept = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "average": average, "done": done}
     file = io.BytesIO()
     torch.save(kept, file)
     write_whole(state, file.getvalue())
-    network.load_state_dict(average)
-    return network
 
 
 def _held_out(average: dict[str, Tensor], x: Tensor, came: Tensor) -> float:

@@ -81,7 +81,7 @@ _ATTRIBUTES: dict[str, set[str]] = {
 _CLASSES = {
     "code": re.compile(r"(?:tex|language-[\w+#.-]{1,20})\Z"),
     "span": re.compile(f"hl-[{KINDS}]\\Z"),
-    "div": re.compile(r"table\Z"),
+    "div": re.compile(r"(?:table|fan)\Z"),
     "li": re.compile(r"task\Z"),
 }
 _LINK = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
@@ -278,7 +278,7 @@ def _render_fence(renderer: RendererHTML, tokens: Sequence[Token], index: int, o
     token = tokens[index]
     name = token.info.strip().split(maxsplit=1)[0] if token.info.strip() else ""
     if name == "fan" and (chart := read_fan(token.content)) is not None:
-        return draw(chart) + "\n"
+        return f'<div class="fan">{draw(chart)}</div>\n'
     label = f' class="language-{escape(name)}"' if name else ""
     return f"<pre><code{label}>{highlight(token.content, name)}</code></pre>\n"
 

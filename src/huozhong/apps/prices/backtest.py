@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from huozhong.apps.prices.combine import PRIOR, pinball, weigh, widen, widened
+from huozhong.apps.prices.combine import APART, PRIOR, pinball, weigh, widen, widened
 from huozhong.apps.prices.features import HORIZON
 from huozhong.apps.prices.members import MEMBERS, members
 from huozhong.apps.prices.network import LEVELS
@@ -22,7 +22,7 @@ Ints = NDArray[np.int64]
 
 FIRST = 104  # weeks of history before the backtest's first forecast, where there are enough
 _WARM = 16  # weeks after which members' past forecasts are counted
-_APART, _MOST_PAST = 2, 150  # past forecasts that decide: every second week, at most so many
+_MOST_PAST = 80  # past forecasts that decide, at most
 _LOW, _HIGH = LEVELS.index(0.1), LEVELS.index(0.9)
 
 
@@ -66,8 +66,8 @@ def know(prices: Prices) -> Known:
 def forecast(known: Known, now: int | None = None) -> Fan:
     """The forecast of week `now` (the last one): members weighed, and the band set, by what they said before it."""
     now = len(known.y) - 1 if now is None else now
-    begin = max(_WARM, now - _APART * _MOST_PAST)
-    origins = np.arange(begin + (now - 1 - begin) % _APART, now, _APART) if now > begin else np.empty(0, np.int64)
+    begin = max(_WARM, now - APART * _MOST_PAST)
+    origins = np.arange(begin + (now - 1 - begin) % APART, now, APART) if now > begin else np.empty(0, np.int64)
     origins = origins[~known.filled[origins]]
     if not len(origins):
         mix = np.tensordot(PRIOR, known.fans[:, now], 1)

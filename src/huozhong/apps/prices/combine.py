@@ -20,10 +20,11 @@ Floats = NDArray[np.float64]
 
 # What members count where a series' own past says nothing: chosen on made-up series (benchmarks/prices.py --weights).
 PRIOR = np.array([0.55, 0.2, 0.1, 0.05, 0.1])
-_HOLD = 4.0  # windows of eight weeks that the prior is worth
+APART = 4  # weeks between the past forecasts that are counted
+_HOLD = 0.4  # how much the prior holds back, of the naive loss, at one window of eight weeks
 _BAND_HOLD = 6.0  # the same for the width of the band
 _LATE = 104.0  # half-life, in weeks, of what the past says
-_ROUNDS, _STEP = 60, 1.0
+_ROUNDS = 50
 _LOW, _HIGH = LEVELS.index(0.1), LEVELS.index(0.9)
 assert len(PRIOR) == len(MEMBERS)
 
@@ -43,7 +44,7 @@ def weigh(past_MNHQ: Floats, came_NH: Floats, age_N: Floats) -> Floats:
     known = np.isfinite(came_NH)
     late = 0.5 ** (age_N / _LATE)
     worth = known * late[:, None]
-    windows = worth.sum() / HORIZON / HORIZON  # forecasts of eight weeks that do not overlap
+    windows = worth.sum() * APART / HORIZON**2  # forecasts of eight weeks that do not overlap
     if windows <= 0:
         return PRIOR
     came = np.where(known, came_NH, 0.0)
@@ -51,15 +52,22 @@ def weigh(past_MNHQ: Floats, came_NH: Floats, age_N: Floats) -> Floats:
     levels = np.array(LEVELS)
     scaled = worth[..., None] / max(usual, 1e-12) * (2 / len(LEVELS))
     weights, log_prior = PRIOR.copy(), np.log(PRIOR)
-    hold = _HOLD / windows * 0.1
-    for _ in range(_ROUNDS):
-        mixed = np.tensordot(weights, past_MNHQ, 1)
-        slope = np.where(came[..., None] < mixed, 1 - levels, -levels) * scaled
-        gradient = (past_MNHQ * slope).sum((1, 2, 3)) + hold * (np.log(weights) - log_prior)
-        weights = weights * np.exp(-_STEP * np.clip(gradient - gradient @ weights, -3, 3))
-        weights = np.maximum(weights / weights.sum(), 1e-4)
-        weights /= weights.sum()
-    return weights
+    hold = _HOLD / windows
+    best, least = PRIOR, np.inf
+    for turn in range(_ROUNDS):
+        off = came[..., None] - np.tensordot(weights, past_MNHQ, 1)
+        away = np.log(weights) - log_prior
+        loss = float((np.maximum(levels * off, (levels - 1) * off) * scaled).sum() + hold * (weights @ away))
+        if loss < least:
+            best, least = weights, loss
+        slope = np.where(off < 0, 1 - levels, -levels) * scaled
+        gradient = (past_MNHQ * slope).sum((1, 2, 3)) + hold * away
+        step = gradient - gradient @ weights
+        # Shorter and shorter steps, none of which turns the weights over.
+        step *= min(1.0, 1.5 / max(float(np.abs(step).max()), 1e-9)) / (1 + turn / 8)
+        weights = np.maximum(weights * np.exp(-step), 1e-4)
+        weights = weights / weights.sum()
+    return best
 
 
 def widen(past_NHQ: Floats, came_NH: Floats, age_N: Floats) -> float:
@@ -75,7 +83,7 @@ def widen(past_NHQ: Floats, came_NH: Floats, age_N: Floats) -> float:
     order = np.argsort(ratio)
     place = np.searchsorted(np.cumsum(late[order]), 0.8 * late.sum())
     needed = ratio[order][min(place, len(order) - 1)]
-    windows = late.sum() / HORIZON / HORIZON
+    windows = late.sum() * APART / HORIZON**2
     trust = windows / (windows + _BAND_HOLD)
     return float(np.exp(trust * np.log(np.clip(needed, 0.5, 2.0))))
 

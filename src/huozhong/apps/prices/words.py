@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from huozhong.apps.prices.backtest import Fan
+from huozhong.apps.prices.cells import read_unit
 from huozhong.apps.prices.features import HORIZON
 from huozhong.apps.prices.network import LEVELS, MIDDLE
 from huozhong.apps.prices.paths import share_above
@@ -55,8 +56,8 @@ def chart_of(prices: Prices, fan: Fan, kilograms: float | None, language: str = 
     """The last half year and the eight weeks to come."""
     past = list(zip(prices.dates, prices.values, strict=True))[-SHOWN:]
     rows = fan.prices()
-    name = prices.name if len(prices.name) <= 12 else prices.name[:11] + "…"
-    title = f"{name} {unit_of(kilograms).in_language(language)}".strip()
+    name = prices.name if len(prices.name) <= 16 else prices.name[:15] + "…"
+    title = name if read_unit(name) else f"{name} {unit_of(kilograms).in_language(language)}".strip()
     places = (_LOW, _NEAR[0], MIDDLE, _NEAR[1], _HIGH)
     return FanChart(
         title,
@@ -110,16 +111,40 @@ def advice(decision: Decision) -> Said:
             f"**Advice: wait.** About {decision.today:.0f} yuan a head now; waiting with open eyes (about "
             f"{weeks:.0f} weeks on average) brings **{gain:.0f} yuan** a head more, feed and deaths taken off.",
         )
-    worse = round(10 * decision.worse)
-    low, high = np.quantile(decision.gains, [0.1, 0.9])
-    said += Said(
-        f"\n\n等的话，十次里大约有 {worse} 次比现在卖还少；十次里有八次在 {low:+.0f} 到 {high:+.0f} 元之间。",
-        f"\n\nOf ten times, waiting ends below selling now about {worse} times; eight times in ten it is between "
-        f"{low:+.0f} and {high:+.0f} yuan.",
-    )
+    said += _how_often_worse(round(10 * decision.worse))
+    said += _between(*(float(value) for value in np.quantile(decision.gains, [0.1, 0.9])))
     if abs(gain) < SURE_ENOUGH:
         said += Said("\n\n差别很小，怎么方便怎么来。", "\n\nThe difference is small: do what suits you.")
     return said
+
+
+def _how_often_worse(times: int) -> Said:
+    if times >= 10:
+        return Said("\n\n等的话，几乎每次都比现在卖少", "\n\nWaiting nearly always ends below selling now")
+    if times <= 0:
+        return Said("\n\n等的话，几乎不会比现在卖少", "\n\nWaiting hardly ever ends below selling now")
+    return Said(
+        f"\n\n等的话，十次里大约有 {times} 次比现在卖还少",
+        f"\n\nOf ten times, waiting ends below selling now about {times} times",
+    )
+
+
+def _between(low: float, high: float) -> Said:
+    """Where eight of ten outcomes lie, in yuan a head beside selling now."""
+    if high <= 0:
+        return Said(
+            f"；十次里有八次少 {-high:.0f} 到 {-low:.0f} 元。",
+            f"; eight times in ten it is {-high:.0f} to {-low:.0f} yuan less.",
+        )
+    if low >= 0:
+        return Said(
+            f"；十次里有八次多 {low:.0f} 到 {high:.0f} 元。",
+            f"; eight times in ten it is {low:.0f} to {high:.0f} yuan more.",
+        )
+    return Said(
+        f"；十次里有八次在少 {-low:.0f} 元到多 {high:.0f} 元之间。",
+        f"; eight times in ten it is between {-low:.0f} yuan less and {high:.0f} yuan more.",
+    )
 
 
 DISCLAIMER = Said(
