@@ -26,7 +26,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "train": ("model", "formats", "text", "cost", "verify"),
     "memory": ("text", "engine.kernels"),
     "skills": ("verify", "memory", "text"),
-    "apps": ("skills", "memory", "verify", "text", "acts"),
+    "apps": ("skills", "memory", "verify", "text", "acts", "cli.words"),
     "hub": ("formats", "model"),
     "engine": ("model", "formats", "text", "cost", "acts"),
     "acts": ("verify", "text"),

@@ -15,7 +15,7 @@ const WORDS = {
     makeLead: '填左边，右边就是应用。试好了，放上架子，或者存成文件给别人。', appName: '应用叫什么', appWhat: '它做什么（一句话）', asks: '让人填什么', addField: '再加一栏',
     fieldName: '这一栏问什么', fieldType: '怎么填', fieldOptions: '选项（用逗号分开）', drop: '去掉', says: '要模型做什么（用 {名字} 放进填的内容）', label: '每次结果下面写一句',
     examples: '例子：填什么，结果里要有什么', exampleIn: '填', exampleOut: '结果里要有', addExample: '再加一个例子', theFile: '应用文件', tryIt: '试一试', putUp: '放上架子', open: '打开一个应用文件',
-    upDone: '放好了。', examined: '先看清楚它是什么，再用。', t_text: '一行字', t_long: '一段话', t_number: '数', t_choice: '选一个', t_date: '日期', 't_yes-no': '是 / 否', blank: '栏',
+    upDone: '放好了。', examined: '先看清楚它是什么，再用。', t_text: '一行字', t_long: '一段话', t_number: '数', t_choice: '选一个', t_date: '日期', 't_yes-no': '是 / 否', blank: '栏', chooseFile: '选一个文件',
     noBlocks: '带程序的应用还不能用：在服务器上运行 pip install \'huozhong[apps]\'。',
   },
   en: {
@@ -27,7 +27,7 @@ const WORDS = {
     makeLead: 'Fill in the left side; the right side is the app. Try it, put it on the shelf, or keep it as a file for others.', appName: 'What it is called', appWhat: 'What it does, in a sentence', asks: 'What people fill in', addField: 'One more field',
     fieldName: 'What this field asks', fieldType: 'How it is filled in', fieldOptions: 'Options, with commas between', drop: 'Take out', says: 'What the model should do ({name} stands for what was filled in)', label: 'A line under every result',
     examples: 'Examples: what is filled in, what the result must hold', exampleIn: 'Filled in', exampleOut: 'The result holds', addExample: 'One more example', theFile: 'The app\'s file', tryIt: 'Try it', putUp: 'Put it on the shelf', open: 'Open an app\'s file',
-    upDone: 'It is on the shelf.', examined: 'Look at what it is before you use it.', t_text: 'a line', t_long: 'a text', t_number: 'a number', t_choice: 'one of several', t_date: 'a date', 't_yes-no': 'yes / no', blank: 'field',
+    upDone: 'It is on the shelf.', examined: 'Look at what it is before you use it.', t_text: 'a line', t_long: 'a text', t_number: 'a number', t_choice: 'one of several', t_date: 'a date', 't_yes-no': 'yes / no', blank: 'field', chooseFile: 'Choose a file',
     noBlocks: 'Apps with a program cannot run yet: pip install \'huozhong[apps]\' on the server.',
   },
 };
@@ -125,7 +125,22 @@ function inputFor(field, number) {
   const input = field.type === 'long' || field.type === 'photo' || field.type === 'sound' || field.type === 'file'
     ? node('textarea', { id, rows: 4 })
     : node('input', { id, type: kinds[field.type] || 'text', inputmode: field.type === 'number' ? 'decimal' : null, autocomplete: 'off' });
-  return { box: node('label', { for: id }, [title, input]), value: () => input.value };
+  const box = node('label', { for: id }, [title, input]);
+  return { box: field.type === 'file' ? node('div', { class: 'from-file' }, [box, fileFor(input)]) : box, value: () => input.value };
+}
+
+/** A text file's content goes into the field, where it can be read and changed before it is sent. */
+function fileFor(input) {
+  const open = node('input', { type: 'file', accept: '.csv,.txt,.tsv,text/csv,text/plain', 'aria-label': say('chooseFile'), onchange: async () => {
+    if (!open.files[0]) return;
+    const bytes = await open.files[0].arrayBuffer();
+    try {
+      input.value = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    } catch (error) {
+      input.value = new TextDecoder('gb18030').decode(bytes); // as spreadsheets in China save it
+    }
+  } });
+  return open;
 }
 
 function facts(app) {
