@@ -48,6 +48,7 @@ from huozhong.server.routes import (
     people,
     plain,
     responses,
+    tallies,
     tokens,
     trust,
 )
@@ -65,6 +66,7 @@ NOUNS = (
     messages,
     embeddings,
     apps,
+    tallies,
     files,
     models,
     native,
