@@ -6,11 +6,9 @@ import re
 
 from huozhong.acts.ask import asked
 from huozhong.acts.confirmed import exactly
-from huozhong.acts.read_back import known_numbers
 from huozhong.acts.reading import read
 from huozhong.acts.solve import Node, Operation
 from huozhong.acts.steps import Step, plain
-from huozhong.acts.wording import explained
 from huozhong.apps.tutor.lesson import Lesson, clauses_of
 from huozhong.verify.numbers import Number, mentions
 
@@ -69,41 +67,93 @@ def _described(lesson: Lesson, side: Node, number: Number) -> str:
         return f"your {plain(number)}" if lesson.english else f"你算出的{plain(number)}{lesson.work.unit_name(side)}"
     for mention in mentions(lesson.text):
         if mention.number.value == number.value:
-            clause = next(
-                (one for one in clauses_of(lesson.text) if lesson.text[mention.start : mention.end] in one), ""
-            )
+            clause = _clause_at(lesson.text, mention.start)
             if clause and len(clause) <= (60 if lesson.english else 24):
                 return f"“{clause}”"
-    return f"“{plain(number)}”"
+            return f"“{lesson.text[mention.start : mention.end]}”"
+    return f"the {plain(number)} that belongs to it" if lesson.english else f"公式或者换算里的{plain(number)}"
+
+
+def _clause_at(text: str, place: int) -> str:
+    """The clause that a place of a text lies in."""
+    at = 0
+    for clause in clauses_of(text):
+        start = text.index(clause, at)
+        at = start + len(clause)
+        if start <= place < at:
+            return clause
+    return ""
 
 
 _NAMES = {
     "+": ("加法", "adding"), "-": ("减法", "subtracting"), "×": ("乘法", "multiplying"), "÷": ("除法", "dividing"),
     "^": ("乘法", "multiplying"),
 }  # fmt: skip
-_REASON = re.compile(r"^(?P<why>.*?)(?:，用.法|, so (?:add|subtract|multiply|divide))?[：:]")
-_AS_ROWS = re.compile(r"，(?P<count>\d[^，]{0,6}?)就(?:有\d+(?:\.\d+)?个\S+|是这么多倍)$")
 
 
 def _operation(lesson: Lesson, step: Step) -> str:
-    """What the step does with these very numbers; by a rule's own idea or formula where there is one."""
-    why = _why(lesson, step)
+    """What the step does with these very numbers; by a rule's own idea or formula where there is one.
+
+    The sum is not said in words either, so that only the next hint has it: nothing like 从36个里去掉20个.
+    """
+    name = _NAMES[step.node.op][lesson.english]
     if lesson.english:
-        return f"{why}. Think of {_NAMES[step.node.op][1]}. Which number comes first, and why?"
+        return f"{_why_in_english(lesson, step)} Think of {name}. Which number comes first, and why?"
+    idea = _idea(lesson)
     order = "哪个数写在前面？为什么？" if step.node.op in "-÷" else "列个式子试试。"
-    return f"{_idea(lesson)}{why}想一想{_NAMES[step.node.op][0]}。{order}"
+    why = "想一想，式子里的数各是题里的哪一个。" if "=" in idea else f"{_why(lesson, step)}想一想{name}。"
+    return f"{idea}{why}{order}"
 
 
 def _why(lesson: Lesson, step: Step) -> str:
-    lines = explained(lesson.text, known_numbers(lesson.problem), lesson.plan).split("\n")
-    found = _REASON.match(lines[lesson.work.steps.index(step)])
-    why = found["why"] if found is not None else ""
-    if lesson.english:
-        return re.sub(r"^(.*?) is there (.*?) times over$", r"\1, \2 times over: how much is that together", why)
-    why = _AS_ROWS.sub(r"，\g<count>一共是几个几", why)
-    if re.fullmatch(r".*和.*相乘", why):
-        why = f"{why.removesuffix('相乘')}之间，是“几个几”"
-    return f"{why}：" if why else ""
+    """36个是一共的，20个是其中的一部分: what the two quantities are to each other."""
+    node, work = step.node, lesson.work
+    a, b = (_quantity(lesson, *side) for side in ((node.left, step.left), (node.right, step.right)))
+    units = [work.units.get(side) for side in (node.left, node.right)]
+    if node.op == "+":
+        return f"{a}、{b}，要放到一起："
+    if node.op == "-":
+        compares = work.asked is not None and node is work.plan and _COMPARES.search(work.asked.clause)
+        return (
+            f"{a}、{b}，放在一起比一比，看大的多出来哪一段："
+            if compares
+            else f"{a}是全部，{b}是其中一部分，要找另一部分："
+        )
+    if node.op == "÷":
+        if step.right.style in ("fraction", "percent"):
+            return f"{a}占了整个的{plain(step.right)}，要找整个："
+        same = units[0] is not None and units[1] is not None and units[0].top == units[1].top
+        return f"看{a}里面有几个{b}：" if same else f"{a}要分得一样多，每一份是多少："
+    for share, whole in ((step.right, a), (step.left, b)):
+        if share.style in ("fraction", "percent") or share.value < 1:
+            return f"把{whole}看成整个，要找占{plain(share)}那一份："
+    for rate, count in ((node.left, b), (node.right, a)):
+        reading = work.readings.get(rate) if isinstance(rate, Number) else None
+        if reading is not None and reading.per:
+            return f"每{reading.per}{reading.between}{plain(rate)}{reading.written}，{count}一共是几个几："  # type: ignore[arg-type]
+    return f"一份是{a}，有几个这样的一份："
+
+
+_COMPARES = re.compile("比|相差|差多|多多|少多|多几|少几")
+
+
+def _quantity(lesson: Lesson, side: Node, number: Number) -> str:
+    """20个, with the unit that it has in the problem or came out with."""
+    if isinstance(side, Operation):
+        return f"{plain(number)}{lesson.work.unit_name(side)}"
+    reading = lesson.work.readings.get(side)
+    return f"{plain(number)}{'' if reading is None or reading.unit is None else reading.written}"
+
+
+def _why_in_english(lesson: Lesson, step: Step) -> str:
+    a, b = plain(step.left), plain(step.right)
+    return {
+        "+": f"You have {a} here and {b} there, and want them in one.",
+        "-": f"{a} is all of it; {b} is a part. You want the other part.",
+        "×": f"One lot is {a}, and there are several lots: look for how many.",
+        "÷": f"{a} is shared out, the same for each.",
+        "^": f"It is about {a} and itself.",
+    }[step.node.op]
 
 
 def _idea(lesson: Lesson) -> str:
@@ -112,7 +162,7 @@ def _idea(lesson: Lesson) -> str:
     if done is None or not lesson.is_first:
         return ""
     idea = re.split(r"，(?=[\d(])|[：:]", done.answer)[0]
-    return "" if re.search(r"\d{2}|\d[^÷×]*[+\-=]\d", idea) or idea == done.answer else f"{idea}。"
+    return "" if re.search(r"\d[^÷×]*[+\-=]\s*\d", idea) or idea == done.answer else f"{idea}。"
 
 
 def _sum(lesson: Lesson, step: Step) -> str:

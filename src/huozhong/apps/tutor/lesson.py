@@ -10,7 +10,7 @@ from typing import Any
 
 from huozhong.acts.read_back import known_numbers
 from huozhong.acts.reading import read
-from huozhong.acts.solve import Node, leaves, parse
+from huozhong.acts.solve import Node, Operation, leaves, parse
 from huozhong.acts.steps import Step, Worked
 from huozhong.acts.wording import another_way
 from huozhong.text.language import is_english
@@ -56,7 +56,8 @@ class Lesson:
     def known(self) -> set[Fraction]:
         """Numbers that may be told: of the problem, and those the pupil has come to."""
         brought = {number.value for number in leaves(self.plan)} - self.secrets
-        return {number.value for number in known_numbers(self.problem)} | brought | self.reached
+        shown = {side.value for side in (self.step.node.left, self.step.node.right) if not isinstance(side, Operation)}
+        return {number.value for number in known_numbers(self.problem)} | brought | shown | self.reached
 
     @property
     def step(self) -> Step:

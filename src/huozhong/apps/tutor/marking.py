@@ -75,6 +75,9 @@ _FROM_NOWHERE = (
 )
 
 
+_SAYINGS["copied"] = _COPIED
+
+
 def say(lesson: Lesson, what: str) -> str:
     """A fixed sentence, in the problem's language."""
     return _SAYINGS[what][lesson.english]
@@ -156,6 +159,10 @@ def _why(
     lesson: Lesson, claim: Claim, strange: Sequence[Fraction], known: set[Fraction]
 ) -> tuple[tuple[str, str], str]:
     """What is said of a wrong step, and its kind."""
+    right_side = claim.written.rsplit("=", 1)[-1].replace("×", "*").replace("÷", "/").lstrip("-")
+    if not claim.is_right and re.search(r"[-+*/^]", right_side):
+        return ("等号两边不一样大：一步写一个等式，再算一遍。",
+                "Both sides of = must be the same: one equation a step."), "equals"  # fmt: skip
     if strange:
         near = any(_is_miscopied(value, other) for value in strange for other in known)
         return (_COPIED, "copied") if near else (_FROM_NOWHERE, "unknown number")
@@ -163,10 +170,6 @@ def _why(
     if slip is not None:
         head = ("就是这一步。", "It is this step. ")
         return (head[0] + _SLIPS[slip][0], head[1] + _SLIPS[slip][1]), slip
-    right_side = claim.written.rsplit("=", 1)[-1].replace("×", "*").replace("÷", "/").lstrip("-")
-    if re.search(r"[-+*/^]", right_side):
-        return ("等号两边不一样大：一步写一个等式，再算一遍。",
-                "Both sides of = must be the same: one equation a step."), "equals"  # fmt: skip
     return ("就是这一步算错了，再算一遍。", "This is the step that went wrong: work it out once more."), "sum"
 
 
@@ -190,5 +193,8 @@ def _aside(lesson: Lesson, claim: Claim) -> str:
     only_told = {number.value for number in told(lesson.problem)} - {number.value for number in told(lesson.text)}
     if read(lesson.problem).units.facts and set(claim.operands) & only_told:
         return "unit"
+    brought = set(claim.operands) & COMMON - lesson.known
+    if any(_is_miscopied(value, other) for value in brought for other in lesson.known):
+        return "copied"
     wanted = {lesson.step.left.value, lesson.step.right.value}
     return "method" if set(claim.operands) == wanted else "other"
