@@ -63,6 +63,7 @@ class Pupil:
     """The app, run as one person's."""
 
     def __init__(self, folder: Path, ask: Ask, pages: list[str] | None = None) -> None:
+        self.tallied: list[tuple[str, str]] = []
         shelf = AppShelf(folder / "own", HOUSE)
         app = shelf.find("tutor")
         assert app.skill is not None
@@ -70,7 +71,12 @@ class Pupil:
         self._tools = {name: tool.call for name, tool in shelf.tools().items()} | {
             "keep": keep_in(folder / "kept.json"),
             "search": lambda question: pages or [],
+            "tally": self._tally,
         }
+
+    def _tally(self, what: str, how: str) -> bool:
+        self.tallied.append((what, how))
+        return True
 
     def says(self, **given: str) -> str:
         pieces = list(run(self._skill, given, self._ask, self._tools))

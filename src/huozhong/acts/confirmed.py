@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from fractions import Fraction
 
 from huozhong.acts.ask import asked
@@ -24,14 +25,14 @@ from huozhong.acts.solve import Node, Operation, Unsolvable, leaves, value_of
 from huozhong.acts.steps import Worked
 from huozhong.text.language import is_english
 from huozhong.verify.arithmetic import final_answer, parse_number
-from huozhong.verify.numbers import mentions, told
+from huozhong.verify.numbers import Number, mentions, told
 
 _EXACT = (PAIR, RATE, FORMULA, CALCULATE, EQUATION)
 
 # Kinds in which every number has its use and every unit comes out, and the plan is wrong all the same.
 _MISREAD = re.compile(
     r"对称轴|最大|最小|至少|至多|最多|最少|平均速度|起点|互为|中间(?:的|一个)?数|数字和|往返|来回|回来|返回|买[^，。]{0,6}[送赠]"
-    r"|方阵|拼成|截成|剪成|切成|锯|间隔|两端|两旁|两侧|两边|四周|铺|第二次|超额|\*\*|…|\.\.\.|保证|敲|楼|台阶|相遇后|追上|调换|交换|效率|提前|截面|表面积|侧面积|粉刷|无盖"
+    r"|方阵|拼成|(?:截|剪|切)成[^，。]{0,8}(?:正方|长方|圆)|锯|间隔|两端|两旁|两侧|两边|四周|铺|第二次|超额|\*\*|…|\.\.\.|保证|敲|楼|台阶|相遇后|追上|调换|交换|效率|提前|(?<![A-Za-z])[a-z](?=[\u4e00-\u9fff])|截面|表面积|侧面积|粉刷|无盖"
     r"|[东南西北][^，。]{0,12}\d[^。？]{0,24}[向往朝][东南西北]|(?-i:[A-Z]{2}.*[A-Z]{2})"
     r"|average speed|symmetr|largest|smallest|at least|at most|guarantee|round trip|there and back|both sides",
     re.IGNORECASE,
@@ -120,7 +121,7 @@ def _brings_little(problem: str, plan: Node) -> bool:
     known = {number.value for number in known_numbers(problem)}
     text = read(problem).text
     shares = [number for number in told(text) if number.style in ("fraction", "percent") or 0 < number.value < 1]
-    ratios = len(re.findall(r"\d\s*[:：∶]\s*\d", text))
+    ratios = len(re.findall(r"\d\s*[:：∶]\s*\d|\d\s*倍", text))
     if len(shares) + ratios > 1:
         return False
     for number in leaves(plan):
@@ -162,7 +163,9 @@ def _comes_out(problem: str, plan: Node) -> bool:
     wanted = work.asked if work.asked is not None else asked(text)
     if wanted is None:
         return bool(unit.powers)
-    if wanted.kind != "number":
+    if wanted.kind in ("percent", "part"):  # of what, is asked for: more than one step is too easily of another
+        return not unit.powers and (len(work.steps) == 1 or re.search("率", wanted.clause) is not None)
+    if wanted.kind == "times":
         return not unit.powers
     if wanted.unit is None:
         if not unit.powers:
@@ -190,7 +193,7 @@ def _is_money(unit: Unit, wanted: Unit) -> bool:
     return unit.top == wanted.top == (("元", 1),) and wanted.powers == wanted.top and len(unit.powers) == 2
 
 
-def _unit(node: Node, readings: dict[Node, Reading]) -> Unit | None:
+def _unit(node: Node, readings: Mapping[Number, Reading]) -> Unit | None:
     if not isinstance(node, Operation):
         reading = readings.get(node)
         return RATIO if reading is None else reading.unit

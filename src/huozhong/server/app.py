@@ -50,6 +50,7 @@ from huozhong.server.routes import (
     plain,
     responses,
     services,
+    tallies,
     tokens,
     trust,
 )
@@ -68,6 +69,7 @@ NOUNS = (
     messages,
     embeddings,
     apps,
+    tallies,
     files,
     models,
     native,

@@ -16,6 +16,7 @@ const WORDS = {
     fieldName: '这一栏问什么', fieldType: '怎么填', fieldOptions: '选项（用逗号分开）', drop: '去掉', says: '要模型做什么（用 {名字} 放进填的内容）', label: '每次结果下面写一句',
     examples: '例子：填什么，结果里要有什么', exampleIn: '填', exampleOut: '结果里要有', addExample: '再加一个例子', theFile: '应用文件', tryIt: '试一试', putUp: '放上架子', open: '打开一个应用文件',
     upDone: '放好了。', examined: '先看清楚它是什么，再用。', t_text: '一行字', t_long: '一段话', t_number: '数', t_choice: '选一个', t_date: '日期', 't_yes-no': '是 / 否', blank: '栏', chooseFile: '选一个文件',
+    tallies: '哪一步容易错',
     noBlocks: '带程序的应用还不能用：在服务器上运行 pip install \'huozhong[apps]\'。',
   },
   en: {
@@ -28,6 +29,7 @@ const WORDS = {
     fieldName: 'What this field asks', fieldType: 'How it is filled in', fieldOptions: 'Options, with commas between', drop: 'Take out', says: 'What the model should do ({name} stands for what was filled in)', label: 'A line under every result',
     examples: 'Examples: what is filled in, what the result must hold', exampleIn: 'Filled in', exampleOut: 'The result holds', addExample: 'One more example', theFile: 'The app\'s file', tryIt: 'Try it', putUp: 'Put it on the shelf', open: 'Open an app\'s file',
     upDone: 'It is on the shelf.', examined: 'Look at what it is before you use it.', t_text: 'a line', t_long: 'a text', t_number: 'a number', t_choice: 'one of several', t_date: 'a date', 't_yes-no': 'yes / no', blank: 'field', chooseFile: 'Choose a file',
+    tallies: 'Which steps go wrong',
     noBlocks: 'Apps with a program cannot run yet: pip install \'huozhong[apps]\' on the server.',
   },
 };
@@ -258,6 +260,7 @@ function showApp(app) {
         }
         code.hidden = false;
       } }),
+      app.tallies && node('a', { class: 'plain', href: '/page/tallies.html?app=' + encodeURIComponent(app.name), text: say('tallies') }),
       remove,
     ]),
     code,

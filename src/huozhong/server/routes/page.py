@@ -104,6 +104,9 @@ _PEOPLE = [
     "apps.html",
     "apps.js",
     "apps.css",
+    "tallies.html",
+    "tallies.js",
+    "tallies.css",
 ]
 FILES = {name: _TYPES[name.rpartition(".")[2]] for name in [*FIRST_LOAD, *_OTHERS, *_PEOPLE]}
 _COMMENT = re.compile(rb"^[ ]*(?://[^\n]*|/\*\*.*?\*/)\n", re.MULTILINE | re.DOTALL)
