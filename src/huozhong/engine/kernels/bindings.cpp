@@ -171,4 +171,5 @@ NB_MODULE(_kernels, module) {
     add_attention(module);
     add_model(module);
     add_gated(module);
+    add_scan(module);
 }

@@ -129,3 +129,5 @@ void add_scaled(float* y, const float* x, float scale, int32_t n) {
 #include "prefill.inl"
 #include "decode.inl"
 #include "gated.inl"
+#include "scan.inl"
+#include "encode.inl"
