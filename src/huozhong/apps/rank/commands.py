@@ -79,7 +79,7 @@ def ask_command(
         typer.echo(json.dumps([one.as_json() for one in found], ensure_ascii=False))
         return
     for n, one in enumerate(found, 1):
-        typer.echo(f"{n:>3}. {offer_line(one)}")
+        typer.echo(f"{n:>3}. {offer_line(one, with_chance=fitted.task.target is not None)}")
 
 
 def default_folder() -> Path:

@@ -48,7 +48,8 @@ def fit(table: Table, task: Task, say: Say, seed: int = 0) -> tuple[Fitted, list
     enough = cheapest(rungs)
     fitted = Fitted(
         task, fields, known, folded(enough.model, fields), enough.name,
-        _last(last_rows, task, task.who), _last(last_rows, task, task.what), figures(rungs, enough, sets, fields),
+        _last(last_rows, task, task.who), _last(last_rows, task, task.what), _last_moment(table, task),
+        figures(rungs, enough, sets, fields),
     )  # fmt: skip
     return fitted, rungs, enough
 
@@ -70,6 +71,11 @@ def _last(table: Table, task: Task, key: str | None) -> Mapping[str, Mapping[str
     own = [name for name in task.used if name == key or tells_of(table, key, name)]
     last = {value: row for row, value in enumerate(table.columns[key]) if value}
     return {value: {name: table.columns[name][row] for name in own} for value, row in last.items()}
+
+
+def _last_moment(table: Table, task: Task) -> float | None:
+    moments = task.moments(table)
+    return None if moments is None else float(np.nanmax(moments))
 
 
 def figures(rungs: list[Rung], enough: Rung, sets: Sets, fields: Fields) -> dict[str, Any]:

@@ -25,13 +25,15 @@ from huozhong.errors import SkillError
 from huozhong.files import whole_folder
 
 _FORM = 1
+_FRESH = 7 * 86_400.0  # seconds: nobody came in the time that a table does not tell of
 
 
 @dataclass(frozen=True)
 class Fitted:
     """Everything that answers later: the task, the fields, what is known of everybody, and the model that was enough.
 
-    people, things: the last row of each, by name.  figures: of every rung, as `fit` told them.
+    people, things: the last row of each, by name.  last: the moment of the table's last row, None where it has none.
+    figures: of every rung, as `fit` told them.
     """
 
     task: Task
@@ -41,11 +43,12 @@ class Fitted:
     name: str
     people: Mapping[str, Mapping[str, str]]
     things: Mapping[str, Mapping[str, str]]
+    last: float | None
     figures: Mapping[str, Any]
 
-    def ids(self, table: Table, moment: float | None) -> Ids:
-        """Rows that come now, as numbered values."""
-        moments = None if self.task.when is None else np.full(table.num_rows, np.nan if moment is None else moment)
+    def ids(self, table: Table, now: float) -> Ids:
+        """Rows that come now, as numbered values; of an old table, rows of the week after its end."""
+        moments = None if self.last is None else np.full(table.num_rows, min(now, self.last + _FRESH))
         return self.fields.ids(columns_now(table, self.task, self.known, moments))
 
 
@@ -66,6 +69,7 @@ def save(fitted: Fitted, folder: Path) -> None:
         "totals": [[list(key), one.average, one.seen] for key, one in fitted.known.totals.items()],
         "people": fitted.people,
         "things": fitted.things,
+        "last": fitted.last,
         "figures": fitted.figures,
     }  # fmt: skip
     with whole_folder(folder) as partial:
@@ -90,6 +94,7 @@ def load(folder: Path) -> Fitted:
             told["name"],
             told["people"],
             told["things"],
+            told["last"],
             told["figures"],
         )
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:

@@ -38,14 +38,13 @@ class Offer:
 def offers(fitted: Fitted, *, who: str | None = None, what: str | None = None, top: int = 10) -> list[Offer]:
     """The `top` things for somebody (who), or people for something (what)."""
     task = fitted.task
-    if (who is None) == (what is None) or task.who is None or task.what is None:
+    given = who if what is None else what if who is None else None
+    if given is None or task.who is None or task.what is None:
         raise SkillError(
             f"请给一个{task.who or '顾客'}或者一个{task.what or '商品'}（二选一）。",
             f"Give one {task.who or 'person'} or one {task.what or 'thing'}, not both.",
         )
-    given, pool, others = (
-        (who, fitted.people, fitted.things) if who is not None else (what, fitted.things, fitted.people)
-    )
+    pool, others = (fitted.people, fitted.things) if what is None else (fitted.things, fitted.people)
     if given not in pool:
         column = task.who if who is not None else task.what
         raise SkillError(

@@ -64,10 +64,10 @@ def field_words(name: str, *, english: bool) -> str:
     return name if english or not dot else f"{column}的{WORDS.get(what, what)}"
 
 
-def offer_line(offer: Offer, *, english: bool = False) -> str:
-    """A name, its chance, and what decided."""
+def offer_line(offer: Offer, *, english: bool = False, with_chance: bool = True) -> str:
+    """A name, its chance where it is one (beside imagined rows it is only an order), and what decided."""
     because = "; ".join(
         f"{field_words(field, english=english)}{f' {value}' if value else ''} {'↑' if by > 0 else '↓'}"
         for field, value, by in offer.reasons
     )
-    return f"{offer.name}  {offer.chance:.0%}  {because}"
+    return f"{offer.name}  {f'{offer.chance:.0%}  ' if with_chance else ''}{because}"

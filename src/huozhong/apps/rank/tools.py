@@ -14,11 +14,12 @@ from huozhong.skills.tools import Tool
 def rank(who: str, what: str, top: int = 10) -> list[dict[str, Any]]:
     """The best offers for somebody, or people for something; the other of the two is empty."""
     folder = data_folder() / "apps-data" / "rank"
-    found = offers(fitted_in(folder), who=who or None, what=what or None, top=int(top))
+    fitted = fitted_in(folder)
+    found = offers(fitted, who=who or None, what=what or None, top=int(top))
     return [
         {
             "name": one.name,
-            "chance": one.chance,
+            "chance": one.chance if fitted.task.target is not None else None,
             "why": [[field_words(field, english=False), value, by] for field, value, by in one.reasons],
         }
         for one in found

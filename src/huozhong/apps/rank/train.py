@@ -265,7 +265,7 @@ def for_the_kernel(dense: Dense, gate: Gate | None, k: int) -> GatedNetwork:
         second=array(dense.second.weight.T, 0, further, 0, more),
         second_bias=array(dense.second.bias, 0, further),
         last=array(dense.last.weight[0], 0, further),
-        last_bias=float(dense.last.bias),
+        last_bias=float(dense.last.bias.detach()),
         num_fields=fields,
         gate=None
         if gate is None

@@ -65,7 +65,7 @@ struct PyGated {
         {
             nb::gil_scoped_release release;
             const int64_t room = gated_scratch(n, std::min<int32_t>(rows, GATED_ROWS));
-            std::vector<float> scratch(room * std::min(threads, std::max(items, 1)));
+            std::vector<float> scratch(room * threads);
             Pool::get().run(threads, items, [&](int32_t item, int32_t thread) {
                 const int32_t begin = item * GATED_ROWS, here = std::min(GATED_ROWS, rows - begin);
                 kernels().gated_rows(n, ids.data() + int64_t(begin) * n.fields, here, out.data.get() + begin,

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from huozhong.apps.rank.table import kind_of, numbers, parse_table, parts, read_table, times
+from huozhong.errors import SkillError
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+def test_a_table_in_any_usual_encoding(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.csv").write_bytes("顾客;金额\n张三;3,5\n\n李四;?\n".encode(encoding))
+    assert read_table(tmp_path / "a.csv").columns == {"顾客": ["张三", "李四"], "金额": ["3,5", ""]}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a,b\n1,2\n3\n", "Line 3 of t has 1 columns, its heading 2"), ("a\n1\n", "has one column only"),
+        ("a,a\n1,2\n", "two columns called 'a'"), ("a,\n1,2\n", "Column 2 of t has no heading"),
+        ("a,b\n", "no rows"), ("PK\0\0,b\n", "no CSV text"),
+    ],
+)  # fmt: skip
+def test_what_is_no_table_is_told_where(text: str, words: str) -> None:
+    with pytest.raises(SkillError, match=words):
+        parse_table(text, "t")
+
+
+def test_kinds_of_columns() -> None:
+    assert kind_of(["1", "2.5", "", "1,200", "30%"]) == "number"
+    assert kind_of([str(n) for n in range(50)]) == "row id"
+    assert kind_of(["x"] * 9) == "constant"
+    assert kind_of([f"2025-01-{1 + n % 28:02}" for n in range(40)]) == "time"
+    assert kind_of([str(1_700_000_000 + 86_400 * (n % 30)) for n in range(60)]) == "time"
+    assert kind_of(["a|b", "b", "a", "c|a", "b|c"] * 8) == "list"
+    assert kind_of(["男", "女"] * 20) == "category"
+    assert kind_of([f"a remark, another each time {n}" for n in range(40)]) == "text"
+
+
+def test_numbers_times_and_parts() -> None:
+    np.testing.assert_array_equal(numbers(["1,200", "30%", ""]), [1200, 0.3, np.nan])
+    np.testing.assert_array_equal(
+        times(["2025年1月2日", ""]) if times(["2025年1月2日", ""]) is not None else 0, [1735776000, np.nan]
+    )
+    assert times(["yesterday"]) is None
+    assert parts("a| b；c、d") == ["a", "b", "c", "d"]
