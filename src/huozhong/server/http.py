@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Protocol
+from urllib.parse import parse_qs
 
 import pydantic_core
 from fastapi import Request
@@ -66,6 +67,15 @@ async def json_body(request: Request) -> dict[str, Any]:
             "Send the request with the header Content-Type: application/json.", code="unsupported_media_type"
         )
     return parse_json(await request.body())
+
+
+async def form_body(request: Request) -> dict[str, str]:
+    """The fields of an urlencoded form, as browsers without scripts send it; the guard has bounded its size."""
+    try:
+        fields = parse_qs((await request.body()).decode("utf-8"), max_num_fields=8, errors="strict")
+    except ValueError:
+        raise RequestError("The body is not a form; send application/x-www-form-urlencoded in UTF-8.") from None
+    return {name: values[0].replace("\r\n", "\n") for name, values in fields.items()}
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
@@ -259,7 +269,7 @@ class EventStream(Response):
             while unfinished:
                 pieces = await self._answers.next(KEEP_ALIVE_SECONDS)
                 data = b"" if pieces else silence
-                for index, delta in joined(pieces):
+                for index, delta in joined(pieces) if self._reply.joins else pieces:
                     failure = _failure(delta)
                     if failure is not None:
                         yield data + framed(self._reply, [self._reply.failed(failure)])
@@ -290,13 +300,15 @@ def _failure(delta: Delta) -> Failure | None:
 def joined(pieces: list[Piece]) -> list[Piece]:
     """The same answers in fewer deltas: neighbours become one, as long as no reasoning follows text in it."""
     runs: list[tuple[int, list[Delta]]] = []
-    has_text = False
+    has_text = after_alone = False
     for index, delta in sorted(pieces, key=lambda piece: piece[0]):
-        is_broken = delta.error is not None or (has_text and delta.reasoning != "")
+        stands_alone = delta.error is not None or delta.reading is not None
+        is_broken = stands_alone or after_alone or (has_text and delta.reasoning != "")
         if not runs or runs[-1][0] != index or is_broken:
             runs.append((index, []))
             has_text = False
         runs[-1][1].append(delta)
+        after_alone = stands_alone
         has_text = has_text or delta.text != ""
     return [(index, _one(deltas)) for index, deltas in runs]
 

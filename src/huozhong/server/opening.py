@@ -16,6 +16,7 @@ from huozhong.formats import installed
 from huozhong.formats.ready import check_words
 from huozhong.formats.resolve import BUILT_IN, built_in_names
 from huozhong.formats.source import ModelSource, open_model
+from huozhong.model.architecture import Architecture
 from huozhong.model.footprint import Packing, cache_bytes, footprint
 from huozhong.text.template import ChatTemplate
 
@@ -26,9 +27,13 @@ _CACHED_TOKENS = 4096  # that a model is counted with
 
 @dataclass(frozen=True)
 class About:
-    """A model that may lie on the disk only.  context: tokens.  template: None for one that only continues texts."""
+    """A model that may lie on the disk only.
 
-    family: str
+    parameters: how many numbers it has.  context: tokens.  template: None for one that only continues texts.
+    """
+
+    architecture: Architecture
+    parameters: int
     quantization: str
     context: int
     template: ChatTemplate | None
@@ -64,7 +69,7 @@ class Opening:
         """What the model at `path` is, without loading its weights.  Raises what opening and its words can."""
         source = open_model(path)
         quantization, context = self._quantization(source), self._context(source)
-        return About(source.architecture.family, quantization, context, check_words(source))
+        return About(source.architecture, footprint(source).total, quantization, context, check_words(source))
 
     def _quantization(self, source: ModelSource) -> str:
         return str(self.options.get("quantization") or ("none" if source.kind == "gguf" else "q8"))
