@@ -54,6 +54,7 @@ class Nursery:
     def __init__(self, home: Path) -> None:
         environment = os.environ | {"HUOZHONG_HOME": str(home), "OPENBLAS_NUM_THREADS": "1", "HUOZHONG_LANG": "en"}
         self._said = (home / "said.txt").open("w+b")
+        self._child: int | None = None
         self._process = subprocess.Popen(
             [sys.executable, "-c", _NURSERY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said,
             text=True, env=environment,
@@ -67,6 +68,7 @@ class Nursery:
         pipes.stdin.write(json.dumps(["serve", "ember", "--port", str(port), *arguments]) + "\n")
         pipes.stdin.flush()
         child, deadline = int(pipes.stdout.readline()), time.monotonic() + START_SECONDS
+        self._child = child
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5) as client:
             while not _answers(client):
                 if time.monotonic() > deadline or self._process.poll() is not None:
@@ -78,11 +80,14 @@ class Nursery:
     def kill(self, child: int) -> None:
         """Until it is gone."""
         os.kill(child, signal.SIGKILL)
+        self._child = None
         assert self._process.stdout is not None
         status = int(self._process.stdout.readline())
         assert os.WTERMSIG(status) == signal.SIGKILL, f"it had ended before, with {status}"
 
     def close(self) -> None:
+        if self._child is not None:
+            os.kill(self._child, signal.SIGKILL)
         self._process.kill()
         self._process.communicate()
         self._said.close()

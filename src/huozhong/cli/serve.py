@@ -187,10 +187,8 @@ def serve_command(
     with listen_all(host or ("0.0.0.0" if lan else "127.0.0.1"), port) as listeners:
         from huozhong.server.app import create_app
         from huozhong.server.careful import Careful
-        from huozhong.server.memory import share_arenas
         from huozhong.store.database import Store, default_url
 
-        share_arenas()
         door = entrance(lan, https, listeners[0], allow_host or ())
         options = engine_options(quantization, threads, max_context, cache_tokens, disk_cache, cache_format)
         with Store.open(database or default_url()) as store:
@@ -217,9 +215,11 @@ def _shelf(
     model: str, options: dict[str, Any], new_meter: Callable[[], Meter], keep: float | None, upstream: Sequence[str]
 ) -> Shelf:
     """The model that was named, and all there are; the shelf alone holds it, so that once put away it leaves memory."""
+    from huozhong.server.memory import share_arenas
     from huozhong.server.models import Shelf
     from huozhong.server.opening import Opening
 
+    share_arenas()  # before the engine starts its threads
     engines = None
     if upstream:
         from huozhong.server.upstream.engines import Engines
