@@ -53,6 +53,12 @@ APPS: list[tuple[str, tuple[int, int], str, str, str, dict[str, str]]] = [
     ("phone-app-notice", PHONE, "light", "zh", "notice", {
         "#f0": "全体村民", "#f1": "开会讨论修路", "#f2": "12月3日晚上7点", "#f3": "村委会", "#f5": "村民委员会",
     }),
+    ("app-tutor", DESKTOP, "light", "zh", "tutor", {
+        "#f0": "学校买来8箱粉笔，每箱24盒，用去50盒，还剩多少盒？", "#f1": "8×24=162",
+    }),
+    ("phone-app-tutor", PHONE, "light", "zh", "tutor", {
+        "#f0": "笼子里有鸡和兔共8只，脚有26只，兔有几只？", "#f1": "2×8=16",
+    }),
     ("phone-app-idioms", PHONE, "dark", "zh", "idioms", {"#f0": "画蛇添足"}),
 ]  # fmt: skip
 
