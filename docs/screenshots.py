@@ -42,6 +42,8 @@ SHOTS = [
     ("phone-distress", PHONE, "light", "zh", "distress"),
 ]
 
+CAGE = "笼子里有鸡和兔共8只，脚有26只，兔有几只？"
+
 # Pages of apps: name, size, theme, language, app ("" the shelf, "new" the making of one), what is filled in.
 APPS: list[tuple[str, tuple[int, int], str, str, str, dict[str, str]]] = [
     ("apps", DESKTOP, "light", "zh", "", {}),
@@ -57,7 +59,7 @@ APPS: list[tuple[str, tuple[int, int], str, str, str, dict[str, str]]] = [
         "#f0": "学校买来8箱粉笔，每箱24盒，用去50盒，还剩多少盒？", "#f1": "8×24=162",
     }),
     ("phone-app-tutor", PHONE, "light", "zh", "tutor", {
-        "#f0": "笼子里有鸡和兔共8只，脚有26只，兔有几只？", "#f1": "2×8=16",
+        "#f0": CAGE, "#f1": "2×8=16",
     }),
     ("phone-app-idioms", PHONE, "dark", "zh", "idioms", {"#f0": "画蛇添足"}),
 ]  # fmt: skip
@@ -115,6 +117,21 @@ def shoot_app(
     context.close()
 
 
+def shoot_class(browser: Browser, url: str, out: Path) -> None:
+    """The class's page of the tutor, after a pupil who said yes has made some mistakes."""
+    for name, size in (("app-tutor-class", DESKTOP), ("phone-app-tutor-class", PHONE)):
+        context = in_window(browser, size, "light", "zh")
+        page = context.new_page()
+        page.request.put(f"{url}/house/tallies/tutor", data={"yes": True})
+        for mine in ("2×8=18", "2×8=16", "26-16=20", "26-16=10", "4-2=2", "10÷2=2", "10÷2=5"):
+            fields = {"problem": CAGE, "mine": mine}
+            page.request.post(f"{url}/house/apps/tutor/run", data={"fields": fields})
+        page.goto(f"{url}/page/tallies.html?app=tutor")
+        page.wait_for_selector(".bar")
+        page.screenshot(path=str(out / f"{name}.png"))
+        context.close()
+
+
 def shoot(browser: Browser, url: str, out: Path, shot: tuple[str, tuple[int, int], str, str, str]) -> None:
     """One picture."""
     name, (width, height), theme, language, talk = shot
@@ -158,6 +175,7 @@ def main() -> None:
         for app in APPS:
             shoot_app(browser, options.url, options.out, app)
             print(options.out / f"{app[0]}.png")
+        shoot_class(browser, options.url, options.out)
         browser.close()
 
 

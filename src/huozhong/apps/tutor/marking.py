@@ -91,7 +91,8 @@ def judged(lesson: Lesson, working: Working, mine: str, now: State) -> tuple[lis
     now["tried"] = now["tried"] or any(known_before & set(claim.operands) for claim in working.claims)
     lines: list[str] = []
     tallies: Tallies = []
-    known, useful, last = lesson.known, True, working.claims[-1]
+    parts = {part for one in lesson.known if one.denominator != 1 for part in (one.numerator, one.denominator)}
+    known, useful, last = lesson.known.union(map(Fraction, parts)), True, working.claims[-1]  # 3/5 is written with a 3
     for at, claim in enumerate(working.claims, 1):
         strange = [value for value in claim.operands if value not in known | COMMON]
         if strange or not claim.is_right:
