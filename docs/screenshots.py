@@ -110,8 +110,7 @@ def shoot_app(
     if app and app != "new":
         page.click("button.main")
         page.wait_for_selector(".said > *")
-        if size[0] < 500:
-            page.locator("section.card-box").scroll_into_view_if_needed()
+        page.locator("section.card-box").scroll_into_view_if_needed()
     page.wait_for_timeout(1000)
     page.screenshot(path=str(out / f"{name}.png"))
     context.close()
