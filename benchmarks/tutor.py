@@ -185,14 +185,14 @@ def _shown_sum(said: str, known: set[Fraction]) -> str:
 
 
 def disguises(lessons: Lessons, exercises: list[Exercise], seed: int) -> dict[str, Any]:
-    """Wordings that tell the answer, let through; harmless wordings, refused."""
+    """Wordings that tell the answer, let through; harmless wordings, refused; of problems that are planned rightly."""
     rng = random.Random(seed)
     told_kinds: Counter[str] = Counter()
     tried = through = harmless = refused = 0
     for at, exercise in enumerate(exercises):
         state = lessons.state(f"plan{at}")
         fits = exercise.answer.denominator == 1 and 10 < exercise.answer < 20000
-        if not state or not state["plan"] or not fits or exercise.answer in told_in(exercise.text):
+        if not state or not state["done"] or not fits or exercise.answer in told_in(exercise.text):
             continue
         state = state | {"done": False, "reached": []}
         turn = lessons.tools["tutor"](state | {"level": 3})

@@ -170,11 +170,25 @@ def _comes_out(problem: str, plan: Node) -> bool:
         return not unit.powers and (len(work.steps) == 1 or re.search("率", wanted.clause) is not None)
     if wanted.kind == "times":
         return not unit.powers
+    if _takes_for_part(plan) and not re.search("全|原|总|共|这", wanted.clause):
+        return False
     if wanted.unit is None:
         if not unit.powers:
             return _counts_lots(text, wanted.clause)
         return not re.search("钱|价", wanted.clause) or unit.top == (("元", 1),)
     return _bare(unit) == _bare(wanted.unit) or _is_money(unit, wanted.unit)
+
+
+def _takes_for_part(plan: Node) -> bool:
+    """Whether something is divided by 1-1/4, as only a part is whose whole is asked for."""
+    if not isinstance(plan, Operation):
+        return False
+    rest = plan.right
+    if plan.op == "÷" and isinstance(rest, Operation) and rest.op in "+-":
+        left = rest.left
+        if not isinstance(left, Operation) and left.value == 1:
+            return True
+    return _takes_for_part(plan.left) or _takes_for_part(plan.right)
 
 
 def _counts_lots(text: str, clause: str) -> bool:
