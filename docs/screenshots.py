@@ -9,6 +9,8 @@ are cleared before each picture: point this at a server of its own (`huozhong se
 from __future__ import annotations
 
 import argparse
+import datetime
+import math
 import shutil
 from pathlib import Path
 
@@ -42,6 +44,13 @@ SHOTS = [
     ("phone-distress", PHONE, "light", "zh", "distress"),
 ]
 
+# A made-up year of pig prices, as somebody would paste it.
+HOGS = "日期,价格（元/公斤）\n" + "\n".join(
+    f"{datetime.date(2025, 11, 28) + datetime.timedelta(weeks=week)},"
+    f"{14.5 + 1.8 * math.sin(week / 9) + week % 3 / 20:.2f}"
+    for week in range(53)
+)
+
 # Pages of apps: name, size, theme, language, app ("" the shelf, "new" the making of one), what is filled in.
 APPS: list[tuple[str, tuple[int, int], str, str, str, dict[str, str]]] = [
     ("apps", DESKTOP, "light", "zh", "", {}),
@@ -53,6 +62,7 @@ APPS: list[tuple[str, tuple[int, int], str, str, str, dict[str, str]]] = [
     ("phone-app-notice", PHONE, "light", "zh", "notice", {
         "#f0": "全体村民", "#f1": "开会讨论修路", "#f2": "12月3日晚上7点", "#f3": "村委会", "#f5": "村民委员会",
     }),
+    ("phone-app-prices", PHONE, "light", "zh", "prices", {"#f0": HOGS, "#f2": "108", "#f3": "3.4"}),
     ("phone-app-idioms", PHONE, "dark", "zh", "idioms", {"#f0": "画蛇添足"}),
 ]  # fmt: skip
 
