@@ -24,7 +24,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "server": ("engine", "store", "memory", "skills", "hub", "formats", "model", "text", "cost", "verify"),
     "exam": ("verify", "cost", "text", "engine", "acts"),
     "train": ("model", "formats", "text", "cost", "verify"),
-    "memory": ("text",),
+    "memory": ("text", "engine.kernels"),
     "skills": ("verify", "memory", "text"),
     "apps": ("skills", "memory", "verify", "text", "acts", "cli.words"),
     "hub": ("formats", "model"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import json
 import queue
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -27,6 +28,7 @@ from huozhong.skills.trusted import HOUSE_APPS
 from huozhong.store.database import Store
 from huozhong.store.files import own_files
 from huozhong.store.people import Person
+from huozhong.store.tallies import add_tally
 
 FOUND = 5  # passages that an app's search gives
 
@@ -46,8 +48,13 @@ def tools_for(shelf: AppShelf, skill: Skill, person: Person, store: Store) -> To
     def find(question: str) -> list[str]:
         return _find(store, person.id, str(question))
 
+    def tally(what: str, how: str) -> bool:
+        with store.begin() as session:
+            return add_tally(session, person.id, skill.name, str(datetime.date.today()), str(what), str(how))
+
     lent = {name: tool.call for name, tool in shelf.tools().items()}
-    return lent | {"keep": keep_in(kept), "search": find}
+    trusted = {"tally": tally} if shelf.is_trusted(skill) else {}
+    return lent | {"keep": keep_in(kept), "search": find} | trusted
 
 
 def _find(store: Store, person: int, question: str) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Literal
 from huozhong.errors import SkillError
 from huozhong.files import write_whole
 from huozhong.skills.skill import LONGEST, Skill, read_skill
-from huozhong.skills.tools import HOST, Tool
+from huozhong.skills.tools import HOST, TRUSTED_ONLY, Tool
 from huozhong.skills.trusted import app_folders, folders_below, trusted
 
 Origin = Literal["house", "package", "people"]
@@ -91,7 +91,15 @@ class AppShelf:
     def unknown_tools(self, skill: Skill) -> list[str]:
         """Tools that an app asks for and that nobody here has: those of other hosts."""
         known = HOST.keys() | self.tools().keys()
-        return [tool for tool in skill.tools if tool not in known]
+        return [
+            tool for tool in skill.tools if tool not in known or (tool in TRUSTED_ONLY and not self.is_trusted(skill))
+        ]
+
+    def is_trusted(self, skill: Skill) -> bool:
+        """Whether it is, to the letter, an app that came with the house or in a package of the owner's."""
+        return any(
+            app.origin != "people" and app.skill is not None and app.skill.text == skill.text for app in self.apps()
+        )
 
     def _folders(self) -> Iterator[tuple[Origin, Path]]:
         yield from app_folders(self._house)
