@@ -9,6 +9,8 @@ are cleared before each picture: point this at a server of its own (`huozhong se
 from __future__ import annotations
 
 import argparse
+import datetime
+import math
 import shutil
 from pathlib import Path
 
@@ -43,6 +45,12 @@ SHOTS = [
 ]
 
 CAGE = "笼子里有鸡和兔共8只，脚有26只，兔有几只？"
+# A made-up year of pig prices, as somebody would paste it.
+HOGS = "日期,价格（元/公斤）\n" + "\n".join(
+    f"{datetime.date(2025, 11, 28) + datetime.timedelta(weeks=week)},"
+    f"{14.5 + 1.8 * math.sin(week / 9) + week % 3 / 20:.2f}"
+    for week in range(53)
+)
 
 # Pages of apps: name, size, theme, language, app ("" the shelf, "new" the making of one), what is filled in.
 APPS: list[tuple[str, tuple[int, int], str, str, str, dict[str, str]]] = [
@@ -61,6 +69,7 @@ APPS: list[tuple[str, tuple[int, int], str, str, str, dict[str, str]]] = [
     ("phone-app-tutor", PHONE, "light", "zh", "tutor", {
         "#f0": CAGE, "#f1": "2×8=16",
     }),
+    ("phone-app-prices", PHONE, "light", "zh", "prices", {"#f0": HOGS, "#f2": "108", "#f3": "3.4"}),
     ("phone-app-idioms", PHONE, "dark", "zh", "idioms", {"#f0": "画蛇添足"}),
 ]  # fmt: skip
 

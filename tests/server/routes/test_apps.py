@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page
+from tests.apps.prices.made import weekly
 from tests.server.conftest import Running, serving
 from tests.server.page.standin import chromium
 
@@ -129,6 +130,21 @@ def test_an_app_on_a_phone(house: Running, browser: Browser) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.click("text=二维码")
     page.wait_for_selector("main > p svg, main > p:not([hidden])")
+
+
+def test_a_table_from_a_spreadsheet_becomes_a_fan_and_an_advice(house: Running, browser: Browser) -> None:
+    page = visit(browser, house.url, "/page/apps.html?app=prices")
+    table = {"name": "价格.csv", "mimeType": "text/csv", "buffer": weekly().encode("gbk")}
+    page.set_input_files("input[type=file]", table)
+    page.wait_for_function("document.getElementById('f0').value.startsWith('日期')")
+    page.fill("#f2", "110")
+    page.click("button.main")
+    page.wait_for_selector(".said svg")
+    assert "建议：" in page.inner_text(".said")
+    drawn = page.locator(".said svg").bounding_box()
+    assert drawn is not None
+    assert drawn["width"] > 250
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_somebody_who_cannot_program_makes_an_app(house: Running, browser: Browser) -> None:
