@@ -47,10 +47,14 @@ _HITS = array(record({"id": INTEGER, "likeness": NUMBER}))
 _FOUND = Component("VectorsFound", record({"object": one_of("list"), "name": STRING, "data": _HITS, "usage": _USAGE}))
 
 
-@router.get(PATH)
-def names(request: Request) -> dict[str, Any]:
+_NAMES = Component("VectorsNames", record({"object": one_of("list"), "data": array(STRING)}))
+_DELETED = Component("VectorsDeleted", record({"object": one_of("vectors.deleted"), "name": STRING}))
+
+
+@router.get(PATH, openapi_extra=described(_NAMES, ERROR))
+def names(request: Request) -> Response:
     """The names under which whoever asks keeps vectors."""
-    return {"object": "list", "data": _collections(request).names(person_of(request).id)}
+    return json_response({"object": "list", "data": _collections(request).names(person_of(request).id)})
 
 
 @router.post(PATH + "/{name}", openapi_extra=described(_KEPT, ERROR, takes=body_of(KeepRequest, "openai")))
@@ -91,11 +95,11 @@ async def search(request: Request, name: str) -> Response:
     return json_response(found_json(name, best.ids, best.likeness, tokens))
 
 
-@router.delete(PATH + "/{name}", status_code=204)
+@router.delete(PATH + "/{name}", openapi_extra=described(_DELETED, ERROR))
 async def delete(request: Request, name: str) -> Response:
     """Delete everything of a name."""
     await asyncio.to_thread(_collections(request).delete, person_of(request).id, name)
-    return Response(status_code=204)
+    return json_response({"object": "vectors.deleted", "name": name})
 
 
 def _collections(request: Request) -> Collections:
