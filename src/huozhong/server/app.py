@@ -15,6 +15,7 @@ from starlette.responses import Response
 import huozhong
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import HuozhongError
+from huozhong.files import data_folder
 from huozhong.server.answers import Answers
 from huozhong.server.applying import app_shelf
 from huozhong.server.authority import Authority
@@ -24,6 +25,7 @@ from huozhong.server.guard import Guard
 from huozhong.server.held import Holding, House
 from huozhong.server.household import settle, watch
 from huozhong.server.http import error_response
+from huozhong.server.keeping import Collections
 from huozhong.server.kept import KeptResponses
 from huozhong.server.models import Shelf
 from huozhong.server.pools import Pools
@@ -53,6 +55,7 @@ from huozhong.server.routes import (
     tallies,
     tokens,
     trust,
+    vectors,
 )
 from huozhong.server.routes import login as login_routes
 from huozhong.server.routes import page as chat_page
@@ -79,6 +82,7 @@ NOUNS = (
     tokens,
     health,
     responses,
+    vectors,
 )
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
@@ -161,6 +165,7 @@ def open_house(app: FastAPI, store: Store) -> None:
     Conversations(store).recover()
     Conversations(store).purge()
     app.state.answers, app.state.ahead = Answers(store), Ahead(Conversations(store))
+    app.state.collections = Collections(data_folder() / "vectors")
 
 
 def answer_failures(app: FastAPI) -> None:

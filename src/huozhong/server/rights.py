@@ -45,6 +45,8 @@ _SCOPES: tuple[tuple[str, str], ...] = (
     ("/house/models", "models"),
     ("/v1/embeddings", "embeddings"),
     ("/embeddings", "embeddings"),
+    ("/v1/vectors", "embeddings"),
+    ("/v1/vectors/", "embeddings"),
     ("/api/embed", "embeddings"),
     ("/api/embeddings", "embeddings"),
     ("/metrics", "metrics"),

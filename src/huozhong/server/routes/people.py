@@ -98,6 +98,7 @@ async def change(request: Request, number: int) -> Response:
 @router.delete("/people/{number}")
 async def remove(request: Request, number: int) -> Response:
     await asyncio.to_thread(_write, request, lambda session: remove_person(session, number))
+    await asyncio.to_thread(request.app.state.collections.delete_all, number)
     request.app.state.visitors.forget()
     return json_response({"ok": True})
 
