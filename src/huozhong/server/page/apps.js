@@ -127,6 +127,7 @@ function inputFor(field, number) {
   const input = field.type === 'long' || field.type === 'photo' || field.type === 'sound' || field.type === 'file'
     ? node('textarea', { id, rows: 4 })
     : node('input', { id, type: kinds[field.type] || 'text', inputmode: field.type === 'number' ? 'decimal' : null, autocomplete: 'off' });
+  if (field.type === 'date' && !field.optional) input.value = today(); // what is meant most often
   const box = node('label', { for: id }, [title, input]);
   return { box: field.type === 'file' ? node('div', { class: 'from-file' }, [box, fileFor(input)]) : box, value: () => input.value };
 }
@@ -143,6 +144,11 @@ function fileFor(input) {
     }
   } });
   return open;
+}
+
+function today() {
+  const now = new Date();
+  return [now.getFullYear(), now.getMonth() + 1, now.getDate()].map((part) => String(part).padStart(2, '0')).join('-');
 }
 
 function facts(app) {

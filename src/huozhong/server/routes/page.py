@@ -65,7 +65,6 @@ FIRST_LOAD = [
     "reading.js",
     "settings.js",
     "shelf.js",
-    "shorten.js",
     "tell.js",
     "tree.js",
     "view.js",
@@ -73,6 +72,7 @@ FIRST_LOAD = [
     "flame.svg",
 ]
 _OTHERS = [
+    "shorten.js",
     "models.js",
     "models.css",
     "print.css",
