@@ -1,105 +1,7 @@
 // The shelf of small apps: found, filled in, read; and made, by anybody.
 
-const WORDS = {
-  zh: {
-    other: 'English', back: '回到对话', shelf: '应用', all: '所有应用', lead: '每个应用是一张小表：填好，按一下。也可以自己做一个。',
-    find: '找应用', make: '新的应用', none: '没有找到。', run: '开始', again: '再来一次', stop: '停下', busy: '正在写…', copy: '复制', copied: '已复制',
-    file: '给别人用（.md 文件）', qr: '二维码', remove: '删除', removeSure: '真的删除？', optional: '（可不填）', yes: '是', no: '否',
-    may: '它可以：', program: '带有一小段程序，关在沙箱里运行：读不了文件，上不了网。', refused: '它还要过这些，这里一概不给：{list}', by: '作者：{name}',
-    needs: '说明：{text}', notice: '提醒：{text}', checkAgain: '检查没通过，正在重写：{text}', problem: '检查还有一处没通过：{text}', offline: '联系不上服务器。请看看它是否还开着。',
-    makeLead: '填左边，右边就是应用。试好了，放上架子，或者存成文件给别人。', appName: '应用叫什么', appWhat: '它做什么（一句话）', asks: '让人填什么', addField: '再加一栏',
-    fieldName: '这一栏问什么', fieldType: '怎么填', fieldOptions: '选项（用逗号分开）', drop: '去掉', says: '要模型做什么（用 {名字} 放进填的内容）', label: '每次结果下面写一句',
-    examples: '例子：填什么，结果里要有什么', exampleIn: '填', exampleOut: '结果里要有', addExample: '再加一个例子', theFile: '应用文件', tryIt: '试一试', putUp: '放上架子', open: '打开一个应用文件',
-    upDone: '放好了。', examined: '先看清楚它是什么，再用。', t_text: '一行字', t_long: '一段话', t_number: '数', t_choice: '选一个', t_date: '日期', 't_yes-no': '是 / 否', blank: '栏',
-    noBlocks: '带程序的应用还不能用：在服务器上运行 pip install \'huozhong[apps]\'。',
-  },
-  en: {
-    other: '中文', back: 'Back to the chat', shelf: 'Apps', all: 'All apps', lead: 'Each app is a small form: fill it in, press once. You can make one, too.',
-    find: 'Find an app', make: 'New app', none: 'Nothing found.', run: 'Go', again: 'Once more', stop: 'Stop', busy: 'Writing…', copy: 'Copy', copied: 'Copied',
-    file: 'Hand it on (.md file)', qr: 'QR code', remove: 'Remove', removeSure: 'Really remove?', optional: ' (optional)', yes: 'Yes', no: 'No',
-    may: 'It may:', program: 'It has a small program, which runs in a sandbox: no files, no network.', refused: 'It asked for these too, and gets none of them here: {list}', by: 'By {name}',
-    needs: 'Note: {text}', notice: 'Please note: {text}', checkAgain: 'A check failed, it is written anew: {text}', problem: 'One check still fails: {text}', offline: 'The server cannot be reached. Is it still running?',
-    makeLead: 'Fill in the left side; the right side is the app. Try it, put it on the shelf, or keep it as a file for others.', appName: 'What it is called', appWhat: 'What it does, in a sentence', asks: 'What people fill in', addField: 'One more field',
-    fieldName: 'What this field asks', fieldType: 'How it is filled in', fieldOptions: 'Options, with commas between', drop: 'Take out', says: 'What the model should do ({name} stands for what was filled in)', label: 'A line under every result',
-    examples: 'Examples: what is filled in, what the result must hold', exampleIn: 'Filled in', exampleOut: 'The result holds', addExample: 'One more example', theFile: 'The app\'s file', tryIt: 'Try it', putUp: 'Put it on the shelf', open: 'Open an app\'s file',
-    upDone: 'It is on the shelf.', examined: 'Look at what it is before you use it.', t_text: 'a line', t_long: 'a text', t_number: 'a number', t_choice: 'one of several', t_date: 'a date', 't_yes-no': 'yes / no', blank: 'field',
-    noBlocks: 'Apps with a program cannot run yet: pip install \'huozhong[apps]\' on the server.',
-  },
-};
-
-const root = document.documentElement;
-const key = (/[#&]key=([^&]*)/.exec(location.hash) || [])[1];
-const main = document.getElementById('main');
-let running = null;
-
-function language() {
-  return /^zh/i.test(root.lang) ? 'zh' : 'en';
-}
-
-function say(name, values) {
-  let text = WORDS[language()][name];
-  Object.keys(values || {}).forEach((one) => {
-    text = text.replace('{' + one + '}', () => values[one]);
-  });
-  return text;
-}
-
-function node(tag, attributes, children) {
-  const made = document.createElement(tag);
-  Object.keys(attributes || {}).forEach((name) => {
-    const value = attributes[name];
-    if (name === 'text') made.textContent = value;
-    else if (name.slice(0, 2) === 'on') made.addEventListener(name.slice(2), value);
-    else if (value === true) made.setAttribute(name, '');
-    else if (value !== false && value !== null && value !== undefined) made.setAttribute(name, value);
-  });
-  (children || []).forEach((child) => child && made.appendChild(typeof child === 'string' ? document.createTextNode(child) : child));
-  return made;
-}
-
-function headers() {
-  return Object.assign({ 'Content-Type': 'application/json', 'Accept-Language': root.lang }, key ? { Authorization: 'Bearer ' + decodeURIComponent(key) } : {});
-}
-
-async function ask(method, path, body, signal) {
-  let response;
-  try {
-    response = await fetch('/house/apps' + path, { method, headers: headers(), body: body ? JSON.stringify(body) : undefined, signal });
-  } catch (error) {
-    throw new Error(signal && signal.aborted ? '' : say('offline'));
-  }
-  if (response.status === 401) location.href = '/page/login.html';
-  if (!response.ok) {
-    const failure = await response.json().catch(() => ({}));
-    throw new Error((failure.error && failure.error.message) || 'HTTP ' + response.status);
-  }
-  return response;
-}
-
-function put(...parts) {
-  main.replaceChildren(...parts.filter(Boolean));
-}
-
-function titleOf(app) {
-  return (app.titles && app.titles[language()]) || app.name;
-}
-
-function goTo(query) {
-  history.pushState(null, '', location.pathname + query + location.hash);
-  show();
-}
-
-function about(app) {
-  return (app.about && app.about[language()]) || app.description || '';
-}
-
-function link(query, attributes, children) {
-  return node('a', Object.assign({ href: location.pathname + query + location.hash, onclick: (event) => {
-    if (event.metaKey || event.ctrlKey) return;
-    event.preventDefault();
-    goTo(query);
-  } }, attributes), children);
-}
+import { about, ask, goTo, language, link, main, node, put, root, save, say, titleOf } from './apps-kit.js';
+import { facts, formOf, turn } from './apps-form.js';
 
 // -- the shelf -----------------------------------------------------------------------------
 
@@ -123,7 +25,7 @@ async function showShelf() {
     if (!list.firstChild) list.appendChild(node('li', { text: say('none') }));
   }
   fill();
-  const open = node('input', { type: 'file', accept: '.md,text/markdown,text/plain', hidden: true, onchange: () => open.files[0] && open.files[0].text().then((text) => showMaker(text)) });
+  const open = node('input', { type: 'file', accept: '.md,text/markdown,text/plain', hidden: true, onchange: () => open.files[0] && open.files[0].text().then((text) => make(text)) });
   put(
     node('h1', { text: say('shelf') }),
     node('p', { class: 'lead', text: say('lead') }),
@@ -132,111 +34,6 @@ async function showShelf() {
     list,
     node('p', { class: 'buttons' }, [node('button', { type: 'button', class: 'plain', text: say('open'), onclick: () => open.click() }), open]),
   );
-}
-
-// -- one app -------------------------------------------------------------------------------
-
-function inputFor(field, number) {
-  const id = 'f' + number;
-  const title = field.labels[language()] + (field.unit ? '（' + field.unit + '）' : '') + (field.optional ? say('optional') : '');
-  if (field.type === 'choice' || field.type === 'yes-no') {
-    const options = field.type === 'choice' ? field.options.map((one) => [one, one]) : [['yes', say('yes')], ['no', say('no')]];
-    const rows = options.map((option, place) => node('label', {}, [
-      node('input', { type: 'radio', name: id, value: option[0], checked: place === 0 && !field.optional }), node('span', { text: option[1] }),
-    ]));
-    const box = node('fieldset', {}, [node('legend', { text: title }), node('div', { class: 'choices' }, rows)]);
-    return { box, value: () => { const one = box.querySelector('input:checked'); return one ? one.value : ''; } };
-  }
-  const kinds = { number: 'text', date: 'date' };
-  const input = field.type === 'long' || field.type === 'photo' || field.type === 'sound' || field.type === 'file'
-    ? node('textarea', { id, rows: 4 })
-    : node('input', { id, type: kinds[field.type] || 'text', inputmode: field.type === 'number' ? 'decimal' : null, autocomplete: 'off' });
-  return { box: node('label', { for: id }, [title, input]), value: () => input.value };
-}
-
-function facts(app) {
-  const rows = [];
-  if (app.notice) rows.push(node('p', { text: say('notice', { text: app.notice }) }));
-  const needs = app.needs[language()];
-  if (needs) rows.push(node('p', { text: say('needs', { text: needs }) }));
-  if (app.program) rows.push(node('p', { text: say('program') }));
-  if (app.tools.length) rows.push(node('p', { text: say('may') }), node('ul', {}, app.tools.map((tool) => node('li', { text: tool[language()] }))));
-  if (app.refused.length) rows.push(node('p', { text: say('refused', { list: app.refused.join('、') }) }));
-  if (app.made_by) rows.push(node('p', { text: say('by', { name: app.made_by }) }));
-  return rows.length ? node('div', { class: 'facts' }, rows) : null;
-}
-
-/** The form of an app and its answer; start(fields, signal) gives the stream's response. */
-function formOf(app, start) {
-  const inputs = app.fields.map((field, number) => ({ key: field.key, made: inputFor(field, number) }));
-  const problem = node('p', { class: 'problem', role: 'alert' });
-  const said = node('div', { class: 'said answer', 'aria-live': 'polite' });
-  const line = node('p', { class: 'label-line', hidden: true });
-  const copy = node('button', { type: 'button', class: 'plain', hidden: true, text: say('copy'), onclick: () => {
-    navigator.clipboard.writeText(copy.text + '\n\n（' + line.textContent + '）').then(() => { copy.textContent = say('copied'); }, () => {});
-  } });
-  const go = node('button', { type: 'submit', class: 'main', text: say('run') });
-  const box = node('section', { class: 'card-box', hidden: true }, [said, line, node('p', { class: 'buttons' }, [copy])]);
-  const form = node('form', { novalidate: true, onsubmit: async (event) => {
-    event.preventDefault();
-    if (running) { running.abort(); return; }
-    running = new AbortController();
-    problem.textContent = '';
-    box.hidden = false;
-    said.className = 'said answer raw';
-    said.textContent = say('busy');
-    line.hidden = copy.hidden = true;
-    go.textContent = say('stop');
-    try {
-      const fields = {};
-      inputs.forEach((input) => { if (input.made.value() !== '') fields[input.key] = input.made.value(); });
-      await read(await start(fields, running.signal), said, line, copy, problem);
-    } catch (error) {
-      if (said.textContent === say('busy')) box.hidden = true;
-      problem.textContent = error.message;
-    }
-    running = null;
-    go.textContent = say('again');
-  } }, [...inputs.map((input) => input.made.box), problem, node('p', {}, [go])]);
-  return node('div', {}, [form, box]);
-}
-
-async function read(response, said, line, copy, problem) {
-  const reader = response.body.getReader();
-  const decoder = new TextDecoder();
-  let rest = '', text = '', ended = false;
-  for (;;) {
-    const piece = await reader.read();
-    if (piece.done) break;
-    const events = (rest + decoder.decode(piece.value, { stream: true })).split('\n\n');
-    rest = events.pop();
-    events.forEach((event) => {
-      const name = (/^event: (.*)$/m.exec(event) || [])[1];
-      const data = (/^data: (.*)$/m.exec(event) || [])[1];
-      if (!data) return;
-      const told = JSON.parse(data);
-      if (name === 'text') {
-        text += told.text;
-        said.textContent = text;
-      } else if (name === 'again') {
-        text = '';
-        said.textContent = say('checkAgain', { text: told.text });
-      } else if (name === 'error') {
-        ended = true;
-        problem.textContent = told.message;
-      } else {
-        ended = true;
-        said.className = 'said answer';
-        said.innerHTML = told.html; // made safe by the server
-        line.textContent = told.label[language()];
-        line.hidden = !line.textContent;
-        copy.text = told.text;
-        copy.hidden = false;
-        if (told.problem) problem.textContent = say('problem', { text: told.problem });
-      }
-    });
-  }
-  if (!ended) throw new Error(say('offline'));
 }
 
 async function showApp(name) {
@@ -255,7 +52,7 @@ async function showApp(name) {
     facts(app),
     node('p', { class: 'buttons' }, [
       link('', { class: 'plain' }, [say('all')]),
-      node('button', { type: 'button', class: 'plain', text: say('file'), onclick: () => save(app.name, app.text) }),
+      node('button', { type: 'button', class: 'plain', text: say('file'), onclick: () => save(app.name + '.SKILL.md', app.text) }),
       node('button', { type: 'button', class: 'plain', text: say('qr'), onclick: async () => {
         try {
           const svg = await (await ask('GET', path + '/qr')).text();
@@ -275,131 +72,14 @@ async function showApp(name) {
   );
 }
 
-function save(name, text) {
-  const href = URL.createObjectURL(new Blob([text], { type: 'text/markdown' }));
-  const go = node('a', { href, download: name + '.SKILL.md' });
-  document.body.appendChild(go);
-  go.click();
-  go.remove();
-  setTimeout(() => URL.revokeObjectURL(href), 10000);
-}
-
-// -- making one ----------------------------------------------------------------------------
-
-const TYPES = ['text', 'long', 'number', 'choice', 'date', 'yes-no'];
-
-function oneLine(text) {
-  return text.replace(/\s+/g, ' ').trim();
-}
-
-function quoted(text) {
-  return '"' + oneLine(text).replace(/\\/g, '\\\\').replace(/"/g, '\\"') + '"';
-}
-
-/** The SKILL.md of what was filled in. */
-function written(made) {
-  const short = oneLine(made.name).toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-+|-+$/g, '') || 'app';
-  const keys = made.fields.map((field, number) => {
-    const plain = oneLine(field.name).replace(/[^\p{L}\p{N}_]+/gu, '').replace(/^\d+/, '');
-    return plain || say('blank') + (number + 1);
-  });
-  const lines = made.fields.map((field, number) => keys[number] + ': ' + field.type + (field.type === 'choice' ? '(' + oneLine(field.options) + ')' : '') + ' ' + oneLine(field.name));
-  let prompt = made.says.trim().replace(/\{+([^{}]+)\}+/g, (found, name) => {
-    const number = made.fields.findIndex((field, place) => oneLine(field.name) === name.trim() || keys[place] === name.trim());
-    return number < 0 ? found : '{{' + keys[number] + '}}';
-  });
-  keys.forEach((name) => { if (prompt.indexOf('{{' + name + '}}') < 0) prompt += '\n' + name + '：{{' + name + '}}'; });
-  const examples = made.examples.filter((one) => one.out.trim()).map((one) => keys.map((name, number) => (number ? '  ' : '- ') + name + ': ' + oneLine(one.given[number] || '')).join('\n') + '\n  → ' + oneLine(one.out));
-  return [
-    '---', 'name: ' + short, 'description: ' + quoted(made.what || made.name), 'metadata:', '  title: ' + quoted(made.name), made.label ? '  label: ' + quoted(made.label) : null, '---',
-    lines.length ? '```fields\n' + lines.join('\n') + '\n```\n' : null, prompt, examples.length ? '\n## Examples\n\n' + examples.join('\n') : null, '',
-  ].filter((part) => part !== null).join('\n');
-}
-
-function showMaker(given) {
-  main.classList.add('making');
-  const made = { name: '', what: '', says: '', label: '', fields: [{ name: '', type: 'text', options: '' }], examples: [] };
-  const file = node('textarea', { class: 'file', id: 'file', spellcheck: 'false', oninput: () => { touched = true; look(); } });
-  const problem = node('p', { class: 'problem', role: 'alert' });
-  const preview = node('div');
-  let touched = Boolean(given), asked = 0, waiting = null;
-  function grow() {
-    if (!touched) file.value = written(made);
-    look();
-  }
-  function look() {
-    clearTimeout(waiting);
-    waiting = setTimeout(async () => {
-      const turn = ++asked, text = file.value;
-      try {
-        const app = await (await ask('POST', '/check', { text })).json();
-        if (turn !== asked) return;
-        problem.textContent = '';
-        const parts = [node('h2', { text: titleOf(app) }), facts(app), formOf(app, (fields, signal) => ask('POST', '/try', { text: file.value, fields }, signal))];
-        preview.replaceChildren(...parts.filter(Boolean));
-      } catch (error) {
-        if (turn !== asked) return;
-        problem.textContent = made.name || given ? error.message : '';
-      }
-    }, 400);
-  }
-  const wide = (name, id, input) => node('label', { for: id }, [say(name), input]);
-  const text = (name, set, many) => node(many ? 'textarea' : 'input', { id: name, type: many ? null : 'text', rows: many ? 5 : null, maxlength: many ? null : 100, oninput: (event) => { set(event.target.value); grow(); } });
-  const fields = node('ul', { class: 'fields-made' });
-  const examples = node('ul', { class: 'fields-made' });
-  function showFields() {
-    fields.replaceChildren(...made.fields.map((field, number) => {
-      const options = node('label', { hidden: field.type !== 'choice' }, [say('fieldOptions'), node('input', { value: field.options, oninput: (event) => { field.options = event.target.value; grow(); } })]);
-      const type = node('select', { onchange: (event) => { field.type = event.target.value; options.hidden = field.type !== 'choice'; grow(); } }, TYPES.map((one) => node('option', { value: one, selected: one === field.type, text: say('t_' + one) })));
-      return node('li', {}, [
-        node('label', {}, [say('fieldName'), node('input', { value: field.name, oninput: (event) => { field.name = event.target.value; showExamples(); grow(); } })]),
-        node('label', {}, [say('fieldType'), type]), options,
-        node('button', { type: 'button', class: 'plain', text: say('drop'), onclick: () => { made.fields.splice(number, 1); showFields(); showExamples(); grow(); } }),
-      ]);
-    }));
-  }
-  function showExamples() {
-    examples.replaceChildren(...made.examples.map((one, number) => node('li', {}, [
-      ...made.fields.map((field, place) => node('label', {}, [say('exampleIn') + '：' + (field.name || place + 1), node('input', { value: one.given[place] || '', oninput: (event) => { one.given[place] = event.target.value; grow(); } })])),
-      node('label', {}, [say('exampleOut'), node('input', { value: one.out, oninput: (event) => { one.out = event.target.value; grow(); } })]),
-      node('button', { type: 'button', class: 'plain', text: say('drop'), onclick: () => { made.examples.splice(number, 1); showExamples(); grow(); } }),
-    ])));
-  }
-  showFields();
-  const up = node('button', { type: 'button', class: 'main', text: say('putUp'), onclick: async () => {
-    try {
-      const app = await (await ask('POST', '', { text: file.value })).json();
-      goTo('?app=' + encodeURIComponent(app.name));
-    } catch (error) {
-      problem.textContent = error.message;
-    }
-  } });
-  const left = given ? null : node('div', {}, [
-    wide('appName', 'app-name', text('app-name', (value) => { made.name = value; })),
-    wide('appWhat', 'app-what', text('app-what', (value) => { made.what = value; })),
-    node('h2', { text: say('asks') }), fields,
-    node('p', {}, [node('button', { type: 'button', class: 'plain', text: say('addField'), onclick: () => { made.fields.push({ name: '', type: 'text', options: '' }); showFields(); showExamples(); grow(); } })]),
-    wide('says', 'says', text('says', (value) => { made.says = value; }, true)),
-    wide('label', 'label', text('label', (value) => { made.label = value; })),
-    node('h2', { text: say('examples') }), examples,
-    node('p', {}, [node('button', { type: 'button', class: 'plain', text: say('addExample'), onclick: () => { made.examples.push({ given: [], out: '' }); showExamples(); } })]),
-  ]);
-  const right = node('div', {}, [
-    node('section', { class: 'card-box' }, [node('h2', { text: say('tryIt') }), preview]),
-    wide('theFile', 'file', file), problem,
-    node('p', { class: 'buttons' }, [up, node('button', { type: 'button', class: 'plain', text: say('file'), onclick: () => save('app', file.value) }), link('', { class: 'plain' }, [say('all')])]),
-  ]);
-  main.replaceChildren(node('h1', { text: say('make') }), node('p', { class: 'lead', text: say(given ? 'examined' : 'makeLead') }), node('div', { class: given ? '' : 'maker' }, [left, right]));
-  if (given) {
-    file.value = given;
-    look();
-  }
+async function make(given) {
+  (await import('./apps-maker.js')).showMaker(given);
 }
 
 // -- which of them -------------------------------------------------------------------------
 
 async function show() {
-  if (running) running.abort();
+  if (turn.running) turn.running.abort();
   main.classList.remove('making');
   main.replaceChildren();
   const query = new URLSearchParams(location.search);
@@ -408,7 +88,7 @@ async function show() {
   document.getElementById('language').textContent = say('other');
   document.title = say('shelf');
   try {
-    if (query.has('new')) showMaker(null);
+    if (query.has('new')) await make(null);
     else if (query.get('app')) await showApp(query.get('app'));
     else await showShelf();
   } catch (error) {

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response, StreamingResponse
 
 from huozhong.errors import HuozhongError, RequestError, SkillError
-from huozhong.server.applying import distant_ask, model_ask, pieces, tools_for
+from huozhong.server.applying import distant_ask, files_of, model_ask, pieces, tools_for
 from huozhong.server.careful import Careful
 from huozhong.server.dialects import Event
 from huozhong.server.here import owner_here
@@ -22,7 +22,7 @@ from huozhong.server.models import Shelf
 from huozhong.server.qr import qr_svg
 from huozhong.server.render import render_markdown
 from huozhong.server.routes.models import model_for, model_name
-from huozhong.server.words import sentence
+from huozhong.server.words import language_of, sentence
 from huozhong.skills.check import read_examples
 from huozhong.skills.fields import read_values
 from huozhong.skills.label import visible
@@ -153,6 +153,8 @@ async def _events(request: Request, skill: Skill, model: str, running: AsyncIter
                 "en": visible(model, english or chinese, english=True) if piece.by_model else english or chinese,
             }
             done = {"text": piece.text, "html": html, "data": piece.data, "problem": piece.problem, "label": label}
+            done["script"] = piece.script.as_json() if piece.script is not None else None
+            done["files"] = files_of(skill, piece, model, english=language_of(request) == "en")
             yield server_sent(Event(done | {"by_model": piece.by_model}, piece.kind))
     except HuozhongError as error:
         yield server_sent(Event({"message": sentence(error, request)}, "error"))

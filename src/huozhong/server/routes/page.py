@@ -97,7 +97,13 @@ _PEOPLE = [
     "trust.js",
     "apps.html",
     "apps.js",
+    "apps-kit.js",
+    "apps-form.js",
+    "apps-maker.js",
+    "apps-script.js",
+    "apps-prompter.js",
     "apps.css",
+    "apps-script.css",
 ]
 FILES = {name: _TYPES[name.rpartition(".")[2]] for name in [*FIRST_LOAD, *_OTHERS, *_PEOPLE]}
 _COMMENT = re.compile(rb"^[ ]*(?://[^\n]*|/\*\*.*?\*/)\n", re.MULTILINE | re.DOTALL)
