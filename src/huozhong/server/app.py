@@ -16,7 +16,7 @@ import huozhong
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import HuozhongError
 from huozhong.server.answers import Answers
-from huozhong.server.applying import app_shelf
+from huozhong.server.applying import app_permits, app_shelf
 from huozhong.server.authority import Authority
 from huozhong.server.careful import Careful
 from huozhong.server.failures import failure_of
@@ -121,7 +121,8 @@ def create_app(
     open_house(app, store or Store.open(IN_MEMORY))
     app.state.any_model, app.state.created = any_model, int(time.time())
     app.state.pools, app.state.responses = Pools(), KeptResponses()
-    app.state.apps, app.state.reading = app_shelf(), asyncio.Semaphore(1)  # one document is read at a time
+    app.state.apps, app.state.permits = app_shelf(), app_permits()
+    app.state.reading = asyncio.Semaphore(1)  # one document is read at a time
     settle(app, app.state.store, login=login, address=address, authority=authority, own_key=own_key)
     app.add_middleware(Holding, shelf=shelf)
     origins, keys = list(allow_origins), list(api_keys)

@@ -17,6 +17,7 @@ from huozhong.errors import RequestError
 from huozhong.files import data_folder
 from huozhong.server.documents import best
 from huozhong.server.http import Start
+from huozhong.server.permits import Permits
 from huozhong.server.upstream.answering import Distant, chat_body
 from huozhong.server.upstream.engines import Engines
 from huozhong.skills.label import sealed
@@ -39,6 +40,11 @@ Counted = Callable[[Start, int], Start]
 def app_shelf() -> AppShelf:
     """The apps of this machine; people's own lie in the data folder."""
     return AppShelf(data_folder() / "apps", HOUSE_APPS)
+
+
+def app_permits() -> Permits:
+    """What people of this machine decided about its apps."""
+    return Permits(data_folder() / "apps-chosen.json")
 
 
 def tools_for(shelf: AppShelf, skill: Skill, person: Person, store: Store) -> Tools:

@@ -41,7 +41,8 @@ class Said:
 class Cue:
     """A sentence.  start, seconds: when and how long; lines: of the sheet, from 1; loose: a part rests on no line.
 
-    marks: of words in it that the sheet has and that should not be said.
+    marks: of words in it that the sheet has and that should not be said; held: words that nothing supports, so that it
+    is not read and takes no time, unless a person says that they are true.
     """
 
     part: str
@@ -51,6 +52,7 @@ class Cue:
     lines: tuple[int, ...] = ()
     loose: bool = False
     marks: tuple[Mark, ...] = ()
+    held: tuple[str, ...] = ()
 
     @property
     def say(self) -> str:
@@ -92,6 +94,11 @@ class Script:
     sheet: tuple[Line, ...] = ()
     note: str = ""
 
+    @property
+    def read_out(self) -> tuple[Cue, ...]:
+        """The sentences that are not held back."""
+        return tuple(cue for cue in self.cues if not cue.held)
+
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -99,7 +106,7 @@ class Script:
         """The script as a text file: parts with their times, a paragraph a sentence.  by_model: it is labelled."""
         paragraphs: list[str] = [f"（{visible(model, extra, english=english)}）"] if by_model else []
         part = None
-        for cue in self.cues:
+        for cue in self.read_out:
             if cue.part != part:
                 part = cue.part
                 paragraphs.append(f"【{part}】{_clock(cue.start)}")
@@ -113,7 +120,7 @@ class Script:
         The label stands over the first sentence; the metadata, for which the format has no place, is a last cue of a
         millisecond, which no player shows long enough to be seen.
         """
-        shown = [(cue.start, cue.start + cue.seconds, cue.say) for cue in self.cues]
+        shown = [(cue.start, cue.start + cue.seconds, cue.say) for cue in self.read_out]
         if by_model and shown:
             line = f"（{visible(model, extra, english=english)}）"
             start, end, say = shown[0]
@@ -162,6 +169,7 @@ def _cue(one: Mapping[str, Any]) -> Cue:
         lines=tuple(lines),
         loose=bool(one.get("loose", False)),
         marks=_marks(one),
+        held=_reasons(one, "held"),
     )
 
 
@@ -180,10 +188,10 @@ def _marks(one: Mapping[str, Any]) -> tuple[Mark, ...]:
     )
 
 
-def _reasons(one: Mapping[str, Any]) -> tuple[str, ...]:
-    why = one.get("why", [])
+def _reasons(one: Mapping[str, Any], name: str = "why") -> tuple[str, ...]:
+    why = one.get(name, [])
     if not isinstance(why, Sequence) or isinstance(why, str) or not all(isinstance(reason, str) for reason in why):
-        raise _bad("'why' is a list of texts")
+        raise _bad(f"'{name}' is a list of texts")
     return tuple(why)
 
 

@@ -103,6 +103,7 @@ def test_nobody_without_the_key_and_no_foreign_page(llm: LLM) -> None:
         for method, path in (
             ("GET", ""), ("POST", ""), ("POST", "/check"), ("POST", "/try"), ("GET", "/almanac"),
             ("POST", "/almanac/run"), ("GET", "/almanac/file"), ("GET", "/almanac/qr"), ("DELETE", "/almanac"),
+            ("PUT", "/almanac/favourite"),
         ):  # fmt: skip
             assert httpx.request(method, guarded.url + PATH + path).status_code == 401
             foreign = httpx.request(method, guarded.url + PATH + path, headers={"origin": "http://evil.example"})

@@ -7,7 +7,7 @@ export const WORDS = {
     file: '给别人用（.md 文件）', qr: '二维码', remove: '删除', removeSure: '真的删除？', optional: '（可不填）', yes: '是', no: '否',
     may: '它可以：', program: '带有一小段程序，关在沙箱里运行：读不了文件，上不了网。', refused: '它还要过这些，这里一概不给：{list}', by: '作者：{name}',
     needs: '说明：{text}', notice: '提醒：{text}', checkAgain: '检查没通过，正在重写：{text}', problem: '检查还有一处没通过：{text}', offline: '联系不上服务器。请看看它是否还开着。',
-    open: '打开一个应用文件', keep: '存成 {kind}', noBlocks: '带程序的应用还不能用：在服务器上运行 pip install \'huozhong[apps]\'。',
+    open: '打开一个应用文件', keep: '存成 {kind}', kinds: '分类', allKinds: '全部', star: '收藏“{name}”', noBlocks: '带程序的应用还不能用：在服务器上运行 pip install \'huozhong[apps]\'。',
   },
   en: {
     other: '中文', back: 'Back to the chat', shelf: 'Apps', all: 'All apps', lead: 'Each app is a small form: fill it in, press once. You can make one, too.',
@@ -15,7 +15,7 @@ export const WORDS = {
     file: 'Hand it on (.md file)', qr: 'QR code', remove: 'Remove', removeSure: 'Really remove?', optional: ' (optional)', yes: 'Yes', no: 'No',
     may: 'It may:', program: 'It has a small program, which runs in a sandbox: no files, no network.', refused: 'It asked for these too, and gets none of them here: {list}', by: 'By {name}',
     needs: 'Note: {text}', notice: 'Please note: {text}', checkAgain: 'A check failed, it is written anew: {text}', problem: 'One check still fails: {text}', offline: 'The server cannot be reached. Is it still running?',
-    open: 'Open an app\'s file', keep: 'Keep as {kind}', noBlocks: 'Apps with a program cannot run yet: pip install \'huozhong[apps]\' on the server.',
+    open: 'Open an app\'s file', keep: 'Keep as {kind}', kinds: 'Kinds', allKinds: 'All', star: 'Favourite: {name}', noBlocks: 'Apps with a program cannot run yet: pip install \'huozhong[apps]\' on the server.',
   },
 };
 

@@ -4,10 +4,12 @@ import { WORDS, node, say } from './apps-kit.js';
 
 Object.assign(WORDS.zh, {
   prompter: '提词器', tapHint: '点一句话，看它对着商品单的哪一行。', rests: '对着单子的：', restsOnNothing: '单子上没有这句，念之前请自己看一遍。', partly: '这句话还有一部分单子上没有，念之前请自己看一遍。',
+  heldBack: '这几个字单子上没有：{list}。核对过、真有这回事，才勾上念。', readIt: '我核对过，念这句',
   sheet: '商品单', leftOut: '没有放进稿子的 {number} 句', instead: '可换成：{text}', about: '约 {seconds} 秒',
 });
 Object.assign(WORDS.en, {
   prompter: 'Teleprompter', tapHint: 'Tap a sentence to see the line of the sheet that it rests on.', rests: 'It rests on:', restsOnNothing: 'The sheet does not say this: read it yourself before you say it.', partly: 'A part of this is not on the sheet: read it yourself before you say it.',
+  heldBack: 'The sheet does not say: {list}. Tick it only if you have made sure that it is true.', readIt: 'I have made sure: read it',
   sheet: 'The sheet', leftOut: '{number} sentences left out', instead: 'instead: {text}', about: 'about {seconds} s',
 });
 
@@ -49,6 +51,7 @@ export function scriptOf(script, label) {
   const rows = script.sheet.map((line) => node('li', {}, marked(line.text, line.marks, 0)));
   const basis = node('div', { class: 'basis', hidden: true, role: 'status' });
   const view = node('div', { class: 'script' });
+  const allowed = new Map(); // held sentences that the reader has vouched for
   let part = null, chosen = null;
   function choose(sentence, cue) {
     if (chosen) chosen.setAttribute('aria-pressed', 'false');
@@ -72,14 +75,21 @@ export function scriptOf(script, label) {
   script.cues.forEach((cue) => {
     if (cue.part !== part) {
       part = cue.part;
-      const seconds = script.cues.filter((one) => one.part === part).reduce((sum, one) => sum + one.seconds, 0);
+      const seconds = script.cues.filter((one) => one.part === part && !one.held.length).reduce((sum, one) => sum + one.seconds, 0);
       view.appendChild(node('h3', { text: part + ' · ' + clock(cue.start) + ' · ' + say('about', { seconds: Math.round(seconds) }) }));
     }
     const sentence = node('button', { type: 'button', class: 'sentence' + (cue.loose ? ' loose' : ''), 'aria-pressed': 'false', onclick: () => choose(sentence, cue) }, spoken(cue));
     view.appendChild(sentence);
+    if (!cue.held.length) return;
+    sentence.classList.add('held');
+    const tick = node('input', { type: 'checkbox', onchange: () => {
+      sentence.classList.toggle('held', !tick.checked);
+      allowed.set(cue, tick.checked);
+    } });
+    view.appendChild(node('label', { class: 'held-line' }, [tick, node('span', {}, [say('readIt')]), node('small', { text: say('heldBack', { list: cue.held.join('、') }) })]));
   });
   const opener = node('button', { type: 'button', class: 'main', text: say('prompter'), onclick: async () => {
-    (await import('./apps-prompter.js')).openPrompter(script.cues, label, opener);
+    (await import('./apps-prompter.js')).openPrompter(script.cues.filter((cue) => !cue.held.length || allowed.get(cue)), label, opener);
   } });
   const left = script.left_out.length ? node('details', {}, [
     node('summary', { text: say('leftOut', { number: script.left_out.length }) }),

@@ -3,16 +3,31 @@
 import { about, ask, goTo, language, link, main, node, put, root, save, say, titleOf } from './apps-kit.js';
 import { facts, formOf, turn } from './apps-form.js';
 
+const KINDS = { 学习: 'Learning', 生活: 'Everyday', 办事: 'Errands', 做生意: 'Business', 娱乐: 'Fun' };
+
+function kindOf(category) {
+  return (language() === 'en' && KINDS[category]) || category;
+}
+
 // -- the shelf -----------------------------------------------------------------------------
 
 async function showShelf() {
   const found = await (await ask('GET', '')).json();
   const list = node('ul', { class: 'apps' });
+  let chosen = '';
+  const categories = [...new Set(found.apps.map((app) => app.category).filter(Boolean))];
+  const kinds = node('div', { class: 'kinds', role: 'group', 'aria-label': say('kinds') }, ['', ...categories].map((one) => node('button', {
+    type: 'button', class: 'plain', 'aria-pressed': String(one === chosen), text: one ? kindOf(one) : say('allKinds'), onclick: (event) => {
+      chosen = one;
+      kinds.querySelectorAll('button').forEach((button) => button.setAttribute('aria-pressed', String(button === event.target)));
+      fill();
+    },
+  })));
   const search = node('input', { type: 'search', placeholder: say('find'), 'aria-label': say('find'), oninput: fill });
   function fill() {
     const words = search.value.trim().toLowerCase();
     list.textContent = '';
-    found.apps.filter((app) => [app.name, titleOf(app), app.description, about(app), app.category].join(' ').toLowerCase().indexOf(words) >= 0).forEach((app) => {
+    found.apps.filter((app) => !chosen || app.category === chosen).filter((app) => [app.name, titleOf(app), app.description, about(app), app.category, kindOf(app.category || '')].join(' ').toLowerCase().indexOf(words) >= 0).sort((one, other) => Boolean(other.favourite) - Boolean(one.favourite)).forEach((app) => {
       const inside = [node('span', { class: 'tile-mark', 'aria-hidden': 'true', text: Array.from(titleOf(app))[0] })];
       if (app.problem) {
         inside.push(node('span', {}, [node('b', { text: app.name }), node('small', { text: app.problem[language()] })]));
@@ -20,19 +35,30 @@ async function showShelf() {
         return;
       }
       inside.push(node('span', {}, [node('b', { text: titleOf(app) }), node('small', { text: about(app) })]));
-      list.appendChild(node('li', {}, [link('?app=' + encodeURIComponent(app.name), {}, inside)]));
+      const star = node('button', { type: 'button', class: 'star', 'aria-pressed': String(app.favourite), 'aria-label': say('star', { name: titleOf(app) }), text: app.favourite ? '★' : '☆', onclick: async () => {
+        try {
+          await ask('PUT', '/' + encodeURIComponent(app.name) + '/favourite', { on: !app.favourite });
+          app.favourite = !app.favourite;
+          fill();
+        } catch (error) {
+          problem.textContent = error.message;
+        }
+      } });
+      list.appendChild(node('li', {}, [link('?app=' + encodeURIComponent(app.name), {}, inside), star]));
     });
     if (!list.firstChild) list.appendChild(node('li', { text: say('none') }));
   }
+  const problem = node('p', { class: 'problem', role: 'alert' });
   fill();
   const open = node('input', { type: 'file', accept: '.md,text/markdown,text/plain', hidden: true, onchange: () => open.files[0] && open.files[0].text().then((text) => make(text)) });
   put(
     node('h1', { text: say('shelf') }),
     node('p', { class: 'lead', text: say('lead') }),
     found.blocks ? null : node('p', { class: 'facts', text: say('noBlocks') }),
-    node('div', { class: 'find-row' }, [search, link('?new', { class: 'main' }, [say('make')])]),
+    node('div', { class: 'find-row' }, [search, found.may_make && link('?new', { class: 'main' }, [say('make')])]),
+    categories.length > 1 ? kinds : null, problem,
     list,
-    node('p', { class: 'buttons' }, [node('button', { type: 'button', class: 'plain', text: say('open'), onclick: () => open.click() }), open]),
+    found.may_make && node('p', { class: 'buttons' }, [node('button', { type: 'button', class: 'plain', text: say('open'), onclick: () => open.click() }), open]),
   );
 }
 

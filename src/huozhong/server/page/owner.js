@@ -195,7 +195,39 @@ function personBox(one) {
     node('label', 'check', null, [disabled, node('span', '', say('disabled'))]),
     problem,
     node('div', 'row-line', null, [save, remove]),
+    ...(one.role === 'child' ? [appsBox(one)] : []),
   ]);
+}
+
+/** Which apps a child sees: asked for when it is opened. */
+function appsBox(child) {
+  const path = '/house/people/' + child.id + '/apps';
+  const problem = node('p', 'problem');
+  problem.setAttribute('role', 'alert');
+  const list = node('div', 'scopes');
+  const told = node('p', 'hint');
+  const box = node('details', 'person', null, [node('summary', '', say('childApps')), list, told, problem]);
+  let boxes = [];
+  const show = (found) => {
+    told.textContent = say(found.chosen ? 'appsChosen' : 'appsDefault');
+    boxes = found.of.map((app) => {
+      const tick = node('input');
+      tick.type = 'checkbox';
+      tick.value = app.name;
+      tick.checked = found.apps.indexOf(app.name) >= 0;
+      return tick;
+    });
+    list.replaceChildren(...boxes.map((tick, number) => node('label', 'check', null, [tick, node('span', '', found.of[number].titles[language() === 'zh' ? 'zh' : 'en'])])));
+  };
+  const put = (apps) => async () => show(await ask('PUT', path, { apps: apps() }));
+  box.appendChild(node('div', 'row-line', null, [
+    button(say('save'), 'plain', put(() => boxes.filter((tick) => tick.checked).map((tick) => tick.value)), problem),
+    button(say('asDefault'), 'plain', put(() => null), problem),
+  ]));
+  box.addEventListener('toggle', () => {
+    if (box.open) ask('GET', path).then(show, (error) => { problem.textContent = error.message; });
+  });
+  return box;
 }
 
 function showPeople() {
