@@ -39,6 +39,7 @@ from huozhong.server.routes import (
     files,
     health,
     house,
+    mcp,
     messages,
     models,
     native,
@@ -66,6 +67,7 @@ NOUNS = (
     embeddings,
     apps,
     files,
+    mcp,
     models,
     native,
     ollama,
@@ -121,8 +123,7 @@ def create_app(
     open_house(app, store or Store.open(IN_MEMORY))
     app.state.any_model, app.state.created = any_model, int(time.time())
     app.state.pools, app.state.responses = Pools(), KeptResponses()
-    app.state.apps, app.state.permits = app_shelf(), app_permits()
-    app.state.reading = asyncio.Semaphore(1)  # one document is read at a time
+    app.state.apps, app.state.permits, app.state.reading = app_shelf(), app_permits(), asyncio.Semaphore(1)
     settle(app, app.state.store, login=login, address=address, authority=authority, own_key=own_key)
     app.add_middleware(Holding, shelf=shelf)
     origins, keys = list(allow_origins), list(api_keys)
