@@ -119,7 +119,11 @@ class RequestError(HuozhongError):
 
 
 class ContextLengthError(RequestError):
-    """Prompt and answer together do not fit the model's context."""
+    """Prompt and answer together do not fit the model's context.
 
-    def __init__(self, message: str, *, param: str | None = "messages") -> None:
+    tokens: of the prompt, as far as they were counted.  context: how many fit.
+    """
+
+    def __init__(self, message: str, *, tokens: int, context: int, param: str | None = "messages") -> None:
         super().__init__(message, param=param, code="context_length_exceeded")
+        self.tokens, self.context = tokens, context

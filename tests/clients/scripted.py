@@ -49,13 +49,19 @@ class ScriptedLLM(LLM):
     script: Script = staticmethod(weather)
 
     def submit(
-        self, prompt: ChatPrompt, params: SamplingParams, on_delta: Callable[[Delta], None], *, user: str | None = None
+        self,
+        prompt: ChatPrompt,
+        params: SamplingParams,
+        on_delta: Callable[[Delta], None],
+        *,
+        user: str | None = None,
+        watched: bool = False,
     ) -> Handle:
         held: dict[str, Any] = {"max_reasoning_tokens": THOUGHT}
         if params.guide is None or isinstance(params.guide, Grammar):
             said = self.script(self.tokenizer.decode(prompt.ids))
             held["guide"] = Grammar(f"start: {literal(list(self.tokenizer.split_specials(said)))}")
-        return super().submit(prompt, replace(params, **held), on_delta, user=user)
+        return super().submit(prompt, replace(params, **held), on_delta, user=user, watched=watched)
 
 
 def scripted(folder: Path, script: Script = weather) -> ScriptedLLM:

@@ -38,6 +38,8 @@ BAD = {
     "seed": [1.5, "x", 2**63],
     "logprobs": [-1, 21, True],
     "ignore_eos": [1, "no", None],
+    "drawn_logprobs": [1, "no", None],
+    "temperature_last": [1, "no", None],
     "logit_bias": [5, {"1": 1}, {-1: 1}, {1: 101}, {1: True}, ((1,),), dict.fromkeys(range(1025), 1)],
     "guide": ["json", 5, JsonObject, {"type": "object"}],
 }
@@ -112,7 +114,7 @@ def test_a_prompt_leaves_room_for_a_token_and_a_text_need_not() -> None:
         assert checked_ids(request, 8, 20).dtype == np.int32
         with pytest.raises(ContextLengthError, match="8 tokens, but the model's context is 7"):
             checked_ids(request, 7, 20)
-    with pytest.raises(ContextLengthError, match="context of 8 "):
+    with pytest.raises(ContextLengthError, match="context length is 8 "):
         checked_ids(GenerateRequest(ChatPrompt(full), SamplingParams()), 8, 20)
     with pytest.raises(RequestError, match="token id 20 is not"):
         checked_ids(ScoreRequest([1, 20]), 8, 20)

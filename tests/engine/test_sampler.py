@@ -20,7 +20,7 @@ def random_logits(seed: int, size: int = 50) -> np.ndarray:
 
 def slow_distribution(logits: np.ndarray, params: SamplingParams) -> dict[int, float]:
     """{token: probability} by the definitions, one step after the other, in Python floats."""
-    scaled = [float(x) / params.temperature for x in logits]
+    scaled = [float(x) / (1 if params.temperature_last else params.temperature) for x in logits]
     weights = {i: np.exp(x - max(scaled)) for i, x in enumerate(scaled)}
     ranked = sorted(weights, key=lambda i: (-weights[i], i))
     if params.top_k is not None:
@@ -33,6 +33,8 @@ def slow_distribution(logits: np.ndarray, params: SamplingParams) -> dict[int, f
         kept.append(i)
         mass += weights[i]
     kept = [i for i in kept if weights[i] >= params.min_p * weights[kept[0]]]
+    if params.temperature_last:
+        weights = {i: weights[i] ** (1 / params.temperature) for i in kept}
     total = sum(weights[i] for i in kept)
     return {i: weights[i] / total for i in kept}
 
@@ -41,6 +43,8 @@ FILTERS = [
     {}, {"temperature": 0.3}, {"temperature": 2.0}, {"top_k": 1}, {"top_k": 7}, {"top_k": 50}, {"top_k": 999},
     {"top_p": 0.9}, {"top_p": 0.3}, {"top_p": 1e-9}, {"top_p": 0.999}, {"min_p": 0.1}, {"min_p": 1.0},
     {"temperature": 1.5, "top_k": 20, "top_p": 0.8, "min_p": 0.05},
+    {"temperature": 1.5, "top_k": 20, "top_p": 0.8, "min_p": 0.05, "temperature_last": True},
+    {"temperature": 0.4, "min_p": 0.2, "temperature_last": True}, {"temperature": 2.0, "temperature_last": True},
 ]  # fmt: skip
 
 
@@ -66,6 +70,17 @@ def test_draws_follow_the_distribution() -> None:
     assert set(np.flatnonzero(counts)) <= expected.keys()
     for token, p in expected.items():
         assert abs(counts[token] / draws - p) < 5 * np.sqrt(p * (1 - p) / draws) + 1e-9
+
+
+@pytest.mark.parametrize("fields", FILTERS, ids=str)
+def test_logprobs_of_the_draw_are_the_distribution(fields: dict) -> None:
+    params = SamplingParams(**fields, logprobs=20, drawn_logprobs=True)
+    logits = random_logits(5)
+    expected = slow_distribution(logits, params)
+    token, logprob, top = sample(logits, params, None, rng())
+    assert logprob == pytest.approx(np.log(expected[token]), abs=1e-4)
+    assert len(top) == min(20, len(expected))
+    assert all(told == pytest.approx(np.log(expected[i]), abs=1e-4) for i, told in top)
 
 
 def test_greedy_takes_the_lowest_id_of_equals() -> None:

@@ -25,6 +25,8 @@ CHAT = {"model": "any", "messages": HELLO, "max_tokens": 2}
 # What a body must have, by the end of its path.
 NEEDED: dict[str, dict[str, Any]] = {
     "/chat/completions": CHAT,
+    "/chat/completions/input_tokens": CHAT,
+    "/responses/input_tokens": {"model": "any", "input": "你好"},
     "/v1/messages": CHAT,
     "/count_tokens": {"model": "any", "messages": HELLO},
     "/completions": {"model": "any", "prompt": "你好", "max_tokens": 2},

@@ -27,9 +27,12 @@ _MAX_CONNECTIONS = 800  # a process may usually have 1,024 files and sockets ope
 
 
 def run(
-    app: FastAPI, shelf: Shelf, listener: socket.socket, door: Entrance, *, needs_key: bool, json_log: bool
+    app: FastAPI, shelf: Shelf, listeners: list[socket.socket], door: Entrance, *, needs_key: bool, json_log: bool
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM, and stop in good order.  json_log: a line of JSON for every request."""
+    """Serve until Ctrl-C or SIGTERM, and stop in good order.
+
+    listeners: the first one's address is what is told.  json_log: a line of JSON for every request.
+    """
     import asyncio
 
     import uvicorn
@@ -39,7 +42,7 @@ def run(
     from huozhong.server.secure import Accepting, plain_app
 
     class Server(uvicorn.Server):
-        accepting: Accepting | None = None
+        accepting: tuple[Accepting, ...] = ()
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             if door.authority is None:
@@ -49,8 +52,9 @@ def run(
                 plain = server_config(plain_app(door.authority))
                 plain.load()
                 secure, clear = partial(self.speaker, self.config), partial(self.speaker, plain)
-                self.accepting = Accepting(listener, secure, clear, door.authority.context())
-            announce_server(shelf.default, listener, door, needs_key)
+                context = door.authority.context()
+                self.accepting = tuple(Accepting(one, secure, clear, context) for one in listeners)
+            announce_server(shelf.default, listeners[0], door, needs_key)
             announce_entrance(door, app.state.store)
             typer.echo(dim(say("按 Ctrl-C 停止。", "Ctrl-C stops it.")))
             tell_systemd("READY=1")
@@ -67,8 +71,8 @@ def run(
             # First: answers in flight end with a clear last event instead of a cut connection.
             await asyncio.to_thread(shelf.close)
             await app.state.answers.close()
-            if self.accepting is not None:
-                await self.accepting.close()
+            for accepting in self.accepting:
+                await accepting.close()
             await super().shutdown(sockets)
             await asyncio.to_thread(household.close, app)
 
@@ -77,7 +81,7 @@ def run(
         log_as_json(sys.stderr)
     # uvicorn stops in good order and then passes Ctrl-C on; it was the user's wish.
     with contextlib.suppress(KeyboardInterrupt), named_in_network(door if door.login else None):
-        Server(config).run(sockets=[listener])
+        Server(config).run(sockets=listeners)
 
 
 def server_config(app: FastAPI, limits: Limits | None = None) -> uvicorn.Config:

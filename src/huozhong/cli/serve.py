@@ -43,7 +43,8 @@ Model = Annotated[str, typer.Argument(help="模型名、文件夹或 .gguf 文�
 Host = Annotated[
     str | None,
     typer.Option(
-        help="监听地址；0.0.0.0 给同一网络的人用 / 0.0.0.0 for the network (默认 / default: 127.0.0.1, --lan: 0.0.0.0)",
+        help="监听地址，多个用逗号分开；0.0.0.0 给同一网络的人用 / 0.0.0.0 for the network; several: 0.0.0.0,:: "
+        "(默认 / default: 127.0.0.1, --lan: 0.0.0.0)",
         show_default=False,
     ),
 ]
@@ -85,6 +86,7 @@ AnyModel = Annotated[
     bool,
     typer.Option("--any-model", help="客户端写什么模型名都可以 / whatever model a client names, this one answers"),
 ]
+NoPage = Annotated[bool, typer.Option("--no-page", help="只提供接口，不要聊天网页 / the API alone, without the page")]
 ApiKey = Annotated[
     str | None,
     typer.Option(
@@ -162,6 +164,7 @@ def serve_command(
     keep: Keep = "30m",
     upstream: Upstream = None,
     any_model: AnyModel = False,
+    no_page: NoPage = False,
     api_key: ApiKey = None,
     api_key_file: ApiKeyFile = None,
     lan: Lan = False,
@@ -176,27 +179,31 @@ def serve_command(
     check_log_format(log_format)
     if lan and keys:
         raise ConfigError("With --lan every person has keys of their own (in the account sheet); leave --api-key out.")
+    if lan and no_page:
+        raise ConfigError("With --lan people log in on the page; leave --no-page out.")
     if systemd:
         return typer.echo(unit(sys.argv[1:], say("systemd 服务：", "A systemd service:")))
     # First, so that a port in use is said before a model is loaded.
-    with listen(host or ("0.0.0.0" if lan else "127.0.0.1"), port) as listener:
+    with listen_all(host or ("0.0.0.0" if lan else "127.0.0.1"), port) as listeners:
         from huozhong.server.app import create_app
         from huozhong.server.careful import Careful
+        from huozhong.server.memory import share_arenas
         from huozhong.store.database import Store, default_url
 
-        door = entrance(lan, https, listener, allow_host or ())
+        share_arenas()
+        door = entrance(lan, https, listeners[0], allow_host or ())
         options = engine_options(quantization, threads, max_context, cache_tokens, disk_cache, cache_format)
         with Store.open(database or default_url()) as store:
             if lan:
                 greet_first_owner(store)
             with _shelf(model, options, partial(_meter, price, currency), keep_seconds, upstream or ()) as shelf:
                 app = create_app(
-                    store=store, shelf=shelf, careful=Careful(careful, ring), any_model=any_model,
+                    store=store, shelf=shelf, careful=Careful(careful, ring), any_model=any_model, page=not no_page,
                     login=lan, address=door.address, authority=door.authority, own_key=own_key, api_keys=keys,
                     allow_hosts=[*(allow_host or ()), MDNS_NAME], allow_origins=allow_origin or (),
                 )  # fmt: skip
-                with announced(own_url(listener, door.scheme), own_key):
-                    run(app, shelf, listener, door, needs_key=bool(keys), json_log=log_format == "json")
+                with announced(own_url(listeners[0], door.scheme), own_key):
+                    run(app, shelf, listeners, door, needs_key=bool(keys), json_log=log_format == "json")
     typer.echo(say("已停止。", "Stopped."))
 
 
@@ -318,6 +325,23 @@ def packing_bar() -> Iterator[Callable[[int, int], None]]:
         yield show
 
 
+@contextlib.contextmanager
+def listen_all(hosts: str, port: int) -> Iterator[list[socket.socket]]:
+    """Listening sockets of all addresses ("127.0.0.1,::1"), on one port; closed when the block ends."""
+    with contextlib.ExitStack() as open_ones:
+        listeners: list[socket.socket] = []
+        for host in [name.strip() for name in hosts.split(",") if name.strip()]:
+            taken = listeners[0].getsockname()[1] if listeners else port  # 0 picks one for all
+            listeners.append(open_ones.enter_context(listen(host, taken)))
+        if not listeners:
+            raise ConfigError(
+                say(
+                    f"--host 写的是 {hosts!r}；请写地址。", f"--host is {hosts!r}; write an address, such as 127.0.0.1."
+                )
+            )
+        yield listeners
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A listening TCP socket.  `ConfigError` says what to do when the address or port cannot be had."""
     try:
@@ -325,6 +349,8 @@ def listen(host: str, port: int) -> socket.socket:
         # With its protocol named, asyncio sends small pieces at once (TCP_NODELAY) instead of 40 ms later.
         listener = socket.socket(found[0], found[1], socket.IPPROTO_TCP)
         try:
+            if found[0] == socket.AF_INET6:  # 0.0.0.0 has a socket of its own
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             if os.name == "posix":  # there it only skips the wait after a stop; on Windows it steals ports
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(found[4])

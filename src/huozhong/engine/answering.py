@@ -6,10 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.engine.requests import Delta, FinishReason, TokenLogprob
+from huozhong.engine.runner import Chunk, Want
 from huozhong.engine.sampler import TopLogprobs
+from huozhong.engine.scheduler import Slice
 from huozhong.engine.sequence import Sequence
 from huozhong.engine.tasks import EmbedTask, GenerateTask, ScoreTask
 from huozhong.text.tokenizer import Tokenizer
+
+
+def chunk_of(slice_: Slice) -> Chunk:
+    """What of a request is computed in this step, as the runner takes it."""
+    sequence = slice_.sequence
+    tokens = sequence.tokens(slice_.start, slice_.start + slice_.count - len(slice_.drafts))
+    if slice_.drafts:
+        tokens = np.concatenate((tokens, np.array(slice_.drafts, dtype=np.int32)))
+    want: Want = "all" if slice_.drafts else "last" if slice_.reaches_end else "none"
+    if not isinstance(sequence.task, GenerateTask):
+        want = sequence.task.want
+    return Chunk(tokens=tokens, start=slice_.start, pages=sequence.table, want=want, prefill=slice_.prefill)
 
 
 def go_on(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from huozhong.cost import JOULES_PER_KWH, Bill, Meter
-from huozhong.engine.requests import Usage
+from huozhong.engine.requests import Reading, Usage
 from huozhong.engine.scheduler import Slice
 from huozhong.engine.sequence import Sequence
 from huozhong.engine.tasks import GenerateTask
@@ -19,6 +19,16 @@ def charge(slices: list[Slice], meter: Meter) -> None:
         share = slice_.count / total
         slice_.sequence.seconds += share * bill.seconds
         slice_.sequence.joules += share * bill.joules
+
+
+def reading(sequence: Sequence) -> Reading:
+    """How far the request's prompt is read."""
+    return Reading(
+        total=sequence.prompt_len,
+        cached=sequence.cache_hit_tokens,
+        done=min(sequence.num_computed, sequence.prompt_len),
+        seconds=time.perf_counter() - sequence.submitted_at,
+    )
 
 
 def usage(sequence: Sequence, meter: Meter) -> Usage:

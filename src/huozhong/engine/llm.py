@@ -17,7 +17,6 @@ from collections.abc import Sequence as ListLike
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
 
 import numpy as np
@@ -102,6 +101,8 @@ class LLM:
         them: what code can do exactly, code does.  False for what the model writes by itself.
     speculation: guess the next tokens from what was said before and check several at once: "auto" where it
         pays, "off", or a number: always so many (for measurements).  No answer depends on it.
+    max_running: how many requests are computed at the same time; others wait.  None for 32.
+    step_tokens: how many tokens one step computes at most, so that a long prompt is read in pieces; None for 256.
     meter: what prices the energy; None for the default price.
     progress: called with (bytes packed, bytes in all) while the weights are packed, which the first start does.
     Raises `CheckpointError` for a model that cannot be read and `ConfigError` for an impossible option.
@@ -121,21 +122,22 @@ class LLM:
         cache_format: CacheFormat | None = None,
         acts: bool = True,
         speculation: Speculation = "auto",
+        max_running: int | None = None,
+        step_tokens: int | None = None,
         meter: Meter | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         options.check_quantization(quantization)
         options.check_threads(num_threads)
         options.check_speculation(speculation)
+        self.max_running, step_tokens = options.checked_steps(max_running, step_tokens)
         prefixes = Path(prefix_cache_dir or Path(cache_dir or default_cache_dir()) / "prefixes")
         prefix_bytes = options.checked_prefix_bytes(prefix_cache_bytes, prefixes)
         source = open_model(resolve_model(path))
         self.config: Architecture = source.architecture
-        self._files = small_files_of(source)
-        self._where = str(source.path)
+        self._files, self._where = small_files_of(source), str(source.path)
         self.tokenizer = Tokenizer.from_files(self._files, where=self._where)
-        self.path = source.path
-        self.name = name_of(source.path)
+        self.path, self.name = source.path, name_of(source.path)
         self.is_built_in = is_built_in(source.path)
         self.max_context = options.checked_context(max_context, self.config.max_position_embeddings)
         if cache_format is None:
@@ -158,6 +160,8 @@ class LLM:
             max_context=self.max_context,
             eos_ids=frozenset(eos_ids or {self.tokenizer.eos_id}),
             meter=meter if meter is not None else Meter(),
+            token_budget=step_tokens,
+            max_running=self.max_running,
             swap_bytes=SWAP_BYTES,
             speculation=speculation,
             store=open_prefixes(prefixes, prefix_bytes, runner, source),
@@ -276,6 +280,7 @@ class LLM:
         on_delta: Callable[[Delta], None],
         *,
         user: str | None = None,
+        watched: bool = False,
     ) -> Handle:
         """Start a request; returns at once.
 
@@ -283,9 +288,10 @@ class LLM:
         `finish_reason` or `error`; nothing comes after it.
         prompt: made by `prompt`, or `ChatPrompt(ids)` for ids that stand for themselves.
         user: whose request it is; when many wait, users take turns.
+        watched: deltas say how far the prompt is read, and each what was used until then.
         Raises `RequestError` (`ContextLengthError` when no room is left for an answer).
         """
-        return self._engine.submit(self._request(prompt, params, user), on_delta)
+        return self._engine.submit(self._request(prompt, params, user, watched), on_delta)
 
     @property
     def guides(self) -> Guides:
@@ -365,9 +371,7 @@ class LLM:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     # -- inside ----------------------------------------------------------------------------------
@@ -403,11 +407,13 @@ class LLM:
         plan, other_plan = (_mean_logprob(one) for one in self._all(requests, Completion.from_deltas))
         return other if other_plan > plan else said
 
-    def _request(self, prompt: ChatPrompt, params: SamplingParams, user: str | None = None) -> GenerateRequest:
+    def _request(
+        self, prompt: ChatPrompt, params: SamplingParams, user: str | None = None, watched: bool = False
+    ) -> GenerateRequest:
         """With the model's dialogue acts as its guide, where the prompt asks for them and no other is given."""
         if prompt.acts is not None and params.guide is None and not params.ignore_eos:
             params = replace(params, guide=Acts(prompt.acts, _acts_seed(params, prompt)))
-        return GenerateRequest(prompt, params, user)
+        return GenerateRequest(prompt, params, user, watched)
 
     def _stream(self, prompt: ChatPrompt, params: SamplingParams) -> Iterator[Delta]:
         collector = Collector(each=True)

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.cost import Meter
-from huozhong.engine.answering import go_on, scored
-from huozhong.engine.billing import charge, usage
+from huozhong.engine.answering import chunk_of, go_on, scored
+from huozhong.engine.billing import charge, reading, usage
 from huozhong.engine.cache.pages import PagePool
 from huozhong.engine.cache.prefixes import PrefixStore
 from huozhong.engine.guides.constraint import Beginning, Guides
@@ -35,7 +35,7 @@ from huozhong.engine.requests import (
     ScoreRequest,
     checked_ids,
 )
-from huozhong.engine.runner import Chunk, Runner, Want
+from huozhong.engine.runner import Runner
 from huozhong.engine.sampler import TokenCounts
 from huozhong.engine.scheduler import Scheduler, Slice
 from huozhong.engine.sequence import Sequence
@@ -134,12 +134,12 @@ class Engine:
     def submit(self, request: Request, on_delta: Callable[[Delta], None]) -> Handle:
         """Queue a request; see `LLM.submit`."""
         ids = self.check(request)
-        room, user = 0, None
+        room, user, watched = 0, None, False
         if isinstance(request, GenerateRequest):
-            room, user = self.max_context - len(ids), request.user
+            room, user, watched = self.max_context - len(ids), request.user, request.watched
             if request.params.max_tokens is not None:
                 room = min(room, request.params.max_tokens)
-        sequence = Sequence(next(self._ids), ids, room, self._task(request, ids), on_delta, user)
+        sequence = Sequence(next(self._ids), ids, room, self._task(request, ids), on_delta, user, watched)
         with self._wake:
             if self._closing:
                 raise EngineError("this model has been closed; make a new LLM.")
@@ -227,6 +227,9 @@ class Engine:
             if not slices:  # everyone waits for the disk
                 assert self.store is not None
                 return self.store.wait(0.02)
+            for slice_ in slices:
+                if slice_.prefill and slice_.start == slice_.sequence.cache_hit_tokens:  # nothing is computed yet
+                    self._tell_reading(slice_.sequence)
             outputs, states = self._run(slices, began)
         except Exception as error:
             self._fail_step(slices, error)
@@ -235,7 +238,7 @@ class Engine:
 
     def _run(self, slices: list[Slice], began: float) -> tuple[Outputs, Outputs]:
         """The forward pass: what each slice wants of it, and where drafting needs them the hidden states."""
-        chunks = [_chunk(s) for s in slices]
+        chunks = [chunk_of(s) for s in slices]
         entered = time.perf_counter()
         outputs: Outputs
         states: Outputs
@@ -329,6 +332,8 @@ class Engine:
         # First, as a finished request has no pages.  Drafts do not count as computed until they are accepted.
         self.scheduler.advance(done)
         sequence, task = done.sequence, done.sequence.task
+        if done.prefill:
+            self._tell_reading(sequence)
         if not isinstance(task, GenerateTask):
             assert output is not None
             task.add(done.start, output)
@@ -384,8 +389,13 @@ class Engine:
         if delta.finish_reason is not None:
             self._finish(sequence, delta.finish_reason, delta)
         else:
-            self._deliver(sequence, delta)
+            used = usage(sequence, self.meter) if sequence.watched else None
+            self._deliver(sequence, replace(delta, usage=used) if sequence.watched else delta)
         return token
+
+    def _tell_reading(self, sequence: Sequence) -> None:
+        if sequence.watched:
+            self._deliver(sequence, Delta(reading=reading(sequence)))
 
     # -- the end of a request --------------------------------------------------------------------
 
@@ -436,14 +446,3 @@ class Engine:
             # The receiver is broken; nobody can be told, so the request ends and the log says why.
             log.exception("the receiver of request %d failed; the request is ended", sequence.request_id)
             self._forget(sequence)
-
-
-def _chunk(slice_: Slice) -> Chunk:
-    sequence = slice_.sequence
-    tokens = sequence.tokens(slice_.start, slice_.start + slice_.count - len(slice_.drafts))
-    if slice_.drafts:
-        tokens = np.concatenate((tokens, np.array(slice_.drafts, dtype=np.int32)))
-    want: Want = "all" if slice_.drafts else "last" if slice_.reaches_end else "none"
-    if not isinstance(sequence.task, GenerateTask):
-        want = sequence.task.want
-    return Chunk(tokens=tokens, start=slice_.start, pages=sequence.table, want=want, prefill=slice_.prefill)

@@ -15,6 +15,7 @@ DEFAULT_CONTEXT = 32768  # where the model would take more: its cache would take
 # (one full context is always there).
 CACHE_CONTEXTS = 16
 CACHE_BYTES = 64 * 2**20
+MAX_RUNNING, STEP_TOKENS = 32, 256
 
 
 def check_quantization(quantization: object) -> None:
@@ -32,6 +33,17 @@ def check_speculation(speculation: object) -> None:
         raise ConfigError(
             f"speculation is {speculation!r}; it must be 'auto', 'off' or a number from 0 to {MAX_DRAFT}."
         )
+
+
+def checked_steps(max_running: object, step_tokens: object) -> tuple[int, int]:
+    """Requests that are computed at the same time, and tokens of a step, in which each of them needs one."""
+    running = MAX_RUNNING if max_running is None else max_running
+    tokens = STEP_TOKENS if step_tokens is None else step_tokens
+    if not _is_whole(running) or running < 1:
+        raise ConfigError(f"max_running is {max_running!r}; it must be a whole number of at least 1.")
+    if not _is_whole(tokens) or tokens < running:
+        raise ConfigError(f"step_tokens is {step_tokens!r}; it must be a whole number of at least {running}.")
+    return running, tokens
 
 
 def check_cache_format(cache_format: object) -> None:

@@ -48,6 +48,7 @@ class SamplingParams:
     """How tokens are chosen; every field is checked, and a bad one is a `RequestError` that names it.
 
     temperature: 0 is greedy (the most likely token; the lowest id wins a tie); up to 2.
+    temperature_last: temperature comes after top_k, top_p and min_p, as in llama.cpp, instead of before them.
     top_k, top_p, min_p: keep the k likeliest, then the smallest set holding top_p of the probability, then
         what is at least min_p times as likely as the likeliest.
     repetition_penalty: divides positive and multiplies negative logits of tokens of prompt and answer.
@@ -59,12 +60,14 @@ class SamplingParams:
         thought before.
     seed: the same seed, prompt and parameters give the same tokens; None takes a fresh one.
     logprobs: None for none; n for the chosen token's log-probability and the n (up to 20) likeliest ones'.
+    drawn_logprobs: those of the draw itself, after temperature, top_k, top_p and min_p, and of what these left alone.
     ignore_eos: go on through end-of-text tokens (for benchmarks).
     guide: what the answer must look like (its reasoning is free); it ends when it is complete.  Cut off by
         max_tokens or by a stop string it is only the beginning of what was asked for.
     """
 
     temperature: float = 1.0
+    temperature_last: bool = False
     top_k: int | None = None
     top_p: float = 1.0
     min_p: float = 0.0
@@ -77,6 +80,7 @@ class SamplingParams:
     stop: tuple[str, ...] = ()
     seed: int | None = None
     logprobs: int | None = None
+    drawn_logprobs: bool = False
     ignore_eos: bool = False
     guide: Guide | None = None
 
@@ -91,8 +95,9 @@ class SamplingParams:
             self._check_number(name)
         for name in WHOLES:
             self._check_whole(name)
-        if not isinstance(self.ignore_eos, bool):
-            raise RequestError(f"ignore_eos is {self.ignore_eos!r}; say true or false.", param="ignore_eos")
+        for name in ("ignore_eos", "drawn_logprobs", "temperature_last"):
+            if not isinstance(getattr(self, name), bool):
+                raise RequestError(f"{name} is {getattr(self, name)!r}; say true or false.", param=name)
         self._check_stop()
         self._check_bias()
         self._check_guide()
@@ -162,11 +167,15 @@ def _is_bias(pair: Any) -> bool:
 
 @dataclass(frozen=True)
 class GenerateRequest:
-    """Answer a prompt.  user: whose request it is; when many wait, users take turns."""
+    """Answer a prompt.  user: whose request it is; when many wait, users take turns.
+
+    watched: its deltas say how far the prompt is read, and each what was used until then.
+    """
 
     prompt: ChatPrompt
     params: SamplingParams
     user: str | None = None
+    watched: bool = False
 
     @property
     def ids(self) -> list[int]:
@@ -207,13 +216,19 @@ def checked_ids(request: Request, max_context: int, vocab_size: int) -> NDArray[
                     param="logit_bias",
                 )
     if isinstance(request, GenerateRequest) and len(ids) >= max_context:
+        # Programs that shorten a conversation by themselves look for these words: llama.cpp's, then DeepSeek's.
         raise ContextLengthError(
-            f"the prompt has {len(ids)} tokens, but the model's context of {max_context} must "
-            "hold it and at least one token of the answer: shorten it or begin a new conversation."
+            f"the prompt has {len(ids)} tokens, which exceeds the available context size; this model's maximum context "
+            f"length is {max_context} tokens, for prompt and answer: shorten it or begin a new conversation.",
+            tokens=len(ids),
+            context=max_context,
         )
     if len(ids) > max_context:
         raise ContextLengthError(
-            f"the text has {len(ids)} tokens, but the model's context is {max_context}: cut it.", param="prompt"
+            f"the text is too large: {len(ids)} tokens, but the model's context is {max_context}: cut it.",
+            param="prompt",
+            tokens=len(ids),
+            context=max_context,
         )
     return ids
 
@@ -240,8 +255,9 @@ def _token_ids(ids: Any, vocab_size: int) -> NDArray[np.int32]:
 class TokenLogprob:
     """One token and the natural logarithm of its probability; `top` lists the likeliest tokens, best first.
 
-    The probabilities are the model's own at temperature 1 after penalties, before top-k, top-p and min-p; under
-    a guide they are shared among the tokens that it allows (any other has -infinity).
+    The probabilities are the model's own at temperature 1 after penalties, before top-k, top-p and min-p (see
+    `SamplingParams.drawn_logprobs`); under a guide they are shared among the tokens that it allows (any other has
+    -infinity).
     `token` is its text alone (U+FFFD where it is only part of a character), `bytes` exactly what it means.
     """
 
@@ -276,6 +292,19 @@ class Usage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How far a prompt is read: `done` of `total` tokens, `cached` of which were known already.
+
+    seconds: since the request was submitted.
+    """
+
+    total: int
+    cached: int
+    done: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Delta:
     """What one step added to an answer, or the one delta of a text that was scored or embedded.
 
@@ -283,6 +312,7 @@ class Delta:
     end of the reasoning are held back.  The last delta has `finish_reason` (or `error`) and `usage`, and says which
     stop string ended the answer, if one did.
     values: what a text comes to: see `ScoredText` and `EmbeddedText`, which read it.
+    reading: of a request that is watched, after every piece of its prompt.
     """
 
     text: str = ""
@@ -294,6 +324,7 @@ class Delta:
     usage: Usage | None = None
     error: HuozhongError | None = None
     values: NDArray[np.float64] | None = None
+    reading: Reading | None = None
 
     @property
     def is_last(self) -> bool:

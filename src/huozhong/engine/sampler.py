@@ -1,9 +1,10 @@
 """From logits to a token, in NumPy.
 
-The order is: guide, bias, penalties, log-probabilities, temperature, top-k, top-p, min-p, draw.  Log-probabilities are
-thus the model's own distribution at temperature 1 after bias and penalties, among the tokens that the request's guide
-allows; what is cut away afterwards does not change them.  Every draw takes exactly one number from the request's
-generator, whatever else is being served, so a seed reproduces an answer.
+The order is: guide, bias, penalties, log-probabilities, temperature, top-k, top-p, min-p, draw; temperature comes
+after the three cuts where a request wants that, as llama.cpp has it.  Log-probabilities are thus the model's own
+distribution at temperature 1 after bias and penalties, among the tokens that the request's guide allows; what is cut
+away afterwards does not change them.  Every draw takes exactly one number from the request's generator, whatever else
+is being served, so a seed reproduces an answer.
 """
 
 from __future__ import annotations
@@ -59,8 +60,11 @@ def sample(
     token = best if params.is_greedy else _draw(logits_V, float(logits_V[best]), params, rng)
     if params.logprobs is None:
         return token, None, ()
-    logprobs_V = log_softmax(logits_V)
-    return token, float(logprobs_V[token]), top_logprobs(logprobs_V, params.logprobs)
+    logprobs_V = drawn_logprobs(logits_V, params) if params.drawn_logprobs else log_softmax(logits_V)
+    top = top_logprobs(logprobs_V, params.logprobs)
+    if params.drawn_logprobs:
+        top = tuple((i, logprob) for i, logprob in top if logprob > -np.inf)
+    return token, float(logprobs_V[token]), top
 
 
 def biased(logits_V: np.ndarray, bias: tuple[tuple[int, float], ...]) -> np.ndarray:
@@ -91,11 +95,26 @@ def log_softmax(logits: np.ndarray) -> NDArray[np.float64]:
     return shifted
 
 
+def drawn_logprobs(logits_V: np.ndarray, params: SamplingParams) -> NDArray[np.float64]:
+    """float64 [V]: of the tokens that are drawn from, each one's share; -infinity of all that was cut away."""
+    out_V = np.full(len(logits_V), -np.inf)
+    best = int(np.argmax(logits_V))
+    if params.is_greedy:
+        out_V[best] = 0.0
+        return out_V
+    ids, weights = kept_weights(logits_V, float(logits_V[best]), params)
+    with np.errstate(divide="ignore"):  # what is too unlikely for a float32 has a weight of zero
+        logs = np.log(weights.astype(np.float64) / weights.sum(dtype=np.float64))
+    out_V[np.arange(len(logits_V)) if ids is None else ids] = logs
+    return out_V
+
+
 def kept_weights(logits_V: np.ndarray, best: float, params: SamplingParams) -> tuple[np.ndarray | None, np.ndarray]:
     """What is drawn from: (ids, or None for all in order; their weights, 1 for the likeliest)."""
     ids: np.ndarray | None = None
     # Below 1e-6 the division would overflow float32; such a distribution is greedy anyway.
-    weights = np.exp((logits_V - best) / np.float32(max(params.temperature, 1e-6)))
+    temperature = np.float32(max(params.temperature, 1e-6))
+    weights = np.exp((logits_V - best) / (np.float32(1) if params.temperature_last else temperature))
     if params.top_k is not None and params.top_k < len(weights):
         ids = _largest(logits_V, params.top_k)
         weights = weights[ids]
@@ -105,6 +124,8 @@ def kept_weights(logits_V: np.ndarray, best: float, params: SamplingParams) -> t
     if params.min_p > 0:
         kept = np.flatnonzero(weights >= params.min_p)  # the likeliest weighs 1
         ids, weights = _narrow(ids, kept), weights[kept]
+    if params.temperature_last:
+        weights = np.exp(((logits_V if ids is None else logits_V[ids]) - best) / temperature)
     return ids, weights
 
 

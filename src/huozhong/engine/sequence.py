@@ -29,6 +29,7 @@ class Sequence:
     task: Task
     on_delta: Callable[[Delta], None]
     user: str | None = None  # whose request it is: users take turns
+    watched: bool = False  # its deltas say how far it is
     generated: list[int] = field(default_factory=list)
     pages: list[int] = field(default_factory=list)
     num_computed: int = 0

@@ -27,6 +27,7 @@ from huozhong.server.http import error_response
 from huozhong.server.kept import KeptResponses
 from huozhong.server.models import Shelf
 from huozhong.server.pools import Pools
+from huozhong.server.rendering import Ahead
 from huozhong.server.routes import (
     account,
     apps,
@@ -35,6 +36,7 @@ from huozhong.server.routes import (
     completions,
     conversations,
     embeddings,
+    enter,
     exchange,
     files,
     health,
@@ -45,19 +47,21 @@ from huozhong.server.routes import (
     native,
     ollama,
     openapi,
-    page,
     people,
     plain,
     responses,
+    services,
+    tallies,
     tokens,
     trust,
 )
 from huozhong.server.routes import login as login_routes
+from huozhong.server.routes import page as chat_page
 from huozhong.server.routes import shelf as shelf_routes
 from huozhong.store.conversations import Conversations
 from huozhong.store.database import IN_MEMORY, Store
 
-PEOPLE = (login_routes, account, people, house, balance, trust)
+PEOPLE = (login_routes, enter, account, people, house, balance, trust)
 NOUNS = (
     chat,
     conversations,
@@ -66,6 +70,7 @@ NOUNS = (
     messages,
     embeddings,
     apps,
+    tallies,
     files,
     mcp,
     models,
@@ -75,8 +80,6 @@ NOUNS = (
     shelf_routes,
     tokens,
     health,
-    plain,
-    page,
     responses,
 )
 
@@ -91,6 +94,7 @@ def create_app(
     shelf: Shelf | None = None,
     careful: Careful | None = None,
     any_model: bool = False,
+    page: bool = True,
     own_key: str | None = None,
     store: Store | None = None,
     login: bool = False,
@@ -109,6 +113,7 @@ def create_app(
     store: where people and conversations are kept; None: in memory, for as long as the app lives.
     login: nobody comes in without an account of the store's.  address, authority: see `household.settle`.
     any_model: whatever unknown model a client names, this one answers.
+    page: False for the API alone, without the chat page.
     own_key: with which this machine's own commands ask; one more of `api_keys`, where there are any.
     api_keys: who sends none of these is refused; none given: everybody is let in.
     allow_hosts, allow_origins: names this server answers to and web sites that may use it, besides its own.
@@ -139,11 +144,17 @@ def create_app(
         app.add_middleware(
             CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "PATCH", "DELETE"], allow_headers=["*"]
         )
-    watch(app)
-    for noun in (*PEOPLE, *NOUNS):
-        app.include_router(noun.router)
-    answer_failures(app)
+    _furnish(app, page)
     return app
+
+
+def _furnish(app: FastAPI, page: bool) -> None:
+    """The routes, seen by the journal, with an answer to every failure."""
+    watch(app)
+    nouns = (*PEOPLE, *NOUNS, *([plain, chat_page] if page else []))
+    for router in (*(noun.router for noun in nouns), services.service_router()):
+        app.include_router(router)
+    answer_failures(app)
 
 
 def open_house(app: FastAPI, store: Store) -> None:
@@ -151,7 +162,7 @@ def open_house(app: FastAPI, store: Store) -> None:
     app.state.store = store
     Conversations(store).recover()
     Conversations(store).purge()
-    app.state.answers = Answers(store)
+    app.state.answers, app.state.ahead = Answers(store), Ahead(Conversations(store))
 
 
 def answer_failures(app: FastAPI) -> None:

@@ -22,12 +22,26 @@ class AnswerForm:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Extras:
+    """What llama.cpp's programs ask to be told besides an answer.
+
+    timings: with every piece.  progress: how far the prompt is read, while it is.  verbose: the prompt as text, and
+    how tokens were chosen.
+    """
+
+    timings: bool = False
+    progress: bool = False
+    verbose: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChatCall:
     """An answer to a conversation.  messages: as chat templates take them (`text.template.Message`).
 
     params: without a guide; `form` says what it is to be.  include_usage: at the end of a stream.
     begun: how the answer begins, when the model is to go on with it.  num_answers: how many, all to the same prompt.
     drops_oldest: what does not fit the context gives way, the oldest first.
+    extras: None for who asks for nothing of that kind.
     """
 
     model: str
@@ -40,6 +54,7 @@ class ChatCall:
     begun: Begun | None = None
     num_answers: int = 1
     drops_oldest: bool = False
+    extras: Extras | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,18 +8,20 @@ house's own pages: SameSite=Strict, and here the Origin once more, whatever othe
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from huozhong.errors import HuozhongError
+from huozhong.errors import HuozhongError, StoreError
 from huozhong.server.failures import Failure, known_failure, refusal
 from huozhong.server.http import error_response
 from huozhong.server.identity import SCOPE_KEY, THE_HOUSE, Visitor
@@ -55,12 +57,24 @@ class Visitors:
         self._own_key = own_key
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._generation = 0
+        self._streams: set[_Stream] = set()
         self.seen: dict[int, float] = {}  # person -> time.time() of the last request
 
     def forget(self) -> None:
-        """Something about people, sessions or keys has changed."""
+        """Something about people, sessions or keys has changed: who has no right any more hears no more."""
         self._known.clear()
         self._generation += 1
+        for stream in list(self._streams):
+            stream.look_soon()
+
+    @contextlib.contextmanager
+    def listening(self, stream: _Stream) -> Iterator[None]:
+        """While a stream runs."""
+        self._streams.add(stream)
+        try:
+            yield
+        finally:
+            self._streams.discard(stream)
 
     async def find(self, secret: str, *, is_key: bool) -> Visitor | None:
         """Whose token or key it is."""
@@ -100,6 +114,57 @@ class Visitors:
         return Visitor(person, None if is_key else info.id, None if scopes is None else frozenset(scopes))
 
 
+class _Stream:
+    """A visitor's request, which is ended in mid-stream once the visitor's session or key is.
+
+    Changes of this process are seen at once, others' at the first piece after `KNOWN_SECONDS`.
+    """
+
+    def __init__(self, visitors: Visitors, secret: str, is_key: bool, send: Send) -> None:
+        self._visitors, self._secret, self._is_key, self._send = visitors, secret, is_key, send
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._looking: asyncio.Task[None] | None = None
+        self._looked = time.monotonic()
+        self._runs = False
+        self.is_ended = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kind = Headers(raw=message.get("headers", [])).get("content-type", "")
+            self._runs = kind.startswith(("text/event-stream", "application/x-ndjson"))
+        elif self._runs and time.monotonic() - self._looked > KNOWN_SECONDS:
+            await self._look()
+        if not self.is_ended:
+            await self._send(message)
+
+    def look_soon(self) -> None:
+        """From any thread: see whether the visitor is still one."""
+        with contextlib.suppress(RuntimeError):  # the loop may be closed while the server goes down
+            self._loop.call_soon_threadsafe(self._begin_to_look)
+
+    def _begin_to_look(self) -> None:
+        if self._runs and not self.is_ended:
+            self._looking = self._loop.create_task(self._look())
+
+    async def _look(self) -> None:
+        self._looked = time.monotonic()
+        try:
+            if self.is_ended or await self._visitors.find(self._secret, is_key=self._is_key) is not None:
+                return
+        except StoreError:  # nobody is shut out because the database is away for a moment; the next piece looks again
+            return
+        self.is_ended = True
+        if self._task is not None:
+            self._task.cancel()
+
+    async def end(self) -> None:
+        """Tell the client that there is no more."""
+        if self._task is not None:
+            self._task.uncancel()
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
 class Door:
     """ASGI middleware.  visitors: who is known; the same object that the routes tell of changes."""
 
@@ -126,14 +191,26 @@ class Door:
             await refused(scope, receive, send)
             return
         scope[SCOPE_KEY] = visitor
-        await self._app(scope, receive, send)
+        stream = _Stream(self._visitors, *_secret(scope), send)
+        try:
+            with self._visitors.listening(stream):
+                await self._app(scope, receive, stream.send)
+        except asyncio.CancelledError:
+            if not stream.is_ended:
+                raise
+            await stream.end()
 
     async def _visitor(self, scope: Scope) -> Visitor | None:
-        headers = Headers(scope=scope)
-        # A key that was sent is what counts: one that is wrong is not made good by a cookie.
-        if key := key_in(headers):
-            return await self._visitors.find(key, is_key=True)
-        return await self._visitors.find(cookie_in(headers, scope["scheme"]), is_key=False)
+        secret, is_key = _secret(scope)
+        return await self._visitors.find(secret, is_key=is_key)
+
+
+def _secret(scope: Scope) -> tuple[str, bool]:
+    """What a request shows, and whether it is a key: one that was sent counts, and no cookie makes a wrong one good."""
+    headers = Headers(scope=scope)
+    if key := key_in(headers):
+        return key, True
+    return cookie_in(headers, scope["scheme"]), False
 
 
 def key_in(headers: Headers) -> str:

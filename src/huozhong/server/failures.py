@@ -11,7 +11,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from huozhong.errors import DocumentError, HuozhongError, RequestError, SkillError, StoreError
+from huozhong.errors import ContextLengthError, DocumentError, HuozhongError, RequestError, SkillError, StoreError
 from huozhong.server.words import sentence
 
 # A `RequestError`'s status by its code; any other is 400.
@@ -45,7 +45,10 @@ _CODES = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """status: of HTTP.  kind: whose fault it is.  code: a short word for programs.  param: the field that is wrong."""
+    """status: of HTTP.  kind: whose fault it is.  code: a short word for programs.  param: the field that is wrong.
+
+    tokens, context: of a prompt that is too long for a model, how many it has and how many fit.
+    """
 
     status: int
     kind: Literal["invalid_request_error", "server_error"]
@@ -53,6 +56,8 @@ class Failure:
     code: str | None
     param: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    tokens: int | None = None
+    context: int | None = None
 
 
 def failure_of(error: Exception, request: Request) -> Failure:
@@ -95,7 +100,11 @@ def known_failure(error: HuozhongError) -> Failure:
     )
     wait = error.retry_after
     headers = {} if wait is None else {"retry-after": str(max(1, math.ceil(wait)))}
-    return Failure(status=status, kind=kind, message=str(error), code=error.code, param=error.param, headers=headers)
+    long = (error.tokens, error.context) if isinstance(error, ContextLengthError) else (None, None)
+    return Failure(
+        status=status, kind=kind, message=str(error), code=error.code, param=error.param, headers=headers,
+        tokens=long[0], context=long[1],
+    )  # fmt: skip
 
 
 def refusal(status: int, message: str, code: str | None, headers: Mapping[str, str] | None = None) -> Failure:

@@ -26,6 +26,12 @@ def owner_here(request: Request) -> None:
         )
 
 
+def may_keep(request: Request) -> bool:
+    """Whether who asks may say how long a model stays in memory: among people with accounts, owners alone."""
+    person = person_of(request)
+    return person.id == HOUSE or person.role == "owner"
+
+
 def _is_here(request: Request) -> bool:
     host = request.client.host if request.client else ""
     try:

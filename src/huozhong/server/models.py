@@ -4,7 +4,7 @@ A model is loaded in a thread of its own kind, one at a time; however many ask f
 all of them get it.  Who takes a model holds it, and gives it back when the answer is complete.  A model that nobody
 holds and that computes nothing is put away
 
-- when it has not been used for as long as the operator keeps models (`keep`), and
+- when it has not been used for as long as the operator keeps models (`keep`), or a client that used it said, and
 - when another one needs its memory: the one that was used longest ago first.
 
 So an answer never loses its model.  Before a model is handed out its files are looked at: where they have changed since
@@ -16,6 +16,7 @@ its files are gone, what is there instead is the first.
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -39,12 +40,16 @@ State = Literal["resting", "loading", "loaded"]
 
 @dataclass(eq=False)
 class Loaded:
-    """A model in memory.  holds: how many answers need it.  memory: bytes.  used: when somebody last had it."""
+    """A model in memory.  holds: how many answers need it.  memory: bytes.  used: when somebody last had it.
+
+    keep: seconds that it stays when nobody uses it, infinite for ever.
+    """
 
     llm: LLM
     signature: Signature
     memory: int
     used: float
+    keep: float
     holds: int = 0
     leaving: bool = False  # closed as soon as nobody holds it
 
@@ -80,10 +85,14 @@ class ModelState:
 
 @dataclass(eq=False)
 class _Place:
-    """A model's place on the shelf.  waiters: requests for which it is being loaded."""
+    """A model's place on the shelf.  signature: of its files, when they were last looked at.
+
+    waiters: requests for which it is being loaded.
+    """
 
     name: str
     path: Path
+    signature: Signature = ()
     loaded: Loaded | None = None
     loading: Future[Loaded] | None = None
     progress: tuple[int, int] = (0, 0)
@@ -110,7 +119,7 @@ class Shelf:
         memory: Callable[[], int | None] = available_memory,
     ) -> None:
         self.opening = opening or Opening()
-        self.keep = keep
+        self.keep = math.inf if keep is None else keep
         self.everything = everything
         self.at_close: list[Callable[[], None]] = []  # called first
         self.engines: Engines | None = None  # that are elsewhere; what they serve can be asked for here
@@ -121,11 +130,11 @@ class Shelf:
         self._closed = False
         self._first = first.name
         memory_taken = self.opening.memory(first.path) if everything else 0  # alone it makes room for nobody
-        loaded = Loaded(first, signature_of(first.path) or (), memory_taken, time.monotonic())
-        self._places[first.name] = _Place(first.name, first.path, loaded)
+        loaded = Loaded(first, signature_of(first.path) or (), memory_taken, time.monotonic(), self.keep)
+        self._places[first.name] = _Place(first.name, first.path, loaded=loaded)
         self._loader = ThreadPoolExecutor(1, "huozhong-shelf")
         self._tidier = threading.Thread(target=self._tidy, name="huozhong-tidy", daemon=True)
-        if keep is not None:
+        if everything or keep is not None:
             self._tidier.start()
 
     # -- which there are -------------------------------------------------------------------------
@@ -166,6 +175,13 @@ class Shelf:
                 return tagged[0]
         return None
 
+    def check(self, name: str) -> str:
+        """The name of a model that can be asked for now.  Raises `RequestError` where there is none."""
+        if self.elsewhere(name) is None:
+            with self._lock:
+                self._place(name)
+        return name
+
     def states(self) -> list[ModelState]:
         """Every model and how it is, in the order of `names`."""
         return [self.state(name) for name in self.names()]
@@ -176,14 +192,14 @@ class Shelf:
             return ModelState(name=name, state="loaded", size=0, built_in=False, is_elsewhere=True)
         with self._lock:
             place = self._place(name)
-            size = sum(entry[1] for entry in signature_of(place.path) or ())
+            size = sum(entry[1] for entry in place.signature)
             told: dict[str, Any] = {"name": name, "size": size, "built_in": place.path.parent == BUILT_IN}
             if place.loading is not None:
                 return ModelState(state="loading", progress=place.progress, **told)
             if (loaded := place.loaded) is None:
                 return ModelState(state="resting", error=place.error, **told)
             stats, idle = loaded.llm.stats(), time.monotonic() - loaded.used
-            left = None if self.keep is None else max(0.0, self.keep - (0 if loaded.is_busy else idle))
+            left = max(0.0, loaded.keep - (0 if loaded.is_busy else idle))
             return ModelState(
                 state="loaded",
                 running=stats.running,
@@ -191,7 +207,7 @@ class Shelf:
                 memory=loaded.memory,
                 context=loaded.llm.max_context,
                 idle=idle,
-                left=left,
+                left=None if left == math.inf else left,
                 llm=loaded.llm,
                 **told,
             )
@@ -238,6 +254,14 @@ class Shelf:
             if place.loaded is None and place.loading is None:
                 self._begin(place)
 
+    def keep_for(self, llm: LLM, seconds: float) -> None:
+        """From now on keep a loaded model so long, infinite for ever; a shelf of one model alone keeps that anyway."""
+        with self._lock:
+            for place in self._places.values() if self.everything else ():
+                if place.loaded is not None and place.loaded.llm is llm:
+                    place.loaded.keep = seconds
+            self._lock.notify_all()
+
     def unload(self, name: str) -> bool:
         """Put a model away now, or as soon as its answers are complete; whether it was loaded."""
         with self._lock:
@@ -268,24 +292,26 @@ class Shelf:
     # -- inside ----------------------------------------------------------------------------------
 
     def _place(self, name: str) -> _Place:
-        """The place of a model whose files are there (the lock is held)."""
+        """The place of a model whose files are there, just looked at (the lock is held)."""
         place, lies = self._places.get(name), self._lies(name)
         if lies is None:
             if place is not None:
                 self._retire(place)
             raise self._missing(name, was_here=place is not None)
         if place is None:
-            place = self._places[name] = _Place(name, lies)
-        place.path = lies
+            place = self._places[name] = _Place(name, lies[0])
+        place.path, place.signature = lies
         return place
 
-    def _lies(self, name: str) -> Path | None:
-        """Where a model lies now; None for one that is not (or no longer) on this machine."""
+    def _lies(self, name: str) -> tuple[Path, Signature] | None:
+        """Where a model lies now, and what of; None for one that is not (or no longer) on this machine."""
         place = self._places.get(name)
-        lies = None if place is None else place.path
-        if lies is None or signature_of(lies) is None:  # new here, gone, or brought again to another place
-            lies = dict(on_this_machine()).get(name) if self.everything else None
-        return lies
+        if place is not None and (signature := signature_of(place.path)) is not None:
+            return place.path, signature
+        # New here, gone, or brought again to another place.
+        path = dict(on_this_machine()).get(name) if self.everything else None
+        signature = None if path is None else signature_of(path)
+        return None if path is None or signature is None else (path, signature)
 
     def _missing(self, name: str, *, was_here: bool) -> RequestError:
         if self.engines is not None and self.engines.serves(name):
@@ -301,7 +327,7 @@ class Shelf:
     def _fresh(self, name: str) -> _Place:
         """The place of a model; what is loaded of it is as its files are now."""
         place = self._place(name)
-        if place.loaded is not None and place.loaded.signature != signature_of(place.path):
+        if place.loaded is not None and place.loaded.signature != place.signature:
             self._retire(place)
         return place
 
@@ -342,7 +368,7 @@ class Shelf:
             signature, memory = signature_of(place.path) or (), self.opening.memory(place.path)
             self._make_room(place.name, memory)
             llm = self.opening.open(place.path, lambda done, total: setattr(place, "progress", (done, total)))
-            loaded = Loaded(llm, signature, memory, time.monotonic())
+            loaded = Loaded(llm, signature, memory, time.monotonic(), self.keep)
             return loaded
         except Exception as error:
             place.error = str(error) or type(error).__name__
@@ -420,11 +446,12 @@ class Shelf:
         """Seconds until something is to be done."""
         yield threading.TIMEOUT_MAX
         for place in self._places.values():
-            if place.loaded is not None and self.keep is not None:
+            if place.loaded is not None:
                 due = self._due_in(place.loaded)
                 yield due if due > 0 else _LOOK_AGAIN
         if self._leaving:
             yield _LOOK_AGAIN
 
-    def _due_in(self, loaded: Loaded) -> float:
-        return threading.TIMEOUT_MAX if self.keep is None else loaded.used + self.keep - time.monotonic()
+    @staticmethod
+    def _due_in(loaded: Loaded) -> float:
+        return loaded.used + loaded.keep - time.monotonic()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +16,7 @@ from huozhong.formats import installed
 from huozhong.formats.ready import check_words
 from huozhong.formats.resolve import BUILT_IN, built_in_names
 from huozhong.formats.source import ModelSource, open_model
+from huozhong.model.architecture import Architecture
 from huozhong.model.footprint import Packing, cache_bytes, footprint
 from huozhong.text.template import ChatTemplate
 
@@ -24,9 +27,13 @@ _CACHED_TOKENS = 4096  # that a model is counted with
 
 @dataclass(frozen=True)
 class About:
-    """A model that may lie on the disk only.  context: tokens.  template: None for one that only continues texts."""
+    """A model that may lie on the disk only.
 
-    family: str
+    parameters: how many numbers it has.  context: tokens.  template: None for one that only continues texts.
+    """
+
+    architecture: Architecture
+    parameters: int
     quantization: str
     context: int
     template: ChatTemplate | None
@@ -62,7 +69,7 @@ class Opening:
         """What the model at `path` is, without loading its weights.  Raises what opening and its words can."""
         source = open_model(path)
         quantization, context = self._quantization(source), self._context(source)
-        return About(source.architecture.family, quantization, context, check_words(source))
+        return About(source.architecture, footprint(source).total, quantization, context, check_words(source))
 
     def _quantization(self, source: ModelSource) -> str:
         return str(self.options.get("quantization") or ("none" if source.kind == "gguf" else "q8"))
@@ -79,13 +86,17 @@ def on_this_machine() -> list[tuple[str, Path]]:
 
 
 def signature_of(path: Path) -> Signature | None:
-    """What tells a model's files from others: names, sizes, times and inodes; None when the model is gone."""
+    """What tells a model's files from others: names, sizes, times and inodes; None when the model is gone.
+
+    Every request asks, so it is the cheapest way to ask.
+    """
     try:
-        if not path.is_dir():
-            files = [path]
-        else:
-            files = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
-        stats = [(file.name, file.stat()) for file in files]
+        with os.scandir(path) as entries:
+            stats = [(e.name, e.stat()) for e in entries if not e.name.startswith(".") and e.is_file()]
+    except NotADirectoryError:
+        stats = []
+        with contextlib.suppress(OSError):
+            stats = [(path.name, path.stat())]
     except OSError:
         return None
-    return tuple((name, s.st_size, s.st_mtime_ns, s.st_ino) for name, s in stats) or None
+    return tuple(sorted((name, s.st_size, s.st_mtime_ns, s.st_ino) for name, s in stats)) or None

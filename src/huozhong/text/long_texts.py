@@ -37,7 +37,8 @@ def encode_long(
     piece: characters that are read at once, twice as many wherever there is no place for a cut.
     """
     if most is not None and longest is not None and len(text) > most * longest:
-        raise _too_long(f"its {len(text):,} characters are at least {-(-len(text) // longest):,} tokens", most)
+        least = -(-len(text) // longest)
+        raise _too_long(f"its {len(text):,} characters are at least {least:,} tokens", least, most)
     ids: list[int] = []
     at, size = 0, len(text) if more is None else piece
     reader = first
@@ -56,14 +57,17 @@ def encode_long(
         assert more is not None
         reader = more
         if most is not None and len(ids) > most:
-            raise _too_long(f"the first {at:,} of its {len(text):,} characters are {len(ids):,} tokens", most)
+            why = f"the first {at:,} of its {len(text):,} characters are {len(ids):,} tokens"
+            raise _too_long(why, len(ids), most)
     return ids
 
 
-def _too_long(why: str, most: int) -> ContextLengthError:
+def _too_long(why: str, least: int, most: int) -> ContextLengthError:
     return ContextLengthError(
-        f"the text is far too long: {why}, and there is room for {max(most, 0):,}.  Shorten it, or begin a new "
-        "conversation."
+        f"the text is far too long: {why}, which exceeds the available context size of {max(most, 0):,}.  Shorten it, "
+        "or begin a new conversation.",
+        tokens=least,
+        context=max(most, 0),
     )
 
 

@@ -39,7 +39,7 @@ def test_embeddings(server: Running) -> None:
 @pytest.mark.parametrize(
     ("fields", "param", "words"),
     [
-        ({"input": []}, "input", "none empty"), ({"input": ""}, "input", "none empty"),
+        ({"input": []}, "input", "no list empty"), ({"input": [[]]}, "input", "no list empty"),
         ({"input": ["a", None]}, "input", "must be a text"), ({"input": [10**7]}, "input", "vocabulary"),
         ({"input": ["a"] * 2049}, "input", "at most 2048"), ({"input": "火" * 9000}, "input", "context"),
         ({"dimensions": 0}, "dimensions", "at least 1"), ({"dimensions": 1000}, "dimensions", "vectors have"),

@@ -93,6 +93,10 @@ def test_what_is_served(server: Running, client: ollama.Client) -> None:
     shown = client.show(server.llm.name)
     assert shown.capabilities == ["completion", "tools", "thinking"]
     assert shown.modelinfo["general.architecture"] == server.llm.config.family
+    assert shown.modelinfo["general.parameter_count"] > 1000
+    assert shown.details.parameter_size.endswith("K")
+    [older] = [httpx.post(f"{server.url}/api/embeddings", json={"model": server.llm.name, "prompt": "你好"}).json()]
+    assert older["embedding"] == client.embed(server.llm.name, "你好").embeddings[0]
     assert httpx.get(f"{server.url}/api/version").json()["version"]
     vectors = client.embed(server.llm.name, ["你好", "白日"]).embeddings
     np.testing.assert_allclose(vectors, server.llm.embed(["你好", "白日"]), atol=1e-6)

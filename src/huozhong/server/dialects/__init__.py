@@ -47,10 +47,11 @@ class Reply(ABC):
     """The answers to one request in a dialect's words: `whole`, or streamed as `first` and then each delta's `events`.
 
     id: what client and log know them by.  framing: how a stream's pieces are told apart: as server-sent events, or
-    each on a line of its own.
+    each on a line of its own.  joins: whether pieces that come at once may be told as one.
     """
 
     id: str
+    joins: bool = True
     framing: ClassVar[Literal["events", "lines"]] = "events"
 
     @abstractmethod

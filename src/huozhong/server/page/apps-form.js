@@ -1,12 +1,15 @@
 // One app's form, and its answer as it comes.
 
-import { copyText, language, node, save, say } from './apps-kit.js';
+import { ApiError } from './api.js';
+import { half, save, say } from './apps-kit.js';
+import { copyText } from './clipboard.js';
+import { node, reason, say as sayHouse } from './house.js';
 
-export const turn = { running: null };
+export const current = { running: null };
 
 function inputFor(field, number) {
   const id = 'f' + number;
-  const title = field.labels[language()] + (field.unit && field.labels[language()].indexOf(field.unit) < 0 ? '（' + field.unit + '）' : '') + (field.optional ? say('optional') : '');
+  const title = field.labels[half()] + (field.unit && field.labels[half()].indexOf(field.unit) < 0 ? '（' + field.unit + '）' : '') + (field.optional ? say('optional') : '');
   if (field.type === 'choice' || field.type === 'yes-no') {
     const options = field.type === 'choice' ? field.options.map((one) => [one, one]) : [['yes', say('yes')], ['no', say('no')]];
     const rows = options.map((option, place) => node('label', {}, [
@@ -19,16 +22,31 @@ function inputFor(field, number) {
   const input = field.type === 'long' || field.type === 'photo' || field.type === 'sound' || field.type === 'file'
     ? node('textarea', { id, rows: 4 })
     : node('input', { id, type: kinds[field.type] || 'text', inputmode: field.type === 'number' ? 'decimal' : null, autocomplete: 'off' });
-  return { box: node('label', { for: id }, [title, input]), value: () => input.value };
+  const box = node('label', { for: id }, [title, input]);
+  return { box: field.type === 'file' ? node('div', { class: 'from-file' }, [box, fileFor(input)]) : box, value: () => input.value };
+}
+
+/** A text file's content goes into the field, where it can be read and changed before it is sent. */
+function fileFor(input) {
+  const open = node('input', { type: 'file', accept: '.csv,.txt,.tsv,text/csv,text/plain', 'aria-label': say('chooseFile'), onchange: async () => {
+    if (!open.files[0]) return;
+    const bytes = await open.files[0].arrayBuffer();
+    try {
+      input.value = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    } catch (error) {
+      input.value = new TextDecoder('gb18030').decode(bytes); // as spreadsheets in China save it
+    }
+  } });
+  return open;
 }
 
 export function facts(app) {
   const rows = [];
   if (app.notice) rows.push(node('p', { text: say('notice', { text: app.notice }) }));
-  const needs = app.needs[language()];
+  const needs = app.needs[half()];
   if (needs) rows.push(node('p', { text: say('needs', { text: needs }) }));
   if (app.program) rows.push(node('p', { text: say('program') }));
-  if (app.tools.length) rows.push(node('p', { text: say('may') }), node('ul', {}, app.tools.map((tool) => node('li', { text: tool[language()] }))));
+  if (app.tools.length) rows.push(node('p', { text: say('may') }), node('ul', {}, app.tools.map((tool) => node('li', { text: tool[half()] }))));
   if (app.refused.length) rows.push(node('p', { text: say('refused', { list: app.refused.join('、') }) }));
   if (app.made_by) rows.push(node('p', { text: say('by', { name: app.made_by }) }));
   return rows.length ? node('div', { class: 'facts' }, rows) : null;
@@ -40,16 +58,17 @@ export function formOf(app, start) {
   const problem = node('p', { class: 'problem', role: 'alert' });
   const said = node('div', { class: 'said answer', 'aria-live': 'polite' });
   const line = node('p', { class: 'label-line', hidden: true });
-  const copy = node('button', { type: 'button', class: 'plain', hidden: true, text: say('copy'), onclick: async () => {
-    if (await copyText(copy.text + (line.textContent ? '\n\n（' + line.textContent + '）' : ''))) copy.textContent = say('copied');
+  const copy = node('button', { type: 'button', class: 'plain', hidden: true, text: sayHouse('copy'), onclick: () => {
+    copyText(copy.text + (line.textContent ? '\n\n（' + line.textContent + '）' : '')).then(() => { copy.textContent = sayHouse('copied'); }, () => {});
   } });
   const files = node('span', {});
   const go = node('button', { type: 'submit', class: 'main', text: say('run') });
   const box = node('section', { class: 'card-box', hidden: true }, [said, line, node('p', { class: 'buttons' }, [copy, files])]);
   const form = node('form', { novalidate: true, onsubmit: async (event) => {
     event.preventDefault();
-    if (turn.running) { turn.running.abort(); return; }
-    turn.running = new AbortController();
+    if (current.running) { current.running.abort(); return; }
+    const mine = new AbortController();
+    current.running = mine;
     problem.textContent = '';
     box.hidden = false;
     said.className = 'said answer raw';
@@ -61,14 +80,14 @@ export function formOf(app, start) {
     try {
       const fields = {};
       inputs.forEach((input) => { if (input.made.value() !== '') fields[input.key] = input.made.value(); });
-      const told = await read(await start(fields, turn.running.signal), said, problem);
+      const told = await read(await start(fields, mine.signal), said, problem);
       if (told) await finish(told, said, line, copy, files);
       if (told && told.problem && told.by_model) problem.textContent = say('problem', { text: told.problem });
     } catch (error) {
       if (said.textContent === say('busy')) box.hidden = true;
-      problem.textContent = error.message;
+      problem.textContent = mine.signal.aborted ? '' : reason(error);
     }
-    turn.running = null;
+    if (current.running === mine) current.running = null;
     go.textContent = say('again');
   } }, [...inputs.map((input) => input.made.box), problem, node('p', {}, [go])]);
   return node('div', {}, [form, box]);
@@ -80,7 +99,7 @@ async function read(response, said, problem) {
   const decoder = new TextDecoder();
   let rest = '', text = '', ended = false, last = null;
   for (;;) {
-    const piece = await reader.read();
+    const piece = await reader.read().catch(() => { throw new ApiError('offline'); });
     if (piece.done) break;
     const events = (rest + decoder.decode(piece.value, { stream: true })).split('\n\n');
     rest = events.pop();
@@ -104,18 +123,18 @@ async function read(response, said, problem) {
       }
     });
   }
-  if (!ended) throw new Error(say('offline'));
+  if (!ended) throw new ApiError('offline');
   return last;
 }
 
 async function finish(told, said, line, copy, files) {
   said.className = 'said answer';
-  if (told.script) said.replaceChildren((await import('./apps-script.js')).scriptOf(told.script, told.label[language()]));
+  if (told.script) said.replaceChildren((await import('./apps-script.js')).scriptOf(told.script, told.label[half()]));
   else said.innerHTML = told.html; // made safe by the server
-  line.textContent = told.label[language()];
+  line.textContent = told.label[half()];
   line.hidden = !line.textContent;
   copy.text = told.text;
-  copy.textContent = say('copy');
+  copy.textContent = sayHouse('copy');
   copy.hidden = false;
   files.replaceChildren(...Object.keys(told.files).map((name) => node('button', {
     type: 'button', class: 'plain', text: say('keep', { kind: name.slice(name.lastIndexOf('.')) }), onclick: () => save(name, told.files[name], 'text/plain'),

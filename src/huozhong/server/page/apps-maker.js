@@ -1,7 +1,8 @@
 // Making an app: what is filled in, the file that grows beside it, and a try of it.
 
-import { WORDS, ask, goTo, link, main, node, save, say, titleOf } from './apps-kit.js';
+import { WORDS, goTo, link, main, request, save, say, titleOf } from './apps-kit.js';
 import { facts, formOf } from './apps-form.js';
+import { node, reason } from './house.js';
 
 Object.assign(WORDS.zh, {
   makeLead: '填左边，右边就是应用。试好了，放上架子，或者存成文件给别人。', appName: '应用叫什么', appWhat: '它做什么（一句话）', asks: '让人填什么', addField: '再加一栏',
@@ -15,6 +16,18 @@ Object.assign(WORDS.en, {
   examples: 'Examples: what is filled in, what the result must hold', exampleIn: 'Filled in', exampleOut: 'The result holds', addExample: 'One more example', theFile: 'The app\'s file', tryIt: 'Try it', putUp: 'Put it on the shelf',
   examined: 'Look at what it is before you use it.', t_text: 'a line', t_long: 'a text', t_number: 'a number', t_choice: 'one of several', t_date: 'a date', 't_yes-no': 'yes / no', blank: 'field',
 });
+
+let making = null; // what is being made: {made, given: somebody's file, text: the file where it was written by hand}
+
+/** Somebody's file is looked at next; without one, what is being made goes on. */
+export function begin(given) {
+  making = begun(given);
+}
+
+/** Nobody's file is looked at any more. */
+export function leave() {
+  if (making && making.given) making = null;
+}
 
 const TYPES = ['text', 'long', 'number', 'choice', 'date', 'yes-no'];
 
@@ -46,15 +59,20 @@ function written(made) {
   ].filter((part) => part !== null).join('\n');
 }
 
-export function showMaker(given) {
+function begun(given) {
+  return { given, text: given, made: { name: '', what: '', says: '', label: '', fields: [{ name: '', type: 'text', options: '' }], examples: [] } };
+}
+
+export function showMaker() {
   main.classList.add('making');
-  const made = { name: '', what: '', says: '', label: '', fields: [{ name: '', type: 'text', options: '' }], examples: [] };
-  const file = node('textarea', { class: 'file', id: 'file', spellcheck: 'false', oninput: () => { touched = true; look(); } });
+  if (!making) making = begun(null);
+  const { given, made } = making;
+  const file = node('textarea', { class: 'file', id: 'file', spellcheck: 'false', oninput: () => { making.text = file.value; look(); } });
   const problem = node('p', { class: 'problem', role: 'alert' });
   const preview = node('div');
-  let touched = Boolean(given), asked = 0, waiting = null;
+  let asked = 0, waiting = null;
   function grow() {
-    if (!touched) file.value = written(made);
+    file.value = making.text === null ? written(made) : making.text;
     look();
   }
   function look() {
@@ -62,19 +80,23 @@ export function showMaker(given) {
     waiting = setTimeout(async () => {
       const turn = ++asked, text = file.value;
       try {
-        const app = await (await ask('POST', '/check', { text })).json();
+        const app = await (await request('POST', '/check', { text })).json();
         if (turn !== asked) return;
         problem.textContent = '';
-        const parts = [node('h2', { text: titleOf(app) }), facts(app), formOf(app, (fields, signal) => ask('POST', '/try', { text: file.value, fields }, signal))];
+        const parts = [node('h2', { text: titleOf(app) }), facts(app), formOf(app, (fields, signal) => request('POST', '/try', { text: file.value, fields }, signal))];
         preview.replaceChildren(...parts.filter(Boolean));
       } catch (error) {
         if (turn !== asked) return;
-        problem.textContent = made.name || given ? error.message : '';
+        problem.textContent = made.name || given ? reason(error) : '';
       }
     }, 400);
   }
   const wide = (name, id, input) => node('label', { for: id }, [say(name), input]);
-  const text = (name, set, many) => node(many ? 'textarea' : 'input', { id: name, type: many ? null : 'text', rows: many ? 5 : null, maxlength: many ? null : 100, oninput: (event) => { set(event.target.value); grow(); } });
+  const text = (id, name, many) => {
+    const input = node(many ? 'textarea' : 'input', { id, type: many ? null : 'text', rows: many ? 5 : null, maxlength: many ? null : 100, oninput: () => { made[name] = input.value; grow(); } });
+    input.value = made[name];
+    return input;
+  };
   const fields = node('ul', { class: 'fields-made' });
   const examples = node('ul', { class: 'fields-made' });
   function showFields() {
@@ -96,21 +118,23 @@ export function showMaker(given) {
     ])));
   }
   showFields();
+  showExamples();
   const up = node('button', { type: 'button', class: 'main', text: say('putUp'), onclick: async () => {
     try {
-      const app = await (await ask('POST', '', { text: file.value })).json();
+      const app = await (await request('POST', '', { text: file.value })).json();
+      making = null;
       goTo('?app=' + encodeURIComponent(app.name));
     } catch (error) {
-      problem.textContent = error.message;
+      problem.textContent = reason(error);
     }
   } });
   const left = given ? null : node('div', {}, [
-    wide('appName', 'app-name', text('app-name', (value) => { made.name = value; })),
-    wide('appWhat', 'app-what', text('app-what', (value) => { made.what = value; })),
+    wide('appName', 'app-name', text('app-name', 'name')),
+    wide('appWhat', 'app-what', text('app-what', 'what')),
     node('h2', { text: say('asks') }), fields,
     node('p', {}, [node('button', { type: 'button', class: 'plain', text: say('addField'), onclick: () => { made.fields.push({ name: '', type: 'text', options: '' }); showFields(); showExamples(); grow(); } })]),
-    wide('says', 'says', text('says', (value) => { made.says = value; }, true)),
-    wide('label', 'label', text('label', (value) => { made.label = value; })),
+    wide('says', 'says', text('says', 'says', true)),
+    wide('label', 'label', text('label', 'label')),
     node('h2', { text: say('examples') }), examples,
     node('p', {}, [node('button', { type: 'button', class: 'plain', text: say('addExample'), onclick: () => { made.examples.push({ given: [], out: '' }); showExamples(); } })]),
   ]);
@@ -120,9 +144,5 @@ export function showMaker(given) {
     node('p', { class: 'buttons' }, [up, node('button', { type: 'button', class: 'plain', text: say('file'), onclick: () => save('app.SKILL.md', file.value) }), link('', { class: 'plain' }, [say('all')])]),
   ]);
   main.replaceChildren(node('h1', { text: say('make') }), node('p', { class: 'lead', text: say(given ? 'examined' : 'makeLead') }), node('div', { class: given ? '' : 'maker' }, [left, right]));
-  if (given) {
-    file.value = given;
-    look();
-  }
+  if (given || made.name) grow();
 }
-

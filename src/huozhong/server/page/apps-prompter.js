@@ -1,7 +1,8 @@
 // The teleprompter: large type that moves at the speed of speech, for whoever stands before a camera.
 // Keys are those that a keyboard, a presenter's clicker or a remote for phones sends.
 
-import { WORDS, node, say } from './apps-kit.js';
+import { WORDS, say } from './apps-kit.js';
+import { node } from './house.js';
 
 Object.assign(WORDS.zh, {
   close: '关闭', play: '开始滚动', pause: '停一下', slower: '慢一点', faster: '快一点', smaller: '字小一点', larger: '字大一点', mirror: '左右翻转', before: '上一句', after: '下一句',

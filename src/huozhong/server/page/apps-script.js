@@ -1,6 +1,7 @@
 // A script to be read aloud: each sentence shows what it rests on; words that should not be said, at their place.
 
-import { WORDS, node, say } from './apps-kit.js';
+import { WORDS, say } from './apps-kit.js';
+import { node } from './house.js';
 
 Object.assign(WORDS.zh, {
   prompter: '提词器', tapHint: '点一句话，看它对着商品单的哪一行。', rests: '对着单子的：', restsOnNothing: '单子上没有这句，念之前请自己看一遍。', partly: '这句话还有一部分单子上没有，念之前请自己看一遍。',

@@ -1,18 +1,27 @@
 // The shelf of small apps: found, filled in, read; and made, by anybody.
 
-import { about, ask, goTo, language, link, main, node, put, root, save, say, titleOf } from './apps-kit.js';
-import { facts, formOf, turn } from './apps-form.js';
+import { about, get, goTo, half, link, main, put, request, save, say, titleOf } from './apps-kit.js';
+import { current, facts, formOf } from './apps-form.js';
+import { $, node, reason, say as sayHouse, speak } from './house.js';
+
+let turn = 0; // counts what was to be shown: what comes late of something else is dropped
+let maker = null; // apps-maker.js, once it was needed
+
+async function loadMaker() {
+  maker = await import('./apps-maker.js');
+  return maker;
+}
 
 const KINDS = { 学习: 'Learning', 生活: 'Everyday', 办事: 'Errands', 做生意: 'Business', 娱乐: 'Fun' };
 
 function kindOf(category) {
-  return (language() === 'en' && KINDS[category]) || category;
+  return (half() === 'en' && KINDS[category]) || category;
 }
 
 // -- the shelf -----------------------------------------------------------------------------
 
-async function showShelf() {
-  const found = await (await ask('GET', '')).json();
+function showShelf(found) {
+  if (maker) maker.leave();
   const list = node('ul', { class: 'apps' });
   let chosen = '';
   const categories = [...new Set(found.apps.map((app) => app.category).filter(Boolean))];
@@ -30,18 +39,18 @@ async function showShelf() {
     found.apps.filter((app) => !chosen || app.category === chosen).filter((app) => [app.name, titleOf(app), app.description, about(app), app.category, kindOf(app.category || '')].join(' ').toLowerCase().indexOf(words) >= 0).sort((one, other) => Boolean(other.favourite) - Boolean(one.favourite)).forEach((app) => {
       const inside = [node('span', { class: 'tile-mark', 'aria-hidden': 'true', text: Array.from(titleOf(app))[0] })];
       if (app.problem) {
-        inside.push(node('span', {}, [node('b', { text: app.name }), node('small', { text: app.problem[language()] })]));
+        inside.push(node('span', {}, [node('b', { text: app.name }), node('small', { text: app.problem[half()] })]));
         list.appendChild(node('li', {}, [node('div', { class: 'broken' }, inside)]));
         return;
       }
       inside.push(node('span', {}, [node('b', { text: titleOf(app) }), node('small', { text: about(app) })]));
       const star = node('button', { type: 'button', class: 'star', 'aria-pressed': String(app.favourite), 'aria-label': say('star', { name: titleOf(app) }), text: app.favourite ? '★' : '☆', onclick: async () => {
         try {
-          await ask('PUT', '/' + encodeURIComponent(app.name) + '/favourite', { on: !app.favourite });
+          await request('PUT', '/' + encodeURIComponent(app.name) + '/favourite', { on: !app.favourite });
           app.favourite = !app.favourite;
           fill();
         } catch (error) {
-          problem.textContent = error.message;
+          problem.textContent = reason(error);
         }
       } });
       list.appendChild(node('li', {}, [link('?app=' + encodeURIComponent(app.name), {}, inside), star]));
@@ -50,7 +59,7 @@ async function showShelf() {
   }
   const problem = node('p', { class: 'problem', role: 'alert' });
   fill();
-  const open = node('input', { type: 'file', accept: '.md,text/markdown,text/plain', hidden: true, onchange: () => open.files[0] && open.files[0].text().then((text) => make(text)) });
+  const open = node('input', { type: 'file', accept: '.md,text/markdown,text/plain', hidden: true, onchange: () => open.files[0] && open.files[0].text().then(async (text) => { (await loadMaker()).begin(text); goTo('?new'); }) });
   put(
     node('h1', { text: say('shelf') }),
     node('p', { class: 'lead', text: say('lead') }),
@@ -62,74 +71,75 @@ async function showShelf() {
   );
 }
 
-async function showApp(name) {
-  const app = await (await ask('GET', '/' + encodeURIComponent(name))).json();
-  const path = '/' + encodeURIComponent(name);
+function showApp(app) {
+  const path = '/' + encodeURIComponent(app.name);
   const code = node('p', { hidden: true });
-  const remove = app.origin === 'people' && node('button', { type: 'button', class: 'plain bad', text: say('remove'), onclick: async () => {
-    if (remove.textContent !== say('removeSure')) { remove.textContent = say('removeSure'); return; }
-    await ask('DELETE', path);
+  const remove = app.origin === 'people' && node('button', { type: 'button', class: 'plain bad', text: sayHouse('remove'), onclick: async () => {
+    if (remove.textContent !== sayHouse('reallyRemove')) { remove.textContent = sayHouse('reallyRemove'); return; }
+    await request('DELETE', path);
     goTo('');
   } });
   put(
     node('h1', { text: titleOf(app) }),
     node('p', { class: 'lead', text: about(app) }),
-    formOf(app, (fields, signal) => ask('POST', path + '/run', { fields }, signal)),
+    formOf(app, (fields, signal) => request('POST', path + '/run', { fields }, signal)),
     facts(app),
     node('p', { class: 'buttons' }, [
       link('', { class: 'plain' }, [say('all')]),
       node('button', { type: 'button', class: 'plain', text: say('file'), onclick: () => save(app.name + '.SKILL.md', app.text) }),
       node('button', { type: 'button', class: 'plain', text: say('qr'), onclick: async () => {
         try {
-          const svg = await (await ask('GET', path + '/qr')).text();
+          const svg = await (await request('GET', path + '/qr')).text();
           const picture = document.importNode(new DOMParser().parseFromString(svg, 'image/svg+xml').documentElement, true);
           picture.setAttribute('width', 280);
           picture.setAttribute('role', 'img');
           picture.setAttribute('aria-label', say('qr'));
           code.replaceChildren(picture);
         } catch (error) {
-          code.textContent = error.message;
+          code.textContent = reason(error);
         }
         code.hidden = false;
       } }),
+      app.tallies && node('a', { class: 'plain', href: '/page/tallies.html?app=' + encodeURIComponent(app.name), text: say('tallies') }),
       remove,
     ]),
     code,
   );
 }
 
-async function make(given) {
-  (await import('./apps-maker.js')).showMaker(given);
-}
-
 // -- which of them -------------------------------------------------------------------------
 
 async function show() {
-  if (turn.running) turn.running.abort();
-  main.classList.remove('making');
-  main.replaceChildren();
+  if (current.running) current.running.abort();
+  const mine = (turn += 1);
   const query = new URLSearchParams(location.search);
-  document.getElementById('back').textContent = say('back');
-  document.getElementById('back').href = '/' + location.hash;
-  document.getElementById('language').textContent = say('other');
+  const name = query.get('app');
+  $('back').href = '/' + location.hash;
   document.title = say('shelf');
   try {
-    if (query.has('new')) await make(null);
-    else if (query.get('app')) await showApp(query.get('app'));
-    else await showShelf();
+    if (!query.has('new')) {
+      const found = await get(name ? '/' + encodeURIComponent(name) : '');
+      if (mine !== turn) return;
+      main.classList.remove('making');
+      (name ? showApp : showShelf)(found);
+    } else {
+      await loadMaker();
+      if (mine !== turn) return;
+      maker.showMaker();
+    }
   } catch (error) {
-    main.replaceChildren(node('h1', { text: say('shelf') }), node('p', { class: 'problem', role: 'alert', text: error.message }), node('p', {}, [link('', { class: 'plain' }, [say('all')])]));
+    if (mine !== turn) return;
+    put(node('h1', { text: say('shelf') }), node('p', { class: 'problem', role: 'alert', text: reason(error) }), node('p', {}, [link('', { class: 'plain' }, [say('all')])]));
   }
 }
 
-document.getElementById('language').addEventListener('click', () => {
-  root.lang = language() === 'zh' ? 'en' : 'zh-CN';
-  try {
-    window.localStorage.setItem('huozhong.language', language());
-  } catch (error) {
-    // storage is switched off: the choice lasts as long as the page
-  }
-  show();
-});
-window.addEventListener('popstate', show);
-show();
+/** Another page of these has been chosen: it is read from its beginning. */
+function turnTo() {
+  show().then(() => {
+    window.scrollTo(0, 0);
+    main.focus();
+  });
+}
+
+window.addEventListener('popstate', turnTo);
+speak(show);

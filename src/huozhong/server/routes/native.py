@@ -75,9 +75,9 @@ async def props(request: Request) -> Response:
     return json_response(
         {
             "default_generation_settings": {"n_ctx": llm.max_context, "params": params},
-            "total_slots": 1,
+            "total_slots": llm.max_running,
             "model_alias": llm.name,
-            "model_path": llm.name,
+            "model_path": llm.path.name,  # where on this machine is nobody's business
             "chat_template": template,
             "bos_token": "" if tokenizer.bos_id is None else tokenizer.bytes_of(tokenizer.bos_id).decode(),
             "eos_token": tokenizer.bytes_of(tokenizer.eos_id).decode(),
@@ -115,6 +115,8 @@ async def _answer(request: Request, llm: LLM, call: NativeCall, prompts: list[li
         context=llm.max_context,
         limit=0 if call.only_reads else limit,
         return_tokens=call.return_tokens,
+        timings_per_token=call.timings_per_token,
+        tells_progress=call.tells_progress,
         response_fields=call.response_fields,
         only_reads=call.only_reads,
     )
@@ -132,10 +134,11 @@ async def _answer(request: Request, llm: LLM, call: NativeCall, prompts: list[li
     params, headers = await hold_to(
         request, llm, replace(call.params, logit_bias=tuple(biases.items())), call.guide, call.source
     )
+    watched = call.stream and (call.timings_per_token or call.tells_progress)
     running = RunningAnswers(
         start
         for ids in prompts
-        for start in starts(request, llm, ChatPrompt(ids, splits_reasoning=False), params, number)
+        for start in starts(request, llm, ChatPrompt(ids, splits_reasoning=False), params, number, watched=watched)
     )
     reply = named(prompts=[text for text in texts for _ in range(number)])
     return await respond(request, running, reply, stream=call.stream, headers=headers)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from huozhong.errors import RequestError
-from huozhong.server.dialects.openai.schemas import ERROR
+from huozhong.server.dialects.openai.schemas import ERROR, INPUT_TOKENS
 from huozhong.server.dialects.responses.reply import ResponseReply
 from huozhong.server.dialects.responses.requests import ResponseRequest, parse_response
 from huozhong.server.dialects.responses.schemas import DELETED, RESPONSE
@@ -16,13 +16,14 @@ from huozhong.server.dialects.schemas import body_of, described
 from huozhong.server.http import json_response
 from huozhong.server.identity import person_of
 from huozhong.server.kept import OwnResponses, owner_of
-from huozhong.server.routes.chat import answer
+from huozhong.server.routes.chat import answer, counted
 from huozhong.server.routes.models import asked
 from huozhong.store.people import HOUSE
 
 router = APIRouter()
 CHAT = described(RESPONSE, ERROR, takes=body_of(ResponseRequest, "responses"), streams="text/event-stream")
 KEPT = described(RESPONSE, ERROR)
+COUNTING = described(INPUT_TOKENS, ERROR, takes=body_of(ResponseRequest, "responses"))
 GONE = described(DELETED, ERROR)
 
 
@@ -39,6 +40,14 @@ async def create(request: Request) -> Response:
         keep=partial(kept.keep, call.items) if call.store else None,
     )
     return await answer(request, llm, call.chat, reply)
+
+
+@router.post("/v1/responses/input_tokens", openapi_extra=COUNTING)
+@router.post("/responses/input_tokens", openapi_extra=COUNTING)
+async def input_tokens(request: Request) -> Response:
+    """How many tokens the prompt of a response would have; nothing is answered, nothing kept."""
+    llm, call = await asked(request, partial(parse_response, kept=_own(request)))
+    return await counted(request, llm, call.chat)
 
 
 @router.get("/v1/responses/{response_id}", openapi_extra=KEPT)

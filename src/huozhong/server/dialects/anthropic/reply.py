@@ -26,7 +26,11 @@ _STOP_REASONS = {"stop": "end_turn", "length": "max_tokens"}
 
 def error_body(failure: Failure) -> dict[str, Any]:
     kind = _ERROR_TYPES.get(failure.status, "api_error" if failure.status >= 500 else "invalid_request_error")
-    return {"type": "error", "error": {"type": kind, "message": failure.message}}
+    # Anthropic's words for a prompt that is too long: programs that shorten a conversation look for them.
+    long = (
+        "" if failure.context is None else f"prompt is too long: {failure.tokens} tokens > {failure.context} maximum; "
+    )
+    return {"type": "error", "error": {"type": kind, "message": long + failure.message}}
 
 
 def count_json(tokens: int) -> dict[str, Any]:

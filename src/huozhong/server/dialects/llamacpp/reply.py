@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from huozhong.engine.requests import Completion, Delta, SamplingParams, TokenLogprob, Usage
+from huozhong.engine.requests import Completion, Delta, Reading, SamplingParams, TokenLogprob, Usage
 from huozhong.server.dialects import Event, FixedText, Reply
 from huozhong.server.failures import Failure
 
@@ -19,14 +20,16 @@ def error_body(failure: Failure) -> dict[str, Any]:
     """code: of HTTP.  type: llama.cpp's word for it."""
     kind = "exceed_context_size_error" if failure.code == "context_length_exceeded" else _KINDS.get(failure.status)
     error = {"code": failure.status, "message": failure.message, "type": kind or "server_error"}
-    return {"error": error | ({} if failure.param is None else {"param": failure.param})}
+    more = {"param": failure.param, "n_prompt_tokens": failure.tokens, "n_ctx": failure.context}
+    return {"error": error | {name: value for name, value in more.items() if value is not None}}
 
 
 @dataclass(kw_only=True)
 class NativeReply(Reply):
     """prompts: each answer's prompt as text.  eos_ids: tokens that end an answer.  context: tokens that fit.
 
-    limit: what `n_predict` was, None where none was given.
+    limit: what `n_predict` was, None where none was given.  timings_per_token, tells_progress: in a stream, with every
+    piece what it took until then, and how far the prompt is read.
     """
 
     model: str
@@ -37,6 +40,7 @@ class NativeReply(Reply):
     limit: int | None = None
     return_tokens: bool = False
     timings_per_token: bool = False
+    tells_progress: bool = False
     response_fields: tuple[str, ...] = ()
     only_reads: bool = False
     fixed: FixedText | None = None
@@ -47,6 +51,7 @@ class NativeReply(Reply):
         self._written = ["" for _ in self.prompts]
         self._counts = [0 for _ in self.prompts]
         self._unfinished = len(self.prompts)
+        self.joins = self.params.logprobs is None  # each token's probabilities are a piece of their own
 
     def whole(self, answers: Sequence[Completion]) -> dict[str, Any] | list[Any]:
         told = []
@@ -57,7 +62,7 @@ class NativeReply(Reply):
             end = self._end(index, answer.finish_reason, answer.stop_string, answer.token_ids[-1:], answer.usage)
             body = {"index": index, "content": text, "tokens": tokens, **end}
             if self.params.logprobs is not None:
-                body["completion_probabilities"] = [_probability(one) for one in answer.logprobs]
+                body["completion_probabilities"] = [self._probability(one) for one in answer.logprobs]
             told.append(self._chosen(body))
         return told if len(told) > 1 else told[0]
 
@@ -65,6 +70,10 @@ class NativeReply(Reply):
         return iter(())
 
     def events(self, index: int, delta: Delta) -> Iterator[Event]:
+        if delta.reading is not None:
+            if self.tells_progress:
+                yield Event({"index": index, "content": "", "tokens": [], "stop": False} | progress_json(delta.reading))
+            return
         text = "" if self.only_reads else delta.text
         self._written[index] += text
         self._counts[index] += len(delta.token_ids)
@@ -72,7 +81,9 @@ class NativeReply(Reply):
             piece = {"index": index, "content": text, "tokens": list(delta.token_ids), "stop": False, "id_slot": -1,
                      "tokens_predicted": self._counts[index]}  # fmt: skip
             if delta.logprobs:
-                piece["completion_probabilities"] = [_probability(one) for one in delta.logprobs]
+                piece["completion_probabilities"] = [self._probability(one) for one in delta.logprobs]
+            if self.timings_per_token and delta.usage is not None:
+                piece["timings"] = timings_json(delta.usage)
             yield Event(piece)
         if delta.finish_reason is None or delta.usage is None:
             return
@@ -119,8 +130,19 @@ class NativeReply(Reply):
                 chosen[path] = value
         return chosen
 
+    def _probability(self, token: TokenLogprob) -> dict[str, Any]:
+        """A token with the likeliest in its place; of the draw itself where that was asked for."""
+        kind = "prob" if self.params.drawn_logprobs else "logprob"
+        return _token(token, kind) | {f"top_{kind}s": [_token(other, kind) for other in token.top]}
+
 
 _LACKING = object()
+
+
+def progress_json(reading: Reading) -> dict[str, Any]:
+    """llama.cpp's `prompt_progress`: tokens of the prompt, and milliseconds."""
+    told = {"total": reading.total, "cache": reading.cached, "processed": reading.done}
+    return {"prompt_progress": told | {"time_ms": round(reading.seconds * 1e3)}}
 
 
 def timings_json(usage: Usage) -> dict[str, Any]:
@@ -172,15 +194,12 @@ def settings_json(params: SamplingParams, limit: int | None, eos_ids: frozenset[
         "max_tokens": -1 if limit is None else limit,
         "ignore_eos": params.ignore_eos,
         "n_probs": params.logprobs or 0,
+        "post_sampling_probs": params.drawn_logprobs,
         "logit_bias": bias,
     }
 
 
-def _probability(token: TokenLogprob) -> dict[str, Any]:
-    return _token(token) | {"top_logprobs": [_token(other) for other in token.top]}
-
-
-def _token(token: TokenLogprob) -> dict[str, Any]:
+def _token(token: TokenLogprob, kind: str) -> dict[str, Any]:
     # JSON has no -infinity.
-    return {"id": token.token_id, "token": token.token, "bytes": list(token.bytes),
-            "logprob": max(token.logprob, -9999.0)}  # fmt: skip
+    number = math.exp(token.logprob) if kind == "prob" else max(token.logprob, -9999.0)
+    return {"id": token.token_id, "token": token.token, "bytes": list(token.bytes), kind: number}

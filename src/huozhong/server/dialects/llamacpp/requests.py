@@ -37,9 +37,6 @@ _NOT_YET: NotYet = {
     "lora": ([],),
     "mirostat": (0,),
     "n_indent": (0,),
-    "post_sampling_probs": (False,),
-    "return_progress": (False,),
-    "samplers": ([], ""),
     "t_max_predict_ms": (0, -1),
     "top_n_sigma": (-1, -1.0),
     "typical_p": (1, 1.0),
@@ -69,6 +66,7 @@ class _Native(Strict):
     repeat_last_n: int | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
+    samplers: list[str] | str | None = None
     seed: int | None = None
     ignore_eos: bool | None = None
     logit_bias: Any = None
@@ -76,11 +74,13 @@ class _Native(Strict):
     grammar: str | None = None
     json_schema: dict[str, Any] | None = None
     n_probs: int | None = None
+    post_sampling_probs: bool | None = None
     n_cmpl: int | None = None
     n: int | None = None
     stream: bool | None = None
     return_tokens: bool | None = None
     timings_per_token: bool | None = None
+    return_progress: bool | None = None
     response_fields: list[str] | None = None
 
 
@@ -123,6 +123,7 @@ class NativeCall:
     stream: bool
     return_tokens: bool
     timings_per_token: bool
+    tells_progress: bool
     response_fields: tuple[str, ...]
     only_reads: bool = False
 
@@ -180,7 +181,8 @@ def _call(request: _Native, defaults: SamplingParams, prompts: list[list[Part]])
         "stop": request.stop,
         "max_tokens": 1 if limit == 0 else limit,
         "logprobs": request.n_probs or None,
-    }
+        "drawn_logprobs": request.post_sampling_probs,
+    } | _order(request.samplers)
     number = request.n_cmpl or request.n or 1
     if not 1 <= number <= MAX_CHOICES:
         raise RequestError(f"'n_cmpl' is {number}; it must be between 1 and {MAX_CHOICES}.", param="n_cmpl")
@@ -196,9 +198,47 @@ def _call(request: _Native, defaults: SamplingParams, prompts: list[list[Part]])
         stream=bool(request.stream),
         return_tokens=bool(request.return_tokens),
         timings_per_token=bool(request.timings_per_token),
+        tells_progress=bool(request.return_progress),
         response_fields=tuple(request.response_fields or ()),
         only_reads=limit == 0,
     )
+
+
+# llama.cpp's samplers by their letters and names -> the field that each follows here, and what switches it off.
+_SAMPLERS: dict[str, tuple[str, Any] | None] = {
+    "penalties": ("repetition_penalty", 1.0), "dry": None, "top_n_sigma": None, "top_k": ("top_k", 0),
+    "typ_p": None, "top_p": ("top_p", 1.0), "min_p": ("min_p", 0.0), "xtc": None, "temperature": ("temperature", 1.0),
+    "infill": None, "adaptive_p": None,
+}  # fmt: skip
+_OTHER_NAMES = {
+    "typical_p": "typ_p", "typical": "typ_p", "top-k": "top_k", "top-p": "top_p", "min-p": "min_p", "typ": "typ_p",
+    "nucleus": "top_p", "temp": "temperature",
+}  # fmt: skip
+_LETTERS = dict(zip("edskypmxti", _SAMPLERS, strict=False))
+
+
+def _order(samplers: list[str] | str | None) -> dict[str, Any]:
+    """What a list of samplers comes to: those that are not named are off; temperature stands first or last."""
+    if not samplers:
+        return {"temperature_last": True}
+    if isinstance(samplers, str):
+        names = [_LETTERS.get(letter, letter) for letter in samplers]
+    else:
+        names = [_OTHER_NAMES.get(name, name) for name in samplers]
+    if wrong := next((name for name in names if name not in _SAMPLERS), None):
+        raise RequestError(f"'samplers' names {wrong!r}, which is none of {', '.join(_SAMPLERS)}.", param="samplers")
+    cuts = [index for index, name in enumerate(names) if name in ("top_k", "top_p", "min_p")]
+    at = names.index("temperature") if "temperature" in names else len(names)
+    if any(index < at for index in cuts) and any(index > at for index in cuts):
+        raise RequestError(
+            "'samplers' has temperature between top_k, top_p and min_p; here it comes before all of them or after.",
+            param="samplers",
+            code="unsupported_value",
+        )
+    off = {known[0]: known[1] for name, known in _SAMPLERS.items() if known is not None and name not in names}
+    if "penalties" not in names:
+        off |= {"presence_penalty": 0.0, "frequency_penalty": 0.0}
+    return off | {"temperature_last": not any(index > at for index in cuts)}
 
 
 def _guide(request: _Native) -> tuple[Guide | None, str]:

@@ -16,7 +16,14 @@ from huozhong.server.dialects.schemas import (
 
 ERROR = Component(
     "llamacpp.Error",
-    record({"error": record({"code": INTEGER, "message": STRING, "type": STRING}, {"param": STRING})}),
+    record(
+        {
+            "error": record(
+                {"code": INTEGER, "message": STRING, "type": STRING},
+                {"param": STRING, "n_prompt_tokens": INTEGER, "n_ctx": INTEGER},
+            )
+        }
+    ),
 )
 _PIECE = record({"id": INTEGER, "piece": either(STRING, array(INTEGER))})
 TOKENS = Component("llamacpp.Tokens", record({"tokens": array(either(INTEGER, _PIECE))}))

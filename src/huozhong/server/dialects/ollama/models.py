@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from huozhong.model.architecture import Architecture
+
 
 def tag_json(name: str, size: int, details: dict[str, Any], created: int) -> dict[str, Any]:
     """A model of GET /api/tags.  size: bytes on disk."""
@@ -42,30 +44,55 @@ def process_json(
 _FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
-def details_json(family: str, quantization: str) -> dict[str, Any]:
+def details_json(family: str, quantization: str, parameters: int = 0) -> dict[str, Any]:
+    """parameters: how many numbers, 0 where they were not counted."""
     return {
         "parent_model": "",
         "format": "huozhong",
         "family": family,
         "families": [family],
-        "parameter_size": "",
+        "parameter_size": _size(parameters),
         "quantization_level": quantization,
     }
 
 
 def show_json(
-    details: dict[str, Any], template: str, created: int, family: str, context: int, can: Sequence[str]
+    details: dict[str, Any], template: str, created: int, info: dict[str, Any], can: Sequence[str]
 ) -> dict[str, Any]:
-    """The answer of POST /api/show.  can: "completion", "tools", "thinking"."""
+    """The answer of POST /api/show.  info: see `info_json`.  can: "completion", "tools", "thinking"."""
     return {
         "modelfile": "",
         "parameters": "",
         "template": template,
         "details": details,
-        "model_info": {"general.architecture": family, f"{family}.context_length": context},
+        "model_info": info,
         "capabilities": list(can),
         "modified_at": _time(created),
     }
+
+
+def info_json(name: str, model: Architecture, parameters: int, context: int) -> dict[str, Any]:
+    """`model_info`, in GGUF's words: what programs size their prompts and their memory by.  context: tokens."""
+    family = model.family
+    return {
+        "general.architecture": family,
+        "general.basename": name,
+        "general.parameter_count": parameters,
+        f"{family}.context_length": context,
+        f"{family}.embedding_length": model.hidden_size,
+        f"{family}.block_count": model.num_layers,
+        f"{family}.feed_forward_length": model.intermediate_size,
+        f"{family}.attention.head_count": model.attention.num_heads,
+        f"{family}.vocab_size": model.vocab_size,
+    }
+
+
+def _size(parameters: int) -> str:
+    """As Ollama writes it: 7.6B, 135.0M."""
+    for unit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
+        if parameters >= unit:
+            return f"{parameters / unit:.1f}{letter}"
+    return str(parameters or "")
 
 
 def embed_json(model: str, vectors: list[np.ndarray], num_tokens: int) -> dict[str, Any]:

@@ -103,11 +103,13 @@ class OllamaTextReply(OllamaChatReply):
         return {"response": text} | ({"thinking": reasoning} if reasoning else {})
 
 
-def loaded_json(model: str, what: Literal["message", "response"]) -> dict[str, Any]:
-    """The answer to a body that says nothing, with which clients ask that the model be loaded: it is."""
+def loaded_json(
+    model: str, what: Literal["message", "response"], done: Literal["load", "unload"] = "load"
+) -> dict[str, Any]:
+    """The answer to a body that says nothing, with which clients ask that the model be loaded or put away: it is."""
     now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     said = {"message": {"role": "assistant", "content": ""}} if what == "message" else {"response": ""}
-    return {"model": model, "created_at": now} | said | {"done": True, "done_reason": "load"}
+    return {"model": model, "created_at": now} | said | {"done": True, "done_reason": done}
 
 
 def _object(arguments: str) -> Any:

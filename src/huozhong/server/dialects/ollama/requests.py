@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import WithJsonSchema
@@ -11,13 +13,11 @@ from huozhong.engine.guides.guide import JsonObject, JsonSchema
 from huozhong.engine.requests import SamplingParams
 from huozhong.errors import RequestError
 from huozhong.server.calls import AnswerForm, ChatCall, EmbeddingCall
-from huozhong.server.dialects.fields import FunctionGiven, Strict, also
+from huozhong.server.dialects.fields import FunctionGiven, Strict
 from huozhong.server.dialects.sampling import sampling
 from huozhong.text.template import Begun
 from huozhong.text.tools import Function
 
-# Where the model lies and how long it stays, which this server's operator has said already.
-_CHANGES_NOTHING = frozenset({"keep_alive"})
 _MACHINE_OPTIONS = frozenset(
     {
         "num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "num_keep", "use_mmap", "use_mlock", "low_vram",
@@ -71,6 +71,12 @@ class Tool(Strict):
 
 
 _ALL_OPTIONS = [*_OPTIONS, *_OFF, *_OF_ANOTHER_SAMPLER, *_MACHINE_OPTIONS]
+KeepAlive = Annotated[
+    Any,
+    WithJsonSchema(
+        {"anyOf": [{"type": "number"}, {"type": "string", "pattern": "^(-1|0|5m|1h30m)$"}, {"type": "null"}]}
+    ),
+]
 Options = Annotated[
     dict[str, Any] | None,
     WithJsonSchema(
@@ -84,9 +90,8 @@ Options = Annotated[
 
 
 class _Asked(Strict):
-    model_config = also(_CHANGES_NOTHING)
-
     model: str
+    keep_alive: KeepAlive = None
     format: str | dict[str, Any] | None = None
     options: Options = None
     stream: bool | None = None
@@ -115,12 +120,20 @@ class GenerateRequest(_Asked):
 class EmbedRequest(Strict):
     """The body of POST /api/embed."""
 
-    model_config = also(_CHANGES_NOTHING)
-
     model: str
+    keep_alive: KeepAlive = None
     input: str | list[str]
     truncate: bool | None = None
     dimensions: int | None = None
+    options: Options = None
+
+
+class OlderEmbedRequest(Strict):
+    """The body of POST /api/embeddings."""
+
+    model: str
+    keep_alive: KeepAlive = None
+    prompt: str
     options: Options = None
 
 
@@ -139,7 +152,7 @@ def model_name(given: str) -> str:
 
 def parse_chat(body: dict[str, Any], defaults: SamplingParams) -> ChatCall | None:
     """None for a body without messages, with which clients ask that the model be loaded."""
-    request = ChatRequest.parse(_meant(body))
+    request = ChatRequest.parse(body)
     if not request.messages:
         return None
     turns: list[dict[str, Any]] = []
@@ -158,7 +171,7 @@ def parse_chat(body: dict[str, Any], defaults: SamplingParams) -> ChatCall | Non
 
 def parse_generate(body: dict[str, Any], defaults: SamplingParams) -> ChatCall | None:
     """None for a body without a prompt, with which clients ask that the model be loaded."""
-    request = GenerateRequest.parse(_meant(body))
+    request = GenerateRequest.parse(body)
     for name in ("raw", "suffix", "images", "template", "context"):
         if getattr(request, name):
             raise RequestError(
@@ -174,7 +187,7 @@ def parse_generate(body: dict[str, Any], defaults: SamplingParams) -> ChatCall |
 
 
 def parse_embed(body: dict[str, Any]) -> EmbeddingCall:
-    request = EmbedRequest.parse(_meant(body))
+    request = EmbedRequest.parse(body)
     texts = [request.input] if isinstance(request.input, str) else request.input
     if not texts or not all(texts):
         raise RequestError("'input' must be a text or a list of texts, none empty.", param="input")
@@ -183,8 +196,41 @@ def parse_embed(body: dict[str, Any]) -> EmbeddingCall:
     )
 
 
-def _meant(body: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in body.items() if name not in _CHANGES_NOTHING}
+def parse_older_embed(body: dict[str, Any]) -> EmbeddingCall:
+    request = OlderEmbedRequest.parse(body)
+    return EmbeddingCall(model=model_name(request.model), inputs=[request.prompt], dimensions=None, as_base64=False)
+
+
+_FOR_EVER = 100 * 365 * 86400.0  # seconds: no clock reaches so far
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ms|us|µs|ns|h|m|s)")
+
+
+def kept_seconds(body: dict[str, Any]) -> float | None:
+    """How long the model is to stay once nobody uses it, of a body's `keep_alive`; None where none is given.
+
+    A number is seconds, a text a length of time as Go writes them ("5m", "1h30m"); less than nothing is for ever.
+    """
+    given = body.get("keep_alive")
+    if given is None:
+        return None
+    seconds = float(given) if type(given) in (int, float) else _duration(given) if isinstance(given, str) else None
+    if seconds is None or math.isnan(seconds):
+        raise RequestError(
+            f"'keep_alive' is {given!r}; give seconds, or a text such as \"5m\": 0 is gone at once, -1 stays for ever.",
+            param="keep_alive",
+        )
+    return math.inf if seconds < 0 or seconds > _FOR_EVER else seconds
+
+
+def _duration(text: str) -> float | None:
+    sign, rest = (-1, text[1:]) if text.startswith("-") else (1, text.removeprefix("+"))
+    if rest.isascii() and rest.isdigit():
+        return sign * float(rest)
+    parts = [*_PART.finditer(rest)]
+    if not parts or "".join(part[0] for part in parts) != rest:
+        return None
+    return sign * sum(float(part[1]) * _SECONDS[part[2]] for part in parts)
 
 
 def _call(

@@ -16,7 +16,12 @@ from huozhong.server.dialects.schemas import (
 )
 
 ERROR = Component("ollama.Error", record({"error": STRING}))
-_HEAD = {"model": STRING, "created_at": STRING, "done": one_of(True), "done_reason": one_of("stop", "length", "load")}
+_HEAD = {
+    "model": STRING,
+    "created_at": STRING,
+    "done": one_of(True),
+    "done_reason": one_of("stop", "length", "load", "unload"),
+}
 _DURATIONS = (
     "total_duration", "load_duration", "prompt_eval_count", "prompt_eval_duration", "eval_count", "eval_duration",
 )  # fmt: skip
@@ -31,6 +36,7 @@ EMBEDDINGS = Component(
     "ollama.Embeddings",
     record({"model": STRING, "embeddings": array(array(NUMBER)), "prompt_eval_count": INTEGER}),
 )
+OLDER_EMBEDDING = Component("ollama.Embedding", record({"embedding": array(NUMBER)}))
 _DETAILS = record(
     {
         **dict.fromkeys(("parent_model", "format", "family", "parameter_size", "quantization_level"), STRING),

@@ -21,7 +21,7 @@ from pydantic import Field
 
 from huozhong.engine.requests import SamplingParams
 from huozhong.errors import RequestError
-from huozhong.server.calls import AnswerForm, ChatCall
+from huozhong.server.calls import AnswerForm, ChatCall, Extras
 from huozhong.server.dialects.fields import NotYet, Strict, also, without_unsupported
 from huozhong.server.dialects.llamacpp.requests import native_guide
 from huozhong.server.dialects.openai.messages import ChatMessage, for_template, readable
@@ -93,8 +93,11 @@ class ChatRequest(Sampled):
     thinking_token_budget: int | None = None
     max_reasoning_tokens: int | None = None
     response_format: ResponseFormat | None = None
-    grammar: str | None = None  # this and the next are llama.cpp's
+    grammar: str | None = None  # this and the next four are llama.cpp's
     json_schema: dict[str, Any] | None = None
+    timings_per_token: bool | None = None
+    return_progress: bool | None = None
+    verbose: bool | None = None
     add_generation_prompt: bool | None = None  # this and the next are vLLM's
     continue_final_message: bool | None = None
     structured_outputs: StructuredOutputs | None = None
@@ -123,7 +126,13 @@ def parse_chat(body: dict[str, Any], defaults: SamplingParams) -> ChatCall:
         include_usage=request.wants_usage(),
         begun=begun,
         num_answers=request.num_answers(),
+        extras=_extras(request),
     )
+
+
+def _extras(request: ChatRequest) -> Extras | None:
+    asked = {"timings": request.timings_per_token, "progress": request.return_progress, "verbose": request.verbose}
+    return Extras(**{name: bool(value) for name, value in asked.items()}) if any(asked.values()) else None
 
 
 def _form(request: ChatRequest) -> AnswerForm:

@@ -54,11 +54,11 @@ def _inputs(given: Any) -> list[str | list[str | int]]:
 def _input(given: Any) -> str | list[str | int]:
     """A text, ids, both, or one of the two objects that llama.cpp takes for a text."""
     match given:
-        case {"prompt_string": str(text), **others} if not others and text:
+        case {"prompt_string": str(text), **others} if not others:
             return text
         case {"content": [*parts], **others} if not others and parts and all(map(_is_text, parts)):
             return "".join(part["text"] for part in parts)
-        case str(text) if text:
+        case str(text):  # also one of no words, among many; a model without a mark of the beginning refuses it
             return text
         case [*parts] if parts and all(isinstance(part, str) or type(part) is int for part in parts):
             return parts
@@ -71,7 +71,7 @@ def _is_text(part: Any) -> bool:
 
 def _wrong() -> RequestError:
     return RequestError(
-        "'input' must be a text, a list of texts, a list of token ids or a list of such lists, none empty.",
+        "'input' must be a text, a list of texts, a list of token ids or a list of such lists, no list empty.",
         param="input",
     )
 

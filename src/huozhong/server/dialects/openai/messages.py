@@ -94,7 +94,10 @@ def readable(messages: Any) -> Any:
 
 
 def for_template(messages: list[ChatMessage]) -> tuple[list[dict[str, Any]], Begun | None]:
-    """The conversation, and the beginning of the answer where the last message is one."""
+    """The conversation, and the beginning of the answer where the last message is one.
+
+    A last message of the assistant's own is gone on with, marked or not, as llama.cpp and Ollama do.
+    """
     turns = [_turn(index, message) for index, message in enumerate(messages)]
     marked = next((i for i, message in enumerate(messages) if message.prefix and message is not messages[-1]), None)
     if marked is not None:
@@ -104,15 +107,20 @@ def for_template(messages: list[ChatMessage]) -> tuple[list[dict[str, Any]], Beg
         if last.prefix:
             raise RequestError("'prefix' belongs to an assistant's message.", param="messages")
         return turns, None
-    if not last.prefix or last.tool_calls:
+    if last.tool_calls:
         raise RequestError(
-            'The last message is the assistant\'s own; to have it continued, give it "prefix": true, '
-            "or else end with a user message.",
-            param="messages",
-            code="unsupported_value",
+            "The last message calls tools; end with what they gave, or with a user message.", param="messages"
         )
     if len(turns) == 1:
-        raise RequestError("There is nothing before the message with 'prefix'.", param="messages")
+        raise RequestError(
+            "There is nothing before the assistant's message that is to be gone on with ('prefix').", param="messages"
+        )
+    if turns[-2]["role"] == "assistant" and not last.prefix:
+        raise RequestError(
+            'The last two messages are the assistant\'s; give the last one "prefix": true to have it gone on with, or '
+            "end with a user message.",
+            param="messages",
+        )
     return turns[:-1], Begun(turns[-1]["content"], turns[-1].get("reasoning_content"))
 
 

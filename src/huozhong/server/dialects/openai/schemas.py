@@ -25,10 +25,13 @@ ERROR = Component(
             "error": record(
                 {
                     "message": STRING,
-                    "type": one_of("invalid_request_error", "authentication_error", "server_error"),
+                    "type": one_of(
+                        "invalid_request_error", "authentication_error", "server_error", "exceed_context_size_error"
+                    ),
                     "param": nullable(STRING),
                     "code": nullable(STRING),
-                }
+                },
+                {"n_prompt_tokens": INTEGER, "n_ctx": INTEGER},
             )
         }
     ),
@@ -82,7 +85,8 @@ CHAT_COMPLETION = Component(
                 )
             ),
             "usage": USAGE,
-        }
+        },
+        {"timings": mapping(NUMBER), "__verbose": mapping(ANY)},  # for who asks for them
     ),
 )
 COMPLETION = Component(
@@ -163,3 +167,6 @@ READINESS = Component("Readiness", _READINESS)
 UNREADY = Component("Unready", {"anyOf": [_READINESS, ERROR.schema]})
 METRICS = Component("Metrics", STRING)
 DOCUMENT = Component("Document", {"type": "object", "properties": {"openapi": STRING, "paths": mapping(ANY)}})
+INPUT_TOKENS = Component(
+    "openai.InputTokens", record({"object": one_of("response.input_tokens"), "input_tokens": INTEGER})
+)
