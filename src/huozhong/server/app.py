@@ -137,7 +137,8 @@ def create_app(
         allow_hosts=allow_hosts,
         allow_origins=origins,
         max_body_bytes=max_body_bytes,
-        larger_bodies={files.PATH: files.MAX_BYTES, exchange.IMPORT_PATH: exchange.MAX_IMPORT_BYTES},
+        larger_bodies=dict.fromkeys((files.PATH, files.TEXT_PATH), files.MAX_BYTES)
+        | {exchange.IMPORT_PATH: exchange.MAX_IMPORT_BYTES},
         api_keys=[*keys, *([own_key] if keys and own_key else [])],
     )
     if origins:

@@ -251,3 +251,23 @@ def test_what_a_model_wrote_is_kept_as_a_file_with_its_label(house: Running) -> 
     assert '"AIGC"' in done["files"]["hello.txt"]
     ((_, by_rule),) = events(house.url, "/almanac/run", {"fields": {"day": "2026-02-17"}})
     assert "AIGC" not in by_rule["files"]["almanac.txt"]
+
+
+def test_a_photo_field_takes_a_photo_and_says_what_it_read(house: Running, browser: Browser, tmp_path: Path) -> None:
+    """What is no picture of text is told in a sentence, and the box can be typed into; what is a text stands in it."""
+    page = visit(browser, house.url, "/page/apps.html?app=leaflet")
+    page.wait_for_selector("label[for=f0]")
+    take = page.locator("input[type=file][capture=environment]")
+    assert take.get_attribute("accept") == "image/*"
+    nothing = tmp_path / "leaflet.jpg"
+    nothing.write_bytes(b"\xff\xd8\xff no picture")
+    take.set_input_files(nothing)
+    page.wait_for_selector("[role=status]:has-text('也可以把字打在框里')")
+    page.fill("#f0", "一日三次")
+    assert page.input_value("#f0") == "一日三次"
+    leaflet = tmp_path / "leaflet.txt"
+    leaflet.write_text("口服。一次一片。", encoding="utf-8")
+    take.set_input_files(leaflet)
+    page.wait_for_selector("[role=status]:has-text('读出来了')")
+    assert page.input_value("#f0") == "口服。一次一片。"
+    assert httpx.get(f"{house.url}/house/files/text").status_code == 404, "nothing of it was kept"

@@ -1,6 +1,6 @@
 // One app's form, and its answer as it comes.
 
-import { ApiError } from './api.js';
+import { ApiError, send } from './api.js';
 import { half, save, say } from './apps-kit.js';
 import { copyText } from './clipboard.js';
 import { node, reason, say as sayHouse } from './house.js';
@@ -23,7 +23,32 @@ function inputFor(field, number) {
     ? node('textarea', { id, rows: 4 })
     : node('input', { id, type: kinds[field.type] || 'text', inputmode: field.type === 'number' ? 'decimal' : null, autocomplete: 'off' });
   const box = node('label', { for: id }, [title, input]);
-  return { box: field.type === 'file' ? node('div', { class: 'from-file' }, [box, fileFor(input)]) : box, value: () => input.value };
+  const more = { file: fileFor, photo: photoFor, sound: soundFor }[field.type];
+  return { box: more ? node('div', { class: 'from-file' }, [box, more(input)]) : box, value: () => input.value };
+}
+
+/** A photo of text: taken by the phone's own camera, read on the server, and put where it can be read and mended. */
+function photoFor(input) {
+  const told = node('small', { role: 'status' });
+  const take = node('input', { type: 'file', accept: 'image/*', capture: 'environment', 'aria-label': say('takePhoto'), onchange: async () => {
+    const photo = take.files[0];
+    if (!photo) return;
+    told.textContent = say('reading');
+    try {
+      const read = await (await send('POST', '/house/files/text?name=' + encodeURIComponent(photo.name || 'photo.jpg'), photo)).json();
+      input.value = read.text;
+      told.textContent = say('wasRead');
+    } catch (error) {
+      told.textContent = reason(error) + ' ' + say('orType');
+      input.focus();
+    }
+  } });
+  return node('div', {}, [node('label', {}, [say('takePhoto'), take]), told]);
+}
+
+/** Nobody here understands speech yet: that is said, and typed text is taken. */
+function soundFor() {
+  return node('small', { text: say('noEars') });
 }
 
 /** A text file's content goes into the field, where it can be read and changed before it is sent. */
