@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from tests.skills.scripted import Scripted
 
-from huozhong.errors import SkillError
+from huozhong.errors import ContextLengthError, SkillError
 from huozhong.skills.run import MOST_ASKED, Piece, run
 from huozhong.skills.skill import Skill, read_skill
 
@@ -124,3 +127,17 @@ def test_what_a_model_could_not_do_an_app_may_do_instead(said: str) -> None:
 def test_without_anything_instead_an_unfinished_answer_is_an_error() -> None:
     with pytest.raises(SkillError, match="did not finish"):
         list(run(app(f"Write.\n```answer\n{ANSWER}\n```"), {}, Scripted('{"title": "')))
+
+
+def test_a_model_without_room_for_a_second_try_leaves_the_first() -> None:
+    class Small(Scripted):
+        def __call__(self, messages: Any, *, schema: Any, max_tokens: int) -> Iterator[str]:
+            if len(messages) > 1:
+                raise ContextLengthError("no room", tokens=9, context=8)
+            yield from super().__call__(messages, schema=schema, max_tokens=max_tokens)
+
+    for said, wanted in (('{"title": "", "lines": []}', "What is known"), ('{"title": "', "What is known")):
+        piece = last(list(run(app(INSTEAD), {}, Small(said))))
+        assert wanted in piece.text
+    kept = last(list(run(app(CHECKED), {}, Small("错的"))))
+    assert (kept.text, kept.problem) == ("错的", "要有“对”字")

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from huozhong.errors import SkillError
+from huozhong.errors import ContextLengthError, HuozhongError, SkillError
 from huozhong.skills.fields import Value, read_values
 from huozhong.skills.sandbox import Block, Tools, sandbox
 from huozhong.skills.script import Script
@@ -111,15 +111,23 @@ def _allowed(skill: Skill, ask: Ask, tools: Tools) -> Tools:
 
 def _answer(skill: Skill, prompt: str, ask: Ask, block: Block | None) -> Iterator[Piece]:
     messages: list[dict[str, Any]] = [{"role": "user", "content": prompt}]
-    problem, said, data, unfinished = None, "", None, None
+    problem: str | None = None
+    said, data = "", None
+    unfinished: HuozhongError | None = None
     for attempt in range(TRIES):
         if attempt:
             yield Piece("again", problem or "")
         said, unfinished = "", None
-        for piece in ask(messages, schema=skill.answer, max_tokens=MOST_TOKENS):
-            said += piece
-            if skill.answer is None:
-                yield Piece("text", piece)
+        try:
+            for piece in ask(messages, schema=skill.answer, max_tokens=MOST_TOKENS):
+                said += piece
+                if skill.answer is None:
+                    yield Piece("text", piece)
+        except ContextLengthError as error:
+            # A small model has no room for what it wrote first, or for the question itself.
+            if data is None:
+                unfinished, problem = error, problem or str(error)
+            break
         try:
             data = _data(said) if skill.answer is not None else said
             problem = block.check(data) if block else None
