@@ -68,6 +68,7 @@ _SCOPES: tuple[tuple[str, str], ...] = (
     ("/apply-template", "chat"),
     ("/user/balance", "chat"),
     ("/page/render", "chat"),
+    ("/mcp", "chat"),
     ("/house/me", "chat"),
     ("/house/conversations", "chat"),
     ("/house/conversations/", "chat"),
