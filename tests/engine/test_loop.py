@@ -379,7 +379,7 @@ def test_many_threads(make: MakeEngine, tokenizer: Tokenizer) -> None:
         thread.start()
     for thread in threads:
         thread.join(60)
-    results = [found.get(timeout=1) for _ in threads]
+    results = [found.get(timeout=60) for _ in threads]
     assert all(got == alone[i] for i, got in results)
 
 

@@ -46,7 +46,7 @@ class Running:
     def post(self, **changes: Any) -> httpx.Response:
         return httpx.post(f"{self.url}/v1/chat/completions", json=self.body(**changes), timeout=60)
 
-    def is_idle(self, seconds: float = 5.0) -> bool:
+    def is_idle(self, seconds: float = 60.0) -> bool:
         """Whether the engine has nothing left to do, waiting for that at most `seconds`."""
         deadline = time.monotonic() + seconds
         while self.llm._engine.scheduler.has_work:

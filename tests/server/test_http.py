@@ -194,6 +194,7 @@ def test_a_silent_stream_is_kept_alive(server: Running, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_client_that_leaves_ends_its_request(server: Running, stream: bool) -> None:
     assert server.is_idle()
+    before = server.llm.stats().generated_tokens
     host, port = server.url.removeprefix("http://").split(":")
     body = json.dumps(server.body(stream=stream, max_tokens=8000)).encode()
     with socket.create_connection((host, int(port))) as connection:
@@ -207,6 +208,7 @@ def test_a_client_that_leaves_ends_its_request(server: Running, stream: bool) ->
                 pass
         while not server.llm._engine.scheduler.running:
             pass
-    assert server.is_idle()  # 8000 tokens would take longer than it waits
+    assert server.is_idle()
+    assert server.llm.stats().generated_tokens - before < 8000
     assert server.llm._engine.scheduler.pool.num_used == 0
     assert server.post().status_code == 200
