@@ -266,7 +266,7 @@ def test_answer_is_cut_where_the_context_ends(make: MakeEngine) -> None:
         whole = answer(engine, [1] * 10, SamplingParams(temperature=0, max_tokens=wanted, ignore_eos=True))
         assert whole.finish_reason == "length"
         assert len(whole.token_ids) == 6
-    with pytest.raises(ContextLengthError, match=r"16 tokens.*context of 16 ") as caught:
+    with pytest.raises(ContextLengthError, match=r"16 tokens.*context length is 16 ") as caught:
         answer(engine, [1] * 16)
     assert caught.value.code == "context_length_exceeded"
 
