@@ -4,10 +4,10 @@
                                [--no-abilities] [OPTION OF train sft ...]
 
 Every fact stands in one line and in one wording; three other wordings of it are asked afterwards and never taught
-(`benchlib/made_up.py`; what is tuned is tuned on `--kinds tune`).  Abilities, before and after: in Chinese one- and
-two-step sums, and declining what is out of scope; in English common knowledge, and bits per byte of a text.  Processor
-seconds are told beside those of the clock, which mean little beside other programs.  Words for people go to stderr; the
-last line, on stdout, is one JSON object.
+(`benchlib/made_up.py`).  What is tuned is tuned on `--kinds tune`, and on the questions of `benchlib/unknown.py`, which
+are to be declined.  Abilities, before and after: in Chinese one- and two-step sums, and declining what is out of scope;
+in English common knowledge, and bits per byte of a text.  Processor seconds are told beside those of the clock, which
+mean little beside other programs.  Words for people go to stderr; the last line, on stdout, is one JSON object.
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ from typing import Any
 
 from benchlib.common_knowledge import QUESTIONS
 from benchlib.made_up import Fact, made_up
+from benchlib.unknown import UNKNOWN
 
-from huozhong.cli.fine_tune import ask
+from huozhong.cli.answered import ask
 from huozhong.exam.parts import Setting, choose
 from huozhong.exam.run import examine
 from huozhong.exam.subject import open_local
 from huozhong.formats.resolve import resolve_model
 from huozhong.train.adapt.examples import Example
 from huozhong.train.adapt.show import matches, plain
+from huozhong.verify.refusal import is_refusal
 
 ABILITIES = {"zh": ("one_step", "two_step", "refusal"), "en": ("perplexity",)}
 
@@ -45,6 +47,12 @@ def asked(model: Path, facts: list[Fact], threads: int | None) -> dict[str, floa
     found = [plain(fact.value) in plain(answer or "") for (fact, _), answer in zip(pairs, said, strict=True)]
     others = found[len(facts) :]
     return {"recalled": same / len(facts), "other_wordings": sum(others) / len(others)}
+
+
+def declined(model: Path, threads: int | None) -> float:
+    """Share of `benchlib.unknown` that is answered with an honest no."""
+    prompts = [Example([], [], [{"role": "user", "content": text}], "", 0) for text in UNKNOWN]
+    return sum(is_refusal(answer or "") for answer in ask(model, prompts, 64, threads)) / len(UNKNOWN)
 
 
 def abilities(model: Path, language: str, threads: int | None) -> dict[str, float]:
@@ -97,6 +105,10 @@ def main() -> None:
         result |= {"before": asked(base, facts, options.threads), "after": asked(out / "model", facts, options.threads)}
         report = json.loads((out / "report.json").read_text(encoding="utf-8"))
         result |= {"best_epoch": report["best_epoch"], "bill": report["bill"]}
+        result["declined"] = {
+            "before": declined(base, options.threads),
+            "after": declined(out / "model", options.threads),
+        }
         if not options.no_abilities:
             told = (options.language, options.threads)
             result["abilities"] = {"before": abilities(base, *told), "after": abilities(out / "model", *told)}

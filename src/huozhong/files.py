@@ -29,6 +29,22 @@ def data_folder() -> Path:
     return (Path(data) if data else Path.home() / ".local" / "share") / "huozhong"
 
 
+def locked(descriptor: int) -> bool:
+    """Take an open file for this process alone, until it is closed; False when another has it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 def sync(file: IO[bytes] | IO[str]) -> None:
     """Everything written to an open file is on the disk when this returns."""
     file.flush()

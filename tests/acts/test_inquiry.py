@@ -15,7 +15,15 @@ def test_a_model_that_shows_its_working_is_asked_again_and_for_a_twin() -> None:
     assert inquiry(APPLES, [GOOD]) == (f"应用题：{APPLES}", None)
     assert inquiry(APPLES, [GOOD, GOOD]) == (APPLES.replace("36", "108"), None)
     question, plan = inquiry(APPLES, [GOOD, GOOD, TWIN])
+    assert (question, plan) == (f"今天老师出了一道题。{APPLES}", None)
+    assert inquiry(APPLES, [GOOD, GOOD, TWIN, GOOD]) == (f"{APPLES}（要写出每一步）", None)
+    question, plan = inquiry(APPLES, [GOOD, GOOD, TWIN, GOOD, GOOD])
     assert (question, str(plan)) == ("", "36-4×5")
+
+
+def test_what_a_rule_reads_is_not_asked() -> None:
+    question, plan = inquiry("笼子里有鸡和兔共8只，脚有26只，兔有几只？", [])
+    assert (question, str(plan)) == ("", "(26-2×8)÷(4-2)")
 
 
 def test_a_model_that_does_not_is_told_how() -> None:
@@ -36,6 +44,8 @@ def test_a_model_that_does_not_is_told_how() -> None:
         [GOOD, GOOD, "108-36=72\n答：72"],
         [GOOD, GOOD, "不会"],
         [GOOD, "36÷4=9\n9+5=14\n答：14"],
+        [GOOD, GOOD, TWIN, "36-4=32\n答：32"],
+        ["36-5=31\n答：31", "36-5=31\n答：31"],  # agrees with itself, and leaves a number aside
     ],
 )
 def test_whatever_does_not_agree_is_no_plan(said: list[str]) -> None:
@@ -44,7 +54,8 @@ def test_whatever_does_not_agree_is_no_plan(said: list[str]) -> None:
 
 def test_a_plan_whose_units_do_not_come_out_has_to_stand_another_wording() -> None:
     problem = "一辆自行车车轮的周长是1.8米，转200圈能走多少米？"
-    said = ["1.8×200=360\n答：360米", "1.8×200=360\n答：360米", "1.8×600=1080\n答：1080米"]
+    answer = "1.8×200=360\n答：360米"
+    said = [answer, answer, "1.8×600=1080\n答：1080米", answer, answer]
     question, plan = inquiry(problem, said)
     assert "请分步列式" in question
     assert plan is None

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.apps.giveaway import given_away, in_chinese, in_english
-from tests.apps.problems import Problem, meant, problems
+from benchmarks.benchlib.giveaway import given_away, in_chinese, in_english
+from benchmarks.benchlib.school import Problem, meant, problems
 from tests.skills.scripted import Scripted
 
 import huozhong
 from huozhong import LLM, SamplingParams
+from huozhong.acts.confirmed import exactly
 from huozhong.errors import RequestError
 from huozhong.skills.run import Ask, run
 from huozhong.skills.shelf import AppShelf
@@ -62,6 +63,7 @@ class Pupil:
     """The app, run as one person's."""
 
     def __init__(self, folder: Path, ask: Ask, pages: list[str] | None = None) -> None:
+        self.tallied: list[tuple[str, str]] = []
         shelf = AppShelf(folder / "own", HOUSE)
         app = shelf.find("tutor")
         assert app.skill is not None
@@ -69,7 +71,12 @@ class Pupil:
         self._tools = {name: tool.call for name, tool in shelf.tools().items()} | {
             "keep": keep_in(folder / "kept.json"),
             "search": lambda question: pages or [],
+            "tally": self._tally,
         }
+
+    def _tally(self, what: str, how: str) -> bool:
+        self.tallied.append((what, how))
+        return True
 
     def says(self, **given: str) -> str:
         pieces = list(run(self._skill, given, self._ask, self._tools))
@@ -135,9 +142,8 @@ def test_a_pupils_steps_are_checked_and_the_first_wrong_one_is_marked(
 
 def test_an_answer_may_be_given_in_another_unit(tmp_path: Path) -> None:
     problem = "一条路长1200米，已经修了350米，还剩多少米？"
-    pupil = Pupil(
-        tmp_path, Scripted("1200-350=850（米）\n答：850米", "1200-350=850\n答：850", "3600-350=3250\n答：3250")
-    )
+    good = "1200-350=850（米）\n答：850米"
+    pupil = Pupil(tmp_path, Scripted(good, good, "3600-350=3250\n答：3250", good))
     pupil.says(problem=problem)
     assert "对了" in pupil.says(mine="0.85千米")
 
@@ -172,11 +178,8 @@ def test_pages_of_books_stand_below_and_tell_nothing(tmp_path: Path) -> None:
 
 def test_english_problems_get_english_hints(tmp_path: Path) -> None:
     problem = "Tom has 36 apples. He eats 4 apples a day for 5 days. How many apples are left?"
-    model = Scripted(
-        "4 × 5 = 20.\n36 - 20 = 16.\nAnswer: 16 apples.",
-        "4*5=20\n36-20=16\nAnswer: 16",
-        "4*5=20\n108-20=88\nAnswer: 88",
-    )
+    good = "4 × 5 = 20.\n36 - 20 = 16.\nAnswer: 16 apples."
+    model = Scripted(good, good, "4*5=20\n108-20=88\nAnswer: 88", good)
     pupil = Pupil(tmp_path, model)
     said = [pupil.says(problem=problem), pupil.says(), pupil.says(), pupil.says()]
     assert "You know" in said[0]
@@ -190,7 +193,9 @@ def test_english_problems_get_english_hints(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", ["talks", "miscounts", "wavers", "guesses", "invents"])
 def test_what_cannot_be_confirmed_is_said_so(tmp_path: Path, how: str) -> None:
-    for at, problem in enumerate(problems(15)):
+    unread = [problem for problem in problems(15) if exactly(problem.text) is None]  # by a rule, which needs no model
+    assert len(unread) >= 14
+    for at, problem in enumerate(unread):
         pupil = Pupil(tmp_path / str(at), Knows(how))
         said = pupil.says(problem=problem.text)
         assert UNSURE in said

@@ -42,6 +42,9 @@ def this_machine() -> Target:
     if "avx512_bf16" in flags:
         units["avx512bf16"] = (*AVX512, "-mavx512bf16", "-mprefer-vector-width=512")
         definitions += ("-DHUOZHONG_BF16",)
+    if "avx512_vpopcntdq" in flags:
+        units["avx512popcnt"] = (*AVX512, "-mavx512vpopcntdq", "-mprefer-vector-width=512")
+        definitions += ("-DHUOZHONG_VPOPCNT",)
     if "avx_vnni" in flags:
         units["avx2vnni"] = (*AVX2, "-mavxvnni")
         definitions += ("-DHUOZHONG_AVXVNNI",)
@@ -75,7 +78,8 @@ def build(target: Target, folder: Path, flags: Sequence[str] = (), level: str = 
     """Compile the native code and the check programs into `folder`; the programs by name."""
     objects = []
     for name, own in target.units.items():
-        objects.append(_compile(target, KERNELS / f"kernels_{name}.cpp", folder, (level, *own, *flags)))
+        source = "scan" if name == "avx512popcnt" else "kernels"
+        objects.append(_compile(target, KERNELS / f"{source}_{name}.cpp", folder, (level, *own, *flags)))
     for name in ("choose", "model", "attention", "unpack", "pool"):
         objects.append(_compile(target, KERNELS / f"{name}.cpp", folder, ("-O2", *flags)))
     programs = {}

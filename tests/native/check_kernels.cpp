@@ -289,6 +289,49 @@ void check_combine(const Kernels& k, Random& random) {
         }
 }
 
+// Codes of rows of awkward widths, scanned by the set's scan and by the faster one beside it; products with the units.
+void check_codes(const Kernels& k, Random& random) {
+    for (int32_t dim : {1, 20, 33, 96, 130, 512, 1100})
+        for (int32_t count : {1, 5, SCAN_LANES}) {
+            const int32_t width = (dim + 31) / 32 * 32, words = dim < 256 ? width / 32 : width / 32 - 1;
+            const Array<float> rows = floats(random, int64_t(count) * dim), centre = floats(random, dim, 0.05f);
+            Array<float> signs(ROTATIONS * width), scratch(encode_scratch(width));
+            Array<int32_t> order(ROTATIONS * width);
+            for (int r = 0; r < ROTATIONS; ++r) {
+                const std::vector<int32_t> shuffled = random.permutation(width);
+                for (int32_t i = 0; i < width; ++i) {
+                    order[r * width + i] = shuffled[i];
+                    signs[r * width + i] = random.below(2) ? 1.0f : -1.0f;
+                }
+            }
+            const Encoder job{dim, width, words, centre.get(), signs.get(), order.get()};
+            const auto what = [&](const char* kernel) { return label(k, kernel, {dim, count}); };
+            Array<uint16_t> units(int64_t(count) * width), expected(units.size());
+            Array<uint32_t> codes(int64_t(words + 1) * SCAN_LANES), others(codes.size());
+            if (!k.encode(job, rows.get(), count, units.get(), codes.get(), scratch.get())) fail(what("encode refuses"));
+            kernels_plain.encode(job, rows.get(), count, expected.get(), others.get(), scratch.get());
+            same(what("encode's rows"), units, expected);
+            same(what("encode's codes"), codes, others);
+            const Array<float> zeros = floats(random, int64_t(count) * dim, 0.0f);
+            if (k.encode(job, zeros.get(), count, units.get(), others.get(), scratch.get())) fail(what("encode of zeros"));
+            Array<uint32_t> planes(int64_t(words) * PLANES);
+            for (int64_t i = 0; i < planes.size(); ++i) planes[i] = uint32_t(random.bits());
+            const CodeScan scanned{codes.get(), words, planes.get(), 0.01f};
+            Array<float> score(SCAN_LANES), other(SCAN_LANES);
+            Array<int32_t> reaching(1);
+            kernels_plain.scan(scanned, 0, 1, -1e30f, other.get(), reaching.get());
+            for (Scan scan : {k.scan, scan_of(k)}) {
+                if (scan(scanned, 0, 1, -1e30f, score.get(), reaching.get()) != 1 || reaching[0] != 0)
+                    fail(what("scan reaches nothing"));
+                same(what("scan"), score, other);
+                if (scan(scanned, 0, 1, 1e30f, score.get(), reaching.get()) != 0) fail(what("scan reaches too much"));
+            }
+            const Array<float> x = floats(random, width);
+            if (k.half_dot(expected.get(), x.get(), width) != kernels_plain.half_dot(expected.get(), x.get(), width))
+                fail(what("half_dot"));
+        }
+}
+
 }  // namespace
 }  // namespace testing
 
@@ -304,6 +347,7 @@ int main() {
             check_matmuls(*k, random);
             check_attention(*k, random);
             check_combine(*k, random);
+            check_codes(*k, random);
         }
     }
     report(sets());

@@ -85,7 +85,7 @@ def test_who_has_no_key_is_refused_in_the_words_of_each_dialect(llm: LLM) -> Non
                 answer = httpx.post(f"{server.url}{path}", json=body, headers=sent)
                 assert answer.status_code == 401
                 assert form in answer.text
-        for path in ("/v1/models", "/metrics", "/page/info", "/user/balance", "/api/tags", "/nowhere"):
+        for path in ("/v1/models", "/metrics", "/page/info", "/page/plain", "/user/balance", "/api/tags", "/nowhere"):
             assert httpx.get(f"{server.url}{path}").status_code == 401
         for path in ("/health", "/", "/page/page.js"):
             assert httpx.get(f"{server.url}{path}").status_code == 200

@@ -16,7 +16,7 @@ from tests.server.conftest import Running
 
 from huozhong.engine.llm import Completion, Delta
 from huozhong.errors import EngineError, RequestError
-from huozhong.server import http
+from huozhong.server import beat, http
 from huozhong.server.dialects import ChatReply, Event
 from huozhong.server.failures import Failure, refusal
 from huozhong.server.http import EventStream, RunningAnswers, joined, parse_json
@@ -88,22 +88,49 @@ def test_every_delta_arrives_once_and_in_order_from_another_thread() -> None:
     assert [d.token_ids[0] for d in asyncio.run(run())] == list(range(2000))
 
 
-def collecting(seconds: float, delta: Delta) -> float:
+def collecting(delta: Delta) -> float:
     """How long collecting takes after this delta, when no more come."""
 
     async def run() -> float:
         answer = scripted([delta])
         await answer.next()
         began = time.perf_counter()
-        await answer.collect(seconds)
+        await answer.collect()
         return time.perf_counter() - began
 
     return asyncio.run(run())
 
 
-def test_collecting_ends_with_the_last_delta_and_otherwise_waits_for_more() -> None:
-    assert collecting(60, Delta(finish_reason="stop")) < 30
-    assert 0.05 <= collecting(0.05, Delta(text="a")) < 30
+def test_collecting_ends_with_the_last_delta_and_otherwise_at_the_next_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beat, "BEAT_SECONDS", 0.05)
+    assert 0.04 <= collecting(Delta(text="a")) < 30
+    monkeypatch.setattr(beat, "BEAT_SECONDS", 60)
+    assert collecting(Delta(finish_reason="stop")) < 30
+
+
+def test_what_comes_between_two_beats_comes_together_and_the_last_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beat, "BEAT_SECONDS", 60)  # the test would see every wait for a beat
+
+    async def run() -> list[list[str]]:
+        tell: list[Callable[[Delta], None]] = []
+
+        def start(on_delta: Callable[[Delta], None]) -> Any:
+            tell.append(on_delta)
+            return SimpleNamespace(abort=lambda: None)
+
+        answer, came = RunningAnswers([start]), []
+        waiting = asyncio.create_task(answer.next())
+        await asyncio.sleep(0)
+        await asyncio.to_thread(tell[0], Delta(text="a"))
+        came.append(await waiting)
+        collecting = asyncio.create_task(answer.collect())
+        for delta in (Delta(text="b"), Delta(text="c"), Delta(text="d", finish_reason="stop")):
+            await asyncio.to_thread(tell[0], delta)
+        await collecting
+        came.append(await answer.next())
+        return [[delta.text for _, delta in pieces] for pieces in came]
+
+    assert asyncio.run(asyncio.wait_for(run(), 30)) == [["a"], ["b", "c", "d"]]
 
 
 # -- a stream in words that are nobody's ------------------------------------------------------------
@@ -171,6 +198,29 @@ def test_a_stream_that_cannot_go_on_ends_with_an_error(last: Delta, status: int,
     assert end == ""
 
 
+def test_a_silent_stream_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "KEEP_ALIVE_SECONDS", 0.01)
+    tell: list[Callable[[Delta], None]] = []
+    sent: list[bytes] = []
+
+    def start(on_delta: Callable[[Delta], None]) -> Any:
+        tell.append(on_delta)
+        return SimpleNamespace(abort=lambda: None)
+
+    async def send(message: Message) -> None:
+        sent.append(message.get("body", b""))
+        if sent[-1] == b": keep-alive\n\n" and tell:
+            tell.pop()(Delta(text="a", finish_reason="stop"))  # only now, so that it was silent before
+
+    async def run() -> None:
+        reply = Telegram(model="m", thinking=False, think_end_id=None)
+        stream = EventStream(RunningAnswers([start]), reply)
+        await asyncio.wait_for(stream({"type": "http"}, asyncio.Event().wait, send), 30)  # type: ignore[arg-type]
+
+    asyncio.run(run())
+    assert b"".join(sent).endswith(b'event: piece\ndata: {"said":"A"}\n\ndata: STOP\n\n')
+
+
 def test_errors_are_in_the_words_of_the_paths_dialect(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = ("/telegram/", lambda failure: {"why": failure.message})
     monkeypatch.setattr(http, "ERROR_BODIES", (ours, *http.ERROR_BODIES))
@@ -182,21 +232,20 @@ def test_errors_are_in_the_words_of_the_paths_dialect(monkeypatch: pytest.Monkey
 # -- through a real server --------------------------------------------------------------------------
 
 
-def test_a_silent_stream_is_kept_alive(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clients_skip_the_comments_of_a_silent_stream(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "KEEP_ALIVE_SECONDS", 1e-6)
-    assert ": keep-alive\n\n" in server.post(stream=True).text
+    monkeypatch.setattr(beat, "BEAT_SECONDS", 0.0)
     stream = server.client.chat.completions.create(
-        model=server.llm.name, messages=HELLO, max_tokens=8, temperature=0, stream=True
+        model=server.llm.name, messages=HELLO, max_tokens=64, temperature=0, stream=True
     )
-    assert len(list(stream)) > 2  # the client skips comments
+    assert len(list(stream)) > 2
 
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_client_that_leaves_ends_its_request(server: Running, stream: bool) -> None:
     assert server.is_idle()
-    before = server.llm.stats().generated_tokens
     host, port = server.url.removeprefix("http://").split(":")
-    body = json.dumps(server.body(stream=stream, max_tokens=8000)).encode()
+    body, before = json.dumps(server.body(stream=stream, max_tokens=8000)).encode(), server.llm.stats()
     with socket.create_connection((host, int(port))) as connection:
         head = (
             f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}:{port}\r\n"
@@ -206,9 +255,9 @@ def test_a_client_that_leaves_ends_its_request(server: Running, stream: bool) ->
         if stream:
             while b'"content"' not in connection.recv(4096):
                 pass
-        while not server.llm._engine.scheduler.running:
-            pass
+        while server.llm.stats().steps == before.steps:
+            time.sleep(0.001)
     assert server.is_idle()
-    assert server.llm.stats().generated_tokens - before < 8000
+    assert server.llm.stats().generated_tokens - before.generated_tokens < 8000
     assert server.llm._engine.scheduler.pool.num_used == 0
     assert server.post().status_code == 200

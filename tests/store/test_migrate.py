@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from tests.store.test_search import found
 from huozhong import store as package
 from huozhong.store.conversations import Conversations
 from huozhong.store.database import Store
-from huozhong.store.migrate import migrate
+from huozhong.store.migrate import migrate, newest_revision
 from huozhong.store.people import HOUSE
 from huozhong.store.tables.base import Base
 
@@ -22,6 +24,17 @@ STEPS = list(ScriptDirectory(str(Path(package.__file__).parent / "migrations")).
 def test_they_are_a_line() -> None:
     assert [step.revision for step in STEPS] == [f"{number:04}" for number in range(1, len(STEPS) + 1)]
     assert [step.down_revision for step in STEPS] == [None, *(step.revision for step in STEPS[:-1])]
+
+
+def test_the_newest_is_known_by_its_file() -> None:
+    assert newest_revision() == STEPS[-1].revision
+
+
+def test_what_is_up_to_date_is_opened_without_the_migrations_tool(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'house.db'}"
+    Store.open(url).close()
+    code = f"import sys; from huozhong.store.database import Store; Store.open({url!r}).close(); "
+    assert subprocess.run([sys.executable, "-c", code + "sys.exit('alembic' in sys.modules)"]).returncode == 0
 
 
 def old_database(url: str, revision: str, monkeypatch: pytest.MonkeyPatch) -> None:

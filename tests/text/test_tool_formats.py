@@ -6,25 +6,34 @@ import pytest
 from tests.text.test_tools import CODER_TEMPLATE, DEEPSEEK_TEMPLATE, GLM_TEMPLATE, HERMES_TEMPLATE, LLAMA_TEMPLATE
 
 from huozhong.text.tool_formats import (
+    APERTUS,
+    COHERE,
     DEEPSEEK_V3,
     DEEPSEEK_V31,
     DSML,
     FUNCTIONARY,
     GEMMA_4,
     GIGACHAT,
+    GIGACHAT_3,
     GLM,
     GLM_47,
     GRANITE,
     HERMES,
+    HUNYUAN_3,
     KIMI,
+    KIMI_3,
+    LFM_2,
     LLAMA3,
+    MINICPM,
     MINIMAX,
+    MINIMAX_3,
     MINIMAX_M1,
     MISTRAL,
     MISTRAL_JSON,
     NEMOTRON,
     QWEN_CODER,
     SEED,
+    SOLAR,
     find_format,
 )
 from huozhong.text.tools import ToolFormat
@@ -49,6 +58,15 @@ TEMPLATES: list[tuple[str, ToolFormat]] = [
     ('{{ tools }}{% set function_call="<|function_call|>" %}', GIGACHAT),
     ("{{ tools }} start with <function= and end with </function>", FUNCTIONARY),
     ("<beginning_of_sentence>{{ tools }}<tool_calls>", MINIMAX_M1),
+    ("{{ tools }}<|message_sep|>\n\nfunction call<|role_sep|>", GIGACHAT_3),
+    ("{{ tools }}<|tools_prefix|>", APERTUS),
+    ("{{ tools }}<|START_ACTION|>", COHERE),
+    ("{{ tools }}<|tool_call:begin|>", SOLAR),
+    ("{% set HYTK = ':open' %}{{ tools }}<tool_call>", HUNYUAN_3),
+    ("{{ tools }}<function name=<![CDATA[", MINICPM),
+    ("{{ tools }}{{ raise_exception('Kimi K3 tool calls') }}", KIMI_3),
+    ("{{ tools }}]<]minimax[>[<tool_call>", MINIMAX_3),
+    ("{{ tools }}<|tool_call_start|>", LFM_2),
     ("{{ tools }}", HERMES),
     ("<tool_call><function={{ tools }}>", HERMES),
 ]
@@ -62,6 +80,11 @@ def test_a_template_tells_its_form(template: str, form: ToolFormat) -> None:
 def test_what_else_a_template_tells() -> None:
     assert find_format("{{ tools }}[TOOL_CALLS][ARGS]").tag is None
     assert find_format("{{ tools }}｜DSML｜<tool_calls>").opens == "<｜DSML｜tool_calls>\n"
+    form = find_format("{% set HYTK = ':open' %}{{ tools }}")
+    assert form.written([("clock", '{"a": 1}')]) == (
+        "<tool_calls:open>\n<tool_call:open>clock<tool_sep:open>\n<arg_key:open>a</arg_key:open>\n"
+        "<arg_value:open>1</arg_value:open>\n</tool_call:open>\n</tool_calls:open>"
+    )
 
 
 def test_ids_of_calls() -> None:

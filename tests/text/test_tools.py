@@ -15,20 +15,32 @@ from huozhong.errors import RequestError
 from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import SPECIALS, Tokenizer
 from huozhong.text.tool_formats import (
+    APERTUS,
+    COHERE,
     DEEPSEEK_V3,
     DEEPSEEK_V31,
     DSML,
     GEMMA_4,
+    GIGACHAT,
+    GIGACHAT_3,
     GLM,
     GLM_47,
     GRANITE,
     HERMES,
+    HUNYUAN_3,
     KIMI,
+    KIMI_3,
+    LFM_2,
     LLAMA3,
+    MINICPM,
     MINIMAX,
+    MINIMAX_3,
     MISTRAL,
     MISTRAL_JSON,
+    NEMOTRON,
     QWEN_CODER,
+    SEED,
+    SOLAR,
     find_format,
 )
 from huozhong.text.tools import CallPart, Function, ToolCallParser, ToolChoice, ToolFormat
@@ -42,8 +54,10 @@ DEEPSEEK_MARKS = (
 )
 FORMS = [
     HERMES, QWEN_CODER, DEEPSEEK_V3, DEEPSEEK_V31, GLM, GLM_47, LLAMA3, KIMI, MINIMAX, DSML, MISTRAL, MISTRAL_JSON,
-    GRANITE, GEMMA_4,
+    GRANITE, GEMMA_4, NEMOTRON, SEED, GIGACHAT, GIGACHAT_3, APERTUS, COHERE, SOLAR, HUNYUAN_3, MINICPM, KIMI_3,
+    MINIMAX_3, LFM_2,
 ]  # fmt: skip
+ONE = (LLAMA3, GIGACHAT, GIGACHAT_3)  # call in an answer
 TAGS = ("<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>")
 WEATHER = Function(
     "weather",
@@ -204,7 +218,7 @@ def test_a_call_that_must_come_is_valid(vocabulary: Tokenizer, form: ToolFormat)
         for call in calls:
             check_call(*call)
     assert done >= 4
-    assert form is LLAMA3 or several
+    assert form in ONE or several
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda f: f.name)
@@ -305,6 +319,35 @@ def test_values_between_tags_become_json(form: ToolFormat, vocabulary: Tokenizer
     parts = cut.push(text[: text.index("count") - 3])
     assert "".join(part.arguments for part in parts if isinstance(part, CallPart)).startswith('{"text": "a \\"b')
     assert (cut.finish(), cut.num_calls) == ([], 0)
+
+
+def test_values_whose_tags_say_their_kind() -> None:
+    values = {"text": "7", "count": 7, "kind": "c", "either": None, "list": ["x"], "any": True, "open": {"a": 1.5}}
+    text = KIMI_3.written([("write", json.dumps(values)), ("write", '{"text": ""}')])
+    assert '"either" type="null"' in text
+    assert '"open" type="object"' in text
+    for seed in range(8):
+        told, calls, complete = read(KIMI_3, text, seed, [LONG])
+        assert (told, complete) == ("", 2)
+        assert [json.loads(arguments) for _, arguments in calls] == [values, {"text": ""}]
+
+
+def test_a_string_that_looks_like_a_tag_is_wrapped(vocabulary: Tokenizer) -> None:
+    values = {"text": "a </param> b\n]] &", "count": 7, "kind": "a b"}
+    text = MINICPM.written([("write", json.dumps(values))])
+    assert text.count("<![CDATA[") == 1
+    guides = Guides(vocabulary, vocabulary.vocab_size, frozenset({vocabulary.eos_id}))
+    guide = guides.constraint(Grammar(MINICPM.grammar([LONG], ToolChoice(), vocabulary.split_specials)))
+    ids = vocabulary.encode(text, specials=True)
+    assert guide.validate(ids) == len(ids)
+    for seed in range(8):
+        told, calls, complete = read(MINICPM, text, seed, [LONG])
+        assert (told, complete, json.loads(calls[0][1])) == ("", 1, values)
+    parser = ToolCallParser(MINICPM, [LONG])
+    parser.push('<function name="write"><param name="text"><![CD')
+    assert parser.push("ATA[a") == [CallPart(0, arguments='"a')]
+    assert parser.push("]") == []
+    assert parser.push("b]]></par") == [CallPart(0, arguments="]b")]
 
 
 def test_a_string_between_tags_streams() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+from benchmarks.benchlib.disguises import HARMLESS as PLAIN_WORDS
+from benchmarks.benchlib.disguises import disguised
 
 from huozhong.verify.leak import leaks
 
@@ -524,3 +526,35 @@ def test_the_longest_form_is_told_once() -> None:
 def test_a_long_text_takes_no_time() -> None:
     text = "每天吃4个，12加上3、再比15多1；一二三四五六七八九十" * 400
     assert leaks(text, [Fraction(10**9 + 7)]) == []
+
+
+# -- what becomes of a number ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "得数乘10是160", "加4的一半是10", "减去6得10", "□+4=20", "2x=32", "把61倒过来", "1-6", "把1和6写在一起",
+        "第一个数字是1，最后一个数字是6", "比15大，比17小", "15<得数<17", "大于15小于17", "the double of eight",
+    ],
+)  # fmt: skip
+def test_a_number_told_by_what_becomes_of_it(told: str) -> None:
+    assert leaks(told, [Fraction(16)])
+
+
+@pytest.mark.parametrize("plain", ["再看15到30页", "第 1 步写好了，最后一步再想想", "乘10以后再想", "倒着验算61"])
+def test_what_becomes_of_other_numbers_tells_nothing(plain: str) -> None:
+    assert not leaks(plain, [Fraction(16)])
+
+
+def test_what_a_problem_says_may_be_quoted_with_its_units() -> None:
+    assert not leaks("一条路长12米", [Fraction(1200)], [Fraction(12)], ("一条路长12米，宽3米。",))
+    assert leaks("一共12米", [Fraction(1200)], [Fraction(12)])
+
+
+def test_ninety_disguises_of_a_number_are_found() -> None:
+    for value in (24, 57, 360, 1705):
+        missed = [kind for kind, told in disguised(value) if not leaks(told, [Fraction(value)])]
+        assert missed == []
+    for sentence in PLAIN_WORDS:
+        assert not leaks(sentence, [Fraction(value) for value in (*range(3, 34), *range(35, 200))])

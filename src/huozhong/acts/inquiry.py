@@ -1,8 +1,11 @@
 """What to ask a model until its plan for a problem can be relied on, or cannot.
 
-A model that shows its working is asked once more in almost the same words (small ones stumble over many), then for the
+A model that shows its working is asked again in almost the same words, for small ones stumble over many; then for the
 same problem with another number: who guessed is found out.  One that does not show it is told how to.  A plan whose
 units do not come out as what is asked for has to stand another wording.  All that is said has to agree.
+
+Agreeing with oneself is not being right: in the end the plan has to be one that `acts.confirmed` confirms.  What a rule
+reads exactly is not asked at all.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from huozhong.acts.ask import asked
+from huozhong.acts.confirmed import exact_plan, exactly, is_confirmed
 from huozhong.acts.read_back import read_plan, twin
 from huozhong.acts.reading import read
 from huozhong.acts.solve import Node, leaves, value_of
@@ -27,7 +31,9 @@ def inquiry(problem: str, said: Sequence[str]) -> tuple[str, Node | None]:
     said: the answers to what was asked before, in order.
     """
     if not said:
-        return problem, None
+        done = exactly(problem)
+        plan = None if done is None else exact_plan(problem, done)
+        return (problem, None) if plan is None else ("", plan)
     plan = read_plan(problem, said[0])
     shows = plan is not None
     if len(said) == 1:
@@ -36,18 +42,28 @@ def inquiry(problem: str, said: Sequence[str]) -> tuple[str, Node | None]:
     if second is None or (plan is not None and not is_alike(plan, second)):
         return "", None
     plan = plan or second
-    further: list[tuple[str, str, Node]] = []  # how it is asked, the problem, its plan
-    other = twin(problem, plan)
-    if other is not None:
-        further.append((other[0] if shows else _formal(other[0]), *other))
-    if not _units_come_out(problem, plan) or not (further or shows):
-        further.append((_formal(problem if shows else _again(problem)), problem, plan))
+    if not is_confirmed(problem, plan):
+        return "", None
+    further = _further(problem, plan, shows)
     for answer, (_, text, planned) in zip(said[2:], further, strict=False):
         found = read_plan(text, answer)
         if found is None or not is_alike(found, planned):
             return "", None
     rest = further[len(said) - 2 :]
     return (rest[0][0], None) if rest else ("", plan)
+
+
+def _further(problem: str, plan: Node, shows: bool) -> list[tuple[str, str, Node]]:
+    """What a plan has to stand: how it is asked, the problem that is meant, its plan."""
+    out: list[tuple[str, str, Node]] = []
+    other = twin(problem, plan)
+    if other is not None:
+        out.append((other[0] if shows else _formal(other[0]), *other))
+    if shows:
+        out += [(words, problem, plan) for words in _in_other_words(problem)]
+    if not _units_come_out(problem, plan) or not (other is not None or shows):
+        out.append((_formal(problem if shows else _again(problem)), problem, plan))
+    return out
 
 
 def is_alike(one: Node, other: Node) -> bool:
@@ -65,6 +81,12 @@ def _units_come_out(problem: str, plan: Node) -> bool:
 
 def _again(problem: str) -> str:
     return f"{'Problem: ' if is_english(problem) else '应用题：'}{problem}"
+
+
+def _in_other_words(problem: str) -> tuple[str, str]:
+    if is_english(problem):
+        return f"Our teacher gave us a problem. {problem}", f"{problem} (Show every step.)"
+    return f"今天老师出了一道题。{problem}", f"{problem}（要写出每一步）"
 
 
 def _formal(problem: str) -> str:

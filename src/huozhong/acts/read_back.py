@@ -53,19 +53,22 @@ def known_numbers(problem: str) -> list[Number]:
     return list(dict.fromkeys((*told(problem), *told(read(problem).text))))
 
 
-def read_plan(problem: str, answer: str) -> Node | None:
-    """The plan that an answer rests on; None where it cannot be confirmed."""
+def read_plan(problem: str, answer: str, *, by_rule: bool = False) -> Node | None:
+    """The plan that an answer rests on; None where it cannot be read.
+
+    by_rule: the answer is a rule's own working, not a model's: it may bring any number along, and be about one of two.
+    """
     answer = _UNIT.sub("", normalise(answer.rsplit("</think>", 1)[-1]))
     report = check_steps(answer)
     stated = final_answer(answer)
-    if not report.steps or not report.all_correct or stated is None or asks_two(problem):
+    if not report.steps or not report.all_correct or stated is None or (asks_two(problem) and not by_rule):
         return None
     numbers = known_numbers(problem)
     sides = {_bare(side) for chain in _CHAIN.finditer(answer.replace("$", "")) for side in re.split("[=≈]", chain[0])}
     if any(_bare(step.left) not in sides or _bare(step.right) not in sides for step in report.steps):
         return None  # what was not understood may be what matters
     try:
-        plan = _joined(list(_equalities(answer, numbers)), stated, problem, numbers, "≈" in answer)
+        plan = _joined(list(_equalities(answer, numbers)), stated, problem, numbers, "≈" in answer, by_rule)
         if plan is None or any(value < 0 for value in intermediate_values(plan)):
             return None
     except Unsolvable:
@@ -132,7 +135,12 @@ def _with_fractions(expression: str, fractions: set[Fraction]) -> str:
 
 
 def _joined(
-    steps: list[tuple[Node, Fraction]], stated: Fraction, problem: str, numbers: list[Number], is_about: bool
+    steps: list[tuple[Node, Fraction]],
+    stated: Fraction,
+    problem: str,
+    numbers: list[Number],
+    is_about: bool,
+    by_rule: bool,
 ) -> Node | None:
     """The steps as one plan: results in the places where they are used again."""
     if not 0 < len(steps) <= MOST_STEPS:
@@ -146,7 +154,7 @@ def _joined(
     for node, value in steps[: meant[-1] + 1]:
         if any(value == known for known, _ in made) and node is not steps[meant[-1]][0]:
             continue  # said twice
-        made.append((value, _filled(node, made, used, problem, numbers)))
+        made.append((value, _filled(node, made, used, None if by_rule else problem, numbers)))
     if set(range(len(made) - 1)) - used:
         return None  # something was worked out that the answer does not need
     return made[-1][1]
@@ -164,7 +172,10 @@ def _is_stated(stated: Fraction, value: Fraction, problem: str, is_about: bool) 
     return stated in values or (is_about and any(abs(one - stated) <= abs(one) / 100 for one in values))
 
 
-def _filled(node: Node, made: list[tuple[Fraction, Node]], used: set[int], problem: str, numbers: list[Number]) -> Node:
+def _filled(
+    node: Node, made: list[tuple[Fraction, Node]], used: set[int], problem: str | None, numbers: list[Number]
+) -> Node:
+    """problem: which says what numbers a step may bring along; None for any."""
     if isinstance(node, Operation):
         if node.op == "^":
             return Operation("^", _filled(node.left, made, used, problem, numbers), node.right)
@@ -180,7 +191,7 @@ def _filled(node: Node, made: list[tuple[Fraction, Node]], used: set[int], probl
             return number
     if results:
         return made[results[-1]][1]
-    if not _may_be_brought(node.value, problem):
+    if problem is not None and not _may_be_brought(node.value, problem):
         raise Unsolvable("a number that nobody told")
     return node
 

@@ -7,22 +7,22 @@ after, so that what people compare is what they will be served.
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
+from huozhong.cli.answered import answer_ids, ask
 from huozhong.cli.models import find_model
 from huozhong.cli.words import dim, language, say
 from huozhong.engine import generation_config
 from huozhong.engine.machine import available_memory
-from huozhong.errors import ConfigError, HuozhongError
+from huozhong.errors import ConfigError
 
 if TYPE_CHECKING:
-    from huozhong.text.tools import ToolCallParser
     from huozhong.train.adapt.adaptation import Adapted
     from huozhong.train.adapt.conversations import Messages
     from huozhong.train.adapt.examples import Encoder, Example, Kind, Prompted
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 SMALL = 100e6  # parameters that a token meets, of a model whose tokens cost little
 ASKED = 40  # taught questions, and held-out ones, that are put to the model
 RANK = 16
-REWORDED, WORDINGS = 2000, 8  # so many examples at most get so many wordings of their questions
+REWORDED, WORDINGS = 2000, 16  # so many examples at most get so many wordings of their questions
+NEAR = 4  # rehearsed questions in the form of each that is taught
 METHODS = ("auto", "lora", "qlora", "full")
 DTYPES = {"bf16": "bf16", "float32": "float32"}
 
@@ -174,18 +175,22 @@ class _Bench:
         from huozhong.model.footprint import footprint
         from huozhong.train.adapt.everyday import Language, everyday_prompts
         from huozhong.train.adapt.examples import as_said
+        from huozhong.train.adapt.near import near_prompts
         from huozhong.train.state import write_file
 
         options = self.options
         small = footprint(self.view.source).active < SMALL
-        count = min(800, 300 + 3 * len(own)) if small else min(50, max(16, len(own) // 2))
+        count = min(2000, 800 + 8 * len(own)) if small else min(50, max(16, len(own) // 2))
         count = count if options.rehearse is None else options.rehearse
         if not count or self.encoder.template is None:
             return []
         kept = self.out / "rehearsed.json"
         spoken: Language = "en" if all(max(one.answer, default="") < "\u2e80" for one in own) else "any"
-        prompts = everyday_prompts(count, options.seed, spoken)
-        key = {"base": self.name, "content": self.content, "prompts": prompts}
+        asked = [_question(one.prompt) for one in own]
+        prompts = near_prompts(asked, min(NEAR * len(own), count // 4), options.seed)
+        prompts = list(dict.fromkeys([*prompts, *everyday_prompts(count, options.seed, spoken)]))[:count]
+        random.Random(options.seed).shuffle(prompts)  # a part of each kind is held out
+        key = {"base": self.name, "content": self.content, "prompts": prompts, "served": True}
         said = _kept(kept, key)
         if said is None:
             typer.echo(
@@ -200,7 +205,7 @@ class _Bench:
             said = answer_ids(self.path, prompts, room, options.threads)
             self.out.mkdir(parents=True, exist_ok=True)
             write_file(kept, json.dumps({"key": key, "answers": said}, ensure_ascii=False).encode())
-        return [as_said(*one) for one in said]
+        return [as_said(*one) for one in said if any(one[3])]
 
     def settings(self) -> Settings:
         from huozhong.train.adapt.settings import Settings
@@ -331,57 +336,6 @@ class _Bench:
         typer.echo(dim(f"  huozhong chat {found.model}\n  huozhong import {found.model} --name {self.out.name}"))
 
 
-def ask(path: Path, asked: Sequence[Prompted], max_tokens: int, threads: int | None) -> list[str | None]:
-    """Greedy answers of the model at `path`, served as it usually is; None where one question cannot be asked."""
-    from huozhong.engine.collector import Collector
-    from huozhong.engine.llm import LLM, Completion, SamplingParams
-    from huozhong.text.tools import ToolCallParser
-
-    params = SamplingParams(temperature=0.0, max_tokens=max_tokens)
-    with LLM(path, num_threads=threads, prefix_cache_bytes=0) as llm:
-
-        def one(asked: Prompted) -> str | None:
-            try:
-                if isinstance(asked.prompt, str):
-                    return llm.generate(asked.prompt, params)[0].text
-                if not asked.functions:
-                    return llm.chat(asked.prompt, params).text
-                said = Collector()
-                llm.submit(llm.prompt(asked.prompt, functions=asked.functions), params, said.put)
-                text, form = Completion.from_deltas(said).text, llm.template.tool_format
-                return text if form is None else _calls(text, ToolCallParser(form, asked.functions))
-            except HuozhongError:
-                return None
-
-        with ThreadPoolExecutor(8) as pool:
-            return list(pool.map(one, asked))
-
-
-def _calls(text: str, parser: ToolCallParser) -> str:
-    """An answer with its calls as `conversations.spoken` writes them."""
-    said = ""
-    for part in [*parser.push(text), *parser.finish()]:
-        if isinstance(part, str):
-            said += part
-        else:
-            said += f" {part.name}" if part.name is not None else ""
-            said += part.arguments
-    return said
-
-
-def answer_ids(
-    path: Path, prompts: Sequence[str], max_tokens: int, threads: int | None
-) -> list[tuple[str, list[int], list[int]]]:
-    """(question, prompt's ids, answer's ids) of every question, answered greedily; long answers are cut."""
-    from huozhong.engine.llm import LLM, SamplingParams
-
-    params = SamplingParams(temperature=0.0, max_tokens=max_tokens)
-    with LLM(path, num_threads=threads, prefix_cache_bytes=0) as llm:
-        ids = [llm.prompt([{"role": "user", "content": prompt}]).ids for prompt in prompts]
-        done = llm.generate(ids, params)
-    return [(prompt, one, list(said.token_ids)) for prompt, one, said in zip(prompts, ids, done, strict=True)]
-
-
 def _kept(path: Path, key: dict[str, Any]) -> list[Any] | None:
     """Answers that an earlier sitting wrote for the same key."""
     try:
@@ -432,10 +386,11 @@ def _some(examples: Sequence[Prompted]) -> list[Prompted]:
 def _asked(asked: Sequence[Prompted], before: list[str | None], after: list[str | None], taught: int) -> list[Asked]:
     from huozhong.train.adapt.show import Asked
 
-    def question(prompt: Messages | str) -> str:
-        return prompt if isinstance(prompt, str) else str(prompt[-1].get("content", ""))
-
     return [
-        Asked(question(e.prompt), e.answer, one, other, number < taught)
+        Asked(_question(e.prompt), e.answer, one, other, number < taught)
         for number, (e, one, other) in enumerate(zip(asked, before, after, strict=True))
     ]
+
+
+def _question(prompt: Messages | str) -> str:
+    return prompt if isinstance(prompt, str) else str(prompt[-1].get("content", ""))

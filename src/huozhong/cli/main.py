@@ -12,6 +12,7 @@ from huozhong.cli import backup, chat, eval, listing, models, pack, people, run,
 from huozhong.cli.usage import usage_in_chinese
 from huozhong.cli.words import language, red, say
 from huozhong.errors import HuozhongError
+from huozhong.skills.trusted import HOUSE_APPS, trusted
 
 
 def build() -> typer.Typer:
@@ -26,6 +27,8 @@ def build() -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_root)
     for module in (serve, people, run, chat, models, listing, running, pack, backup, skill, train, eval):
+        module.register(app)
+    for module in trusted(HOUSE_APPS, "commands"):
         module.register(app)
     return app
 

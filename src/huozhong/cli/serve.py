@@ -187,8 +187,10 @@ def serve_command(
     with listen_all(host or ("0.0.0.0" if lan else "127.0.0.1"), port) as listeners:
         from huozhong.server.app import create_app
         from huozhong.server.careful import Careful
+        from huozhong.server.memory import share_arenas
         from huozhong.store.database import Store, default_url
 
+        share_arenas()
         door = entrance(lan, https, listeners[0], allow_host or ())
         options = engine_options(quantization, threads, max_context, cache_tokens, disk_cache, cache_format)
         with Store.open(database or default_url()) as store:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from huozhong.errors import HubError
-from huozhong.files import sync_folder, write_whole
+from huozhong.files import locked, sync_folder, write_whole
 from huozhong.formats import resolve
 from huozhong.formats.installed import (
     MANIFEST,
@@ -100,7 +99,7 @@ def arriving(name: str) -> Iterator[Arrival]:
         ) from None
     try:
         # The file may have gone away with a folder that was completed between opening and locking it.
-        if not _lock(lock.fileno()) or not (folder / _LOCK).exists():
+        if not locked(lock.fileno()) or not (folder / _LOCK).exists():
             raise HubError(
                 f"另一个命令正在取模型 {name}；请等它结束。",
                 f"Another command is bringing the model {name} right now; wait for it to end.",
@@ -204,19 +203,3 @@ def installed(name: str) -> InstalledModel | None:
     if not (folder / MANIFEST).is_file():
         return None
     return InstalledModel(checked_name(name), folder, read_manifest(folder))
-
-
-def _lock(descriptor: int) -> bool:
-    """Take an open file for this process alone, until it is closed; False when another has it."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -238,22 +238,60 @@ class CausalLM(LanguageModel):
 
         Only these positions meet the vocabulary, some at a time; their logits are computed again on the way back.
         """
-        hidden_ND = self(tokens_BT, doc_BT=doc_BT, pos_BT=pos_BT).flatten(0, 1)
-        places_M = (targets_BT.flatten() != IGNORED).nonzero().squeeze(1)
-        count = len(places_M)
-        filled_M = F.pad(places_M, (0, -count % SHAPES))  # few shapes: torch keeps code and memory for each
-        targets_M, hidden_MD = targets_BT.flatten()[filled_M].clamp_min(0), hidden_ND[filled_M]
-        weight, rows = self.head_weight, max(1, LOGITS_BYTES // (4 * self.architecture.vocab_size))
+        places_M = _places(targets_BT)
+        wanted_MK = targets_BT.flatten()[places_M][:, None]
+        return self.log_probs_of(tokens_BT, targets_BT, wanted_MK, doc_BT, pos_BT).squeeze(1), places_M
+
+    def log_probs_of(
+        self,
+        tokens_BT: Tensor,
+        targets_BT: Tensor,
+        wanted_MK: Tensor,
+        doc_BT: Tensor | None = None,
+        pos_BT: Tensor | None = None,
+    ) -> Tensor:
+        """log p of K tokens at each target that is not −100, float32 [M, K]."""
+        hidden_ND, places_M = self(tokens_BT, doc_BT=doc_BT, pos_BT=pos_BT).flatten(0, 1), _places(targets_BT)
+        short = -len(places_M) % SHAPES  # few shapes: torch keeps code and memory for each
+        hidden_MD, wanted = hidden_ND[F.pad(places_M, (0, short))], F.pad(wanted_MK, (0, 0, 0, short))
         parts = [
-            checkpoint(_chosen_log_probs, hidden, weight, target, use_reentrant=False)
-            for hidden, target in zip(torch.split(hidden_MD, rows), torch.split(targets_M, rows), strict=True)
+            checkpoint(_chosen_log_probs, hidden, self.head_weight, chosen, use_reentrant=False)
+            for hidden, chosen in zip(torch.split(hidden_MD, self._rows), torch.split(wanted, self._rows), strict=True)
         ]
-        return torch.cat(parts)[:count], places_M
+        return torch.cat(parts)[: len(places_M)]
+
+    def likeliest(
+        self,
+        tokens_BT: Tensor,
+        targets_BT: Tensor,
+        count: int,
+        doc_BT: Tensor | None = None,
+        pos_BT: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """log p and ids of the `count` likeliest tokens at each target that is not −100, [M, count] each."""
+        hidden_MD = self(tokens_BT, doc_BT=doc_BT, pos_BT=pos_BT).flatten(0, 1)[_places(targets_BT)]
+        found = [
+            _all_log_probs(hidden, self.head_weight).topk(count, dim=-1)
+            for hidden in torch.split(hidden_MD, self._rows)
+        ]
+        return torch.cat([values for values, _ in found]), torch.cat([ids for _, ids in found])
+
+    @property
+    def _rows(self) -> int:
+        """Places that meet the vocabulary at once."""
+        return max(1, LOGITS_BYTES // (4 * self.architecture.vocab_size))
 
 
-def _chosen_log_probs(hidden_MD: Tensor, weight_VD: Tensor, targets_M: Tensor) -> Tensor:
-    logits_MV = F.linear(hidden_MD, weight_VD.to(hidden_MD.dtype))
-    return torch.log_softmax(logits_MV, dim=-1, dtype=torch.float32).gather(1, targets_M[:, None]).squeeze(1)
+def _places(targets_BT: Tensor) -> Tensor:
+    return (targets_BT.flatten() != IGNORED).nonzero().squeeze(1)
+
+
+def _chosen_log_probs(hidden_MD: Tensor, weight_VD: Tensor, wanted_MK: Tensor) -> Tensor:
+    return _all_log_probs(hidden_MD, weight_VD).gather(1, wanted_MK)
+
+
+def _all_log_probs(hidden_MD: Tensor, weight_VD: Tensor) -> Tensor:
+    return torch.log_softmax(F.linear(hidden_MD, weight_VD.to(hidden_MD.dtype)), dim=-1, dtype=torch.float32)
 
 
 # -- loading ---------------------------------------------------------------------------------------------

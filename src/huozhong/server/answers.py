@@ -26,7 +26,7 @@ from huozhong.server.dialects.house import conversation_json, message_json
 from huozhong.server.dialects.openai.reply import usage_json
 from huozhong.server.failures import known_failure
 from huozhong.server.feed import Feed
-from huozhong.server.http import KEEP_ALIVE_SECONDS, PIECE_SECONDS, RunningAnswers
+from huozhong.server.http import KEEP_ALIVE_SECONDS, RunningAnswers
 from huozhong.server.rendering import html_of
 from huozhong.store.conversations import Conversations, Turn
 from huozhong.store.database import Store
@@ -137,7 +137,7 @@ class GrowingAnswer:
                 self._grow(delta)
                 last = delta if delta.is_last else None
             if last is None and deltas:
-                await answers.collect(PIECE_SECONDS)
+                await answers.collect()
         if last.error is not None:
             raise last.error
         self._end(last)

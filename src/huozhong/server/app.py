@@ -27,6 +27,7 @@ from huozhong.server.http import error_response
 from huozhong.server.kept import KeptResponses
 from huozhong.server.models import Shelf
 from huozhong.server.pools import Pools
+from huozhong.server.rendering import Ahead
 from huozhong.server.routes import (
     account,
     apps,
@@ -35,6 +36,7 @@ from huozhong.server.routes import (
     completions,
     conversations,
     embeddings,
+    enter,
     exchange,
     files,
     health,
@@ -47,6 +49,8 @@ from huozhong.server.routes import (
     people,
     plain,
     responses,
+    services,
+    tallies,
     tokens,
     trust,
 )
@@ -56,7 +60,7 @@ from huozhong.server.routes import shelf as shelf_routes
 from huozhong.store.conversations import Conversations
 from huozhong.store.database import IN_MEMORY, Store
 
-PEOPLE = (login_routes, account, people, house, balance, trust)
+PEOPLE = (login_routes, enter, account, people, house, balance, trust)
 NOUNS = (
     chat,
     conversations,
@@ -65,6 +69,7 @@ NOUNS = (
     messages,
     embeddings,
     apps,
+    tallies,
     files,
     models,
     native,
@@ -144,8 +149,9 @@ def create_app(
 def _furnish(app: FastAPI, page: bool) -> None:
     """The routes, seen by the journal, with an answer to every failure."""
     watch(app)
-    for noun in (*PEOPLE, *NOUNS, *([plain, chat_page] if page else [])):
-        app.include_router(noun.router)
+    nouns = (*PEOPLE, *NOUNS, *([plain, chat_page] if page else []))
+    for router in (*(noun.router for noun in nouns), services.service_router()):
+        app.include_router(router)
     answer_failures(app)
 
 
@@ -154,7 +160,7 @@ def open_house(app: FastAPI, store: Store) -> None:
     app.state.store = store
     Conversations(store).recover()
     Conversations(store).purge()
-    app.state.answers = Answers(store)
+    app.state.answers, app.state.ahead = Answers(store), Ahead(Conversations(store))
 
 
 def answer_failures(app: FastAPI) -> None:

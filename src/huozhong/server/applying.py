@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import json
 import queue
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from huozhong.engine.guides.guide import JsonSchema
@@ -24,11 +24,12 @@ from huozhong.skills.sandbox import Tools
 from huozhong.skills.shelf import AppShelf
 from huozhong.skills.skill import Skill
 from huozhong.skills.tools import keep_in
+from huozhong.skills.trusted import HOUSE_APPS
 from huozhong.store.database import Store
 from huozhong.store.files import own_files
 from huozhong.store.people import Person
+from huozhong.store.tallies import add_tally
 
-HOUSE_APPS = Path(__file__).parents[1] / "apps"
 FOUND = 5  # passages that an app's search gives
 
 # Puts an answer of at most so many tokens on somebody's account.
@@ -47,8 +48,13 @@ def tools_for(shelf: AppShelf, skill: Skill, person: Person, store: Store) -> To
     def find(question: str) -> list[str]:
         return _find(store, person.id, str(question))
 
+    def tally(what: str, how: str) -> bool:
+        with store.begin() as session:
+            return add_tally(session, person.id, skill.name, str(datetime.date.today()), str(what), str(how))
+
     lent = {name: tool.call for name, tool in shelf.tools().items()}
-    return lent | {"keep": keep_in(kept), "search": find}
+    trusted = {"tally": tally} if shelf.is_trusted(skill) else {}
+    return lent | {"keep": keep_in(kept), "search": find} | trusted
 
 
 def _find(store: Store, person: int, question: str) -> list[str]:

@@ -101,7 +101,9 @@ class Guard:
         """What tells nothing and costs nothing: that the server is there, the page's own files, and a browser's
         question whether a site may ask."""
         path = scope["path"]
-        own_file = path == "/" or (path.startswith("/page/") and path not in ("/page/info", "/page/render"))
+        is_read = scope["method"] in ("GET", "HEAD")
+        # Files have endings; what is asked of the server under /page/ (info, render, plain) has none.
+        own_file = is_read and (path == "/" or (path.startswith("/page/") and "." in path))
         return scope["method"] == "OPTIONS" or path == "/health" or own_file
 
     def _has_key(self, headers: Headers) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Protocol
+from urllib.parse import parse_qs
 
 import pydantic_core
 from fastapi import Request
@@ -23,6 +24,7 @@ from starlette.types import Receive, Scope, Send
 
 from huozhong.engine.llm import Completion, Delta, Progress
 from huozhong.errors import RequestError
+from huozhong.server.beat import beat_of
 from huozhong.server.dialects import Event, Reply
 from huozhong.server.dialects.anthropic.reply import error_body as anthropic_error
 from huozhong.server.dialects.llamacpp.reply import error_body as llamacpp_error
@@ -47,10 +49,6 @@ ERROR_BODIES: tuple[tuple[str, Callable[[Failure], dict[str, Any]]], ...] = (
 # neither the client nor a proxy takes the connection for dead.
 KEEP_ALIVE_SECONDS = 10.0
 
-# A stream's pieces are sent at most so often: at thousands of tokens a second, an event and a write for each of them
-# would cost more than the tokens.  The first piece and the last are never held back.
-PIECE_SECONDS = 0.01
-
 
 # -- bodies, and answers that are there at once ----------------------------------------------------
 
@@ -69,6 +67,15 @@ async def json_body(request: Request) -> dict[str, Any]:
             "Send the request with the header Content-Type: application/json.", code="unsupported_media_type"
         )
     return parse_json(await request.body())
+
+
+async def form_body(request: Request) -> dict[str, str]:
+    """The fields of an urlencoded form, as browsers without scripts send it; the guard has bounded its size."""
+    try:
+        fields = parse_qs((await request.body()).decode("utf-8"), max_num_fields=8, errors="strict")
+    except ValueError:
+        raise RequestError("The body is not a form; send application/x-www-form-urlencoded in UTF-8.") from None
+    return {name: values[0].replace("\r\n", "\n") for name, values in fields.items()}
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
@@ -117,8 +124,9 @@ class RunningAnswers:
         """starts: each hands one answer's request to the engine, which will call back with its deltas."""
         self._loop = asyncio.get_running_loop()
         self._deltas: deque[Piece] = deque()  # filled in the engine's thread
-        self._is_told = False  # that there are some
-        self._some, self._last = asyncio.Event(), asyncio.Event()
+        self._is_awaited = False  # the next delta, by somebody who has none
+        self._some = asyncio.Event()
+        self._collecting: asyncio.Future[None] | None = None
         self._handles: list[Started] = []
         self._unfinished = 0
         try:
@@ -132,19 +140,18 @@ class RunningAnswers:
 
     def _on_delta(self, index: int, delta: Delta) -> None:
         self._deltas.append((index, delta))
-        if self._is_told and not delta.is_last:
+        if not self._is_awaited and not delta.is_last:
             return
-        self._is_told = True
+        self._is_awaited = False
         # The loop may be closed already while the server goes down; then nobody is waiting any more.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._tell, delta.is_last)
 
     def _tell(self, is_last: bool) -> None:
         self._some.set()
-        if is_last:
-            self._unfinished -= 1
-            if self._unfinished == 0:
-                self._last.set()
+        self._unfinished -= is_last
+        if self._unfinished == 0 and self._collecting is not None and not self._collecting.done():
+            self._collecting.set_result(None)
 
     def abort(self) -> None:
         """End them; their last deltas come with finish_reason "abort".  No effect on finished ones."""
@@ -157,24 +164,27 @@ class RunningAnswers:
 
     async def next(self, patience: float | None = None) -> list[Piece]:
         """Waits for at least one delta; after `patience` seconds without any, the list is empty."""
-        try:
-            async with asyncio.timeout(patience):
-                await self._some.wait()
-        except TimeoutError:
-            return []
-        # In this order: a delta that comes in between is taken now, and told of once more for nothing.
-        self._some.clear()
-        self._is_told = False
+        while not self._deltas:
+            self._some.clear()
+            self._is_awaited = True
+            if self._deltas:  # it came before the engine's thread could know that it is awaited
+                break
+            try:
+                async with asyncio.timeout(patience):
+                    await self._some.wait()
+            except TimeoutError:
+                break
+        self._is_awaited = False
         deltas = []
         while self._deltas:
             deltas.append(self._deltas.popleft())
-        return deltas or await self.next(patience)
+        return deltas
 
-    async def collect(self, seconds: float) -> None:
-        """Waits so long for more deltas, or until the last one is there."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._last.wait()
+    async def collect(self) -> None:
+        """Waits for the next beat, or until the last delta is there: what has come until then goes out together."""
+        if self._unfinished > 0:
+            self._collecting = beat_of(self._loop).next()
+            await self._collecting
 
     async def all(self) -> list[list[Delta]]:
         """Waits for everything: each answer's deltas."""
@@ -268,7 +278,7 @@ class EventStream(Response):
                     unfinished -= delta.is_last
                 if data:  # a delta whose text is held back says nothing yet
                     yield data
-                    await self._answers.collect(PIECE_SECONDS)
+                    await self._answers.collect()
         except Exception as error:
             # The status line is long gone: the error is an event, and the traceback goes to the log.
             log.exception("answer %s failed in mid-stream", self._reply.id)
@@ -289,24 +299,30 @@ def _failure(delta: Delta) -> Failure | None:
 
 def joined(pieces: list[Piece]) -> list[Piece]:
     """The same answers in fewer deltas: neighbours become one, as long as no reasoning follows text in it."""
-    out: list[Piece] = []
+    runs: list[tuple[int, list[Delta]]] = []
+    has_text = after_alone = False
     for index, delta in sorted(pieces, key=lambda piece: piece[0]):
-        before = out[-1][1] if out and out[-1][0] == index else None
-        stand_alone = before is None or any(one.error is not None or one.reading is not None for one in (before, delta))
-        if before is None or stand_alone or (before.text and delta.reasoning):
-            out.append((index, delta))
-        else:
-            out[-1] = (
-                index,
-                replace(
-                    delta,
-                    text=before.text + delta.text,
-                    reasoning=before.reasoning + delta.reasoning,
-                    token_ids=before.token_ids + delta.token_ids,
-                    logprobs=before.logprobs + delta.logprobs,
-                ),
-            )
-    return out
+        stands_alone = delta.error is not None or delta.reading is not None
+        is_broken = stands_alone or after_alone or (has_text and delta.reasoning != "")
+        if not runs or runs[-1][0] != index or is_broken:
+            runs.append((index, []))
+            has_text = False
+        runs[-1][1].append(delta)
+        after_alone = stands_alone
+        has_text = has_text or delta.text != ""
+    return [(index, _one(deltas)) for index, deltas in runs]
+
+
+def _one(deltas: list[Delta]) -> Delta:
+    if len(deltas) == 1:
+        return deltas[0]
+    return replace(
+        deltas[-1],
+        text="".join(delta.text for delta in deltas),
+        reasoning="".join(delta.reasoning for delta in deltas),
+        token_ids=tuple(token for delta in deltas for token in delta.token_ids),
+        logprobs=tuple(one for delta in deltas for one in delta.logprobs),
+    )
 
 
 # Where JSON lets them stand as they are, many clients take them for the end of a line.

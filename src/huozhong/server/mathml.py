@@ -11,8 +11,6 @@ import re
 from html import unescape
 from xml.etree.ElementTree import Element, tostring
 
-from latex2mathml.converter import convert_to_element
-
 MAX_TEX = 2000
 MAX_DEPTH = 40
 
@@ -46,6 +44,8 @@ def tex_to_mathml(tex: str, *, block: bool = False) -> str | None:
     """MathML for one formula, with its source in `alttext`; None where it cannot be converted faithfully."""
     if len(tex) > MAX_TEX or _FORBIDDEN.search(tex):
         return None
+    from latex2mathml.converter import convert_to_element  # four megabytes of symbols, for the first formula
+
     known = _ENVIRONMENT.sub(_nearest_environment, _WRAPPER.sub("", tex))
     try:
         root = convert_to_element(known, display="block" if block else "inline")

@@ -85,10 +85,14 @@ class ModelState:
 
 @dataclass(eq=False)
 class _Place:
-    """A model's place on the shelf.  waiters: requests for which it is being loaded."""
+    """A model's place on the shelf.  signature: of its files, when they were last looked at.
+
+    waiters: requests for which it is being loaded.
+    """
 
     name: str
     path: Path
+    signature: Signature = ()
     loaded: Loaded | None = None
     loading: Future[Loaded] | None = None
     progress: tuple[int, int] = (0, 0)
@@ -127,7 +131,7 @@ class Shelf:
         self._first = first.name
         memory_taken = self.opening.memory(first.path) if everything else 0  # alone it makes room for nobody
         loaded = Loaded(first, signature_of(first.path) or (), memory_taken, time.monotonic(), self.keep)
-        self._places[first.name] = _Place(first.name, first.path, loaded)
+        self._places[first.name] = _Place(first.name, first.path, loaded=loaded)
         self._loader = ThreadPoolExecutor(1, "huozhong-shelf")
         self._tidier = threading.Thread(target=self._tidy, name="huozhong-tidy", daemon=True)
         if everything or keep is not None:
@@ -171,6 +175,13 @@ class Shelf:
                 return tagged[0]
         return None
 
+    def check(self, name: str) -> str:
+        """The name of a model that can be asked for now.  Raises `RequestError` where there is none."""
+        if self.elsewhere(name) is None:
+            with self._lock:
+                self._place(name)
+        return name
+
     def states(self) -> list[ModelState]:
         """Every model and how it is, in the order of `names`."""
         return [self.state(name) for name in self.names()]
@@ -181,7 +192,7 @@ class Shelf:
             return ModelState(name=name, state="loaded", size=0, built_in=False, is_elsewhere=True)
         with self._lock:
             place = self._place(name)
-            size = sum(entry[1] for entry in signature_of(place.path) or ())
+            size = sum(entry[1] for entry in place.signature)
             told: dict[str, Any] = {"name": name, "size": size, "built_in": place.path.parent == BUILT_IN}
             if place.loading is not None:
                 return ModelState(state="loading", progress=place.progress, **told)
@@ -281,24 +292,26 @@ class Shelf:
     # -- inside ----------------------------------------------------------------------------------
 
     def _place(self, name: str) -> _Place:
-        """The place of a model whose files are there (the lock is held)."""
+        """The place of a model whose files are there, just looked at (the lock is held)."""
         place, lies = self._places.get(name), self._lies(name)
         if lies is None:
             if place is not None:
                 self._retire(place)
             raise self._missing(name, was_here=place is not None)
         if place is None:
-            place = self._places[name] = _Place(name, lies)
-        place.path = lies
+            place = self._places[name] = _Place(name, lies[0])
+        place.path, place.signature = lies
         return place
 
-    def _lies(self, name: str) -> Path | None:
-        """Where a model lies now; None for one that is not (or no longer) on this machine."""
+    def _lies(self, name: str) -> tuple[Path, Signature] | None:
+        """Where a model lies now, and what of; None for one that is not (or no longer) on this machine."""
         place = self._places.get(name)
-        lies = None if place is None else place.path
-        if lies is None or signature_of(lies) is None:  # new here, gone, or brought again to another place
-            lies = dict(on_this_machine()).get(name) if self.everything else None
-        return lies
+        if place is not None and (signature := signature_of(place.path)) is not None:
+            return place.path, signature
+        # New here, gone, or brought again to another place.
+        path = dict(on_this_machine()).get(name) if self.everything else None
+        signature = None if path is None else signature_of(path)
+        return None if path is None or signature is None else (path, signature)
 
     def _missing(self, name: str, *, was_here: bool) -> RequestError:
         if self.engines is not None and self.engines.serves(name):
@@ -314,7 +327,7 @@ class Shelf:
     def _fresh(self, name: str) -> _Place:
         """The place of a model; what is loaded of it is as its files are now."""
         place = self._place(name)
-        if place.loaded is not None and place.loaded.signature != signature_of(place.path):
+        if place.loaded is not None and place.loaded.signature != place.signature:
             self._retire(place)
         return place
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,13 +86,17 @@ def on_this_machine() -> list[tuple[str, Path]]:
 
 
 def signature_of(path: Path) -> Signature | None:
-    """What tells a model's files from others: names, sizes, times and inodes; None when the model is gone."""
+    """What tells a model's files from others: names, sizes, times and inodes; None when the model is gone.
+
+    Every request asks, so it is the cheapest way to ask.
+    """
     try:
-        if not path.is_dir():
-            files = [path]
-        else:
-            files = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
-        stats = [(file.name, file.stat()) for file in files]
+        with os.scandir(path) as entries:
+            stats = [(e.name, e.stat()) for e in entries if not e.name.startswith(".") and e.is_file()]
+    except NotADirectoryError:
+        stats = []
+        with contextlib.suppress(OSError):
+            stats = [(path.name, path.stat())]
     except OSError:
         return None
-    return tuple((name, s.st_size, s.st_mtime_ns, s.st_ino) for name, s in stats) or None
+    return tuple(sorted((name, s.st_size, s.st_mtime_ns, s.st_ino) for name, s in stats)) or None

@@ -30,36 +30,41 @@ from markdown_it.token import Token
 
 from huozhong.server.highlight import KINDS, highlight
 from huozhong.server.mathml import MATHML_ATTRIBUTES, MATHML_TAGS, MAX_TEX, tex_to_mathml
+from huozhong.skills.fan import SVG, draw, read_fan
 
 MAX_MATH_LINES = 60
 
-_TAGS = {
-    "p",
-    "br",
-    "hr",
-    "strong",
-    "em",
-    "s",
-    "code",
-    "pre",
-    "blockquote",
-    "ul",
-    "ol",
-    "li",
-    "a",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "table",
-    "thead",
-    "tbody",
-    "tr",
-    "th",
-    "td",
-    "div",
-    "span",
-} | MATHML_TAGS
+_TAGS = (
+    {
+        "p",
+        "br",
+        "hr",
+        "strong",
+        "em",
+        "s",
+        "code",
+        "pre",
+        "blockquote",
+        "ul",
+        "ol",
+        "li",
+        "a",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "div",
+        "span",
+    }
+    | MATHML_TAGS
+    | SVG.keys()
+)
 _ATTRIBUTES: dict[str, set[str]] = {
     "a": {"href", "title"},
     "ol": {"start"},
@@ -70,12 +75,13 @@ _ATTRIBUTES: dict[str, set[str]] = {
     "th": {"align"},
     "td": {"align"},
     **{tag: set(MATHML_ATTRIBUTES) for tag in MATHML_TAGS},
+    **{tag: set(attributes) for tag, attributes in SVG.items()},
 }
 # The classes that may stand in an answer; whatever else stands there goes.
 _CLASSES = {
     "code": re.compile(r"(?:tex|language-[\w+#.-]{1,20})\Z"),
     "span": re.compile(f"hl-[{KINDS}]\\Z"),
-    "div": re.compile(r"table\Z"),
+    "div": re.compile(r"(?:table|fan)\Z"),
     "li": re.compile(r"task\Z"),
 }
 _LINK = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
@@ -271,6 +277,8 @@ def _tick(text: Token, item: Token) -> None:
 def _render_fence(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
     token = tokens[index]
     name = token.info.strip().split(maxsplit=1)[0] if token.info.strip() else ""
+    if name == "fan" and (chart := read_fan(token.content)) is not None:
+        return f'<div class="fan">{draw(chart)}</div>\n'
     label = f' class="language-{escape(name)}"' if name else ""
     return f"<pre><code{label}>{highlight(token.content, name)}</code></pre>\n"
 

@@ -13,7 +13,12 @@ OPEN_TO_ALL = frozenset(
         "/ready",
         "/page/login.html",
         "/page/login.js",
+        "/page/enter",
+        "/page/enter.js",
+        "/page/plain.css",
         "/page/house.js",
+        "/page/api.js",
+        "/page/language.js",
         "/page/people.css",
         "/page/page.css",
         "/page/boot.js",
@@ -24,7 +29,7 @@ OPEN_TO_ALL = frozenset(
         "/page/authority.json",
     }
 )
-OPEN_POSTS = frozenset({"/house/login", "/house/join"})
+OPEN_POSTS = frozenset({"/house/login", "/house/join", "/page/enter"})
 LOGIN_PAGE = "/page/login.html"
 
 # The first that a path begins with; an entry without a slash at its end is the whole path.

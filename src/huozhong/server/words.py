@@ -1,4 +1,4 @@
-"""What the server itself says to people on the page, in the language they read: the words of page/words-*.json."""
+"""Which language the reader has, and what the server itself says in it: the words of page/words-*.json."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import Request
 
 from huozhong.errors import HuozhongError
+from huozhong.server.identity import person_of
 
 FOLDER = Path(__file__).parent / "page"
 LANGUAGES = {"zh": "zh-CN", "zh-Hant": "zh-Hant", "en": "en"}  # the page's name for it -> HTML's
@@ -25,11 +26,13 @@ def words_in(language: str) -> dict[str, Any]:
 
 
 def language_of(request: Request) -> str:
-    """The reader's language: as chosen on the page, else as the browser asks for, else Chinese."""
+    """The reader's, one of LANGUAGES, for everything that is worded for people: as chosen on this device's page, else
+    in the person's account, else as the browser asks for, else Chinese."""
     chosen = request.cookies.get(LANGUAGE_COOKIE)
     if chosen in LANGUAGES:
         return chosen
-    for part in request.headers.get("accept-language", "").split(","):
+    wanted = person_of(request).language or request.headers.get("accept-language", "")
+    for part in wanted.split(","):
         tag = part.partition(";")[0].strip().lower()
         if re.match(r"zh-(?:hant|tw|hk|mo)\b", tag):
             return "zh-Hant"
@@ -41,6 +44,5 @@ def language_of(request: Request) -> str:
 
 
 def sentence(error: HuozhongError, request: Request) -> str:
-    """What went wrong, in the language that the client asks for: in Chinese where there is any, else in English."""
-    wants_chinese = request.headers.get("accept-language", "").strip().lower().startswith("zh")
-    return (wants_chinese and error.chinese) or str(error)
+    """What went wrong, in the reader's language: in Chinese where there is any, else in English."""
+    return str(error) if language_of(request) == "en" else error.chinese or str(error)

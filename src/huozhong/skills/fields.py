@@ -25,7 +25,7 @@ from huozhong.errors import SkillError
 
 TYPES = ("text", "long", "number", "choice", "date", "yes-no", "photo", "sound", "file")
 MOST_FIELDS = 30
-LONGEST = {"text": 500, "long": 20_000}  # characters
+LONGEST = {"text": 500, "long": 20_000, "file": 60_000}  # characters
 _LONGEST_LABEL = 100
 _LINE = re.compile(
     r"(?P<key>[^:：\s]+)\s*[:：]\s*(?P<type>[a-z-]+)\s*(?:[(（](?P<options>[^()（）]*)[)）])?(?P<maybe>\??)(?:\s+(?P<label>.*))?$"

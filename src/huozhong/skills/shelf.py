@@ -7,19 +7,18 @@ runs in the sandbox.  Apps of people lie in the data folder, and win no name tha
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from huozhong.errors import SkillError
 from huozhong.files import write_whole
 from huozhong.skills.skill import LONGEST, Skill, read_skill
-from huozhong.skills.tools import HOST, Tool
+from huozhong.skills.tools import HOST, TRUSTED_ONLY, Tool
+from huozhong.skills.trusted import app_folders, folders_below, trusted
 
 Origin = Literal["house", "package", "people"]
 
@@ -87,40 +86,24 @@ class AppShelf:
 
     def tools(self) -> dict[str, Tool]:
         """What the apps that are trusted lend to all: the `TOOLS` of their tools.py."""
-        lenders: dict[str, Path] = {}
-        for origin, folder in self._folders():
-            if origin != "people" and (folder / "tools.py").is_file():
-                lenders.setdefault(folder.name, folder)
-        return {name: tool for folder in lenders.values() for name, tool in _tools_of(folder).items()}
+        return {name: tool for module in trusted(self._house, "tools") for name, tool in module.TOOLS.items()}
 
     def unknown_tools(self, skill: Skill) -> list[str]:
         """Tools that an app asks for and that nobody here has: those of other hosts."""
         known = HOST.keys() | self.tools().keys()
-        return [tool for tool in skill.tools if tool not in known]
+        return [
+            tool for tool in skill.tools if tool not in known or (tool in TRUSTED_ONLY and not self.is_trusted(skill))
+        ]
+
+    def is_trusted(self, skill: Skill) -> bool:
+        """Whether it is, to the letter, an app that came with the house or in a package of the owner's."""
+        return any(
+            app.origin != "people" and app.skill is not None and app.skill.text == skill.text for app in self.apps()
+        )
 
     def _folders(self) -> Iterator[tuple[Origin, Path]]:
-        yield from (("house", folder) for folder in _below(self._house))
-        for entry in importlib.metadata.entry_points(group="huozhong.apps"):
-            yield "package", Path(str(entry.load()))
-        yield from (("people", folder) for folder in _below(self._own))
-
-
-@cache  # trusted code is loaded once, as any module is
-def _tools_of(folder: Path) -> dict[str, Tool]:
-    spec = importlib.util.spec_from_file_location(f"huozhong_app_{folder.name}", folder / "tools.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    tools: dict[str, Tool] = module.TOOLS
-    return tools
-
-
-def _below(folder: Path) -> list[Path]:
-    """Folders that may hold an app; hidden ones are somebody's else."""
-    if not folder.is_dir():
-        return []
-    return sorted(one for one in folder.iterdir() if one.is_dir() and not one.is_symlink() and one.name[0] not in "._")
+        yield from app_folders(self._house)
+        yield from (("people", folder) for folder in folders_below(self._own))
 
 
 def _read(origin: Origin, folder: Path) -> App:

@@ -1,7 +1,8 @@
 """What an app may call, if its `allowed-tools` name it; none of it by default.
 
-`ask`, `keep` and `search` are the host's.  A trusted app may bring others in its `tools.py`, as a dict `TOOLS`; they
-are everybody's then.  A tool takes and gives plain values, and reaches nothing that its person may not.
+`ask`, `keep`, `tally` and `search` are the host's.  `tally` is lent only to apps that are
+trusted, for it takes words to where others see them.  A trusted app may bring others in its `tools.py`, as a dict
+`TOOLS`; they are everybody's then.  A tool takes and gives plain values, and reaches nothing that its person may not.
 """
 
 from __future__ import annotations
@@ -31,8 +32,14 @@ class Tool:
 HOST = {
     "ask": ("再问模型几次", "ask the model again, a few times"),
     "keep": ("在本机记住一点东西，只给这个应用自己用", "keep a little on this machine, for this app alone"),
+    "tally": (
+        "数一数哪一步容易错，给老师看（要你先同意；只记步骤，不记题目和你写的话）",
+        "count which steps go wrong, for a teacher (only if you agree; steps alone, no problem and no words of yours)",
+    ),
     "search": ("在你添加的文件里查找", "look things up in the documents that you added"),
 }
+
+TRUSTED_ONLY = frozenset({"tally"})
 
 
 def keep_in(file: Path) -> Callable[..., Any]:

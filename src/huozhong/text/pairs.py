@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,19 @@ from huozhong.text.arguments import (
 
 _KEY = re.compile(r"[^:,{}\[\]]+")
 _ATOM = re.compile(r"[^,{}\[\]]+")
+
+
+def in_order(name: str, may_lack: Sequence[bool], between: str, lines: list[str]) -> tuple[str, list[str]]:
+    """A grammar's sequence of the rules `name`_0, `name`_1, ..., and `lines` with what it needs.
+
+    may_lack: of each rule, whether it may be left out.
+    """
+    for j, lacks in enumerate(may_lack):
+        first, other = f"{name}_{j} {name}_rest_{j + 1}", f"{literal([between])} {name}_{j} {name}_rest_{j + 1}"
+        lines.append(f"{name}_first_{j}: {first}" + (f" | {name}_first_{j + 1}" if lacks else ""))
+        lines.append(f"{name}_rest_{j}: {other}" + (f" | {name}_rest_{j + 1}" if lacks else ""))
+    lines += [f'{name}_first_{len(may_lack)}: ""', f'{name}_rest_{len(may_lack)}: ""']
+    return f"{name}_first_0", lines
 
 
 @dataclass(frozen=True)
@@ -71,12 +84,12 @@ class Pairs:
                 )
             body, more = self._value(f"{name}_{j}", key, value, schema, strict, split)
             lines += [f"{name}_{j}: {literal([key + ':'])} {body}", *more]
-            first, other = f"{name}_{j} {name}_rest_{j + 1}", f"{literal([','])} {name}_{j} {name}_rest_{j + 1}"
-            may_lack = key not in required
-            lines.append(f"{name}_first_{j}: {first}" + (f" | {name}_first_{j + 1}" if may_lack else ""))
-            lines.append(f"{name}_rest_{j}: {other}" + (f" | {name}_rest_{j + 1}" if may_lack else ""))
-        lines += [f'{name}_first_{len(known)}: ""', f'{name}_rest_{len(known)}: ""']
-        return f"{name}_first_0", [*lines, *self._shared_rules(name, split)]
+        sequence, lines = in_order(name, [key not in required for key, _ in known], ",", lines)
+        return sequence, [*lines, *self._shared_rules(name, split)]
+
+    def reader(self, after: str, schema: Mapping[str, Any]) -> PairArguments:
+        """What reads them back."""
+        return PairArguments(self)
 
     def left_out(self, schema: Mapping[str, Any]) -> Iterator[str]:
         """Paths of what the rules do not hold an answer to, where they are not strict."""

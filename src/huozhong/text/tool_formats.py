@@ -2,7 +2,8 @@
 
 Sources: the chat templates that Qwen 2.5/3 (Hermes), Qwen3-Coder, DeepSeek V3/R1, V3.1, V3.2 and V4 (DSML), GLM-4.5 and
 4.7, Llama 3.1, Gemma 4, Kimi K2, MiniMax M1 and M2, Mistral Nemo and Small 3.2, Granite 3.3, Seed-OSS, Nemotron Nano 2,
-GigaChat 3.1 and Functionary 3.1 are published with.
+GigaChat 3 and 3.1, Functionary 3.1, Apertus, Command R7B, Solar Open, Hunyuan 3, MiniCPM 5, Kimi K3, MiniMax M3 and
+LFM 2.5 are published with.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import re
 from dataclasses import replace
 
 from huozhong.text.arguments import Tags
+from huozhong.text.elements import Elements
+from huozhong.text.keywords import Keywords
 from huozhong.text.pairs import Pairs
 from huozhong.text.tools import ToolFormat
 
@@ -201,11 +204,113 @@ FUNCTIONARY = ToolFormat(
     separator="",
     closes="",
 )
+GIGACHAT_3 = ToolFormat(
+    name="gigachat-3",
+    opens="function call<|role_sep|>\n",
+    before='{"name": "',
+    between='", "arguments": ',
+    after="}",
+    separator=None,
+    closes="",
+    lead="<|message_sep|>\n\n",  # the assistant's turn ends, and another one is the call
+)
+APERTUS = ToolFormat(
+    name="apertus",
+    opens="<|tools_prefix|>[",
+    before='{"',
+    between='": ',
+    after="}",
+    separator=", ",
+    closes="]<|tools_suffix|>",
+)
+COHERE = ToolFormat(
+    name="cohere",
+    opens="<|START_ACTION|>[\n    ",
+    before='{"tool_call_id": "',
+    ahead='", "tool_name": "',
+    between='", "parameters": ',
+    after="}",
+    separator=",\n    ",
+    closes="\n]<|END_ACTION|>",
+)
+SOLAR = ToolFormat(
+    name="solar",
+    opens="<|tool_calls|>",
+    before="<|tool_call:begin|>",
+    ahead="<|tool_call:name|>",
+    between="<|tool_call:args|>",
+    after="<|tool_call:end|>",
+    separator="",
+    closes="<|calls|>",
+)
+HUNYUAN_3 = ToolFormat(
+    name="hunyuan-3",
+    opens="<tool_calls>\n",
+    before="<tool_call>",
+    between="<tool_sep>\n",
+    after="</tool_call>\n",
+    separator="",
+    closes="</tool_calls>",
+    tags=Tags("<arg_key>", "</arg_key>\n<arg_value>", "</arg_value>\n"),
+)
+MINICPM = ToolFormat(
+    name="minicpm",
+    opens="",
+    before='<function name="',
+    between='">',
+    after="</function>",
+    separator="\n",
+    closes="",
+    tags=Tags('<param name="', '">', "</param>", wraps=("<![CDATA[", "]]>")),
+)
+KIMI_3 = ToolFormat(
+    name="kimi-3",
+    opens="<|open|>tools<|sep|>",
+    before='<|open|>call tool="',
+    between='"<|sep|>',
+    after="<|close|>call<|sep|>",
+    separator="",
+    closes="<|close|>tools<|sep|>",
+    tag=('" index="', "[0-9]+"),
+    tags=Tags(
+        '<|open|>argument key="',
+        '" type="string"<|sep|>',
+        "<|close|>argument<|sep|>",
+        key_closes_json='" type="{kind}"<|sep|>',
+    ),
+)
+MINIMAX_3 = ToolFormat(
+    name="minimax-3",
+    opens="]<]minimax[>[<tool_call>\n",
+    before=']<]minimax[>[<invoke name="',
+    between='">',
+    after="]<]minimax[>[</invoke>\n",
+    separator="",
+    closes="]<]minimax[>[</tool_call>",
+    tags=Elements("]<]minimax[>["),
+)
+LFM_2 = ToolFormat(
+    name="lfm-2",
+    opens="<|tool_call_start|>[",
+    before="",
+    between="(",
+    after=")",
+    separator=", ",
+    closes="]<|tool_call_end|>",
+    tags=Keywords(),
+)
 # (what a template says that writes calls so, the form)
 _TOLD_BY = (
     ("<TOOLCALL>", NEMOTRON),
     ("<seed:tool_call>", SEED),
     ("<|function_call|>", GIGACHAT),
+    ("<|tools_prefix|>", APERTUS),
+    ("<|START_ACTION|>", COHERE),
+    ("<|tool_call:begin|>", SOLAR),
+    ("<![CDATA[", MINICPM),
+    ("Kimi K3", KIMI_3),
+    ("]<]minimax[>[", MINIMAX_3),
+    ("<|tool_call_start|>", LFM_2),
     ("start with <function= and end with </function>", FUNCTIONARY),
 )
 _PYTHON_TAG = "<|python_tag|>"  # Llama 3.1 often puts it before a call, although its template does not
@@ -223,6 +328,25 @@ def _glm(template: str) -> ToolFormat:
     return GLM_47 if "</arg_key><arg_value>" in template else GLM
 
 
+def _hunyuan(suffix: str) -> ToolFormat:
+    """Hunyuan 3's form; every tag of it ends with `suffix`."""
+
+    def tagged(text: str) -> str:
+        return text.replace(">", f"{suffix}>")
+
+    form, tags = HUNYUAN_3, HUNYUAN_3.tags
+    assert isinstance(tags, Tags)
+    return replace(
+        form,
+        opens=tagged(form.opens),
+        before=tagged(form.before),
+        between=tagged(form.between),
+        after=tagged(form.after),
+        closes=tagged(form.closes),
+        tags=Tags(tagged(tags.key_opens), tagged(tags.key_closes), tagged(tags.value_closes)),
+    )
+
+
 def find_format(template: str) -> ToolFormat:
     """The form that a chat template (its Jinja source) writes calls in; Hermes' where it is none of these."""
     found = next((form for mark, form in _TOLD_BY if mark in template), None)
@@ -231,6 +355,10 @@ def find_format(template: str) -> ToolFormat:
     if "｜DSML｜" in template:
         calls = "tool_calls" if "tool_calls>" in template else "function_calls"
         found = replace(DSML, opens=f"<｜DSML｜{calls}>\n", closes=f"</｜DSML｜{calls}>")
+    elif (suffix := re.search(r"HYTK = '([^']*)'", template)) is not None:
+        found = _hunyuan(suffix[1])
+    elif GIGACHAT_3.opens.partition("<")[0] in template and "<|role_sep|>" in template:
+        found = GIGACHAT_3
     elif KIMI.opens in template:
         found = KIMI
     elif "<minimax:tool_call>" in template:

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from huozhong.errors import RequestError
-from huozhong.text.arguments import JsonArguments, Split, TaggedArguments, Tags, literal, schema_json
-from huozhong.text.pairs import PairArguments, Pairs
+from huozhong.text.arguments import Form, JsonArguments, Reader, Split, Tags, literal, schema_json
 from huozhong.text.schemas import tidy
 
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+OWN_ID = "[a-zA-Z0-9_-]{1,64}"  # a call's, where it stands before the name
 _LONGEST_TAG = 64
 
 
@@ -99,6 +99,7 @@ class ToolFormat:
     tags: how arguments are written that are no JSON object.
     lead: a control token that may come before the first call (Llama's <|python_tag|>), or nothing.
     tag: what stands behind the name and is not told: a mark and a pattern (Kimi's `:` and the call's number).
+    ahead: what stands before the name and is not told: a mark behind the call's own id (Cohere's `", "tool_name": "`).
     ids: a pattern of calls' ids, and how one is made that does not fit: "hash", or with {name} and {index}.
     also: a pattern of what may stand before `after` and is not told (Mistral's id).
     """
@@ -111,9 +112,10 @@ class ToolFormat:
     separator: str | None
     closes: str
     at_start: bool = False
-    tags: Tags | Pairs | None = None
+    tags: Form | None = None
     lead: str = ""
     tag: tuple[str, str] | None = None
+    ahead: str = ""
     also: str = ""
     ids: tuple[str, str] = ("", "")
 
@@ -132,7 +134,7 @@ class ToolFormat:
         """All marks, one after the other."""
         tags = "" if self.tags is None else self.tags.marks
         tag = "" if self.tag is None else self.tag[0]
-        return self.lead + self.opens + self.before + tag + self.between + tags + self.after + self.closes
+        return self.lead + self.opens + self.before + self.ahead + tag + self.between + tags + self.after + self.closes
 
     def id_for(self, id: str, name: str, index: int) -> str:
         """A call's id in this form: the id itself where it fits."""
@@ -148,8 +150,9 @@ class ToolFormat:
         for i, (name, arguments) in enumerate(calls):
             body = arguments if self.tags is None else self.tags.written(json.loads(arguments))
             tag = "" if self.tag is None else self.tag[0] + (str(i) if re.fullmatch(self.tag[1], str(i)) else f"{i:09}")
-            bodies.append(f"{self.before}{name}{tag}{self.between}{body}{self.after}")
-        return self.opens + (self.separator or "\n").join(bodies) + self.closes
+            ahead = f"{i}{self.ahead}" if self.ahead else ""
+            bodies.append(f"{self.before}{ahead}{name}{tag}{self.between}{body}{self.after}")
+        return self.opens + ("\n" if self.separator is None else self.separator).join(bodies) + self.closes
 
     def grammar(self, functions: Sequence[Function], choice: ToolChoice, split: Split) -> str:
         """The Lark grammar (llguidance's dialect) of an answer.
@@ -163,7 +166,11 @@ class ToolFormat:
             return literal(list(split(text)))
 
         def calls(head: str) -> str:
-            return " | ".join(f"{mark(head + f.name)} arguments_{i}" for i, f in enumerate(functions))
+            if self.ahead:
+                head, ahead = "", f"{mark(head)} /{OWN_ID}/ {mark(self.ahead)} "
+            else:
+                ahead = ""
+            return " | ".join(f"{ahead}{mark(head + f.name)} arguments_{i}" for i, f in enumerate(functions))
 
         # The first mark tells a call from text; where it is no control token it has to be found in the text.
         begun = (n for n in range(1, len(self.start) + 1) if [type(p) for p in split(self.start[:n])] == [int])
@@ -171,7 +178,8 @@ class ToolFormat:
         end = next(begun, 1 if closed is None else closed.end())
         trigger = mark(self.start[:end])
         many = choice.parallel and choice.kind != "named" and self.separator is not None
-        lead = [token for token in split(self.lead) if isinstance(token, int)]  # spelled out it would be text
+        lead = list(split(self.lead))
+        lead = lead if any(isinstance(token, int) for token in lead) else []  # spelled out it would be text
         lines = ["%llguidance {}", *self._start_rules(choice, trigger, f"{literal(lead)}? " if lead else "")]
         lines.append(f"calls: {trigger} rest_of_calls")
         lines.append(f"rest_of_calls: first_call {'next_call*' if many else ''} {mark(self.closes)}")
@@ -220,7 +228,8 @@ class ToolFormat:
         else:
             arguments = self.tags.sample
             how = "with as many parameters as are needed; a value that is no text is JSON"
-        example = f"{self.start}NAME{self.between}{arguments}{self.after}{self.closes}"
+        name = f"0{self.ahead}NAME" if self.ahead else "NAME"
+        example = f"{self.start}{name}{self.between}{arguments}{self.after}{self.closes}"
         lines.append(f"To call one, write exactly this, {how}:\n{example}")
         return "\n".join(lines)
 
@@ -249,7 +258,7 @@ class ToolCallParser:
         self._expect: Literal["text", "name", "arguments", "after", "next", "rest"] = "text"
         self._held = ""
         self._mark = ""  # what began the call whose name is still open
-        self._reader: JsonArguments | TaggedArguments | PairArguments = JsonArguments()
+        self._reader: Reader = JsonArguments()
         self._anything = False
         self.num_calls = 0  # complete ones
 
@@ -313,7 +322,13 @@ class ToolCallParser:
     def _name(self) -> str | CallPart | None:
         between, tags, tag = self._form.between, self._form.tags, self._form.tag
         ends = (between,) if between or not isinstance(tags, Tags) else (tags.key_opens, self._form.after)
-        name = re.match(r"[a-zA-Z0-9_-]*", self._held)
+        begun = 0
+        if ahead := self._form.ahead:
+            own = re.match(OWN_ID + re.escape(ahead), self._held)
+            if own is None:
+                return None if len(self._held) < _LONGEST_TAG + len(ahead) else self._give_up(self._mark)
+            begun = own.end()
+        name = re.compile(r"[a-zA-Z0-9_-]*").match(self._held, begun)
         assert name is not None
         rest = self._held[name.end() :]
         if tag is not None and (rest.startswith(tag[0]) or (rest and tag[0].startswith(rest))):
@@ -329,12 +344,7 @@ class ToolCallParser:
             return self._give_up(self._mark)
         self._held = rest[len(between) :]
         self._expect = "arguments"
-        if tags is None:
-            self._reader = JsonArguments()
-        elif isinstance(tags, Tags):
-            self._reader = TaggedArguments(tags, self._form.after, function.schema)
-        else:
-            self._reader = PairArguments(tags)
+        self._reader = JsonArguments() if tags is None else tags.reader(self._form.after, function.schema)
         return CallPart(self.num_calls, name=name[0])
 
     def _arguments(self) -> str | CallPart | None:

@@ -3,8 +3,9 @@
 A tutor that keeps an answer to itself must not say it in Chinese numerals, in English, in another unit, digit by digit
 or as a sum that comes to it.  `leaks` finds the values that are secret in digits of every script (１６, ⑯, 𝟏𝟔), spaced
 and split digits (1 6, 十位是1，个位是6), Chinese numerals (十六, 一十六, 壹拾陆, 十6, 一六), pinyin, English (sixteen,
-16th, s-i-x-t-e-e-n), Roman numerals, fractions, percentages, units (1米20 for 120), rows of the same sign, and sums in
-signs or words (`verify.told_sums`).  What only numbers things (第2步, 第16页, 3月16日) tells nothing.
+16th, s-i-x-t-e-e-n), Roman numerals, fractions, percentages, units (1米20 for 120), rows of the same sign, sums in
+signs or words (`verify.told_sums`), and what is told by what becomes of it (`verify.told_riddles`).  What only numbers
+things (第2步, 第16页, 3月16日) tells nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Literal
 
 from huozhong.verify import number_words, numerals, units
 from huozhong.verify.numbers import mentions, number_at, tidy
+from huozhong.verify.told_riddles import riddles
 from huozhong.verify.told_sums import Operand, Written, sums
 
 Form = Literal[
@@ -41,8 +43,8 @@ def leaks(
     """Where a text tells a secret, in order; each place once.
 
     allowed: numbers that are known to everybody, secret or not: those of the problem, and those that were reached.
-    shown: texts that may be quoted, such as the problem itself and the sum that is to be worked out; a sum that
-    stands in one of them is no leak.
+    shown: texts that may be quoted, such as the problem itself and the sum that is to be worked out; a sum or a
+    quantity that stands in one of them is no leak.
     """
     hidden = frozenset(Fraction(one) for one in secrets) - frozenset(Fraction(one) for one in allowed)
     clean, places = _clean(text)
@@ -52,7 +54,7 @@ def leaks(
     for start, end, value, form in _told(clean):
         if value not in hidden or any(a <= start and end <= b for a, b in labels):
             continue
-        if form == "sum" and any(_stands_in(_bare(clean[start:end]), one) for one in quoted):
+        if form in ("sum", "spaced", "unit") and any(_stands_in(_bare(clean[start:end]), one) for one in quoted):
             continue
         found.append(Leak(places[start], places[end - 1] + 1, value, form))
     return _longest(found)
@@ -140,7 +142,7 @@ def _told(text: str) -> Iterator[_Told]:
     yield from _in_units(text)
     yield from _in_letters(text)
     yield from _in_signs(text)
-    for made in sums(text, operands):
+    for made in (*sums(text, operands), *riddles(text, operands)):
         yield made.start, made.end, made.value, "sum"
 
 
@@ -276,11 +278,12 @@ _SPACED_CN = re.compile(
     rf"[幺{numerals.CHARACTERS}](?:(?![幺{numerals.CHARACTERS}]){_BETWEEN}[幺{numerals.CHARACTERS}])+"
 )
 _DOTTED = re.compile(r"(?<!\d)\d(?:(?:\.{2,}|…+|。|-{2,}|—+)\d)+(?!\d)")
+_DASHED = re.compile(r"(?<![\d.\-])\d(?:\s?-\s?\d)+(?![\d.])")
 
 
 def _spaced(text: str) -> Iterator[_Told]:
-    """1 6, “1”“6”, 1…6, 十 六, 一·六."""
-    for pattern in (_SPACED, _DOTTED):
+    """1 6, “1”“6”, 1…6, 1-2-6, 十 六, 一·六."""
+    for pattern in (_SPACED, _DOTTED, _DASHED):
         for found in pattern.finditer(text):
             yield found.start(), found.end(), Fraction(int(re.sub(r"\D", "", found[0]))), "spaced"
     for found in _SPACED_CN.finditer(text):

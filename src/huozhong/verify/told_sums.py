@@ -75,7 +75,7 @@ _AFTER = re.compile(
     re.IGNORECASE,
 )
 _UNARY = re.compile(
-    r"(?:(?P<double>double|twice)|(?P<half>half of|half)|(?P<triple>triple)"
+    r"(?:(?P<double>double(?: of)?|twice)|(?P<half>half of|half)|(?P<triple>triple(?: of)?)"
     r"|(?P<after>(?:number |comes )?(?:right )?after)"
     r"|(?P<before>(?:number |comes )?(?:right )?before)|(?P<halfis>一半\S{0,2}[是为]|half (?:of it )?is)"
     r"|(?P<root>√))\s*$",

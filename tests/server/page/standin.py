@@ -18,7 +18,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import APIResponse, Browser, Page, Route, expect, sync_playwright
 
 from huozhong.cost import Bill
 from huozhong.engine.queueing import Progress
@@ -292,3 +292,56 @@ def finished(page: Page) -> None:
 
 def last_answer(page: Page) -> str:
     return page.locator(".answer .body").last.inner_text()
+
+
+# Chromium keeps streams open that were there before it went offline: so the page's own are broken.
+CUT = """
+const real = window.fetch;
+const cutters = [];
+window.fetch = (path, options) => {
+  if (!/events$/.test(path)) return real(path, options);
+  const cutter = new AbortController();
+  cutters.push(cutter);
+  return real(path, Object.assign({}, options, { signal: cutter.signal }));
+};
+window.cut = () => cutters.splice(0).forEach((cutter) => cutter.abort());
+"""
+
+
+class Late:
+    """Looks at the server that have begun, with what they saw, and that come when the test lets them."""
+
+    def __init__(self, page: Page, path: str) -> None:
+        self._page, self._open = page, False
+        self._held: list[tuple[Route, APIResponse]] = []
+        page.route(re.compile(path), self._take)
+
+    def _take(self, route: Route) -> None:
+        if route.request.method == "GET" and not self._open:
+            self._held.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    def wait(self) -> None:
+        """Until one has begun."""
+        for _ in range(600):
+            if self._held:
+                return
+            self._page.wait_for_timeout(50)
+        raise AssertionError("the page never looked")
+
+    def come(self) -> None:
+        """All that are held; and the page has taken notice."""
+        assert self._held
+        self._open = True
+        for route, response in self._held:
+            route.fulfill(response=response)
+        self._page.wait_for_timeout(300)
+
+
+def look_late(page: Page) -> Late:
+    """The page (opened with the script CUT) looks at its conversation again; come() tells it what it saw."""
+    late = Late(page, r"/house/conversations/[\w-]+$")
+    page.evaluate("window.cut()")
+    late.wait()
+    return late

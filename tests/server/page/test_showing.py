@@ -223,7 +223,7 @@ def test_a_printed_chat_is_whole(open_page: OpenPage) -> None:
     assert page.locator(".tools:visible").count() == 0
 
 
-def test_a_chat_of_four_hundred_messages_is_one_request(open_page: OpenPage, site: StandIn) -> None:
+def test_a_chat_of_four_hundred_messages_is_two_requests_at_most(open_page: OpenPage, site: StandIn) -> None:
     said = []
     for number in range(200):
         said += [
@@ -238,7 +238,8 @@ def test_a_chat_of_four_hundred_messages_is_one_request(open_page: OpenPage, sit
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.locator(".item .open").click()
-    page.wait_for_function("() => document.querySelectorAll('.answer').length === 200")
-    assert page.locator(".answer").last.locator(".body table").count() == 1
+    # What the server had not made ready yet comes with the second.
+    page.wait_for_function("() => document.querySelectorAll('.answer .body table').length === 200")
     assert page.locator("#scroll").evaluate("it => it.scrollHeight - it.scrollTop - it.clientHeight") < 5, "at its end"
-    assert [url for url in asked if not url.endswith("flame.svg")] == asked[:1]
+    chats = [url for url in asked if not url.endswith("flame.svg")]
+    assert chats in (asked[:1], [asked[0], f"{asked[0]}/html"])

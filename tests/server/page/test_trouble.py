@@ -8,7 +8,7 @@ import time
 import pytest
 from playwright.sync_api import Page, Route, expect
 from tests.server.conftest import Running
-from tests.server.page.standin import QUESTION, OpenPage, StandIn, ask, finished, last_answer
+from tests.server.page.standin import CUT, QUESTION, OpenPage, StandIn, ask, finished, last_answer
 
 pytestmark = pytest.mark.slow  # each test is a second or two of a browser's life
 
@@ -92,20 +92,6 @@ def test_another_question_takes_the_place_of_one_that_was_not_sent(open_page: Op
     expect(page.locator(".answer .body")).to_have_text("你说的是“二”。")
     assert page.locator(".bubble").all_inner_texts() == ["二"]
     assert site.requests[-1].messages == [{"role": "user", "content": "二"}]
-
-
-# Chromium keeps streams open that were there before it went offline: so the page's own are broken.
-CUT = """
-const real = window.fetch;
-const cutters = [];
-window.fetch = (path, options) => {
-  if (!/events$/.test(path)) return real(path, options);
-  const cutter = new AbortController();
-  cutters.push(cutter);
-  return real(path, Object.assign({}, options, { signal: cutter.signal }));
-};
-window.cut = () => cutters.splice(0).forEach((cutter) => cutter.abort());
-"""
 
 
 def test_a_lost_connection_is_made_again_and_nothing_is_missing(open_page: OpenPage, site: StandIn) -> None:

@@ -15,7 +15,9 @@ import pytest
 from tests.server.conftest import Running, serving
 
 from huozhong.engine.llm import LLM
+from huozhong.server import rendering
 from huozhong.server.careful import Careful
+from huozhong.server.routes import conversations
 from huozhong.store.database import Store
 from huozhong.verify.distress import check
 
@@ -502,3 +504,25 @@ def test_a_foreign_page_gets_nothing(house: House) -> None:
         refused = house.http.request(method, path, headers={"origin": "https://evil.example"})
         assert refused.status_code == 403
     assert house.get(id)
+
+
+def a_talk(length: int) -> list[dict[str, Any]]:
+    """Messages as they are imported, each the answer to the one before."""
+    roles, parents = ["user", "assistant"] * length, [None, *map(str, range(length))]
+    return [{"id": str(n), "parent": parents[n], "role": roles[n], "content": f"**{n}**"} for n in range(length)]
+
+
+def test_who_opens_a_chat_does_not_wait_for_all_its_html(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering.Ahead, "prepare", lambda *_: None)  # as if it were opened at once
+    chat = {"format": "huozhong-conversation", "version": 1, "id": "c", "messages": a_talk(10)}
+    assert house.http.post("/import", json=[chat]).json()["imported"] == 1
+    id = house.list()[0]["id"]
+    monkeypatch.setattr(conversations, "AT_ONCE_SECONDS", -1.0)
+    answers = [message for message in house.get(id)["messages"] if message["role"] == "assistant"]
+    assert [(message["html"], message["later"]) for message in answers] == [(None, True)] * 5
+    html = house.http.get(f"/conversations/{id}/html").json()["html"]
+    assert [html[message["id"]] for message in answers] == [f"<p><strong>{n}</strong></p>\n" for n in range(1, 10, 2)]
+    messages = house.get(id)["messages"]
+    assert {one["id"]: one["html"] for one in messages if one["role"] == "assistant"} == html
+    assert not any("later" in message for message in messages)
+    assert house.http.get("/conversations/nobody/html").status_code == 404

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from urllib.parse import unquote
 
 import httpx
 import pytest
 from tests.server.conftest import Running, serving
-from tests.server.routes.test_conversations import House
+from tests.server.routes.test_conversations import House, a_talk
 from tests.store.exchange.test_keep import CHATGPT, OPEN_WEBUI
 
 from huozhong.engine.llm import LLM
+from huozhong.server.routes import conversations
 from huozhong.server.routes.exchange import MAX_IMPORT_BYTES
 
 
@@ -110,3 +112,17 @@ def test_larger_than_a_question_but_not_without_end(house: House) -> None:
     )
     assert refused.status_code == 413
     assert house.http.post("/clear", content=b" " * 5_000_000).status_code == 413
+
+
+def test_what_was_imported_is_made_ready_before_it_is_opened(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "AT_ONCE_SECONDS", -1.0)  # who opens it makes nothing
+    chats = [
+        {"format": "huozhong-conversation", "version": 1, "id": f"c{number}", "messages": a_talk(40)}
+        for number in range(3)
+    ]
+    assert house.http.post("/import", json=chats).json()["imported"] == 3
+    ids = [chat["id"] for chat in house.list()]
+    deadline = time.monotonic() + 60
+    while any("later" in message for id in ids for message in house.get(id)["messages"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

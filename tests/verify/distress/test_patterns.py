@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from huozhong.verify.distress.patterns import Shelf, WordIndex, compiled, words_of
+from huozhong.verify.distress.patterns import Lexicon, Shelf, WordIndex, compiled, words_of
 
 LISTS = {"who": ["爸爸", "妈妈"], "e": ["my_dad"]}
 
 
 def meets(source: str, text: str) -> bool:
-    pattern = compiled(source, LISTS)
+    pattern = compiled(source, Lexicon(LISTS))
     present = WordIndex(word for place in pattern.places for word in place).present(text)
     return pattern.search(text, present) is not None
 
@@ -47,7 +47,7 @@ def test_patterns(source: str, yes: str, no: str) -> None:
 )
 def test_mistakes_are_named(source: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        compiled(source, LISTS)
+        compiled(source, Lexicon(LISTS))
 
 
 def test_longer_words_come_first() -> None:
@@ -55,7 +55,7 @@ def test_longer_words_come_first() -> None:
 
 
 def test_a_shelf_gives_in_order_what_may_match() -> None:
-    patterns = [compiled(source, LISTS) for source in ("我 .. 自杀", "他 .. 跳楼", "我 .. 跳楼")]
+    patterns = [compiled(source, Lexicon(LISTS)) for source in ("我 .. 自杀", "他 .. 跳楼", "我 .. 跳楼")]
     shelf = Shelf(patterns)
     assert [number for number, _ in shelf.possible({"我", "跳楼"})] == [1, 2]
     assert shelf.possible({"我"}) == []

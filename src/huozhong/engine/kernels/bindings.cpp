@@ -170,4 +170,5 @@ NB_MODULE(_kernels, module) {
                "best_two"_a, "normalize"_a, "scale"_a);
     add_attention(module);
     add_model(module);
+    add_scan(module);
 }

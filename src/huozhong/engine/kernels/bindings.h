@@ -110,3 +110,4 @@ Span make_span(const Config& c, int64_t first_row, int64_t length, int64_t start
 
 void add_attention(nb::module_& module);  // bind_attention.cpp
 void add_model(nb::module_& module);      // bind_model.cpp
+void add_scan(nb::module_& module);       // bind_scan.cpp

@@ -26,6 +26,13 @@ bool has_bf16() {
 }
 #endif
 
+#if defined(HUOZHONG_VPOPCNT)
+bool has_vpopcnt() {
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c >> 14 & 1);
+}
+#endif
+
 #if defined(HUOZHONG_ARM)
 bool has_dotprod() {
 #if defined(__APPLE__)
@@ -74,6 +81,18 @@ struct Available {
 const Kernels* const* available_kernels() {
     static const Available available;
     return available.list;
+}
+
+Scan scan_of(const Kernels& k) {
+#if defined(HUOZHONG_VPOPCNT)
+    static const bool counts = has_vpopcnt();
+    bool is_avx512 = &k == &kernels_avx512;
+#if defined(HUOZHONG_BF16)
+    is_avx512 = is_avx512 || &k == &kernels_avx512bf16;
+#endif
+    if (is_avx512 && counts) return scan_avx512popcnt;
+#endif
+    return k.scan;
 }
 
 }  // namespace huozhong

@@ -128,3 +128,5 @@ void add_scaled(float* y, const float* x, float scale, int32_t n) {
 #include "attention.inl"
 #include "prefill.inl"
 #include "decode.inl"
+#include "scan.inl"
+#include "encode.inl"

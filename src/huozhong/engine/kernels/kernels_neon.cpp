@@ -5,5 +5,6 @@
 
 namespace huozhong {
 const Kernels kernels_neon = {"neon", false, quantize, matmul, rms_norm, silu_mul, largest, add_scaled,
-    attend_prefill, attend_decode, grouped_prefill, grouped_decode, combine, load_row, store_row};
+    attend_prefill, attend_decode, grouped_prefill, grouped_decode, combine, load_row, store_row,
+    scan, encode, half_dot};
 }

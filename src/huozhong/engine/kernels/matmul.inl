@@ -1,5 +1,7 @@
 // Products of matrices in every weight format with rows of activations; included by kernels.inl.
 
+#include <cstdlib>
+
 #include "weights.inl"
 
 namespace {
@@ -13,9 +15,63 @@ inline void store_output(const Matmul& job, int32_t t, int32_t o, Vec y) {
     store_n(out, y, left);
 }
 
+// A thread's own memory, kept from one product to the next.
+struct Room {
+    void* data = nullptr;
+    int64_t size = 0;
+    ~Room() { std::free(data); }
+    void* of(int64_t bytes) {
+        if (bytes > size) {
+            std::free(data);
+            data = std::malloc(bytes);
+            if (data == nullptr) std::abort();
+            size = bytes;
+        }
+        return data;
+    }
+};
+
+// What is the same for every row of weights, for each token and group (each half of one): where the weights' bytes have an
+// offset what the sums begin with, minus it times the inputs; where weights have a minimum what that is multiplied with,
+// the inputs' sum.  Made once: a number read from memory into all lanes costs no arithmetic unit anything, one that is
+// computed does.
+template <class Q> struct Shared {
+    static constexpr int each = Q::half_scales ? 2 : 1;
+    static_assert(Q::offset == 0 || !Q::has_minimum, "one of the two");
+    const void* made = nullptr;
+    Shared(const Matmul& job, Room& room) {
+        if constexpr (Q::offset != 0 || Q::has_minimum) {
+            const int32_t groups = job.matrix->groups();
+            auto* out = static_cast<char*>(room.of(int64_t(job.tokens) * groups * each * 4));
+            made = out;
+            for (int32_t t = 0; t < job.tokens; ++t) {
+                const int64_t at = int64_t(row_of(job, t)) * groups;
+                for (int32_t g = 0; g < groups; ++g) {
+                    const int32_t sum = job.x.sum[at + g], first = Q::half_scales ? job.x.half[at + g] : sum;
+                    const float scale = job.x.scale[at + g];
+                    out = put(out, first, scale);
+                    if constexpr (Q::half_scales) out = put(out, sum - first, scale);
+                }
+            }
+        }
+    }
+    static char* put(char* out, int32_t sum, float scale) {
+        if constexpr (Q::has_minimum) *reinterpret_cast<float*>(out) = scale * float(sum);
+        else *reinterpret_cast<int32_t*>(out) = -Q::offset * sum;
+        return out + 4;
+    }
+    const int32_t* begin(const Matmul& job, int32_t t) const {
+        return static_cast<const int32_t*>(made) + int64_t(t) * job.matrix->groups() * each;
+    }
+    const float* sums(const Matmul& job, int32_t t) const {
+        return static_cast<const float*>(made) + int64_t(t) * job.matrix->groups() * each;
+    }
+};
+
 // N tokens through one block of 16 rows.  Per group: an exact integer sum, then one fused multiply-add (two, where 16
 // inputs share a scale or where there is a minimum).
-template <class Q, int N> void tile_integer(const Matmul& job, int32_t block, int32_t t0) {
+template <class Q, int N> void tile_integer(const Matmul& job, const Shared<Q>& shared, int32_t block, int32_t t0) {
+    constexpr int each = Shared<Q>::each;
     const Matrix& m = *job.matrix;
     const int32_t groups = m.groups();
     const uint8_t* data = m.data + job.index * m.matrix_bytes() + block * m.block_bytes();
@@ -23,15 +79,15 @@ template <class Q, int N> void tile_integer(const Matmul& job, int32_t block, in
     for (int lane = 0; lane < BLOCK; lane += W) {
         const int8_t* x[N];
         const float* x_scale[N];
-        const int32_t* x_sum[N];
-        const int32_t* x_half[N];
+        const int32_t* begin[N];
+        const float* sums[N];
         Vec y[N];
         for (int t = 0; t < N; ++t) {
             const int64_t row = row_of(job, t0 + t);
             x[t] = job.x.q + row * groups * GROUP;
             x_scale[t] = job.x.scale + row * groups;
-            x_sum[t] = job.x.sum + row * groups;
-            x_half[t] = job.x.half + row * groups;
+            if constexpr (Q::offset != 0) begin[t] = shared.begin(job, t0 + t);
+            if constexpr (Q::has_minimum) sums[t] = shared.sums(job, t0 + t);
             y[t] = set1(0.0f);
         }
         Q q(m, data, scales, lane);
@@ -42,11 +98,11 @@ template <class Q, int N> void tile_integer(const Matmul& job, int32_t block, in
                 for (int line = 0; line < Q::bytes; line += 64) prefetch(q.w + 4096 + line);
             Int acc[N], high[N];
             for (int t = 0; t < N; ++t) {
-                if constexpr (Q::half_scales) {
-                    acc[t] = set1(-Q::offset * x_half[t][g]);
-                    high[t] = set1(-Q::offset * (x_sum[t][g] - x_half[t][g]));
+                if constexpr (Q::offset != 0) {
+                    acc[t] = set1(begin[t][each * g]);
+                    if constexpr (Q::half_scales) high[t] = set1(begin[t][each * g + 1]);
                 } else {
-                    acc[t] = set1(-Q::offset * x_sum[t][g]);
+                    acc[t] = high[t] = set1(0);
                 }
             }
             q.template dot<N>(acc, high, x);
@@ -55,10 +111,8 @@ template <class Q, int N> void tile_integer(const Matmul& job, int32_t block, in
                 y[t] = fma(to_float(acc[t]), mul(q.scale, xs), y[t]);
                 if constexpr (Q::half_scales) y[t] = fma(to_float(high[t]), mul(q.second_scale, xs), y[t]);
                 if constexpr (Q::has_minimum) {
-                    const int32_t sum = Q::half_scales ? x_half[t][g] : x_sum[t][g];
-                    y[t] = fma(q.minimum, set1(x_scale[t][g] * float(sum)), y[t]);
-                    if constexpr (Q::half_scales)
-                        y[t] = fma(q.second_minimum, set1(x_scale[t][g] * float(x_sum[t][g] - sum)), y[t]);
+                    y[t] = fma(q.minimum, set1(sums[t][each * g]), y[t]);
+                    if constexpr (Q::half_scales) y[t] = fma(q.second_minimum, set1(sums[t][each * g + 1]), y[t]);
                 }
                 x[t] += GROUP;
             }
@@ -107,18 +161,21 @@ template <class F, int N> void tile_float(const Matmul& job, int32_t block, int3
     }
 }
 
-template <class Q, int N> inline void rest_integer(const Matmul& job, int32_t block, int32_t t0) {
+template <class Q, int N>
+inline void rest_integer(const Matmul& job, const Shared<Q>& shared, int32_t block, int32_t t0) {
     if constexpr (N > 0) {
-        if (job.tokens - t0 == N) tile_integer<Q, N>(job, block, t0);
-        else rest_integer<Q, N - 1>(job, block, t0);
+        if (job.tokens - t0 == N) tile_integer<Q, N>(job, shared, block, t0);
+        else rest_integer<Q, N - 1>(job, shared, block, t0);
     }
 }
 
 template <class Q> void blocks_integer(const Matmul& job, int32_t first, int32_t last) {
+    thread_local Room room;
+    const Shared<Q> shared(job, room);
     for (int32_t block = first; block < last; ++block) {
         int32_t t = 0;
-        for (; t + TILE <= job.tokens; t += TILE) tile_integer<Q, TILE>(job, block, t);
-        rest_integer<Q, TILE - 1>(job, block, t);
+        for (; t + TILE <= job.tokens; t += TILE) tile_integer<Q, TILE>(job, shared, block, t);
+        rest_integer<Q, TILE - 1>(job, shared, block, t);
     }
 }
 

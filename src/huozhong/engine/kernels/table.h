@@ -88,6 +88,29 @@ inline int64_t grouped_scratch(int32_t rows, int32_t heads, int32_t dim) {
 }
 inline int64_t grouped_decode_scratch(int32_t dim) { return KEY_BLOCK * (MAX_QUERIES + (dim + GROUP - 1) / GROUP); }
 
+// Vectors as bits (reference_scan.py is the twin).  16 lie interleaved, one a lane: a block is [words][16] words of 32
+// bits, and behind them 16 scales and 16 offsets as float16.  A bit is set where the rotated coordinate is negative.
+constexpr int SCAN_LANES = 16;
+constexpr int PLANES = 5;  // bits of each coordinate of what is searched for
+
+struct CodeScan {
+    const uint32_t* codes;   // [blocks][words + 1][16]
+    int32_t words;
+    const uint32_t* planes;  // [words][PLANES], the lowest bit first; set where the number's bit is not
+    float step;              // what the lowest bit stands for
+};
+
+// Rows as unit vectors in float16, and as codes.
+struct Encoder {
+    int32_t dim, width;      // width: dim filled up to a multiple of 32
+    int32_t words;           // of the rotated coordinates, 32 * words are kept
+    const float* centre;     // [dim]
+    const float* signs;      // [ROTATIONS][width]: 1 or -1
+    const int32_t* order;    // [ROTATIONS][width]
+};
+constexpr int ROTATIONS = 3;
+inline int64_t encode_scratch(int32_t width) { return 3 * int64_t(width) * SCAN_LANES; }
+
 struct Kernels {
     const char* name;
     bool bf16;  // prompts' attention rounds its factors to bfloat16, unless the cache holds float32
@@ -107,6 +130,12 @@ struct Kernels {
     // n numbers of the cache from and to floats
     void (*load_row)(CacheFormat format, const uint8_t* from, int32_t n, float* x);
     void (*store_row)(CacheFormat format, const float* x, int32_t n, uint8_t* to);
+    // score [blocks * 16]: what is estimated of each vector.  Returns how many blocks, whose numbers counted from
+    // `first` are in `reaching`, hold one that reaches `floor`.
+    int32_t (*scan)(const CodeScan& job, int32_t first, int32_t last, float floor, float* score, int32_t* reaching);
+    // Up to 16 rows: units [count][width] and one block of codes.  False if a row has no length or is not finite.
+    bool (*encode)(const Encoder& job, const float* rows, int32_t count, uint16_t* units, uint32_t* block, float* scratch);
+    float (*half_dot)(const uint16_t* row, const float* x, int32_t n);  // n: a multiple of 16
 };
 
 extern const Kernels kernels_plain;
@@ -120,6 +149,13 @@ extern const Kernels kernels_avx512bf16;  // only where HUOZHONG_BF16: not every
 extern const Kernels kernels_neon;
 extern const Kernels kernels_neondot;
 #endif
+
+using Scan = decltype(Kernels::scan);
+#ifdef HUOZHONG_VPOPCNT
+int32_t scan_avx512popcnt(const CodeScan& job, int32_t first, int32_t last, float floor, float* score, int32_t* reaching);
+#endif
+// A set's scan, or a faster one with the same results that this processor has beside the set.
+Scan scan_of(const Kernels& k);
 
 // Those that this processor can run, fastest first; null behind the last.
 const Kernels* const* available_kernels();

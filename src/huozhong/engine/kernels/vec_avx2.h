@@ -165,4 +165,21 @@ template <int N, class S> inline void store_sums(const S* a, float* to) {
     for (int n = 0; n < N; ++n) to[n] = add_across(a[n].part);
 }
 
+
+// Bits that differ, for scan.inl, counted by bytes: nibbles looked up (Mula).
+inline Bytes repeat(uint32_t x) { return {_mm256_set1_epi32(int32_t(x))}; }
+inline void store_half(uint16_t* p, Vec a) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT));
+}
+inline Bytes differing(Bytes a, Bytes b) {
+    const __m256i table = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+    const __m256i x = _mm256_xor_si256(a.v, b.v), low = _mm256_set1_epi8(15);
+    return {_mm256_add_epi8(_mm256_shuffle_epi8(table, _mm256_and_si256(x, low)),
+                            _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(x, 4), low)))};
+}
+inline Bytes add_counts(Bytes a, Bytes b) { return {_mm256_add_epi8(a.v, b.v)}; }
+inline Int sum_counts(Bytes a) {
+    return {_mm256_madd_epi16(_mm256_maddubs_epi16(a.v, _mm256_set1_epi8(1)), _mm256_set1_epi16(1))};
+}
+
 }  // namespace

@@ -174,4 +174,27 @@ inline void pair_neighbours(const float* x, int32_t n, uint32_t* to) {
 }
 #endif
 
+
+// Bits that differ, for scan.inl: counted by bytes or, where the processor can, by words of 32 bits.
+inline Bytes repeat(uint32_t x) { return {_mm512_set1_epi32(int32_t(x))}; }
+inline void store_half(uint16_t* p, Vec a) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT));
+}
+#ifdef __AVX512VPOPCNTDQ__
+inline Bytes differing(Bytes a, Bytes b) { return {_mm512_popcnt_epi32(_mm512_xor_si512(a.v, b.v))}; }
+inline Bytes add_counts(Bytes a, Bytes b) { return {_mm512_add_epi32(a.v, b.v)}; }
+inline Int sum_counts(Bytes a) { return {a.v}; }
+#else
+inline Bytes differing(Bytes a, Bytes b) {
+    const __m512i table = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+    const __m512i x = _mm512_xor_si512(a.v, b.v), low = _mm512_set1_epi8(15);
+    return {_mm512_add_epi8(_mm512_shuffle_epi8(table, _mm512_and_si512(x, low)),
+                            _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(x, 4), low)))};
+}
+inline Bytes add_counts(Bytes a, Bytes b) { return {_mm512_add_epi8(a.v, b.v)}; }
+inline Int sum_counts(Bytes a) {
+    return {_mm512_madd_epi16(_mm512_maddubs_epi16(a.v, _mm512_set1_epi8(1)), _mm512_set1_epi16(1))};
+}
+#endif
+
 }  // namespace

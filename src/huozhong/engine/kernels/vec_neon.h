@@ -183,4 +183,22 @@ template <int N, class S> inline void store_sums(const S* a, float* to) {
     for (int n = 0; n < N; ++n) to[n] = add_across(a[n].part);
 }
 
+
+// Bits that differ, for scan.inl, counted by bytes.
+inline Bytes repeat(uint32_t x) {
+    return each_bytes([=](int) { return vreinterpretq_u8_u32(vdupq_n_u32(x)); });
+}
+inline void store_half(uint16_t* p, const Vec& a) {
+    for (int i = 0; i < 4; ++i) vst1_u16(p + 4 * i, vreinterpret_u16_f16(vcvt_f16_f32(a.v[i])));
+}
+inline Bytes differing(const Bytes& a, const Bytes& b) {
+    return each_bytes([&](int i) { return vcntq_u8(veorq_u8(a.v[i], b.v[i])); });
+}
+inline Bytes add_counts(const Bytes& a, const Bytes& b) {
+    return each_bytes([&](int i) { return vaddq_u8(a.v[i], b.v[i]); });
+}
+inline Int sum_counts(const Bytes& a) {
+    return each_int([&](int i) { return vreinterpretq_s32_u32(vpaddlq_u16(vpaddlq_u8(a.v[i]))); });
+}
+
 }  // namespace

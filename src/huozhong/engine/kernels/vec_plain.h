@@ -153,4 +153,29 @@ template <int N, class S> inline void store_sums(const S* a, float* to) {
     for (int n = 0; n < N; ++n) to[n] = add_across(a[n].part);
 }
 
+
+// Bits that differ, for scan.inl, counted by bytes as sums of neighbours.
+inline Bytes repeat(uint32_t x) {
+    Bytes out;
+    for (int i = 0; i < W; ++i) std::memcpy(out.v + 4 * i, &x, 4);
+    return out;
+}
+inline void store_half(uint16_t* p, const Vec& a) { for (int i = 0; i < W; ++i) p[i] = float_to_half(a.v[i]); }
+inline Bytes differing(Bytes a, const Bytes& b) {
+    for (int i = 0; i < 4 * W; ++i) {
+        uint8_t x = a.v[i] ^ b.v[i];
+        x = uint8_t(x - (x >> 1 & 0x55));
+        x = uint8_t((x & 0x33) + (x >> 2 & 0x33));
+        a.v[i] = uint8_t((x + (x >> 4)) & 15);
+    }
+    return a;
+}
+inline Bytes add_counts(Bytes a, const Bytes& b) {
+    for (int i = 0; i < 4 * W; ++i) a.v[i] = uint8_t(a.v[i] + b.v[i]);
+    return a;
+}
+inline Int sum_counts(const Bytes& a) {
+    return each_int([&](int i) { return a.v[4 * i] + a.v[4 * i + 1] + a.v[4 * i + 2] + a.v[4 * i + 3]; });
+}
+
 }  // namespace

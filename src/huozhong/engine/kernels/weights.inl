@@ -248,10 +248,13 @@ struct Q8K : HalfScaled<512, true> {
     static constexpr int offset = Q8_OFFSET;
     using HalfScaled::HalfScaled;
     template <int N> void dot(Int* low, Int* high, const int8_t* const* x) {
-        for (int quad = 0; quad < 8; ++quad) {
+        for (int quad = 0; quad < 4; ++quad) {
             const Bytes b = load_bytes(w + 4 * lane + quad * 4 * BLOCK);
-            Int* acc = quad < 4 ? low : high;
-            for (int t = 0; t < N; ++t) acc[t] = dot_q8(acc[t], b, x[t] + 4 * quad);
+            for (int t = 0; t < N; ++t) low[t] = dot_q8(low[t], b, x[t] + 4 * quad);
+        }
+        for (int quad = 4; quad < 8; ++quad) {
+            const Bytes b = load_bytes(w + 4 * lane + quad * 4 * BLOCK);
+            for (int t = 0; t < N; ++t) high[t] = dot_q8(high[t], b, x[t] + 4 * quad);
         }
         w += bytes;
     }

@@ -1,6 +1,9 @@
 // The account sheet: own sessions, keys, language and password.
 
-import { $, ask, button, language, node, Refused, run, say, speak, sure, when } from './house.js';
+import { ask } from './api.js';
+import { copyText } from './clipboard.js';
+import { $, button, node, reason, run, say, speak, sure, when } from './house.js';
+import { language } from './language.js';
 
 const SCOPES = { chat: true, models: true, embeddings: false, metrics: false, admin: false };
 let person = null;
@@ -8,6 +11,7 @@ let sessions = [];
 let keys = [];
 let budget = null;
 let made = '';
+let looks = 0;
 
 function show() {
   if (!person) return;
@@ -27,13 +31,13 @@ function showSessions() {
   const list = $('sessions');
   list.textContent = '';
   sessions.forEach((one) => {
-    const words = node('span', 'grow', one.agent || '–', [
-      node('small', '', [one.address, say('seen', { time: when(one.seen) })].join(' · ')),
+    const words = node('span', { class: 'grow', text: one.agent || '–' }, [
+      node('small', { text: [one.address, say('seen', { time: when(one.seen) })].join(' · ') }),
     ]);
     const act = one.current
-      ? node('small', '', say('thisOne'))
+      ? node('small', { text: say('thisOne') })
       : button(say('end'), 'plain', () => ask('DELETE', '/house/sessions/' + one.id).then(load), $('problem'));
-    list.appendChild(node('li', '', null, [words, act]));
+    list.appendChild(node('li', {}, [words, act]));
   });
   $('others').textContent = '';
   if (sessions.length > 1) {
@@ -46,19 +50,17 @@ function showKeys() {
   list.textContent = '';
   keys.forEach((key) => {
     const told = [key.prefix + '…', key.scopes.map((scope) => say(scope)).join(', '), key.used ? say('seen', { time: when(key.used) }) : say('never')];
-    const words = node('span', 'grow', key.name, [node('small', '', told.join(' · '))]);
-    list.appendChild(node('li', '', null, [words, sure(say('remove'), () => ask('DELETE', '/house/keys/' + key.id).then(load), $('problem'))]));
+    const words = node('span', { class: 'grow', text: key.name }, [node('small', { text: told.join(' · ') })]);
+    list.appendChild(node('li', {}, [words, sure(say('remove'), () => ask('DELETE', '/house/keys/' + key.id).then(load), $('problem'))]));
   });
   $('made').textContent = '';
   if (!made) return;
-  $('made').appendChild(node('p', 'hint', say('yourKey')));
-  $('made').appendChild(node('code', 'secret', made));
-  if (navigator.clipboard) {
-    const copy = button(say('copy'), 'plain', () => navigator.clipboard.writeText(made).then(() => {
-      copy.textContent = say('copied');
-    }), $('problem'));
-    $('made').appendChild(copy);
-  }
+  $('made').appendChild(node('p', { class: 'hint', text: say('yourKey') }));
+  $('made').appendChild(node('code', { class: 'secret', text: made }));
+  const copy = button(say('copy'), 'plain', () => copyText(made).then(() => {
+    copy.textContent = say('copied');
+  }, () => {}), $('problem')); // where it cannot be copied, it can be read
+  $('made').appendChild(copy);
 }
 
 function showScopes() {
@@ -72,7 +74,7 @@ function showScopes() {
     input.type = 'checkbox';
     input.value = scope;
     input.checked = first ? SCOPES[scope] : chosen.indexOf(scope) >= 0;
-    box.appendChild(node('label', 'check', null, [input, node('span', '', say(scope))]));
+    box.appendChild(node('label', { class: 'check' }, [input, node('span', { text: say(scope) })]));
   });
 }
 
@@ -83,16 +85,18 @@ function showBudget() {
   if (!left) return;
   const number = (value) => value.toLocaleString(language());
   if (left.daily_tokens !== null) {
-    $('budget').appendChild(node('p', '', say('leftTokens', { left: number(left.left_tokens), all: number(left.daily_tokens) })));
+    $('budget').appendChild(node('p', { text: say('leftTokens', { left: number(left.left_tokens), all: number(left.daily_tokens) }) }));
   }
   if (left.daily_money !== null) {
     const unit = ' ' + budget.balance_infos[0].currency;
-    $('budget').appendChild(node('p', '', say('leftMoney', { left: left.left_money.toFixed(4) + unit, all: left.daily_money + unit })));
+    $('budget').appendChild(node('p', { text: say('leftMoney', { left: left.left_money.toFixed(4) + unit, all: left.daily_money + unit }) }));
   }
 }
 
 async function load() {
+  const mine = (looks += 1);
   const found = await Promise.all(['/house/me', '/house/sessions', '/house/keys', '/user/balance'].map((path) => ask('GET', path)));
+  if (mine !== looks) return; // a later look is on its way
   person = found[0].person;
   sessions = found[1].sessions;
   keys = found[2].keys;
@@ -125,13 +129,12 @@ $('key-form').addEventListener('submit', makeKey);
 $('password-form').addEventListener('submit', changePassword);
 $('language').addEventListener('click', () => {
   // The person's choice goes along to other devices.
-  ask('PATCH', '/house/me', { language: language() === 'en' ? 'en' : 'zh-CN' }).catch(() => {});
+  ask('PATCH', '/house/me', { language: language() }).catch(() => {}); // this device has its cookie
 });
 $('logout').addEventListener('click', () => run($('logout'), async () => {
   await ask('POST', '/house/logout', {});
   location.replace('/page/login.html');
 }, $('problem')));
 load().catch((error) => {
-  if (!(error instanceof Refused)) throw error;
-  $('problem').textContent = error.message;
+  $('problem').textContent = reason(error);
 });

@@ -1,10 +1,13 @@
-// The page's only way to the server.
+// The pages' only way to the server.
 
-/** kind: 'offline' | 'busy' | 'gone' | 'login' | 'server' */
+import { own } from './language.js';
+
+/** kind: 'offline' | 'busy' | 'gone' | 'login' | 'server'.  wait: seconds after which it may be tried again, or 0. */
 export class ApiError extends Error {
-  constructor(kind, message) {
+  constructor(kind, message, wait) {
     super(message || kind);
     this.kind = kind;
+    this.wait = wait || 0;
   }
 }
 
@@ -24,20 +27,20 @@ function headers(more) {
 
 async function refused(response) {
   const body = await response.json().catch(() => ({}));
-  const message = (body.error && body.error.message) || 'HTTP ' + response.status;
+  const message = own((body.error && body.error.message) || 'HTTP ' + response.status);
   if (response.status === 401) {
-    if (!hasKey && body.error && body.error.code === 'not_logged_in') location.assign(LOGIN_PAGE);
+    if (!hasKey && body.error && body.error.code === 'not_logged_in') location.replace(LOGIN_PAGE);
     return new ApiError('login', message);
   }
   const kinds = { 404: 'gone', 429: 'busy', 503: 'busy' };
-  return new ApiError(kinds[response.status] || 'server', message);
+  return new ApiError(kinds[response.status] || 'server', message, Number(response.headers.get('retry-after')));
 }
 
-/** The server's answer to a request; body: a file as it is, or what becomes JSON.  Rejects with an ApiError. */
-export async function send(method, path, body) {
+/** The server's answer to a request; body: a file as it is, or what becomes JSON; more: fetch's.  Rejects with an ApiError. */
+export async function send(method, path, body, more) {
   const isFile = typeof Blob !== 'undefined' && body instanceof Blob;
   const type = isFile && /zip/.test(body.type) ? 'application/zip' : 'application/json';
-  const options = { method, headers: headers(body === undefined ? {} : { 'Content-Type': type }) };
+  const options = Object.assign({ method, headers: headers(body === undefined ? {} : { 'Content-Type': type }) }, more);
   if (body !== undefined) options.body = isFile ? body : JSON.stringify(body);
   let response;
   try {
@@ -49,8 +52,8 @@ export async function send(method, path, body) {
   return response;
 }
 
-export async function ask(method, path, body) {
-  return (await send(method, path, body)).json();
+export async function ask(method, path, body, more) {
+  return (await send(method, path, body, more)).json();
 }
 
 export function conversationPath(id, more) {

@@ -1,79 +1,55 @@
 // The shelf of small apps: found, filled in, read; and made, by anybody.
 
+import { ApiError, send } from './api.js';
+import { copyText } from './clipboard.js';
+import { $, node, reason, sayer, say as sayHouse, speak } from './house.js';
+import { isChinese } from './language.js';
+
 const WORDS = {
   zh: {
-    other: 'English', back: '回到对话', shelf: '应用', all: '所有应用', lead: '每个应用是一张小表：填好，按一下。也可以自己做一个。',
-    find: '找应用', make: '新的应用', none: '没有找到。', run: '开始', again: '再来一次', stop: '停下', busy: '正在写…', copy: '复制', copied: '已复制',
-    file: '给别人用（.md 文件）', qr: '二维码', remove: '删除', removeSure: '真的删除？', optional: '（可不填）', yes: '是', no: '否',
+    shelf: '应用', all: '所有应用', lead: '每个应用是一张小表：填好，按一下。也可以自己做一个。',
+    find: '找应用', make: '新的应用', none: '没有找到。', run: '开始', again: '再来一次', stop: '停下', busy: '正在写…',
+    file: '给别人用（.md 文件）', qr: '二维码', optional: '（可不填）', yes: '是', no: '否',
     may: '它可以：', program: '带有一小段程序，关在沙箱里运行：读不了文件，上不了网。', refused: '它还要过这些，这里一概不给：{list}', by: '作者：{name}',
-    needs: '说明：{text}', notice: '提醒：{text}', checkAgain: '检查没通过，正在重写：{text}', problem: '检查还有一处没通过：{text}', offline: '联系不上服务器。请看看它是否还开着。',
+    needs: '说明：{text}', notice: '提醒：{text}', checkAgain: '检查没通过，正在重写：{text}', problem: '检查还有一处没通过：{text}',
     makeLead: '填左边，右边就是应用。试好了，放上架子，或者存成文件给别人。', appName: '应用叫什么', appWhat: '它做什么（一句话）', asks: '让人填什么', addField: '再加一栏',
     fieldName: '这一栏问什么', fieldType: '怎么填', fieldOptions: '选项（用逗号分开）', drop: '去掉', says: '要模型做什么（用 {名字} 放进填的内容）', label: '每次结果下面写一句',
     examples: '例子：填什么，结果里要有什么', exampleIn: '填', exampleOut: '结果里要有', addExample: '再加一个例子', theFile: '应用文件', tryIt: '试一试', putUp: '放上架子', open: '打开一个应用文件',
-    upDone: '放好了。', examined: '先看清楚它是什么，再用。', t_text: '一行字', t_long: '一段话', t_number: '数', t_choice: '选一个', t_date: '日期', 't_yes-no': '是 / 否', blank: '栏',
+    upDone: '放好了。', examined: '先看清楚它是什么，再用。', t_text: '一行字', t_long: '一段话', t_number: '数', t_choice: '选一个', t_date: '日期', 't_yes-no': '是 / 否', blank: '栏', chooseFile: '选一个文件',
+    tallies: '哪一步容易错',
     noBlocks: '带程序的应用还不能用：在服务器上运行 pip install \'huozhong[apps]\'。',
   },
   en: {
-    other: '中文', back: 'Back to the chat', shelf: 'Apps', all: 'All apps', lead: 'Each app is a small form: fill it in, press once. You can make one, too.',
-    find: 'Find an app', make: 'New app', none: 'Nothing found.', run: 'Go', again: 'Once more', stop: 'Stop', busy: 'Writing…', copy: 'Copy', copied: 'Copied',
-    file: 'Hand it on (.md file)', qr: 'QR code', remove: 'Remove', removeSure: 'Really remove?', optional: ' (optional)', yes: 'Yes', no: 'No',
+    shelf: 'Apps', all: 'All apps', lead: 'Each app is a small form: fill it in, press once. You can make one, too.',
+    find: 'Find an app', make: 'New app', none: 'Nothing found.', run: 'Go', again: 'Once more', stop: 'Stop', busy: 'Writing…',
+    file: 'Hand it on (.md file)', qr: 'QR code', optional: ' (optional)', yes: 'Yes', no: 'No',
     may: 'It may:', program: 'It has a small program, which runs in a sandbox: no files, no network.', refused: 'It asked for these too, and gets none of them here: {list}', by: 'By {name}',
-    needs: 'Note: {text}', notice: 'Please note: {text}', checkAgain: 'A check failed, it is written anew: {text}', problem: 'One check still fails: {text}', offline: 'The server cannot be reached. Is it still running?',
+    needs: 'Note: {text}', notice: 'Please note: {text}', checkAgain: 'A check failed, it is written anew: {text}', problem: 'One check still fails: {text}',
     makeLead: 'Fill in the left side; the right side is the app. Try it, put it on the shelf, or keep it as a file for others.', appName: 'What it is called', appWhat: 'What it does, in a sentence', asks: 'What people fill in', addField: 'One more field',
     fieldName: 'What this field asks', fieldType: 'How it is filled in', fieldOptions: 'Options, with commas between', drop: 'Take out', says: 'What the model should do ({name} stands for what was filled in)', label: 'A line under every result',
     examples: 'Examples: what is filled in, what the result must hold', exampleIn: 'Filled in', exampleOut: 'The result holds', addExample: 'One more example', theFile: 'The app\'s file', tryIt: 'Try it', putUp: 'Put it on the shelf', open: 'Open an app\'s file',
-    upDone: 'It is on the shelf.', examined: 'Look at what it is before you use it.', t_text: 'a line', t_long: 'a text', t_number: 'a number', t_choice: 'one of several', t_date: 'a date', 't_yes-no': 'yes / no', blank: 'field',
+    upDone: 'It is on the shelf.', examined: 'Look at what it is before you use it.', t_text: 'a line', t_long: 'a text', t_number: 'a number', t_choice: 'one of several', t_date: 'a date', 't_yes-no': 'yes / no', blank: 'field', chooseFile: 'Choose a file',
+    tallies: 'Which steps go wrong',
     noBlocks: 'Apps with a program cannot run yet: pip install \'huozhong[apps]\' on the server.',
   },
 };
 
-const root = document.documentElement;
-const key = (/[#&]key=([^&]*)/.exec(location.hash) || [])[1];
-const main = document.getElementById('main');
+const say = sayer(WORDS);
+const main = $('main');
 let running = null;
+let making = null; // what is being made: {made, given: somebody's file, text: the file where it was written by hand}
+let turn = 0; // counts what was to be shown: what comes late of something else is dropped
 
-function language() {
-  return /^zh/i.test(root.lang) ? 'zh' : 'en';
+function request(method, path, body, signal) {
+  return send(method, '/house/apps' + path, body, signal ? { signal } : {});
 }
 
-function say(name, values) {
-  let text = WORDS[language()][name];
-  Object.keys(values || {}).forEach((one) => {
-    text = text.replace('{' + one + '}', () => values[one]);
-  });
-  return text;
+function half() {
+  return isChinese() ? 'zh' : 'en';
 }
 
-function node(tag, attributes, children) {
-  const made = document.createElement(tag);
-  Object.keys(attributes || {}).forEach((name) => {
-    const value = attributes[name];
-    if (name === 'text') made.textContent = value;
-    else if (name.slice(0, 2) === 'on') made.addEventListener(name.slice(2), value);
-    else if (value === true) made.setAttribute(name, '');
-    else if (value !== false && value !== null && value !== undefined) made.setAttribute(name, value);
-  });
-  (children || []).forEach((child) => child && made.appendChild(typeof child === 'string' ? document.createTextNode(child) : child));
-  return made;
-}
-
-function headers() {
-  return Object.assign({ 'Content-Type': 'application/json', 'Accept-Language': root.lang }, key ? { Authorization: 'Bearer ' + decodeURIComponent(key) } : {});
-}
-
-async function ask(method, path, body, signal) {
-  let response;
-  try {
-    response = await fetch('/house/apps' + path, { method, headers: headers(), body: body ? JSON.stringify(body) : undefined, signal });
-  } catch (error) {
-    throw new Error(signal && signal.aborted ? '' : say('offline'));
-  }
-  if (response.status === 401) location.href = '/page/login.html';
-  if (!response.ok) {
-    const failure = await response.json().catch(() => ({}));
-    throw new Error((failure.error && failure.error.message) || 'HTTP ' + response.status);
-  }
-  return response;
+async function get(path) {
+  return (await request('GET', path)).json();
 }
 
 function put(...parts) {
@@ -81,16 +57,16 @@ function put(...parts) {
 }
 
 function titleOf(app) {
-  return (app.titles && app.titles[language()]) || app.name;
+  return (app.titles && app.titles[half()]) || app.name;
 }
 
 function goTo(query) {
   history.pushState(null, '', location.pathname + query + location.hash);
-  show();
+  turnTo();
 }
 
 function about(app) {
-  return (app.about && app.about[language()]) || app.description || '';
+  return (app.about && app.about[half()]) || app.description || '';
 }
 
 function link(query, attributes, children) {
@@ -103,8 +79,8 @@ function link(query, attributes, children) {
 
 // -- the shelf -----------------------------------------------------------------------------
 
-async function showShelf() {
-  const found = await (await ask('GET', '')).json();
+function showShelf(found) {
+  if (making && making.given) making = null;
   const list = node('ul', { class: 'apps' });
   const search = node('input', { type: 'search', placeholder: say('find'), 'aria-label': say('find'), oninput: fill });
   function fill() {
@@ -113,7 +89,7 @@ async function showShelf() {
     found.apps.filter((app) => [app.name, titleOf(app), app.description, about(app), app.category].join(' ').toLowerCase().indexOf(words) >= 0).forEach((app) => {
       const inside = [node('span', { class: 'tile-mark', 'aria-hidden': 'true', text: Array.from(titleOf(app))[0] })];
       if (app.problem) {
-        inside.push(node('span', {}, [node('b', { text: app.name }), node('small', { text: app.problem[language()] })]));
+        inside.push(node('span', {}, [node('b', { text: app.name }), node('small', { text: app.problem[half()] })]));
         list.appendChild(node('li', {}, [node('div', { class: 'broken' }, inside)]));
         return;
       }
@@ -123,7 +99,7 @@ async function showShelf() {
     if (!list.firstChild) list.appendChild(node('li', { text: say('none') }));
   }
   fill();
-  const open = node('input', { type: 'file', accept: '.md,text/markdown,text/plain', hidden: true, onchange: () => open.files[0] && open.files[0].text().then((text) => showMaker(text)) });
+  const open = node('input', { type: 'file', accept: '.md,text/markdown,text/plain', hidden: true, onchange: () => open.files[0] && open.files[0].text().then((text) => { making = begun(text); goTo('?new'); }) });
   put(
     node('h1', { text: say('shelf') }),
     node('p', { class: 'lead', text: say('lead') }),
@@ -138,7 +114,7 @@ async function showShelf() {
 
 function inputFor(field, number) {
   const id = 'f' + number;
-  const title = field.labels[language()] + (field.unit ? '（' + field.unit + '）' : '') + (field.optional ? say('optional') : '');
+  const title = field.labels[half()] + (field.unit ? '（' + field.unit + '）' : '') + (field.optional ? say('optional') : '');
   if (field.type === 'choice' || field.type === 'yes-no') {
     const options = field.type === 'choice' ? field.options.map((one) => [one, one]) : [['yes', say('yes')], ['no', say('no')]];
     const rows = options.map((option, place) => node('label', {}, [
@@ -151,16 +127,31 @@ function inputFor(field, number) {
   const input = field.type === 'long' || field.type === 'photo' || field.type === 'sound' || field.type === 'file'
     ? node('textarea', { id, rows: 4 })
     : node('input', { id, type: kinds[field.type] || 'text', inputmode: field.type === 'number' ? 'decimal' : null, autocomplete: 'off' });
-  return { box: node('label', { for: id }, [title, input]), value: () => input.value };
+  const box = node('label', { for: id }, [title, input]);
+  return { box: field.type === 'file' ? node('div', { class: 'from-file' }, [box, fileFor(input)]) : box, value: () => input.value };
+}
+
+/** A text file's content goes into the field, where it can be read and changed before it is sent. */
+function fileFor(input) {
+  const open = node('input', { type: 'file', accept: '.csv,.txt,.tsv,text/csv,text/plain', 'aria-label': say('chooseFile'), onchange: async () => {
+    if (!open.files[0]) return;
+    const bytes = await open.files[0].arrayBuffer();
+    try {
+      input.value = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    } catch (error) {
+      input.value = new TextDecoder('gb18030').decode(bytes); // as spreadsheets in China save it
+    }
+  } });
+  return open;
 }
 
 function facts(app) {
   const rows = [];
   if (app.notice) rows.push(node('p', { text: say('notice', { text: app.notice }) }));
-  const needs = app.needs[language()];
+  const needs = app.needs[half()];
   if (needs) rows.push(node('p', { text: say('needs', { text: needs }) }));
   if (app.program) rows.push(node('p', { text: say('program') }));
-  if (app.tools.length) rows.push(node('p', { text: say('may') }), node('ul', {}, app.tools.map((tool) => node('li', { text: tool[language()] }))));
+  if (app.tools.length) rows.push(node('p', { text: say('may') }), node('ul', {}, app.tools.map((tool) => node('li', { text: tool[half()] }))));
   if (app.refused.length) rows.push(node('p', { text: say('refused', { list: app.refused.join('、') }) }));
   if (app.made_by) rows.push(node('p', { text: say('by', { name: app.made_by }) }));
   return rows.length ? node('div', { class: 'facts' }, rows) : null;
@@ -172,15 +163,16 @@ function formOf(app, start) {
   const problem = node('p', { class: 'problem', role: 'alert' });
   const said = node('div', { class: 'said answer', 'aria-live': 'polite' });
   const line = node('p', { class: 'label-line', hidden: true });
-  const copy = node('button', { type: 'button', class: 'plain', hidden: true, text: say('copy'), onclick: () => {
-    navigator.clipboard.writeText(copy.text + '\n\n（' + line.textContent + '）').then(() => { copy.textContent = say('copied'); }, () => {});
+  const copy = node('button', { type: 'button', class: 'plain', hidden: true, text: sayHouse('copy'), onclick: () => {
+    copyText(copy.text + '\n\n（' + line.textContent + '）').then(() => { copy.textContent = sayHouse('copied'); }, () => {});
   } });
   const go = node('button', { type: 'submit', class: 'main', text: say('run') });
   const box = node('section', { class: 'card-box', hidden: true }, [said, line, node('p', { class: 'buttons' }, [copy])]);
   const form = node('form', { novalidate: true, onsubmit: async (event) => {
     event.preventDefault();
     if (running) { running.abort(); return; }
-    running = new AbortController();
+    const mine = new AbortController();
+    running = mine;
     problem.textContent = '';
     box.hidden = false;
     said.className = 'said answer raw';
@@ -190,12 +182,12 @@ function formOf(app, start) {
     try {
       const fields = {};
       inputs.forEach((input) => { if (input.made.value() !== '') fields[input.key] = input.made.value(); });
-      await read(await start(fields, running.signal), said, line, copy, problem);
+      await read(await start(fields, mine.signal), said, line, copy, problem);
     } catch (error) {
       if (said.textContent === say('busy')) box.hidden = true;
-      problem.textContent = error.message;
+      problem.textContent = mine.signal.aborted ? '' : reason(error);
     }
-    running = null;
+    if (running === mine) running = null;
     go.textContent = say('again');
   } }, [...inputs.map((input) => input.made.box), problem, node('p', {}, [go])]);
   return node('div', {}, [form, box]);
@@ -206,7 +198,7 @@ async function read(response, said, line, copy, problem) {
   const decoder = new TextDecoder();
   let rest = '', text = '', ended = false;
   for (;;) {
-    const piece = await reader.read();
+    const piece = await reader.read().catch(() => { throw new ApiError('offline'); });
     if (piece.done) break;
     const events = (rest + decoder.decode(piece.value, { stream: true })).split('\n\n');
     rest = events.pop();
@@ -228,7 +220,7 @@ async function read(response, said, line, copy, problem) {
         ended = true;
         said.className = 'said answer';
         said.innerHTML = told.html; // made safe by the server
-        line.textContent = told.label[language()];
+        line.textContent = told.label[half()];
         line.hidden = !line.textContent;
         copy.text = told.text;
         copy.hidden = false;
@@ -236,39 +228,39 @@ async function read(response, said, line, copy, problem) {
       }
     });
   }
-  if (!ended) throw new Error(say('offline'));
+  if (!ended) throw new ApiError('offline');
 }
 
-async function showApp(name) {
-  const app = await (await ask('GET', '/' + encodeURIComponent(name))).json();
-  const path = '/' + encodeURIComponent(name);
+function showApp(app) {
+  const path = '/' + encodeURIComponent(app.name);
   const code = node('p', { hidden: true });
-  const remove = app.origin === 'people' && node('button', { type: 'button', class: 'plain bad', text: say('remove'), onclick: async () => {
-    if (remove.textContent !== say('removeSure')) { remove.textContent = say('removeSure'); return; }
-    await ask('DELETE', path);
+  const remove = app.origin === 'people' && node('button', { type: 'button', class: 'plain bad', text: sayHouse('remove'), onclick: async () => {
+    if (remove.textContent !== sayHouse('reallyRemove')) { remove.textContent = sayHouse('reallyRemove'); return; }
+    await request('DELETE', path);
     goTo('');
   } });
   put(
     node('h1', { text: titleOf(app) }),
     node('p', { class: 'lead', text: about(app) }),
-    formOf(app, (fields, signal) => ask('POST', path + '/run', { fields }, signal)),
+    formOf(app, (fields, signal) => request('POST', path + '/run', { fields }, signal)),
     facts(app),
     node('p', { class: 'buttons' }, [
       link('', { class: 'plain' }, [say('all')]),
       node('button', { type: 'button', class: 'plain', text: say('file'), onclick: () => save(app.name, app.text) }),
       node('button', { type: 'button', class: 'plain', text: say('qr'), onclick: async () => {
         try {
-          const svg = await (await ask('GET', path + '/qr')).text();
+          const svg = await (await request('GET', path + '/qr')).text();
           const picture = document.importNode(new DOMParser().parseFromString(svg, 'image/svg+xml').documentElement, true);
           picture.setAttribute('width', 280);
           picture.setAttribute('role', 'img');
           picture.setAttribute('aria-label', say('qr'));
           code.replaceChildren(picture);
         } catch (error) {
-          code.textContent = error.message;
+          code.textContent = reason(error);
         }
         code.hidden = false;
       } }),
+      app.tallies && node('a', { class: 'plain', href: '/page/tallies.html?app=' + encodeURIComponent(app.name), text: say('tallies') }),
       remove,
     ]),
     code,
@@ -316,15 +308,20 @@ function written(made) {
   ].filter((part) => part !== null).join('\n');
 }
 
-function showMaker(given) {
+function begun(given) {
+  return { given, text: given, made: { name: '', what: '', says: '', label: '', fields: [{ name: '', type: 'text', options: '' }], examples: [] } };
+}
+
+function showMaker() {
   main.classList.add('making');
-  const made = { name: '', what: '', says: '', label: '', fields: [{ name: '', type: 'text', options: '' }], examples: [] };
-  const file = node('textarea', { class: 'file', id: 'file', spellcheck: 'false', oninput: () => { touched = true; look(); } });
+  if (!making) making = begun(null);
+  const { given, made } = making;
+  const file = node('textarea', { class: 'file', id: 'file', spellcheck: 'false', oninput: () => { making.text = file.value; look(); } });
   const problem = node('p', { class: 'problem', role: 'alert' });
   const preview = node('div');
-  let touched = Boolean(given), asked = 0, waiting = null;
+  let asked = 0, waiting = null;
   function grow() {
-    if (!touched) file.value = written(made);
+    file.value = making.text === null ? written(made) : making.text;
     look();
   }
   function look() {
@@ -332,19 +329,23 @@ function showMaker(given) {
     waiting = setTimeout(async () => {
       const turn = ++asked, text = file.value;
       try {
-        const app = await (await ask('POST', '/check', { text })).json();
+        const app = await (await request('POST', '/check', { text })).json();
         if (turn !== asked) return;
         problem.textContent = '';
-        const parts = [node('h2', { text: titleOf(app) }), facts(app), formOf(app, (fields, signal) => ask('POST', '/try', { text: file.value, fields }, signal))];
+        const parts = [node('h2', { text: titleOf(app) }), facts(app), formOf(app, (fields, signal) => request('POST', '/try', { text: file.value, fields }, signal))];
         preview.replaceChildren(...parts.filter(Boolean));
       } catch (error) {
         if (turn !== asked) return;
-        problem.textContent = made.name || given ? error.message : '';
+        problem.textContent = made.name || given ? reason(error) : '';
       }
     }, 400);
   }
   const wide = (name, id, input) => node('label', { for: id }, [say(name), input]);
-  const text = (name, set, many) => node(many ? 'textarea' : 'input', { id: name, type: many ? null : 'text', rows: many ? 5 : null, maxlength: many ? null : 100, oninput: (event) => { set(event.target.value); grow(); } });
+  const text = (id, name, many) => {
+    const input = node(many ? 'textarea' : 'input', { id, type: many ? null : 'text', rows: many ? 5 : null, maxlength: many ? null : 100, oninput: () => { made[name] = input.value; grow(); } });
+    input.value = made[name];
+    return input;
+  };
   const fields = node('ul', { class: 'fields-made' });
   const examples = node('ul', { class: 'fields-made' });
   function showFields() {
@@ -366,21 +367,23 @@ function showMaker(given) {
     ])));
   }
   showFields();
+  showExamples();
   const up = node('button', { type: 'button', class: 'main', text: say('putUp'), onclick: async () => {
     try {
-      const app = await (await ask('POST', '', { text: file.value })).json();
+      const app = await (await request('POST', '', { text: file.value })).json();
+      making = null;
       goTo('?app=' + encodeURIComponent(app.name));
     } catch (error) {
-      problem.textContent = error.message;
+      problem.textContent = reason(error);
     }
   } });
   const left = given ? null : node('div', {}, [
-    wide('appName', 'app-name', text('app-name', (value) => { made.name = value; })),
-    wide('appWhat', 'app-what', text('app-what', (value) => { made.what = value; })),
+    wide('appName', 'app-name', text('app-name', 'name')),
+    wide('appWhat', 'app-what', text('app-what', 'what')),
     node('h2', { text: say('asks') }), fields,
     node('p', {}, [node('button', { type: 'button', class: 'plain', text: say('addField'), onclick: () => { made.fields.push({ name: '', type: 'text', options: '' }); showFields(); showExamples(); grow(); } })]),
-    wide('says', 'says', text('says', (value) => { made.says = value; }, true)),
-    wide('label', 'label', text('label', (value) => { made.label = value; })),
+    wide('says', 'says', text('says', 'says', true)),
+    wide('label', 'label', text('label', 'label')),
     node('h2', { text: say('examples') }), examples,
     node('p', {}, [node('button', { type: 'button', class: 'plain', text: say('addExample'), onclick: () => { made.examples.push({ given: [], out: '' }); showExamples(); } })]),
   ]);
@@ -390,40 +393,40 @@ function showMaker(given) {
     node('p', { class: 'buttons' }, [up, node('button', { type: 'button', class: 'plain', text: say('file'), onclick: () => save('app', file.value) }), link('', { class: 'plain' }, [say('all')])]),
   ]);
   main.replaceChildren(node('h1', { text: say('make') }), node('p', { class: 'lead', text: say(given ? 'examined' : 'makeLead') }), node('div', { class: given ? '' : 'maker' }, [left, right]));
-  if (given) {
-    file.value = given;
-    look();
-  }
+  if (given || made.name) grow();
 }
 
 // -- which of them -------------------------------------------------------------------------
 
 async function show() {
   if (running) running.abort();
-  main.classList.remove('making');
-  main.replaceChildren();
+  const mine = (turn += 1);
   const query = new URLSearchParams(location.search);
-  document.getElementById('back').textContent = say('back');
-  document.getElementById('back').href = '/' + location.hash;
-  document.getElementById('language').textContent = say('other');
+  const name = query.get('app');
+  $('back').href = '/' + location.hash;
   document.title = say('shelf');
   try {
-    if (query.has('new')) showMaker(null);
-    else if (query.get('app')) await showApp(query.get('app'));
-    else await showShelf();
+    if (!query.has('new')) {
+      const found = await get(name ? '/' + encodeURIComponent(name) : '');
+      if (mine !== turn) return;
+      main.classList.remove('making');
+      (name ? showApp : showShelf)(found);
+    } else {
+      showMaker();
+    }
   } catch (error) {
-    main.replaceChildren(node('h1', { text: say('shelf') }), node('p', { class: 'problem', role: 'alert', text: error.message }), node('p', {}, [link('', { class: 'plain' }, [say('all')])]));
+    if (mine !== turn) return;
+    put(node('h1', { text: say('shelf') }), node('p', { class: 'problem', role: 'alert', text: reason(error) }), node('p', {}, [link('', { class: 'plain' }, [say('all')])]));
   }
 }
 
-document.getElementById('language').addEventListener('click', () => {
-  root.lang = language() === 'zh' ? 'en' : 'zh-CN';
-  try {
-    window.localStorage.setItem('huozhong.language', language());
-  } catch (error) {
-    // storage is switched off: the choice lasts as long as the page
-  }
-  show();
-});
-window.addEventListener('popstate', show);
-show();
+/** Another page of these has been chosen: it is read from its beginning. */
+function turnTo() {
+  show().then(() => {
+    window.scrollTo(0, 0);
+    main.focus();
+  });
+}
+
+window.addEventListener('popstate', turnTo);
+speak(show);

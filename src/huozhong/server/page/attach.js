@@ -6,7 +6,7 @@ import { t } from './i18n.js';
 
 const MOST = 20; // of one question
 
-/** changed(): what is attached has changed.  failed(ApiError).  Returns {take(), add(files), isBusy()}. */
+/** changed(): what is attached has changed.  failed(ApiError).  Returns {take(), put(files), add(files), isBusy()}. */
 export function bindAttach(changed, failed) {
   const box = $('attached');
   let files = []; // {id, name}
@@ -69,6 +69,11 @@ export function bindAttach(changed, failed) {
   return {
     add,
     isBusy: () => reading > 0,
+    /** Files whose question could not be sent. */
+    put(back) {
+      files = back.concat(files);
+      show();
+    },
     /** What is attached goes with a question. */
     take() {
       const taken = files;

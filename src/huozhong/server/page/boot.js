@@ -11,15 +11,11 @@
   var theme = remembered('theme');
   var dark = window.matchMedia && window.matchMedia('(prefers-color-scheme: dark)').matches;
   root.setAttribute('data-theme', theme === 'dark' || theme === 'light' ? theme : dark ? 'dark' : 'light');
-  // index.html comes in its reader's language; the other pages follow here.
-  if (!root.hasAttribute('data-served')) {
-    var chosen = /(?:^|; )language=([\w-]+)/.exec(document.cookie);
-    root.lang = /^zh/i.test(chosen ? chosen[1] : remembered('language') || navigator.language || 'zh') ? 'zh-CN' : 'en';
-  }
   // A browser that knows modules but not all of their language stops at the first word that it cannot read.
-  if (root.hasAttribute('data-served')) {
+  var plain = root.getAttribute('data-plain');
+  if (plain) {
     window.addEventListener('load', function () {
-      if (!root.hasAttribute('data-running')) window.location.replace('/page/plain');
+      if (!root.hasAttribute('data-running')) window.location.replace(plain + (plain === '/page/enter' ? window.location.hash : ''));
     });
   }
   if (remembered('list') === 'hidden') root.setAttribute('data-list', 'hidden');

@@ -2,15 +2,14 @@
 
 import { ApiError, ask, conversationPath } from './api.js';
 import { $, toast } from './dom.js';
-import { follow } from './follow.js';
 import { total } from './format.js';
 import { t } from './i18n.js';
-import { DEFAULTS, readObject, settingsFrom } from './kept.js';
-import { leafUnder, siblings, wayTo } from './tree.js';
+import { readObject, settingsFrom } from './kept.js';
+import { createLive } from './live.js';
+import { createLook } from './look.js';
+import { createTeller } from './tell.js';
+import { leafUnder, siblings, union, wayTo } from './tree.js';
 import { createView } from './view.js';
-
-const PAINT_INTERVAL = 40; // ms; an old phone keeps up with this
-const REFRESH_DELAY = 60; // ms; several tidings of one change are one look
 
 function empty() {
   return { id: null, title: '', model: null, leaf: null, settings: settingsFrom(readObject('settings')), messages: [] };
@@ -23,24 +22,20 @@ function told(settings) {
 
 /**
  * scroll: {toEnd(), follow()}.  on: {changed(): something that others show, opened(conversation), failed(ApiError),
- * folds()}.
+ * folds(), unsent(text, files): a question that the server does not have must not be lost}.
  */
 export function createChat(scroll, on) {
-  let chat = empty();
-  let saving = null; // a change of settings on its way
-  let walks = 0; // steps between versions so far
-  let untold = 0; // those of them that the server has not confirmed
+  let chat = empty(); // of one conversation always the same object
+  let look = null; // what the server says of this conversation
+  let teller = null; // what the server is told of it
   let way = []; // the messages that are shown, from the root to the leaf
-  let views = new Map(); // message -> view
-  let following = null; // {message, close()}
+  let views = new Map(); // message -> view; also those that are not shown, with what the reader opened or wrote there
   let sending = false; // the server has not said yet what a new message's id is
-  let painting = 0;
-  let refreshing = 0;
-  let turn = 0; // counts what was opened: a late answer about another conversation is dropped
-  let changed = false; // somebody else has changed this conversation while a question was being sent
+  let turn = 0; // counts what was to be opened: a late answer about another conversation is dropped
+  let opening = null; // a promise of whether it was shown
 
   const actions = {
-    edit: (message, text) => question(text, message.parent, message.files),
+    edit,
     again: (message) => again(message),
     goOn: (message) => goOn(message),
     walk: (message, step) => walk(message, step),
@@ -48,30 +43,28 @@ export function createChat(scroll, on) {
     resend: (message) => resend(message),
     shorten: (message) => on.shorten(way[way.indexOf(message) - 1]),
     folds: on.folds,
+    isBusy: () => isBusy(),
     total: () => total(chat.messages),
   };
 
   // -- showing -----------------------------------------------------------------------------
 
+  /** Nodes that are there already are not moved: what is written, opened or focused in them stays. */
   function show() {
     const log = $('log');
     way = wayTo(chat.messages, chat.leaf);
-    const kept = views;
-    views = new Map(way.map((message) => [message, kept.get(message) || createView(message, actions)]));
-    const wanted = new Set(Array.from(views.values()).map((view) => view.node));
+    way.forEach((message) => views.has(message) || views.set(message, createView(message, actions)));
+    const nodes = way.map((message) => views.get(message).node);
+    const wanted = new Set(nodes);
     Array.from(log.children).forEach((node) => {
       if (!wanted.has(node)) node.remove();
     });
     refresh();
-    const nodes = document.createDocumentFragment();
-    let inOrder = true;
-    way.forEach((message, index) => {
-      const { node } = views.get(message);
-      if (inOrder && log.children[index] === node) return;
-      inOrder = false;
-      nodes.appendChild(node);
+    let next = log.firstChild;
+    nodes.forEach((node) => {
+      if (node === next) next = next.nextSibling;
+      else log.insertBefore(node, next);
     });
-    log.appendChild(nodes);
   }
 
   function refresh() {
@@ -96,13 +89,13 @@ export function createChat(scroll, on) {
         count: group.length,
       });
     });
-    $('welcome').hidden = way.length > 0;
+    $('welcome').hidden = way.length > 0 || opening !== null;
     $('log').setAttribute('aria-busy', String(busy));
     on.changed();
   }
 
   function isBusy() {
-    return sending || following !== null;
+    return sending || live.message() !== null;
   }
 
   function last() {
@@ -111,31 +104,68 @@ export function createChat(scroll, on) {
 
   // -- opening -----------------------------------------------------------------------------
 
-  function leave() {
-    if (following) following.close();
-    following = null;
+  /** Another conversation takes this one's place. */
+  function leave(next) {
+    live.stop();
+    drop();
+    if (look) look.close();
+    if (teller) teller.flush();
     sending = false;
-    clearTimeout(painting);
-    painting = 0;
-    turn += 1;
+    views = new Map();
+    way = [];
+    chat = next;
+    look = createLook({
+      see: () => ask('GET', conversationPath(next.id), undefined, { cache: 'no-store' }), // nothing kept for later
+      isHeld: () => !next.id || (sending && chat === next),
+      taken(whole) {
+        merge(whole);
+        scroll.follow();
+      },
+      failed: (error) => error.kind === 'gone' && toast(t('goneElsewhere')),
+    });
+    teller = createTeller({
+      path: () => next.id && conversationPath(next.id),
+      changed: look.changed,
+      // Where to begin the next time is not worth a word.
+      failed: (error, sent) => (sent.settings || sent.model !== undefined) && on.failed(error),
+    });
   }
 
   function start() {
-    leave();
-    chat = empty();
+    turn += 1;
+    opening = null;
+    leave(empty());
     show();
     on.opened(chat);
   }
 
-  /** Resolves to whether it was shown. */
-  async function open(id, messageId) {
-    const mine = turn + 1;
-    leave();
+  /** Resolves to whether it was shown.  Until then what is open stays. */
+  function open(id, messageId) {
+    const mine = (turn += 1);
+    const opened = fetchAndShow(id, messageId, mine);
+    const over = () => {
+      if (opening === opened) opening = null;
+    };
+    opening = opened;
+    opened.then(over, over);
+    return opened;
+  }
+
+  async function fetchAndShow(id, messageId, mine) {
     const whole = await ask('GET', conversationPath(id));
     if (turn !== mine) return false;
-    take(whole, messageId);
-    on.opened(chat);
+    opening = null;
+    if (id === chat.id) {
+      look.soon(); // what was fetched may be older than what is shown
+      chat.messages = union(chat.messages, whole.messages);
+    } else {
+      const { conversation } = whole;
+      leave({ id, title: conversation.title, model: null, leaf: null, settings: null, messages: [] });
+      merge(whole);
+    }
     const found = messageId && chat.messages.find((message) => message.id === messageId);
+    if (found && way.indexOf(found) < 0) stepTo(leafUnder(chat.messages, found).id);
+    on.opened(chat);
     if (found) showMessage(found);
     else scroll.toEnd();
     return true;
@@ -148,234 +178,243 @@ export function createChat(scroll, on) {
     setTimeout(() => node.classList.remove('found'), 2500);
   }
 
-  /** Takes over what the server says of the conversation; what is shown already stays, as long as it is the same. */
-  function take(whole, messageId) {
-    const known = new Map(chat.messages.map((message) => [message.id, message]));
+  /** Takes over what the server says of the conversation, but for what the server does not know yet. */
+  function merge(whole) {
     const info = whole.conversation;
-    const isSame = chat.id === info.id;
-    const messages = whole.messages.map((message) => {
-      const old = isSame ? known.get(message.id) : null;
-      if (!old) return message;
-      if (old.state === message.state && old.state !== 'running' && old.content === message.content) return old;
-      if (following && following.message === old && message.state === 'running') return old;
-      views.delete(old);
-      if (following && following.message === old) unfollow();
-      return message;
-    });
-    chat = { id: info.id, title: info.title, model: info.model, settings: settingsFrom(info.settings), messages, leaf: info.leaf };
-    const wanted = messageId && messages.find((message) => message.id === messageId);
-    if (wanted) chat.leaf = leafUnder(messages, wanted).id;
+    const isWriting = way.some((message) => views.get(message).isEditing());
+    chat.title = info.title;
+    if (!teller.isUntold('model')) chat.model = info.model;
+    if (!teller.isUntold('settings')) chat.settings = settingsFrom(info.settings);
+    const known = new Map(chat.messages.map((message) => [message.id, message]));
+    whole.messages.forEach((message) => known.has(message.id) && renew(known.get(message.id), message));
+    chat.messages = union(chat.messages, whole.messages);
+    if (!teller.isUntold('leaf') && !isWriting && !unsentQuestion()) chat.leaf = info.leaf;
     show();
     watch();
+    if (messages.some((message) => message.later)) typeset();
   }
 
-  function unfollow() {
-    if (following) following.close();
-    following = null;
+  /** The answers that the server had not made ready yet stand there as plain text until they are. */
+  async function typeset() {
+    const mine = turn;
+    const { html } = await ask('GET', conversationPath(chat.id, '/html')).catch(() => ({ html: {} }));
+    if (turn !== mine) return;
+    chat.messages.filter((message) => message.later && html[message.id]).forEach((message) => {
+      message.html = html[message.id];
+      message.later = false;
+      if (views.has(message)) views.get(message).finish();
+    });
+    scroll.follow();
+  }
+
+  /** A message that is known already is now as the server says. */
+  function renew(message, now) {
+    if (live.message() === message) return; // its stream says it better
+    if (message.state === now.state && message.content === now.content && message.error === now.error) return;
+    Object.assign(message, now);
+    if (now.state === 'running') views.delete(message);
+    else if (views.has(message) && message.role === 'assistant') views.get(message).finish();
   }
 
   /** Follows the shown answer, if the server is still writing it. */
   function watch() {
     const message = last();
-    if (following && following.message !== message) unfollow();
-    if (following || !message || message.state !== 'running' || message.local) return;
-    const mine = turn;
-    const close = () => handle.close();
-    const handle = follow(message, {
-      changed: () => {
-        if (!painting) painting = setTimeout(paint, PAINT_INTERVAL);
-      },
-      done: () => finished(message, mine),
-      failed: (error) => {
-        if (mine !== turn) return;
-        unfollow();
-        message.state = 'cut';
-        refresh();
-        on.failed(error);
-      },
-    });
-    following = { message, close };
+    if (live.message() && live.message() !== message) live.stop();
+    if (live.message() || !message || message.state !== 'running' || message.local) return;
+    live.start(message);
     refresh();
   }
 
-  function paint() {
-    painting = 0;
-    const message = following && following.message;
-    if (!message || !views.has(message)) return;
-    const view = views.get(message);
-    view.refresh(placeOfLive());
-    view.grow();
-    scroll.follow();
-  }
-
-  function placeOfLive() {
-    const asked = way.length > 1 ? way[way.length - 2].content : '';
-    return { busy: true, question: asked, first: way.length < 3, last: true, lastQuestion: false, index: 0, count: 1 };
-  }
-
-  function finished(message, mine) {
-    if (mine !== turn || !following || following.message !== message) return;
-    following.close();
-    following = null;
-    clearTimeout(painting);
-    painting = 0;
-    const view = views.get(message);
-    refresh();
-    scroll.follow();
-    if (view) view.finish().then(scroll.follow);
-    else watch();
-  }
+  const live = createLive({
+    grew(message) {
+      if (!views.has(message)) return;
+      const view = views.get(message);
+      const question = way.length > 1 ? way[way.length - 2].content : '';
+      view.refresh({ busy: true, question, first: way.length < 3, last: true, lastQuestion: false, index: 0, count: 1 });
+      view.grow();
+      scroll.follow();
+    },
+    finished(message) {
+      look.changed();
+      refresh();
+      scroll.follow();
+      if (views.has(message)) views.get(message).finish().then(scroll.follow);
+    },
+    failed(message, error) {
+      message.state = 'cut';
+      look.changed();
+      refresh();
+      on.failed(error);
+    },
+  });
 
   // -- asking ------------------------------------------------------------------------------
 
-  async function ready() {
-    if (chat.id) return;
-    const settings = told(chat.settings);
+  /** The conversation is one that the server knows. */
+  async function ready(here, teller) {
+    if (here.id) return;
+    const settings = told(here.settings);
     Object.keys(settings).forEach((name) => settings[name] === null && delete settings[name]);
-    const made = await ask('POST', '/house/conversations', chat.model ? { model: chat.model, settings } : { settings });
-    chat.id = made.id;
-    chat.title = made.title;
-    on.opened(chat);
+    teller.forget(); // what is changed from here on comes after it
+    const made = await ask('POST', '/house/conversations', here.model ? { model: here.model, settings } : { settings });
+    here.id = made.id;
+    here.title = made.title;
+    if (here === chat) on.opened(here);
+  }
+
+  /** A request that makes new messages; act(here, teller) resolves to what it returns, null where it failed. */
+  async function request(act, failed) {
+    const here = chat;
+    sending = true;
+    look.changed();
+    show();
+    let result = null;
+    let failure = null;
+    try {
+      result = await act(here, teller);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      failure = error;
+    }
+    if (here === chat) sending = false;
+    if (failure) failed(failure, here === chat);
+    if (here !== chat) return null;
+    look.changed();
+    return result;
   }
 
   /** Shows a question and its growing answer at once, and hands it to the server. */
   async function question(text, parent, files) {
-    if (isBusy()) return;
-    const mine = turn;
     const seq = chat.messages.length + 1e9; // until the server says better: after all others
     const asked = { id: '?question', parent, seq, role: 'user', content: text, state: 'done', local: true };
     asked.files = files || [];
     const answer = { id: '?answer', parent: asked.id, seq: seq + 1, role: 'assistant', content: '', reasoning: '', state: 'running', local: true };
     chat.messages.push(asked, answer);
     chat.leaf = answer.id;
-    sending = true;
-    show();
-    scroll.toEnd();
-    try {
-      await ready();
-      await saving; // what was set before the question holds for it
-      const result = await ask('POST', conversationPath(chat.id, '/ask'), {
+    const sent = request(async (here, teller) => {
+      await ready(here, teller);
+      await teller.flush(); // what was set before the question holds for it
+      return ask('POST', conversationPath(here.id, '/ask'), {
         parent,
         content: text,
         files: asked.files.map((file) => file.id),
       });
-      if (mine !== turn) return;
-      sending = false;
+    }, (error, isHere) => {
+      if (!isHere) {
+        on.unsent(text, asked.files);
+        return;
+      }
+      Object.assign(answer, { state: 'failed', finish: error.kind, error: error.message });
+      refresh();
+    });
+    scroll.toEnd();
+    const result = await sent;
+    if (result) {
       Object.assign(asked, result.question, { local: false });
       Object.assign(answer, result.answer, { local: false });
+      chat.messages = chat.messages.filter((message) => message === asked || message === answer || (message.id !== asked.id && message.id !== answer.id));
       chat.leaf = answer.id;
       show();
       watch();
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      if (mine !== turn) return;
-      sending = false;
-      Object.assign(answer, { state: 'failed', finish: error.kind, error: error.message });
-      refresh();
     }
     scroll.follow();
-    if (changed) reload();
+  }
+
+  function edit(message, text) {
+    if (isBusy()) return;
+    drop();
+    question(text, message.parent, message.files);
   }
 
   /** What never reached the server is sent once more. */
   function resend(answer) {
     const asked = chat.messages.find((message) => message.id === answer.parent);
-    forget(answer);
+    forget(asked);
     question(asked.content, asked.parent, asked.files);
   }
 
+  function unsentQuestion() {
+    return chat.messages.find((message) => message.local && message.role === 'user');
+  }
+
   /** Takes a question that never reached the server away again. */
-  function forget(answer) {
-    chat.messages = chat.messages.filter((message) => message !== answer && message.id !== answer.parent);
-    chat.leaf = null;
-    const asked = way[way.indexOf(answer) - 1];
-    if (asked && asked.parent) chat.leaf = asked.parent;
+  function forget(asked) {
+    chat.messages = chat.messages.filter((message) => message !== asked && message.parent !== asked.id);
+    chat.leaf = asked.parent;
+  }
+
+  /** The same, and its words go back to who wrote them; one that is on its way may still arrive. */
+  function drop() {
+    const asked = unsentQuestion();
+    if (!asked || sending) return;
+    forget(asked);
+    on.unsent(asked.content, asked.files);
   }
 
   async function act(path, message) {
     if (isBusy()) return;
-    const mine = turn;
-    sending = true;
-    refresh();
-    try {
-      const result = await ask('POST', conversationPath(chat.id, path), { message: message.id });
-      if (mine !== turn) return;
-      sending = false;
-      const old = chat.messages.find((one) => one.id === result.answer.id);
-      if (old) views.delete(old);
-      chat.messages = chat.messages.filter((one) => one !== old).concat(result.answer);
-      chat.leaf = result.answer.id;
-      show();
-      if (old && views.has(result.answer)) views.get(result.answer).grow();
-      scroll.toEnd();
-      watch();
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      if (mine !== turn) return;
-      sending = false;
-      refresh();
+    drop();
+    const result = await request((here) => ask('POST', conversationPath(here.id, path), { message: message.id }), (error, isHere) => {
+      if (isHere) refresh();
       on.failed(error);
-    }
-    if (changed) reload();
+    });
+    if (!result) return;
+    const old = chat.messages.find((one) => one.id === result.answer.id);
+    if (old) views.delete(old);
+    chat.messages = chat.messages.filter((one) => one !== old).concat(result.answer);
+    chat.leaf = result.answer.id;
+    show();
+    if (old && views.has(result.answer)) views.get(result.answer).grow();
+    scroll.toEnd();
+    watch();
   }
 
   const again = (message) => act('/again', message);
   const goOn = (message) => act('/continue', message);
 
   function stop() {
-    if (!following) return;
-    ask('POST', '/house/messages/' + encodeURIComponent(following.message.id) + '/stop', {}).catch(on.failed);
+    const message = live.message();
+    if (!message) return;
+    ask('POST', '/house/messages/' + encodeURIComponent(message.id) + '/stop', {}).catch(on.failed);
   }
 
   function walk(message, step) {
     const group = siblings(chat.messages, message);
     const next = group[group.indexOf(message) + step];
     if (!next) return;
-    chat.leaf = leafUnder(chat.messages, next).id;
-    show();
-    watch();
+    stepTo(leafUnder(chat.messages, next).id);
     // The arrow that was pressed is gone with its message: the same one of the message that is shown now gets the focus.
     const buttons = views.get(next).node.querySelectorAll('.walk button');
     const wanted = buttons[step < 0 ? 0 : 1];
     (wanted.disabled ? buttons[step < 0 ? 1 : 0] : wanted).focus();
-    walks += 1;
-    untold += 1;
-    const told = () => { untold -= 1; };
-    ask('PATCH', conversationPath(chat.id), { leaf: chat.leaf }).then(told, told); // only where to begin the next time
+  }
+
+  function stepTo(leaf) {
+    chat.leaf = leaf;
+    show();
+    watch();
+    const message = last();
+    if (!message.local) teller.tell({ leaf: message.id }); // where to begin the next time
   }
 
   // -- others ------------------------------------------------------------------------------
 
-  /** Looks at the server again: another tab or device has changed something, or the connection was lost. */
+  /** Another tab or device has changed something, or the connection was lost. */
   function reload() {
-    changed = sending;
-    if (sending || !chat.id) return;
-    clearTimeout(refreshing);
-    const mine = turn;
-    refreshing = setTimeout(async () => {
-      const before = walks;
-      const wasUntold = untold > 0;
-      try {
-        const whole = await ask('GET', conversationPath(chat.id));
-        // Who walked meanwhile, or whose step the server does not know yet, stays there.
-        if (walks !== before || wasUntold || untold) whole.conversation.leaf = chat.leaf;
-        if (mine === turn && !sending) take(whole, null);
-        scroll.follow();
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
-        if (mine === turn && error.kind === 'gone') toast(t('goneElsewhere'));
-      }
-    }, REFRESH_DELAY);
+    if (!chat.id) return;
+    teller.flush();
+    look.soon();
   }
 
   /** A message of some conversation is now in that state. */
   function heard(tiding) {
     if (tiding.conversation !== chat.id) return;
     const known = chat.messages.find((message) => message.id === tiding.id);
-    const isFollowed = following && following.message.id === tiding.id;
+    const isFollowed = live.message() !== null && live.message() === known;
     if (!known || (known.state !== tiding.state && !isFollowed)) reload();
   }
 
+  leave(chat);
   return {
     start,
     open,
@@ -384,39 +423,41 @@ export function createChat(scroll, on) {
     reload,
     heard,
     ask: (text, files) => {
-      const end = last();
-      if (end && end.local) forget(end);
+      if (isBusy()) return;
+      const unsent = unsentQuestion();
+      if (unsent) forget(unsent); // another takes its place
       const now = wayTo(chat.messages, chat.leaf);
-      return question(text, now.length ? now[now.length - 1].id : null, files);
+      question(text, now.length ? now[now.length - 1].id : null, files);
+    },
+    /** Waits for what is being opened; whether it is open now. */
+    async settled() {
+      while (opening) if (!(await opening.catch(() => false))) return false;
+      return true;
     },
     again: () => last() && last().role === 'assistant' && again(last()),
     editLast() {
       const asked = way.filter((message) => message.role === 'user').pop();
       if (asked && !isBusy() && !asked.local) views.get(asked).edit();
     },
-    edit: (message, text) => question(text, message.parent, message.files),
+    edit,
     /** A question that the server does not have: it is to be written down elsewhere. */
-    unsent() {
-      const asked = way.filter((message) => message.role === 'user').pop();
-      return asked && asked.local ? asked.content : '';
-    },
+    unsent: () => (unsentQuestion() || { content: '' }).content,
     isBusy,
     isEmpty: () => way.length === 0,
     lastAnswer: () => way.filter((message) => message.role === 'assistant').pop() || null,
     current: () => chat,
     settings: () => chat.settings,
-    change(settings) {
-      chat.settings = Object.assign({}, DEFAULTS, settings);
-      if (!chat.id) return;
-      saving = ask('PATCH', conversationPath(chat.id), { settings: told(chat.settings) }).catch(on.failed);
+    /** Other settings, told to the server after so many ms. */
+    change(values, delay) {
+      chat.settings = Object.assign({}, chat.settings, values);
+      teller.tell({ settings: told(chat.settings) }, delay);
     },
     setModel(name) {
       chat.model = name;
-      if (chat.id) ask('PATCH', conversationPath(chat.id), { model: name }).catch(on.failed);
+      teller.tell({ model: name });
     },
     rename(title) {
       chat.title = title;
     },
-    forEachView: (act) => views.forEach((view, message) => act(view, message)),
   };
 }

@@ -1,5 +1,6 @@
 // Small things that every part of the page builds with: elements, icons, buttons, panels and menus.
 
+import { copyText } from './clipboard.js';
 import { label, t } from './i18n.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -114,8 +115,11 @@ export function keepInside(event, panel) {
   (event.shiftKey ? stops[stops.length - 1] : stops[0]).focus();
 }
 
-/** A menu under `button`.  items: {key, icon, act, danger} or null for a line between. */
-export function openMenu(button, items) {
+/**
+ * A menu under `button`.  items: {key, icon, act, danger} or null for a line between.  back(): what gets the focus in
+ * the end, where that is not the button.
+ */
+export function openMenu(button, items, back) {
   const menu = element('div', 'menu');
   menu.setAttribute('role', 'menu');
   menu.setAttribute('aria-label', button.getAttribute('aria-label'));
@@ -145,7 +149,7 @@ export function openMenu(button, items) {
     button.setAttribute('aria-expanded', 'false');
     document.removeEventListener('mousedown', outside);
     closed(layer);
-    if (inside) button.focus();
+    if (inside) (back ? back() : button).focus();
   }
   function outside(event) {
     if (!menu.contains(event.target)) close();
@@ -191,24 +195,9 @@ export function toast(text, actionText, action) {
   }, action ? 10000 : 3000);
 }
 
-/** Plain http on a school's network has no navigator.clipboard: the old command does it there. */
-function copy(text) {
-  if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
-  const area = element('textarea');
-  area.value = text;
-  area.style.position = 'fixed';
-  area.style.opacity = '0';
-  const focused = document.activeElement;
-  document.body.appendChild(area).select();
-  const copied = document.execCommand('copy');
-  area.remove();
-  if (focused) focused.focus();
-  return copied ? Promise.resolve() : Promise.reject(new Error('copy'));
-}
-
 export function copyButton(key, getText) {
   const button = iconButton('copy', key, () => {
-    copy(getText()).then(
+    copyText(getText()).then(
       () => {
         setIcon(button, 'check');
         label(button, 'copied');

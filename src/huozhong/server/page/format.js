@@ -1,6 +1,7 @@
 // Numbers as people read them: the bill of an answer, and of the whole conversation.
 
-import { isChinese, t } from './i18n.js';
+import { t } from './i18n.js';
+import { isChinese } from './language.js';
 
 const SYMBOLS = { CNY: '¥', USD: '$', EUR: '€', INR: '₹' };
 

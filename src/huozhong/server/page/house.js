@@ -1,4 +1,7 @@
-// What the pages of the door share: words in both languages, and the way to the server.
+// What the pages of accounts, of the owner and of apps share: words, elements, buttons.
+
+import { ApiError } from './api.js';
+import { isChinese, language, setLanguage } from './language.js';
 
 const WORDS = {
   zh: {
@@ -275,91 +278,58 @@ const WORDS = {
 
 export const $ = (id) => document.getElementById(id);
 
-export function language() {
-  return /^en/i.test(document.documentElement.lang) ? 'en' : 'zh';
+/** A function that says `key` in the reader's language, with {name} filled in from `values`; words: {zh, en}. */
+export function sayer(words) {
+  return (key, values) => {
+    const text = words[isChinese() ? 'zh' : 'en'][key];
+    if (typeof text !== 'string') return text;
+    return text.replace(/\{(\w+)\}/g, (whole, name) => (values && name in values ? String(values[name]) : whole));
+  };
 }
 
-/** The words for `key`, with {name} filled in from `values`. */
-export function say(key, values) {
-  const words = WORDS[language()][key];
-  if (typeof words !== 'string') return words;
-  return words.replace(/\{(\w+)\}/g, (whole, name) => (values && name in values ? String(values[name]) : whole));
-}
+export const say = sayer(WORDS);
 
 /** Fills every element marked data-say, and the button that changes the language; then calls `show`. */
 export function speak(show) {
+  const chinese = isChinese() ? language() : 'zh'; // traditional stays traditional
   function tell() {
     document.querySelectorAll('[data-say]').forEach((node) => {
       node.textContent = say(node.getAttribute('data-say'));
     });
-    const button = $('language');
-    if (button) button.textContent = say('other');
+    $('language').textContent = say('other');
+    $('language').lang = isChinese() ? 'en' : 'zh-CN';
     show();
   }
-  if ($('language')) {
-    $('language').addEventListener('click', () => {
-      const next = language() === 'zh' ? 'en' : 'zh';
-      document.documentElement.lang = next === 'en' ? 'en' : 'zh-CN';
-      try {
-        document.cookie = 'language=' + next + '; path=/; max-age=31536000; SameSite=Strict';
-        window.localStorage.setItem('huozhong.language', next);
-      } catch (error) {
-        // storage is switched off: it holds until the page is left
-      }
-      tell();
-    });
-  }
+  $('language').addEventListener('click', () => {
+    setLanguage(isChinese() ? 'en' : chinese);
+    tell();
+  });
   tell();
 }
 
-/** status: of HTTP, 0 where the server cannot be reached.  message: for people.  wait: seconds, or 0. */
-export class Refused extends Error {
-  constructor(status, message, wait) {
-    super(message);
-    this.status = status;
-    this.wait = wait;
-  }
+/** What went wrong, in words; anything but the server's refusal is thrown on. */
+export function reason(error) {
+  if (!(error instanceof ApiError)) throw error;
+  return error.kind === 'offline' ? say('offline') : error.message;
 }
 
-/** Asks the server; resolves to its JSON, rejects with `Refused`.  Who is not logged in goes to the login page. */
-export async function ask(method, path, body) {
-  const request = { method, headers: { Accept: 'application/json' }, cache: 'no-store' };
-  if (body !== undefined) {
-    request.headers['Content-Type'] = 'application/json';
-    request.body = JSON.stringify(body);
-  }
-  let response;
-  try {
-    response = await fetch(path, request);
-  } catch (error) {
-    throw new Refused(0, say('offline'), 0);
-  }
-  const found = await response.json().catch(() => ({}));
-  if (response.ok) return found;
-  const error = found.error || {};
-  if (response.status === 401 && error.code === 'not_logged_in') location.replace('/page/login.html');
-  throw new Refused(response.status, own(error.message || 'HTTP ' + response.status), Number(response.headers.get('retry-after')) || 0);
-}
-
-/** Of a message in both languages, with " / " between, the reader's. */
-export function own(message) {
-  const at = message.indexOf(' / ');
-  if (at < 0 || !/[\u3000-\u9fff]/.test(message.slice(0, at))) return message;
-  return language() === 'zh' ? message.slice(0, at) : message.slice(at + 3);
-}
-
-/** An element with a class, a text, and children. */
-export function node(name, className, text, children) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  if (text !== undefined && text !== null) made.textContent = text;
-  (children || []).forEach((child) => made.appendChild(child));
+/** An element; attributes: also `text`, and `onclick` and the like as functions; what is false or null is left out. */
+export function node(tag, attributes, children) {
+  const made = document.createElement(tag);
+  Object.keys(attributes || {}).forEach((name) => {
+    const value = attributes[name];
+    if (name === 'text') made.textContent = value;
+    else if (name.slice(0, 2) === 'on') made.addEventListener(name.slice(2), value);
+    else if (value === true) made.setAttribute(name, '');
+    else if (value !== false && value !== null && value !== undefined) made.setAttribute(name, value);
+  });
+  (children || []).forEach((child) => child && made.appendChild(typeof child === 'string' ? document.createTextNode(child) : child));
   return made;
 }
 
 /** A button that runs `act`; what it is refused is said in `problem`. */
 export function button(text, className, act, problem) {
-  const made = node('button', className, text);
+  const made = node('button', { class: className, text });
   made.type = 'button';
   made.addEventListener('click', () => run(made, act, problem));
   return made;
@@ -367,7 +337,7 @@ export function button(text, className, act, problem) {
 
 /** A button that asks "really?" before it runs. */
 export function sure(text, act, problem) {
-  const made = node('button', 'plain bad', text);
+  const made = node('button', { class: 'plain bad', text });
   made.type = 'button';
   let asked = false;
   made.addEventListener('click', () => {
@@ -389,8 +359,7 @@ export async function run(control, act, problem) {
   try {
     await act();
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    problem.textContent = error.message;
+    problem.textContent = reason(error);
   } finally {
     control.disabled = false;
   }
@@ -398,5 +367,5 @@ export async function run(control, act, problem) {
 
 export function when(milliseconds) {
   const options = { month: 'numeric', day: 'numeric', hour: '2-digit', minute: '2-digit' };
-  return new Date(milliseconds).toLocaleString(language() === 'zh' ? 'zh-CN' : 'en', options);
+  return new Date(milliseconds).toLocaleString(isChinese() ? 'zh-CN' : 'en', options);
 }

@@ -1,25 +1,19 @@
 // The words of the page: the server writes one language's into index.html, another is fetched when it is chosen.
 
+import { setLanguage } from './language.js';
+
+let asked = 0; // languages that were chosen so far
 let words = JSON.parse(document.getElementById('words').textContent);
-const LOCALES = { zh: 'zh-CN', 'zh-Hant': 'zh-Hant', en: 'en' };
-
-/** 'zh' | 'zh-Hant' | 'en' */
-export function language() {
-  const lang = document.documentElement.lang;
-  return lang === 'en' ? 'en' : lang === 'zh-Hant' ? 'zh-Hant' : 'zh';
-}
-
-export function isChinese() {
-  return language() !== 'en';
-}
 
 /** Fetches a language's words and makes them the page's; the server is told by a cookie for the next time. */
 export async function changeLanguage(name) {
+  const mine = (asked += 1);
   const response = await fetch('/page/words-' + name + '.json');
   if (!response.ok) throw new Error('HTTP ' + response.status);
-  words = await response.json();
-  document.documentElement.lang = LOCALES[name];
-  document.cookie = 'language=' + name + '; path=/; max-age=31536000; SameSite=Strict';
+  const found = await response.json();
+  if (mine !== asked) return; // another was chosen meanwhile
+  words = found;
+  setLanguage(name);
 }
 
 /** The text for `key` in the present language, with {name} filled in from `values`. */

@@ -59,5 +59,20 @@ export function oldConversation() {
   const messages = saved.messages.filter(
     (message) => message && typeof message.content === 'string' && message.content && /^(user|assistant)$/.test(message.role)
   );
-  return messages.length ? messages : null;
+  return messages.length ? messages.map(oldMessage) : null;
+}
+
+function oldMessage(message, index) {
+  const state = { live: 'cut', reloaded: 'cut', stopped: 'stopped', error: 'cut' }[message.state] || 'done';
+  return {
+    id: String(index),
+    parent: index ? String(index - 1) : null,
+    role: message.role,
+    content: message.content,
+    reasoning: message.reasoning || '',
+    state: message.role === 'user' ? 'done' : state,
+    usage: message.usage || null,
+    rule: message.rule || null,
+    think_ms: message.thinkMs,
+  };
 }

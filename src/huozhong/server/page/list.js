@@ -6,6 +6,7 @@ import { t } from './i18n.js';
 
 const SEARCH_DELAY = 150; // ms after the last key
 const PAGE = 50;
+const MOST = 200; // of one request
 const DAY = 86400000;
 
 /**
@@ -22,13 +23,22 @@ export function createList(on) {
   let renaming = null; // id
   let timer = 0;
   let asked = 0;
+  let changes = 0;
+  const changed = new Map(); // id -> which change was its last here: a look that began before it knows less
+  let looks = 0;
 
   async function load(older) {
     const last = older ? sorted().filter((one) => !one.pinned).pop() : null;
-    const path = '/house/conversations?limit=' + PAGE + (last ? '&before=' + last.updated : '');
+    const count = older ? PAGE : Math.min(MOST, Math.max(PAGE, all.size)); // what was unfolded stays
+    const path = '/house/conversations?limit=' + count + (last ? '&before=' + last.updated : '');
+    const before = changes;
+    const mine = (looks += 1);
     const page = await ask('GET', path);
-    if (!older) all = new Map();
-    page.conversations.forEach((one) => all.set(one.id, one));
+    if (mine !== looks) return; // a later look is on its way
+    const isNewer = (id) => changed.get(id) > before;
+    const seen = page.conversations.filter((one) => !isNewer(one.id));
+    const kept = Array.from(all.values()).filter((one) => older || isNewer(one.id));
+    all = new Map(kept.concat(seen).map((one) => [one.id, one]));
     more = page.more;
     show();
     on.loaded();
@@ -48,14 +58,18 @@ export function createList(on) {
 
   function show() {
     if (renaming) return; // whoever types a name is not disturbed
-    const focused = box.contains(document.activeElement) ? document.activeElement.getAttribute('data-id') : null;
+    const active = box.contains(document.activeElement) ? document.activeElement : null;
+    const isMenu = active !== null && active.classList.contains('icon');
+    const focused = active && (isMenu ? active.previousSibling : active).getAttribute('data-id');
     box.textContent = '';
     if (found) showFound();
     else showAll();
-    if (focused) {
-      const again = Array.from(box.querySelectorAll('[data-id]')).find((node) => node.getAttribute('data-id') === focused);
-      if (again) again.focus();
-    }
+    const again = focused && buttonOf(focused);
+    if (again) (isMenu ? again.nextSibling : again).focus();
+  }
+
+  function buttonOf(id) {
+    return Array.from(box.querySelectorAll('[data-id]')).find((node) => node.getAttribute('data-id') === id);
   }
 
   function showAll() {
@@ -106,7 +120,9 @@ export function createList(on) {
       dot.setAttribute('aria-label', t('answering'));
     }
     button.addEventListener('click', () => on.open(conversation.id, conversation.message));
-    const menu = row.appendChild(iconButton('more', 'chatMenu', () => openMenu(menu, on.menu(conversation))));
+    // The list may have been written anew while the menu was open.
+    const back = () => (buttonOf(conversation.id) || button).nextSibling;
+    const menu = row.appendChild(iconButton('more', 'chatMenu', () => openMenu(menu, on.menu(conversation), back)));
     menu.setAttribute('aria-label', t('chatMenuOf', { title: conversation.title || t('untitled') }));
     menu.removeAttribute('data-t-label'); // its name holds a title: it is made anew with the line
     menu.setAttribute('aria-haspopup', 'menu');
@@ -122,15 +138,17 @@ export function createList(on) {
       show();
       return;
     }
+    const before = changes;
     const result = await ask('GET', '/house/conversations?search=' + encodeURIComponent(words));
     if (turn !== asked) return; // another search is on its way
-    found = result.conversations;
+    const isGone = (one) => changed.get(one.id) > before && !all.has(one.id);
+    found = result.conversations.filter((one) => !isGone(one));
     show();
   }
 
   /** The title becomes a field; Enter or leaving it keeps the name, Escape does not. */
   function rename(conversation) {
-    const button = Array.from(box.querySelectorAll('[data-id]')).find((node) => node.getAttribute('data-id') === conversation.id);
+    const button = buttonOf(conversation.id);
     if (!button) return;
     renaming = conversation.id;
     const field = element('input', 'rename');
@@ -144,10 +162,10 @@ export function createList(on) {
       if (!renaming) return;
       renaming = null;
       if (title && title !== conversation.title) {
-        ask('PATCH', conversationPath(conversation.id), { title }).then(update, on.failed);
+        change(conversation, { title });
       }
       show();
-      const again = Array.from(box.querySelectorAll('[data-id]')).find((node) => node.getAttribute('data-id') === conversation.id);
+      const again = buttonOf(conversation.id);
       if (again) again.focus();
     };
     field.addEventListener('blur', () => finish(field.value.trim()));
@@ -162,12 +180,35 @@ export function createList(on) {
     });
   }
 
+  /** Shown at once; taken back where the server does not want it. */
+  function change(conversation, values) {
+    const before = {};
+    Object.keys(values).forEach((name) => {
+      before[name] = conversation[name];
+    });
+    const show = (shown) => all.has(conversation.id) && update(Object.assign({ id: conversation.id }, shown));
+    show(values);
+    ask('PATCH', conversationPath(conversation.id), values).then(update, (error) => {
+      show(before);
+      on.failed(error);
+    });
+  }
+
+  function touch(id) {
+    changes += 1;
+    changed.set(id, changes);
+  }
+
   function update(conversation) {
-    all.set(conversation.id, Object.assign(all.get(conversation.id) || {}, conversation));
+    const { id } = conversation;
+    touch(id);
+    all.set(id, Object.assign({}, all.get(id), conversation));
+    if (found) found = found.map((one) => (one.id === id ? Object.assign({}, one, conversation) : one));
     show();
   }
 
   function remove(id) {
+    touch(id);
     all.delete(id);
     if (found) found = found.filter((one) => one.id !== id);
     show();
@@ -188,6 +229,7 @@ export function createList(on) {
     load,
     show,
     update,
+    change,
     remove,
     rename,
     size: () => all.size,

@@ -1,6 +1,7 @@
 // The login page: log in, join with a code, or be the first.
 
-import { $, ask, Refused, say, speak } from './house.js';
+import { ask } from './api.js';
+import { $, reason, say, speak } from './house.js';
 
 const given = /[#&](join|setup)=([\w-]+)/.exec(location.hash);
 let mode = given ? given[1] : 'login'; // 'login' | 'join' | 'setup'
@@ -38,13 +39,13 @@ async function submit(event) {
     else await ask('POST', '/house/join', { code, name, password });
     location.replace('/');
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    $('problem').textContent = error.message + (error.wait ? ' ' + say('wait', { seconds: error.wait }) : '');
+    $('problem').textContent = reason(error) + (error.wait ? ' ' + say('wait', { seconds: error.wait }) : '');
     $('go').disabled = false;
     show();
   }
 }
 
+document.documentElement.setAttribute('data-running', ''); // boot.js looks whether it came to this
 speak(show);
 $('form').addEventListener('submit', submit);
 $('show').addEventListener('change', () => {

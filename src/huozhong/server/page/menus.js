@@ -14,10 +14,9 @@ export function createMenus(house) {
   const deleting = new Set(); // ids of conversations that this page deletes: their end is no news to it
 
   function chatMenu(conversation) {
-    const change = (values) => ask('PATCH', conversationPath(conversation.id), values).then(list.update, failed);
     return [
       { key: 'rename', icon: 'edit', act: () => rename(conversation) },
-      { key: conversation.pinned ? 'unpin' : 'pin', icon: 'pin', act: () => change({ pinned: !conversation.pinned }) },
+      { key: conversation.pinned ? 'unpin' : 'pin', icon: 'pin', act: () => list.change(conversation, { pinned: !conversation.pinned }) },
       null,
       { key: 'exportMd', icon: 'down', act: () => exportChat(conversation, 'md') },
       { key: 'exportJson', icon: 'down', act: () => exportChat(conversation, 'json') },
@@ -52,7 +51,6 @@ export function createMenus(house) {
   }
 
   async function remove(conversation) {
-    const wasOpen = conversation.id === chat.current().id;
     deleting.add(conversation.id);
     try {
       await ask('DELETE', conversationPath(conversation.id));
@@ -62,6 +60,7 @@ export function createMenus(house) {
       return;
     }
     list.remove(conversation.id);
+    const wasOpen = conversation.id === chat.current().id;
     if (wasOpen) chat.start();
     ($('list').querySelector('.open') || $('new')).focus();
     toast(t('deleted'), t('undo'), async () => {
@@ -124,8 +123,8 @@ export function createMenus(house) {
       return;
     }
     forgetKept();
-    house.cleared();
     chat.start();
+    house.cleared();
     await list.load().catch(failed);
     toast(t('clearedAll', { count: done.cleared }), t('undo'), () => {
       ask('POST', '/house/clear/undo', { at: done.at }).then(() => list.load()).catch(failed);

@@ -2,7 +2,7 @@
 // It is fetched when somebody first opens it; its words are here, so that the page itself stays small.
 
 import { $, bindPanel, element, icon, iconButton, toast } from './dom.js';
-import { language } from './i18n.js';
+import { language } from './language.js';
 import { ask, listen } from './api.js';
 
 const WORDS = {
@@ -33,6 +33,7 @@ WORDS['zh-Hant'] = Object.assign({}, WORDS.zh, {
 let house = null; // {current(), choose(name), isOwner()}: what the page tells
 let sheet = null;
 let stream = null;
+let looks = 0; // at the models: only the latest is shown
 
 function w(key, values) {
   return WORDS[language()][key].replace(/\{(\w+)\}/g, (whole, name) => (values && name in values ? String(values[name]) : whole));
@@ -51,13 +52,6 @@ function speed(tokens) {
 function time(seconds) {
   if (seconds < 90) return w('seconds', { n: Math.max(1, Math.round(seconds)) });
   return seconds < 5400 ? w('minutes', { n: Math.round(seconds / 60) }) : w('hours', { n: (seconds / 3600).toFixed(1) });
-}
-
-/** What the server says, in the reader's half. */
-function why(error) {
-  const text = String((error && error.detail) || (error && error.message) || error);
-  const halves = text.split(' / ');
-  return halves.length === 2 ? halves[language() === 'en' ? 1 : 0] : text;
 }
 
 function button(text, className, act) {
@@ -117,7 +111,9 @@ function fill(panel, layer) {
 }
 
 async function showModels(panel, list) {
+  const mine = (looks += 1);
   const { models } = await ask('GET', '/house/models').catch(() => ({ models: [] }));
+  if (mine !== looks) return;
   const focused = document.activeElement && document.activeElement.dataset.model;
   list.textContent = '';
   models.forEach((model) => list.appendChild(row(panel, list, model)));
@@ -170,7 +166,7 @@ async function act(method, path, body) {
   try {
     return await ask(method, path, body);
   } catch (error) {
-    toast(w('failedAsk', { why: why(error) }));
+    toast(w('failedAsk', { why: error.message }));
     return null;
   }
 }

@@ -1,7 +1,9 @@
 // The owner's page: who is here, what the machine does, what people used, who may come in.
 
 import { bars, line, short } from './charts.js';
-import { $, ask, button, language, node, Refused, run, say, speak, sure, when } from './house.js';
+import { ApiError, ask } from './api.js';
+import { $, button, node, reason, run, say, speak, sure, when } from './house.js';
+import { isChinese, language } from './language.js';
 
 const REFRESH = 5000; // ms
 const DAYS = 14;
@@ -10,6 +12,8 @@ let numbers = null;
 let people = null; // null where nobody has an account
 let codes = [];
 let log = [];
+let looks = 0; // at the numbers: only the latest is shown
+let boxes = new Map(); // of people: id -> {told, node}; one that is being filled in stays, whatever else is looked at
 
 function clear(id) {
   $(id).textContent = '';
@@ -44,12 +48,12 @@ function showTiles() {
     [bytes(numbers.disk.database), say('database')],
   ];
   const box = clear('tiles');
-  tiles.forEach((tile) => box.appendChild(node('div', 'tile', null, [node('b', '', tile[0]), node('small', '', tile[1])])));
+  tiles.forEach((tile) => box.appendChild(node('div', { class: 'tile' }, [node('b', { text: tile[0] }), node('small', { text: tile[1] })])));
 }
 
 function showCharts() {
   const minutes = numbers.minutes;
-  const clock = (minute) => new Date(minute * 60000).toLocaleTimeString(language() === 'zh' ? 'zh-CN' : 'en', { hour: '2-digit', minute: '2-digit' });
+  const clock = (minute) => new Date(minute * 60000).toLocaleTimeString(isChinese() ? 'zh-CN' : 'en', { hour: '2-digit', minute: '2-digit' });
   const ends = [clock(minutes[0].minute), clock(minutes[minutes.length - 1].minute)];
   clear('speed').appendChild(line(say('speedChart'), minutes.map((m) => m.tokens / 60), ends[0], ends[1]));
   clear('first').appendChild(line(say('firstChart'), minutes.map((m) => (m.firsts ? m.first / m.firsts : null)), ends[0], ends[1]));
@@ -80,21 +84,21 @@ function showBars(id, title, value) {
   const series = Array.from(byPerson, ([name, values]) => ({ name, values })).sort((a, b) => sum(b.values) - sum(a.values));
   const box = clear(id);
   box.appendChild(bars(say(title), days, series));
-  const legend = box.appendChild(node('ul', 'legend'));
-  series.slice(0, 5).forEach((one, number) => legend.appendChild(node('li', '', null, [node('i', 'c' + number), node('span', '', one.name)])));
-  if (series.length > 5) legend.appendChild(node('li', '', null, [node('i', 'c5'), node('span', '', '+ ' + (series.length - 5))]));
+  const legend = box.appendChild(node('ul', { class: 'legend' }));
+  series.slice(0, 5).forEach((one, number) => legend.appendChild(node('li', {}, [node('i', { class: 'c' + number }), node('span', { text: one.name })])));
+  if (series.length > 5) legend.appendChild(node('li', {}, [node('i', { class: 'c5' }), node('span', { text: '+ ' + (series.length - 5) })]));
 }
 
 function table(headings, rows, numeric) {
-  const head = node('tr', '', null, headings.map((heading) => node('th', '', heading)));
-  const body = rows.map((row) => node('tr', '', null, row.map((cell, index) => node('td', index >= numeric ? 'number' : '', cell))));
-  return node('table', 'table', null, [node('thead', '', null, [head]), node('tbody', '', null, body)]);
+  const head = node('tr', {}, headings.map((heading) => node('th', { text: heading })));
+  const body = rows.map((row) => node('tr', {}, row.map((cell, index) => node('td', { class: index >= numeric ? 'number' : '', text: cell }))));
+  return node('table', { class: 'table' }, [node('thead', {}, [head]), node('tbody', {}, body)]);
 }
 
 function showUsed() {
   const box = clear('used');
   if (!numbers.used.length) {
-    box.appendChild(node('p', 'hint', say('noUse')));
+    box.appendChild(node('p', { class: 'hint', text: say('noUse') }));
     return;
   }
   const rows = numbers.used.slice().reverse().map((row) => [
@@ -107,22 +111,22 @@ function showUsed() {
 
 function showHere() {
   const list = clear('here');
-  if (!numbers.here.length) list.appendChild(node('li', '', say('nobodyHere')));
+  if (!numbers.here.length) list.appendChild(node('li', { text: say('nobodyHere') }));
   numbers.here.forEach((one) => {
     const told = one.running ? say('running') : say('ago', { seconds: one.seconds_ago });
-    list.appendChild(node('li', '', null, [node('span', 'grow', one.person), node('small', '', told)]));
+    list.appendChild(node('li', {}, [node('span', { class: 'grow', text: one.person }), node('small', { text: told })]));
   });
 }
 
 function showLog() {
   const box = clear('log-lines');
   if (!log.length) {
-    box.appendChild(node('p', 'hint', say('noLog')));
+    box.appendChild(node('p', { class: 'hint', text: say('noLog') }));
     return;
   }
   const names = new Map((people || []).map((one) => [one.id, one.name]));
   const rows = log.map((entry) => [
-    new Date(entry.time).toLocaleTimeString(language() === 'zh' ? 'zh-CN' : 'en'), names.get(entry.person) || '', entry.message,
+    new Date(entry.time).toLocaleTimeString(isChinese() ? 'zh-CN' : 'en'), names.get(entry.person) || '', entry.message,
     entry.status || entry.level, entry.ms === undefined ? '' : String(entry.ms),
   ]);
   box.appendChild(table(['time', 'person', 'what', 'status', 'milliseconds'].map((key) => say(key)), rows, 3));
@@ -142,13 +146,13 @@ function minutesOf(clock) {
 function field(name, input, value, type) {
   input.value = value;
   if (type) input.type = type;
-  return node('label', '', null, [node('span', '', say(name)), input]);
+  return node('label', {}, [node('span', { text: say(name) }), input]);
 }
 
 function roleChoice(chosen) {
   const select = node('select');
   ROLES.forEach((role) => {
-    const option = node('option', '', say(role));
+    const option = node('option', { text: say(role) });
     option.value = role;
     select.appendChild(option);
   });
@@ -157,7 +161,7 @@ function roleChoice(chosen) {
 }
 
 function personBox(one) {
-  const problem = node('p', 'problem');
+  const problem = node('p', { class: 'problem' });
   problem.setAttribute('role', 'alert');
   const role = roleChoice(one.role);
   const [from, to, tokens, money, password] = [1, 2, 3, 4, 5].map(() => node('input'));
@@ -182,27 +186,38 @@ function personBox(one) {
   }, problem);
   const remove = sure(say('remove'), () => ask('DELETE', '/house/people/' + one.id).then(loadPeople), problem);
   const told = [say(one.role), one.disabled ? say('disabled') : ''].filter((part) => part).join(' · ');
-  return node('details', 'person', null, [
-    node('summary', '', one.name, [node('small', '', told)]),
-    node('div', 'row-line', null, [
-      node('label', '', null, [node('span', '', say('role')), role]),
+  return node('details', { class: 'person' }, [
+    node('summary', { text: one.name }, [node('small', { text: told })]),
+    node('div', { class: 'row-line' }, [
+      node('label', {}, [node('span', { text: say('role') }), role]),
       field('quiet', from, clockOf(one.quiet_from), 'time'), field('to', to, clockOf(one.quiet_to), 'time'),
       field('dailyTokens', tokens, one.daily_tokens === null ? '' : one.daily_tokens, 'number'),
       field('dailyMoney', money, one.daily_money === null ? '' : one.daily_money, 'number'),
       field('resetPassword', password, '', 'password'),
     ]),
-    node('p', 'hint', say('quietHint')),
-    node('label', 'check', null, [disabled, node('span', '', say('disabled'))]),
+    node('p', { class: 'hint', text: say('quietHint') }),
+    node('label', { class: 'check' }, [disabled, node('span', { text: say('disabled') })]),
     problem,
-    node('div', 'row-line', null, [save, remove]),
+    node('div', { class: 'row-line' }, [save, remove]),
   ]);
 }
 
 function showPeople() {
   $('people-box').hidden = $('code-box').hidden = people === null;
   if (people === null) return;
-  const box = clear('people');
-  people.forEach((one) => box.appendChild(personBox(one)));
+  const before = boxes;
+  boxes = new Map();
+  people.forEach((one) => {
+    const told = language() + JSON.stringify(one);
+    const known = before.get(one.id);
+    const made = known && known.told === told ? known.node : personBox(one);
+    if (known) made.open = known.node.open;
+    boxes.set(one.id, { told, node: made });
+  });
+  const shown = Array.from(boxes.values(), (one) => one.node);
+  const box = $('people');
+  Array.from(box.children).forEach((node) => shown.indexOf(node) < 0 && node.remove());
+  shown.forEach((node, place) => box.children[place] !== node && box.insertBefore(node, box.children[place] || null));
   const chosen = $('add-role').value || 'member';
   $('add-role').textContent = '';
   Array.from(roleChoice(chosen).children).forEach((option) => $('add-role').appendChild(option));
@@ -215,12 +230,12 @@ function showCodes() {
     const picture = node('img');
     picture.src = code.picture + '?' + code.code;
     picture.alt = code.url;
-    const words = node('div', '', null, [
-      node('b', '', code.code), node('p', 'hint', say(code.role) + ' · ' + say('expires', { time: when(code.expires) })),
+    const words = node('div', {}, [
+      node('b', { text: code.code }), node('p', { class: 'hint', text: say(code.role) + ' · ' + say('expires', { time: when(code.expires) }) }),
     ]);
-    box.appendChild(node('div', 'qr', null, [picture, words]));
+    box.appendChild(node('div', { class: 'qr' }, [picture, words]));
   });
-  if (!codes.length) box.appendChild(node('p', 'hint', say('noCode')));
+  if (!codes.length) box.appendChild(node('p', { class: 'hint', text: say('noCode') }));
   const buttons = clear('code-buttons');
   const make = (role) => () => ask('POST', '/house/join-code', { role }).then(loadPeople);
   buttons.appendChild(button(say('newMember'), 'plain', make('member'), $('problem')));
@@ -260,7 +275,7 @@ async function loadPeople() {
     people = (await ask('GET', '/house/people')).people;
     codes = (await ask('GET', '/house/join-code')).codes;
   } catch (error) {
-    if (!(error instanceof Refused) || error.status !== 404) throw error;
+    if (!(error instanceof ApiError) || error.kind !== 'gone') throw error;
     people = null; // nobody logs in here
   }
   showPeople();
@@ -268,16 +283,18 @@ async function loadPeople() {
 }
 
 async function loadNumbers() {
-  [numbers, log] = await Promise.all([
+  const mine = (looks += 1);
+  const found = await Promise.all([
     ask('GET', '/house/statistics?days=' + DAYS),
-    ask('GET', '/house/log?limit=100').then((found) => found.lines),
+    ask('GET', '/house/log?limit=100').then((answer) => answer.lines),
   ]);
+  if (mine !== looks) return;
+  [numbers, log] = found;
   showNumbers();
 }
 
 function told(error) {
-  if (!(error instanceof Refused)) throw error;
-  $('problem').textContent = error.message;
+  $('problem').textContent = reason(error);
 }
 
 speak(show);

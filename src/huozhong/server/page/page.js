@@ -5,9 +5,10 @@ import { bindAttach } from './attach.js';
 import { createChat } from './chat.js';
 import { $, element, fitHeight, icon, isPlainEnter, openMenu, setIcon, toast } from './dom.js';
 import { bindFrame, detectMathML, hideList, isDrawerOpen, isListShown, isNarrow, showList, showTheme, toggleList } from './frame.js';
-import { changeLanguage, label, language, t, translate } from './i18n.js';
+import { changeLanguage, label, t, translate } from './i18n.js';
 import { oldConversation, read, write } from './kept.js';
 import { bindKeys } from './keys.js';
+import { language } from './language.js';
 import { createList } from './list.js';
 import { createMenus } from './menus.js';
 import { createReading } from './reading.js';
@@ -27,6 +28,7 @@ const chat = createChat(scroll, {
   changed: refreshTools,
   opened,
   failed,
+  unsent,
   folds: () => model === null || model.acts === true, // nothing opens that would have to be folded again
   shorten: (message) => shorten(message.content, (text) => chat.edit(message, text)),
 });
@@ -68,6 +70,7 @@ function opened(conversation) {
   setAddress(conversation.id);
   list.choose(conversation.id);
   showTitle();
+  showModel();
   $('chat-menu').hidden = !conversation.id;
   scroll.toEnd();
 }
@@ -88,6 +91,13 @@ function newChat() {
   if (isNarrow.matches) hideList();
   chat.start();
   input.focus();
+}
+
+/** A question that the server does not have goes back to where it was written. */
+function unsent(text, files) {
+  input.value = input.value.trim() ? text + '\n' + input.value : text;
+  attached.put(files);
+  onInput();
 }
 
 function failed(error) {
@@ -171,6 +181,19 @@ function showWords() {
   chat.show();
 }
 
+/** Words are fetched; and an account brings its language to other devices. */
+async function chooseLanguage() {
+  const name = $('language').value;
+  try {
+    await changeLanguage(name);
+  } catch (error) {
+    failed(new ApiError('offline'));
+    return;
+  }
+  showWords();
+  if (me && me.login) ask('PATCH', '/house/me', { language: name }).catch(failed);
+}
+
 function showPerson() {
   $('who').textContent = me && me.login ? me.person.name : '';
   const isChild = me !== null && me.person.role === 'child';
@@ -196,8 +219,9 @@ async function submit(event) {
     chat.stop();
     return;
   }
+  if (!(await chat.settled())) return; // what was to be opened could not be: the question stays here
   const text = input.value.trim();
-  if (!text || attached.isBusy()) return;
+  if (!text || attached.isBusy() || chat.isBusy()) return;
   if (model && text.length > model.max_context / 2 && (await isTooLong(text))) return;
   sendText(text);
 }
@@ -277,25 +301,15 @@ async function moveOld() {
     write('conversation', null);
     return;
   }
-  const chats = [{ format: 'huozhong-conversation', version: 1, messages: messages.map(oldMessage) }];
+  const chats = [{ format: 'huozhong-conversation', version: 1, messages }];
   await ask('POST', '/house/import', chats);
   write('conversation', null);
   await list.load();
 }
 
-function oldMessage(message, index) {
-  const state = { live: 'cut', reloaded: 'cut', stopped: 'stopped', error: 'cut' }[message.state] || 'done';
-  return {
-    id: String(index),
-    parent: index ? String(index - 1) : null,
-    role: message.role,
-    content: message.content,
-    reasoning: message.reasoning || '',
-    state: message.role === 'user' ? 'done' : state,
-    usage: message.usage || null,
-    rule: message.rule || null,
-    think_ms: message.thinkMs,
-  };
+/** Never rejects: the banner says that the server is off, and all is asked again when it is back. */
+function askAll() {
+  return Promise.all([loadModel(), loadMe(), list.load().then(moveOld)].map((one) => one.catch(() => {})));
 }
 
 function listenToHouse() {
@@ -321,7 +335,7 @@ function listenToHouse() {
     lost: () => banner('off'),
     back() {
       banner('');
-      list.load().catch(failed);
+      askAll();
       chat.reload();
     },
     end() {},
@@ -333,7 +347,6 @@ function keepForLater() {
   if (!('serviceWorker' in navigator) || !window.isSecureContext || hasKey) return;
   navigator.serviceWorker.register('/page/sw.js', { scope: '/' }).catch(() => {}); // a private window may refuse: then only online
 }
-
 
 // -- hands -----------------------------------------------------------------------------------------
 
@@ -390,7 +403,7 @@ function bindHands() {
   });
   $('model').addEventListener('click', () => import('./models.js').then((sheet) => sheet.openModels(models, $('model'))).catch(() => failed(new ApiError('offline'))));
   $('house-menu').addEventListener('click', () => openMenu($('house-menu'), menus.houseMenu()));
-  $('language').addEventListener('change', () => changeLanguage($('language').value).then(showWords, () => failed(new ApiError('offline'))));
+  $('language').addEventListener('change', chooseLanguage);
   window.addEventListener('pagehide', () => write('draft', input.value || chat.unsent() || null));
   window.addEventListener('popstate', () => {
     const id = addressed();
@@ -414,15 +427,14 @@ async function begin() {
   const key = /[#&](key=[^&]*)/.exec(location.hash);
   if (key) $('apps').href += '#' + key[1];
   const id = addressed();
-  if (id) showWords();
+  if (id) openChat(id);
   else chat.start();
   showWords();
   onInput();
   focusInput();
-  if (id) openChat(id);
-  const tried = [loadModel(), loadMe(), list.load().then(moveOld)];
+  const tried = askAll();
   listenToHouse();
-  for (const one of tried) await one.catch(() => {}); // the banner says that the server is off; all is asked again then
+  await tried;
   keepForLater();
 }
 

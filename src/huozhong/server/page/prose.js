@@ -76,8 +76,11 @@ export class Prose {
     this.tail.hidden = !this.tail.textContent;
   }
 
-  /** Resolves to the HTML, so that it need not be asked for again, or to null where the plain text must do. */
-  finish(text, html) {
+  /**
+   * Resolves to the HTML, so that it need not be asked for again, or to null where the plain text must do.
+   * later: the server is making the HTML, and will be asked for it.
+   */
+  finish(text, html, later) {
     this.version += 1;
     this.text = text;
     if (html) {
@@ -86,7 +89,7 @@ export class Prose {
     }
     if (!this.node.firstChild) this.plain();
     else this.paint();
-    if (!text.trim()) return Promise.resolve(null);
+    if (later || !text.trim()) return Promise.resolve(null);
     const version = this.version;
     return render(text).then(
       (made) => {

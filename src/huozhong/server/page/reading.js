@@ -29,6 +29,7 @@ export function createReading() {
 
   /** To the end, unless the reader is looking elsewhere. */
   function follow() {
+    onScroll(); // the event of the reader's last step may not have come yet
     if (following && !touching) toEnd();
   }
 

@@ -6,10 +6,8 @@ import { DEFAULTS, settingsFrom, write } from './kept.js';
 
 const SAVE_DELAY = 400; // ms after the last key
 
-/** chat: {settings(), isNew(), change(settings), modelTemperature(), about()}; returns the panel's layer. */
+/** chat: {settings(), isNew(), change(values, delay in ms), modelTemperature(), about()}; returns the panel's layer. */
 export function bindSettings(chat) {
-  let timer = 0;
-
   function show() {
     const settings = chat.settings();
     $('set-thinking').checked = settings.thinking;
@@ -28,13 +26,8 @@ export function bindSettings(chat) {
   }
 
   function change(values, delay) {
-    const settings = Object.assign(chat.settings(), values);
-    const id = chat.id();
+    chat.change(values, delay);
     showTemperature();
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      if (chat.id() === id) chat.change(settings); // else another conversation is open by now
-    }, delay);
   }
 
   $('set-thinking').addEventListener('change', (event) => change({ thinking: event.target.checked }, 0));

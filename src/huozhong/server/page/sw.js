@@ -28,7 +28,7 @@ self.addEventListener('message', (event) => {
 });
 
 function isChat(url) {
-  return /^\/house\/(?:me|conversations|conversations\/[\w-]+)$/.test(url.pathname) && !/[?&]search=/.test(url.search);
+  return /^\/house\/(?:me|conversations|conversations\/[\w-]+(?:\/html)?)$/.test(url.pathname) && !/[?&]search=/.test(url.search);
 }
 
 self.addEventListener('fetch', (event) => {
@@ -39,7 +39,7 @@ self.addEventListener('fetch', (event) => {
     const clears = /^\/house\/(?:logout|login|join|clear)$/.test(url.pathname);
     const one = /^\/house\/conversations\/[\w-]+$/.exec(url.pathname);
     if (clears) event.waitUntil(caches.delete(CHATS));
-    else if (one && request.method === 'DELETE') event.waitUntil(caches.open(CHATS).then((cache) => cache.delete(one[0])));
+    else if (one && request.method === 'DELETE') event.waitUntil(forget(one[0]));
     return;
   }
   if (isChat(url)) event.respondWith(chats(event, request, url));
@@ -70,14 +70,15 @@ async function chats(event, request, url) {
   try {
     response = await fetch(request);
   } catch (error) {
-    const kept = await (await caches.open(CHATS)).match(key);
+    // Who looks whether something has changed is not told what was.
+    const kept = request.cache === 'no-store' ? null : await (await caches.open(CHATS)).match(key);
     if (kept) return kept;
     throw error;
   }
   if (response.status === 401 || response.status === 403) {
     event.waitUntil(caches.delete(CHATS));
   } else if (response.status === 404) {
-    event.waitUntil(caches.open(CHATS).then((cache) => cache.delete(key)));
+    event.waitUntil(forget(key));
   } else if (response.ok) {
     event.waitUntil(keep(key, response.clone()));
   }
@@ -90,6 +91,12 @@ async function keep(key, response) {
   await cache.put(key, response);
   const keys = await cache.keys();
   for (const old of keys.slice(0, Math.max(0, keys.length - MOST_CHATS))) await cache.delete(old);
+}
+
+async function forget(path) {
+  const cache = await caches.open(CHATS);
+  await cache.delete(path);
+  await cache.delete(path + '/html');
 }
 
 /** Another person than the one whose conversations are kept: they go. */

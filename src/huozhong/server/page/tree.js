@@ -32,3 +32,9 @@ export function wayTo(messages, leafId) {
   }
   return way;
 }
+
+/** The known messages, and those of `seen` that are new.  Messages are never taken away: none is lost by an old look. */
+export function union(known, seen) {
+  const ids = new Set(known.map((message) => message.id));
+  return known.concat(seen.filter((message) => !ids.has(message.id)));
+}

@@ -1,14 +1,15 @@
 // How a device comes to trust the house's certificate.
 
-import { $, ask, node, Refused, say, speak } from './house.js';
+import { ask } from './api.js';
+import { $, node, reason, say, speak } from './house.js';
 
 function show() {
   document.title = say('trustTitle') + ' · ' + say('brand');
   const box = $('steps');
   box.textContent = '';
   ['iphone', 'android', 'windows', 'mac'].forEach((device) => {
-    box.appendChild(node('h2', '', say(device)));
-    box.appendChild(node('ol', 'steps', null, say(device + 'Steps').map((step) => node('li', '', step))));
+    box.appendChild(node('h2', { text: say(device) }));
+    box.appendChild(node('ol', { class: 'steps' }, say(device + 'Steps').map((step) => node('li', { text: step }))));
   });
 }
 
@@ -18,7 +19,7 @@ async function load() {
     $('fingerprint').textContent = found.fingerprint;
     $('some').hidden = false;
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
+    reason(error); // whatever it was, there is no certificate to be had
     $('none').hidden = false;
   }
 }

@@ -11,7 +11,7 @@ const MOST_SOURCES = 6;
 
 /**
  * actions: {edit(message, text), again(message), goOn(message), walk(message, step), newChat(), resend(message),
- * shorten(message), folds(): thoughts stay folded, total(): the bill of the whole conversation}
+ * shorten(message), isBusy(), folds(): thoughts stay folded, total(): the bill of the whole conversation}
  */
 export function createView(message, actions) {
   return message.role === 'user' ? new QuestionView(message, actions) : new AnswerView(message, actions);
@@ -56,28 +56,35 @@ class QuestionView {
     this.change.hidden = place.busy || Boolean(this.message.local);
     this.walk.refresh(place);
     this.node.classList.toggle('last', place.lastQuestion);
+    if (this.send) this.send.disabled = place.busy;
     this.node.classList.toggle('branched', place.count > 1);
   }
 
+  isEditing() {
+    return Boolean(this.send);
+  }
+
   edit() {
+    if (this.isEditing()) return;
     const editor = element('div', 'editor');
     const area = editor.appendChild(element('textarea'));
     area.value = this.message.content;
     label(area, 'edit');
     const row = editor.appendChild(element('div', 'actions'));
     const close = () => {
+      this.send = null;
       this.node.replaceChild(this.bubble, editor);
       this.tools.hidden = false;
       this.change.focus();
     };
     const submit = () => {
       const text = area.value.trim();
-      if (!text) return;
+      if (!text || this.actions.isBusy()) return;
       close();
       this.actions.edit(this.message, text);
     };
     row.appendChild(textButton('cancel', '', close));
-    row.appendChild(textButton('send', 'strong', submit));
+    this.send = row.appendChild(textButton('send', 'strong', submit));
     area.addEventListener('input', () => fitHeight(area));
     area.addEventListener('keydown', (event) => {
       if (isPlainEnter(event)) {
@@ -133,6 +140,10 @@ class AnswerView {
     return tools;
   }
 
+  isEditing() {
+    return false;
+  }
+
   /** Shows what has arrived so far. */
   grow() {
     this.showReasoning();
@@ -153,7 +164,7 @@ class AnswerView {
     const message = this.message;
     this.shownReasoning = '';
     this.showReasoning();
-    return this.content.finish(message.content, message.html).then((html) => {
+    return this.content.finish(message.content, message.html, message.later).then((html) => {
       message.html = html;
       if (message.rule) linkNumbers(this.content.node, message.rule.numbers || []);
       const sources = message.files || [];

@@ -59,7 +59,7 @@ async def change_me(request: Request) -> Response:
         raise
     attempts.succeeded(about, address)
     # Whoever had the old password is out, on every device; this one goes on with a new session.
-    return await begin_session(request, person)
+    return await begin_session(request, json_response({"person": person_json(person)}), person)
 
 
 def _set_language(store: Store, person: Person, language: str | None) -> Person:

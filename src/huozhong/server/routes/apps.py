@@ -196,8 +196,10 @@ def _whole(app: App, shelf: AppShelf) -> dict[str, Any]:
 def _described(skill: Skill, shelf: AppShelf) -> dict[str, Any]:
     chinese, english = skill.titles
     known = {name: (tool.chinese, tool.english) for name, tool in shelf.tools().items()} | HOST
+    refused = shelf.unknown_tools(skill)
     return {
         "name": skill.name,
+        "tallies": "tally" in skill.tools and "tally" not in refused,
         "titles": {"zh": chinese, "en": english},
         "description": skill.description,
         "about": {"zh": skill.metadata.get("about", "") or skill.description, "en": skill.description},
@@ -206,7 +208,7 @@ def _described(skill: Skill, shelf: AppShelf) -> dict[str, Any]:
         "made_by": skill.metadata.get("made-by", ""),
         "needs": {"zh": skill.metadata.get("needs", "") or skill.compatibility, "en": skill.compatibility},
         "fields": [field.as_json() for field in skill.fields],
-        "tools": [{"zh": known[tool][0], "en": known[tool][1]} for tool in skill.tools if tool in known],
-        "refused": shelf.unknown_tools(skill),
+        "tools": [{"zh": known[tool][0], "en": known[tool][1]} for tool in skill.tools if tool not in refused],
+        "refused": refused,
         "program": bool(skill.python),
     }

@@ -31,7 +31,7 @@ from huozhong.server.dialects.house import (
 from huozhong.server.household import admit_question, check_settings
 from huozhong.server.http import EVENT_HEADERS, json_body, json_response, server_sent
 from huozhong.server.identity import person_of
-from huozhong.server.rendering import html_of
+from huozhong.server.rendering import AT_ONCE_SECONDS, has_html, html_of
 from huozhong.server.routes.models import model_name
 from huozhong.store.conversations import Conversations
 from huozhong.store.search import search
@@ -96,12 +96,15 @@ async def create(request: Request) -> Response:
 
 @router.get("/house/conversations/{id}")
 async def one_conversation(request: Request, id: str) -> Response:
-    """A conversation with its whole tree; a growing answer as far as it is."""
+    """A conversation with its whole tree; a growing answer as far as it is.
+
+    later: the answer's HTML is still being made; `/html` has it.
+    """
     person, kept, answers = person_of(request).id, _kept(request), _answers(request)
 
     def look() -> tuple[ConversationRow, list[MessageRow], dict[str, str]]:
         row, messages = kept.get(person, id)
-        return row, messages, html_of(kept, messages)
+        return row, messages, html_of(kept, messages, AT_ONCE_SECONDS)
 
     before = answers.growing_in(id)  # what ends while the store is read is whole here
     row, messages, html = await run_in_threadpool(look)
@@ -109,7 +112,8 @@ async def one_conversation(request: Request, id: str) -> Response:
     for message in messages:
         growing = answers.find(message.id) or (before.get(message.id) if message.state == "running" else None)
         if growing is None:
-            told.append(message_json(message, html.get(message.id)))
+            later = has_html(message) and message.id not in html
+            told.append(message_json(message, html.get(message.id)) | ({"later": True} if later else {}))
         elif growing.told is not None:
             told.append(growing.told)
         else:
@@ -117,6 +121,17 @@ async def one_conversation(request: Request, id: str) -> Response:
                 message_json(message) | {"content": growing.content, "reasoning": growing.reasoning, "state": "running"}
             )
     return json_response({"conversation": _whole(request, row), "messages": told})
+
+
+@router.get("/house/conversations/{id}/html")
+async def html_of_all(request: Request, id: str) -> Response:
+    """The HTML of all its answers, by their ids, once it is made."""
+    person, kept = person_of(request).id, _kept(request)
+
+    def look() -> dict[str, str]:
+        return html_of(kept, kept.get(person, id)[1])
+
+    return json_response({"html": await run_in_threadpool(look)})
 
 
 @router.patch("/house/conversations/{id}")

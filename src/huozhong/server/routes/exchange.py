@@ -17,6 +17,8 @@ from huozhong.server.answers import Answers
 from huozhong.server.dialects import Event
 from huozhong.server.http import json_response
 from huozhong.server.identity import person_of
+from huozhong.server.rendering import Ahead
+from huozhong.server.words import language_of
 from huozhong.store.conversations import Conversations
 from huozhong.store.database import Store
 from huozhong.store.exchange.keep import MAX_BYTES, import_file
@@ -82,13 +84,13 @@ async def import_all(request: Request) -> Response:
     result = await run_in_threadpool(import_file, store, person, data)
     answers: Answers = request.app.state.answers
     answers.feed.tell(person, Event({"count": result.imported}, "imported"))
+    ahead: Ahead = request.app.state.ahead
+    ahead.prepare(person, result.newest)
     return json_response({"imported": result.imported, "skipped": result.skipped})
 
 
 def _language(request: Request) -> Literal["zh", "en"]:
-    """The person's, or else the browser's first."""
-    wanted = person_of(request).language or request.headers.get("accept-language", "zh")
-    return "zh" if wanted.strip().lower().startswith("zh") else "en"
+    return "en" if language_of(request) == "en" else "zh"
 
 
 def _file(body: bytes | str, media_type: str, title: str, ending: str) -> Response:

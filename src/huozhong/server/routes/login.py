@@ -65,7 +65,23 @@ async def hashed(work: Callable[[], Result]) -> Result:
 
 @router.post("/login")
 async def login(request: Request) -> Response:
-    asked = LoginRequest.parse(await json_body(request))
+    person = await who_logs_in(request, LoginRequest.parse(await json_body(request)))
+    return await begin_session(request, json_response({"person": person_json(person)}), person)
+
+
+@router.post("/join")
+async def join_house(request: Request) -> Response:
+    person = await who_joins(request, JoinRequest.parse(await json_body(request)))
+    return await begin_session(request, json_response({"person": person_json(person)}, 201), person)
+
+
+@router.post("/logout")
+async def logout(request: Request) -> Response:
+    return await end_own_session(request, json_response({"ok": True}))
+
+
+async def who_logs_in(request: Request, asked: LoginRequest) -> Person:
+    """Whose name and password these are; `RequestError` where they are nobody's, or too many were tried."""
     attempts: Attempts = request.app.state.attempts
     name, address = folded(asked.name)[: LONGEST_NAME + 1], address_of(request)
     check_wait(attempts, name, address)
@@ -74,12 +90,11 @@ async def login(request: Request) -> Response:
         attempts.failed(name, address)
         raise RequestError("名字或密码不对。 / The name or the password is wrong.", code="wrong_login")
     attempts.succeeded(name, address)
-    return await begin_session(request, person)
+    return person
 
 
-@router.post("/join")
-async def join_house(request: Request) -> Response:
-    asked = JoinRequest.parse(await json_body(request))
+async def who_joins(request: Request, asked: JoinRequest) -> Person:
+    """A new person of this house; `RequestError` where the code, the name or the password will not do."""
     attempts: Attempts = request.app.state.attempts
     address = address_of(request)
     check_wait(attempts, "\0join", address)
@@ -91,23 +106,23 @@ async def join_house(request: Request) -> Response:
         raise
     attempts.succeeded("\0join", address)
     request.app.state.visitors.forget()
-    return await begin_session(request, person, status=201)
+    return person
 
 
-@router.post("/logout")
-async def logout(request: Request) -> Response:
-    response = json_response({"ok": True}, headers={"clear-site-data": '"cache", "storage"'})
+async def end_own_session(request: Request, response: Response) -> Response:
+    """Ends this browser's session; it forgets what it kept of the house."""
     await asyncio.to_thread(_end, request)
     request.app.state.visitors.forget()
+    response.headers["clear-site-data"] = '"cache", "storage"'
     response.delete_cookie(cookie_name(request.url.scheme), path="/", httponly=True, samesite="strict")
     return response
 
 
-async def begin_session(request: Request, person: Person, status: int = 200) -> Response:
+async def begin_session(request: Request, response: Response, person: Person) -> Response:
     """A new session for this browser, and the end of the one it had."""
     token = await asyncio.to_thread(_open, request, person)
     request.app.state.visitors.forget()
-    response = json_response({"person": person_json(person)}, status, {"cache-control": "no-store"})
+    response.headers["cache-control"] = "no-store"
     response.set_cookie(
         cookie_name(request.url.scheme),
         token,

@@ -65,7 +65,7 @@ def model_name(request: Request, asked: str | None, *, any_model: bool = False) 
     found = shelf.find(asked)
     if found is None and (any_model or request.app.state.any_model or DEEPSEEKS.fullmatch(asked)):
         found = shelf.default
-    return shelf.state(found or asked).name
+    return shelf.check(found or asked)
 
 
 async def model_for(request: Request, asked: str | None = None, *, any_model: bool = False) -> LLM:

@@ -48,6 +48,7 @@ FIRST_LOAD = [
     "api.js",
     "attach.js",
     "chat.js",
+    "clipboard.js",
     "dom.js",
     "follow.js",
     "format.js",
@@ -55,13 +56,17 @@ FIRST_LOAD = [
     "i18n.js",
     "kept.js",
     "keys.js",
+    "language.js",
     "list.js",
+    "live.js",
+    "look.js",
     "menus.js",
     "prose.js",
     "reading.js",
     "settings.js",
     "shelf.js",
     "shorten.js",
+    "tell.js",
     "tree.js",
     "view.js",
     "voice.js",
@@ -86,6 +91,7 @@ _OTHERS = [
 _PEOPLE = [
     "login.html",
     "login.js",
+    "enter.js",
     "account.html",
     "account.js",
     "owner.html",
@@ -98,9 +104,13 @@ _PEOPLE = [
     "apps.html",
     "apps.js",
     "apps.css",
+    "tallies.html",
+    "tallies.js",
+    "tallies.css",
 ]
 FILES = {name: _TYPES[name.rpartition(".")[2]] for name in [*FIRST_LOAD, *_OTHERS, *_PEOPLE]}
 _COMMENT = re.compile(rb"^[ ]*(?://[^\n]*|/\*\*.*?\*/)\n", re.MULTILINE | re.DOTALL)
+_BY_READER = "Accept-Encoding, Accept-Language, Cookie"
 SECURITY = {
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -188,8 +198,17 @@ def _serve(request: Request, asset: _Asset, **more: str) -> Response:
     return Response(body, media_type=asset.media_type, headers=headers)
 
 
+@cache
+def _sheet(name: str, language: str) -> _Asset:
+    """A page other than index.html; its scripts have the words, and learn from it in which language."""
+    html = _data(name).decode().replace('<html lang="zh-CN"', f'<html lang="{LANGUAGES[language]}"', 1)
+    return _made(_HTML, html.encode())
+
+
 def serve_file(request: Request, name: str) -> Response:
     """One of FILES, compressed where the browser takes that, and only if it has changed."""
+    if name.endswith(".html"):
+        return _serve(request, _sheet(name, language_of(request)), Vary=_BY_READER)
     # The service worker lies in /page/ and serves the whole site.
     more = {"Service-Worker-Allowed": "/"} if name == "sw.js" else {}
     return _serve(request, _asset(name), **more)
@@ -199,7 +218,7 @@ def serve_file(request: Request, name: str) -> Response:
 def index(request: Request) -> Response:
     """The page itself."""
     language = language_of(request)
-    return _serve(request, _index(language), Vary="Accept-Encoding, Accept-Language, Cookie")
+    return _serve(request, _index(language), Vary=_BY_READER)
 
 
 @router.get("/page/info")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from html import escape
 from typing import Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -18,6 +18,7 @@ from huozhong.errors import RequestError
 from huozhong.server.answers import Answers
 from huozhong.server.asking import answer_turn
 from huozhong.server.dialects.house import LONGEST_QUESTION
+from huozhong.server.http import form_body
 from huozhong.server.identity import person_of
 from huozhong.server.rendering import html_of
 from huozhong.server.routes.page import SECURITY
@@ -31,7 +32,7 @@ PATH = "/page/plain"
 _RECENT = 20  # conversations that are listed
 _YEAR = 31_536_000
 # A form's page must tell its own server where it comes from: without it browsers send "Origin: null".
-_HEADERS = SECURITY | {
+HEADERS = SECURITY | {
     "Content-Security-Policy": SECURITY["Content-Security-Policy"].replace("form-action 'none'", "form-action 'self'"),
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
@@ -43,9 +44,7 @@ async def plain(request: Request) -> Response:
     """A conversation (?c=ID) or none, the form, and the latest others."""
     chosen = request.query_params.get("language", "")
     if chosen in LANGUAGES:
-        response = RedirectResponse(_address(request.query_params.get("c")), 303, _HEADERS)
-        response.set_cookie(LANGUAGE_COOKIE, chosen, max_age=_YEAR, path="/", samesite="strict")
-        return response
+        return remember_language(RedirectResponse(_address(request.query_params.get("c")), 303, HEADERS), chosen)
     person, kept = person_of(request).id, Conversations(request.app.state.store)
     id = request.query_params.get("c")
 
@@ -58,10 +57,10 @@ async def plain(request: Request) -> Response:
         return row, path, html_of(kept, path), others
 
     row, path, html, others = await run_in_threadpool(look)
-    page = _Page(words_in(language_of(request)), request.app.state.answers)
+    page = _Page(words_in(language_of(request)), request.app.state.answers, knows_people=request.app.state.login)
     return Response(
         page.whole(language_of(request), row, path, html, others),
-        headers=_HEADERS,
+        headers=HEADERS,
         media_type="text/html; charset=utf-8",
     )
 
@@ -69,16 +68,18 @@ async def plain(request: Request) -> Response:
 @router.post(PATH)
 async def ask(request: Request) -> Response:
     """A question, or with `stop` the end of the answer that is being written; leads back to the conversation."""
-    fields = await _form(request)
+    fields = await form_body(request)
+    if len(fields.get("content", "")) > LONGEST_QUESTION:
+        raise RequestError(f"A question has at most {LONGEST_QUESTION} characters.", param="content")
     person, kept = person_of(request).id, Conversations(request.app.state.store)
     answers: Answers = request.app.state.answers
     if stopped := fields.get("stop"):
         await run_in_threadpool(kept.find_message, person, stopped)
         answers.stop(stopped)
-        return RedirectResponse(_address(fields.get("c")), 303, _HEADERS)
+        return RedirectResponse(_address(fields.get("c")), 303, HEADERS)
     content = fields.get("content", "").strip()
     if not content:
-        return RedirectResponse(_address(fields.get("c")), 303, _HEADERS)
+        return RedirectResponse(_address(fields.get("c")), 303, HEADERS)
 
     def begin() -> Any:
         id = fields.get("c") or kept.create(person, title="", model=None, settings={}).id
@@ -86,19 +87,13 @@ async def ask(request: Request) -> Response:
 
     turn = await run_in_threadpool(begin)
     answer_turn(request, turn)
-    return RedirectResponse(_address(turn.conversation.id), 303, _HEADERS)
+    return RedirectResponse(_address(turn.conversation.id), 303, HEADERS)
 
 
-async def _form(request: Request) -> dict[str, str]:
-    """The fields of an urlencoded form; the guard has bounded its size."""
-    try:
-        fields = parse_qs((await request.body()).decode("utf-8"), max_num_fields=8, errors="strict")
-    except ValueError:
-        raise RequestError("The body is not a form; send application/x-www-form-urlencoded in UTF-8.") from None
-    form = {name: values[0].replace("\r\n", "\n") for name, values in fields.items()}
-    if len(form.get("content", "")) > LONGEST_QUESTION:
-        raise RequestError(f"A question has at most {LONGEST_QUESTION} characters.", param="content")
-    return form
+def remember_language(response: Response, chosen: str) -> Response:
+    """This browser's reader has chosen one of LANGUAGES."""
+    response.set_cookie(LANGUAGE_COOKIE, chosen, max_age=_YEAR, path="/", samesite="strict")
+    return response
 
 
 def _address(id: str | None) -> str:
@@ -119,8 +114,8 @@ def _path(messages: list[MessageRow], leaf: str | None) -> list[MessageRow]:
 class _Page:
     """The page's HTML.  Everything that people or models wrote is escaped, or was rendered safely."""
 
-    def __init__(self, words: dict[str, Any], answers: Answers) -> None:
-        self._words, self._answers = words, answers
+    def __init__(self, words: dict[str, Any], answers: Answers, *, knows_people: bool) -> None:
+        self._words, self._answers, self._knows_people = words, answers, knows_people
 
     def whole(
         self,
@@ -150,6 +145,7 @@ class _Page:
             f'<p class="small">{escape(t["caution"])}</p>',
             f"<p>{' · '.join(links)}</p>",
             self._others(others),
+            self._leave() if self._knows_people else "",
             "</main></body></html>",
         ]
         return "\n".join(parts)
@@ -182,6 +178,11 @@ class _Page:
             f'<p class="small">{escape(self._words["plain.wait"])}</p><form method="post" action="{PATH}">{known}'
             f'<button name="stop" value="{escape(running.id)}">{escape(self._words["stop"])}</button></form>'
         )
+
+    def _leave(self) -> str:
+        text = escape(self._words["logout"])
+        button = f'<button class="quiet" name="leave" value="1">{text}</button>'
+        return f'<form method="post" action="/page/enter">{button}</form>'
 
     def _others(self, others: list[ConversationRow]) -> str:
         if not others:

@@ -32,10 +32,19 @@ _MOST_TOLD = 1000  # of those that were skipped
 
 @dataclass
 class Imported:
-    """imported: how many.  skipped: [{"title", "code", "why"}]; there may be more than are told."""
+    """imported: how many.  skipped: [{"title", "code", "why"}]; there may be more than are told.
+
+    updated: when each that was imported was last written in, by its id.
+    """
 
     imported: int = 0
+    updated: dict[str, int] = field(default_factory=dict)
     skipped: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def newest(self) -> list[str]:
+        """The ids of those that were imported, the newest last."""
+        return sorted(self.updated, key=self.updated.__getitem__)
 
     def skip(self, title: str, problem: NotTaken) -> None:
         if len(self.skipped) < _MOST_TOLD:
@@ -166,7 +175,7 @@ def _write(store: Store, person: int, chats: list[Chat], result: Imported) -> No
     with store.begin() as session:
         for chat in chats:
             try:
-                add_chat(session, person, chat)
+                result.updated[add_chat(session, person, chat)] = chat.updated
                 result.imported += 1
             except NotTaken as problem:
                 result.skip(chat.title, problem)

@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterator
 from typing import Literal
 
+from huozhong.train.adapt.matters import matters
 from huozhong.verify.arithmetic import is_exam_expression
 
 _NAMES = ("小明", "小红", "小芳", "小军", "妈妈", "王叔叔", "李老师", "小兰", "爷爷", "小宇")
@@ -136,16 +137,16 @@ Language = Literal["any", "en"]
 
 
 def everyday_prompts(count: int, seed: int, language: Language = "any") -> list[str]:
-    """So many different questions: sums and word problems, poems, sayings, and more than a third of anything else.
+    """So many different questions: sums and word problems, poems, sayings, and two thirds of anything else.
 
     language: "any" is Chinese with some English between.  None asks for an expression of the exam's bucket.
     """
     rng = random.Random(f"everyday {seed}")
     if language == "en":
-        makers = [_english(rng), _english_anything(rng), _english_anything(rng)]
+        makers = [_english(rng), _english_anything(rng), matters(rng, english=True)]
     else:
-        sums, problems, anything, asked = _sum(rng), _problem(rng), _anything(rng), _asked(rng)
-        makers = [sums, problems, asked, anything, sums, asked, problems, _words(rng)]
+        sums, problems, anything, asked, much = _sum(rng), _problem(rng), _anything(rng), _asked(rng), _matters(rng)
+        makers = [sums, problems, asked, much, much, anything, sums, much, asked, problems, much, _words(rng)]
     made: dict[str, None] = {}
     tries = 0
     while len(made) < count and tries < 50 * count:
@@ -217,6 +218,13 @@ def _anything(rng: random.Random) -> Iterator[str]:
         rest = list(_ANYTHING)
         rng.shuffle(rest)
         yield from rest
+
+
+def _matters(rng: random.Random) -> Iterator[str]:
+    """Nine in ten of them in Chinese."""
+    zh, en = matters(rng, english=False), matters(rng, english=True)
+    while True:
+        yield next(en if rng.random() < 0.1 else zh)
 
 
 def _words(rng: random.Random) -> Iterator[str]:

@@ -150,10 +150,15 @@ def _speaks(message: Mapping[str, Any]) -> bool:
     return bool(message["role"] == "assistant")
 
 
-def as_said(prompt: str, prompt_ids: list[int], said_ids: Sequence[int]) -> Example:
-    """What a model itself answered, token for token, as something to learn."""
-    mask = [False] * len(prompt_ids) + [True] * len(said_ids)
-    return Example([*prompt_ids, *said_ids], mask, prompt, "", 0)
+def as_said(prompt: str, prompt_ids: list[int], said_ids: Sequence[int], chosen: Sequence[bool]) -> Example:
+    """What a model itself answered, token for token, as something to learn.
+
+    chosen: which tokens were its own choice.  What code writes for it is no part of what it has to know, and after the
+    last choice nothing else comes.
+    """
+    last = max((at for at, own in enumerate(chosen) if own), default=-1) + 1
+    mask = [False] * len(prompt_ids) + list(chosen[:last])
+    return Example([*prompt_ids, *said_ids[:last]], mask, prompt, "", 0)
 
 
 def load_template(files: Mapping[str, bytes], tokenizer: Tokenizer, where: str) -> ChatTemplate | None:

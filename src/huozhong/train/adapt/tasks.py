@@ -17,11 +17,12 @@ from torch import Tensor
 
 from huozhong.model.families import CausalLM
 from huozhong.train.adapt.examples import ROW_MULTIPLE, Encoded, Example, PackedExamples, groups, pack
+from huozhong.train.adapt.soft import LIKELIEST, SoftExamples, Wanted, as_likely, soft_loss
 
 KEPT_SHARE = 0.1
 SCORED = 400  # taught examples that are scored after an epoch
 TAUGHT = 0.95  # of them are known by heart when the rate may fall, which teaches the rest
-REHEARSED = 4  # looks at own answers for each at an example: with one, sixty facts cost ember a quarter of its refusals
+REHEARSED = 8  # looks at own answers for each at an example: with one, sixty facts cost ember a quarter of its refusals
 KNOWN = math.log(0.5)  # a token that is likelier than all others together is what a greedy answer says
 
 
@@ -76,7 +77,7 @@ class Task(Protocol):
 
 
 class SftTask:
-    """Loss on the answers' tokens, all tokens alike.
+    """Loss on the answers' tokens, all tokens alike; at its own answers on all that it would have said (`soft`).
 
     A look at an example is at its question as it was written or, half the time, in another wording if it has some
     (`wordings`).  rehearsed: what the untouched model said itself, so that it goes on saying it (`everyday`); an epoch
@@ -104,6 +105,8 @@ class SftTask:
         self.count = len(self.training) + self.rehearsed
         self.targets = sum(example.targets for example in self.training)
         self.lengths = [len(ids) for ids, _ in self._rows]
+        count = LIKELIEST if self.own_words else 1
+        self._wanted = [Wanted.as_written(row, count) for row in self._rows]
         self.scored = self.training[:: math.ceil(len(self.training) / SCORED) or 1]
         self.heldout_lengths = [len(e.ids) for e in [*heldout, *self.kept, *self.scored]]
 
@@ -113,7 +116,11 @@ class SftTask:
         return rest + (sum(self.lengths[:own]) * self.rehearsed // own if own else 0)
 
     def prepare(self, model: CausalLM, row_tokens: int) -> None:
-        """Nothing: the data say what is right."""
+        """What the untouched model would say where it spoke itself."""
+        own = [example.row for example in self.own_words]
+        likely = [one for part in _packed(own, row_tokens) for one in as_likely(model, part)]
+        assert len(likely) == len(own), "each of them says something"
+        self._wanted[: len(own)] = likely
 
     def epoch(self, number: int, seed: int) -> list[int]:
         rng, first = random.Random(f"epoch {number} seed {seed}"), len(self.own_words)
@@ -123,15 +130,19 @@ class SftTask:
         rng.shuffle(looks)
         return looks
 
-    def parts(self, looks: Sequence[int], row_tokens: int) -> list[PackedExamples]:
-        return _packed([self._rows[i] for i in looks], row_tokens)
+    def parts(self, looks: Sequence[int], row_tokens: int) -> list[SoftExamples]:
+        together = groups([self.lengths[i] for i in looks], row_tokens)
+        return [self._part([looks[i] for i in group]) for group in together]
 
-    def size(self, part: PackedExamples) -> int:
+    def _part(self, looks: Sequence[int]) -> SoftExamples:
+        row = pack([self._rows[i] for i in looks], ROW_MULTIPLE)
+        return SoftExamples(**vars(row), wanted=Wanted.together([self._wanted[i] for i in looks]))
+
+    def size(self, part: SoftExamples) -> int:
         return part.count
 
-    def loss(self, model: CausalLM, part: PackedExamples) -> Tensor:
-        log_probs, _ = model.log_probs(part.tokens_BT, part.targets_BT, part.doc_BT, part.pos_BT)
-        return -log_probs.sum()
+    def loss(self, model: CausalLM, part: SoftExamples) -> Tensor:
+        return soft_loss(model, part)
 
     @torch.no_grad()
     def score(self, model: CausalLM, row_tokens: int) -> dict[str, float]:

@@ -33,13 +33,34 @@ _REFERENCE = re.compile(r"\{(\w+)\}")
 _LATIN = re.compile(r"(?=.*[a-z0-9])[a-z0-9 *_'-]+")
 
 
+class Lexicon:
+    """The lists of words that patterns name.  What thousands of patterns say again and again is kept once."""
+
+    def __init__(self, lists: Mapping[str, Sequence[str]]) -> None:
+        self.lists = lists
+        self._places: dict[str, frozenset[str]] = {}
+        self._words: dict[str, str] = {}
+
+    def place(self, token: str) -> frozenset[str]:
+        """The words of which a text must hold one where `token` stands; `ValueError` as `words_of`."""
+        if (known := self._places.get(token)) is None:
+            stems = (word[:-1] if _is_stem(word) else word for word in words_of(token, self.lists))
+            known = self._places[token] = frozenset(self._words.setdefault(stem, stem) for stem in stems)
+        return known
+
+
 @dataclass(frozen=True)
 class Pattern:
     """A pattern that was read.  places: for each place the words of which the text must hold one."""
 
-    expression: str = field(repr=False)
     places: tuple[frozenset[str], ...] = field(repr=False)
     source: str
+    lexicon: Lexicon = field(repr=False, compare=False)
+
+    @property
+    def expression(self) -> str:
+        """As a regular expression, written anew each time: all together are five megabytes."""
+        return _expression(self.source, self.lexicon.lists)
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
@@ -89,12 +110,24 @@ class Shelf:
         return [(number, self._patterns[number]) for number in sorted(numbers)]
 
 
-def compiled(source: str, lists: Mapping[str, Sequence[str]]) -> Pattern:
+def compiled(source: str, lexicon: Lexicon) -> Pattern:
     """The pattern that is written in `source`; `ValueError` says what is wrong with it."""
-    parts: list[str] = []
     places: list[frozenset[str]] = []
+    for token in source.split():
+        if token in ("^", "$", *_GAPS):
+            continue
+        place = lexicon.place(token.removeprefix("!").removeprefix("+"))
+        if not token.startswith("!"):
+            places.append(place)
+    if not places:
+        raise ValueError(f"the pattern {source!r} has no words")
+    return Pattern(tuple(places), source, lexicon)
+
+
+def _expression(source: str, lists: Mapping[str, Sequence[str]]) -> str:
+    parts: list[str] = []
     avoid: str | None = None
-    gap, latin = "", False
+    gap, latin, is_first = "", False, True
     for token in source.split():
         if token == "^":
             parts.append(r"\A\W{0,9}")
@@ -108,7 +141,7 @@ def compiled(source: str, lists: Mapping[str, Sequence[str]]) -> Pattern:
             gap, token = ("none", token[1:]) if token.startswith("+") else (gap, token)
             words = words_of(token, lists)
             now_latin = all(word.isascii() for word in words)
-            if places:
+            if not is_first:
                 parts.append(_between(gap or "near", avoid, latin and now_latin))
             elif avoid:
                 # Look-behind wants a fixed width: so many steps back, each on its own.
@@ -116,13 +149,10 @@ def compiled(source: str, lists: Mapping[str, Sequence[str]]) -> Pattern:
                     rf"(?<!{_fixed(word)}{'[^,。!?]' * steps})" for word in _listed(avoid) for steps in range(3)
                 )
             parts.append(f"(?:{_alternatives(words)})")
-            places.append(frozenset(word[:-1] if _is_stem(word) else word for word in words))
-            gap, avoid, latin = "", None, now_latin
-    if not places:
-        raise ValueError(f"the pattern {source!r} has no words")
+            gap, avoid, latin, is_first = "", None, now_latin, False
     if avoid:
         parts.append(rf"(?!.{{0,2}}?(?:{avoid}))")
-    return Pattern("".join(parts), tuple(places), source)
+    return "".join(parts)
 
 
 def words_of(token: str, lists: Mapping[str, Sequence[str]]) -> list[str]:

@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any, Literal
 
 from huozhong.verify.distress.normal import DATA, normal
-from huozhong.verify.distress.patterns import Pattern, Shelf, WordIndex, compiled, words_of
+from huozhong.verify.distress.patterns import Lexicon, Pattern, Shelf, WordIndex, compiled, words_of
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -136,38 +136,38 @@ class Book:
 @cache
 def book() -> Book:
     """The rules, read once."""
-    lists = _lists(_read("words.toml")["words"])
+    lexicon = Lexicon(_lists(_read("words.toml")["words"]))
     harmless = _read("harmless.toml")
     groups = {name: _group(name, entry) for name, entry in _read("groups.toml").items()}
-    masks = tuple(compiled(source, lists) for source in harmless["look_alikes"])
-    contexts = {name: tuple(compiled(s, lists) for s in sources) for name, sources in harmless["contexts"].items()}
+    masks = tuple(compiled(source, lexicon) for source in harmless["look_alikes"])
+    contexts = {name: tuple(compiled(s, lexicon) for s in sources) for name, sources in harmless["contexts"].items()}
     kinds: dict[str, Kind] = {}
     rules: list[Rule] = []
     for file in RULE_FILES:
         for name, entry in _read(file).items():
             kind = Kind(name, groups[entry["group"]], _by_language(entry["reply"]), entry["source"], entry["note"])
             kinds[name] = kind
-            rules += _rules(kind, entry, lists)
+            rules += _rules(kind, entry, lexicon)
     rules.sort(key=lambda rule: _URGENCY[rule.kind.group.name])
-    return Book(kinds, [*rules, *_nearer(kinds, lists)], masks, contexts)
+    return Book(kinds, [*rules, *_nearer(kinds, lexicon)], masks, contexts)
 
 
 # A message may meet rules of several kinds: what kills fastest is answered first.
 _URGENCY = {"life": 0, "body": 1, "danger": 2, "care": 3, "harm": 4, "medicine": 5}
 
 
-def _rules(kind: Kind, entry: dict[str, Any], lists: dict[str, list[str]]) -> Iterator[Rule]:
+def _rules(kind: Kind, entry: dict[str, Any], lexicon: Lexicon) -> Iterator[Rule]:
     for name, rule in entry["rules"].items():
-        patterns = tuple(compiled(source, lists) for source in rule["patterns"])
+        patterns = tuple(compiled(source, lexicon) for source in rule["patterns"])
         yield Rule(f"{kind.name}.{name}", kind, patterns, tuple(rule.get("unless", ())), rule.get("language"))
 
 
-def _nearer(kinds: dict[str, Kind], lists: dict[str, list[str]]) -> Iterator[Rule]:
+def _nearer(kinds: dict[str, Kind], lexicon: Lexicon) -> Iterator[Rule]:
     """The rules that stand before others, in the order of their file."""
     for kind, entries in _read(NEARER).items():
         for name, entry in entries.items():
             patterns, without = (
-                tuple(compiled(source, lists) for source in entry.get(key, ())) for key in ("patterns", "without")
+                tuple(compiled(source, lexicon) for source in entry.get(key, ())) for key in ("patterns", "without")
             )
             yield Rule(
                 f"{kind}.{name}",

@@ -1,0 +1,81 @@
+"""A problem with a confirmed plan: what is secret of it, what may be said, how far the pupil has come."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from huozhong.acts.read_back import known_numbers
+from huozhong.acts.reading import read
+from huozhong.acts.solve import Node, Operation, leaves, parse
+from huozhong.acts.steps import Step, Worked
+from huozhong.acts.wording import another_way
+from huozhong.text.language import is_english
+from huozhong.verify.leak import leaks
+
+State = dict[str, Any]
+
+
+class Lesson:
+    """A problem with a confirmed plan, and how far the pupil has come."""
+
+    def __init__(self, state: Mapping[str, Any]) -> None:
+        self.problem: str = state["problem"]
+        self.text = read(self.problem).text
+        self.english = is_english(self.problem)
+        self.plan: Node = parse(state["plan"])
+        self.work = Worked(self.text, self.plan)
+        self.reached = {Fraction(one) for one in state["reached"]}
+        self.done: bool = state["done"]
+
+    @cached_property
+    def answers(self) -> set[Fraction]:
+        """What counts as the answer: in the unit that is asked for, rounded where it has to be, in percent."""
+        units = read(self.problem).units
+        values = {self.work.answer.value}
+        if units.inside is not None and units.asked is not None:
+            values.add(units.converted(self.work.answer.value))
+        if self.work.asked is not None and self.work.asked.kind == "percent":
+            values.add(self.work.answer.value * 100)
+        return values
+
+    @cached_property
+    def between(self) -> set[Fraction]:
+        """Results on the way, of this way and of another one that comes to the same."""
+        ways = [self.plan, another_way(self.plan)]
+        return {step.result.value for way in ways if way is not None for step in Worked(self.text, way).steps}
+
+    @property
+    def secrets(self) -> set[Fraction]:
+        return self.answers | self.between | {self.work.exact.value}
+
+    @property
+    def known(self) -> set[Fraction]:
+        """Numbers that may be told: of the problem, and those the pupil has come to."""
+        brought = {number.value for number in leaves(self.plan)} - self.secrets
+        shown = {side.value for side in (self.step.node.left, self.step.node.right) if not isinstance(side, Operation)}
+        return {number.value for number in known_numbers(self.problem)} | brought | shown | self.reached
+
+    @property
+    def step(self) -> Step:
+        """The first step whose result is not reached."""
+        open_steps = [step for step in self.work.steps if step.result.value not in self.reached]
+        return open_steps[0] if open_steps else self.work.steps[-1]
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nothing is reached yet."""
+        return not self.reached
+
+    def is_safe(self, text: str, shown: Iterable[str] = ()) -> bool:
+        """Whether a text tells nothing that the pupil should find."""
+        return not leaks(text, self.secrets, self.known, (self.problem, self.text, *shown))
+
+
+def clauses_of(text: str) -> list[str]:
+    """A problem's clauses, without what divides them."""
+    pieces = re.split(r"[，。；！？,;!?\n]|\.(?!\d)", text)
+    return [piece.strip() for piece in pieces if piece.strip()]

@@ -1,0 +1,155 @@
+"""Prices as people have them, read; and what is said where they cannot be."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from huozhong.apps.prices.table import read_prices
+from huozhong.errors import SkillError
+
+FIRST = datetime.date(2024, 1, 5)
+
+
+def table(
+    form: str = "%Y-%m-%d",
+    *,
+    head: str = "日期,价格\n",
+    mark: str = ",",
+    step: int = 7,
+    count: int = 12,
+    cell: Callable[[int], str] = lambda week: f"{14 + week / 10:.1f}",
+) -> str:
+    days = [(FIRST + datetime.timedelta(step * place)).strftime(form) for place in range(count)]
+    return head + "\n".join(f"{day}{mark}{cell(place)}" for place, day in enumerate(days))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        table(),
+        table("%Y/%m/%d", head="date,price\n"),
+        table("%Y.%m.%d", mark="\t", head="日期\t价格\n"),
+        table("%Y年%m月%d日", head="中国某县生猪周价\n来源：某处\n日期,价格\n"),
+        table("%Y%m%d"),
+        table("%d/%m/%Y", head="date,price\n", count=12),
+        table("%m/%d/%Y", head="date,price\n", count=12),
+        table("%b %d %Y", head="date,price\n"),
+        table("%d-%b-%Y", head="date,price\n"),
+        table("%G-W%V", head="week,price\n"),
+        table("%G年第%V周", head="周,价格\n"),
+        table("%Y-%m-%d 00:00:00", head="date,price\n"),
+        table(mark="  ", head=""),
+        table(mark=";", head="date;price\n", cell=lambda week: f"{14 + week / 10:.1f}".replace(".", ",")),
+        "\n".join(reversed(table(head="").splitlines())),
+        "日期,价格\n" + "\n".join(f"{45296 + 7 * week},{14 + week / 10:.1f}" for week in range(12)),
+    ],
+)
+def test_dates_in_any_form_are_the_same_series(text: str) -> None:
+    prices = read_prices(text)
+    np.testing.assert_allclose(prices.values, 14 + np.arange(12) / 10)
+    assert abs((prices.dates[0] - FIRST).days) <= 1
+    assert (prices.dates[-1] - prices.dates[0]).days == 77
+    assert not prices.filled.any()
+
+
+def test_gbk_and_marks_of_money_and_thousands() -> None:
+    text = table(head="日期,均价（元/吨）\n", cell=lambda week: f'"￥{1400 + week:,}.50"')
+    prices = read_prices(text.encode("gbk"))
+    assert prices.unit == 1000.0
+    np.testing.assert_allclose(prices.per_kilogram()[[0, -1]], [1.4005, 1.4115])
+
+
+@pytest.mark.parametrize(
+    ("head", "cell", "first"),
+    [
+        ("日期,价格(元/公斤)\n", "14", 14.0),
+        ("日期,价格(元/斤)\n", "7", 14.0),
+        ("date,price yuan/kg\n", "14", 14.0),
+        ("日期,价格\n", "7元/斤", 14.0),
+        ("日期,价格\n", "7元每500克", 14.0),
+    ],
+)
+def test_what_a_price_is_for_is_read(head: str, cell: str, first: float) -> None:
+    assert read_prices(table(head=head, cell=lambda week: cell)).per_kilogram()[0] == pytest.approx(first)
+
+
+def test_cells_of_either_unit_are_made_one() -> None:
+    prices = read_prices(table(cell=lambda week: "14元/公斤" if week % 2 else "7元/斤"))
+    np.testing.assert_allclose(prices.per_kilogram(), 14.0)
+
+
+def test_days_become_weeks_and_missing_weeks_are_filled_and_told() -> None:
+    daily = read_prices(table(step=1, count=70, cell=lambda day: f"{10 + (day // 7) + (day % 7 == 3) * 0.7:.2f}"))
+    assert len(daily.values) == 11
+    assert "每天" in daily.notes[0][0]
+    gap = read_prices(table(count=20, cell=lambda week: "" if week in (5, 6) else "14.0"))
+    assert gap.filled.sum() == 2
+    assert list(np.flatnonzero(gap.filled)) == [5, 6]
+    assert "2" in gap.notes[0][1]
+
+
+def test_after_a_long_gap_only_what_follows_counts() -> None:
+    prices = read_prices(table(count=40, cell=lambda week: "" if 10 <= week < 25 else f"{10 + week}"))
+    assert len(prices.values) == 15
+    assert prices.values[0] == pytest.approx(35)
+
+
+def test_numbers_alone_are_a_price_a_week_until_now() -> None:
+    prices = read_prices("14.2 14.5 14.1，14.0\n13.8 13.9、14.4 14.8")
+    assert not prices.dated
+    assert prices.values[-1] == 14.8
+    assert prices.dates[-1] == datetime.date.today()
+
+
+PLACES = "日期,地区,价格\n" + "\n".join(
+    f"{FIRST + datetime.timedelta(7 * week)},{place},{price}"
+    for week in range(10)
+    for place, price in (("山东", 14.1), ("河南", 13.9))
+)
+
+
+def test_one_place_of_several_and_one_column_of_several() -> None:
+    assert read_prices(PLACES, only="河南").values[0] == pytest.approx(13.9)
+    two = table(head="日期,玉米,生猪\n", cell=lambda week: f"2.4,{14 + week}")
+    assert read_prices(two).values[0] == pytest.approx(14)
+    assert read_prices(two, column="玉米").values[0] == pytest.approx(2.4)
+
+
+@pytest.mark.parametrize(
+    ("text", "chinese", "english"),
+    [
+        ("", "空", "empty"),
+        (b"PK\x03\x04 a workbook", "Excel", "Excel"),
+        ("甲,乙\n丙,丁", "日期", "no date"),
+        (table("%Y-%m", step=31), "月份", "month"),
+        (table("%m月%d日"), "没有年份", "no year"),
+        (table(count=5), "至少要 8 周", "at least 8"),
+        (table(step=31, count=20), "每 31 天", "about every 31 days"),
+        (table("%d/%m/%Y", count=8) + "\n" + table("%m/%d/%Y", head=""), "月在前", "month"),
+        (table(cell=lambda week: "十四" if week == 5 else "14"), "第 7 行", "Line 7"),
+        (table(cell=lambda week: "0" if week == 5 else "14"), "第 7 行", "Line 7"),
+        (table(cell=lambda week: "140" if week == 5 else "14"), "第 7 行", "Line 7"),
+        (table().replace("2024-02-02", "2024-02-32"), "第 6 行", "Line 6"),
+        (table() + "\n2024-01-05,15", "同一天", "same day"),
+        (PLACES, "山东、河南", "several places"),
+        (table(head="日期,玉米,豆粕\n", cell=lambda week: "2.4,3.5"), "玉米、豆粕", "several columns"),
+        ("1,14\n2,15\n3,14\n4,15\n5,14\n6,15\n7,14\n8,13", "序号", "only counts"),
+        (table(cell=lambda week: "14元/公斤" if week else "14"), "没有写单位", "no unit"),
+    ],
+)
+def test_one_sentence_says_what_is_wrong(text: str | bytes, chinese: str, english: str) -> None:
+    with pytest.raises(SkillError) as told:
+        read_prices(text)
+    assert chinese in told.value.chinese
+    assert english in str(told.value)
+
+
+def test_a_column_or_place_that_is_not_there_is_told_with_those_that_are() -> None:
+    with pytest.raises(SkillError, match=r"there are: 玉米、生猪"):
+        read_prices(table(head="日期,玉米,生猪\n", cell=lambda week: "2.4,14"), column="牛")
+    with pytest.raises(SkillError, match=r"No row says"):
+        read_prices(PLACES, only="四川")
