@@ -177,10 +177,8 @@ def serve_command(
     ring, keep_seconds, own_key = read_numbers(numbers or ""), read_keep(keep), new_key()
     keys = read_keys(api_key or "", api_key_file)
     check_log_format(log_format)
-    if lan and keys:
-        raise ConfigError("With --lan every person has keys of their own (in the account sheet); leave --api-key out.")
-    if lan and no_page:
-        raise ConfigError("With --lan people log in on the page; leave --no-page out.")
+    if lan:
+        _check_lan(keys, no_page)
     if systemd:
         return typer.echo(unit(sys.argv[1:], say("systemd 服务：", "A systemd service:")))
     # First, so that a port in use is said before a model is loaded.
@@ -203,6 +201,13 @@ def serve_command(
                 with announced(own_url(listeners[0], door.scheme), own_key):
                     run(app, shelf, listeners, door, needs_key=bool(keys), json_log=log_format == "json")
     typer.echo(say("已停止。", "Stopped."))
+
+
+def _check_lan(keys: list[str], no_page: bool) -> None:
+    if keys:
+        raise ConfigError("With --lan every person has keys of their own (in the account sheet); leave --api-key out.")
+    if no_page:
+        raise ConfigError("With --lan people log in on the page; leave --no-page out.")
 
 
 def _meter(price: float, currency: str) -> Meter:
