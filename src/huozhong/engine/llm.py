@@ -320,7 +320,10 @@ class LLM:
         if not acts or functions or begun is not None or not self.acts:
             return self.template.prompt(messages, thinking=thinking, functions=functions, begun=begun, most=most)
         # An act is written before the answer in any case; without thinking it is not shown.
-        said = self._without_useless(tuple(checked_messages(messages)))
+        given = tuple(checked_messages(messages))
+        if any(len(str(message.get("content") or "")) > LONGEST_READ for message in given):
+            return self.template.prompt(given, thinking=thinking, most=most)
+        said = self._without_useless(given)
         prompt = self.template.prompt(shown(said), thinking=True, most=most)
         return replace(prompt, acts=said if said[-1]["role"] == "user" else None, shows_reasoning=thinking)
 
@@ -432,6 +435,9 @@ class LLM:
         return deltas(self)
 
 
+# Characters of a message that acts read: what is longer is no problem and no wish, and reading it takes time that grows
+# with its square.
+LONGEST_READ = 1500
 _PLAN = SamplingParams(temperature=0.0, max_tokens=48, stop=("\n",), logprobs=0)
 
 
