@@ -74,6 +74,9 @@ class Firefox:
         assert piece, "Firefox has gone"
         self._rest += piece
 
+    def close(self) -> None:
+        self._socket.close()
+
     # -- what a person does -----------------------------------------------------------------------
 
     def go(self, url: str) -> None:
@@ -136,7 +139,8 @@ def firefox(folder: Path) -> Iterator[Firefox]:
             assert running.poll() is None, (folder / "log").read_text(errors="replace")
             assert time.monotonic() < end, "Firefox did not start"
             time.sleep(0.1)
-        yield Firefox(int(told.read_text()))
+        with contextlib.closing(Firefox(int(told.read_text()))) as fox:
+            yield fox
     finally:
         running.terminate()
         running.wait(30)

@@ -114,5 +114,4 @@ def test_a_model_removed_under_an_open_page_is_no_dead_end(
     page.keyboard.press("Escape")
     page.fill("#input", "你好")
     page.keyboard.press("Enter")
-    expect(page.locator(".answer:not(.live)")).to_have_count(2)
-    expect(page.locator(".answer .body").last).to_have_text(re.compile(r"\S"))
+    expect(page.locator(".answer:not(.live) .body").last).to_have_text(re.compile(r"\S"))
