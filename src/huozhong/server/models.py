@@ -54,6 +54,10 @@ class Loaded:
     leaving: bool = False  # closed as soon as nobody holds it
 
     @property
+    def due_in(self) -> float:
+        return self.used + self.keep - time.monotonic()
+
+    @property
     def is_busy(self) -> bool:
         stats = self.llm.stats()
         return self.holds > 0 or stats.running + stats.waiting > 0
@@ -424,7 +428,7 @@ class Shelf:
                 if self._closed:
                     return
                 for place in self._places.values():
-                    if place.loaded is not None and self._due_in(place.loaded) <= 0 and not place.loaded.is_busy:
+                    if place.loaded is not None and place.loaded.due_in <= 0 and not place.loaded.is_busy:
                         self._retire(place)
             self._close_leaving()
             with self._lock:
@@ -437,11 +441,7 @@ class Shelf:
         yield threading.TIMEOUT_MAX
         for place in self._places.values():
             if place.loaded is not None:
-                due = self._due_in(place.loaded)
+                due = place.loaded.due_in
                 yield due if due > 0 else _LOOK_AGAIN
         if self._leaving:
             yield _LOOK_AGAIN
-
-    @staticmethod
-    def _due_in(loaded: Loaded) -> float:
-        return loaded.used + loaded.keep - time.monotonic()

@@ -104,7 +104,7 @@ def signature_of(path: Path) -> Signature | None:
 
 
 def no_room(name: str, wanted: int, free: int, busy: list[str]) -> RequestError:
-    """That a model does not fit.  wanted, free: bytes; busy: the models that cannot be put away now."""
+    """What is said of a model that does not fit into memory.  wanted, free: bytes.  busy: what cannot give way."""
     others = f" while {', '.join(busy)} is answering" if busy else ""
     return RequestError(
         f"Model {name!r} takes about {wanted / 1e9:.1f} GB and {max(free, 0) / 1e9:.1f} GB of memory are free"
