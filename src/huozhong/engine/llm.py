@@ -407,7 +407,7 @@ class LLM:
             start = self.template.prompt(shown(messages), thinking=True).ids
             line = self.tokenizer.encode(numbers_line(messages))
             requests.append(GenerateRequest(ChatPrompt([*start, *line]), _PLAN, None))
-        plan, other_plan = (_mean_logprob(one) for one in self._all(requests, Completion.from_deltas))
+        plan, other_plan = (one.mean_logprob for one in self._all(requests, Completion.from_deltas))
         return other if other_plan > plan else said
 
     def _request(
@@ -439,12 +439,6 @@ class LLM:
 # with its square.
 LONGEST_READ = 1500
 _PLAN = SamplingParams(temperature=0.0, max_tokens=48, stop=("\n",), logprobs=0)
-
-
-def _mean_logprob(answer: Completion) -> float:
-    """Natural, of a token; of nothing as unlikely as can be."""
-    found = [token.logprob for token in answer.logprobs]
-    return sum(found) / len(found) if found else float("-inf")
 
 
 def _acts_seed(params: SamplingParams, prompt: ChatPrompt) -> int:
