@@ -2,6 +2,7 @@
 # make test     everything CI checks: ruff, the types, the tests, against the installed package
 # make real     fetch the real models, vocabularies and templates that tests/real reads (170 MB, once)
 # make clients  fetch the clients of other people that tests/clients runs (140 MB, once; needs node and npm)
+# make agents   fetch aider and opencode, for the same tests (1 GB of disk, once)
 # make check    ruff and the types only
 # make bench    the benchmarks that need nothing else; each ends in one JSON line   (BENCH="kernels serve")
 # make train    install what training needs beside it, with torch for the CPU; GPU=1 for torch with CUDA
@@ -27,7 +28,7 @@ NATIVE := pyproject.toml CMakeLists.txt $(wildcard src/huozhong/engine/kernels/*
           src/huozhong/engine/kernels/*.inl)
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
-.PHONY: serve train test real clients check bench clean tools
+.PHONY: serve train test real clients agents check bench clean tools
 .DELETE_ON_ERROR:
 
 serve: $(SERVE)/huozhong.stamp
@@ -54,6 +55,9 @@ real: $(TEST)/tools.stamp
 
 clients: $(TEST)/tools.stamp
 	@$(TEST)/bin/python tests/clients/fetch.py
+
+agents: $(TEST)/tools.stamp
+	@$(TEST)/bin/python tests/clients/fetch.py agents
 
 check: $(TEST)/huozhong.stamp
 	$(TEST)/bin/ruff format --check --quiet .

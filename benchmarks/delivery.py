@@ -80,7 +80,7 @@ def main() -> None:
                 questions = [QUESTION.format(100 + n, 3 + turn) for n in range(streams)]
                 measured = {"engine": alone(llm, questions, options.tokens)}
                 for way, server in servers.items():
-                    measured[way] = arriving(server, options.model, questions, options.tokens)
+                    measured[way] = arriving(server, llm.name, questions, options.tokens)
                 if turn:  # the first round reads the prompts' common beginning
                     for way, one in measured.items():
                         rounds[way].append(one)
@@ -165,7 +165,7 @@ def serving(model: str, way: str, home: Path) -> Iterator[Served]:
 def arriving(server: Served, model: str, questions: list[str], tokens: int) -> Round:
     """All questions at once, each over a connection that stands already."""
     connections = [server.connect() for _ in questions]
-    bodies = [body(server, Path(model).name, question, tokens) for question in questions]
+    bodies = [body(server, model, question, tokens) for question in questions]
     before = processor(server.pid)
     used, began = time.process_time(), time.perf_counter()
     read, pieces = read_all(connections, bodies)

@@ -10,12 +10,15 @@ is one JSON object: 99th percentiles and the ratio to the undisturbed, and memor
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import multiprocessing
+import queue
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.pool import Pool
 from typing import Any
 
 import httpx
@@ -25,6 +28,10 @@ from benchlib.streams import Crowd, Server, StreamError, percentile
 QUESTION = "学校买来 {} 箱粉笔，每箱 24 盒，用去 50 盒，还剩多少盒？"
 TOKENS = 60  # of each answer
 SETTLED = 2.0  # seconds until memory is measured
+HEALTH_SECONDS = 60.0  # that /health may take
+DISTURBERS_SECONDS = 300.0  # that a paste or a schema may take, in all
+# Forked, a child would hold the locks of this process's threads as they were at that moment, and wait for ever.
+SPAWN = multiprocessing.get_context("spawn")
 
 Disturb = Callable[[str, str], int]
 
@@ -45,10 +52,13 @@ def main() -> None:
             Crowd.of(server, questions(options.streams, 0), TOKENS)  # warm
             before = memory_mb(process.pid)["VmRSS"]
             result = {"alone": measured(server, options.streams, 1, [])}
+            tell("alone", result["alone"])
             schemas = [heavy_schema] * (options.schemas // 2) + [wide_schema] * (options.schemas - options.schemas // 2)
             result["schemas"] = measured(server, options.streams, 2, schemas)
+            tell("schemas", result["schemas"])
             for number, key in ((1, "one_paste"), (options.pastes, "pastes")):
                 result[key] = measured(server, options.streams, 2 + number, [paste] * number)
+                tell(key, result[key])
             time.sleep(SETTLED)
             after = memory_mb(process.pid)["VmRSS"]
     except (StartError, StreamError) as error:
@@ -59,15 +69,23 @@ def main() -> None:
     print(json.dumps({"benchmark": "disturbed", "model": options.model, **result, **memory}))
 
 
+def tell(part: str, found: dict[str, Any]) -> None:
+    """Each part as it is known, on stderr: who stops the run has that much."""
+    print(f"{part}: {json.dumps(found)}", file=sys.stderr, flush=True)
+
+
 def measured(server: Server, streams: int, seed: int, disturbers: list[Disturb]) -> dict[str, Any]:
     """First tokens of so many streams that begin beside these, and the worst answers of /health."""
     url = f"http://127.0.0.1:{server.port}"
-    with asked_health(url) as waits, multiprocessing.Pool(max(1, len(disturbers))) as pool:
+    with asked_health(url) as waits, pool_of(len(disturbers)) as pool:
         time.sleep(0.2)
         begun = [pool.apply_async(one, (url, server.model)) for one in disturbers]
         time.sleep(0.1 if disturbers else 0)
         crowd = Crowd.of(server, questions(streams, seed), TOKENS)
-        statuses = sorted({one.get() for one in begun})
+        try:
+            statuses = sorted({one.get(DISTURBERS_SECONDS) for one in begun})
+        except (multiprocessing.TimeoutError, httpx.HTTPError) as error:
+            raise StreamError(f"a disturber got no answer ({type(error).__name__}: {error})") from None
     return {
         "first_p99_s": round(percentile(crowd.first_s, 0.99), 3),
         "tokens_per_s": round(crowd.tokens_per_s),
@@ -77,29 +95,43 @@ def measured(server: Server, streams: int, seed: int, disturbers: list[Disturb])
     }
 
 
+def pool_of(number: int) -> Pool:
+    """Processes that are there: their start is no part of what is measured."""
+    pool = SPAWN.Pool(max(1, number))
+    pool.map(abs, range(4 * number))
+    return pool
+
+
 @contextmanager
 def asked_health(url: str) -> Iterator[list[float]]:
     """Seconds that /health took, asked from another process; filled when the block ends."""
     waits: list[float] = []
-    ends, results = multiprocessing.Event(), multiprocessing.Queue()  # type: ignore[var-annotated]
-    asker = multiprocessing.Process(target=ask_health, args=(url, ends, results))
+    begins, ends, results = SPAWN.Event(), SPAWN.Event(), SPAWN.Queue()  # type: ignore[var-annotated]
+    asker = SPAWN.Process(target=ask_health, args=(url, begins, ends, results))
     asker.start()
     try:
+        if not begins.wait(HEALTH_SECONDS):
+            raise StreamError("nobody could be asked for /health: the process that asks it does not start")
         yield waits
     finally:
         ends.set()
-        waits += results.get()
+        try:
+            waits += results.get(timeout=HEALTH_SECONDS + 10)
+        except queue.Empty:  # it would wait for ever for one that is gone
+            asker.terminate()
+            raise StreamError("nobody could be asked for /health: the process that asks it has died") from None
         asker.join()
 
 
-def ask_health(url: str, ends: Any, results: Any) -> None:
-    waits = []
-    with httpx.Client(timeout=60) as client:
-        client.get(f"{url}/health")
-        while not ends.wait(0.005):
+def ask_health(url: str, begins: Any, ends: Any, results: Any) -> None:
+    waits: list[float] = []
+    with httpx.Client(timeout=HEALTH_SECONDS) as client:
+        while not ends.wait(0.005) or not waits:
             began = time.perf_counter()
-            client.get(f"{url}/health")
+            with contextlib.suppress(httpx.HTTPError):  # one that never came has taken as long as was waited
+                client.get(f"{url}/health")
             waits.append(time.perf_counter() - began)
+            begins.set()
     results.put(waits)
 
 

@@ -1,6 +1,7 @@
 """Many people at once, through HTTPS: is every answer the asker's own, whole and in order, and does memory stay flat?
 
-    python benchmarks/people.py [MODEL] [--clients 200] [--accounts 40] [--seconds 600] [--database URL] [--lesson]
+    python benchmarks/people.py [MODEL] [--clients 200] [--accounts 40] [--seconds 600] [--database URL]
+                                  [--questions 5] [--lesson]
 
 Starts `huozhong serve MODEL --lan --https` with a home of its own, makes the accounts, and asks every client's
 questions once, alone: greedy answers are the same bits alone and in a crowd, so these are what must come back.  Then
@@ -38,7 +39,6 @@ from huozhong.store.people import Person, add_person, list_people
 from huozhong.store.sessions import open_session
 from huozhong.store.usage import usage_since
 
-QUESTIONS = 5  # of each client
 PATIENCE = 120.0  # seconds without a byte
 LESSON = (
     "今天的课：水在零度结冰，在一百度沸腾；太阳从东边升起，月亮绕着地球转；一年有四季，春天花开，夏天炎热，秋天收获，"
@@ -174,11 +174,11 @@ async def client(house: House, visitor: Visitor, known: dict[str, Reply], until:
         seen.used[visitor.person] += reply.tokens or 0
 
 
-def questions_of(number: int, lesson: bool) -> list[str]:
+def questions_of(number: int, count: int, lesson: bool) -> list[str]:
     """Nobody else's: the numbers in them are the client's own."""
     start = LESSON if lesson else ""
     questions = []
-    for n in range(QUESTIONS):
+    for n in range(count):
         mark = MARKS[n % len(MARKS)]
         questions.append(f"{start}仓库里有 {number * 7 + 20 + n} {mark}苹果，运走 {n + 3} {mark}，还剩多少？")
     return questions
@@ -207,12 +207,12 @@ async def crowd(house: House, visitors: list[Visitor], options: argparse.Namespa
     began = time.monotonic()
     for number, visitor in enumerate(visitors):
         answers: dict[str, Reply] = {}
-        for question in questions_of(number, options.lesson):
+        for question in questions_of(number, options.questions, options.lesson):
             answers[question] = await house.ask(visitor, question)
             assert answers[question].status == 200, answers[question]
             seen.used[visitor.person] += answers[question].tokens or 0
         known.append(answers)
-    say(f"{len(visitors) * QUESTIONS} answers known after {time.monotonic() - began:.0f} s; now all at once")
+    say(f"{len(visitors) * options.questions} answers known after {time.monotonic() - began:.0f} s; now all at once")
     memory = [memory_mb(pid)["VmRSS"]]
     began = time.monotonic()
     until = began + options.seconds
@@ -291,6 +291,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--accounts", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--questions", type=int, default=5, help="of each client (default: 5)")
     parser.add_argument("--database", help="an empty database's URL; default: SQLite in a folder of its own")
     parser.add_argument("--lesson", action="store_true", help="all questions begin with the same lesson")
     parser.add_argument("serve", nargs="*", metavar="-- OPTION", help="after --: options of huozhong serve")

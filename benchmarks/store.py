@@ -1,12 +1,11 @@
 """What keeping conversations costs: searching many messages, opening a long chat, streaming through the store.
 
-    python benchmarks/store.py [--messages 100000] [--postgresql URL] [--streams 16] [--kills 0]
+    python benchmarks/store.py [--messages 100000] [--postgresql URL] [--streams 16]
 
 Search: random conversations of one person (the worst case: nobody else's words narrow anything down), in a SQLite file
 and, where a URL of an empty database is given, in PostgreSQL.  Streams: `huozhong serve` answers the same questions
 through /house, where answers are kept, and through /v1/chat/completions, where they are not, by turns; the store's
-cost is the difference of the server's own processor time per token.  --kills N: ends a streaming server that many
-times with kill -9 and looks for what it lost.  The last line, on stdout, is one JSON object.
+cost is the difference of the server's own processor time per token.  The last line, on stdout, is one JSON object.
 """
 
 from __future__ import annotations
@@ -27,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from benchlib.kills import kill_often
 from benchlib.processes import free_port, memory_mb, our_server, running
 from benchlib.streams import percentile
 
@@ -60,7 +58,6 @@ def main() -> None:
     parser.add_argument("--postgresql", help="the URL of an empty database")
     parser.add_argument("--streams", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3, help="of streams, each way (default: 3)")
-    parser.add_argument("--kills", type=int, default=0, help="how often to kill -9 a streaming server (default: 0)")
     options = parser.parse_args()
     result: dict[str, Any] = {"benchmark": "store", "messages": options.messages}
     with tempfile.TemporaryDirectory() as folder:
@@ -68,8 +65,6 @@ def main() -> None:
         if options.postgresql:
             result["search_ms"]["postgresql"] = searching(options.postgresql, options.messages)
         result |= serving(Path(folder), options.streams, options.rounds)
-        if options.kills:
-            result["kills"] = kill_often(Path(folder) / "killed", options.kills, seed=20)
     print(json.dumps(result))
 
 

@@ -6,9 +6,9 @@ Every problem is taken through six turns with each pupil (benchlib/pupils.py), w
 its whole solution.  What the tutor says is held against the results of the problem's own equation by `verify.leak` and
 by a second checker that shares no code with it (benchlib/giveaway.py).  Beside that: how many problems are planned
 rightly (the tutor accepts the known answer), how many wrongly, how many it is not sure of; and whether a wording that
-tells the answer in one of ninety disguises (benchlib/disguises.py) would be let through.  FILE: JSONL in Math23K's
-form; problems of a test split are passed over; without it, templates of our own.  Words for people go to stderr; the
-last line, on stdout, is one JSON object.
+tells the answer in one of ninety disguises (benchlib/disguises.py) would be let through.  FILE: JSONL in Math23K's or
+GSM8K's form; problems of a test split are passed over; without it, templates of our own.  Words for people go to
+stderr; the last line, on stdout, is one JSON object.
 """
 
 from __future__ import annotations
@@ -94,6 +94,8 @@ def main() -> None:
         if options.data
         else from_templates(options.problems, options.seed)
     )
+    if not exercises:
+        parser.error(f"{options.data} holds no problem with an equation or a solution that comes to its answer")
     with tempfile.TemporaryDirectory() as folder:
         cache = options.cache or Path(folder) / "packed"
         with LLM(options.model, cache_dir=cache) as llm:
@@ -183,14 +185,14 @@ def _shown_sum(said: str, known: set[Fraction]) -> str:
 
 
 def disguises(lessons: Lessons, exercises: list[Exercise], seed: int) -> dict[str, Any]:
-    """Wordings that tell the answer, let through; harmless wordings, refused."""
+    """Wordings that tell the answer, let through; harmless wordings, refused; of problems that are planned rightly."""
     rng = random.Random(seed)
     told_kinds: Counter[str] = Counter()
     tried = through = harmless = refused = 0
     for at, exercise in enumerate(exercises):
         state = lessons.state(f"plan{at}")
         fits = exercise.answer.denominator == 1 and 10 < exercise.answer < 20000
-        if not state or not state["plan"] or not fits or exercise.answer in told_in(exercise.text):
+        if not state or not state["done"] or not fits or exercise.answer in told_in(exercise.text):
             continue
         state = state | {"done": False, "reached": []}
         turn = lessons.tools["tutor"](state | {"level": 3})

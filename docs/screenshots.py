@@ -9,6 +9,8 @@ are cleared before each picture: point this at a server of its own (`huozhong se
 from __future__ import annotations
 
 import argparse
+import datetime
+import math
 import shutil
 from pathlib import Path
 
@@ -42,6 +44,14 @@ SHOTS = [
     ("phone-distress", PHONE, "light", "zh", "distress"),
 ]
 
+CAGE = "笼子里有鸡和兔共8只，脚有26只，兔有几只？"
+# A made-up year of pig prices, as somebody would paste it.
+HOGS = "日期,价格（元/公斤）\n" + "\n".join(
+    f"{datetime.date(2025, 11, 28) + datetime.timedelta(weeks=week)},"
+    f"{14.5 + 1.8 * math.sin(week / 9) + week % 3 / 20:.2f}"
+    for week in range(53)
+)
+
 # Pages of apps: name, size, theme, language, app ("" the shelf, "new" the making of one), what is filled in.
 APPS: list[tuple[str, tuple[int, int], str, str, str, dict[str, str]]] = [
     ("apps", DESKTOP, "light", "zh", "", {}),
@@ -53,6 +63,13 @@ APPS: list[tuple[str, tuple[int, int], str, str, str, dict[str, str]]] = [
     ("phone-app-notice", PHONE, "light", "zh", "notice", {
         "#f0": "全体村民", "#f1": "开会讨论修路", "#f2": "12月3日晚上7点", "#f3": "村委会", "#f5": "村民委员会",
     }),
+    ("app-tutor", DESKTOP, "light", "zh", "tutor", {
+        "#f0": "学校买来8箱粉笔，每箱24盒，用去50盒，还剩多少盒？", "#f1": "8×24=162",
+    }),
+    ("phone-app-tutor", PHONE, "light", "zh", "tutor", {
+        "#f0": CAGE, "#f1": "2×8=16",
+    }),
+    ("phone-app-prices", PHONE, "light", "zh", "prices", {"#f0": HOGS, "#f2": "108", "#f3": "3.4"}),
     ("phone-app-idioms", PHONE, "dark", "zh", "idioms", {"#f0": "画蛇添足"}),
 ]  # fmt: skip
 
@@ -102,11 +119,25 @@ def shoot_app(
     if app and app != "new":
         page.click("button.main")
         page.wait_for_selector(".said > *")
-        if size[0] < 500:
-            page.locator("section.card-box").scroll_into_view_if_needed()
+        page.locator("section.card-box").scroll_into_view_if_needed()
     page.wait_for_timeout(1000)
     page.screenshot(path=str(out / f"{name}.png"))
     context.close()
+
+
+def shoot_class(browser: Browser, url: str, out: Path) -> None:
+    """The class's page of the tutor, after a pupil who said yes has made some mistakes."""
+    for name, size in (("app-tutor-class", DESKTOP), ("phone-app-tutor-class", PHONE)):
+        context = in_window(browser, size, "light", "zh")
+        page = context.new_page()
+        page.request.put(f"{url}/house/tallies/tutor", data={"yes": True})
+        for mine in ("2×8=18", "2×8=16", "26-16=20", "26-16=10", "4-2=2", "10÷2=2", "10÷2=5"):
+            fields = {"problem": CAGE, "mine": mine}
+            page.request.post(f"{url}/house/apps/tutor/run", data={"fields": fields})
+        page.goto(f"{url}/page/tallies.html?app=tutor")
+        page.wait_for_selector(".bar")
+        page.screenshot(path=str(out / f"{name}.png"))
+        context.close()
 
 
 def shoot(browser: Browser, url: str, out: Path, shot: tuple[str, tuple[int, int], str, str, str]) -> None:
@@ -152,6 +183,7 @@ def main() -> None:
         for app in APPS:
             shoot_app(browser, options.url, options.out, app)
             print(options.out / f"{app[0]}.png")
+        shoot_class(browser, options.url, options.out)
         browser.close()
 
 

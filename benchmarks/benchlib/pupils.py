@@ -35,7 +35,7 @@ def from_templates(count: int, seed: int) -> list[Exercise]:
 
 
 def from_file(file: Path, count: int, seed: int) -> list[Exercise]:
-    """Problems of a JSONL file (Math23K's form; .xz is read too), drawn at random; never those of a test split.
+    """Problems of a JSONL file (Math23K's or GSM8K's form, .xz too), drawn at random; never those of a test split.
 
     Left out is what has no number as its answer, or an equation that does not come to it.
     """
@@ -53,6 +53,8 @@ def from_file(file: Path, count: int, seed: int) -> list[Exercise]:
 
 def _exercise(row: dict[str, str]) -> Exercise | None:
     text = str(row["question"]).strip()
+    if "solution" in row and len(text) <= 400:
+        return _worked(text, row)
     if "equation" not in row or not 8 <= len(text) <= 200:
         return None
     results: list[Fraction] = []
@@ -65,6 +67,15 @@ def _exercise(row: dict[str, str]) -> Exercise | None:
     if value != stated or not results or value < 0:
         return None
     return Exercise(text, value, tuple(results), f"{row['equation']}={row['answer']}")
+
+
+def _worked(text: str, row: dict[str, str]) -> Exercise | None:
+    """GSM8K's form: a solution in sentences, with its equations."""
+    results = [Fraction(one.replace(",", "")) for one in re.findall(r"= *\$?(\d[\d,]*(?:\.\d+)?)", row["solution"])]
+    answer = row["answer"].replace(",", "")
+    if not results or not re.fullmatch(r"\d+(?:\.\d+)?", answer) or Fraction(answer) not in results:
+        return None
+    return Exercise(text, Fraction(answer), (*results, Fraction(answer)), row["solution"])
 
 
 def _python(written: str) -> str:

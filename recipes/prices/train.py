@@ -27,7 +27,7 @@ WEEKS, FIRST = 330, 12  # of a series; the first week whose forecast counts
 APART = 4  # every so many weeks one forecast counts: its neighbours' say nearly the same
 BATCH, FRESH = 64, 640  # series of a step, and how many are made at once
 RATE = 3e-3
-HELD_OUT_SEED = 7
+HELD_OUT, HELD_OUT_SEED = 192, 7
 
 
 class Network(nn.Module):
@@ -85,7 +85,7 @@ def train(folder: Path, steps: int, minutes: float, seed: int, last: bool) -> Ne
         network.load_state_dict(kept["network"])
         optimizer.load_state_dict(kept["optimizer"])
         average, done = kept["average"], kept["done"]
-    held_x, held_came = batch_of(np.random.default_rng(HELD_OUT_SEED), 192)
+    held_x, held_came = batch_of(np.random.default_rng(HELD_OUT_SEED), HELD_OUT)
     begin, lost, stored = time.monotonic(), [], (torch.empty(0), torch.empty(0))
     while done < steps and time.monotonic() - begin < 60 * minutes:
         if not len(stored[0]):
@@ -110,6 +110,7 @@ def train(folder: Path, steps: int, minutes: float, seed: int, last: bool) -> Ne
             for name, value in network.state_dict().items():
                 average[name].lerp_(value, max(0.005, 1 / done))
         if done % 100 == 0:
+            _keep(state, network, optimizer, average, done)
             held = _held_out(average, held_x, held_came)
             print(
                 f"{done}/{steps}  {np.mean(lost[-100:]):.4f}  held out {held:.4f}  {time.monotonic() - begin:.0f} s",

@@ -63,6 +63,7 @@ class Pupil:
     """The app, run as one person's."""
 
     def __init__(self, folder: Path, ask: Ask, pages: list[str] | None = None) -> None:
+        self.searched: list[str] = []
         self.tallied: list[tuple[str, str]] = []
         shelf = AppShelf(folder / "own", HOUSE)
         app = shelf.find("tutor")
@@ -70,7 +71,7 @@ class Pupil:
         self._skill, self._ask = app.skill, ask
         self._tools = {name: tool.call for name, tool in shelf.tools().items()} | {
             "keep": keep_in(folder / "kept.json"),
-            "search": lambda question: pages or [],
+            "search": lambda question: self.searched.append(question) or pages or [],
             "tally": self._tally,
         }
 
@@ -171,6 +172,7 @@ def test_pages_of_books_stand_below_and_tell_nothing(tmp_path: Path) -> None:
     pages = ["《数学三上》第 34 页：先乘再减的应用题。", "《练习册》第 7 页：例：36-20=16。", "《没有页》：别的"]
     pupil = Pupil(tmp_path, Knows(), pages)
     said = pupil.says(problem=APPLES)
+    assert pupil.searched[0].split() == ["小明有", "个苹果，每天吃", "个，吃了", "天，还剩几个？"]
     assert "《数学三上》第 34 页：先乘再减" in said
     assert "《练习册》第 7 页" in said
     assert "16" not in said

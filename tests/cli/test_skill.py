@@ -48,6 +48,15 @@ def test_a_new_one_is_begun_changed_checked_added_and_taken_away(tmp_path: Path)
     assert "问候" not in typed("list")
 
 
+def test_what_was_made_is_kept_as_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "day.txt"
+    typed("run", "almanac", "-f", "day=2026-02-17", "--to", str(file))
+    assert "春节" in file.read_text(encoding="utf-8")
+    result = RUN.invoke(build(), ["skill", "run", "almanac", "-f", "day=2026-02-17", "--to", str(tmp_path / "day.srt")])
+    assert ".txt" in str(result.exception)
+    assert not (tmp_path / "day.srt").exists()
+
+
 def test_what_is_wrong_is_an_error() -> None:
     for words in (["run", "nothing"], ["run", "almanac"], ["remove", "almanac"], ["new", "../x"], ["add", "none.md"]):
         result = RUN.invoke(build(), ["skill", *words])

@@ -12,20 +12,26 @@ from typing import Any
 
 import pytest
 from _pytest.terminal import TerminalReporter
-from tests.clients.fetch import HOW, NPM, PYTHON
+from tests.clients.fetch import AIDER, HOW, HOW_AGENTS, NPM, OPENCODE, PYTHON
 from tests.clients.scripted import OUTPUT, scripted
 from tests.server.conftest import Running, serving
 
 _THERE = (PYTHON / "requirements.txt").exists() and (NPM / "node_modules").exists()
-collect_ignore_glob = [] if _THERE or os.environ.get("CI") else ["test_*.py"]
+_AGENTS = (AIDER / "requirements-aider.txt").exists() and (OPENCODE / "node_modules").exists()
+# Agents are large, and aider wants an older Python than some have: their tests run where they are.
+collect_ignore_glob = ([] if _THERE or os.environ.get("CI") else ["test_*.py"]) + (
+    [] if _AGENTS else ["test_agents.py"]
+)
 SCRIPTS = Path(__file__).parent / "scripts"
 
 Asked = Callable[[str], Any]
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    if collect_ignore_glob:
+    if "test_*.py" in collect_ignore_glob:
         terminalreporter.write_line(f"tests/clients was left out; {HOW}")
+    elif collect_ignore_glob:
+        terminalreporter.write_line(f"tests/clients/test_agents.py was left out; {HOW_AGENTS}")
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,12 @@
 """Clients that people use, for tests/clients: of Python (130 MB to fetch) and of Node (8 MB), pinned.
 
     make clients     (or: python tests/clients/fetch.py)
+    make agents      (or: with the word agents) aider (690 MB, for Python 3.10 to 3.12) and opencode (350 MB)
 
 build/clients/python/    what requirements.txt says, for PYTHONPATH: apart from what the tests themselves run with
 build/clients/npm/       what package-lock.json says, checked by hash
+build/clients/aider/     what requirements-aider.txt says, apart from all other: its pins are older
+build/clients/opencode/  what opencode/package-lock.json says
 
 What is here already, of the same versions, is not fetched again; each appears in one step.
 """
@@ -18,13 +21,22 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CLIENTS = HERE.parents[1] / "build" / "clients"
 PYTHON, NPM = CLIENTS / "python", CLIENTS / "npm"
+AIDER, OPENCODE = CLIENTS / "aider", CLIENTS / "opencode"
+NODE = ["npm", "ci", "--no-fund", "--no-audit", "--silent"]
+HOW_AGENTS = "aider and opencode (1 GB of disk; needs node and npm): make agents"
 HOW = "real clients of Python and Node (140 MB to fetch; needs node and npm): make clients"
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet", "--no-deps"]
 
 
 def main() -> None:
     bring(PYTHON, ["requirements.txt"], [*PIP, "--requirement", "requirements.txt", "--target", "."])
-    bring(NPM, ["package.json", "package-lock.json"], ["npm", "ci", "--no-fund", "--no-audit", "--silent"])
+    bring(NPM, ["package.json", "package-lock.json"], NODE)
+
+
+def agents() -> None:
+    aider = "requirements-aider.txt"
+    bring(AIDER, [aider], [*PIP, "--requirement", aider, "--target", "."])
+    bring(OPENCODE, ["package.json", "package-lock.json"], NODE, HERE / "opencode")
 
 
 def bring(target: Path, wanted: list[str], command: list[str], source: Path = HERE) -> None:
@@ -53,4 +65,4 @@ def is_there(target: Path, wanted: list[str], source: Path = HERE) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    agents() if sys.argv[1:] == ["agents"] else main()

@@ -7,13 +7,13 @@ come it says what the weather is; else it greets. Who asks for JSON gets what th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tests.conftest import LINES
-from tests.server.conftest import write_endless
+from tests.server.conftest import CONTEXT, write_endless
 from tests.text.test_tools import HERMES_TEMPLATE
 
 from huozhong.engine.guides.guide import Grammar
@@ -64,12 +64,18 @@ class ScriptedLLM(LLM):
         return super().submit(prompt, replace(params, **held), on_delta, user=user, watched=watched)
 
 
-def scripted(folder: Path, script: Script = weather) -> ScriptedLLM:
-    """The model, made in this folder."""
+def scripted(
+    folder: Path,
+    script: Script = weather,
+    *,
+    lines: Sequence[str] = LINES * 4,
+    size: int = 320,
+    context: int = CONTEXT,
+) -> ScriptedLLM:
+    """The model, made in this folder.  lines, size: what its tokenizer learns from, and how many tokens it has."""
     marks = ("<tool_call>", "</tool_call>")
-    tokenizer = Tokenizer.train(LINES * 4, 320, (*SPECIALS, *marks), chat_template=TEMPLATE)
-    llm = ScriptedLLM(
-        write_endless(folder / "scripted", tokenizer), num_threads=1, cache_dir=folder / "packed", prefix_cache_bytes=0
-    )
+    tokenizer = Tokenizer.train(lines, size, (*SPECIALS, *marks), chat_template=TEMPLATE)
+    model = write_endless(folder / "scripted", tokenizer, context)
+    llm = ScriptedLLM(model, num_threads=1, cache_dir=folder / "packed", prefix_cache_bytes=0)
     llm.script = script  # type: ignore[method-assign]
     return llm

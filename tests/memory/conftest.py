@@ -1,4 +1,4 @@
-"""PDF files as people make them: a browser prints a page."""
+"""PDF files and pictures as people make them: a browser prints a page, or a screen is photographed."""
 
 from __future__ import annotations
 
@@ -30,3 +30,18 @@ def printed_pdf(printer: Browser) -> Callable[[list[str]], bytes]:
             page.close()
 
     return printed
+
+
+@pytest.fixture
+def picture(printer: Browser) -> Callable[[str], bytes]:
+    """A PNG of a text as a screen shows it."""
+
+    def taken(text: str) -> bytes:
+        page = printer.new_page(viewport={"width": 700, "height": 200})
+        page.set_content(f"<p style='font: 24px serif'>{html.escape(text)}</p>")
+        try:
+            return page.screenshot()
+        finally:
+            page.close()
+
+    return taken

@@ -6,6 +6,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Callable
+from difflib import SequenceMatcher
 
 import pytest
 from docx import Document as WordDocument
@@ -56,6 +57,26 @@ def test_a_pdf_that_a_browser_printed(printed_pdf: Callable[[list[str]], bytes])
     assert (document.kind, document.paged, len(document.pages)) == ("pdf", True, 3)
     assert [page.replace(" ", "") for page in document.pages[:2]] == PAGES[:2]
     assert document.pages[2] == PAGES[2]
+
+
+CHINESE = "光合作用是植物利用阳光，把水和二氧化碳变成氧气的过程。小明有 15 个苹果，吃了 7 个，还剩几个？"
+ENGLISH = "Plants make sugar and oxygen out of water and carbon dioxide. Chapter 3, page 42."
+
+
+@pytest.mark.parametrize("text", [CHINESE, ENGLISH], ids=["Chinese", "English"])
+def test_a_picture_of_text(picture: Callable[[str], bytes], text: str) -> None:
+    document = read_apart("screen.png", picture(text))
+    assert (document.kind, document.paged, len(document.pages)) == ("image", False, 1)
+    read = "".join(document.pages[0].split()).replace("?", "？")
+    alike = SequenceMatcher(None, read, text.replace(" ", ""), autojunk=False).ratio()
+    assert alike > 0.93, document.pages[0]
+
+
+def test_a_picture_where_no_program_reads_it(picture: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    png = picture("火种")
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(DocumentError, match="need the program tesseract"):
+        read_apart("screen.png", png)
 
 
 def test_a_word_document_with_headings_and_tables() -> None:

@@ -46,7 +46,7 @@ class Running:
     def post(self, **changes: Any) -> httpx.Response:
         return httpx.post(f"{self.url}/v1/chat/completions", json=self.body(**changes), timeout=60)
 
-    def is_idle(self, seconds: float = 5.0) -> bool:
+    def is_idle(self, seconds: float = 60.0) -> bool:
         """Whether the engine has nothing left to do, waiting for that at most `seconds`."""
         deadline = time.monotonic() + seconds
         while self.llm._engine.scheduler.has_work:
@@ -73,7 +73,7 @@ def serving(llm: LLM, *, limits: Limits | None = None, **options: Any) -> Iterat
             thread.join()
 
 
-def write_endless(folder: Path, tokenizer: Tokenizer) -> Path:
+def write_endless(folder: Path, tokenizer: Tokenizer, context: int = CONTEXT) -> Path:
     """A model whose output row for the end token is zero, so that a greedy answer goes on to the limit."""
     import torch
 
@@ -81,7 +81,7 @@ def write_endless(folder: Path, tokenizer: Tokenizer) -> Path:
     from huozhong.train.model_folder import save_transformer
 
     torch.manual_seed(7)
-    config = tiny_config(tokenizer.vocab_size, tie_word_embeddings=False, max_position_embeddings=CONTEXT)
+    config = tiny_config(tokenizer.vocab_size, tie_word_embeddings=False, max_position_embeddings=context)
     model = Transformer(config).eval()
     with torch.no_grad():
         model.lm_head.weight[tokenizer.eos_id] = 0

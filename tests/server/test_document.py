@@ -32,6 +32,8 @@ NEEDED: dict[str, dict[str, Any]] = {
     "/completions": {"model": "any", "prompt": "你好", "max_tokens": 2},
     "/responses": {"model": "any", "input": "你好", "max_output_tokens": 2},
     "/embeddings": {"model": "any", "input": "你好"},
+    "/vectors/{name}": {"model": "any", "input": "你好"},
+    "/vectors/{name}/search": {"model": "any", "input": "你好"},
     "/api/chat": {"model": "any", "messages": HELLO, "options": {"num_predict": 2}, "stream": False},
     "/api/generate": {"model": "any", "prompt": "你好", "options": {"num_predict": 2}, "stream": False},
     "/api/embed": {"model": "any", "input": "你好"},
@@ -51,7 +53,7 @@ SAMPLES: dict[str, Any] = {
     "thinking": {"type": "disabled"}, "output_format": None, "format": "json", "suffix": None, "raw": False,
     "images": None, "template": None, "context": None, "think": False, "reasoning": {"effort": "none"},
     "text": {"verbosity": "low"}, "grammar": 'root ::= "a"', "json_schema": None, "add_generation_prompt": True,
-    "top_k": 5,
+    "top_k": 5, "ids": None, "k": 2,
 }  # fmt: skip
 
 
@@ -150,7 +152,7 @@ def test_every_field_that_it_tells_of_is_taken(open_server: Running) -> None:
         assert set(schema.get("required", ())) <= set(needed)
         for name, field in schema["properties"].items():
             value = needed[name] if name in needed else value_of(name, field, whole)
-            answer = client.post(path, json={**needed, name: value})
+            answer = client.post(path.replace("{name}", "sample"), json={**needed, name: value})
             if answer.status_code != 200:
                 wrong.append(f"{path} {name}={value!r}: {answer.text}")
             asked += 1

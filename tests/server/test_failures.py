@@ -109,7 +109,7 @@ def test_an_unforeseen_failure_is_a_500_with_its_traceback_in_the_log(
         with pytest.raises(openai.InternalServerError, match="ZeroDivisionError") as failed:
             create(server)
     assert failed.value.type == "server_error"
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while "tripped" not in caplog.text and time.monotonic() < deadline:
         time.sleep(0.01)  # the log is written after the answer
     assert "tripped" in caplog.text

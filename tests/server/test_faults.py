@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -28,6 +29,7 @@ from tests.store.conftest import postgres_server
 
 from huozhong.engine.llm import LLM
 from huozhong.store.database import Store
+from huozhong.store.tables import base
 from huozhong.store.tables.conversations import MessageRow
 
 KILLS = 15
@@ -209,3 +211,39 @@ def test_another_program_holds_the_database(llm: LLM, tmp_path: Path, monkeypatc
 def test_postgresql_is_restarted(llm: LLM) -> None:
     with postgres_server() as server, Store.open(server.new_database()) as store:
         survives(llm, store, server.stop, server.start, "The database cannot be used")
+
+
+# -- the clock ---------------------------------------------------------------------------------------
+
+
+def test_the_clock_is_set_back_amid_an_answer(llm: LLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By two days: as where a battery is empty and the time comes later, the other way round."""
+    late = [0]  # milliseconds
+    true = base.time.time_ns
+    monkeypatch.setattr(base, "time", SimpleNamespace(time_ns=lambda: true() - late[0] * 1_000_000))
+    with Store.open(f"sqlite:///{tmp_path / 'house.db'}") as store, serving(llm, store=store) as running:
+        house = House(running.url)
+        old = [house.new(title=f"before {number}") for number in range(3)]
+        asked = house.ask(old[0], "现在", settings={"max_tokens": TOKENS})
+        late[0] = 2 * 24 * 3_600_000
+        told = house.done(asked["id"])
+        assert (told["state"], told["usage"]["completion_tokens"]) == ("done", TOKENS)
+        answer = house.answered(old[0], "然后呢？", told["id"], settings={"max_tokens": 5})
+        messages = house.get(old[0])["messages"]
+        assert [message["role"] for message in messages] == ["user", "assistant"] * 2
+        assert messages[-1]["id"] == answer["id"]
+        new = house.new(title="after")
+        house.http.delete(f"/conversations/{old[1]}").raise_for_status()
+        house.post(f"/conversations/{old[1]}/restore")
+        listed: list[str] = []
+        more = house.list(limit=1)
+        while more:  # one by one, as a page reads on
+            listed.append(more[0]["id"])
+            more = house.list(limit=1, before=more[0]["updated"])
+        assert sorted(listed) == sorted([*old, new])
+        assert listed[:2] == [new, old[0]]  # the newest first, whatever the clock says
+        house.http.close()
+    with Store.open(f"sqlite:///{tmp_path / 'house.db'}") as store, serving(llm, store=store) as running:
+        house = House(running.url)  # the next start finds all of it
+        assert {one["id"] for one in house.list()} == {*old, new}
+        house.http.close()

@@ -62,7 +62,7 @@ def house(folder: Path, **options: Any) -> Iterator[tuple[Running, Shelf]]:
             yield running, shelf
 
 
-def until(true: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline

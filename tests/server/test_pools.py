@@ -41,7 +41,7 @@ def test_what_work_returns_and_raises() -> None:
 def test_who_finds_too_many_waiting_is_told_so() -> None:
     async def run() -> None:
         pool, go_on = Pool("test", threads=1, max_waiting=1), threading.Event()
-        first = [asyncio.create_task(pool.run(lambda _: go_on.wait(5), stays)) for _ in range(2)]
+        first = [asyncio.create_task(pool.run(lambda _: go_on.wait(60), stays)) for _ in range(2)]
         await asyncio.sleep(0.05)
         with pytest.raises(RequestError, match="ask again") as caught:
             await pool.run(lambda _: None, stays)

@@ -111,3 +111,10 @@ def test_what_is_wrong_is_said_with_its_place(change: tuple[str, str], says: str
 def test_a_place_that_nobody_fills_is_said() -> None:
     with pytest.raises(SkillError, match=r"no field for '\{\{who\}\}'"):
         read_skill("---\nname: a\ndescription: b\n---\nGreet {{who}}.")
+
+
+def test_code_that_another_hosts_skill_shows_is_text() -> None:
+    body = "Use it:\n```python\nimport os\n```\nor:\n```python\nos.remove('x')\n```\n"
+    skill = read_skill("---\nname: theirs\ndescription: Shows code.\n---\n" + body)
+    assert skill.python == ""
+    assert "os.remove" in skill.prompt

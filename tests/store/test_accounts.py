@@ -66,6 +66,20 @@ def test_sessions_end_by_themselves_and_with_their_person(store: Store, people: 
         assert [one.id for one in list_sessions(session, bob.id)] == [own[1].id]
 
 
+def test_a_new_session_stays_although_the_others_are_of_a_time_to_come(
+    store: Store, people: tuple[Person, Person]
+) -> None:
+    _, bob = people
+    with store.begin() as session:
+        for _ in range(60):
+            open_session(session, bob.id, agent="", address="")
+        session.execute(update(SessionRow).values(seen=now() + 86_400_000))
+        token, number = open_session(session, bob.id, agent="", address="")
+        assert find_session(session, token) is not None
+        assert number in {one.id for one in list_sessions(session, bob.id)}
+        assert len(list_sessions(session, bob.id)) == 50
+
+
 def test_a_person_has_at_most_fifty_sessions(store: Store, people: tuple[Person, Person]) -> None:
     with store.begin() as session:
         for _ in range(53):

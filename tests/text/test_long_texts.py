@@ -68,7 +68,7 @@ def test_what_is_far_too_long_is_not_read_to_its_end(tokenizer: Tokenizer) -> No
     began = time.perf_counter()
     with pytest.raises(ContextLengthError, match=r"far too long: its .* at least"):
         tokenizer.encode(book, most=1_000)
-    with pytest.raises(ContextLengthError, match=r"first .* characters are .* room for 300,000"):
+    with pytest.raises(ContextLengthError, match=r"first .* characters are .* context size of 300,000"):
         tokenizer.encode(book, most=300_000)
     stopped = time.perf_counter() - began
     began = time.perf_counter()

@@ -553,7 +553,7 @@ def test_what_a_problem_says_may_be_quoted_with_its_units() -> None:
 
 
 def test_ninety_disguises_of_a_number_are_found() -> None:
-    for value in (24, 57, 360, 1705):
+    for value in (24, 50, 57, 100, 360, 1705):
         missed = [kind for kind, told in disguised(value) if not leaks(told, [Fraction(value)])]
         assert missed == []
     for sentence in PLAIN_WORDS:

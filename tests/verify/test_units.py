@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from fractions import Fraction
 
 import pytest
@@ -72,3 +73,11 @@ def test_split_adds_up(base: int) -> None:
     assert parts is not None
     assert sum(part * unit.factor for part, unit in zip(parts, units, strict=True)) == Fraction(base, 100)
     assert all(part.denominator == 1 for part in parts)
+
+
+@pytest.mark.parametrize("text", ["零" * 1400, "好" * 20000, "几米" * 700, "三" * 1400])
+def test_a_long_text_takes_no_time_that_grows_with_its_square(text: str) -> None:
+    """Each of these took more than twenty seconds of a processor, or minutes."""
+    began = time.process_time()
+    read(text)
+    assert time.process_time() - began < 10

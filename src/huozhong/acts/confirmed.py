@@ -32,7 +32,7 @@ _EXACT = (PAIR, RATE, FORMULA, CALCULATE, EQUATION)
 # Kinds in which every number has its use and every unit comes out, and the plan is wrong all the same.
 _MISREAD = re.compile(
     r"对称轴|最大|最小|至少|至多|最多|最少|平均速度|起点|互为|中间(?:的|一个)?数|数字和|往返|来回|回来|返回|买[^，。]{0,6}[送赠]"
-    r"|方阵|拼成|(?:截|剪|切)成[^，。]{0,8}(?:正方|长方|圆)|锯|间隔|两端|两旁|两侧|两边|四周|铺|第二次|超额|\*\*|…|\.\.\.|保证|敲|楼|台阶|相遇后|追上|调换|交换|效率|提前|(?<![A-Za-z])[a-z](?=[\u4e00-\u9fff])|截面|表面积|侧面积|粉刷|无盖"
+    r"|方阵|拼成|(?:截|剪|切)成[^，。]{0,8}(?:正方|长方|圆)|锯|间隔|两端|两旁|两侧|两边|四周|铺|第二次出现|超额|\*\*|…|\.\.\.|保证|敲|楼|台阶|相遇后|追上|调换|交换|效率|提前|(?<![A-Za-z])[a-z](?=[\u4e00-\u9fff])|截面|表面积|侧面积|粉刷|无盖"
     r"|[东南西北][^，。]{0,12}\d[^。？]{0,24}[向往朝][东南西北]|(?-i:[A-Z]{2}.*[A-Z]{2})"
     r"|average speed|symmetr|largest|smallest|at least|at most|guarantee|round trip|there and back|both sides",
     re.IGNORECASE,
@@ -151,12 +151,15 @@ def _is_rest(plan: Node, share: Fraction) -> bool:
 # -- units -------------------------------------------------------------------------------------------------------
 
 
+_PEOPLE = re.compile(r"(?<=\d)个(?=小朋友|同学|学生|孩子|小孩|小组长|队员|老师)")
+
+
 def _comes_out(problem: str, plan: Node) -> bool:
     """Whether the units of a plan's numbers make the one that is asked for, and never mix in a sum."""
     text = read(problem).text
     if is_english(problem):
         return True  # its units are not read
-    work = Worked(text, plan)
+    work = Worked(_PEOPLE.sub("人", text), plan)  # 9个小朋友
     unit = _unit(plan, work.readings)
     if unit is None:
         return False
@@ -167,11 +170,25 @@ def _comes_out(problem: str, plan: Node) -> bool:
         return not unit.powers and (len(work.steps) == 1 or re.search("率", wanted.clause) is not None)
     if wanted.kind == "times":
         return not unit.powers
+    if _takes_for_part(plan) and not re.search("全|原|总|共|这", wanted.clause):
+        return False
     if wanted.unit is None:
         if not unit.powers:
             return _counts_lots(text, wanted.clause)
         return not re.search("钱|价", wanted.clause) or unit.top == (("元", 1),)
     return _bare(unit) == _bare(wanted.unit) or _is_money(unit, wanted.unit)
+
+
+def _takes_for_part(plan: Node) -> bool:
+    """Whether something is divided by 1-1/4, as only a part is whose whole is asked for."""
+    if not isinstance(plan, Operation):
+        return False
+    rest = plan.right
+    if plan.op == "÷" and isinstance(rest, Operation) and rest.op in "+-":
+        left = rest.left
+        if not isinstance(left, Operation) and left.value == 1:
+            return True
+    return _takes_for_part(plan.left) or _takes_for_part(plan.right)
 
 
 def _counts_lots(text: str, clause: str) -> bool:

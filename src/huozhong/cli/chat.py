@@ -10,14 +10,24 @@ from typing import Annotated
 
 import typer
 
-from huozhong.cli.asking import Ask, Message, Wish, carefully, local, only_local_options_unset, remote
-from huozhong.cli.serve import CarefulOption, Context, Currency, Numbers, Price, Quant, Threads, engine_options, load
+from huozhong.cli.answering import (
+    CarefulOption,
+    Context,
+    Currency,
+    Engine,
+    Numbers,
+    Price,
+    Quant,
+    Think,
+    Threads,
+    Url,
+    answerer,
+)
+from huozhong.cli.asking import Ask, Message, Wish
 from huozhong.cli.words import dim, red, say
 from huozhong.errors import RequestError
 
 Model = Annotated[str | None, typer.Argument(help="模型名、文件夹或 .gguf 文件 / a name, a folder or a .gguf file")]
-Url = Annotated[str | None, typer.Option(help="已在运行的服务 / a running server, e.g. http://127.0.0.1:8000")]
-Think = Annotated[bool, typer.Option("--thinking/--no-thinking", help="先思考再回答 / think first")]
 Temperature = Annotated[float | None, typer.Option(min=0.0, max=2.0, help="温度，0 为最确定 / 0 is greedy")]
 
 
@@ -33,7 +43,7 @@ def chat_command(
     context: typer.Context,
     model: Model = None,
     url: Url = None,
-    thinking: Think = True,
+    think: Think = True,
     temperature: Temperature = None,
     max_tokens: MaxTokens = None,
     quantization: Quant = None,
@@ -44,24 +54,12 @@ def chat_command(
     careful: CarefulOption = False,
     numbers: Numbers = None,
 ) -> None:
-    from huozhong.cost import Meter
-    from huozhong.verify.distress import read_numbers
-
-    ring = read_numbers(numbers or "")
     chosen = {"temperature": temperature, "max_tokens": max_tokens}
     given = {name: value for name, value in chosen.items() if value is not None}
     with ExitStack() as stack:
-        if url is not None:
-            only_local_options_unset(context)
-            name, ask = remote(stack, url, model)
-        else:
-            llm = load(model or "ember", engine_options(quantization, threads, max_context), Meter(price, currency))
-            stack.enter_context(llm)
-            name, ask = llm.name, local(llm)
-            careful = careful or llm.is_built_in
-        if careful:
-            ask = carefully(ask, ring)
-        Conversation(name, ask, Wish(thinking, given)).run()
+        engine = Engine(quantization, threads, max_context, price, currency, careful, numbers)
+        name, ask = answerer(stack, context, url, model, engine)
+        Conversation(name, ask, Wish(think, given)).run()
 
 
 # -- the conversation ----------------------------------------------------------------------------

@@ -16,10 +16,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from huozhong.cli.asking import Ask, Wish, carefully, local, only_local_options_unset, remote
+from huozhong.cli.answering import (
+    CarefulOption,
+    Context,
+    Currency,
+    Engine,
+    Numbers,
+    Price,
+    Quant,
+    Think,
+    Threads,
+    Url,
+    answerer,
+)
+from huozhong.cli.asking import Ask, Wish
 from huozhong.cli.parameters import read_parameters
 from huozhong.cli.saved import Chats, no_chat
-from huozhong.cli.serve import CarefulOption, Context, Currency, Numbers, Price, Quant, Threads, engine_options, load
 from huozhong.cli.talk import Talk
 from huozhong.cli.words import red, say
 from huozhong.errors import CheckpointError, ConfigError, StoreError
@@ -42,14 +54,12 @@ NamedChat = Annotated[
     str | None,
     typer.Option("--chat", help="接着这个标题的对话 / go on with the chat of this title", show_default=False),
 ]
-Think = Annotated[bool, typer.Option("--think/--no-think", help="先思考再回答 / think first")]
 AsJson = Annotated[bool, typer.Option("--json", help="回答写成一个 JSON 对象 / the answer as one JSON object")]
 Parameter = Annotated[
     list[str] | None,
     typer.Option("--option", "-o", metavar="NAME=VALUE", help="采样参数 / how it is sampled, e.g. temperature=0.7"),
 ]
 NoSave = Annotated[bool, typer.Option("--no-save", help="不保存这个对话 / keep nothing of this chat")]
-Url = Annotated[str | None, typer.Option(help="已在运行的服务 / a running server, e.g. http://127.0.0.1:8000")]
 
 
 def register(app: typer.Typer) -> None:
@@ -76,25 +86,14 @@ def run_command(
     careful: CarefulOption = False,
     numbers: Numbers = None,
 ) -> None:
-    from huozhong.cost import Meter
-    from huozhong.verify.distress import read_numbers
-
-    ring, given = read_numbers(numbers or ""), read_parameters(option or [])
+    given = read_parameters(option or [])
     with ExitStack() as stack:
         chats = None if no_save and not (go_on or chat) else _chats(stack, needed=go_on or chat is not None)
         before = _chat_before(chats, chat) if chats is not None and (go_on or chat is not None) else None
         model, asked = _model_and_words(words or [], before, url)
         prompt = _prompt(asked)
-        if url is not None:
-            only_local_options_unset(context)
-            name, ask = remote(stack, url, model)
-        else:
-            llm = load(model or "ember", engine_options(quantization, threads, max_context), Meter(price, currency))
-            stack.enter_context(llm)
-            name, ask = llm.name, local(llm)
-            careful = careful or llm.is_built_in
-        if careful:
-            ask = carefully(ask, ring)
+        engine = Engine(quantization, threads, max_context, price, currency, careful, numbers)
+        name, ask = answerer(stack, context, url, model, engine)
         chosen = _Chosen(name, ask, Wish(think, given), system, None if no_save else chats, before)
         talk = chosen.talk(context.get_parameter_source("think"))
         if prompt is not None:

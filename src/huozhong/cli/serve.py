@@ -177,20 +177,16 @@ def serve_command(
     ring, keep_seconds, own_key = read_numbers(numbers or ""), read_keep(keep), new_key()
     keys = read_keys(api_key or "", api_key_file)
     check_log_format(log_format)
-    if lan and keys:
-        raise ConfigError("With --lan every person has keys of their own (in the account sheet); leave --api-key out.")
-    if lan and no_page:
-        raise ConfigError("With --lan people log in on the page; leave --no-page out.")
+    if lan:
+        _check_lan(keys, no_page)
     if systemd:
         return typer.echo(unit(sys.argv[1:], say("systemd 服务：", "A systemd service:")))
     # First, so that a port in use is said before a model is loaded.
     with listen_all(host or ("0.0.0.0" if lan else "127.0.0.1"), port) as listeners:
         from huozhong.server.app import create_app
         from huozhong.server.careful import Careful
-        from huozhong.server.memory import share_arenas
         from huozhong.store.database import Store, default_url
 
-        share_arenas()
         door = entrance(lan, https, listeners[0], allow_host or ())
         options = engine_options(quantization, threads, max_context, cache_tokens, disk_cache, cache_format)
         with Store.open(database or default_url()) as store:
@@ -207,6 +203,13 @@ def serve_command(
     typer.echo(say("已停止。", "Stopped."))
 
 
+def _check_lan(keys: list[str], no_page: bool) -> None:
+    if keys:
+        raise ConfigError("With --lan every person has keys of their own (in the account sheet); leave --api-key out.")
+    if no_page:
+        raise ConfigError("With --lan people log in on the page; leave --no-page out.")
+
+
 def _meter(price: float, currency: str) -> Meter:
     from huozhong.cost import Meter
 
@@ -217,9 +220,11 @@ def _shelf(
     model: str, options: dict[str, Any], new_meter: Callable[[], Meter], keep: float | None, upstream: Sequence[str]
 ) -> Shelf:
     """The model that was named, and all there are; the shelf alone holds it, so that once put away it leaves memory."""
+    from huozhong.server.memory import share_arenas
     from huozhong.server.models import Shelf
     from huozhong.server.opening import Opening
 
+    share_arenas()  # before the engine starts its threads
     engines = None
     if upstream:
         from huozhong.server.upstream.engines import Engines

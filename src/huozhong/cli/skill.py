@@ -14,7 +14,7 @@ from huozhong.cli.words import dim, language, red, say
 from huozhong.errors import ConfigError, SkillError
 
 if TYPE_CHECKING:
-    from huozhong.skills.run import Ask
+    from huozhong.skills.run import Ask, Piece
     from huozhong.skills.sandbox import Tools
     from huozhong.skills.skill import Skill
 
@@ -114,7 +114,14 @@ def check_command(name: Name, model: Model = "ember") -> None:
         raise typer.Exit(1)
 
 
-def run_command(name: Name, field: Given = None, model: Model = "ember") -> None:
+def run_command(
+    name: Name,
+    field: Given = None,
+    model: Model = "ember",
+    to: Annotated[
+        Path | None, typer.Option("--to", help="也存成文件：.txt，口播稿还有 .srt / also keep it as a file: .txt, .srt")
+    ] = None,
+) -> None:
     from huozhong.skills.label import visible
     from huozhong.skills.run import run
 
@@ -135,6 +142,25 @@ def run_command(name: Name, field: Given = None, model: Model = "ember") -> None
                 if piece.by_model:
                     extra = skill.metadata.get("label" if language() == "zh" else "label-en", "")
                     typer.echo(dim(visible(model, extra, english=language() != "zh")))
+                if to is not None:
+                    _keep(skill, piece, model, to)
+
+
+def _keep(skill: Skill, piece: Piece, model: str, to: Path) -> None:
+    """Write what a run made, in the form that the file's name ends with."""
+    from huozhong.files import write_whole
+    from huozhong.server.applying import files_of
+
+    made = {Path(name).suffix: text for name, text in files_of(skill, piece, model, english=language() != "zh").items()}
+    if to.suffix not in made:
+        kinds = "、".join(made) or "—"
+        raise ConfigError(
+            say(
+                f"存不成 {to.name}，可以存成：{kinds}。",
+                f"{to.name} cannot be made of it; it can be {', '.join(made) or '-'}.",
+            )
+        )
+    write_whole(to, made[to.suffix])
 
 
 def add_command(file: Annotated[Path, typer.Argument(help="SKILL.md")]) -> None:

@@ -320,7 +320,10 @@ class LLM:
         if not acts or functions or begun is not None or not self.acts:
             return self.template.prompt(messages, thinking=thinking, functions=functions, begun=begun, most=most)
         # An act is written before the answer in any case; without thinking it is not shown.
-        said = self._without_useless(tuple(checked_messages(messages)))
+        given = tuple(checked_messages(messages))
+        if any(len(str(message.get("content") or "")) > LONGEST_READ for message in given):
+            return self.template.prompt(given, thinking=thinking, most=most)
+        said = self._without_useless(given)
         prompt = self.template.prompt(shown(said), thinking=True, most=most)
         return replace(prompt, acts=said if said[-1]["role"] == "user" else None, shows_reasoning=thinking)
 
@@ -404,7 +407,7 @@ class LLM:
             start = self.template.prompt(shown(messages), thinking=True).ids
             line = self.tokenizer.encode(numbers_line(messages))
             requests.append(GenerateRequest(ChatPrompt([*start, *line]), _PLAN, None))
-        plan, other_plan = (_mean_logprob(one) for one in self._all(requests, Completion.from_deltas))
+        plan, other_plan = (one.mean_logprob for one in self._all(requests, Completion.from_deltas))
         return other if other_plan > plan else said
 
     def _request(
@@ -432,13 +435,10 @@ class LLM:
         return deltas(self)
 
 
+# Characters of a message that acts read: what is longer is no problem and no wish, and reading it takes time that grows
+# with its square.
+LONGEST_READ = 1500
 _PLAN = SamplingParams(temperature=0.0, max_tokens=48, stop=("\n",), logprobs=0)
-
-
-def _mean_logprob(answer: Completion) -> float:
-    """Natural, of a token; of nothing as unlikely as can be."""
-    found = [token.logprob for token in answer.logprobs]
-    return sum(found) / len(found) if found else float("-inf")
 
 
 def _acts_seed(params: SamplingParams, prompt: ChatPrompt) -> int:

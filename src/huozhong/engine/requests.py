@@ -343,6 +343,12 @@ class Completion:
     usage: Usage
     stop_string: str | None = None
 
+    @property
+    def mean_logprob(self) -> float:
+        """Natural, of a token whose probability was asked for; of nothing as unlikely as can be."""
+        found = [token.logprob for token in self.logprobs]
+        return sum(found) / len(found) if found else float("-inf")
+
     @classmethod
     def from_deltas(cls, deltas: Iterable[Delta]) -> Completion:
         """Join a finished stream of deltas; its error, if it has one, is raised."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import weakref
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -138,6 +139,7 @@ class SegmentFile:
             raise DataError(f"{path} is in use by another process; wait for it or end it.").in_chinese(
                 f"{path} 正被另一个进程使用；请等它结束。"
             )
+        weakref.finalize(self, self._file.close)  # where nobody says close, as when a server is simply left
         try:
             self._read()
         except BaseException:

@@ -34,7 +34,9 @@ from huozhong.errors import DataError
 from huozhong.files import whole_file
 from huozhong.memory.segments import MAX_DIM, NOBODY, Extent, Head, Layout, SegmentFile, write_rows
 
-CHUNK = 1 << 16  # vectors whose codes lie together in memory
+PIECE = 1 << 16  # vectors that are encoded together
+CHUNK = 1 << 13  # vectors whose codes lie together in memory; the last chunk grows to that
+_LEAST = 256
 CANDIDATES = 2048  # estimates that are looked at more closely, at most
 FIRST_CENTRE = 256  # vectors added together that a centre can be taken from
 _SAMPLE = 1 << 16  # of them are enough
@@ -241,8 +243,8 @@ class Vectors:
         """Every step-th vector that is there, and its id."""
         for extent in self._file.extents:
             ids, units = self._file.ids(extent), self._file.units(extent)
-            for at in range(0, extent.count, CHUNK * step):
-                some = slice(at, at + CHUNK * step, step)
+            for at in range(0, extent.count, PIECE * step):
+                some = slice(at, at + PIECE * step, step)
                 there = ids[some] != NOBODY
                 yield units[some, : self.dim][there].astype(np.float32), ids[some][there]
 
@@ -280,10 +282,11 @@ class Vectors:
         while len(codes):
             within = self._placed % CHUNK
             if not within:
-                self._chunks.append(np.zeros((CHUNK // LANES, words + 1, LANES), np.uint32))
-                factors_of(self._chunks[-1])[:, 1] = -np.inf
+                self._chunks.append(np.zeros((0, words + 1, LANES), np.uint32))
+            if within == len(self._chunks[-1]) * LANES:
+                self._chunks[-1] = _grown(self._chunks[-1], len(codes))
             chunk, lane = self._chunks[-1], within % LANES
-            whole = min(CHUNK - within, len(codes)) // LANES if not lane else 0
+            whole = min(len(chunk) * LANES - within, len(codes)) // LANES if not lane else 0
             count = whole * LANES or min(LANES - lane, len(codes))
             block, some = slice(within // LANES, within // LANES + max(whole, 1)), slice(lane, lane + min(count, LANES))
             bits = codes[:count, :words].reshape(max(whole, 1), -1, words)
@@ -387,6 +390,15 @@ def _deviation(rotation: Rotation) -> float:
     return 1.05 * math.sqrt(bits * (1 - cosine * cosine) / max(rotation.dim - 1, 1))
 
 
+def _grown(chunk: NDArray[np.uint32], more: int) -> NDArray[np.uint32]:
+    """A chunk with room for so many more vectors, or as many as fit one; the new lanes hold none."""
+    blocks = -(-min(max(more, _LEAST, len(chunk) * LANES), CHUNK) // LANES)
+    new = np.zeros((min(len(chunk) + blocks, CHUNK // LANES), *chunk.shape[1:]), np.uint32)
+    new[: len(chunk)] = chunk
+    factors_of(new)[len(chunk) :, 1] = -np.inf
+    return new
+
+
 def _by_rows(codes: NDArray[np.uint32], count: int) -> NDArray[np.uint32]:
     """Interleaved codes as rows [count, words + 1], a row's scale and offset in its last word."""
     words = codes.shape[1] - 1
@@ -407,21 +419,21 @@ def _centre_of(rows: F32) -> F32:
 
 
 def _parts(rows: F32, ids: I64) -> Iterator[tuple[F32, I64]]:
-    for at in range(0, len(rows), CHUNK):
-        yield rows[at : at + CHUNK], ids[at : at + CHUNK]
+    for at in range(0, len(rows), PIECE):
+        yield rows[at : at + PIECE], ids[at : at + PIECE]
 
 
 def _regrouped(parts: Iterator[tuple[F32, I64]]) -> Iterator[tuple[F32, I64]]:
-    """The same vectors in parts of CHUNK, the last of what is left."""
+    """The same vectors in parts of PIECE, the last of what is left."""
     rows: list[F32] = []
     ids: list[I64] = []
     for some, names in parts:
         rows.append(some)
         ids.append(names)
-        if sum(map(len, ids)) >= CHUNK:
+        if sum(map(len, ids)) >= PIECE:
             all_rows, all_ids = np.concatenate(rows), np.concatenate(ids)
-            yield all_rows[:CHUNK], all_ids[:CHUNK]
-            rows, ids = [all_rows[CHUNK:]], [all_ids[CHUNK:]]
+            yield all_rows[:PIECE], all_ids[:PIECE]
+            rows, ids = [all_rows[PIECE:]], [all_ids[PIECE:]]
     if ids and (all_ids := np.concatenate(ids)).size:
         yield np.concatenate(rows), all_ids
 

@@ -15,8 +15,9 @@ from starlette.responses import Response
 import huozhong
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import HuozhongError
+from huozhong.files import data_folder
 from huozhong.server.answers import Answers
-from huozhong.server.applying import app_shelf
+from huozhong.server.applying import app_permits, app_shelf
 from huozhong.server.authority import Authority
 from huozhong.server.careful import Careful
 from huozhong.server.failures import failure_of
@@ -24,6 +25,7 @@ from huozhong.server.guard import Guard
 from huozhong.server.held import Holding, House
 from huozhong.server.household import settle, watch
 from huozhong.server.http import error_response
+from huozhong.server.keeping import Collections
 from huozhong.server.kept import KeptResponses
 from huozhong.server.models import Shelf
 from huozhong.server.pools import Pools
@@ -41,6 +43,7 @@ from huozhong.server.routes import (
     files,
     health,
     house,
+    mcp,
     messages,
     models,
     native,
@@ -53,6 +56,7 @@ from huozhong.server.routes import (
     tallies,
     tokens,
     trust,
+    vectors,
 )
 from huozhong.server.routes import login as login_routes
 from huozhong.server.routes import page as chat_page
@@ -71,6 +75,7 @@ NOUNS = (
     apps,
     tallies,
     files,
+    mcp,
     models,
     native,
     ollama,
@@ -79,6 +84,7 @@ NOUNS = (
     tokens,
     health,
     responses,
+    vectors,
 )
 
 # A prompt of a million tokens is about 4 MB of text; more cannot be meant.
@@ -126,7 +132,7 @@ def create_app(
     open_house(app, store or Store.open(IN_MEMORY))
     app.state.any_model, app.state.created = any_model, int(time.time())
     app.state.pools, app.state.responses = Pools(), KeptResponses()
-    app.state.apps, app.state.reading = app_shelf(), asyncio.Semaphore(1)  # one document is read at a time
+    app.state.apps, app.state.permits, app.state.reading = app_shelf(), app_permits(), asyncio.Semaphore(1)
     settle(app, app.state.store, login=login, address=address, authority=authority, own_key=own_key)
     app.add_middleware(Holding, shelf=shelf)
     origins, keys = list(allow_origins), list(api_keys)
@@ -135,7 +141,8 @@ def create_app(
         allow_hosts=allow_hosts,
         allow_origins=origins,
         max_body_bytes=max_body_bytes,
-        larger_bodies={files.PATH: files.MAX_BYTES, exchange.IMPORT_PATH: exchange.MAX_IMPORT_BYTES},
+        larger_bodies=dict.fromkeys((files.PATH, files.TEXT_PATH), files.MAX_BYTES)
+        | {exchange.IMPORT_PATH: exchange.MAX_IMPORT_BYTES},
         api_keys=[*keys, *([own_key] if keys and own_key else [])],
     )
     if origins:
@@ -161,6 +168,7 @@ def open_house(app: FastAPI, store: Store) -> None:
     Conversations(store).recover()
     Conversations(store).purge()
     app.state.answers, app.state.ahead = Answers(store), Ahead(Conversations(store))
+    app.state.collections = Collections(data_folder() / "vectors")
 
 
 def answer_failures(app: FastAPI) -> None:

@@ -17,8 +17,10 @@ from huozhong.errors import RequestError
 from huozhong.files import data_folder
 from huozhong.server.documents import best
 from huozhong.server.http import Start
+from huozhong.server.permits import Permits
 from huozhong.server.upstream.answering import Distant, chat_body
 from huozhong.server.upstream.engines import Engines
+from huozhong.skills.label import sealed
 from huozhong.skills.run import Ask, Piece, run
 from huozhong.skills.sandbox import Tools
 from huozhong.skills.shelf import AppShelf
@@ -39,6 +41,11 @@ Counted = Callable[[Start, int], Start]
 def app_shelf() -> AppShelf:
     """The apps of this machine; people's own lie in the data folder."""
     return AppShelf(data_folder() / "apps", HOUSE_APPS)
+
+
+def app_permits() -> Permits:
+    """What people of this machine decided about its apps."""
+    return Permits(data_folder() / "apps-chosen.json")
 
 
 def tools_for(shelf: AppShelf, skill: Skill, person: Person, store: Store) -> Tools:
@@ -144,3 +151,18 @@ async def pieces(
         await working
     finally:
         left = True
+
+
+def files_of(skill: Skill, piece: Piece, model: str, *, english: bool) -> dict[str, str]:
+    """What a run made, as files to be handed on, by name: with the label, where a model wrote it."""
+    if piece.kind != "done":
+        return {}
+    extra = (english and skill.metadata.get("label-en")) or skill.metadata.get("label", "")
+    if piece.script is None:
+        text = sealed(piece.text, model, extra, english=english) if piece.by_model else piece.text + "\n"
+        return {f"{skill.name}.txt": text}
+    made = {"by_model": piece.by_model, "english": english}
+    return {
+        f"{skill.name}.txt": piece.script.text(model, extra, **made),
+        f"{skill.name}.srt": piece.script.subtitles(model, extra, **made),
+    }

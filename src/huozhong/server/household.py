@@ -93,3 +93,4 @@ def close(app: FastAPI) -> None:
     """Write what is still in memory; the store stays open."""
     app.state.stopping = True
     app.state.ledger.close()
+    app.state.collections.close()

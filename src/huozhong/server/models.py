@@ -29,7 +29,7 @@ from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.engine.machine import available_memory
 from huozhong.errors import RequestError
 from huozhong.formats.resolve import BUILT_IN
-from huozhong.server.opening import About, Opening, Signature, on_this_machine, signature_of
+from huozhong.server.opening import About, Opening, Signature, no_room, on_this_machine, signature_of
 from huozhong.server.upstream.engines import Engines
 
 KEEP_SECONDS = 30 * 60.0
@@ -52,6 +52,10 @@ class Loaded:
     keep: float
     holds: int = 0
     leaving: bool = False  # closed as soon as nobody holds it
+
+    @property
+    def due_in(self) -> float:
+        return self.used + self.keep - time.monotonic()
 
     @property
     def is_busy(self) -> bool:
@@ -406,19 +410,9 @@ class Shelf:
                     return
                 idle = [(p.loaded.used, p) for p in taken if p.loaded is not None and not p.loaded.is_busy]
                 if not idle:
-                    raise self._no_room(name, wanted, free, [place.name for place in taken])
+                    raise no_room(name, wanted, free, [place.name for place in taken])
                 self._retire(min(idle, key=lambda pair: pair[0])[1])
             self._close_leaving()
-
-    @staticmethod
-    def _no_room(name: str, wanted: int, free: int, busy: list[str]) -> RequestError:
-        others = f" while {', '.join(busy)} is answering" if busy else ""
-        return RequestError(
-            f"Model {name!r} takes about {wanted / 1e9:.1f} GB and {max(free, 0) / 1e9:.1f} GB of memory are free"
-            f"{others}; " + ("ask again later, or choose a smaller model." if busy else "choose a smaller model."),
-            param="model",
-            code="no_memory",
-        )
 
     def _close_leaving(self) -> None:
         with self._lock:
@@ -434,7 +428,7 @@ class Shelf:
                 if self._closed:
                     return
                 for place in self._places.values():
-                    if place.loaded is not None and self._due_in(place.loaded) <= 0 and not place.loaded.is_busy:
+                    if place.loaded is not None and place.loaded.due_in <= 0 and not place.loaded.is_busy:
                         self._retire(place)
             self._close_leaving()
             with self._lock:
@@ -447,11 +441,7 @@ class Shelf:
         yield threading.TIMEOUT_MAX
         for place in self._places.values():
             if place.loaded is not None:
-                due = self._due_in(place.loaded)
+                due = place.loaded.due_in
                 yield due if due > 0 else _LOOK_AGAIN
         if self._leaving:
             yield _LOOK_AGAIN
-
-    @staticmethod
-    def _due_in(loaded: Loaded) -> float:
-        return loaded.used + loaded.keep - time.monotonic()

@@ -12,6 +12,7 @@ from typing import Any
 from huozhong.cost import Meter
 from huozhong.engine.llm import LLM
 from huozhong.engine.options import checked_context
+from huozhong.errors import RequestError
 from huozhong.formats import installed
 from huozhong.formats.ready import check_words
 from huozhong.formats.resolve import BUILT_IN, built_in_names
@@ -100,3 +101,14 @@ def signature_of(path: Path) -> Signature | None:
     except OSError:
         return None
     return tuple(sorted((name, s.st_size, s.st_mtime_ns, s.st_ino) for name, s in stats)) or None
+
+
+def no_room(name: str, wanted: int, free: int, busy: list[str]) -> RequestError:
+    """What is said of a model that does not fit into memory.  wanted, free: bytes.  busy: what cannot give way."""
+    others = f" while {', '.join(busy)} is answering" if busy else ""
+    return RequestError(
+        f"Model {name!r} takes about {wanted / 1e9:.1f} GB and {max(free, 0) / 1e9:.1f} GB of memory are free"
+        f"{others}; " + ("ask again later, or choose a smaller model." if busy else "choose a smaller model."),
+        param="model",
+        code="no_memory",
+    )

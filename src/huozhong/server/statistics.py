@@ -47,7 +47,7 @@ def statistics(app: FastAPI, days: int) -> dict[str, Any]:
             "waiting": stats.waiting,
             "used_pages": stats.used_pages,
             "num_pages": stats.num_pages,
-            "uptime_seconds": int(time.time()) - state.created,
+            "uptime_seconds": max(0, int(time.time()) - state.created),  # a clock may be set back
         },
         "first_token": measures.first_token_percentiles(),
         "minutes": measures.minutes(),
@@ -109,7 +109,7 @@ def _size(file: Path | None) -> int | None:
 def _here(visitors: Visitors, ledger: Ledger, names: dict[int, str]) -> list[dict[str, Any]]:
     now = time.time()
     return [
-        {"person": names[number], "seconds_ago": int(now - seen), "running": ledger.running[number]}
+        {"person": names[number], "seconds_ago": max(0, int(now - seen)), "running": ledger.running[number]}
         for number, seen in sorted(visitors.seen.copy().items(), key=lambda item: -item[1])
         if number in names and now - seen < HERE_SECONDS
     ]

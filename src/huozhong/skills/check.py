@@ -14,11 +14,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from huozhong.errors import HuozhongError, SkillError
 from huozhong.skills.run import Ask, run
 from huozhong.skills.sandbox import Tools
 from huozhong.skills.skill import Skill
+from huozhong.skills.tools import keep_in
 
 MOST_EXAMPLES = 50
 _ARROW = re.compile(r"(?:→|->|=>)\s*(.*)")
@@ -62,10 +65,13 @@ def check_examples(skill: Skill, ask: Ask, tools: Tools | None = None) -> Iterat
     for example in read_examples(skill):
         answer, refused = "", None
         try:
-            for piece in run(skill, example.given, ask, tools):
-                if piece.kind in ("done", "rule"):
-                    answer = piece.text
-                    refused = piece.problem
+            with TemporaryDirectory() as folder:
+                # What the app remembers of people is neither seen nor changed: an example is as on the first day.
+                fresh = {**(tools or {}), "keep": keep_in(Path(folder) / "kept.json")}
+                for piece in run(skill, example.given, ask, fresh):
+                    if piece.kind in ("done", "rule"):
+                        answer = piece.text
+                        refused = piece.problem
         except HuozhongError as error:
             refused = str(error)
         problems = (

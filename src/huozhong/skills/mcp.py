@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import huozhong
-from huozhong.errors import HuozhongError
+from huozhong.errors import HuozhongError, SkillError
 from huozhong.skills.label import visible
 from huozhong.skills.run import Ask, run
 from huozhong.skills.sandbox import Tools
-from huozhong.skills.shelf import AppShelf
+from huozhong.skills.shelf import App, AppShelf
 from huozhong.skills.skill import Skill
+from huozhong.verify.distress import CHINA
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
@@ -30,18 +31,26 @@ def input_schema(skill: Skill) -> dict[str, Any]:
     }
 
 
-def call(shelf: AppShelf, name: str, given: Mapping[str, Any], ask: Ask, tools_for: ToolsFor, model: str) -> str:
-    """What an app answers, with its label; `HuozhongError` where it cannot."""
-    skill = shelf.find(name).skill
-    assert skill is not None
-    *_, last = run(skill, given, ask, tools_for(skill))
+def call(
+    skill: Skill, given: Mapping[str, Any], ask: Ask, tools: Tools, model: str, numbers: Mapping[str, str] = CHINA
+) -> str:
+    """What an app answers, with its label; `HuozhongError` where it cannot.  numbers: to ring in an emergency."""
+    *_, last = run(skill, given, ask, tools, numbers=numbers)
     label = visible(model, skill.metadata.get("label", "")) if last.by_model else skill.metadata.get("label", "")
     problem = f"检查没通过 / A check fails: {last.problem}" if last.problem else ""
     return "\n\n".join(part for part in (last.text, problem, f"（{label}）" if label else "") if part)
 
 
-def mcp_server(shelf: AppShelf, ask: Ask, tools_for: ToolsFor, model: str) -> Server[Any]:
-    """A server of the protocol over a shelf.  model: its name, for the label.
+def mcp_server(
+    shelf: AppShelf,
+    ask: Ask,
+    tools_for: ToolsFor,
+    model: str,
+    *,
+    sees: Callable[[App], bool] = lambda app: True,
+    numbers: Mapping[str, str] = CHINA,
+) -> Server[Any]:
+    """A server of the protocol over a shelf.  model: its name, for the label.  sees: which apps whoever asks may see.
 
     An app is named by its name where that is ASCII, as the protocol's clients want, and else by its number.
     """
@@ -49,7 +58,7 @@ def mcp_server(shelf: AppShelf, ask: Ask, tools_for: ToolsFor, model: str) -> Se
     from mcp.server.lowlevel import Server
 
     def apps() -> dict[str, Skill]:
-        skills = [app.skill for app in shelf.apps() if app.skill is not None]
+        skills = [app.skill for app in shelf.apps() if app.skill is not None and sees(app)]
         return {skill.name if skill.name.isascii() else f"app-{n}": skill for n, skill in enumerate(skills)}
 
     async def list_tools(context: Any, params: Any) -> types.ListToolsResult:
@@ -63,9 +72,12 @@ def mcp_server(shelf: AppShelf, ask: Ask, tools_for: ToolsFor, model: str) -> Se
 
     async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
         skill = (await asyncio.to_thread(apps)).get(params.name)
+        given = params.arguments or {}
         try:
-            name = skill.name if skill is not None else params.name
-            text = await asyncio.to_thread(call, shelf, name, params.arguments or {}, ask, tools_for, model)
+            if skill is None:
+                shown = params.name[:60]
+                raise SkillError(f"没有叫“{shown}”的应用。", f"There is no app called '{shown}'.")
+            text = await asyncio.to_thread(call, skill, given, ask, tools_for(skill), model, numbers)
             failed = False
         except HuozhongError as error:
             text, failed = str(error), True

@@ -13,9 +13,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from huozhong.errors import SkillError
+from huozhong.errors import ContextLengthError, HuozhongError, SkillError
 from huozhong.skills.fields import Value, read_values
 from huozhong.skills.sandbox import Block, Tools, sandbox
+from huozhong.skills.script import Script
 from huozhong.skills.skill import Skill
 from huozhong.verify.distress import CHINA, check, language_of
 
@@ -41,7 +42,7 @@ class Piece:
 
     text: of the answer, as it comes.  again: the answer is written anew; `text` says why.  rule: a fixed text instead
     of everything else.  done: the whole answer as Markdown, in `text`; `data` where it is JSON; `problem` where a check
-    still finds something wrong; `by_model`: whether a model wrote it.
+    still finds something wrong; `by_model`: whether a model wrote it; `script`: the same as sentences to be read aloud.
     """
 
     kind: Literal["text", "again", "rule", "done"]
@@ -49,6 +50,7 @@ class Piece:
     data: Any = None
     problem: str | None = None
     by_model: bool = True
+    script: Script | None = None
 
 
 def run(
@@ -109,17 +111,28 @@ def _allowed(skill: Skill, ask: Ask, tools: Tools) -> Tools:
 
 def _answer(skill: Skill, prompt: str, ask: Ask, block: Block | None) -> Iterator[Piece]:
     messages: list[dict[str, Any]] = [{"role": "user", "content": prompt}]
-    problem = None
+    problem: str | None = None
+    said, data = "", None
+    unfinished: HuozhongError | None = None
     for attempt in range(TRIES):
         if attempt:
             yield Piece("again", problem or "")
-        said = ""
-        for piece in ask(messages, schema=skill.answer, max_tokens=MOST_TOKENS):
-            said += piece
-            if skill.answer is None:
-                yield Piece("text", piece)
-        data = _data(said) if skill.answer is not None else None
-        problem = block.check(said if skill.answer is None else data) if block else None
+        said, unfinished = "", None
+        try:
+            for piece in ask(messages, schema=skill.answer, max_tokens=MOST_TOKENS):
+                said += piece
+                if skill.answer is None:
+                    yield Piece("text", piece)
+        except ContextLengthError as error:
+            # A small model has no room for what it wrote first, or for the question itself.
+            if data is None:
+                unfinished, problem = error, problem or str(error)
+            break
+        try:
+            data = _data(said) if skill.answer is not None else said
+            problem = block.check(data) if block else None
+        except _Unfinished as error:
+            data, unfinished, problem = None, error, "没有写完，请写短一点 / It was not finished; write less"
         if problem is None:
             break
         messages = [
@@ -130,18 +143,29 @@ def _answer(skill: Skill, prompt: str, ask: Ask, block: Block | None) -> Iterato
                 "content": f"这里不对，请改正后重新写一遍 / Please correct this and write it again: {problem}",
             },
         ]
-    if skill.answer is None:
-        yield Piece("done", said, problem=problem)
-    else:
-        shown = (block.show(data) if block else None) or as_markdown(data, skill.answer)
-        yield Piece("done", shown, data=data, problem=problem)
+    other = block.instead(data) if block and problem is not None else None
+    if unfinished is not None and other is None:
+        raise unfinished
+    yield _done(skill, data if other is None else other, problem, block, other is None)
+
+
+def _done(skill: Skill, data: Any, problem: str | None, block: Block | None, by_model: bool) -> Piece:
+    if isinstance(data, str):
+        return Piece("done", data, problem=problem, by_model=by_model)
+    shown = (block.show(data) if block else None) or as_markdown(data, skill.answer or {})
+    script = block.script(data) if block else None
+    return Piece("done", shown, data=data, problem=problem, by_model=by_model, script=script)
+
+
+class _Unfinished(SkillError):
+    """An answer that should be JSON and stops in its middle."""
 
 
 def _data(said: str) -> Any:
     try:
         return json.loads(said)
     except ValueError:
-        raise SkillError(
+        raise _Unfinished(
             "模型的回答没有写完，请再试一次，或少填一点。",
             "The model did not finish its answer; try again, or fill in less.",
         ) from None

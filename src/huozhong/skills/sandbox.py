@@ -2,8 +2,9 @@
 
 The block sees the fields by their keys, and calls what `allowed-tools` names; nothing else is there to be called.  Its
 last expression is a dict of further values for the prompt, or one text, `{{result}}`; an "answer" in it needs no model.
-It may define `check(answer)`, which says what is wrong with an answer or returns None, and `show(answer)`, which writes
-an answer that is JSON as Markdown.
+It may define `check(answer)`, which says what is wrong with an answer or returns None; `show(answer)`, which writes an
+answer that is JSON as Markdown; `cues(answer)`, the same as a script to be read aloud (`script.py`); and
+`instead(answer)`, for a model that could not do it: what to show instead, or None.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from huozhong.errors import SkillError
 from huozhong.skills.fields import Value
+from huozhong.skills.script import Script, read_script
 
 if TYPE_CHECKING:
     from pydantic_monty import Monty, MontySession
@@ -57,7 +59,7 @@ class Block:
             self.values = {"result": _said(made)}
         if sum(map(len, self.values.values())) > MOST_RESULT:
             raise SkillError("这个应用的程序写出的东西太长。", "The app's program wrote too much.")
-        for name in ("check", "show"):
+        for name in ("check", "show", "cues", "instead"):
             self._has[name] = re.search(rf"^def {name}\(", code, re.M) is not None
 
     def check(self, answer: Any) -> str | None:
@@ -70,6 +72,16 @@ class Block:
     def show(self, answer: Any) -> str | None:
         """An answer as Markdown; None where the block leaves that to the host."""
         return _said(self._feed("show(__answer__)", {"__answer__": answer})) if self._has.get("show") else None
+
+    def script(self, answer: Any) -> Script | None:
+        """An answer as a script to be read aloud; None where the block makes none."""
+        if not self._has.get("cues"):
+            return None
+        return read_script(self._feed("cues(__answer__)", {"__answer__": answer}))
+
+    def instead(self, answer: Any) -> Any:
+        """What to show for an answer that failed its checks, or that was never finished (None); None: nothing else."""
+        return self._feed("instead(__answer__)", {"__answer__": answer}) if self._has.get("instead") else None
 
     def _feed(self, code: str, inputs: dict[str, Any]) -> Any:
         import pydantic_monty as monty

@@ -184,10 +184,13 @@ def _metadata(values: dict[str, Any]) -> dict[str, str]:
 def _blocks(body: str, body_line: int) -> tuple[dict[str, tuple[str, int]], str]:
     """Our blocks with the line each begins at, and the body without them."""
     blocks: dict[str, tuple[str, int]] = {}
+    kinds = [found["kind"] for found in _FENCE.finditer(body)]
+    # Skills of other hosts show code in their text: without a form, several blocks of it are no program of ours.
+    foreign = "fields" not in kinds and kinds.count("python") > 1
 
     def take(found: re.Match[str]) -> str:
         kind = found["kind"]
-        if kind not in BLOCKS:
+        if kind not in BLOCKS or (foreign and kind == "python"):
             return found[0]
         line = body_line + body[: found.start("body")].count("\n")
         if kind in blocks:

@@ -54,8 +54,9 @@ def open_session(session: Session, person_id: int, *, agent: str, address: str) 
     )
     session.add(row)
     session.flush()
-    newest = select(SessionRow.id).where(SessionRow.person_id == person_id).order_by(SessionRow.seen.desc())
-    kept = session.scalars(newest.limit(_MOST)).all()
+    others = select(SessionRow.id).where(SessionRow.person_id == person_id, SessionRow.id != number)
+    # The new one stays, also where the others are of a time to come: a clock may have been set back.
+    kept = [number, *session.scalars(others.order_by(SessionRow.seen.desc()).limit(_MOST - 1))]
     session.execute(delete(SessionRow).where(SessionRow.person_id == person_id, SessionRow.id.not_in(kept)))
     return token, number
 

@@ -13,7 +13,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Literal
 
@@ -51,9 +51,14 @@ def untraced(text: str, sheet: Sequence[str]) -> list[Claim]:
 
 
 def _numbers(text: str, sheet: Sequence[str]) -> Iterator[Claim]:
-    known = [amounts(line) for line in sheet]
+    known = _amounts_of(tuple(sheet))
     for amount in amounts(text):
         yield Claim(amount.start, amount.end, "number", text[amount.start : amount.end], _line_of(amount, known))
+
+
+@lru_cache(maxsize=16)  # a text is traced sentence by sentence
+def _amounts_of(sheet: tuple[str, ...]) -> list[list[Amount]]:
+    return [amounts(line) for line in sheet]
 
 
 def _line_of(amount: Amount, known: Sequence[Sequence[Amount]]) -> int | None:
@@ -125,6 +130,7 @@ class _Book:
     names: list[tuple[str, _Terms]]
     not_names: frozenset[str]
     negation: re.Pattern[str]
+    patterns: list[tuple[str, re.Pattern[str]]]
 
 
 def _claims(text: str, sheet: Sequence[str]) -> Iterator[Claim]:
@@ -134,6 +140,11 @@ def _claims(text: str, sheet: Sequence[str]) -> Iterator[Claim]:
         line = next((number for number, line in enumerate(sheet, 1) if hit.word in line), None)
         yield Claim(hit.start, hit.end, "claim", hit.word, line, hit.group)
     yield from _said_to_be(text, sheet)
+    for group, pattern in _book().patterns:
+        for match in pattern.finditer(text):
+            pairs = _pairs(match[0])
+            line = next((number for number, line in enumerate(sheet, 1) if all(pair in line for pair in pairs)), None)
+            yield Claim(match.start(), match.end(), "claim", match[0], line, group)
 
 
 def _terms(text: str, sheet: Sequence[str], group: str, terms: _Terms, kind: Kind) -> Iterator[Claim]:
@@ -168,23 +179,28 @@ _FILLERS = re.compile(
 
 def _said_to_be(text: str, sheet: Sequence[str]) -> Iterator[Claim]:
     for match in _SAID.finditer(text):
-        parts = [part for part in _FILLERS.split(match["what"]) if len(part) > 1]
-        pairs = {part[at : at + 2] for part in parts for at in range(len(part) - 1)}
+        pairs = _pairs(*(part for part in _FILLERS.split(match["what"]) if len(part) > 1))
         if pairs:
             line = next((number for number, line in enumerate(sheet, 1) if all(pair in line for pair in pairs)), None)
             yield Claim(match.start(), match.end(), "claim", match[0], line, "said")
 
 
+def _pairs(*parts: str) -> set[str]:
+    """The pairs of characters of each part; a part of one character is itself."""
+    return {part[at : at + 2] for part in parts for at in range(max(1, len(part) - 1))}
+
+
 @cache
 def _book() -> _Book:
     data = tomllib.loads(files("huozhong.verify").joinpath("claims.toml").read_text(encoding="utf-8"))
-    names, shapes = data.pop("names"), data.pop("shapes")
+    names, shapes, patterns = data.pop("names"), data.pop("shapes"), data.pop("patterns")
     negations = sorted(shapes["negations"].split(), key=len, reverse=True)
     return _Book(
         claims=[(group, _read(table["words"])) for group, table in data.items()],
         names=[("place", _read(names["places"])), ("brand", _read(names["brands"]))],
         not_names=frozenset(names["not_names"].split()),
         negation=re.compile(f"(?:{'|'.join(map(re.escape, negations))})(?:含|有|任何|添加)?$"),
+        patterns=[(group, re.compile("|".join(lines.split()))) for group, lines in patterns.items()],
     )
 
 

@@ -344,8 +344,14 @@ _SYLLABLES = "|".join(sorted(_PINYIN, key=len, reverse=True))
 _SYLLABLE = rf"(?:{_SYLLABLES})[1-5]?"
 _IN_PINYIN = re.compile(rf"(?<![A-Za-z])(?:{_SYLLABLE})(?:[\s'\-]*(?:{_SYLLABLE}))+(?![A-Za-z])", re.IGNORECASE)
 _SPELLED = re.compile(r"(?<![A-Za-z])[A-Za-z](?:[\s.\-_*·]+[A-Za-z]){2,}(?![A-Za-z])")
-_ROMAN = re.compile(r"(?<![A-Za-z])[IVXLC]{2,}(?![A-Za-z])|(?<![A-Za-z])[VX](?![A-Za-z\d])(?=[个只元。]|$)")
-_LOOKALIKE = re.compile(r"(?<![A-Za-z\d.])(?=[\dlIOo]*\d)(?=\d*[lIOo])[\dlIOo]{2,}(?![A-Za-z\d.])")
+_ROMAN = re.compile(
+    r"(?<![A-Za-z])[IVXLCDM]{2,}(?![A-Za-z])|(?<![A-Za-z])[VX](?![A-Za-z\d])(?=[个只元。]|$)"
+    r"|(?<=[是为得写＝=:：])[LCDM](?![A-Za-z\d])"
+)
+_LOOKALIKE = re.compile(
+    r"(?<![A-Za-z\d.])(?=[\dlIOo]*\d)(?=\d*[lIOo])[\dlIOo]{2,}(?![A-Za-z\d.])"
+    r"|(?<=[是为得写＝=:：])[lIOo]{2,}(?![A-Za-z\d.])"
+)
 _CODE = re.compile(r"(?<![\dA-Za-z])0(?:x[0-9a-f]+|b[01]+|o[0-7]+)(?![\dA-Za-z])", re.IGNORECASE)
 _ORDINALS = {
     "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10, "eleventh": 11,
@@ -395,23 +401,18 @@ def _in_letters(text: str) -> Iterator[_Told]:
         yield found.start(), found.end(), Fraction(int(digits)), "english"
 
 
+_ROMANS = (
+    (1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"), (40, "XL"), (10, "X"),
+    (9, "IX"), (5, "V"), (4, "IV"), (1, "I"),
+)  # fmt: skip
+
+
 def _roman(written: str) -> int | None:
-    values = [{"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}[letter] for letter in written]
-    total = sum(
-        -value if any(value < later for later in values[at + 1 : at + 2]) else value for at, value in enumerate(values)
-    )
+    """Its value, where it is written as it should be."""
+    values = [{"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}[letter] for letter in written]
+    total = sum(-value if values[at + 1 :] and value < values[at + 1] else value for at, value in enumerate(values))
     rest, again = total, ""
-    for size, letters in (
-        (100, "C"),
-        (90, "XC"),
-        (50, "L"),
-        (40, "XL"),
-        (10, "X"),
-        (9, "IX"),
-        (5, "V"),
-        (4, "IV"),
-        (1, "I"),
-    ):
+    for size, letters in _ROMANS:
         again += letters * (rest // size)
         rest %= size
     return total if again == written else None

@@ -189,6 +189,9 @@ def _quotient(match: re.Match[str]) -> Found | None:
     return Found(match.start(), match.end(), Number(Fraction(top, bottom), "fraction"), "digits")
 
 
+_LONGEST_NUMERAL = 48  # characters
+
+
 def _plain(text: str, match: re.Match[str]) -> Found | None:
     """A whole number or decimal and what changes its value: %, 万, 折, 打, 个半."""
     written, end = match["plain"] or match["chinese"], match.end()
@@ -202,6 +205,8 @@ def _plain(text: str, match: re.Match[str]) -> Found | None:
     value = _LETTERED.get(written) or _value(written)
     if value is None and len(written) == 2 and text[end : end + 1] == "折":  # 八五折
         value = Fraction(int("".join(str(numerals.read(c)) for c in written)))
+    if value is None and kind == "chinese":  # no numeral is that long, and each of its beginnings is looked at
+        written, end = written[:_LONGEST_NUMERAL], min(end, match.start() + _LONGEST_NUMERAL)
     while value is None and kind == "chinese" and len(written) > 1:  # 三二: the longest beginning that is a numeral
         written = written[:-1]
         end, value = end - 1, _value(written)

@@ -289,7 +289,7 @@ def read(text: str) -> tuple[list[Quantity], list[Named]]:
         if not inside and _START.match(text, at) and (quantity := quantity_at(text, at)):
             quantities.append(quantity)
             at = quantity.end
-        elif not inside and (unit := unit_at(text, at, behind_number=bool(_ASKED.search(text[:at])))):
+        elif not inside and (unit := _unit_alone(text, at)):
             named.append(Named(at, unit[0], unit[1]))
             at = unit[0]
         else:
@@ -297,6 +297,19 @@ def read(text: str) -> tuple[list[Quantity], list[Named]]:
     return _settled(text, quantities, named)
 
 
+def _unit_alone(text: str, at: int) -> tuple[int, Unit] | None:
+    """A unit without a number; what is named only behind one is asked for: 几小时, 多少里."""
+    unit = unit_at(text, at)
+    if unit is None:
+        return None
+    end = at
+    while end and text[end - 1].isspace():
+        end -= 1
+    asked = _ASKED.search(text[max(0, end - _LONGEST_ASKED) : end])  # not in all before: a book would take for ever
+    return unit if asked else unit_at(text, at, behind_number=False)
+
+
+_LONGEST_ASKED = 4
 _ASKED = re.compile(r"(?:多少|几|\)|[?□_=]|成|为|到|用|和|与|many|in|to|into|of|作|个|以|合)\s*$")
 
 

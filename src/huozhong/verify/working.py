@@ -105,7 +105,10 @@ def _claims(chain: str) -> list[Claim]:
         except DataError:
             continue
         operands = tuple(
-            Fraction(one) for side in (left, right) if _COMPUTES.search(side) for one in NUMBER.findall(side)
+            Fraction(one.rstrip("%")) / (100 if one.endswith("%") else 1)
+            for side in (left, right)
+            if _COMPUTES.search(side)
+            for one in re.findall(rf"(?:{NUMBER.pattern})%?", side)
         )
         out.append(Claim(f"{left}{sign}{right}".replace("*", "×").replace("/", "÷"), left, claimed, value, operands))
     return out

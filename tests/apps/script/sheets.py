@@ -116,7 +116,7 @@ LIES: list[tuple[str, str]] = [
     ("戴上能招财转运。", "招财"),
 ]
 
-# Twenty more, written when the lists stood and never used to extend them: 9 are left out, the rest must carry a mark.
+# Twenty more, written when the first lists stood: nine were left out then; the patterns of claims.toml came after them.
 UNLISTED = [
     "这是咱们县里的扶贫产品。",
     "贴牌货可没有这个味道。",

@@ -6,6 +6,7 @@ The parser below is this file's own: it knows nothing of huozhong.verify, so tha
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from tests.apps.script.sheets import LIES, UNLISTED, honest, sheet
 from tests.skills.scripted import Scripted
+from tests.verify.unseen import CLAIMS
 
 import huozhong
 from huozhong.errors import SkillError
@@ -23,7 +25,9 @@ from huozhong.skills.shelf import AppShelf
 from huozhong.skills.skill import Skill
 
 HOUSE = Path(huozhong.__file__).parent / "apps"
+# All 200 take minutes; a suite asks every tenth, and HUOZHONG_SHEETS=200 all of them.
 SHEETS = 200
+SEEDS = range(0, SHEETS, SHEETS // int(os.environ.get("HUOZHONG_SHEETS", "20")))
 DIGITS = "零一二三四五六七八九"
 
 
@@ -103,7 +107,7 @@ def of_the_sheet(given: dict[str, Any]) -> set[float]:
 
 def script_of(shown: str) -> str:
     """What would be read out: the part above the list of sentences left out and the sheet."""
-    return re.split(r"### (?:没有放进稿子的句子|商品单)", shown)[0]
+    return re.split(r"### (?:单子上没有的话|没有放进稿子的句子|商品单)", shown)[0]
 
 
 # -- tests -------------------------------------------------------------------------------------------------
@@ -122,7 +126,7 @@ def test_sheets_are_the_same_every_time() -> None:
 
 @pytest.mark.slow
 def test_honest_scripts_stand_and_every_number_is_the_sheets(app: tuple[Skill, Tools]) -> None:
-    for seed in range(SHEETS):
+    for seed in SEEDS:
         given = sheet(seed)
         piece, _ = written_by(app, given, honest(given, seed))
         assert piece.problem is None, (seed, given, piece.problem)
@@ -137,7 +141,7 @@ def test_honest_scripts_stand_and_every_number_is_the_sheets(app: tuple[Skill, T
 
 @pytest.mark.slow
 def test_lies_are_never_shown_and_always_told(app: tuple[Skill, Tools]) -> None:
-    for seed in range(SHEETS):
+    for seed in SEEDS:
         given = sheet(seed)
         chance = random.Random(seed)
         known = " ".join(str(one) for one in given.values())
@@ -163,14 +167,15 @@ def test_each_kind_of_lie_is_seen(app: tuple[Skill, Tools], lie: tuple[str, str]
     assert "没有放进稿子的句子（1 句）" in piece.text
 
 
-@pytest.mark.parametrize("claim", UNLISTED)
-def test_a_claim_that_no_list_knows_is_left_out_or_marked(app: tuple[Skill, Tools], claim: str) -> None:
-    given = sheet(0)
-    for sentence in (claim, "皮薄多汁，" + claim):
-        piece, _ = written_by(app, given | {"point1": "皮薄多汁"}, honest(given, 0, (sentence,)))
-        shown = re.findall(re.escape(sentence) + "(.*)", script_of(piece.text))
-        assert len(shown) <= 1
-        assert all(one.startswith("〔") and one.endswith("—〕") for one in shown), shown
+@pytest.mark.parametrize("claim", [*UNLISTED, *(claims[0] for claims in CLAIMS.values())])
+def test_a_claim_that_the_sheet_does_not_have_is_not_read(app: tuple[Skill, Tools], claim: str) -> None:
+    """Left out, or held back until a person vouches for it: alone, and beside what the sheet says."""
+    given = sheet(0) | {"point1": "皮薄多汁"}
+    piece, _ = written_by(app, given, honest(given, 0, (claim, "皮薄多汁，" + claim)))
+    assert claim not in script_of(piece.text)
+    assert piece.script is not None
+    assert all(claim not in cue.say for cue in piece.script.read_out)
+    assert claim not in piece.script.text("m") + piece.script.subtitles("m")
 
 
 def test_every_sentence_has_a_mark(app: tuple[Skill, Tools]) -> None:

@@ -55,4 +55,8 @@ def test_both_of_two_that_are_asked_for() -> None:
 
 def test_a_right_way_of_ones_own_is_right() -> None:
     assert turn(BOXES, "24×8=192，192-50=142，答：142盒")["state"]["done"]
+    assert turn(("电视机原价2500元，降价20%，现价多少元？", "2500×(1-20%)"), "1-20%=80%，2500×80%=2000")["state"][
+        "done"
+    ]
+    assert turn(("小华有45元，买书用去3/5，用去多少元？", "45×(3/5)"), "45×3/5=27")["state"]["done"]
     assert turn(ROAD, "1.2千米=1200米，1200-350=850")["state"]["done"]

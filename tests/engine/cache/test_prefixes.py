@@ -38,7 +38,7 @@ def loaded(reader: PrefixStore, numbers: list[int]) -> list[bytes]:
     load = reader.load([digest(n) for n in numbers])
     if load is None:
         return []
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     pages = []
     while not load.ended or load.arrived:
         assert time.monotonic() < deadline

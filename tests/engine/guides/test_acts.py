@@ -17,9 +17,11 @@ from huozhong.acts.turn import Turn
 from huozhong.cost import Meter
 from huozhong.engine.guides.acts import ActsConstraint, ActsVocabulary, numbers_line, shorter
 from huozhong.engine.guides.guide import Acts
+from huozhong.engine.llm import LONGEST_READ
 from huozhong.engine.loop import Engine, Handle
 from huozhong.engine.requests import Completion, Delta, GenerateRequest
 from huozhong.engine.runner import Runner
+from huozhong.errors import ContextLengthError
 from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import END_THINK, Tokenizer
 from huozhong.verify.arithmetic import check_steps, same_answer
@@ -393,3 +395,12 @@ def test_the_surer_plan_decides_what_the_model_is_shown(ember: LLM) -> None:
     plain = ember.prompt(user("小明有5个苹果，又买了7个，一共几个？"))
     assert plain.acts is not None
     assert plain.acts[-1]["content"] == "小明有5个苹果，又买了7个，一共几个？"
+
+
+def test_what_is_too_long_for_a_problem_is_not_read_as_one(ember: LLM) -> None:
+    """It is the model's own to answer, or too long for its context; a megabyte is told so at once."""
+    short, long = ember.prompt(user("3+5=" + " " * 60)), ember.prompt(user("3+5=" + " " * LONGEST_READ))
+    assert short.acts is not None
+    assert long.acts is None
+    with pytest.raises(ContextLengthError):
+        ember.prompt(user("小明有3个，" * 100_000))

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from tests.server.page.standin import OpenPage, StandIn, chromium, create_standin, serving
+
+expect.set_options(timeout=60_000)  # the machine may do much else
 
 
 @pytest.fixture(scope="module")

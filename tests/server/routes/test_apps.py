@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page
+from tests.apps.prices.made import weekly
 from tests.server.conftest import Running, serving
 from tests.server.page.standin import chromium
 
@@ -103,14 +104,16 @@ def test_nobody_without_the_key_and_no_foreign_page(llm: LLM) -> None:
         for method, path in (
             ("GET", ""), ("POST", ""), ("POST", "/check"), ("POST", "/try"), ("GET", "/almanac"),
             ("POST", "/almanac/run"), ("GET", "/almanac/file"), ("GET", "/almanac/qr"), ("DELETE", "/almanac"),
+            ("PUT", "/almanac/favourite"),
         ):  # fmt: skip
             assert httpx.request(method, guarded.url + PATH + path).status_code == 401
             foreign = httpx.request(method, guarded.url + PATH + path, headers={"origin": "http://evil.example"})
             assert foreign.status_code == 403
 
 
-def visit(browser: Browser, url: str, path: str, locale: str = "zh-CN") -> Page:
+def visit(browser: Browser, url: str, path: str, locale: str = "zh-CN", script: str = "") -> Page:
     page = browser.new_context(locale=locale, viewport={"width": 360, "height": 640}).new_page()
+    page.add_init_script(script)
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.goto(url + path)
@@ -129,6 +132,21 @@ def test_an_app_on_a_phone(house: Running, browser: Browser) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.click("text=二维码")
     page.wait_for_selector("main > p svg, main > p:not([hidden])")
+
+
+def test_a_table_from_a_spreadsheet_becomes_a_fan_and_an_advice(house: Running, browser: Browser) -> None:
+    page = visit(browser, house.url, "/page/apps.html?app=prices")
+    table = {"name": "价格.csv", "mimeType": "text/csv", "buffer": weekly().encode("gbk")}
+    page.set_input_files("input[type=file]", table)
+    page.wait_for_function("document.getElementById('f0').value.startsWith('日期')")
+    page.fill("#f2", "110")
+    page.click("button.main")
+    page.wait_for_selector(".said svg")
+    assert "建议：" in page.inner_text(".said")
+    drawn = page.locator(".said svg").bounding_box()
+    assert drawn is not None
+    assert drawn["width"] > 250
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_somebody_who_cannot_program_makes_an_app(house: Running, browser: Browser) -> None:
@@ -183,3 +201,89 @@ def test_no_request_leaves_the_machine_and_the_page_is_small(house: Running, bro
 def _packed(url: str, name: str) -> bytes:
     with httpx.stream("GET", f"{url}/page/{name}", headers={"accept-encoding": "gzip"}) as answer:
         return b"".join(answer.iter_raw())
+
+
+SHEET = {
+    "product": "洛川苹果",
+    "price": "39.9",
+    "unit": "箱",
+    "point1": "树上熟，全国第一",
+    "stock": "300",
+    "minutes": "1",
+}
+# What a phone over https has and a headless browser may not: a lock on the screen, counted.
+LOCKS = """
+  window.locks = 0;
+  const lock = { release: () => { window.locks -= 1; } };
+  Object.defineProperty(navigator, 'wakeLock', { value: { request: async () => { window.locks += 1; return lock; } } });
+"""
+
+
+def test_a_script_is_read_from_the_page(house: Running, browser: Browser) -> None:
+    """A model that cannot write: the sheet's own lines, traced, marked, kept as files with the label, and prompted."""
+    page = visit(browser, house.url, "/page/apps.html?app=script", script=LOCKS)
+    page.wait_for_selector("label[for=f0]")
+    for number, key in ((0, "product"), (1, "price"), (2, "unit"), (5, "stock"), (7, "point1"), (10, "minutes")):
+        page.fill(f"#f{number}", SHEET[key])
+    page.click("form button.main")
+    page.wait_for_selector(".sentence", timeout=120_000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    price = page.locator(".sentence", has_text="三十九块九一箱").first
+    assert price.locator("rt").inner_text() == "39.9元/箱"
+    price.click()
+    assert "2. 价格：39.9元/箱" in page.inner_text(".basis")
+    assert page.inner_text(".sheet-lines .on").startswith("价格")
+    assert page.locator(".sentence mark").first.inner_text() == "全国第一"
+    assert "可换成" in page.inner_text(".sheet-lines")
+    with page.expect_download() as download:
+        page.click("text=存成 .srt")
+    assert "三十九块九一箱" in Path(download.value.path()).read_text(encoding="utf-8")
+
+    page.click("text=提词器")
+    page.wait_for_selector(".prompter [role=status]:has-text('屏幕会一直亮着')")
+    assert page.evaluate("window.locks") == 1
+    assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('.prompter-text')).fontSize)") >= 36
+    for _ in range(12):
+        page.keyboard.press("ArrowUp")
+    assert page.inner_text(".prompter-bar output") == "480 字/分"
+    page.keyboard.press("Space")
+    page.wait_for_selector(".prompter-text p:nth-child(2).now")  # it moves on by itself
+    page.keyboard.press("Space")
+    page.keyboard.press("Home")
+    page.keyboard.press("PageDown")
+    page.keyboard.press("PageDown")
+    assert page.locator(".prompter-text p").nth(2).get_attribute("class") == "now"
+    page.keyboard.press("m")
+    assert page.locator(".prompter-window.mirrored").count() == 1
+    page.keyboard.press("Escape")
+    assert page.locator(".prompter").count() == 0
+    assert page.evaluate("window.locks") == 0
+
+
+def test_what_a_model_wrote_is_kept_as_a_file_with_its_label(house: Running) -> None:
+    body = {"text": MINE.format(name="hello", body="Greet {{who}}."), "fields": {"who": "小明"}}
+    _, done = events(house.url, "/try", body, **{"accept-language": "en"})[-1]
+    assert "(Made by AI" in done["files"]["hello.txt"]
+    assert '"AIGC"' in done["files"]["hello.txt"]
+    ((_, by_rule),) = events(house.url, "/almanac/run", {"fields": {"day": "2026-02-17"}})
+    assert "AIGC" not in by_rule["files"]["almanac.txt"]
+
+
+def test_a_photo_field_takes_a_photo_and_says_what_it_read(house: Running, browser: Browser, tmp_path: Path) -> None:
+    """What is no picture of text is told in a sentence, and the box can be typed into; what is a text stands in it."""
+    page = visit(browser, house.url, "/page/apps.html?app=leaflet")
+    page.wait_for_selector("label[for=f0]")
+    take = page.locator("input[type=file][capture=environment]")
+    assert take.get_attribute("accept") == "image/*"
+    nothing = tmp_path / "leaflet.jpg"
+    nothing.write_bytes(b"\xff\xd8\xff no picture")
+    take.set_input_files(nothing)
+    page.wait_for_selector("[role=status]:has-text('也可以把字打在框里')")
+    page.fill("#f0", "一日三次")
+    assert page.input_value("#f0") == "一日三次"
+    leaflet = tmp_path / "leaflet.txt"
+    leaflet.write_text("口服。一次一片。", encoding="utf-8")
+    take.set_input_files(leaflet)
+    page.wait_for_selector("[role=status]:has-text('读出来了')")
+    assert page.input_value("#f0") == "口服。一次一片。"
+    assert httpx.get(f"{house.url}/house/files/text").status_code == 404, "nothing of it was kept"

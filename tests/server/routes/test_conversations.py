@@ -104,7 +104,7 @@ def error_of(response: httpx.Response) -> dict[str, Any]:
     return dict(response.json()["error"])
 
 
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -384,12 +384,12 @@ def test_other_tabs_hear_of_everything(llm: LLM) -> None:
 
         thread = threading.Thread(target=listen)
         thread.start()
-        ready.wait(5)
+        assert ready.wait(60)
         id = house.new()
         answer = house.answered(id, "你好")
         house.http.patch(f"/conversations/{id}", json={"title": "新名字"})
         house.http.delete(f"/conversations/{id}")
-        thread.join(10)
+        thread.join(60)
         states = [data["state"] for name, data in heard if name == "message"]
         assert states == ["running", "done"]
         assert {data["id"] for name, data in heard if name == "message"} == {answer["id"]}

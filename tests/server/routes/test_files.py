@@ -70,6 +70,7 @@ def test_a_book_is_taken_but_not_more_than_can_be_meant(server: Running) -> None
 def test_nobody_without_the_key(llm: LLM) -> None:
     with serving(llm, api_keys=["secret"]) as guarded:
         assert add(guarded.url).status_code == 401
+        assert httpx.post(f"{guarded.url}{PATH}/text?name=a.txt", content=b"a").status_code == 401
         for method in ("GET", "DELETE"):
             assert httpx.request(method, f"{guarded.url}{PATH}/x").status_code == 401
         assert httpx.get(f"{guarded.url}{PATH}/x/passages/0").status_code == 401

@@ -14,7 +14,7 @@ OWNERS = [
     ("GET", "/house/people"), ("POST", "/house/people"), ("PATCH", "/house/people/2"), ("DELETE", "/house/people/2"),
     ("GET", "/house/join-code"), ("POST", "/house/join-code"), ("DELETE", "/house/join-code"),
     ("GET", "/house/join-code/member.svg"), ("GET", "/house/statistics"), ("GET", "/house/log"), ("GET", "/metrics"),
-    ("POST", "/house/backup"),
+    ("POST", "/house/backup"), ("GET", "/house/people/4/apps"), ("PUT", "/house/people/4/apps"),
 ]  # fmt: skip
 
 

@@ -202,14 +202,15 @@ def _earned_lines(earned: Earned, zh: bool) -> list[str]:
     rules = "  ".join(f"{weight} kg {value:.0f}" for weight, value in earned.rules.items())
     if zh:
         lines = [
-            f"卖还是等：{earned.batches} 批猪，从 {START:.0f} 公斤起每周决定；每头收入减去这以后的饲料、花费和死亡，元",
+            f"卖还是等：{earned.batches} 批猪，从 {START:.0f} 公斤起每周决定；"
+            "每头收入减去这以后的饲料、花费和死亡，元；价格按元/公斤",
             f"  固定体重就卖：{rules}",
             f"  我们：{earned.ours:.0f}（平均 {earned.weight:.0f} 公斤卖）",
         ]
     else:
         lines = [
             f"Sell or wait: {earned.batches} batches, from {START:.0f} kg on decided every week; "
-            "yuan a head, less feed, costs and deaths since",
+            "yuan a head, less feed, costs and deaths since; prices as yuan/kg",
             f"  sold at a fixed weight: {rules}",
             f"  ours: {earned.ours:.0f} (sold at {earned.weight:.0f} kg on average)",
         ]

@@ -8,6 +8,7 @@ from huozhong.errors import SkillError
 from huozhong.skills.tools import Tool
 from huozhong.verify import advertising, amounts, claims
 from huozhong.verify import spoken as speech
+from huozhong.verify import unsaid as words
 
 MOST_TEXTS, LONGEST = 400, 20_000  # texts in a call; characters of all of them
 
@@ -22,6 +23,19 @@ def trace(texts: list[str], sheet: list[str]) -> list[list[dict[str, Any]]]:
         ]
         for text in _texts(texts)
     ]
+
+
+def unsaid(texts: list[str], sheet: list[str], places: list[list[list[int]]]) -> list[list[str]]:
+    """For each text the words that no line of the sheet has, and that are not on the list of harmless ones.
+
+    places: in each text, the [start, end] of what the sheet itself says there.
+    """
+    sheet = _texts(sheet)
+    found = []
+    for text, own in zip(_texts(texts), _places(places, len(texts)), strict=True):
+        known = own + [(one.start, one.end) for one in claims.trace(text, sheet) if one.line is not None]
+        found.append([one.text for one in words.unsaid(text, sheet, known)])
+    return found
 
 
 def numerals(texts: list[str]) -> list[list[str]]:
@@ -45,6 +59,16 @@ def banned(texts: list[str]) -> list[list[dict[str, Any]]]:
     ]
 
 
+def _places(places: list[list[list[int]]], number: int) -> list[list[tuple[int, int]]]:
+    try:
+        whole = [[(int(start), int(end)) for start, end in own] for own in places]
+    except (TypeError, ValueError):
+        whole = []
+    if len(whole) != number:
+        raise SkillError("这里要给每段文字一列 [起, 止]。", "This takes a list of [start, end] for each text.")
+    return whole
+
+
 def _texts(texts: list[str]) -> list[str]:
     whole = isinstance(texts, list) and all(isinstance(text, str) for text in texts)
     if not whole or len(texts) > MOST_TEXTS or sum(map(len, texts)) > LONGEST:
@@ -57,6 +81,7 @@ def _texts(texts: list[str]) -> list[str]:
 
 TOOLS = {
     "trace": Tool(trace, "核对文字里的数、名字和说法在单子上有没有", "trace numbers, names and claims to a sheet"),
+    "unsaid": Tool(unsaid, "找出单子上没有的话", "find words that are not on a sheet"),
     "numerals": Tool(numerals, "找出文字里的数", "find the numerals of a text"),
     "spoken": Tool(spoken, "把数写成口语", "write numbers as they are said"),
     "banned": Tool(banned, "查广告法不许用的词", "look for words that the advertising law does not allow"),

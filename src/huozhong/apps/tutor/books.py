@@ -35,6 +35,14 @@ def unsure(problem: str, working: Working) -> str:
     return "\n\n".join(lines)
 
 
+_NUMBERS = re.compile(r"\(?\d+(?:[./:：]\d+)*%?\)?")
+
+
+def looked_up(problem: str) -> str:
+    """What is looked for in the books: a problem's words without its numbers, which a book's example does not share."""
+    return _NUMBERS.sub(" ", problem)
+
+
 _PLACE = re.compile(r"(《[^》]*》)\s*第\s*(\d+)\s*页[:：]\s*(.*)", re.S)
 _MOST_PAGES, _LONGEST_QUOTE = 2, 50
 _WORKED = re.compile(r"解[:：法]|答[:：案]|[=＝≈]|分析|Answer|Solution", re.IGNORECASE)

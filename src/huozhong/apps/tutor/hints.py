@@ -110,8 +110,12 @@ def _why(lesson: Lesson, step: Step) -> str:
     node, work = step.node, lesson.work
     a, b = (_quantity(lesson, *side) for side in ((node.left, step.left), (node.right, step.right)))
     units = [work.units.get(side) for side in (node.left, node.right)]
+    if not any(unit is not None and unit.powers for unit in units) and step.left.value != 1:
+        return f"{a}、{b}，题里用哪个词把它们连起来："
     if node.op == "+":
         return f"{a}、{b}，要放到一起："
+    if node.op == "-" and step.left.value == 1 and step.right.value < 1:
+        return f"把整个看成“1”，占了{b}，要找剩下那一份："
     if node.op == "-":
         compares = work.asked is not None and node is work.plan and _COMPARES.search(work.asked.clause)
         return (
@@ -131,7 +135,7 @@ def _why(lesson: Lesson, step: Step) -> str:
         reading = work.readings.get(rate) if isinstance(rate, Number) else None
         if reading is not None and reading.per:
             return f"每{reading.per}{reading.between}{plain(rate)}{reading.written}，{count}一共是几个几："  # type: ignore[arg-type]
-    return f"一份是{a}，有几个这样的一份："
+    return f"一份是{a}，{'' if b == plain(step.right) else b}有这样几份："
 
 
 _COMPARES = re.compile("比|相差|差多|多多|少多|多几|少几")

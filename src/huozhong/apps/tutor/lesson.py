@@ -70,9 +70,9 @@ class Lesson:
         """Whether nothing is reached yet."""
         return not self.reached
 
-    def is_safe(self, text: str, shown: Iterable[str] = ()) -> bool:
-        """Whether a text tells nothing that the pupil should find."""
-        return not leaks(text, self.secrets, self.known, (self.problem, self.text, *shown))
+    def is_safe(self, text: str, shown: Iterable[str] = (), own: Iterable[Fraction] = ()) -> bool:
+        """Whether a text tells nothing that the pupil should find.  own: numbers of the pupil's own."""
+        return not leaks(text, self.secrets, self.known.union(own), (self.problem, self.text, *shown))
 
 
 def clauses_of(text: str) -> list[str]:

@@ -91,7 +91,8 @@ def judged(lesson: Lesson, working: Working, mine: str, now: State) -> tuple[lis
     now["tried"] = now["tried"] or any(known_before & set(claim.operands) for claim in working.claims)
     lines: list[str] = []
     tallies: Tallies = []
-    known, useful, last = lesson.known, True, working.claims[-1]
+    parts = {part for one in lesson.known if one.denominator != 1 for part in (one.numerator, one.denominator)}
+    known, useful, last = lesson.known.union(map(Fraction, parts)), True, working.claims[-1]  # 3/5 is written with a 3
     for at, claim in enumerate(working.claims, 1):
         strange = [value for value in claim.operands if value not in known | COMMON]
         if strange or not claim.is_right:
@@ -152,7 +153,8 @@ def _mark(lesson: Lesson, at: int, claim: Claim, sign: str) -> str:
     """Step 1 ✓, with what was written where that tells nothing."""
     name = f"Step {at}" if lesson.english else f"第 {at} 步"
     line = f"{sign} {name}：{claim.written}"
-    return line if lesson.is_safe(line, (claim.expression,)) else f"{sign} {name}"
+    own = {*claim.operands, claim.claimed}  # which the pupil has written
+    return line if lesson.is_safe(line, (claim.expression,), own) else f"{sign} {name}"
 
 
 def _why(

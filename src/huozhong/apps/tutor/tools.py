@@ -14,7 +14,7 @@ from huozhong.acts.inquiry import inquiry
 from huozhong.acts.read_back import known_numbers
 from huozhong.acts.reading import read
 from huozhong.acts.wording import explained, in_asked_unit, worded
-from huozhong.apps.tutor.books import pages_below, unsure
+from huozhong.apps.tutor.books import looked_up, pages_below, unsure
 from huozhong.apps.tutor.hints import LEVELS, hint
 from huozhong.apps.tutor.lesson import Lesson, State
 from huozhong.apps.tutor.marking import judged, say
@@ -39,6 +39,11 @@ def tutor_begin(problem: str, said: Sequence[str]) -> State:
     question, plan = inquiry(problem, said)
     state: State = {"problem": problem, "plan": "" if plan is None or question else str(plan)}
     return state | {"reached": [], "level": 0, "tried": False, "done": False}
+
+
+def tutor_looked_up(problem: str) -> str:
+    """What to look for in the pupil's books."""
+    return looked_up(_problem(problem))
 
 
 def _problem(problem: str) -> str:
@@ -116,4 +121,4 @@ def _lent(call: Any) -> Tool:
     )
 
 
-TOOLS = {one.__name__: _lent(one) for one in (tutor_next, tutor_begin, tutor, tutor_reword)}
+TOOLS = {one.__name__: _lent(one) for one in (tutor_next, tutor_begin, tutor_looked_up, tutor, tutor_reword)}

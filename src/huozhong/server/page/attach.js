@@ -60,9 +60,23 @@ export function bindAttach(changed, failed) {
     event.preventDefault();
     add(pasted);
   });
+  let place = null; // shows where a document can be let go
+  const showPlace = (event) => {
+    const types = event.dataTransfer ? Array.from(event.dataTransfer.types) : [];
+    if (types.indexOf('Files') < 0) return;
+    if (!place) place = document.body.appendChild(element('div', 'drop-place'));
+    place.textContent = t('dropHere');
+    place.hidden = false;
+  };
+  const hidePlace = (event) => {
+    if (place && !event.relatedTarget) place.hidden = true; // out of the window
+  };
+  document.addEventListener('dragenter', showPlace);
+  document.addEventListener('dragleave', hidePlace);
   document.addEventListener('dragover', (event) => event.preventDefault());
   document.addEventListener('drop', (event) => {
     event.preventDefault();
+    if (place) place.hidden = true;
     if (event.dataTransfer && event.dataTransfer.files.length) add(event.dataTransfer.files);
   });
 

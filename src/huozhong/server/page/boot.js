@@ -11,6 +11,7 @@
   var theme = remembered('theme');
   var dark = window.matchMedia && window.matchMedia('(prefers-color-scheme: dark)').matches;
   root.setAttribute('data-theme', theme === 'dark' || theme === 'light' ? theme : dark ? 'dark' : 'light');
+  if (remembered('letters') === 'large') root.setAttribute('data-letters', 'large');
   // A browser that knows modules but not all of their language stops at the first word that it cannot read.
   var plain = root.getAttribute('data-plain');
   if (plain) {

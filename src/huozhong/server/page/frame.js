@@ -63,6 +63,17 @@ function setTheme(theme, remember) {
   showTheme();
 }
 
+export function hasLargeLetters() {
+  return root.getAttribute('data-letters') === 'large';
+}
+
+/** For eyes that want it; boot.js sets it on every page. */
+export function setLetters(large) {
+  if (large) root.setAttribute('data-letters', 'large');
+  else root.removeAttribute('data-letters');
+  write('letters', large ? 'large' : null);
+}
+
 /** Chrome learned MathML in version 109: without it, the style sheet draws the formulas. */
 export function detectMathML() {
   const probe = element('div');

@@ -2,7 +2,7 @@
 
 import { ask, conversationPath, send } from './api.js';
 import { $, download, toast } from './dom.js';
-import { hideList, isListShown, isNarrow, showList } from './frame.js';
+import { hasLargeLetters, hideList, isListShown, isNarrow, setLetters, showList } from './frame.js';
 import { t } from './i18n.js';
 
 /**
@@ -11,6 +11,11 @@ import { t } from './i18n.js';
  */
 export function createMenus(house) {
   const { chat, list, openChat, failed } = house;
+  let installing = null; // the browser's offer to keep the page as an app
+  window.addEventListener('beforeinstallprompt', (event) => {
+    event.preventDefault();
+    installing = event;
+  });
   const deleting = new Set(); // ids of conversations that this page deletes: their end is no news to it
 
   function chatMenu(conversation) {
@@ -79,9 +84,11 @@ export function createMenus(house) {
       { key: 'import', icon: 'up', act: () => $('import-file').click() },
       { key: 'exportAll', icon: 'down', act: exportAll },
       { key: 'keys', icon: 'key', act: () => house.showKeys() },
+      { key: hasLargeLetters() ? 'normalLetters' : 'largeLetters', icon: 'letters', act: () => setLetters(!hasLargeLetters()) },
       null,
       { key: 'clear', icon: 'close', danger: true, act: clearAll },
     ];
+    if (installing) items.splice(3, 0, { key: 'install', icon: 'down', act: install });
     const me = house.person();
     if (me && me.login) {
       items.unshift({ key: 'account', icon: 'sliders', act: () => location.assign('/page/account.html') });
@@ -89,6 +96,12 @@ export function createMenus(house) {
       items.push({ key: 'logout', icon: 'back', act: logout });
     }
     return items;
+  }
+
+  /** The browser asks; what it asked with can be used once. */
+  function install() {
+    installing.prompt();
+    installing = null;
   }
 
   async function exportAll() {

@@ -136,12 +136,8 @@ function row(panel, list, model) {
     use.dataset.model = model.name;
   }
   if (model.loaded && house.isOwner()) {
-    const away = item.appendChild(element('button', 'icon'));
-    away.type = 'button';
-    away.title = w('away');
+    const away = about.appendChild(button(w('away'), 'model-away', () => act('POST', '/house/models/' + encodeURIComponent(model.name) + '/unload', {}).then(() => showModels(panel, list))));
     away.setAttribute('aria-label', w('away') + ' ' + model.name);
-    away.appendChild(icon('close'));
-    away.addEventListener('click', () => act('POST', '/house/models/' + encodeURIComponent(model.name) + '/unload', {}).then(() => showModels(panel, list)));
   }
   return item;
 }

@@ -199,7 +199,38 @@ function personBox(one) {
     node('label', { class: 'check' }, [disabled, node('span', { text: say('disabled') })]),
     problem,
     node('div', { class: 'row-line' }, [save, remove]),
+    ...(one.role === 'child' ? [appsBox(one)] : []),
   ]);
+}
+
+/** Which apps a child sees: asked for when it is opened. */
+function appsBox(child) {
+  const path = '/house/people/' + child.id + '/apps';
+  const problem = node('p', { class: 'problem', role: 'alert' });
+  const list = node('div', { class: 'scopes' });
+  const told = node('p', { class: 'hint' });
+  const box = node('details', { class: 'person' }, [node('summary', { text: say('childApps') }), list, told, problem]);
+  let boxes = [];
+  const show = (found) => {
+    told.textContent = say(found.chosen ? 'appsChosen' : 'appsDefault');
+    boxes = found.of.map((app) => {
+      const tick = node('input');
+      tick.type = 'checkbox';
+      tick.value = app.name;
+      tick.checked = found.apps.indexOf(app.name) >= 0;
+      return tick;
+    });
+    list.replaceChildren(...boxes.map((tick, number) => node('label', { class: 'check' }, [tick, node('span', { text: found.of[number].titles[isChinese() ? 'zh' : 'en'] })])));
+  };
+  const put = (apps) => async () => show(await ask('PUT', path, { apps: apps() }));
+  box.appendChild(node('div', { class: 'row-line' }, [
+    button(say('save'), 'plain', put(() => boxes.filter((tick) => tick.checked).map((tick) => tick.value)), problem),
+    button(say('asDefault'), 'plain', put(() => null), problem),
+  ]));
+  box.addEventListener('toggle', () => {
+    if (box.open) ask('GET', path).then(show).catch((error) => { problem.textContent = reason(error); });
+  });
+  return box;
 }
 
 function showPeople() {

@@ -14,7 +14,6 @@ import { createMenus } from './menus.js';
 import { createReading } from './reading.js';
 import { bindSettings } from './settings.js';
 import { bindShelf } from './shelf.js';
-import { fitText } from './shorten.js';
 import { bindDictation, whenVoices } from './voice.js';
 
 const input = $('input');
@@ -234,9 +233,14 @@ function sendText(text) {
   focusInput();
 }
 
+/** What is seldom needed is fetched when it is. */
+async function fitted(text) {
+  return (await import('./shorten.js')).fitText(text, model.max_context);
+}
+
 /** Shows what can be done with a text that the model cannot read whole; whether it is one. */
 async function isTooLong(text) {
-  const fit = await fitText(text, model.max_context).catch(() => null); // the server will say what it thinks of it
+  const fit = await fitted(text).catch(() => null); // the server will say what it thinks of it
   if (!fit || fit.text === text) return false;
   const box = $('too-long');
   box.textContent = t('tooLong', { count: text.length, most: fit.text.length });
@@ -266,7 +270,7 @@ async function isTooLong(text) {
 
 async function shorten(text, done) {
   try {
-    done((await fitText(text, model.max_context)).text);
+    done((await fitted(text)).text);
   } catch (error) {
     failed(error);
   }

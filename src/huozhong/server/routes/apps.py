@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response, StreamingResponse
 
 from huozhong.errors import HuozhongError, RequestError, SkillError
-from huozhong.server.applying import distant_ask, model_ask, pieces, tools_for
+from huozhong.server.applying import distant_ask, files_of, model_ask, pieces, tools_for
 from huozhong.server.careful import Careful
 from huozhong.server.dialects import Event
 from huozhong.server.here import owner_here
@@ -19,10 +19,11 @@ from huozhong.server.http import EVENT_HEADERS, Start, json_body, json_response,
 from huozhong.server.identity import person_of, user_of
 from huozhong.server.ledger import Ledger
 from huozhong.server.models import Shelf
+from huozhong.server.permits import Permits
 from huozhong.server.qr import qr_svg
 from huozhong.server.render import render_markdown
 from huozhong.server.routes.models import model_for, model_name
-from huozhong.server.words import sentence
+from huozhong.server.words import language_of, sentence
 from huozhong.skills.check import read_examples
 from huozhong.skills.fields import read_values
 from huozhong.skills.label import visible
@@ -40,9 +41,11 @@ PATH = "/house/apps"
 @router.get(PATH)
 async def apps(request: Request) -> Response:
     """Every app of this house, those that cannot be used with the reason."""
-    shelf = _shelf(request)
+    shelf, person, permits = _shelf(request), person_of(request), _permits(request)
     found = await asyncio.to_thread(shelf.apps)
-    return json_response({"apps": [_short(app, shelf) for app in found], "blocks": is_here()})
+    marked = permits.favourites(person.id)
+    listed = [_short(app, shelf) | {"favourite": app.name in marked} for app in found if permits.may_see(person, app)]
+    return json_response({"apps": listed, "blocks": is_here(), "may_make": permits.may_try(person)})
 
 
 @router.post(PATH, dependencies=[Depends(owner_here)])
@@ -57,6 +60,7 @@ async def add(request: Request) -> Response:
 @router.post(PATH + "/check")
 async def look_at(request: Request) -> Response:
     """{"text": a SKILL.md} -> what it is and what it may do, before anybody runs it or takes it in."""
+    _may_try(request)
     text = await _text(request)
     skill = read_skill(text)
     read_examples(skill)
@@ -66,6 +70,7 @@ async def look_at(request: Request) -> Response:
 @router.post(PATH + "/try")
 async def try_out(request: Request) -> Response:
     """{"text", "fields"}: a run of an app that is not on the shelf."""
+    _may_try(request)
     body = await json_body(request)
     text, given = body.get("text"), body.get("fields", {})
     if not isinstance(text, str) or not isinstance(given, dict):
@@ -116,6 +121,17 @@ async def remove(request: Request, name: str) -> Response:
     return Response(status_code=204)
 
 
+@router.put(PATH + "/{name}/favourite")
+async def favourite(request: Request, name: str) -> Response:
+    """{"on": true} -> the app stands first on this person's shelf."""
+    body = await json_body(request)
+    if set(body) != {"on"} or not isinstance(body["on"], bool):
+        raise RequestError('Send {"on": true} or {"on": false}.', param="on")
+    app = _found(request, name)
+    await asyncio.to_thread(_permits(request).mark, person_of(request).id, app.name, body["on"])
+    return json_response({"favourite": body["on"]})
+
+
 async def _run(request: Request, skill: Skill, given: Mapping[str, Any], model: Any) -> Response:
     if model is not None and not isinstance(model, str):
         raise RequestError("'model' must be a name.", param="model")
@@ -153,6 +169,8 @@ async def _events(request: Request, skill: Skill, model: str, running: AsyncIter
                 "en": visible(model, english or chinese, english=True) if piece.by_model else english or chinese,
             }
             done = {"text": piece.text, "html": html, "data": piece.data, "problem": piece.problem, "label": label}
+            done["script"] = piece.script.as_json() if piece.script is not None else None
+            done["files"] = files_of(skill, piece, model, english=language_of(request) == "en")
             yield server_sent(Event(done | {"by_model": piece.by_model}, piece.kind))
     except HuozhongError as error:
         yield server_sent(Event({"message": sentence(error, request)}, "error"))
@@ -163,11 +181,28 @@ def _shelf(request: Request) -> AppShelf:
     return shelf
 
 
+def _permits(request: Request) -> Permits:
+    permits: Permits = request.app.state.permits
+    return permits
+
+
 def _found(request: Request, name: str) -> App:
+    """The app of this name; for who may not see it there is none."""
     try:
-        return _shelf(request).find(name)
+        app = _shelf(request).find(name)
     except SkillError as error:
         raise RequestError(sentence(error, request), code="not_found") from None
+    if not _permits(request).may_see(person_of(request), app):
+        none = SkillError(f"没有叫“{name[:60]}”的应用。", f"There is no app called '{name[:60]}'.")
+        raise RequestError(sentence(none, request), code="not_found")
+    return app
+
+
+def _may_try(request: Request) -> None:
+    if not _permits(request).may_try(person_of(request)):
+        raise RequestError(
+            "孩子的账号只能用大人选好的应用。 / A child's account runs the apps that an owner chose.", code="forbidden"
+        )
 
 
 async def _text(request: Request) -> str:

@@ -70,7 +70,7 @@ async def export_all(request: Request) -> Response:
 
 @router.post(IMPORT_PATH)
 async def import_all(request: Request) -> Response:
-    """A file of conversations: ours, Open WebUI's or ChatGPT's; one that cannot be taken does not stop the others."""
+    """A file of conversations, ours or others' (`store.exchange`); one that is refused does not stop the others."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ("application/json", "application/zip"):
         raise RequestError(

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from huozhong.errors import RequestError
+from huozhong.memory.apart import read_apart
 from huozhong.server.documents import keep_document
 from huozhong.server.http import json_response
 from huozhong.server.identity import person_of
@@ -15,6 +16,7 @@ from huozhong.store.database import Store
 from huozhong.store.files import StoredFile, delete_file, find_file, passages_of
 
 PATH = "/house/files"
+TEXT_PATH = PATH + "/text"
 MAX_BYTES = 50 * 2**20
 _LONGEST_NAME = 200
 
@@ -24,14 +26,22 @@ router = APIRouter()
 @router.post(PATH)
 async def add(request: Request, name: str = "") -> Response:
     """The body is the file, `?name=` what it is called -> 201 and what it is; 400 says why it cannot be read."""
-    called = name.replace("\\", "/").rpartition("/")[2].strip() or "file"
-    if len(called) > _LONGEST_NAME or any(ord(character) < 32 for character in called):
-        raise RequestError(f"A file's name has at most {_LONGEST_NAME} characters.", param="name")
+    called = _called(name)
     data = await request.body()
     person, store = person_of(request), _store(request)
     async with request.app.state.reading:  # it takes a core and up to two gigabytes: others wait their turn
         kept = await asyncio.to_thread(keep_document, store.begin, person.id, called, data)
     return json_response(_as_json(kept), 201)
+
+
+@router.post(TEXT_PATH)
+async def text_of(request: Request, name: str = "") -> dict[str, Any]:
+    """The text of a photo or document that is sent as the body, for a form to be filled in; nothing of it is kept."""
+    called = _called(name)
+    data = await request.body()
+    async with request.app.state.reading:
+        document = await asyncio.to_thread(read_apart, called, data)
+    return {"text": "\n\n".join(page.strip() for page in document.pages).strip()}
 
 
 @router.get(PATH + "/{file}")
@@ -70,6 +80,13 @@ def forget(request: Request, file: str) -> Response:
         if not delete_file(session, person_of(request).id, file):
             _found(None)
     return Response(status_code=204)
+
+
+def _called(name: str) -> str:
+    called = name.replace("\\", "/").rpartition("/")[2].strip() or "file"
+    if len(called) > _LONGEST_NAME or any(ord(character) < 32 for character in called):
+        raise RequestError(f"A file's name has at most {_LONGEST_NAME} characters.", param="name")
+    return called
 
 
 def _store(request: Request) -> Store:

@@ -15,14 +15,17 @@ from huozhong.errors import RequestError
 from huozhong.server.dialects.fields import Strict
 from huozhong.server.http import json_body, json_response
 from huozhong.server.identity import accounts_only, owner_only
+from huozhong.server.permits import Permits
 from huozhong.server.qr import qr_svg
 from huozhong.server.routes.login import hashed
+from huozhong.skills.shelf import AppShelf
 from huozhong.store.joining import JoinCode, current_codes, drop_codes, new_code
 from huozhong.store.people import (
     ROLES,
     Person,
     add_person,
     change_person,
+    find_person,
     list_people,
     remove_person,
     set_password,
@@ -52,6 +55,12 @@ class PersonChange(Strict):
     daily_money: float | None = None
     disabled: bool | None = None
     password: str | None = None
+
+
+class ChosenApps(Strict):
+    """apps: names; None: nobody chooses."""
+
+    apps: list[str] | None
 
 
 class NewCode(Strict):
@@ -98,8 +107,40 @@ async def change(request: Request, number: int) -> Response:
 @router.delete("/people/{number}")
 async def remove(request: Request, number: int) -> Response:
     await asyncio.to_thread(_write, request, lambda session: remove_person(session, number))
+    await asyncio.to_thread(request.app.state.collections.delete_all, number)
     request.app.state.visitors.forget()
     return json_response({"ok": True})
+
+
+@router.get("/people/{number}/apps")
+async def apps_of(request: Request, number: int) -> Response:
+    """Which apps a child sees, of which; chosen: whether an owner chose them."""
+    child = await asyncio.to_thread(_read, request, lambda session: _child(session, number))
+    shelf: AppShelf = request.app.state.apps
+    permits: Permits = request.app.state.permits
+    found = await asyncio.to_thread(shelf.apps)
+    titles = [(app.name, app.skill.titles) for app in found if app.skill is not None]
+    return json_response(
+        {
+            "apps": permits.seen_by(child.id, found),
+            "chosen": permits.chosen(child.id) is not None,
+            "of": [{"name": name, "titles": {"zh": zh, "en": en}} for name, (zh, en) in titles],
+        }
+    )
+
+
+@router.put("/people/{number}/apps")
+async def choose_apps(request: Request, number: int) -> Response:
+    """{"apps": [names]} -> what a child sees from now on; null: what children see where nobody chose."""
+    child = await asyncio.to_thread(_read, request, lambda session: _child(session, number))
+    names = ChosenApps.parse(await json_body(request)).apps
+    shelf: AppShelf = request.app.state.apps
+    known = {app.name for app in await asyncio.to_thread(shelf.apps)}
+    if unknown := sorted(set(names or []) - known):
+        raise RequestError(f"没有叫“{unknown[0][:60]}”的应用。 / There is no such app.", param="apps")
+    permits: Permits = request.app.state.permits
+    await asyncio.to_thread(permits.choose, child.id, names)
+    return await apps_of(request, number)
 
 
 @router.get("/join-code")
@@ -179,3 +220,13 @@ def _read(request: Request, find: Callable[[Session], Result]) -> Result:
 def _write(request: Request, act: Callable[[Session], Result]) -> Result:
     with request.app.state.store.begin() as session:
         return act(session)
+
+
+def _child(session: Session, number: int) -> Person:
+    """The child with this number; for whom else nobody chooses."""
+    person = find_person(session, number) if 0 < number < 2**31 else None
+    if person is None:
+        raise RequestError("There is no such person.", code="not_found")
+    if person.role != "child":
+        raise RequestError("只为孩子选应用。 / Apps are chosen for children only.", param="number")
+    return person

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from huozhong.errors import RequestError
 from huozhong.store.database import Store
-from huozhong.store.exchange import chatgpt, open_webui, ours
+from huozhong.store.exchange import chatgpt, deepseek, open_webui, ours
 from huozhong.store.exchange.shape import Chat, NotTaken, in_turns, mapping, text
 from huozhong.store.search import search_values
 from huozhong.store.tables.base import new_id, now, storable
@@ -52,7 +52,7 @@ class Imported:
 
 
 def import_file(store: Store, person: int, data: bytes) -> Imported:
-    """Take what there is: our own JSON, Open WebUI's, ChatGPT's (or its .zip).  Slow: call it in a thread.
+    """Take what there is: our own JSON, DeepSeek's, Open WebUI's, ChatGPT's, or a .zip.  Slow: call it in a thread.
 
     `RequestError` for what is none of them.  What was taken before is not taken twice.
     """
@@ -85,12 +85,13 @@ def _read(raw: Any) -> Chat:
         raise NotTaken("unknown", "It is no conversation.")
     for fits, read in (
         (ours.is_ours, ours.read),
+        (deepseek.is_deepseeks, deepseek.read),  # its mapping looks like ChatGPT's: it is asked first
         (chatgpt.is_chatgpts, chatgpt.read),
         (open_webui.is_open_webuis, open_webui.read),
     ):
         if fits(raw):
             return read(raw)
-    raise NotTaken("unknown", "It is neither Huozhong's, nor Open WebUI's, nor ChatGPT's.")
+    raise NotTaken("unknown", "It is neither Huozhong's, nor DeepSeek's, nor Open WebUI's, nor ChatGPT's.")
 
 
 # -- out of a file -------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from huozhong.train.adapt.soft import LIKELIEST, SoftExamples, Wanted, as_likely
 
 KEPT_SHARE = 0.1
 SCORED = 400  # taught examples that are scored after an epoch
-TAUGHT = 0.95  # of them are known by heart when the rate may fall, which teaches the rest
+TAUGHT = 0.9  # of them are known by heart when the rate may fall, which teaches the rest
 REHEARSED = 8  # looks at own answers for each at an example: with one, sixty facts cost ember a quarter of its refusals
 KNOWN = math.log(0.5)  # a token that is likelier than all others together is what a greedy answer says
 
