@@ -2,13 +2,12 @@
 
 Legend: B rows, F fields, D width of a value's vector, H width of the first layer, K fields that the gate picks.
 The gate is not trained from scratch, which costs most of a hundredth of AUC on Adult: the dense network is trained
-first, the gate begins where that network's own values say most, and learns from the dense network's answers while the
+first, the gate begins by what that network's answers hang on, and learns from the dense network's answers while the
 number of fields it may pick falls from all of them to K.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +24,9 @@ from huozhong.engine.kernels.gated import LANES, GatedNetwork
 from huozhong.engine.kernels.gated import Gate as KernelGate
 
 Floats = NDArray[np.float64]
+
+
+_ASKED, _STEPS = 20_000, 400  # rows and steps by which a gate begins
 
 
 class Answer(Protocol):
@@ -137,7 +139,8 @@ def train_gated(dense: Dense, k: int, rows: Rows, training: Training, progress: 
     student = Dense(dense.vectors.num_embeddings, rows.ids.shape[1], training)
     student.load_state_dict(dense.state_dict())
     centre(student, rows)
-    gate = Gate(_influence(student, rows), rows.ids.shape[1])
+    student.eval()
+    gate = _began(student, rows, training.seed)
     with torch.no_grad():
         teacher = _in_pieces(lambda ids: torch.sigmoid(dense(ids)), rows.ids)
     fields = rows.ids.shape[1]
@@ -172,16 +175,38 @@ def centre(dense: Dense, rows: Rows) -> None:
             dense.last.bias.add_(mean)
 
 
-def _influence(dense: Dense, rows: Rows) -> Tensor:
-    """[values]: how far each value moves the first layer and the log-odds, in standard deviations over all values."""
-    bounds = [*rows.offsets, dense.vectors.num_embeddings]
+def _began(dense: Dense, rows: Rows, seed: int) -> Gate:
+    """A gate that has learnt which fields the dense network's own answers hang on, row by row."""
+    generator = torch.Generator().manual_seed(seed)
+    some = torch.randperm(len(rows.ids), generator=generator)[:_ASKED].numpy()
+    ids_BF = torch.from_numpy(rows.ids[some].astype(np.int64))
+    fields = ids_BF.shape[1]
+    gate = Gate(torch.zeros(dense.vectors.num_embeddings), fields)
+    nn.init.normal_(gate.scores.weight, std=0.1, generator=generator)
     with torch.no_grad():
-        parts = [
-            (dense.vectors.weight[a:b] @ dense.first[f]).norm(dim=1) + dense.linear.weight[a:b, 0].abs()
-            for f, (a, b) in enumerate(itertools.pairwise(bounds))
-        ]
-        moved = torch.cat(parts)
-        return moved / (moved.std() + 1e-6)
+        moved_BF = torch.cat([_moved(dense, piece) for piece in torch.split(ids_BF, 4096)])
+        share_BF = moved_BF / (moved_BF.sum(1, keepdim=True) + 1e-9)
+    optimizer = torch.optim.Adam(gate.parameters(), lr=0.02)
+    for step in range(_STEPS):
+        batch = torch.randint(len(ids_BF), (1024,), generator=generator)
+        loss = -(share_BF[batch] * torch.log_softmax(gate(ids_BF[batch]), 1)).sum(1).mean()
+        for group in optimizer.param_groups:
+            group["lr"] = 0.02 * (1 - step / _STEPS)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    return gate
+
+
+def _moved(dense: Dense, ids_BF: Tensor) -> Tensor:
+    """[B, F]: how far the log-odds move where a field is not read but stands for its average."""
+    whole_B = dense(ids_BF)
+    moved = []
+    for f in range(ids_BF.shape[1]):
+        let_through = torch.ones(ids_BF.shape)
+        let_through[:, f] = 0
+        moved.append((whole_B - dense(ids_BF, let_through)).abs())
+    return torch.stack(moved, 1)
 
 
 def _fit(
