@@ -26,7 +26,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "train": ("model", "formats", "text", "cost", "verify"),
     "memory": ("text", "engine.kernels"),
     "skills": ("verify", "memory", "text"),
-    "apps": ("skills", "memory", "verify", "text", "acts", "cli.words"),
+    "apps": ("skills", "memory", "verify", "text", "acts", "cli.words", "engine.kernels"),
     "hub": ("formats", "model"),
     "engine": ("model", "formats", "text", "cost", "acts"),
     "acts": ("verify", "text"),
@@ -35,7 +35,9 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "model": (), "text": (), "verify": (), "cost": (), "files": (), "errors": (),
 }  # fmt: skip
 GROUND_FLOOR = ("errors", "files")
-MAY_USE_TORCH = ("model.layers", "model.transformer", "model.families", "model.frozen", "train", "cli.train")
+MAY_USE_TORCH = (
+    "model.layers", "model.transformer", "model.families", "model.frozen", "train", "cli.train", "apps.rank.train",
+)  # fmt: skip
 
 LONGEST_FILE, LONGEST_FUNCTION = 450, 60  # lines
 

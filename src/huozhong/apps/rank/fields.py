@@ -47,9 +47,13 @@ class Field:
             return ""
         if self.edges is None:
             return next(value for value, n in (self.values or {}).items() if n == number)
-        edges = ["", *(f"{edge:.4g}" for edge in self.edges), ""]
-        low, high = edges[number - 1], edges[number]
-        return f"{low}–{high}" if low and high else f"< {high}" if high else f"≥ {low}" if low else ""
+        low = self.edges[number - 2] if number > 1 else None
+        high = self.edges[number - 1] if number <= len(self.edges) else None
+        if low is not None and high == np.nextafter(low, np.inf):
+            return f"{low:.4g}"  # a value that fills a bin by itself
+        if low is None or high is None:
+            return f"< {high:.4g}" if high is not None else f"≥ {low:.4g}" if low is not None else ""
+        return f"{low:.4g}–{high:.4g}"
 
     def as_json(self) -> dict[str, Any]:
         if self.edges is not None:

@@ -25,7 +25,9 @@ def with_imagined(table: Table, task: Task, seed: int) -> tuple[Table, NDArray[n
     counts = Counter(things)
     names = [*counts]
     weights = np.array([counts[name] for name in names], np.float64) ** 0.75
-    taken = set(zip(table.columns[task.who], things, strict=True))
+    # What somebody ever takes is not left out: that nobody will take a thing later is not known on the day.
+    days = table.columns[task.when] if task.when is not None else [""] * table.num_rows
+    taken = set(zip(table.columns[task.who], days, things, strict=True))
     drawn = np.random.default_rng(seed).choice(len(names), (table.num_rows, BESIDE), p=weights / weights.sum())
     last = {thing: row for row, thing in enumerate(things)}
     of_things = {name for name in task.used if name == task.what or tells_of(table, task.what, name)}
@@ -35,7 +37,7 @@ def with_imagined(table: Table, task: Task, seed: int) -> tuple[Table, NDArray[n
         thing_rows.append(row)
         happened.append(1.0)
         for n in drawn[row]:
-            if (person, names[n]) not in taken:
+            if names[n] != things[row] and (person, days[row], names[n]) not in taken:
                 rows.append(row)
                 thing_rows.append(last[names[n]])
                 happened.append(0.0)

@@ -27,7 +27,8 @@ Say = Callable[[str, float], None]  # which rung, and how much of it is done
 
 AS_GOOD = 0.0005  # AUC by which a model may fall behind the best and still be as good
 READS = 0.42  # of the fields, that a gate may pick
-_RIDGES = (3.0, 10.0, 30.0)
+_RIDGES = (3.0, 10.0, 30.0, 100.0)
+_ORDER = ("logistic", "trees", "gated", "dense")
 _FOLDED_BYTES = 64 << 20  # of folded vectors, up to which they are kept
 
 
@@ -74,7 +75,7 @@ class Sets:
 
 
 def climb(sets: Sets, fields: Fields, say: Say, seed: int = 0) -> list[Rung]:
-    """All rungs that can be trained on this machine, the cheapest first."""
+    """All rungs that can be trained on this machine, from the lowest up, which is from the cheapest to run."""
     makers: list[tuple[str, Callable[[], Model]]] = [("logistic", lambda: _logistic(sets, fields))]
     if trees_are_here():
         makers.append(("trees", lambda: _trees(sets, fields, seed)))
@@ -97,7 +98,7 @@ def climb(sets: Sets, fields: Fields, say: Say, seed: int = 0) -> list[Rung]:
         )
         for (name, model, seconds), scores in zip(made, told, strict=True)
     ]  # fmt: skip
-    return sorted(rungs, key=lambda rung: rung.model.multiply_adds)
+    return sorted(rungs, key=lambda rung: _ORDER.index(rung.name))
 
 
 def cheapest(rungs: list[Rung]) -> Rung:
@@ -131,7 +132,7 @@ def _networks(sets: Sets, fields: Fields, say: Say, seed: int) -> list[tuple[str
 
     learn, decide = slice(None, sets.decide), slice(sets.decide, sets.report)
     rows = Rows(sets.ids[learn], sets.outcome[learn], sets.ids[decide], sets.outcome[decide], fields.offsets)
-    training = replace(Training(), seed=seed)
+    training = replace(Training.for_rows(sets.decide), seed=seed)
     began = time.perf_counter()
     dense = train_dense(rows, fields.num_values, training, lambda done, _: say("dense", done))
     dense_seconds = time.perf_counter() - began

@@ -46,13 +46,21 @@ class Training:
     width: int = 32  # D
     hidden: tuple[int, int] = (256, 64)
     epochs: int = 6
-    gate_epochs: int = 10
+    gate_epochs: int = 6
     batch: int = 1024
-    learning_rate: float = 2e-3
-    decay: float = 0.1  # of a value's vector, for each of its rows' batches: rare values have little to learn from
-    dropout: float = 0.3
-    unseen: float = 0.05  # of the values, shown as not seen, so that their vector learns too
+    learning_rate: float = 1e-3
+    decay: float = 10.0  # of the vectors that a batch reads: rare values have little to learn from
+    dropout: float = 0.5
+    unseen: float = 0.2  # of the values, shown as not seen, so that their vector learns too
+    patience: int = 2  # epochs without getting better, after which it ends
     seed: int = 0
+
+    @classmethod
+    def for_rows(cls, rows: int) -> Training:
+        """Smaller batches for few rows, and some 800 steps at least: such tables are learnt in one epoch or in many."""
+        batch = min(1024, max(64, rows // 80))
+        epochs = min(20, max(4, -(-800 * batch // rows)))
+        return cls(batch=batch, epochs=epochs, gate_epochs=max(6, epochs // 2))
 
 
 @dataclass(frozen=True)
@@ -226,6 +234,7 @@ def _fit(
     optimizer = _optimizer(module, training)
     steps, step = epochs * -(-len(ids) // training.batch), 0
     best: tuple[float, dict[str, Any]] = (-1.0, {})
+    late = 0
     for epoch in range(1, epochs + 1):
         module.train()
         for batch in torch.split(torch.randperm(len(ids), generator=generator), training.batch):
@@ -244,9 +253,14 @@ def _fit(
         with torch.no_grad():
             scores = _in_pieces(partial(answer, done=step / steps), rows.valid_ids)
         reached = auc(rows.valid_outcome, scores.numpy())
-        if epoch / epochs >= since and reached > best[0]:
+        late = late + 1 if reached <= best[0] else 0
+        if epoch / epochs >= since and not late:
             best = reached, {name: value.clone() for name, value in module.state_dict().items()}
-        progress(epoch / epochs, reached)
+        if late > training.patience and epoch / epochs >= since:
+            break
+        if epoch < epochs:
+            progress(epoch / epochs, reached)
+    progress(1.0, best[0])
     module.load_state_dict(best[1])
 
 
