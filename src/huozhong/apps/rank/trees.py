@@ -63,8 +63,8 @@ def fit_trees(ids: Ids, outcome: Floats, valid_ids: Ids, valid_outcome: Floats, 
     data = lightgbm.Dataset(order[ids], outcome)
     settings = {
         "objective": "binary", "metric": "binary_logloss", "learning_rate": 0.05, "num_leaves": 31,
-        "min_data_in_leaf": 50, "feature_fraction": 0.8, "bagging_fraction": 0.8, "bagging_freq": 1, "seed": seed, "verbosity": -1,
-        "num_threads": 2,
+        "min_data_in_leaf": 50, "feature_fraction": 0.8, "bagging_fraction": 0.8, "bagging_freq": 1, "seed": seed,
+        "verbosity": -1, "num_threads": 2,
     }  # fmt: skip
     booster = lightgbm.train(
         settings, data, _ROUNDS, valid_sets=[lightgbm.Dataset(order[valid_ids], valid_outcome, reference=data)],
