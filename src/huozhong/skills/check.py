@@ -61,27 +61,33 @@ def read_examples(skill: Skill) -> list[Example]:
 
 
 def check_examples(skill: Skill, ask: Ask, tools: Tools | None = None) -> Iterator[Outcome]:
-    """Runs the examples one by one."""
-    for example in read_examples(skill):
-        answer, refused = "", None
-        try:
-            with TemporaryDirectory() as folder:
-                # What the app remembers of people is neither seen nor changed: an example is as on the first day.
-                fresh = {**(tools or {}), "keep": keep_in(Path(folder) / "kept.json")}
-                for piece in run(skill, example.given, ask, fresh):
-                    if piece.kind in ("done", "rule"):
-                        answer = piece.text
-                        refused = piece.problem
-        except HuozhongError as error:
-            refused = str(error)
-        problems = (
-            [f"it should be refused, and answered: {answer[:100]}"] if example.refused and refused is None else []
-        )
-        if not example.refused:
-            problems += [refused] if refused else []
-            problems += [f"'{wanted}' is missing" for wanted in example.holds if wanted not in answer]
-            problems += [f"'{unwanted}' stands there" for unwanted in example.lacks if unwanted in answer]
-        yield Outcome(example, answer, tuple(problems))
+    """Runs the examples one after the other.
+
+    What the app remembers of people is neither seen nor changed: the first example is as on the first day, and a later
+    one finds what those before it kept.
+    """
+    with TemporaryDirectory() as folder:
+        fresh = {**(tools or {}), "keep": keep_in(Path(folder) / "kept.json")}
+        for example in read_examples(skill):
+            yield _outcome(skill, example, ask, fresh)
+
+
+def _outcome(skill: Skill, example: Example, ask: Ask, tools: Tools) -> Outcome:
+    answer, refused = "", None
+    try:
+        for piece in run(skill, example.given, ask, tools):
+            if piece.kind in ("done", "rule"):
+                answer = piece.text
+                refused = piece.problem
+    except HuozhongError as error:
+        refused = str(error)
+    if example.refused:
+        problems = [] if refused is not None else [f"it should be refused, and answered: {answer[:100]}"]
+    else:
+        problems = [refused] if refused else []
+        problems += [f"'{wanted}' is missing" for wanted in example.holds if wanted not in answer]
+        problems += [f"'{unwanted}' stands there" for unwanted in example.lacks if unwanted in answer]
+    return Outcome(example, answer, tuple(problems))
 
 
 def _example(lines: list[str]) -> Example:
