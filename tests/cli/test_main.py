@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 from huozhong.cli.main import build, main
 
 COMMANDS = {
-    "backup", "chat", "cp", "eval", "export", "import", "list", "ls", "pack", "ps", "pull", "remove", "restore", "rm",
+    "backup", "chat", "cp", "eval", "export", "forecast", "import", "list", "ls", "pack", "ps", "pull", "remove", "restore", "rm",
     "run", "serve", "show", "stop",
 }  # fmt: skip
-GROUPS = {"people", "skill", "train"}
+GROUPS = {"people", "rank", "skill", "train"}
 
 
 def test_every_command_has_bilingual_help() -> None:

@@ -199,11 +199,17 @@ class Terminal:
         while words not in self.seen:
             assert time.monotonic() < deadline, self.seen
             if select.select([self._master], [], [], 0.1)[0]:
-                self.seen += re.sub(
-                    r"\x1b\[[?0-9;]*[a-zA-Z]", "", os.read(self._master, 65536).decode(errors="replace")
-                )
+                self.seen += re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", self._decode(os.read(self._master, 65536)))
         shown, _, self.seen = self.seen.partition(words)
         return shown
+
+    def until_anything(self) -> None:
+        """Something is shown that has not been taken away."""
+        deadline = time.monotonic() + 60
+        while not self.seen.strip():
+            assert time.monotonic() < deadline
+            if select.select([self._master], [], [], 0.1)[0]:
+                self.seen += self._decode(os.read(self._master, 65536))
 
 
 @contextmanager
@@ -263,7 +269,8 @@ def test_ctrl_c_stops_the_answer_and_not_the_talk(fresh: dict[str, str], endless
         terminal.until("/bye 或 Ctrl-D 结束")
         terminal.until(">>> ")
         terminal.type("你好\n")
-        time.sleep(1.0)
+        terminal.until("你好\r\n")  # what was typed
+        terminal.until_anything()  # of the answer
         terminal.type("\x03")
         terminal.until("已停止")
         terminal.until(">>> ")

@@ -62,11 +62,11 @@ class Talk:
 
     def answer(self, question: str, *, shown: bool = True) -> Answer:
         """Ask, show what comes (thoughts on stderr), keep it.  Ctrl-C stops the answer."""
-        answer = Answer()
-        keeping = self._begin_keeping(question)
+        answer, keeping, pieces = Answer(), None, None
         system = [{"role": "system", "content": self.system}] if self.system else []
-        pieces = self.ask([*system, *self.messages, {"role": "user", "content": question}], self.wish)
         try:
+            keeping = self._begin_keeping(question)
+            pieces = self.ask([*system, *self.messages, {"role": "user", "content": question}], self.wish)
             for kind, text in pieces:
                 self._take(answer, kind, text, shown=shown)
                 if keeping is not None:
@@ -76,7 +76,8 @@ class Talk:
         except (RequestError, StoreError) as error:
             answer.error = error
         finally:
-            pieces.close()  # type: ignore[attr-defined]  # a generator: leaving it aborts the answer
+            if pieces is not None:
+                pieces.close()  # type: ignore[attr-defined]  # a generator: leaving it aborts the answer
         if shown and answer.content:
             print(flush=True)
         self._end_keeping(keeping, answer)
