@@ -33,7 +33,7 @@ from huozhong.apps.rank.logistic import fit_logistic
 from huozhong.apps.rank.measure import auc
 from huozhong.apps.rank.table import read_table
 from huozhong.apps.rank.task import understand
-from huozhong.apps.rank.train import Rows, Training, for_the_kernel, train_dense, train_gated
+from huozhong.apps.rank.train import Rows, Training, for_the_kernel, train_dense, train_gated, train_static
 from huozhong.apps.rank.trees import fit_trees
 from huozhong.apps.rank.trees import is_here as trees_are_here
 from huozhong.engine.kernels.gated import GatedNetwork
@@ -63,7 +63,8 @@ def main() -> None:
         whole, picking = for_the_kernel(dense, None, 0), for_the_kernel(student, gate, k)
         areas["dense"].append(auc(sets.outcome[test], whole.scores(sets.ids[test])))
         areas["gated"].append(auc(sets.outcome[test], picking.scores(sets.ids[test])))
-        areas["static"].append(static(sets, fields, picking, k, training))
+        same = train_static(picking, rows, fields.num_values, training, silent)
+        areas["static"].append(auc(sets.outcome[test], same.scores(sets.ids[test])))
         if not options.data:
             assert picking.gate is not None
             own = sets.ids[test] - VALUES * np.arange(len(fields.all))
@@ -101,18 +102,6 @@ def made_up() -> tuple[Sets, Fields]:
 def learnt_from(sets: Sets, fields: Fields) -> Rows:
     learn, decide = slice(None, sets.decide), slice(sets.decide, sets.report)
     return Rows(sets.ids[learn], sets.outcome[learn], sets.ids[decide], sets.outcome[decide], fields.offsets)
-
-
-def static(sets: Sets, fields: Fields, picking: GatedNetwork, k: int, training: Training) -> float:
-    """The dense network with the k fields that the gate picks most often, for every row."""
-    assert picking.gate is not None
-    often = picking.gate.choose(sets.ids[: sets.decide]).mean(0)
-    kept = np.sort(np.argsort(-often)[:k])
-    fewer = Fields(tuple(fields.all[f] for f in kept))
-    ids = (sets.ids[:, kept] - fields.offsets[kept] + fewer.offsets).astype(np.int32)
-    mine = Sets(ids, sets.outcome, sets.decide, sets.report)
-    dense = train_dense(learnt_from(mine, fewer), fewer.num_values, training, silent)
-    return auc(sets.outcome[sets.report :], for_the_kernel(dense, None, 0).scores(ids[sets.report :]))
 
 
 def told(

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from huozhong.cli.main import build, main
 
 COMMANDS = {
-    "backup", "chat", "cp", "eval", "export", "forecast", "import", "list", "ls", "pack", "ps", "pull", "remove", "restore", "rm",
-    "run", "serve", "show", "stop",
+    "backup", "chat", "cp", "eval", "export", "forecast", "import", "list", "ls", "pack", "ps", "pull", "remove",
+    "restore", "rm", "run", "serve", "show", "stop",
 }  # fmt: skip
 GROUPS = {"people", "rank", "skill", "train"}
 

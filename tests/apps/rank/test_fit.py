@@ -16,7 +16,7 @@ from huozhong.apps.rank.kept import load
 from huozhong.apps.rank.ladder import Sets, climb
 from huozhong.apps.rank.measure import auc
 from huozhong.apps.rank.offers import offers, score_rows
-from huozhong.apps.rank.train import Rows, Training, for_the_kernel, train_dense, train_gated
+from huozhong.apps.rank.train import Rows, Training, for_the_kernel, train_dense, train_gated, train_static
 from huozhong.cli.main import build
 from huozhong.errors import SkillError
 
@@ -45,6 +45,8 @@ def test_the_gate_finds_the_fields_that_a_row_needs() -> None:
     area = auc(test_outcome, picking.scores(test_ids))
     assert area > auc(test_outcome, whole.scores(test_ids)) - 0.01
     assert picking.multiply_adds < 0.55 * whole.multiply_adds
+    static = train_static(picking, rows, 72, SMALL, lambda done, _: None)
+    assert auc(test_outcome, static.scores(test_ids)) < area  # which fields matter is another question in every row
     assert picking.gate is not None
     found = picking.gate.choose(test_ids)[needed(test_ids - 6 * np.arange(12))]
     assert found.mean() > 0.88  # about 0.93: what the row needs is read, and little else has room
@@ -58,7 +60,7 @@ def test_where_a_straight_sum_is_enough_it_is_taken() -> None:
     fields = Fields(tuple(Field(str(n), values={str(v): v for v in range(1, 5)}) for n in range(4)))
     rungs = climb(Sets.cut(ids, outcome), fields, lambda name, done: None)
     assert rungs[0].name == "logistic"
-    assert {rung.name for rung in rungs} == {"logistic", "trees", "gated", "dense"}
+    assert {rung.name for rung in rungs} == {"logistic", "trees", "static", "gated", "dense"}
     assert rungs[0].is_enough
 
 

@@ -28,7 +28,7 @@ Say = Callable[[str, float], None]  # which rung, and how much of it is done
 AS_GOOD = 0.0005  # AUC by which a model may fall behind the best and still be as good
 READS = 0.42  # of the fields, that a gate may pick
 _RIDGES = (3.0, 10.0, 30.0, 100.0)
-_ORDER = ("logistic", "trees", "gated", "dense")
+_ORDER = ("logistic", "trees", "static", "gated", "dense")
 _FOLDED_BYTES = 64 << 20  # of folded vectors, up to which they are kept
 
 
@@ -42,7 +42,7 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class Rung:
-    """name: logistic, trees, gated, dense.  seconds: of its training.  micros: of one row alone, on one core.
+    """name: logistic, trees, static, gated, dense.  seconds: of its training.  micros: of one row alone, on one core.
 
     behind: by how much the best rung is better on the rows that decide.  area: on the rows that are only reported.
     """
@@ -128,7 +128,7 @@ def _trees(sets: Sets, fields: Fields, seed: int) -> Trees:
 
 
 def _networks(sets: Sets, fields: Fields, say: Say, seed: int) -> list[tuple[str, Model, float]]:
-    from huozhong.apps.rank.train import Rows, Training, for_the_kernel, train_dense, train_gated
+    from huozhong.apps.rank.train import Rows, Training, for_the_kernel, train_dense, train_gated, train_static
 
     learn, decide = slice(None, sets.decide), slice(sets.decide, sets.report)
     rows = Rows(sets.ids[learn], sets.outcome[learn], sets.ids[decide], sets.outcome[decide], fields.offsets)
@@ -138,9 +138,13 @@ def _networks(sets: Sets, fields: Fields, say: Say, seed: int) -> list[tuple[str
     dense_seconds = time.perf_counter() - began
     k = max(1, round(READS * len(fields.all)))
     student, gate = train_gated(dense, k, rows, training, lambda done, _: say("gated", done))
+    gated = for_the_kernel(student, gate, k)
+    gated_seconds = time.perf_counter() - began
+    static = train_static(gated, rows, fields.num_values, training, lambda done, _: say("static", done))
     return [
         ("dense", for_the_kernel(dense, None, 0), dense_seconds),
-        ("gated", for_the_kernel(student, gate, k), time.perf_counter() - began),
+        ("gated", gated, gated_seconds),
+        ("static", static, time.perf_counter() - began),
     ]
 
 

@@ -13,6 +13,7 @@ from huozhong.apps.rank.task import Task
 NAMES = {
     "logistic": "逻辑回归 logistic regression",
     "trees": "提升树 boosted trees",
+    "static": "少读网络 network of fewer fields",
     "gated": "选读网络 gated network",
     "dense": "全读网络 dense network",
 }

@@ -9,7 +9,7 @@ number of fields it may pick falls from all of them to K.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -164,6 +164,37 @@ def train_gated(dense: Dense, k: int, rows: Rows, training: Training, progress: 
     both = nn.ModuleDict({"network": student, "gate": gate})
     _fit(both, rows, training, training.gate_epochs, answer, teacher, progress, since=falling)
     return student, gate
+
+
+def train_static(
+    gated: GatedNetwork, rows: Rows, num_values: int, training: Training, progress: Progress
+) -> GatedNetwork:
+    """The network that reads the same fields of every row: those that a trained gate picks most often.
+
+    Its gate is a constant.  Where rows do not differ in what they need, this is as good and simpler.
+    """
+    assert gated.gate is not None
+    k = gated.gate.picked
+    often = gated.gate.choose(rows.ids).mean(0)
+    kept = np.sort(np.argsort(-often, kind="stable")[:k])
+    torch.manual_seed(training.seed + 2)
+    fewer = Dense(num_values, k, training)
+    own = replace(rows, ids=rows.ids[:, kept], valid_ids=rows.valid_ids[:, kept], offsets=rows.offsets[kept])
+
+    def answer(ids_BF: Tensor, *, done: float) -> Tensor:
+        logits: Tensor = fewer(ids_BF)
+        return logits
+
+    _fit(fewer, own, training, training.epochs, answer, None, progress)
+    small, fields = for_the_kernel(fewer, None, 0), rows.ids.shape[1]
+    assert small.first is not None
+    first = np.zeros((fields, *small.first.shape[1:]), np.float32)
+    first[kept] = small.first
+    bias = np.zeros(fields, np.float32)
+    bias[kept] = 1
+    nothing = np.zeros(num_values, np.float32)
+    gate = KernelGate(nothing, np.zeros((fields, fields), np.float32), bias, k)
+    return replace(small, first=first, num_fields=fields, gate=gate)
 
 
 def centre(dense: Dense, rows: Rows) -> None:
