@@ -191,7 +191,7 @@ export function createChat(scroll, on) {
     if (!teller.isUntold('leaf') && !isWriting && !unsentQuestion()) chat.leaf = info.leaf;
     show();
     watch();
-    if (messages.some((message) => message.later)) typeset();
+    if (chat.messages.some((message) => message.later)) typeset();
   }
 
   /** The answers that the server had not made ready yet stand there as plain text until they are. */
