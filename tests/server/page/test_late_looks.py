@@ -244,7 +244,7 @@ def test_the_owner_goes_on_filling_in_one_box_while_another_is_saved(browser: Br
     bob, kid = (page.locator("details.person").filter(has_text=name) for name in ("Bob", "Kid"))
     bob.locator("summary").click()
     bob.get_by_label("每天词元").fill("777")
-    kid.locator("summary").click()
+    kid.locator("summary").first.click()
     kid.get_by_label("每天词元").fill("5")
     with page.expect_response(lambda response: response.request.method == "PATCH"):
         kid.get_by_text("保存").click()

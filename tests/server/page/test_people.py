@@ -138,7 +138,7 @@ def test_the_owners_page_shows_numbers_and_changes_people(browser: Browser, hous
         page.select_option("#add-role", "child")
         page.click("#add-go")
         person = page.locator("details.person").filter(has_text="小新")
-        person.locator("summary").click()
+        person.locator("summary").first.click()
         person.get_by_label("休息时间").fill("22:00")
         person.get_by_label("到", exact=True).fill("07:00")
         person.get_by_label("每天词元").fill("5000")

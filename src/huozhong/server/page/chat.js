@@ -1,23 +1,18 @@
 // The conversation that is open: its tree, the way that is shown, asking, and following what the server writes.
 
 import { ApiError, ask, conversationPath } from './api.js';
-import { $, toast } from './dom.js';
+import { $, showFound, toast } from './dom.js';
 import { total } from './format.js';
 import { t } from './i18n.js';
-import { readObject, settingsFrom } from './kept.js';
+import { readObject, settingsFrom, told } from './kept.js';
 import { createLive } from './live.js';
 import { createLook } from './look.js';
 import { createTeller } from './tell.js';
-import { leafUnder, siblings, union, wayTo } from './tree.js';
+import { families, leafUnder, siblings, union, wayTo } from './tree.js';
 import { createView } from './view.js';
 
 function empty() {
   return { id: null, title: '', model: null, leaf: null, settings: settingsFrom(readObject('settings')), messages: [] };
-}
-
-/** What the server is told of settings: null takes an earlier choice back. */
-function told(settings) {
-  return { thinking: settings.thinking, temperature: settings.temperature, system: settings.system.trim() || null };
 }
 
 /**
@@ -69,12 +64,7 @@ export function createChat(scroll, on) {
 
   function refresh() {
     const busy = isBusy();
-    const beside = new Map(); // parent -> its messages: one walk through the tree, however long the chat is
-    chat.messages.forEach((message) => {
-      if (!beside.has(message.parent)) beside.set(message.parent, []);
-      beside.get(message.parent).push(message);
-    });
-    beside.forEach((group) => group.sort((a, b) => a.seq - b.seq));
+    const beside = families(chat.messages);
     let asked = '';
     way.forEach((message, index) => {
       if (message.role === 'user') asked = message.content;
@@ -172,10 +162,7 @@ export function createChat(scroll, on) {
   }
 
   function showMessage(message) {
-    const { node } = views.get(message);
-    node.scrollIntoView({ block: 'center' });
-    node.classList.add('found');
-    setTimeout(() => node.classList.remove('found'), 2500);
+    showFound(views.get(message).node);
   }
 
   /** Takes over what the server says of the conversation, but for what the server does not know yet. */

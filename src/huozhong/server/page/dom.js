@@ -223,3 +223,10 @@ export function download(name, blob) {
   link.remove();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
+
+/** Brings what was looked for into view, and marks it for a moment. */
+export function showFound(node) {
+  node.scrollIntoView({ block: 'center' });
+  node.classList.add('found');
+  setTimeout(() => node.classList.remove('found'), 2500);
+}

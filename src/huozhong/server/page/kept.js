@@ -76,3 +76,8 @@ function oldMessage(message, index) {
     think_ms: message.thinkMs,
   };
 }
+
+/** What the server is told of settings: null takes an earlier choice back. */
+export function told(settings) {
+  return { thinking: settings.thinking, temperature: settings.temperature, system: settings.system.trim() || null };
+}

@@ -224,7 +224,7 @@ function appsBox(child) {
   };
   const put = (apps) => async () => show(await ask('PUT', path, { apps: apps() }));
   box.appendChild(node('div', { class: 'row-line' }, [
-    button(say('save'), 'plain', put(() => boxes.filter((tick) => tick.checked).map((tick) => tick.value)), problem),
+    button(say('chooseApps'), 'plain', put(() => boxes.filter((tick) => tick.checked).map((tick) => tick.value)), problem),
     button(say('asDefault'), 'plain', put(() => null), problem),
   ]));
   box.addEventListener('toggle', () => {

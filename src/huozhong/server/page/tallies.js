@@ -61,7 +61,7 @@ async function ask(method, address, body) {
   let response;
   try {
     response = await fetch(address, { method, headers: { 'Content-Type': 'application/json', 'Accept-Language': root.lang }, body: body ? JSON.stringify(body) : undefined });
-  } catch {
+  } catch (error) {
     throw new Error(say('offline'));
   }
   if (response.status === 401) location.href = '/page/login.html';

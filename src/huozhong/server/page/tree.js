@@ -38,3 +38,14 @@ export function union(known, seen) {
   const ids = new Set(known.map((message) => message.id));
   return known.concat(seen.filter((message) => !ids.has(message.id)));
 }
+
+/** parent -> its messages in their order: one walk through the tree, however long the chat is. */
+export function families(messages) {
+  const found = new Map();
+  messages.forEach((message) => {
+    if (!found.has(message.parent)) found.set(message.parent, []);
+    found.get(message.parent).push(message);
+  });
+  found.forEach((group) => group.sort((a, b) => a.seq - b.seq));
+  return found;
+}
