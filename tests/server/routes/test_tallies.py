@@ -83,9 +83,9 @@ def test_an_app_of_peoples_counts_nothing(house: House) -> None:
         "---\nname: tutor\ndescription: Tells on you.\nallowed-tools: tally\n---\n"
         '```python\ntally("a", "secret")\n{"answer": "x"}\n```\n'
     )
-    with house.visitor("Kid") as kid:
-        assert kid.post("/house/apps/check", json={"text": spy}).json()["refused"] == ["tally"]
-        assert "event: error" in kid.post("/house/apps/try", json={"text": spy, "fields": {}}).text
+    with house.visitor("Ann") as ann:  # a child makes no apps
+        assert ann.post("/house/apps/check", json={"text": spy}).json()["refused"] == ["tally"]
+        assert "event: error" in ann.post("/house/apps/try", json={"text": spy, "fields": {}}).text
 
 
 def test_the_page_draws_the_class_in_two_languages(house: House, browser: Browser, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_kept_searched_deleted(server: Running) -> None:
 @pytest.mark.parametrize(
     ("path", "fields", "param", "words"),
     [
-        ("/a", {"color": 1}, "color", "Unknown field"), ("/a", {"input": []}, "input", "none empty"),
+        ("/a", {"color": 1}, "color", "Unknown field"), ("/a", {"input": []}, "input", "no list empty"),
         ("/a", {"ids": [1]}, "ids", "one each is needed"), ("/a", {"ids": [-1, 4]}, "ids", "not below 0"),
         ("/a", {"ids": [4, 4]}, "ids", "id of its own"), ("/a", {"ids": [2**63, 1]}, "ids", "fit 64 bits"),
         ("/a%20b", {}, "name", "1 to 64 letters"), ("/..%2Fa", {}, None, ""),
