@@ -20,6 +20,8 @@ from huozhong.errors import SkillError
 
 MOST_ROWS = 100_000
 REASONS = 3
+_COMPARED = 2_000  # rows, by which the average is found
+_NOTHING = 0.01  # of the log-odds: no reason
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def offers(fitted: Fitted, *, who: str | None = None, what: str | None = None, t
         )
     names = [*others][:MOST_ROWS]
     rows = [{**pool[given], **others[name]} for name in names]
-    return _best(fitted, names, rows, time.time(), top)
+    return _best(fitted, names, rows, time.time(), top, beside_each_other=True)
 
 
 def score_rows(fitted: Fitted, rows: Sequence[Mapping[str, str]], top: int | None = None) -> list[Offer]:
@@ -71,12 +73,22 @@ def score_rows(fitted: Fitted, rows: Sequence[Mapping[str, str]], top: int | Non
     return _best(fitted, [str(n + 1) for n in range(len(rows))], rows, time.time(), top or len(rows))
 
 
-def _best(fitted: Fitted, names: list[str], rows: Sequence[Mapping[str, Any]], now: float, top: int) -> list[Offer]:
+def _best(
+    fitted: Fitted,
+    names: list[str],
+    rows: Sequence[Mapping[str, Any]],
+    now: float,
+    top: int,
+    beside_each_other: bool = False,
+) -> list[Offer]:
+    """beside_each_other: reasons are what sets a row apart from the others; what all of them share is none."""
     table = Table({name: [str(row.get(name, "")) for row in rows] for name in fitted.task.used})
     ids = fitted.ids(table, now)
     scores = fitted.model.scores(ids)
     best = np.argsort(-scores, kind="stable")[:top]
     moved = _moved(fitted, ids[best])
+    if beside_each_other:
+        moved = moved - _moved(fitted, ids[:_COMPARED]).mean(axis=0)
     chances = sigmoid(scores[best])
     return [
         Offer(names[row], float(chance), _reasons(fitted, ids[row], by))
@@ -95,7 +107,7 @@ def _moved(fitted: Fitted, ids: Ids) -> NDArray[np.float32]:
 
 def _reasons(fitted: Fitted, ids: NDArray[np.int32], moved: NDArray[np.float32]) -> tuple[tuple[str, str, float], ...]:
     offsets = fitted.fields.offsets
-    order = [f for f in np.argsort(-np.abs(moved)) if moved[f] != 0][:REASONS]
+    order = [f for f in np.argsort(-np.abs(moved)) if abs(moved[f]) > _NOTHING][:REASONS]
     found = []
     for f in order:
         field = fitted.fields.all[f]

@@ -18,6 +18,7 @@ NAMES = {
     "dense": "全读网络 dense network",
 }
 WORDS = {"count": "次数", "mean": "以往结果", "days since": "距上次天数", "number": "个数"}
+TIMES = {"weekday": "星期", "month": "月份", "hour": "钟点"}
 
 
 def understood(table: Table, task: Task) -> str:
@@ -62,7 +63,9 @@ def report(figures: Mapping[str, Any], folder: Path) -> str:
 def field_words(name: str, *, english: bool) -> str:
     """A field's name for people: 顾客 · count is 顾客的次数."""
     column, dot, what = name.partition(" · ")
-    return name if english or not dot else f"{column}的{WORDS.get(what, what)}"
+    if english:
+        return name
+    return f"{column.replace(' & ', '与')}的{WORDS.get(what, what)}" if dot else TIMES.get(name, name)
 
 
 def offer_line(offer: Offer, *, english: bool = False, with_chance: bool = True) -> str:
