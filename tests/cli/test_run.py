@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import fcntl
 import json
 import os
 import pty
@@ -11,6 +12,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -163,11 +165,17 @@ def test_a_server_answers(fresh: dict[str, str], endless: Path, tmp_path: Path) 
         assert (unknown.returncode, "'gpt-9'" in unknown.stderr) == (2, True)
 
 
+def hears_ctrl_c() -> None:
+    """What a shell starts in the background, these tests perhaps, is deaf to it, and so would its children be."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 def test_ctrl_c_stops_and_keeps_what_was_said(fresh: dict[str, str], endless: Path) -> None:
     process = subprocess.Popen(
         [*COMMAND, "run", str(endless), "你好", "--no-think", "-o", "temperature=0", "--threads", "1"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=fresh, bufsize=0,
+        preexec_fn=hears_ctrl_c,
     )  # fmt: skip
     assert process.stdout is not None
     first = process.stdout.read(1)
@@ -217,7 +225,7 @@ def talking(environment: dict[str, str], *arguments: str) -> Iterator[tuple[Term
     master, slave = pty.openpty()
     process = subprocess.Popen(
         [*COMMAND, "run", *arguments], stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True,
-        preexec_fn=lambda: __import__("fcntl").ioctl(0, __import__("termios").TIOCSCTTY, 0),
+        preexec_fn=lambda: (hears_ctrl_c(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)),
     )  # fmt: skip
     os.close(slave)
     try:
