@@ -10,12 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from huozhong.apps.rank.fields import Ids
 from huozhong.apps.rank.kept import Fitted
-from huozhong.apps.rank.logistic import Logistic, sigmoid
+from huozhong.apps.rank.logistic import sigmoid
 from huozhong.apps.rank.table import Table
-from huozhong.apps.rank.trees import Trees
-from huozhong.engine.kernels.gated import GatedNetwork
 from huozhong.errors import SkillError
 
 MOST_ROWS = 100_000
@@ -86,23 +83,14 @@ def _best(
     ids = fitted.ids(table, now)
     scores = fitted.model.scores(ids)
     best = np.argsort(-scores, kind="stable")[:top]
-    moved = _moved(fitted, ids[best])
+    moved = fitted.model.parts(ids[best])
     if beside_each_other:
-        moved = moved - _moved(fitted, ids[:_COMPARED]).mean(axis=0)
+        moved = moved - fitted.model.parts(ids[:_COMPARED]).mean(axis=0)
     chances = sigmoid(scores[best])
     return [
         Offer(names[row], float(chance), _reasons(fitted, ids[row], by))
         for row, chance, by in zip(best, chances, moved, strict=True)
     ]
-
-
-def _moved(fitted: Fitted, ids: Ids) -> NDArray[np.float32]:
-    """[rows, fields]: by how much each field that was read moved a row's log-odds."""
-    model = fitted.model
-    if isinstance(model, Logistic | Trees):
-        return model.parts(ids)
-    assert isinstance(model, GatedNetwork)
-    return model.parts(ids)
 
 
 def _reasons(fitted: Fitted, ids: NDArray[np.int32], moved: NDArray[np.float32]) -> tuple[tuple[str, str, float], ...]:

@@ -2,7 +2,7 @@
 
 import { own } from './language.js';
 
-/** kind: 'offline' | 'busy' | 'gone' | 'login' | 'server'.  wait: seconds after which it may be tried again, or 0. */
+/** kind: 'offline' | 'busy' | 'gone' | 'login' | 'rights' | 'server'.  wait: seconds after which it may be tried again, or 0. */
 export class ApiError extends Error {
   constructor(kind, message, wait) {
     super(message || kind);
@@ -32,7 +32,7 @@ async function refused(response) {
     if (!hasKey && body.error && body.error.code === 'not_logged_in') location.replace(LOGIN_PAGE);
     return new ApiError('login', message);
   }
-  const kinds = { 404: 'gone', 429: 'busy', 503: 'busy' };
+  const kinds = { 403: 'rights', 404: 'gone', 429: 'busy', 503: 'busy' };
   return new ApiError(kinds[response.status] || 'server', message, Number(response.headers.get('retry-after')));
 }
 

@@ -1,12 +1,15 @@
 // Which steps go wrong: one's own, and for an owner the class's, drawn as bars and printable.
 
+import { ask, send } from './api.js';
+import { $, node, reason, sayer, speak } from './house.js';
+
 const WORDS = {
   zh: {
-    other: 'English', back: '应用', print: '打印', title: '哪一步容易错', mine: '我自己', all: '全班', none: '还没有数到什么。',
+    back: '应用', print: '打印', title: '哪一步容易错', mine: '我自己', all: '全班', none: '还没有数到什么。',
     consent: '数一数我的步骤，给老师看（只记哪种算法、错在哪里；不记题目、不记我写的话，老师看不到名字）',
     consentNote: '十四岁以下的同学，请家长一起决定。随时可以取消，取消就全部删掉。',
     people: '{n} 位同学同意了。这里没有名字，只有总数。', days: '最近 30 天', stepsTitle: '每种算法：错的份额', kindsTitle: '错在哪里', hintsTitle: '看到第几个提示',
-    share: '{wrong}/{all} 步', times: '{n} 次，{p} 人', timesOwn: '{n} 次', forget: '学期结束：全部删掉', forgetSure: '真的删掉全班的记录？', offline: '联系不上服务器。',
+    share: '{wrong}/{all} 步', times: '{n} 次，{p} 人', timesOwn: '{n} 次', forget: '学期结束：全部删掉', forgetSure: '真的删掉全班的记录？',
     ops: { '+': '加法', '-': '减法', '×': '乘法', '÷': '除法', '^': '乘方', sum: '综合算式', answer: '最后的得数' },
     hows: {
       carry: '忘了进位', borrow: '退位错', table: '口诀错', zero: '末尾的0', point: '小数点', sign: '看错符号', order: '前后写反', 'one off': '差一点', digits: '数字写颠倒',
@@ -15,11 +18,11 @@ const WORDS = {
     hint: ['先说说题意', '用哪些数', '用什么方法', '列出来', '算完检查'],
   },
   en: {
-    other: '中文', back: 'Apps', print: 'Print', title: 'Which steps go wrong', mine: 'Your own', all: 'The class', none: 'Nothing was counted yet.',
+    back: 'Apps', print: 'Print', title: 'Which steps go wrong', mine: 'Your own', all: 'The class', none: 'Nothing was counted yet.',
     consent: 'Count my steps for the teacher (which operation, what went wrong; no problem, no words of mine, no name)',
     consentNote: 'Under fourteen, decide together with your parents. Take it back at any time: everything is deleted then.',
     people: '{n} said yes. There are no names here, only sums.', days: 'the last 30 days', stepsTitle: 'By operation: the part that went wrong', kindsTitle: 'What went wrong', hintsTitle: 'How many hints were needed',
-    share: '{wrong} of {all}', times: '{n}×, {p} people', timesOwn: '{n}×', forget: 'End of term: delete all', forgetSure: 'Really delete what was counted of the class?', offline: 'The server cannot be reached.',
+    share: '{wrong} of {all}', times: '{n}×, {p} people', timesOwn: '{n}×', forget: 'End of term: delete all', forgetSure: 'Really delete what was counted of the class?',
     ops: { '+': 'adding', '-': 'subtracting', '×': 'multiplying', '÷': 'dividing', '^': 'powers', sum: 'longer sums', answer: 'the result' },
     hows: {
       carry: 'carrying', borrow: 'borrowing', table: 'times table', zero: 'zeros at the end', point: 'decimal point', sign: 'another sign', order: 'wrong way round', 'one off': 'one off', digits: 'digits turned',
@@ -29,45 +32,18 @@ const WORDS = {
   },
 };
 
-const root = document.documentElement;
-const main = document.getElementById('main');
+const say = sayer(WORDS);
 const app = new URLSearchParams(location.search).get('app') || 'tutor';
 const path = '/house/tallies/' + encodeURIComponent(app);
 
-function words() {
-  return WORDS[/^zh/i.test(root.lang) ? 'zh' : 'en'];
-}
-
-function say(name, values) {
-  let text = words()[name];
-  Object.keys(values || {}).forEach((one) => { text = text.replace('{' + one + '}', () => values[one]); });
-  return text;
-}
-
-function node(tag, attributes, children) {
-  const made = document.createElement(tag);
-  Object.keys(attributes || {}).forEach((name) => {
-    const value = attributes[name];
-    if (name === 'text') made.textContent = value;
-    else if (name.slice(0, 2) === 'on') made.addEventListener(name.slice(2), value);
-    else if (value === true) made.setAttribute(name, '');
-    else if (value !== false && value !== null) made.setAttribute(name, value);
-  });
-  (children || []).forEach((child) => child && made.appendChild(child));
-  return made;
-}
-
-async function ask(method, address, body) {
-  let response;
+/** What was counted of the class; null for who may not see it. */
+async function ofClass() {
   try {
-    response = await fetch(address, { method, headers: { 'Content-Type': 'application/json', 'Accept-Language': root.lang }, body: body ? JSON.stringify(body) : undefined });
+    return await ask('GET', path + '/class');
   } catch (error) {
-    throw new Error(say('offline'));
+    if (error.kind === 'rights') return null;
+    throw error;
   }
-  if (response.status === 401) location.href = '/page/login.html';
-  if (response.status === 403) return null;
-  if (!response.ok) throw new Error(((await response.json().catch(() => ({}))).error || {}).message || 'HTTP ' + response.status);
-  return response.status === 204 ? null : response.json();
 }
 
 /** rows: [name, part of 1, number]. */
@@ -99,21 +75,20 @@ function charts(tallies, whose) {
   const most = (all) => Math.max(1, ...Object.values(all).map((one) => one.times || one));
   const order = (all, by) => Object.keys(all).sort((a, b) => by(all[b]) - by(all[a]));
   return [
-    bars(say('stepsTitle'), order(steps, (one) => one.wrong / one.all).map((name) => [words().ops[name] || name, steps[name].wrong / steps[name].all, say('share', steps[name])])),
-    bars(say('kindsTitle'), order(kinds, (one) => one.times).map((name) => [words().hows[name] || name, kinds[name].times / most(kinds), say(whose, { n: kinds[name].times, p: kinds[name].people })])),
-    bars(say('hintsTitle'), Object.keys(hints).sort().map((level) => [level + ' ' + (words().hint[level - 1] || ''), hints[level] / most(hints), say('timesOwn', { n: hints[level] })])),
+    bars(say('stepsTitle'), order(steps, (one) => one.wrong / one.all).map((name) => [say('ops')[name] || name, steps[name].wrong / steps[name].all, say('share', steps[name])])),
+    bars(say('kindsTitle'), order(kinds, (one) => one.times).map((name) => [say('hows')[name] || name, kinds[name].times / most(kinds), say(whose, { n: kinds[name].times, p: kinds[name].people })])),
+    bars(say('hintsTitle'), Object.keys(hints).sort().map((level) => [level + ' ' + (say('hint')[level - 1] || ''), hints[level] / most(hints), say('timesOwn', { n: hints[level] })])),
   ];
 }
 
 async function show() {
-  document.getElementById('back').textContent = say('back');
-  document.getElementById('language').textContent = say('other');
-  document.getElementById('print').textContent = say('print');
+  $('back').textContent = say('back');
+  $('print').textContent = say('print');
   document.title = say('title');
   try {
     const own = await ask('GET', path);
-    const all = await ask('GET', path + '/class');
-    const check = node('input', { type: 'checkbox', checked: own.yes, onchange: async () => { await ask('PUT', path, { yes: check.checked }); show(); } });
+    const all = await ofClass();
+    const check = node('input', { type: 'checkbox', checked: own.yes, onchange: async () => { await send('PUT', path, { yes: check.checked }); show(); } });
     const parts = [
       node('h1', { text: say('title') }), node('p', { class: 'lead', text: say('days') }),
       node('div', { class: 'consent card-box' }, [
@@ -125,27 +100,18 @@ async function show() {
       const drawn = charts(all.tallies, 'times').filter(Boolean);
       parts.push(...(drawn.length ? drawn : [node('p', { text: say('none') })]));
       parts.push(node('p', { class: 'buttons' }, [node('button', { type: 'button', class: 'plain bad', text: say('forget'), onclick: async () => {
-        if (window.confirm(say('forgetSure'))) { await ask('DELETE', path + '/class'); show(); }
+        if (window.confirm(say('forgetSure'))) { await send('DELETE', path + '/class'); show(); }
       } })]));
     }
     if (own.yes) {
       const drawn = charts(own.tallies, 'timesOwn').filter(Boolean);
       parts.push(node('h2', { text: say('mine') }), ...(drawn.length ? drawn : [node('p', { text: say('none') })]));
     }
-    main.replaceChildren(...parts);
+    $('main').replaceChildren(...parts);
   } catch (error) {
-    main.replaceChildren(node('h1', { text: say('title') }), node('p', { class: 'problem', role: 'alert', text: error.message }));
+    $('main').replaceChildren(node('h1', { text: say('title') }), node('p', { class: 'problem', role: 'alert', text: reason(error) }));
   }
 }
 
-document.getElementById('print').addEventListener('click', () => window.print());
-document.getElementById('language').addEventListener('click', () => {
-  root.lang = /^zh/i.test(root.lang) ? 'en' : 'zh-CN';
-  try {
-    window.localStorage.setItem('huozhong.language', /^zh/i.test(root.lang) ? 'zh' : 'en');
-  } catch (error) {
-    // storage is switched off: the choice lasts as long as the page
-  }
-  show();
-});
-show();
+$('print').addEventListener('click', () => window.print());
+speak(show);
