@@ -35,7 +35,9 @@ def said(speaker: Speaker, text: str, pitch: int, speed: int) -> Sound:
     """What espeak-ng makes of a text: pitch 0 to 99, speed in words a minute."""
     voice = f"{speaker.tongue}+{speaker.variant}" if speaker.variant else speaker.tongue
     made = subprocess.run(
-        ["espeak-ng", "-v", voice, "-p", str(pitch), "-s", str(speed), "--stdout", text], capture_output=True, check=True
+        ["espeak-ng", "-v", voice, "-p", str(pitch), "-s", str(speed), "--stdout", text],
+        capture_output=True,
+        check=True,
     )
     return resample(read_sound(made.stdout), 16000)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,23 @@ class Tag:
     rows: Floats
 
 
+class Tags:
+    """All recordings of one person's words."""
+
+    def __init__(self, recordings: Sequence[Tag]) -> None:
+        self.recordings = tuple(recordings)
+        self.words = tuple(dict.fromkeys(one.word for one in recordings))
+
+    @cached_property
+    def usual(self) -> float:
+        """How far recordings of different words usually lie from one another; of one word alone, a guess."""
+        firsts = [next(tag.rows for tag in self.recordings if tag.word == word) for word in self.words[:12]]
+        if len(firsts) < 2:
+            return 0.9
+        found = [d for i, rows in enumerate(firsts) for d in warped(rows, firsts[:i] + firsts[i + 1 :])]
+        return float(np.median(found))
+
+
 @dataclass(frozen=True)
 class Heard:
     """word: what was said, or None when it is not sure.  nearest: up to three words, the nearest first.
@@ -55,27 +72,28 @@ def tag(word: str, sound: Sound) -> Tag:
     return Tag(word, features(sound))
 
 
-def hear(sound: Sound, tags: Sequence[Tag], sure: float = SURE) -> Heard:
+def hear(sound: Sound, tags: Tags, sure: float = SURE) -> Heard:
     """Which word of `tags` was said.  SkillError: nobody speaks, nothing was recorded before."""
     return hear_rows(features(sound), tags, sure)
 
 
-def hear_rows(query: Floats, tags: Sequence[Tag], sure: float = SURE) -> Heard:
+def hear_rows(query: Floats, tags: Tags, sure: float = SURE) -> Heard:
     """The same for features that are there already."""
-    if not tags:
-        raise SkillError("还没有录过名字，请先让家里人录三遍。", "No name was recorded yet; record each three times first.")
-    distances = warped(query, [one.rows for one in tags])
+    if not tags.words:
+        raise SkillError(
+            "还没有录过名字，请先让家里人录三遍。", "No name was recorded yet; record each three times first."
+        )
+    distances = warped(query, [one.rows for one in tags.recordings])
     by_word: dict[str, list[float]] = {}
-    for one, distance in zip(tags, distances, strict=True):
+    for one, distance in zip(tags.recordings, distances, strict=True):
         by_word.setdefault(one.word, []).append(float(distance))
     # the two nearest recordings of a word: one alone may be near by chance, the farthest may be badly recorded
     scores = {word: float(np.mean(sorted(found)[:2])) for word, found in by_word.items()}
     order = sorted(scores, key=scores.__getitem__)
     best = scores[order[0]]
-    second = scores[order[1]] if len(order) > 1 else _apart(tags)
+    second = scores[order[1]] if len(order) > 1 else tags.usual
     margin = max(0.0, 1.0 - best / second) if second > 0 else 0.0
-    usual = _apart(tags)
-    certain = margin >= sure and best <= FARTHEST * usual
+    certain = margin >= sure and best <= FARTHEST * tags.usual
     return Heard(order[0] if certain else None, tuple(order[:NEAREST]), margin, best)
 
 
@@ -129,18 +147,6 @@ def warped(query: Floats, others: Sequence[Floats]) -> Floats:
     ends = np.stack([total[np.arange(len(others)), np.maximum(lengths - 1 - back, 0)] for back in range(3)])
     found = ends.min(axis=0) / n
     return np.where(np.isfinite(found), found, np.float32(9.0)).astype(np.float32)
-
-
-def _apart(tags: Sequence[Tag]) -> float:
-    """How far recordings of different words usually lie from one another; of one word alone, a guess from outside."""
-    firsts: dict[str, Floats] = {}
-    for one in tags:
-        firsts.setdefault(one.word, one.rows)
-    rows = list(firsts.values())[:12]
-    if len(rows) < 2:
-        return 1.0
-    found = [float(d) for i, one in enumerate(rows) for d in warped(one, rows[:i] + rows[i + 1 :])]
-    return float(np.median(found))
 
 
 @cache
@@ -207,5 +213,6 @@ def _normal(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _silent() -> SkillError:
     return SkillError(
-        "没有听到人说话，请按住再说一遍，靠近一点。", "Nobody is heard speaking; press and say it again, a little nearer."
+        "没有听到人说话，请按住再说一遍，靠近一点。",
+        "Nobody is heard speaking; press and say it again, a little nearer.",
     )
