@@ -118,8 +118,7 @@ def create_app(
     store: where people and conversations are kept; None: in memory, for as long as the app lives.
     login: nobody comes in without an account of the store's.  address, authority: see `household.settle`.
     any_model: whatever unknown model a client names, this one answers.
-    page: False for the API alone, without the chat page.
-    own_key: with which this machine's own commands ask; one more of `api_keys`, where there are any.
+    page: False for the API alone.  own_key: with which this machine's own commands ask; one more of `api_keys`.
     api_keys: who sends none of these is refused; none given: everybody is let in.
     allow_hosts, allow_origins: names this server answers to and web sites that may use it, besides its own.
     """
