@@ -25,8 +25,8 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "exam": ("verify", "cost", "text", "engine", "acts"),
     "train": ("model", "formats", "text", "cost", "verify"),
     "memory": ("text", "engine.kernels"),
-    "senses": ("memory",),
     "skills": ("verify", "memory", "text"),
+    "senses": ("memory",),
     "apps": ("skills", "memory", "senses", "verify", "text", "acts", "cli.words", "engine.kernels"),
     "hub": ("formats", "model"),
     "engine": ("model", "formats", "text", "cost", "acts"),
@@ -38,6 +38,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
 GROUND_FLOOR = ("errors", "files")
 MAY_USE_TORCH = (
     "model.layers", "model.transformer", "model.families", "model.frozen", "train", "cli.train", "apps.rank.train",
+    "apps.pen.train",
 )  # fmt: skip
 
 LONGEST_FILE, LONGEST_FUNCTION = 450, 60  # lines
