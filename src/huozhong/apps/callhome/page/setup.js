@@ -58,11 +58,11 @@ export function setup(room, place) {
     return node('div', { class: 'card-box person' }, [
       node('div', { class: 'head' }, [face(room, one), node('div', {}, [node('b', { text: shown(one) }), one.number])]),
       row(say('tagsOf', { n: one.tags }), [record('/tags', 'POST'), one.tags ? sure(say('again3'), gone('/tags'), problem) : null]),
-      row(say('voiceOf') + '：' + say(one.voice ? 'voiceYes' : 'voiceNo') + '。' + say('voiceHint', { who: shown(one) }), [
+      row(say(one.voice ? 'voiceYes' : 'voiceNo') + ' ' + say('voiceHint', { who: shown(one) }), [
         record('/voice', 'PUT'),
         one.voice ? sure(say('remove'), gone('/voice'), problem) : null,
       ]),
-      row('', [photo(one), sure(say('remove'), gone(''), problem)]),
+      node('div', { class: 'row end' }, [photo(one), sure(say('remove'), gone(''), problem)]),
     ]);
   }
 
