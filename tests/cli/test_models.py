@@ -18,6 +18,7 @@ from tests.hub.conftest import MODEL, StandIn, hub, tiny_gguf
 from huozhong.cli.main import main
 from huozhong.engine import machine
 from huozhong.engine.bandwidth import read_bandwidth
+from huozhong.engine.weights import streaming
 from huozhong.formats.checkpoint import expected_tensors, write_checkpoint
 from huozhong.formats.installed import find, models_folder
 from huozhong.formats.source import open_model
@@ -193,3 +194,21 @@ def test_ctrl_c_leaves_what_came_for_the_next_run(hub: StandIn, tmp_path: Path) 
     assert "The model tiny is ready." in done.stdout
     assert hub.sent["model.safetensors"] == size - came
     open_model(find("tiny"))  # type: ignore[arg-type]
+
+
+def test_show_of_a_mixture_larger_than_memory_says_what_the_disk_gives(
+    tokenizer: Tokenizer, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny_config(
+        tokenizer.vocab_size, hidden_size=512, moe_intermediate_size=512, n_routed_experts=64, first_k_dense_replace=1
+    )
+    from huozhong.model.transformer import Transformer
+    from huozhong.train.model_folder import save_transformer
+
+    save_transformer(Transformer(config), tmp_path / "mixture", extra_files=tokenizer.files(), dtype="float32")
+    shown = command("show", str(tmp_path / "mixture"))
+    assert "stay on the disk" not in shown
+    monkeypatch.setattr(streaming, "MARGIN", 0)
+    monkeypatch.setattr(machine, "available_memory", lambda: 25 * 10**6)  # the experts alone are 53 MB
+    shown = " ".join(command("show", str(tmp_path / "mixture")).split())
+    assert re.search(r"q8 \(default\).*experts stay on the disk \(.*/s measured\)", shown)

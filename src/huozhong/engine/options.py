@@ -35,6 +35,11 @@ def check_speculation(speculation: object) -> None:
         )
 
 
+def check_expert_memory(size: object) -> None:
+    if size is not None and (not _is_whole(size) or size < 1):
+        raise ConfigError(f"expert_memory is {size!r}; it must be a whole number of bytes, or None.")
+
+
 def checked_steps(max_running: object, step_tokens: object) -> tuple[int, int]:
     """Requests that are computed at the same time, and tokens of a step, in which each of them needs one."""
     running = MAX_RUNNING if max_running is None else max_running

@@ -69,6 +69,10 @@ class Runner:
         self.rope = rope_table(c.rope, num_pages * page_size)
         self._model = kernels.load(weights, self.rope, self.num_threads)
 
+    def experts(self) -> kernels.ExpertStats | None:
+        """How experts were read that stay on the disk; None where they are in memory."""
+        return self._model.experts()
+
     @property
     def architecture(self) -> Architecture:
         return self.weights.architecture

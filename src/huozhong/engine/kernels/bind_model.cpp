@@ -1,5 +1,6 @@
 // The model as Python sees it.
 #include "bindings.h"
+#include "experts.h"
 
 namespace {
 
@@ -44,6 +45,33 @@ class PyModel {
         model_.rope = rope.data();
         model_.positions = size(rope.shape(0), "positions");
         owners_.push_back(nb::cast(rope));
+    }
+
+    // Experts stay in the file at `path`, mapped at `base`; before the first layer.  `open` when all layers are there.
+    void stream(const std::string& path, In<uint8_t, 1> base, int64_t bytes, int32_t readers) {
+        check(model_.layers.empty(), "experts are streamed from the first layer on");
+        check(bytes > 0 && readers >= 1 && readers <= 64, "the memory or the readers are out of range");
+        owners_.push_back(nb::cast(base));
+        shelf_ = std::make_unique<ExpertShelf>(path, base.data(), int64_t(base.size()), bytes, readers);
+    }
+    void open() {
+        if (shelf_) shelf_->open();
+    }
+    nb::dict shelf_stats() {
+        nb::dict told;
+        if (!shelf_) return told;
+        const ShelfStats s = shelf_->stats();
+        told["hits"] = s.hits;
+        told["ahead"] = s.ahead;
+        told["misses"] = s.misses;
+        told["reads"] = s.reads;
+        told["bytes"] = s.bytes;
+        told["guesses"] = s.guesses;
+        told["waited"] = s.waited;
+        told["slots"] = shelf_->number();
+        told["expert_bytes"] = shelf_->expert_bytes();
+        told["direct"] = shelf_->direct();
+        return told;
     }
 
     void add_layer(nb::dict w) { model_.layers.push_back(layer(w)); }
@@ -128,6 +156,10 @@ class PyModel {
             m.experts = dense(w["gate_up"], w["mlp_down"], c.experts);
             m.has_shared = w.contains("shared_gate_up");
             if (m.has_shared) m.shared = dense(w["shared_gate_up"], w["shared_down"], 1);
+            if (shelf_) {
+                m.shelf = shelf_.get();
+                m.shelf_layer = shelf_->add(m.experts);
+            }
         } else {
             layer.dense = dense(w["gate_up"], w["mlp_down"], 1);
         }
@@ -251,6 +283,7 @@ class PyModel {
 
     Model model_;
     std::vector<nb::object> owners_;
+    std::unique_ptr<ExpertShelf> shelf_;
     std::unique_ptr<Worker> worker_;
     const Kernels* used_ = nullptr;
     int32_t threads_ = 0;
@@ -259,9 +292,13 @@ class PyModel {
 }  // namespace
 
 void add_model(nb::module_& module) {
+    nb::exception<ReadError>(module, "ReadError", PyExc_OSError);
     nb::class_<PyModel>(module, "Model")
         .def(nb::init<nb::dict, nb::handle, In<float, 1>, nb::handle, In<float, 3>>(), "config"_a, "embedding"_a,
              "norm"_a, "head"_a, "rope"_a)
+        .def("stream", &PyModel::stream, "path"_a, "base"_a, "bytes"_a, "readers"_a)
+        .def("open", &PyModel::open)
+        .def("shelf_stats", &PyModel::shelf_stats)
         .def("add_layer", &PyModel::add_layer, "weights"_a)
         .def("add_prediction", &PyModel::add_prediction, "weights"_a)
         .def("draft", &PyModel::draft, "index"_a, "states"_a, "cache"_a.noconvert(), "page_size"_a, "cache_format"_a,

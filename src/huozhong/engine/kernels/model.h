@@ -68,12 +68,16 @@ struct DenseWeights {
     Matrix down;
 };
 
+class ExpertShelf;
+
 struct MoeWeights {
     Matrix router;
     const float* bias;  // null where there is none
     DenseWeights experts;
     bool has_shared;
     DenseWeights shared;
+    ExpertShelf* shelf;  // null: all experts are in memory; else they are on its layer number shelf_layer
+    int32_t shelf_layer;
 };
 
 struct LayerWeights {
@@ -154,12 +158,16 @@ class Worker {
                    int32_t tokens, float* x);
     void dense(const Config& c, const DenseWeights& w, const float* norm, int32_t tokens, float* x);
     void moe(const Config& c, const LayerWeights& layer, int32_t tokens, float* x);
+    // What `layer`'s router would choose now, read ahead for when its turn comes.
+    void read_ahead(const Config& c, const LayerWeights& layer, int32_t tokens, const float* x);
     void logits(const Config& c, const Matrix& head, const float* norm, const Batch& batch, const float* x, float* y);
     // The likeliest output of every row of x and its probability.
     void likeliest(const float* x, int32_t count, const Matrix& head, int32_t* tokens, float* probabilities);
 
   private:
     struct Item { int32_t job, first, last; };
+    // An expert of a layer, and which slots are its own.
+    struct Share { int32_t expert, first, count; };
 
     void run(const std::vector<Matmul>& jobs);
     template <class F> void for_rows(int32_t rows, int64_t work_per_row, F f);
@@ -167,8 +175,15 @@ class Worker {
     Rows prepare(Activations& to, const float* x, int64_t stride, int32_t count, int32_t in, const Matrix& matrix);
     Rows normalize(Activations& to, std::vector<float>& h, const float* x, const float* weight, float eps,
                    int32_t count, int64_t stride, int32_t in, bool integers);
-    Rows gate(Activations& to, std::vector<float>& h, const std::vector<float>& gate_up, int32_t count, int32_t width,
+    Rows gate(Activations& to, std::vector<float>& h, const float* gate_up, int32_t count, int32_t width,
               const Matrix& matrix);
+    int32_t choose_experts(const Config& c, const MoeWeights& w, const float* norm, int32_t tokens, const float* x,
+                           Rows& h);
+    std::vector<Share> divide(const Config& c, const MoeWeights& w, int32_t slots);
+    void compute(const Config& c, const MoeWeights& w, const Rows& h, const Share* shares, const DenseWeights* const* weights,
+                 int32_t count, int32_t shared_tokens, float* out, float* x);
+    void compute_from_shelf(const Config& c, const MoeWeights& w, const Rows& h, const std::vector<Share>& shares,
+                            int32_t tokens, float* out, float* x);
     // One job per matrix: rows of h through number `index` of its stack.
     static void add_jobs(std::vector<Matmul>& jobs, const Matrices& matrices, int32_t index, const Rows& h,
                          const int32_t* rows, int32_t first, int32_t step, int32_t tokens, float* y);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,10 +99,20 @@ class PredictionWeights:
 
 
 @dataclass(frozen=True, eq=False)
+class Mapped:
+    """The packed file that arrays are views of.  data: all of it, uint8."""
+
+    path: Path
+    data: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
 class Weights:
     """A whole model, packed.  With tied embeddings `embedding` and `head` are one matrix.
 
     format: how it was quantised ("none": as stored).  prediction: MTP modules, if the model has some.
+    mapped: the file that it lies in; None in memory.  expert_memory: bytes for experts, which then stay in that file
+    (streaming.py); 0 where all are where their arrays are.
     """
 
     architecture: Architecture
@@ -111,3 +122,5 @@ class Weights:
     norm: F32
     head: PackedMatrix
     prediction: tuple[PredictionWeights, ...] = ()
+    mapped: Mapped | None = None
+    expert_memory: int = 0

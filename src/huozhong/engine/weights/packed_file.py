@@ -36,6 +36,7 @@ from huozhong.engine.weights.layout import (
     GroupedAttentionWeights,
     LatentAttentionWeights,
     LayerWeights,
+    Mapped,
     MoeWeights,
     PredictionWeights,
     Weights,
@@ -103,6 +104,7 @@ def read(path: Path, source: dict[str, Any]) -> Weights | None:
         return None  # absent, unreadable or damaged: the caller packs again
     if not isinstance(weights, Weights):
         return None
+    weights = dataclasses.replace(weights, mapped=Mapped(path, np.frombuffer(data, np.uint8)))
     if weights.architecture.tie_word_embeddings:  # one matrix, also for whoever keeps something per matrix
         weights = dataclasses.replace(weights, head=weights.embedding)
     return weights
