@@ -26,8 +26,8 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "train": ("model", "formats", "text", "cost", "verify"),
     "memory": ("text", "engine.kernels"),
     "skills": ("verify", "memory", "text"),
-    "apps": ("skills", "memory", "senses", "verify", "text", "acts", "cli.words", "engine.kernels"),
     "senses": ("memory",),
+    "apps": ("skills", "memory", "senses", "verify", "text", "acts", "cli.words", "engine.kernels"),
     "hub": ("formats", "model"),
     "engine": ("model", "formats", "text", "cost", "acts"),
     "acts": ("verify", "text"),
@@ -38,6 +38,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
 GROUND_FLOOR = ("errors", "files")
 MAY_USE_TORCH = (
     "model.layers", "model.transformer", "model.families", "model.frozen", "train", "cli.train", "apps.rank.train",
+    "apps.pen.train",
     "apps.pen.train",
 )  # fmt: skip
 

@@ -87,7 +87,7 @@ def bodies(whole: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 # The page's and the house's own: what the page asks for, and changes with it.  /mcp is told by its own protocol.
-PAGES = ("/page", "/house", "/mcp")
+PAGES = ("/page", "/house", "/mcp", "/room", "/link")
 
 
 def test_every_route_but_the_pages_is_in_it_and_says_what_it_takes_and_gives(llm: LLM) -> None:

@@ -52,6 +52,7 @@ from huozhong.server.routes import (
     people,
     plain,
     responses,
+    rooms,
     services,
     tallies,
     tokens,
@@ -117,8 +118,7 @@ def create_app(
     store: where people and conversations are kept; None: in memory, for as long as the app lives.
     login: nobody comes in without an account of the store's.  address, authority: see `household.settle`.
     any_model: whatever unknown model a client names, this one answers.
-    page: False for the API alone, without the chat page.
-    own_key: with which this machine's own commands ask; one more of `api_keys`, where there are any.
+    page: False for the API alone.  own_key: with which this machine's own commands ask; one more of `api_keys`.
     api_keys: who sends none of these is refused; none given: everybody is let in.
     allow_hosts, allow_origins: names this server answers to and web sites that may use it, besides its own.
     """
@@ -131,7 +131,7 @@ def create_app(
     app.state.careful = careful or Careful()
     open_house(app, store or Store.open(IN_MEMORY))
     app.state.any_model, app.state.created = any_model, int(time.time())
-    app.state.pools, app.state.responses = Pools(), KeptResponses()
+    app.state.pools, app.state.responses, app.state.rooms = Pools(), KeptResponses(), {}
     app.state.apps, app.state.permits, app.state.reading = app_shelf(), app_permits(), asyncio.Semaphore(1)
     settle(app, app.state.store, login=login, address=address, authority=authority, own_key=own_key)
     app.add_middleware(Holding, shelf=shelf)
@@ -142,7 +142,8 @@ def create_app(
         allow_origins=origins,
         max_body_bytes=max_body_bytes,
         larger_bodies=dict.fromkeys((files.PATH, files.TEXT_PATH), files.MAX_BYTES)
-        | {exchange.IMPORT_PATH: exchange.MAX_IMPORT_BYTES},
+        | {exchange.IMPORT_PATH: exchange.MAX_IMPORT_BYTES}
+        | rooms.body_limits(),
         api_keys=[*keys, *([own_key] if keys and own_key else [])],
     )
     if origins:
@@ -157,7 +158,7 @@ def _furnish(app: FastAPI, page: bool) -> None:
     """The routes, seen by the journal, with an answer to every failure."""
     watch(app)
     nouns = (*PEOPLE, *NOUNS, *([plain, chat_page] if page else []))
-    for router in (*(noun.router for noun in nouns), services.service_router()):
+    for router in (*(noun.router for noun in nouns), services.service_router(), rooms.room_router()):
         app.include_router(router)
     answer_failures(app)
 

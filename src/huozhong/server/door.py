@@ -256,7 +256,7 @@ def _refusal(scope: Scope, visitor: Visitor) -> Failure | None:
 def _not_in(scope: Scope) -> Response:
     headers = Headers(scope=scope)
     wants_page = scope["method"] == "GET" and "text/html" in headers.get("accept", "")
-    if wants_page and (scope["path"] == "/" or scope["path"].startswith("/page/")):
+    if wants_page and (scope["path"] == "/" or scope["path"].startswith(("/page/", "/room/"))):
         return RedirectResponse(LOGIN_PAGE, 303, {"cache-control": "no-store"})
     message = "请先登录。 / Log in first, or send an API key as 'Authorization: Bearer KEY' or 'x-api-key: KEY'."
     failure = refusal(401, message, "not_logged_in", {"www-authenticate": "Bearer", "cache-control": "no-store"})

@@ -46,13 +46,14 @@ class Guard:
         larger_bodies: Mapping[str, int] | None = None,
         api_keys: Iterable[str] = (),
     ) -> None:
-        """larger_bodies: paths that take larger ones -> bytes."""
+        """larger_bodies: paths that take larger ones -> bytes; one that ends with a slash stands for all below it."""
         own = socket.gethostname().lower()
         self._app = app
         self._hosts = {"localhost", own, f"{own}.local", *(name.lower() for name in allow_hosts)}
         self._origins = set(allow_origins)
         self._limit = max_body_bytes
         self._limits = dict(larger_bodies or {})
+        self._limits_below = [(start, limit) for start, limit in self._limits.items() if start.endswith("/")]
         self._keys = [key.encode() for key in api_keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +61,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        limit = self._limits.get(scope["path"], self._limit)
+        limit = self._limit_of(scope["path"])
         if problem := self._foreign(headers):
             refused = refusal(403, problem, "forbidden")
             await error_response(refused, scope["path"])(scope, receive, send)
@@ -79,6 +80,10 @@ class Guard:
             finally:
                 if counted.taken > _LARGE:
                     await asyncio.shield(asyncio.to_thread(give_back))
+
+    def _limit_of(self, path: str) -> int:
+        below = (limit for start, limit in self._limits_below if path.startswith(start))
+        return self._limits.get(path) or next(below, self._limit)
 
     def _foreign(self, headers: Headers) -> str | None:
         """Why a request is not let in, or None."""
@@ -103,8 +108,11 @@ class Guard:
         path = scope["path"]
         is_read = scope["method"] in ("GET", "HEAD")
         # Files have endings; what is asked of the server under /page/ (info, render, plain) has none.
-        own_file = is_read and (path == "/" or (path.startswith("/page/") and "." in path))
-        return scope["method"] == "OPTIONS" or path == "/health" or own_file
+        own_file = is_read and (path == "/" or (path.startswith(("/page/", "/room/")) and "." in path))
+        room = is_read and path.startswith("/room/") and path.endswith("/")
+        # A link's secret is its key; what is behind it is looked at there.
+        by_link = path.startswith("/link/")
+        return scope["method"] == "OPTIONS" or path == "/health" or own_file or room or by_link
 
     def _has_key(self, headers: Headers) -> bool:
         kind, _, bearer = headers.get("authorization", "").partition(" ")

@@ -31,6 +31,8 @@ OPEN_TO_ALL = frozenset(
 )
 OPEN_POSTS = frozenset({"/house/login", "/house/join", "/page/enter"})
 LOGIN_PAGE = "/page/login.html"
+# Links that an app of this house gave out: the secret in them is the right, and the route looks at it each time.
+LINKS = "/link/"
 
 # The first that a path begins with; an entry without a slash at its end is the whole path.
 _SCOPES: tuple[tuple[str, str], ...] = (
@@ -83,6 +85,8 @@ _SCOPES: tuple[tuple[str, str], ...] = (
 
 def is_open(method: str, path: str) -> bool:
     """Whether strangers may ask this."""
+    if path.startswith(LINKS):
+        return True
     if method in ("GET", "HEAD"):
         return path in OPEN_TO_ALL
     return method == "POST" and path in OPEN_POSTS

@@ -1,8 +1,9 @@
 """The Python of apps that are trusted: of those that came with the program, and of installed packages.
 
 An app's folder may hold, beside its SKILL.md: tools.py (`TOOLS`, lent to every app), commands.py (`register`, which
-adds to the terminal's command) and services.py (`SERVICES`, what it answers to programs).  What people bring as a
-file has none of it that is run.  Light on purpose: every `huozhong` command looks here for others.
+adds to the terminal's command), services.py (`SERVICES`, what it answers to programs), and rooms.py with a page
+(`skills.rooms`).  What people bring as a file has none of it that is run.  Light on purpose: every `huozhong` command
+looks here for others.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import { isChinese } from './language.js';
 
 export const WORDS = {
   zh: {
-    shelf: '应用', all: '所有应用', lead: '每个应用是一张小表：填好，按一下。也可以自己做一个。',
+    shelf: '应用', all: '所有应用', room: '打开它的页面', lead: '每个应用是一张小表：填好，按一下。也可以自己做一个。',
     find: '找应用', make: '新的应用', none: '没有找到。', run: '开始', again: '再来一次', stop: '停下', busy: '正在写…',
     file: '给别人用（.md 文件）', qr: '二维码', optional: '（可不填）', yes: '是', no: '否',
     may: '它可以：', program: '带有一小段程序，关在沙箱里运行：读不了文件，上不了网。', refused: '它还要过这些，这里一概不给：{list}', by: '作者：{name}',
@@ -15,7 +15,7 @@ export const WORDS = {
     open: '打开一个应用文件', keep: '存成 {kind}', kinds: '分类', allKinds: '全部', star: '收藏“{name}”', chooseFile: '选一个文件', takePhoto: '拍一张文字的照片', reading: '正在读照片里的字…', wasRead: '读出来了，请先看一遍，不对的改过来。', orType: '也可以把字打在框里。', noEars: '这里还听不懂录音：请把话打在框里。', noBlocks: '带程序的应用还不能用：在服务器上运行 pip install \'huozhong[apps]\'。',
   },
   en: {
-    shelf: 'Apps', all: 'All apps', lead: 'Each app is a small form: fill it in, press once. You can make one, too.',
+    shelf: 'Apps', all: 'All apps', room: 'Open its page', lead: 'Each app is a small form: fill it in, press once. You can make one, too.',
     find: 'Find an app', make: 'New app', none: 'Nothing found.', run: 'Go', again: 'Once more', stop: 'Stop', busy: 'Writing…',
     file: 'Hand it on (.md file)', qr: 'QR code', optional: ' (optional)', yes: 'Yes', no: 'No',
     may: 'It may:', program: 'It has a small program, which runs in a sandbox: no files, no network.', refused: 'It asked for these too, and gets none of them here: {list}', by: 'By {name}',

@@ -53,7 +53,8 @@ function showShelf(found) {
           problem.textContent = reason(error);
         }
       } });
-      list.appendChild(node('li', {}, [link('?app=' + encodeURIComponent(app.name), {}, inside), star]));
+      const tile = app.room ? node('a', { href: app.room + location.hash }, inside) : link('?app=' + encodeURIComponent(app.name), {}, inside);
+      list.appendChild(node('li', {}, [tile, star]));
     });
     if (!list.firstChild) list.appendChild(node('li', { text: say('none') }));
   }
@@ -85,6 +86,7 @@ function showApp(app) {
     formOf(app, (fields, signal) => request('POST', path + '/run', { fields }, signal)),
     facts(app),
     node('p', { class: 'buttons' }, [
+      app.room && node('a', { class: 'main', href: app.room, text: say('room') }),
       link('', { class: 'plain' }, [say('all')]),
       node('button', { type: 'button', class: 'plain', text: say('file'), onclick: () => save(app.name + '.SKILL.md', app.text) }),
       node('button', { type: 'button', class: 'plain', text: say('qr'), onclick: async () => {

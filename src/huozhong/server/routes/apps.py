@@ -27,6 +27,8 @@ from huozhong.server.words import language_of, sentence
 from huozhong.skills.check import read_examples
 from huozhong.skills.fields import read_values
 from huozhong.skills.label import visible
+from huozhong.skills.rooms import rooms
+from huozhong.skills.run import Ask
 from huozhong.skills.sandbox import is_here
 from huozhong.skills.shelf import App, AppShelf
 from huozhong.skills.skill import Skill, read_skill
@@ -81,7 +83,7 @@ async def try_out(request: Request) -> Response:
 @router.get(PATH + "/{name}")
 async def one(request: Request, name: str) -> Response:
     shelf = _shelf(request)
-    return json_response(_whole(_found(request, name), shelf))
+    return json_response(_whole(app_for(request, name), shelf))
 
 
 @router.post(PATH + "/{name}/run")
@@ -91,7 +93,7 @@ async def run_app(request: Request, name: str) -> Response:
     given = body.get("fields", {})
     if not isinstance(given, dict):
         raise RequestError("'fields' must be an object.", param="fields")
-    skill = _found(request, name).skill
+    skill = app_for(request, name).skill
     assert skill is not None
     return await _run(request, skill, given, body.get("model"))
 
@@ -99,7 +101,7 @@ async def run_app(request: Request, name: str) -> Response:
 @router.get(PATH + "/{name}/file")
 async def file(request: Request, name: str) -> Response:
     """The SKILL.md, to be handed on."""
-    skill = _found(request, name).skill
+    skill = app_for(request, name).skill
     assert skill is not None
     headers = {"content-disposition": 'attachment; filename="SKILL.md"', "x-content-type-options": "nosniff"}
     return Response(skill.text, media_type="text/markdown; charset=utf-8", headers=headers)
@@ -108,7 +110,7 @@ async def file(request: Request, name: str) -> Response:
 @router.get(PATH + "/{name}/qr")
 async def qr(request: Request, name: str) -> Response:
     """The SKILL.md itself as a QR code, where it is short enough for one."""
-    skill = _found(request, name).skill
+    skill = app_for(request, name).skill
     assert skill is not None
     if len(skill.text.encode()) > MOST_QR:
         raise RequestError("This app is too long for a QR code; hand its file on.", code="not_supported")
@@ -127,7 +129,7 @@ async def favourite(request: Request, name: str) -> Response:
     body = await json_body(request)
     if set(body) != {"on"} or not isinstance(body["on"], bool):
         raise RequestError('Send {"on": true} or {"on": false}.', param="on")
-    app = _found(request, name)
+    app = app_for(request, name)
     await asyncio.to_thread(_permits(request).mark, person_of(request).id, app.name, body["on"])
     return json_response({"favourite": body["on"]})
 
@@ -136,24 +138,28 @@ async def _run(request: Request, skill: Skill, given: Mapping[str, Any], model: 
     if model is not None and not isinstance(model, str):
         raise RequestError("'model' must be a name.", param="model")
     read_values(skill.fields, given)  # what is filled in wrongly is a 400, not an event
-    shelf: Shelf = request.app.state.shelf
     await admit(request)
     person, careful = person_of(request), request.app.state.careful
     assert isinstance(careful, Careful)
+    name, ask = await asker(request, model)
+    tools = tools_for(_shelf(request), skill, person, request.app.state.store)
+    running = pieces(skill, given, ask, tools, careful.numbers)
+    return StreamingResponse(_events(request, skill, name, running), headers=EVENT_HEADERS)
+
+
+async def asker(request: Request, model: str | None = None) -> tuple[str, Ask]:
+    """A model's full name, and how an app asks it, on the account of who sent the request."""
+    shelf: Shelf = request.app.state.shelf
     ledger: Ledger = request.app.state.ledger
-    name = model_name(request, model)
+    person, name = person_of(request), model_name(request, model)
 
     def counted(start: Start, tokens: int) -> Start:
         return ledger.counted(person, name, start, tokens)
 
     engines = shelf.elsewhere(name)
     if engines is not None:
-        ask = distant_ask(engines, name, counted)
-    else:
-        ask = model_ask(await model_for(request, model), user_of(request), counted)
-    tools = tools_for(_shelf(request), skill, person, request.app.state.store)
-    running = pieces(skill, given, ask, tools, careful.numbers)
-    return StreamingResponse(_events(request, skill, name, running), headers=EVENT_HEADERS)
+        return name, distant_ask(engines, name, counted)
+    return name, model_ask(await model_for(request, model), user_of(request), counted)
 
 
 async def _events(request: Request, skill: Skill, model: str, running: AsyncIterator[Any]) -> AsyncIterator[bytes]:
@@ -186,7 +192,7 @@ def _permits(request: Request) -> Permits:
     return permits
 
 
-def _found(request: Request, name: str) -> App:
+def app_for(request: Request, name: str) -> App:
     """The app of this name; for who may not see it there is none."""
     try:
         app = _shelf(request).find(name)
@@ -219,13 +225,18 @@ def _short(app: App, shelf: AppShelf) -> dict[str, Any]:
         return {"name": app.name, "origin": app.origin, "problem": {"zh": chinese, "en": english}}
     described = _described(app.skill, shelf)
     kept = ("name", "titles", "description", "about", "category", "needs")
-    return {name: described[name] for name in kept} | {"origin": app.origin, "problem": None}
+    return {name: described[name] for name in kept} | {"origin": app.origin, "problem": None, "room": _room(app)}
 
 
 def _whole(app: App, shelf: AppShelf) -> dict[str, Any]:
     assert app.skill is not None
     own = {"origin": app.origin, "problem": None, "text": app.skill.text, "scripts": app.has_scripts}
-    return _described(app.skill, shelf) | own
+    return _described(app.skill, shelf) | own | {"room": _room(app)}
+
+
+def _room(app: App) -> str:
+    """Where the page of its own lies that a trusted app may have; empty for none."""
+    return f"/room/{app.name}/" if app.origin != "people" and app.name in rooms() else ""
 
 
 def _described(skill: Skill, shelf: AppShelf) -> dict[str, Any]:

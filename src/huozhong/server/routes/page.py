@@ -7,11 +7,9 @@ gets the names of the files that it keeps and a version that changes with any of
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from functools import cache
 from html import escape
 from typing import Any
@@ -20,6 +18,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from huozhong.errors import RequestError
+from huozhong.server.assets import BY_READER, HTML, TYPES, Asset, made, serve, without_comments
 from huozhong.server.http import json_response
 from huozhong.server.render import render_markdown
 from huozhong.server.words import FOLDER, LANGUAGES, language_of, words_in
@@ -27,17 +26,6 @@ from huozhong.server.words import FOLDER, LANGUAGES, language_of, words_in
 MAX_RENDER_CHARACTERS = 100_000
 # JSON may spell a character in up to twelve bytes (an escaped surrogate pair).
 MAX_RENDER_BYTES = 12 * MAX_RENDER_CHARACTERS + 1000
-_HTML, _CSS = "text/html; charset=utf-8", "text/css; charset=utf-8"
-_JAVASCRIPT, _JSON = "text/javascript; charset=utf-8", "application/json"
-_TYPES = {
-    "js": _JAVASCRIPT,
-    "css": _CSS,
-    "html": _HTML,
-    "json": _JSON,
-    "svg": "image/svg+xml",
-    "png": "image/png",
-    "webmanifest": "application/manifest+json",
-}
 # What every visit loads, and the service worker keeps; index.html comes as "/".
 FIRST_LOAD = [
     "page.css",
@@ -114,44 +102,19 @@ _PEOPLE = [
     "tallies.js",
     "tallies.css",
 ]
-FILES = {name: _TYPES[name.rpartition(".")[2]] for name in [*FIRST_LOAD, *_OTHERS, *_PEOPLE]}
-_COMMENT = re.compile(rb"^[ ]*(?://[^\n]*|/\*\*.*?\*/)\n", re.MULTILINE | re.DOTALL)
-_BY_READER = "Accept-Encoding, Accept-Language, Cookie"
-SECURITY = {
-    "Content-Security-Policy": (
-        "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
-
+FILES = {name: TYPES[name.rpartition(".")[2]] for name in [*FIRST_LOAD, *_OTHERS, *_PEOPLE]}
 router = APIRouter(include_in_schema=False)
 
 
-@dataclass(frozen=True)
-class _Asset:
-    media_type: str
-    plain: bytes
-    compressed: bytes
-    etag: str
-
-
 @cache
-def _asset(name: str) -> _Asset:
-    return _made(FILES[name], _data(name))
-
-
-def _made(media_type: str, data: bytes) -> _Asset:
-    etag = f'"{hashlib.sha256(data).hexdigest()[:20]}"'
-    return _Asset(media_type, data, gzip.compress(data, 9, mtime=0), etag)
+def _asset(name: str) -> Asset:
+    return made(FILES[name], _data(name))
 
 
 def _data(name: str) -> bytes:
     data = (FOLDER / name).read_bytes()
     if name.endswith(".js"):
-        # Comments are for who reads the source; lines keep their numbers.
-        data = _COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), data)
+        data = without_comments(data)
     if name != "sw.js":
         return data
     kept = [*FIRST_LOAD, "manifest.webmanifest", "print.css", *(f"words-{language}.json" for language in LANGUAGES)]
@@ -161,7 +124,7 @@ def _data(name: str) -> bytes:
 
 
 @cache
-def _index(language: str) -> _Asset:
+def _index(language: str) -> Asset:
     """index.html with a language's words in their places, and all of them for the page's scripts."""
     words = words_in(language)
 
@@ -185,46 +148,30 @@ def _index(language: str) -> _Asset:
     # Inside a script element only "<" could end it; JSON may spell it otherwise.
     told = json.dumps(words, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     html = html.replace("</body>", f'<script type="application/json" id="words">{told}</script>\n</body>', 1)
-    return _made(_HTML, html.encode())
-
-
-def _serve(request: Request, asset: _Asset, **more: str) -> Response:
-    # no-cache means: keep it, but ask whether it changed.  So an update of the server shows at once.
-    headers = {"ETag": asset.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding", **SECURITY, **more}
-    if asset.media_type in (_JAVASCRIPT, _CSS):
-        # The document's count; with each script they would be a tenth of the load.
-        del headers["Content-Security-Policy"], headers["Referrer-Policy"]
-    known = request.headers.get("if-none-match", "")
-    if asset.etag in (tag.strip().removeprefix("W/") for tag in known.split(",")):
-        return Response(status_code=304, headers=headers)
-    body = asset.plain
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        body = asset.compressed
-        headers["Content-Encoding"] = "gzip"
-    return Response(body, media_type=asset.media_type, headers=headers)
+    return made(HTML, html.encode())
 
 
 @cache
-def _sheet(name: str, language: str) -> _Asset:
+def _sheet(name: str, language: str) -> Asset:
     """A page other than index.html; its scripts have the words, and learn from it in which language."""
     html = _data(name).decode().replace('<html lang="zh-CN"', f'<html lang="{LANGUAGES[language]}"', 1)
-    return _made(_HTML, html.encode())
+    return made(HTML, html.encode())
 
 
 def serve_file(request: Request, name: str) -> Response:
     """One of FILES, compressed where the browser takes that, and only if it has changed."""
     if name.endswith(".html"):
-        return _serve(request, _sheet(name, language_of(request)), Vary=_BY_READER)
+        return serve(request, _sheet(name, language_of(request)), Vary=BY_READER)
     # The service worker lies in /page/ and serves the whole site.
     more = {"Service-Worker-Allowed": "/"} if name == "sw.js" else {}
-    return _serve(request, _asset(name), **more)
+    return serve(request, _asset(name), **more)
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
 def index(request: Request) -> Response:
     """The page itself."""
     language = language_of(request)
-    return _serve(request, _index(language), Vary=_BY_READER)
+    return serve(request, _index(language), Vary=BY_READER)
 
 
 @router.get("/page/info")

@@ -17,11 +17,11 @@ from starlette.responses import RedirectResponse, Response
 from huozhong.errors import RequestError
 from huozhong.server.answers import Answers
 from huozhong.server.asking import answer_turn
+from huozhong.server.assets import SECURITY
 from huozhong.server.dialects.house import LONGEST_QUESTION
 from huozhong.server.http import form_body
 from huozhong.server.identity import person_of
 from huozhong.server.rendering import html_of
-from huozhong.server.routes.page import SECURITY
 from huozhong.server.words import LANGUAGE_COOKIE, LANGUAGES, language_of, words_in
 from huozhong.store.conversations import Conversations
 from huozhong.store.tables.conversations import ConversationRow, MessageRow
