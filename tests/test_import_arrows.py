@@ -39,7 +39,6 @@ GROUND_FLOOR = ("errors", "files")
 MAY_USE_TORCH = (
     "model.layers", "model.transformer", "model.families", "model.frozen", "train", "cli.train", "apps.rank.train",
     "apps.pen.train",
-    "apps.pen.train",
 )  # fmt: skip
 
 LONGEST_FILE, LONGEST_FUNCTION = 450, 60  # lines

@@ -178,12 +178,12 @@ class Herd:
         points = at[:, None] + head[:, None] * (along[None] * lengths[:, None])[..., None]
         gap = points[:, None, :, None] - points[None, :, None]
         far = np.linalg.norm(gap, axis=-1) + 1e-9
-        reach = 0.115 * (lengths[:, None] + lengths[None])[..., None, None]
+        reach = 0.095 * (lengths[:, None] + lengths[None])[..., None, None]
         press = np.clip(reach - far, 0, None)
         press[np.arange(count), np.arange(count)] = 0
         force = (gap / far[..., None] * press[..., None]).sum((1, 2))  # [pig, 3, 2]
         for place, state in enumerate(self.states):
-            give = 0.06 if state.doing == "lie" else 0.1 if state.doing == "eat" else 0.3
+            give = 0.03 if state.doing == "lie" else 0.1 if state.doing == "eat" else 0.3
             state.x += float(np.clip(give * force[place, :, 0].sum(), -0.06, 0.06))
             state.y += float(np.clip(give * force[place, :, 1].sum(), -0.06, 0.06))
             lever = (along * lengths[place])[:, None] * force[place]

@@ -24,6 +24,7 @@ _DIES = 1.5  # seconds in which a speed falls to a third
 _SHAKES = 0.04  # of a length: how far a detection is off
 _STARTS = 0.25  # lengths a second, each second: how suddenly a pig goes
 _TURN_COST = 0.25
+_WITHOUT = 0.55  # what it costs to leave a pig without a sight of it: a dearer one is of somebody else
 
 
 @dataclass
@@ -73,7 +74,7 @@ class Tracker:
         self._next = 1
 
     def step(self, time: float, seen: list[Seen], picture: NDArray[np.uint8]) -> list[Track]:
-        """The pen's pigs that are in this picture.
+        """The pen's pigs that are in this picture (`seen` is its time), and those that were a moment ago.
 
         time: seconds, later than before.  seen: what the detector found in `picture` [height, width, 3].
         """
@@ -86,33 +87,38 @@ class Tracker:
         lately = [one for one in self.tracks if time - one.seen <= LATELY + passed]
         lost = [one for one in self.tracks if time - one.seen > LATELY + passed]
         sure = [place for place in sorted(free) if looks[place].score >= SURE]
-        waiting = self._pair(lately, sure, looks, free, 1.0)
-        waiting = self._pair(waiting, sorted(free), looks, free, 0.7)
-        self._pair(lost, [place for place in sorted(free) if looks[place].score >= SURE], looks, free, 1.0)
+        waiting = self._pair(lately, sure, looks, free, _WITHOUT)
+        waiting = self._pair(waiting, sorted(free), looks, free, 0.7 * _WITHOUT)
+        waiting = self._pair(waiting, [place for place in sure if place in free], looks, free, 2.2 * _WITHOUT)
+        self._pair(lost, [place for place in sure if place in free], looks, free, 2.2 * _WITHOUT)
         for place in sorted(free):
             if looks[place].score >= SURE and not self._doubled(looks[place]):
                 self._begin(looks[place])
         self._settle()
-        return [one for one in self.tracks if one.sure and one.seen == time]
+        return [one for one in self.tracks if one.sure and time - one.seen <= LATELY]
 
     def _pair(
-        self, tracks: list[Track], places: list[int], looks: list[_Look], free: set[int], gate: float
+        self, tracks: list[Track], places: list[int], looks: list[_Look], free: set[int], dearest: float
     ) -> list[Track]:
-        """Give looks to tracks; the tracks that got none."""
-        costs = np.array([[self._cost(track, looks[place], gate) for place in places] for track in tracks])
+        """Give looks to tracks, none at a cost above `dearest`; the tracks that got none."""
+        costs = np.array([[self._cost(track, looks[place]) for place in places] for track in tracks])
         taken = set()
-        for row, column in assign(costs.reshape(len(tracks), len(places))):
-            self._take(tracks[row], looks[places[column]])
-            free.discard(places[column])
-            taken.add(row)
+        costs = costs.reshape(len(tracks), len(places))
+        # each track may go without, at a price: else one that is missed would have all its neighbours change places
+        without = np.where(np.eye(len(tracks), dtype=bool), dearest, np.inf)
+        for row, column in assign(np.concatenate([costs, without], 1)):
+            if column < len(places):
+                self._take(tracks[row], looks[places[column]])
+                free.discard(places[column])
+                taken.add(row)
         return [track for row, track in enumerate(tracks) if row not in taken]
 
-    def _cost(self, track: Track, look: _Look, gate: float) -> float:
+    def _cost(self, track: Track, look: _Look) -> float:
         """What it costs to say that they are the same pig; inf where they cannot be."""
         gone = self.time - track.seen
         length = track.length
         far = float(np.linalg.norm(look.ends.mean(0) - track.middle)) / length
-        reach = gate * min(4.0, 0.3 + 0.5 * min(gone, LATELY) + 0.2 * max(0.0, gone - LATELY))
+        reach = min(4.0, 0.3 + 0.5 * min(gone, LATELY) + 0.2 * max(0.0, gone - LATELY))
         size = abs(float(np.log(look.length / length)))
         if far > reach or size > 0.5:
             return float("inf")

@@ -13,6 +13,7 @@ import argparse
 import io
 import json
 import math
+import os
 import signal
 import time
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from huozhong.files import write_whole
 from huozhong.senses.keypoints import AHEAD_UNIT
 from huozhong.senses.look import Picture, resized
 
-STEPS, BATCH, CROP = 1200, 6, 160  # pixels of a crop, as the net sees them
+STEPS, BATCH, CROP = 1000, 6, 160  # pixels of a crop, as the net sees them
 RATE = 3e-3
 SIGMA = 1.6  # cells: how wide a label's hill is
 SAVE_EVERY = 30.0  # seconds
@@ -164,22 +165,23 @@ def _seeded(random: np.random.Generator) -> torch.Generator:
 def targets(pigs: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
     """Maps [5, height, width] of pigs [n, 2, 2] in pixels, and where their vectors count [1, height, width]."""
     maps, where = torch.zeros(CHANNELS, height, width), torch.zeros(1, height, width)
-    x = torch.arange(width, dtype=torch.float32) + 0.5
-    y = torch.arange(height, dtype=torch.float32)[:, None] + 0.5
     cells = pigs / CELL
     reach = torch.tensor([width + 6.0, height + 6.0])
-    near_by = ((cells > -6) & (cells < reach)).all(-1).any(-1)
-    for snout, tail in cells[near_by]:
-        middle = (snout + tail) / 2
-        for channel, point in enumerate((middle, snout, tail)):
-            far = (x - point[0]) ** 2 + (y - point[1]) ** 2
-            hill = torch.exp(-far / (2 * SIGMA**2))
-            if channel == 0:
-                near = (far < 9) & (hill > maps[0])
-                ahead = (snout - middle) / AHEAD_UNIT
-                maps[3][near], maps[4][near] = ahead[0], ahead[1]
-                where[0][near] = 1.0
-            maps[channel] = torch.maximum(maps[channel], hill)
+    cells = cells[((cells > -6) & (cells < reach)).all(-1).any(-1)]
+    if not len(cells):
+        return maps, where
+    points = torch.cat([cells.mean(1, keepdim=True), cells], 1)  # [n, middle snout tail, x y]
+    x = torch.arange(width, dtype=torch.float32) + 0.5
+    y = torch.arange(height, dtype=torch.float32) + 0.5
+    across = (x - points[..., :1]) ** 2  # [n, 3, width]
+    down = (y - points[..., 1:]) ** 2
+    hills = torch.exp(-down / (2 * SIGMA**2))[..., None] * torch.exp(-across / (2 * SIGMA**2))[:, :, None]
+    maps[:3] = hills.amax(0)
+    highest, whose = hills[:, 0].max(0)
+    near = highest > math.exp(-9 / (2 * SIGMA**2))
+    ahead = (points[:, 1] - points[:, 0]) / AHEAD_UNIT
+    maps[3:] = torch.where(near, ahead[whose].permute(2, 0, 1), 0.0)
+    where[0] = near.float()
     return maps, where
 
 
@@ -233,7 +235,7 @@ class Training:
             return  # other labels: another training
         self.net.load_state_dict(kept["net"])
         self.optimiser.load_state_dict(kept["optimiser"])
-        self.step, self.seconds = int(kept["step"]), float(kept["seconds"])
+        self.step, self.seconds, self.loss = int(kept["step"]), float(kept["seconds"]), float(kept["loss"])
 
     def save(self) -> None:
         """So that it can be taken up from here."""
@@ -241,7 +243,7 @@ class Training:
         torch.save(
             {
                 "net": self.net.state_dict(), "optimiser": self.optimiser.state_dict(), "step": self.step,
-                "seconds": self.seconds, "steps": self.steps, "labels": self.frames.fingerprint(),
+                "seconds": self.seconds, "loss": self.loss, "steps": self.steps, "labels": self.frames.fingerprint(),
             },
             buffer,
         )  # fmt: skip
@@ -271,7 +273,7 @@ class Training:
         left = self.seconds / max(self.step, 1) * (self.steps - self.step)
         told: dict[str, Any] = {
             "state": state, "step": self.step, "steps": self.steps, "seconds": round(self.seconds, 1),
-            "left": round(left, 1), "loss": round(self.loss, 4),
+            "left": round(left, 1), "loss": round(self.loss, 4), "labels": self.frames.fingerprint(),
         }  # fmt: skip
         if found is not None:
             told["worth"] = found.told()
@@ -289,10 +291,12 @@ class Training:
         return found
 
 
-def train(folder: Path, steps: int = STEPS, minutes: float = 15.0, seed: int = 0) -> Worth | None:
+def train(
+    folder: Path, steps: int = STEPS, minutes: float = 15.0, seed: int = 0, parent: int | None = None
+) -> Worth | None:
     """Train until all steps are done; None where it was stopped before (by a signal, or after `minutes`).
 
-    What was reached is kept, and the next call goes on from there.
+    What was reached is kept, and the next call goes on from there.  parent: the process that this one stops with.
     """
     run = Training(folder, steps, seed)
     stopped: list[int] = []
@@ -311,7 +315,7 @@ def train(folder: Path, steps: int = STEPS, minutes: float = 15.0, seed: int = 0
             if now - saved > SAVE_EVERY:
                 run.save()
                 saved = now
-            if now - begun > 60 * minutes:
+            if now - begun > 60 * minutes or (parent is not None and os.getppid() != parent):
                 break
         run.save()
         if run.step < run.steps:
@@ -330,10 +334,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--child", action="store_true", help="yield to others, and stop with who started it")
     given = parser.parse_args()
+    if given.child and hasattr(os, "nice"):
+        os.nice(10)
     if given.threads:
         torch.set_num_threads(given.threads)
-    found = train(given.folder, given.steps, given.minutes)
+    found = train(given.folder, given.steps, given.minutes, parent=os.getppid() if given.child else None)
     print("stopped; the same command goes on" if found is None else json.dumps(found.told()))
 
 
