@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,18 @@ def team_recipe(corpus: Path, out: str, *changes: tuple[str, str], team: str = T
     path = corpus / f"{out}.toml"
     path.write_text(text)
     return path
+
+
+@contextlib.contextmanager
+def processes() -> Iterator[list[subprocess.Popen[str]]]:
+    """Those that a test puts there are ended with it."""
+    started: list[subprocess.Popen[str]] = []
+    try:
+        yield started
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
 
 
 def start(recipe: Path, *options: str) -> subprocess.Popen[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from tests.train.parallel.rounds import course, crcs, finished, start, team_recipe, told, until
+from tests.train.parallel.rounds import course, crcs, finished, processes, start, team_recipe, told, until
 
 from huozhong.errors import ConfigError
 from huozhong.formats.source import open_model
@@ -64,25 +64,25 @@ def test_a_member_that_is_killed_costs_one_round_and_may_come_back(corpus: Path)
         ("local_steps = 3", "local_steps = 20"),
     )
     out = corpus / "out"
-    leader = start(recipe, "--with", "2")
-    address = until(lambda: _address(leader), leader)
-    one, two = (start(recipe, "--join", address, "--name", name) for name in ("one", "two"))
-    until(lambda: [r for r in told(out) if r.get("round_members") == 3], leader, one, two)
-    two.kill()
-    dropped = until(lambda: [r for r in told(out) if "dropped" in r], leader, one)
-    assert dropped[0]["dropped"] == ["two"]
-    assert dropped[0]["round_members"] == 2
-    back = start(recipe, "--join", address, "--name", "two")
-    until(
-        lambda: [r for r in told(out) if r.get("joined") == ["two"] and r["step"] > dropped[0]["step"]],
-        leader,
-        one,
-        back,
-    )
-    leader.send_signal(signal.SIGINT)
-    said = finished(leader)
-    finished(one)
-    finished(back)
+    with processes() as running:
+        leader = start(recipe, "--with", "2")
+        running.append(leader)
+        address = until(lambda: _address(leader), leader)
+        one, two = (start(recipe, "--join", address, "--name", name) for name in ("one", "two"))
+        running += [one, two]
+        until(lambda: [r for r in told(out) if r.get("round_members") == 3], leader, one, two)
+        two.kill()
+        dropped = until(lambda: [r for r in told(out) if "dropped" in r], leader, one)
+        assert dropped[0]["dropped"] == ["two"]
+        assert dropped[0]["round_members"] == 2
+        back = start(recipe, "--join", address, "--name", "two")
+        running.append(back)
+        gone_at = dropped[0]["step"]
+        until(lambda: [r for r in told(out) if r.get("joined") == ["two"] and r["step"] > gone_at], leader, one, back)
+        leader.send_signal(signal.SIGINT)
+        said = finished(leader)
+        finished(one)
+        finished(back)
     assert "two dropped out" in said
     assert "two came back" in said
     at = max(crcs(out))

@@ -117,7 +117,7 @@ def _quantize(x_Ck: Tensor, how: Squeeze) -> tuple[Tensor, Tensor, Tensor]:
         low_C, high_C = _from_mini(levels_CL).unbind(1)
         codes_Ck = negative_Ck.long() * 2 + (size_Ck > ((low_C + high_C) // 2)[:, None]).long()
     else:
-        most = 2 ** (how.bits - 1) - 1
+        most = (1 << how.bits - 1) - 1
         # a step that is cut short would leave the largest out of reach: one more in the last place of the level
         step_C1 = size_Ck.amax(1, keepdim=True) // most + 1
         levels_CL = _mini(step_C1 + (step_C1 >> 7))
@@ -136,7 +136,7 @@ def _dequantize(levels_CL: Tensor, codes_Ck: Tensor, how: Squeeze) -> Tensor:
     if how.bits == 2:
         size_Ck = torch.where((codes_Ck & 1) == 1, level_CL[:, 1:], level_CL[:, :1])
         return torch.where(codes_Ck >= 2, -size_Ck, size_Ck)
-    return (codes_Ck - (2 ** (how.bits - 1) - 1)) * level_CL
+    return (codes_Ck - ((1 << how.bits - 1) - 1)) * level_CL
 
 
 def _two_levels(size_Ck: Tensor) -> Tensor:
@@ -259,7 +259,7 @@ def _quantize_reference(x_k: Ints, how: Squeeze) -> tuple[list[int], list[int]]:
         levels = [_mini_reference(mean) for mean in means]
         middle = sum(_number(code, levels, how) for code in (0, 1)) // 2
         return levels, [2 * int(x < 0) + int(s > middle) for x, s in zip(x_k, sizes, strict=True)]
-    most = 2 ** (how.bits - 1) - 1
+    most = (1 << how.bits - 1) - 1
     step = max(sizes) // most + 1
     levels = [_mini_reference(step + (step >> 7))]
     step = _number(most + 1, levels, how)
@@ -276,7 +276,7 @@ def _number(code: int, levels: list[int], how: Squeeze) -> int:
         return -sizes[0] if code else sizes[0]
     if how.bits == 2:
         return -sizes[code & 1] if code >= 2 else sizes[code & 1]
-    return (code - (2 ** (how.bits - 1) - 1)) * sizes[0]
+    return (code - ((1 << how.bits - 1) - 1)) * sizes[0]
 
 
 def _mini_reference(number: int) -> int:

@@ -26,7 +26,9 @@ from huozhong.train.counts import start_from_counts
 from huozhong.train.feed import Rows, heldout_rows, training_batches
 from huozhong.train.model_folder import load_transformer
 from huozhong.train.parallel.join import join_team
+from huozhong.train.parallel.leader import LeadingTeam
 from huozhong.train.parallel.line import LineLost
+from huozhong.train.parallel.outlook import Outlook
 from huozhong.train.parallel.seat import Seat, seated
 from huozhong.train.parallel.settings import TeamRecipe
 from huozhong.train.parallel.team import Team
@@ -174,6 +176,16 @@ class TextRun(TransformerRun[Outcome]):
         plan = make_plan(recipe, config, tokens_per_epoch=self.batches.tokens_per_epoch, holders=holders)
         device = f"{where}, {recipe.run.precision}"
         self.console.print(plan_table(recipe, config, plan, device=device, steps_left=steps_left, trial=trial))
+        if isinstance(self.team, LeadingTeam) and trial is not None:
+            outlook = Outlook(
+                rounds=self.team.rounds,
+                parameters=plan.parameters,
+                members=1 + self.team.expected,
+                first_step=self.total_steps - steps_left,
+                compute_seconds=trial.seconds(recipe, config, steps_left),
+                watts=trial.bill.joules / max(1e-9, trial.bill.seconds),
+            )
+            self.console.print(outlook.table())
 
     def _trial(self) -> Trial:
         """Time one micro-batch and one optimiser step; leaves weights and optimiser as they were.
