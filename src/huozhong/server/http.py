@@ -186,6 +186,13 @@ class RunningAnswers:
             self._collecting = beat_of(self._loop).next()
             await self._collecting
 
+    async def begun(self) -> None:
+        """Waits for the first delta and takes none; raises what ended an answer before it said anything."""
+        pieces = await self.next()
+        self._deltas.extendleft(reversed(pieces))
+        if (error := pieces[0][1].error) is not None:
+            raise error
+
     async def all(self) -> list[list[Delta]]:
         """Waits for everything: each answer's deltas."""
         deltas: list[list[Delta]] = [[] for _ in range(self.number)]
@@ -202,6 +209,16 @@ class RunningAnswers:
 @contextlib.asynccontextmanager
 async def watched(answers: RunningAnswers, receive: Receive) -> AsyncIterator[None]:
     """Abort the answers when the client goes away, and in any case when the block is left."""
+    try:
+        async with _left(answers, receive):
+            yield
+    finally:
+        answers.abort()
+
+
+@contextlib.asynccontextmanager
+async def _left(answers: RunningAnswers, receive: Receive) -> AsyncIterator[None]:
+    """Abort the answers when the client goes away."""
 
     async def abort_when_gone() -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -213,7 +230,16 @@ async def watched(answers: RunningAnswers, receive: Receive) -> AsyncIterator[No
         yield
     finally:
         watcher.cancel()
+
+
+async def begun(answers: RunningAnswers, receive: Receive) -> None:
+    """Waits until they say something; raises what ended one before.  A client that goes away meanwhile ends them."""
+    try:
+        async with _left(answers, receive):
+            await answers.begun()
+    except BaseException:
         answers.abort()
+        raise
 
 
 async def whole_answers(answers: RunningAnswers, receive: Receive) -> list[Completion]:
@@ -302,7 +328,7 @@ def joined(pieces: list[Piece]) -> list[Piece]:
     runs: list[tuple[int, list[Delta]]] = []
     has_text = after_alone = False
     for index, delta in sorted(pieces, key=lambda piece: piece[0]):
-        stands_alone = delta.error is not None or delta.reading is not None
+        stands_alone = delta.error is not None or delta.reading is not None or bool(delta.calls)
         is_broken = stands_alone or after_alone or (has_text and delta.reasoning != "")
         if not runs or runs[-1][0] != index or is_broken:
             runs.append((index, []))

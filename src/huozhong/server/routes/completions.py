@@ -23,6 +23,7 @@ from huozhong.server.ledger import Ledger
 from huozhong.server.preparing import reading
 from huozhong.server.routes import native
 from huozhong.server.routes.chat import respond, starts
+from huozhong.server.routes.elsewhere import passed_on
 from huozhong.server.routes.models import asked
 from huozhong.text.fim import middle_prompt
 from huozhong.text.template import ChatPrompt
@@ -39,6 +40,8 @@ EITHER = described(EITHERS, ERROR, takes=BODY, streams="text/event-stream")
 async def completions(request: Request) -> Response:
     if request.url.path == "/completions" and "model" not in await json_body(request):
         return await native.completion(request)  # llama.cpp's, which knows but one model
+    if (passed := await passed_on(request, "/v1/completions")) is not None:
+        return passed
     llm, call = await asked(request, parse_completion)
     careful: Careful = request.app.state.careful
     named = partial(CompletionReply, model=llm.name, include_usage=call.include_usage)
