@@ -128,10 +128,7 @@ class LLM:
         meter: Meter | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        options.check_quantization(quantization)
-        options.check_threads(num_threads)
-        options.check_speculation(speculation)
-        options.check_expert_memory(expert_memory)
+        options.check_weights(quantization, num_threads, expert_memory, speculation)
         self.max_running, step_tokens = options.checked_steps(max_running, step_tokens)
         prefixes = Path(prefix_cache_dir or Path(cache_dir or default_cache_dir()) / "prefixes")
         prefix_bytes = options.checked_prefix_bytes(prefix_cache_bytes, prefixes)
