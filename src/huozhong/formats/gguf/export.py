@@ -150,7 +150,7 @@ def _indexer_metadata(indexer: Indexer | None, layers: int) -> dict[str, Any]:
         "attention.indexer.top_k": indexer.top_k,
     }
     if any(indexer.shared_layers):
-        out["attention.indexer.types"] = [int(not indexer.is_shared(i)) for i in range(layers)]
+        out["attention.indexer.types"] = np.array([not indexer.is_shared(i) for i in range(layers)], np.int32)
     return out
 
 

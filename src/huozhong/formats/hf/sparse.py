@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from huozhong.errors import ConfigError
-from huozhong.model.architecture import Indexer
+from huozhong.model.architecture import Architecture, Indexer
 
 _DEEPSEEK: dict[str, Any] = {
     "first_k_dense_replace": 3, "n_routed_experts": 256, "n_shared_experts": 1, "num_experts_per_tok": 8, "n_group": 8,
@@ -26,7 +26,6 @@ _GLM: dict[str, Any] = _DEEPSEEK | {
 }  # fmt: skip
 SPARSE: dict[str, dict[str, Any]] = {"deepseek_v32": _DEEPSEEK, "glm_moe_dsa": _GLM}  # absent keys, by model_type
 _KINDS = {"full": False, "shared": True}
-_LETTERS = {"F": False, "S": True}
 _LAYERS = ("indexed_attention", "deepseek_sparse_attention")  # words for them in `layer_types`
 
 
@@ -67,12 +66,14 @@ def _shared_layers(keys: dict[str, Any]) -> tuple[bool, ...]:
         types = [{"F": "full", "S": "shared"}.get(letter) for letter in pattern]
     elif types is None:
         types = pattern
+    if type(count) is not int or not 0 < count <= Architecture.MAX_LAYERS:
+        raise ConfigError(f"config.json: num_hidden_layers is {count!r}; 1 to {Architecture.MAX_LAYERS} are possible.")
     if types is None:
-        if type(every) is not int or type(offset) is not int or type(count) is not int or not 0 < count <= 4096:
-            raise ConfigError("config.json: index_topk_freq, index_skip_topk_offset or num_hidden_layers is no number.")
+        if type(every) is not int or type(offset) is not int:
+            raise ConfigError("config.json: index_topk_freq and index_skip_topk_offset must be whole numbers.")
         shared = tuple(max(i - offset + 1, 0) % max(every, 1) != 0 for i in range(count))
-    elif not isinstance(types, list) or any(each not in _KINDS for each in types):
+    elif not isinstance(types, list) or len(types) < count or any(each not in _KINDS for each in types):
         raise ConfigError("config.json: indexer_types must be a list of 'full' and 'shared', one for each layer.")
     else:
-        shared = tuple(_KINDS[each] for each in types)
+        shared = tuple(_KINDS[each] for each in types[:count])  # behind them may be prediction modules
     return shared if any(shared) else ()
