@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.conftest import tiny_config
+from tests.engine.sparse_models import add_indexers
 from tests.hub.conftest import MODEL, StandIn, hub, tiny_gguf
 
 from huozhong.cli.main import main
@@ -21,6 +22,7 @@ from huozhong.engine.bandwidth import read_bandwidth
 from huozhong.engine.weights import streaming
 from huozhong.formats.checkpoint import expected_tensors, write_checkpoint
 from huozhong.formats.installed import find, models_folder
+from huozhong.formats.resolve import BUILT_IN
 from huozhong.formats.source import open_model
 from huozhong.text.tokenizer import Tokenizer
 
@@ -106,6 +108,13 @@ def test_import_a_file_and_show_what_it_takes(tiny_gguf: Path, command: Command)
     assert find("t:1") is not None
     (models_folder() / "t@1" / tiny_gguf.name).symlink_to("/nowhere")
     assert "linked files are gone" in command("list")
+
+
+def test_a_sparse_model_is_ready(command: Command, tmp_path: Path) -> None:
+    """DeepSeek-V3.2's kind: `import` checks words and weights, `show` says what it takes."""
+    folder = add_indexers(BUILT_IN / "ember", tmp_path / "v32", top_k=64)
+    assert "The model v32 is ready." in command("import", str(folder))
+    assert "deepseek_v32, MLA, sparse (64 keys)" in command("show", "v32")
 
 
 def test_show_of_a_model_that_does_not_fit(

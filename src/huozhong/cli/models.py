@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from huozhong.formats.source import ModelSource
     from huozhong.hub.download import Watcher
+    from huozhong.model.architecture import Architecture
     from huozhong.model.footprint import Footprint, Packing
 
 _FROM = {
@@ -208,6 +209,13 @@ def _words(source: ModelSource) -> str:
     return say("可用", "ready")
 
 
+def _sparse(a: Architecture) -> str:
+    indexer = getattr(a.attention, "indexer", None)
+    if indexer is None:
+        return ""
+    return say(f"，稀疏（{indexer.top_k} 个键）", f", sparse ({indexer.top_k} keys)")
+
+
 def _about(source: ModelSource, sizes: Footprint) -> Iterator[tuple[str, str]]:
     from huozhong.hub.arrival import gigabytes
     from huozhong.model.architecture import CacheFormat, LatentAttention
@@ -215,7 +223,8 @@ def _about(source: ModelSource, sizes: Footprint) -> Iterator[tuple[str, str]]:
 
     a = source.architecture
     latent = isinstance(a.attention, LatentAttention)
-    yield say("结构", "architecture"), f"{a.family}, {'MLA' if latent else 'GQA'}" + (", MoE" if a.experts else "")
+    kind = f"{a.family}, {'MLA' if latent else 'GQA'}" + _sparse(a) + (", MoE" if a.experts else "")
+    yield say("结构", "architecture"), kind
     layers = f"{a.num_layers} x {a.hidden_size}"
     if a.experts is not None:
         layers += say(

@@ -25,7 +25,12 @@ class PyModel {
             c.nope = number("nope");
             c.v = number("v");
             c.latent_eps = nb::cast<float>(config["latent_eps"]);
+            c.index_heads = number("index_heads");
+            c.index_dim = number("index_dim");
+            c.index_top = number("index_top");
             check(c.rank && c.nope && c.rope && c.v, "a width is zero");
+            check(!c.index_top || (c.q_rank && c.index_heads && c.index_dim % GROUP == 0 && c.index_dim >= c.rope),
+                  "an indexer needs a query latent, heads, and a width that is a multiple of 32 and holds the rotation");
         }
         c.experts = number("experts");
         c.experts_per_token = number("experts_per_token");
@@ -74,7 +79,10 @@ class PyModel {
         return told;
     }
 
-    void add_layer(nb::dict w) { model_.layers.push_back(layer(w)); }
+    void add_layer(nb::dict w) {
+        model_.layers.push_back(layer(w));
+        check(!model_.config.index_top || model_.layers.front().latent.index.there, "the first layer needs an indexer");
+    }
 
     void add_prediction(nb::dict w) {
         const int32_t hidden = model_.config.hidden;
@@ -257,9 +265,18 @@ class PyModel {
         a.v_up = matrix(w["v_up"], c.v, c.rank, c.heads, "v_up");
         a.q_absorb = matrix(w["q_absorb"], c.rank, c.nope, c.heads, "q_absorb");
         a.out = matrix(w["out"], c.hidden, c.heads * c.v, 1, "out");
+        if (w.contains("index_query")) a.index = index(w);
         // Both read one preparation of the cached latents.
         check(is_float(a.k_up.format) == is_float(a.v_up.format), "k_up and v_up must both be floats or integers");
         return a;
+    }
+    IndexWeights index(nb::dict w) {
+        const Config& c = model_.config;
+        check(c.index_top > 0, "a layer has an indexer, the model none");
+        return {true, matrix(w["index_query"], c.index_heads * c.index_dim, c.q_rank, 1, "index_query"),
+                matrix(w["index_key"], c.index_dim, c.hidden, 1, "index_key"),
+                matrix(w["index_weights"], c.index_heads, c.hidden, 1, "index_weights"),
+                vector(w["index_norm"], c.index_dim, "index_norm"), vector(w["index_bias"], c.index_dim, "index_bias")};
     }
     GroupedWeights grouped(nb::dict w) {
         const Config& c = model_.config;

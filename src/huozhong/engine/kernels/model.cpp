@@ -251,7 +251,8 @@ void Model::draft_ahead(Worker& worker, int32_t index, const Cache& cache, Batch
             if (chain.done == limits[chain.span] || !(chain.probability >= p_min)) continue;
             Span& span = batch.spans[i];
             last.push_back(going.size());
-            ahead.spans.push_back({int32_t(going.size()), 1, span.end(), false, std::move(span.offset)});
+            ahead.spans.push_back({int32_t(going.size()), 1, span.end(), false, std::move(span.offset),
+                                   std::move(span.index)});
             ahead.tokens.push_back(guess[i]);
             state.insert(state.end(), next.begin() + int64_t(i) * d, next.begin() + int64_t(i + 1) * d);
             going.push_back(chain);

@@ -11,11 +11,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from huozhong.engine.kernels import reference
+from huozhong.engine.kernels import reference, reference_matrices
 from huozhong.engine.kernels.batch import ForwardBatch, PagedCache
 from huozhong.engine.kernels.choose import native, used
 from huozhong.engine.kernels.matrix import native_matrix
-from huozhong.engine.weights.layout import LayerWeights, Weights
+from huozhong.engine.weights.layout import IndexerWeights, LayerWeights, Weights
 from huozhong.engine.weights.quant import PackedMatrix
 from huozhong.engine.weights.streaming import READERS
 from huozhong.errors import CheckpointError
@@ -99,7 +99,7 @@ class _ReferenceModel:
         w = self._weights
         own_PSC = _rows(cache)[len(w.layers) + module]
         h_TD = reference.draft_hidden(w, w.prediction[module], self._rope, own_PSC, states_TD, batch)
-        return reference.linear(h_TD[batch.logit_rows], w.head), h_TD[batch.hidden_rows]
+        return reference_matrices.linear(h_TD[batch.logit_rows], w.head), h_TD[batch.hidden_rows]
 
     def draft_ahead(
         self, module: int, states_TD: F32, limits: I32, vocab: int, p_min: float, cache: PagedCache, batch: ForwardBatch
@@ -200,7 +200,11 @@ def _config_numbers(c: Architecture) -> dict[str, int | float | bool]:
     }
     if isinstance(a, GroupedAttention):
         return numbers | {"grouped": True, "kv_heads": a.num_kv_heads, "dim": a.head_dim}
+    i = a.indexer
     return numbers | {
+        "index_heads": 0 if i is None else i.num_heads,
+        "index_dim": 0 if i is None else i.head_dim,
+        "index_top": 0 if i is None else i.top_k,
         "grouped": False,
         "rank": a.kv_lora_rank,
         "q_rank": a.q_lora_rank or 0,
@@ -214,6 +218,9 @@ def _layer_arrays(layer: LayerWeights) -> dict[str, object]:
     """What PyModel::add_layer reads; what a layer does not have is left out."""
     arrays: dict[str, object] = {"attention_norm": layer.attention_norm, "mlp_norm": layer.mlp_norm}
     arrays |= {f.name: getattr(layer.attention, f.name) for f in dataclasses.fields(layer.attention)}
+    if (indexer := arrays.pop("indexer", None)) is not None:
+        assert isinstance(indexer, IndexerWeights)
+        arrays |= {f"index_{f.name}": getattr(indexer, f.name) for f in dataclasses.fields(indexer)}
     if layer.moe is not None:
         m = layer.moe
         arrays |= {"router": m.router, "router_bias": m.router_bias, "gate_up": m.gate_up, "mlp_down": m.down}
