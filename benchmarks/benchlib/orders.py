@@ -35,7 +35,20 @@ KIN = ("son", "daughter", "elder brother", "younger brother", "elder sister", "y
        "father's father", "father's mother", "grandson", "granddaughter", "husband", "wife",
        "father's younger brother", "mother's brother", "father's sister", "mother's sister", "son-in-law",
        "daughter-in-law", "nephew")  # fmt: skip
-NAMES = ("王建国", "李秀兰", "张伟", "刘洋", "陈小明", "杨丽华", "赵志强", "黄玉珍", "周国平", "吴晓东", "徐红梅", "孙文斌")
+NAMES = (
+    "王建国",
+    "李秀兰",
+    "张伟",
+    "刘洋",
+    "陈小明",
+    "杨丽华",
+    "赵志强",
+    "黄玉珍",
+    "周国平",
+    "吴晓东",
+    "徐红梅",
+    "孙文斌",
+)
 # what people say to a phone and is no order to call anybody
 NO_ORDERS = (
     "今天天气怎么样", "现在几点了", "{}今天回来吗", "{}昨天给我打电话了", "给{}做饭", "我想吃面条", "把电视打开", "{}在哪里上班",
@@ -90,7 +103,9 @@ def lists(seed: random.Random, size: int = 12) -> list[Contact]:
     return read_contacts([*people, {"name": names[-1]}, {"name": names[-2]}])
 
 
-def order(people: Sequence[Contact], dialect: str, seed: random.Random, wrong: float, clean: bool = False) -> Said | None:
+def order(
+    people: Sequence[Contact], dialect: str, seed: random.Random, wrong: float, clean: bool = False
+) -> Said | None:
     """Somebody at a place asks for one of the contacts; None where the lexicon has no word of that place for it."""
     point, _ = place(dialect)
     assert point is not None
@@ -99,7 +114,9 @@ def order(people: Sequence[Contact], dialect: str, seed: random.Random, wrong: f
     if not one.relations:
         slot = tuple(token(c, point) for c in seed.choice([one.name, one.name[1:]]))
     else:
-        words = [word for word in words_of(one.relations[0], point) if word.cost == 0 and all(t.sound for t in word.tokens)]
+        words = [
+            word for word in words_of(one.relations[0], point) if word.cost == 0 and all(t.sound for t in word.tokens)
+        ]
         if not words:
             return None
         slot = seed.choice(words).tokens
@@ -131,7 +148,11 @@ def stranger(people: Sequence[Contact], dialect: str, seed: random.Random, wrong
     if not words:
         return no_order(people, dialect, seed, wrong)
     before, behind = seed.choice(FRAMES + AT.get(dialect, ())).split("{}")
-    tokens = [*(token(c, point) for c in plain(before)), *seed.choice(words).tokens, *(token(c, point) for c in plain(behind))]
+    tokens = [
+        *(token(c, point) for c in plain(before)),
+        *seed.choice(words).tokens,
+        *(token(c, point) for c in plain(behind)),
+    ]
     return Said(heard(tokens, seed, wrong), dialect, None)
 
 
