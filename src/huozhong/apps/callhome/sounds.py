@@ -3,12 +3,13 @@
 A recogniser that only knows Mandarin writes a dialect's syllables as the characters that sound nearest to it.  So
 characters are read back as Mandarin syllables, and compared by sound with how the words are said at the place where the
 speaker comes from.  `sounds.npz` holds the readings of 2,221 characters at 25 points and the distances of onsets and
-rimes; it was made by recipes/call_home/build.py from a lexicon under CC BY 4.0 (see credits in SKILL.md).  Tones are
+rimes; it was made by recipes/callhome/build.py from a lexicon under CC BY 4.0 (see credits in SKILL.md).  Tones are
 left out: a recogniser that does not know the dialect hears them as others.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -108,20 +109,24 @@ def _from_pinyin() -> NDArray[np.float32]:
     return np.asarray((ONSET_WEIGHT * onset + RIME_WEIGHT * rime) / 255, np.float32)
 
 
-@cache
+def unlikeness(said: Sequence[Token], heard: str) -> NDArray[np.float32]:
+    """[said, heard] float32, 0 (the same) to 1 (nothing in common): characters that were written, beside syllables that
+    may have been said."""
+    readings = np.array([_readings().get(c, 0) for c in heard])
+    sounds = np.array([one.sound for one in said])
+    others = np.array([_readings().get(one.written, 0) for one in said])
+    by_sound = np.where(sounds[:, None] > 0, _from_sound()[np.ix_(sounds, readings)], FAREST)
+    by_reading = np.where(others[:, None] > 0, _from_pinyin()[np.ix_(others, readings)], FAREST)
+    found = np.minimum(1.0, SHARPNESS * np.minimum(by_sound, by_reading))
+    found = HOMOPHONE + (1 - HOMOPHONE) * found
+    found[:, readings == 0] = FAREST
+    found[np.array([one.written for one in said])[:, None] == np.array(list(heard))[None, :]] = 0.0
+    return np.asarray(found, np.float32)
+
+
 def far(heard: str, said: Token) -> float:
-    """0 (the same) to 1 (nothing in common): a character that was written, and a syllable that may have been said."""
-    if heard == said.written:
-        return 0.0
-    reading = _readings().get(heard, 0)
-    if not reading:
-        return FAREST
-    found = [FAREST]
-    if said.sound:
-        found.append(float(_from_sound()[said.sound, reading]))
-    if other := _readings().get(said.written, 0):
-        found.append(float(_from_pinyin()[other, reading]))
-    return HOMOPHONE + (1 - HOMOPHONE) * min(1.0, SHARPNESS * min(found))
+    """The same for one of each."""
+    return float(unlikeness((said,), heard)[0, 0])
 
 
 SHARPNESS = 1.6  # so that two unlike syllables cost nearly 1, and a slight accent little

@@ -10,42 +10,52 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from huozhong.apps.call_home.sounds import Token, far
+from huozhong.apps.callhome.sounds import Token, unlikeness
 
 GAP = 0.75
 Costs = NDArray[np.float32]
 
 
-def spans(heard: str, words: Sequence[Sequence[Token]], base: Sequence[float], groups: Sequence[int]) -> Costs:
-    """[groups, n + 1, n + 1] float32: the least that any word of a group costs on heard[i:j]; inf where j <= i.
+class Words:
+    """Words to be compared with what was heard, made ready once.
 
-    groups: of each word its group, ascending from 0.  base: what each word costs before anything is compared.
+    words: their syllables.  base: what each costs before anything is compared.  groups: of each word its group,
+    ascending from 0.
     """
-    n, count = len(heard), max(groups) + 1
-    numbers: dict[Token, int] = {}
-    longest = max(len(word) for word in words)
-    spelled = np.zeros((len(words), longest), np.int64)
-    for i, word in enumerate(words):
-        for k, one in enumerate(word):
-            spelled[i, k] = numbers.setdefault(one, len(numbers))
-    unlike = np.array([[far(c, one) for c in heard] for one in numbers], np.float32)
-    unlike = np.concatenate([unlike, np.ones((len(numbers), longest + 1), np.float32)], axis=1)
-    lengths = np.array([len(word) for word in words])
-    first = np.flatnonzero(np.diff(np.array(groups), prepend=-1))
-    out = np.full((count, n + 1, n + 1), np.inf, np.float32)
+
+    def __init__(self, words: Sequence[Sequence[Token]], base: Sequence[float], groups: Sequence[int]) -> None:
+        numbers: dict[Token, int] = {}
+        self.longest = max(len(word) for word in words)
+        self.spelled = np.zeros((len(words), self.longest), np.int64)
+        for i, word in enumerate(words):
+            for k, one in enumerate(word):
+                self.spelled[i, k] = numbers.setdefault(one, len(numbers))
+        self.tokens = tuple(numbers)
+        self.lengths = np.array([len(word) for word in words])
+        self.base = np.asarray(base, np.float32)
+        self.first = np.flatnonzero(np.diff(np.array(groups), prepend=-1))
+        self.count = max(groups) + 1
+
+
+def spans(heard: str, words: Words) -> Costs:
+    """[groups, n + 1, n + 1] float32: the least that any word of a group costs on heard[i:j]; inf where j <= i."""
+    n, longest = len(heard), words.longest
+    unlike = np.concatenate([unlikeness(words.tokens, heard), np.ones((len(words.tokens), longest + 1), np.float32)], 1)
+    out = np.full((words.count, n + 1, n + 1), np.inf, np.float32)
     # row[i, w, k]: the first k syllables of word w on heard[i : i + step]
-    row = np.broadcast_to(np.arange(longest + 1, dtype=np.float32) * GAP, (n, len(words), longest + 1)).copy()
+    shape = (n, len(words.lengths), longest + 1)
+    row = np.broadcast_to(np.arange(longest + 1, dtype=np.float32) * np.float32(GAP), shape).copy()
     starts = np.arange(n)
     for step in range(longest + 1):
         new = np.empty_like(row)
         new[:, :, 0] = (step + 1) * GAP
         there = unlike[:, starts + step].T  # [n, tokens]
         for k in range(1, longest + 1):
-            same = row[:, :, k - 1] + there[:, spelled[:, k - 1]]
+            same = row[:, :, k - 1] + there[:, words.spelled[:, k - 1]]
             new[:, :, k] = np.minimum(np.minimum(same, row[:, :, k] + GAP), new[:, :, k - 1] + GAP)
         row = new
-        whole = np.take_along_axis(row, lengths[None, :, None], axis=2)[:, :, 0] + np.asarray(base, np.float32)
-        least = np.minimum.reduceat(whole, first, axis=1)  # [n, groups]
+        whole = np.take_along_axis(row, words.lengths[None, :, None], axis=2)[:, :, 0] + words.base
+        least = np.minimum.reduceat(whole, words.first, axis=1)  # [n, groups]
         ends = starts + step + 1
         inside = ends <= n
         out[:, starts[inside], ends[inside]] = least[inside].T

@@ -4,9 +4,10 @@
 
 What is typed, dictated or written by a recogniser goes the same way: every sentence that asks for a call is laid over
 the whole utterance, by sound as people speak at the place that was told (`frames`, `align`).  Everybody competes:
-each contact, every relation that is *not* among the contacts (so 舅舅 never becomes 哥哥 for want of a better one),
-strangers' names, and sentences that ask for no call.  Only when one contact is clearly cheapest is it the answer; otherwise up to
-three are shown.  The bounds were calibrated by benchmarks/call_home.py on utterances that it does not report.
+each
+contact, every relation that is *not* among the contacts (so 舅舅 never becomes 哥哥 for want of a better one),
+strangers' names, and sentences that ask for no call.  Only when one contact is clearly cheapest is it the answer;
+otherwise up to three are shown.  The bounds were calibrated on utterances other than benchmarks/call_home.py's.
 """
 
 from __future__ import annotations
@@ -14,21 +15,24 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import numpy as np
 
-from huozhong.apps.call_home.align import Costs, joined, spans
-from huozhong.apps.call_home.contacts import Contact, names_of
-from huozhong.apps.call_home.frames import Around
-from huozhong.apps.call_home.kin import RANKS, Word, relations, words_of
-from huozhong.apps.call_home.places import place
-from huozhong.apps.call_home.sounds import Token, plain, token
+from huozhong.apps.callhome.align import Costs, Words, joined, spans
+from huozhong.apps.callhome.contacts import Contact, names_of
+from huozhong.apps.callhome.frames import BARE, Around
+from huozhong.apps.callhome.kin import RANKS, Word, relations, words_of
+from huozhong.apps.callhome.places import place
+from huozhong.apps.callhome.sounds import Token, plain, token
 from huozhong.errors import SkillError
 
 LONGEST = 60  # characters
-MARGIN = 0.12  # how much cheaper the answer must be than whatever else was meant
-DEAREST, DEARER = 0.5, 0.20  # what an order may cost at most, and more for every syllable
+# how much cheaper the answer must be than whatever else was meant: when it was written exactly so; otherwise at least,
+# more for what it costs itself, at most
+EXACTLY, MARGIN, MARGINS_SHARE, MARGIN_AT_MOST = 0.035, 0.12, 0.20, 0.28
+DEAREST, DEARER = 0.4, 0.10  # what an order may cost at most, and more for every syllable
 STRANGER, STRANGERS_SYLLABLE = 0.50, 0.28  # somebody whose name nobody knows
 NOT_HERE = 0.20  # a relation that no contact has
 EMERGENCY = {
@@ -100,7 +104,7 @@ def who(said: str, contacts: Sequence[Contact], dialect: str = "") -> Answer:
         raise SkillError(f"太长了，最多 {LONGEST} 个字。", f"Too long; {LONGEST} characters at most.")
     if not whole:
         return Answer("none")
-    slots = _Slots(contacts, point, near)
+    slots = _slots(tuple(contacts), point, near)
     answer = _judged([slots.read(whole)], contacts)
     if len(clauses) > 1 and answer.decision != "call":
         answer = _together(clauses, [slots.read(clause) for clause in clauses], contacts, answer)
@@ -118,6 +122,11 @@ def _clauses(said: str) -> list[str]:
     text = re.sub("(?<=.)(不要|别|莫|唔好|勿要|先别)(打)", r"，\1\2", text)
     pieces = re.split(r"[^\w]+|_", text)
     return [piece.lower() for piece in pieces if piece]
+
+
+@lru_cache(maxsize=16)
+def _slots(contacts: tuple[Contact, ...], point: int | None, near: tuple[int, ...]) -> _Slots:
+    return _Slots(contacts, point, near)
 
 
 class _Slots:
@@ -150,6 +159,10 @@ class _Slots:
         self._numbers = {number: self._add([(self._tokens(plain(one)), 0.0) for one in words.split()])
                          for number, words in EMERGENCY.items()}  # fmt: skip
 
+    @cached_property
+    def _ready(self) -> Words:
+        return Words(self._words, self._base, self._groups)
+
     def _tokens(self, text: str) -> tuple[Token, ...]:
         return tuple(token(c, self._point) for c in text)
 
@@ -162,7 +175,7 @@ class _Slots:
         return self._group - 1
 
     def read(self, heard: str) -> _Reading:
-        table = spans(heard, self._words, self._base, self._groups)
+        table = spans(heard, self._ready)
         around = Around(heard, self._point)
         kin = {key: table[group] for key, group in self._kin_groups.items()}
         by_rank = {rank: table[group] for rank, group in self._rank_groups.items()}
@@ -261,9 +274,12 @@ def _judged(readings: Sequence[_Reading], contacts: Sequence[Contact]) -> Answer
     if reading.nobody + 0.05 < best:
         return Answer("unsure", candidates=tuple(near), margin=reading.nobody - best, cost=best)
     if best > dearest or rival < best - 0.6:
-        shown = tuple(near) if best <= 1.5 * dearest and rival >= best - 0.6 else ()
+        shown = tuple(near) if best <= 1.1 * dearest and rival >= best - 0.6 else ()
         return Answer("unsure" if shown else "none", candidates=shown, cost=best)
-    if rival - best < MARGIN:
+    needed = (
+        EXACTLY if best <= 0.05 or BARE <= best <= BARE + 0.05 else min(MARGIN_AT_MOST, MARGIN + MARGINS_SHARE * best)
+    )
+    if rival - best < needed:
         return Answer("unsure", candidates=tuple(near), margin=rival - best, cost=best)
     return Answer("call", contacts[int(order[0])], tuple(near), margin=rival - best, cost=best)
 

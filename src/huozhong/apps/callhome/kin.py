@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from huozhong.apps.call_home.sounds import Token, plain, points, sound_numbers, token
+from huozhong.apps.callhome.sounds import Token, plain, points, sound_numbers, token
 
 YOUNGEST = -1
 RANKS = {"大": 1, "长": 1, "头": 1, "二": 2, "两": 2, "次": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8,

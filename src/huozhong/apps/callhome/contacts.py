@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from huozhong.apps.call_home.kin import relation_of
-from huozhong.apps.call_home.sounds import plain
+from huozhong.apps.callhome.kin import relation_of
+from huozhong.apps.callhome.sounds import plain
 from huozhong.errors import SkillError
 
 MOST = 200

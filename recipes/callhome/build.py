@@ -1,4 +1,4 @@
-"""Makes what apps/call_home knows of sounds: `python recipes/call_home/build.py LEXICON.jsonl.xz`.
+"""Makes what apps/callhome knows of sounds: `python recipes/callhome/build.py LEXICON.jsonl.xz`.
 
 The lexicon is 汉语方言词汇 and the word lists beside it, in IPA, as published by the Lexibank project (CC BY 4.0, one JSON
 object a line: dialect, concept, word, ipa); it is not part of this repository.  Out of it come
@@ -26,7 +26,7 @@ import numpy as np
 import panphon.distance
 import pypinyin
 
-OUT = Path(__file__).parents[2] / "src" / "huozhong" / "apps" / "call_home"
+OUT = Path(__file__).parents[2] / "src" / "huozhong" / "apps" / "callhome"
 POINTS = (
     "北京 哈尔滨 沈阳 济南 荣成 太原 西安 成都 昆明 南京 合肥 扬州 绩溪 苏州 温州 长沙 娄底 南昌 梅县 桂林 广州 阳江 厦门 潮州 福州"
 ).split()
@@ -107,7 +107,7 @@ def main() -> None:
     lines = sorted(kin, key=lambda row: (list(KIN.values()).index(row[0]), POINTS.index(row[1]), row[2:]))
     (OUT / "kin.tsv").write_text(
         "# relation\tpoint\tword\tsyllables; from 汉语方言词汇 and others by way of Lexibank, CC BY 4.0; made by "
-        "recipes/call_home/build.py\n" + "".join("\t".join(row) + "\n" for row in lines),
+        "recipes/callhome/build.py\n" + "".join("\t".join(row) + "\n" for row in lines),
         encoding="utf-8",
     )
     arrays = tables(readings, {sound for row in lines for sound in row[3].split()}, traditional)

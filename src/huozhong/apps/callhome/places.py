@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
-from huozhong.apps.call_home.sounds import plain, points
+from huozhong.apps.callhome.sounds import plain, points
 from huozhong.errors import SkillError
 
 # point: others like it, then every name by which people would choose it
-_PLACES = {
+PLACES = {
     "北京": "沈阳 哈尔滨 济南|普通话 国语 官话 北京话 北京官话 mandarin standard zh cmn putonghua beijing 标准 河北 石家庄 承德 北方话 华语",
     "哈尔滨": "沈阳 北京|黑龙江 哈尔滨话 harbin",
     "沈阳": "哈尔滨 北京|东北话 东北 东北官话 辽宁 大连 吉林 长春 沈阳话 northeast northeastern dongbei shenyang 锦州",
@@ -39,8 +39,8 @@ _PLACES = {
 
 @cache
 def _names() -> dict[str, str]:
-    found = {point: point for point in _PLACES}
-    for point, text in _PLACES.items():
+    found = {point: point for point in PLACES}
+    for point, text in PLACES.items():
         for name in text.partition("|")[2].split():
             found.setdefault(plain(name), point)
     return found
@@ -64,11 +64,11 @@ def place(said: str) -> tuple[int | None, tuple[int, ...]]:
     if inside:
         return _numbers(names[inside[-1]])
     raise SkillError(
-        f"不知道“{said}”是哪里话。可以写：{'、'.join(_PLACES)}，或者不写。",
-        f"'{said}' is no dialect known here. Choose one of {', '.join(_PLACES)}, or leave it out.",
+        f"不知道“{said}”是哪里话。可以写：{'、'.join(PLACES)}，或者不写。",
+        f"'{said}' is no dialect known here. Choose one of {', '.join(PLACES)}, or leave it out.",
     )
 
 
 def _numbers(point: str) -> tuple[int, tuple[int, ...]]:
     order = points()
-    return order.index(point), tuple(order.index(one) for one in _PLACES[point].partition("|")[0].split())
+    return order.index(point), tuple(order.index(one) for one in PLACES[point].partition("|")[0].split())

@@ -1,8 +1,9 @@
 """Whole sentences: which cost the least on either side of whoever is meant.
 
 frames.txt lists the words and the sentences they make: orders to call; what looks like one and is none
-(给儿子做饭, 儿子给我打电话了); orders that do not say whom.  Every sentence is laid over all that was heard, from its first syllable
-to its last, so a name is never found inside other words: in 给二舅打个电话 the syllable 个 is the sentence's, not 哥哥's.
+(给儿子做饭, 儿子给我打电话了); orders that do not say whom.  Every sentence is laid over all that was heard, from its
+first syllable to its last, so a name is never found inside other words: in 给二舅打个电话 the syllable 个 is the
+sentence's, not 哥哥's.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from huozhong.apps.call_home.align import Costs, after, joined, repeated, spans, until
-from huozhong.apps.call_home.sounds import Token, plain, token
+from huozhong.apps.callhome.align import Costs, Words, after, joined, repeated, spans, until
+from huozhong.apps.callhome.sounds import plain, token
 
 STRAY, STRAYING = 0.14, 0.40  # a syllable that no sentence has, and that there are such at all
 SKIPPED = {"PHONE": 1.3, "DIAL": 1.1}  # a part of a sentence that was not heard at all
@@ -67,11 +68,12 @@ def _parts(text: str) -> tuple[tuple[str, bool], ...]:
 
 
 @cache
-def _frame_words(point: int | None) -> tuple[tuple[str, ...], tuple[tuple[Token, ...], ...], tuple[int, ...]]:
+def _frame_words(point: int | None) -> tuple[tuple[str, ...], Words]:
     words = grammar()[0]
     names = tuple(words)
     all_words = tuple(tuple(token(c, point) for c in word) for name in names for word in words[name])
-    return names, all_words, tuple(i for i, name in enumerate(names) for _ in words[name])
+    groups = [i for i, name in enumerate(names) for _ in words[name]]
+    return names, Words(all_words, [0.0] * len(groups), groups)
 
 
 class Around:
@@ -82,8 +84,8 @@ class Around:
     """
 
     def __init__(self, heard: str, point: int | None) -> None:
-        names, words, groups = _frame_words(point)
-        costs = spans(heard, words, [0.0] * len(words), groups)
+        names, words = _frame_words(point)
+        costs = spans(heard, words)
         self._steps = dict(zip(names, costs, strict=True))
         self._n = n = len(heard)
         stray = np.full((n + 1, n + 1), np.inf, np.float32)
