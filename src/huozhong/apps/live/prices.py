@@ -15,6 +15,11 @@ from huozhong.apps.live.facts import (
 from huozhong.apps.live.numbers import DIGIT, digits, number
 from huozhong.apps.live.pieces import MEASURE, UNIT, before, per_of, value_of_group
 
+_PRICED = re.compile(
+    r"(?:原价|现价|特价|售价|单价|定价|标价|市场价|直播价|到手价?|券后价?|活动价|福利价|秒杀价?|价格|价|只要|只需|仅需|仅|才|卖"
+    r"|不是|也不是|不要|不用|降到|低至|便宜到|给到|花|付|现在|今天)(?:只要|只|就|是|才|为|卖|要)?[:：\s]*$"
+)
+
 
 def yuan(match: re.Match[str]) -> Fraction | None:
     """39.9, 39块9, 三十九块九毛九, 5毛."""
