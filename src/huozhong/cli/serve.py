@@ -232,11 +232,12 @@ def _shelf(
     model: str, options: dict[str, Any], new_meter: Callable[[], Meter], keep: float | None, upstream: Sequence[str]
 ) -> Shelf:
     """The model that was named, and all there are; the shelf alone holds it, so that once put away it leaves memory."""
-    from huozhong.server.memory import share_arenas
+    from huozhong.server.memory import set_aside, share_arenas
     from huozhong.server.models import Shelf
     from huozhong.server.opening import Opening
 
     share_arenas()  # before the engine starts its threads
+    set_aside()  # before there is a model, which is to leave memory once it is put away
     engines = None
     if upstream:
         from huozhong.server.upstream.engines import Engines

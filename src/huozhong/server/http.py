@@ -78,8 +78,19 @@ async def form_body(request: Request) -> dict[str, str]:
     return {name: values[0].replace("\r\n", "\n") for name, values in fields.items()}
 
 
+# Names and texts in a body.  A conversation of a million tokens has a few thousand, and reading so many
+# takes 40 ms, in which the interpreter does nothing else.
+MOST_TEXTS = 65_536
+
+
 def parse_json(body: bytes) -> dict[str, Any]:
-    """The JSON object in a request's body; `RequestError` when it is none."""
+    """The JSON object in a request's body; `RequestError` when it is none, or one of far too many parts."""
+    texts = (body.count(b'"') - body.count(b'\\"')) // 2
+    if texts > MOST_TEXTS:
+        raise RequestError(
+            f"The body has about {texts:,} names and texts; at most {MOST_TEXTS:,} are possible.",
+            code="request_too_large",
+        )
     try:
         # Some editors and shells put a byte order mark before what they save.
         raw = pydantic_core.from_json(body.removeprefix(b"\xef\xbb\xbf"), allow_inf_nan=False)

@@ -24,8 +24,6 @@ from huozhong.text.tools import ToolCallParser
 
 Result = TypeVar("Result")
 
-ANSWERS_ROOM = 1024  # tokens of the context that a conversation leaves which is shortened to fit
-
 LEFT_OUT = "x-huozhong-left-out"  # header: what of a schema that is not strict the answer is not held to
 _LONGEST_HEADER = 1_000
 
@@ -116,6 +114,14 @@ def part_tokens(llm: LLM, parts: Sequence[str | int], field: str) -> list[int]:
         else:
             raise RequestError(f"'{field}' has the token id {part}, which is not in the vocabulary.", param=field)
     return ids
+
+
+async def parsed(request: Request, parse: Callable[[], Result]) -> Result:
+    """What `parse` gives, which reads the request's body: a large one where nobody else waits for it."""
+    if len(await request.body()) < LONG:
+        return parse()
+    pools: Pools = request.app.state.pools
+    return await pools.bodies.run(lambda is_wanted: parse(), request.receive)
 
 
 async def reading(request: Request, size: int, read: Callable[[], Result]) -> Result:

@@ -20,7 +20,7 @@ from huozhong.server.household import admit
 from huozhong.server.http import RunningAnswers, json_body, watched
 from huozhong.server.identity import person_of
 from huozhong.server.ledger import Ledger
-from huozhong.server.preparing import reading
+from huozhong.server.preparing import parsed, reading
 from huozhong.server.routes import native
 from huozhong.server.routes.chat import respond, starts
 from huozhong.server.routes.elsewhere import passed_on
@@ -45,8 +45,9 @@ async def completions(request: Request) -> Response:
     llm, call = await asked(request, parse_completion)
     careful: Careful = request.app.state.careful
     named = partial(CompletionReply, model=llm.name, include_usage=call.include_usage)
-    for prompt in call.prompts:  # each by itself: they are no conversation, and one in distress is enough
-        said = [{"role": "user", "content": _text(llm, prompt) + call.suffix}]
+    texts = await parsed(request, lambda: [_text(llm, prompt) for prompt in call.prompts])
+    for text in texts:  # each by itself: they are no conversation, and one in distress is enough
+        said = [{"role": "user", "content": text + call.suffix}]
         fixed = await careful.answer(llm, request, said, lambda f: named(echoed=[""], fixed=f), stream=call.stream)
         if fixed is not None:
             return fixed
@@ -58,7 +59,7 @@ async def completions(request: Request) -> Response:
         start for prompt in prompts for start in starts(request, llm, prompt, call.params, call.num_answers)
     )
     reply = named(
-        echoed=[_text(llm, p) if call.echo else "" for p in call.prompts for _ in range(call.num_answers)],
+        echoed=[text if call.echo else "" for text in texts for _ in range(call.num_answers)],
         scored=[tokens for tokens in scored for _ in range(call.num_answers)],
         each=call.num_answers,
         with_logprobs=call.params.logprobs is not None,

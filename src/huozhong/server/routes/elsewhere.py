@@ -24,6 +24,7 @@ from huozhong.server.http import EventStream, RunningAnswers, begun, json_respon
 from huozhong.server.identity import person_of
 from huozhong.server.ledger import Ledger, expected_tokens
 from huozhong.server.models import Shelf
+from huozhong.server.preparing import parsed
 from huozhong.server.routes.models import body_with_model, model_name
 from huozhong.server.upstream.answering import Distant
 from huozhong.server.upstream.engines import Elsewhere, Engines
@@ -73,7 +74,7 @@ async def answered_elsewhere(
     if found is None:
         return None
     model, engines = found
-    call, given = read(parse, chat, body)
+    call, given = await parsed(request, lambda: read(parse, chat, body))
     asked = chat(call)
     if asked is None:
         return None if empty is None else empty(model)

@@ -49,6 +49,7 @@ from huozhong.server.http import json_body, json_response
 from huozhong.server.identity import owner_only
 from huozhong.server.models import Shelf
 from huozhong.server.opening import About
+from huozhong.server.preparing import parsed
 from huozhong.server.routes.chat import answer
 from huozhong.server.routes.elsewhere import answered_elsewhere, vectors_elsewhere
 from huozhong.server.routes.embeddings import vectors_of
@@ -102,7 +103,8 @@ async def generate(request: Request) -> Response:
 
 @router.post("/embed", openapi_extra=VECTORS)
 async def embed(request: Request) -> Response:
-    call = parse_embed(await json_body(request))
+    body = await json_body(request)
+    call = await parsed(request, lambda: parse_embed(body))
     if (far := await vectors_elsewhere(request, call)) is not None:
         return json_response(embed_json(*far))
     llm = await model_for(request, call.model)
@@ -185,7 +187,7 @@ async def _keep(request: Request, llm: LLM) -> None:
 async def _put_away(request: Request, parse: Callable[[dict[str, Any], SamplingParams], Any]) -> bool:
     """Whether a body asks for nothing but that a model be put away now: it is, once its answers are complete."""
     body = await json_body(request)
-    if kept_seconds(body) != 0 or parse(body, SamplingParams()) is not None:
+    if kept_seconds(body) != 0 or await parsed(request, lambda: parse(body, SamplingParams())) is not None:
         return False
     name = await _named(request)
     owner_only(request)
