@@ -42,7 +42,7 @@ def look_json(look: Look, faces: int) -> dict[str, Any]:
 
 
 def duties_json(people: int) -> list[dict[str, Any]]:
-    return [{"zh": duty.chinese, "en": duty.english, "due": duty.due} for duty in duties(people)]
+    return [{"zh": duty.chinese, "en": duty.english, "due": duty.due, "done": duty.done} for duty in duties(people)]
 
 
 def people_json(desk: Desk) -> dict[str, Any]:

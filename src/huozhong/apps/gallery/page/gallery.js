@@ -65,6 +65,7 @@ function look() {
       const frames = [];
       for (const blob of blobs) frames.push((await upload(blob)).frame);
       showAnswer(answer, await kit.ask('POST', 'look', { frames }));
+      answer.parentNode.scrollIntoView({ block: 'nearest' });
     } catch (error) {
       answer.replaceChildren(node('p', { class: 'way', text: say('otherWay', { way: state.rules.other_way }) }));
       throw error;

@@ -1,6 +1,5 @@
 // What an owner does: registers, lists, deletes, exports, reads the log, lays down the rules.
 
-import { download } from '/page/dom.js';
 import { send } from '/page/api.js';
 import { button, node, run, when } from '/page/house.js';
 import { isChinese } from '/page/language.js';
@@ -86,6 +85,15 @@ export function register(kit) {
   }, problem);
   shown();
   return [whole];
+}
+
+/** Gives the browser a file to keep. */
+function download(name, blob) {
+  const link = node('a', { href: URL.createObjectURL(blob), download: name });
+  document.body.appendChild(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
 /** A button that asks "really?" before it runs. */
@@ -193,7 +201,7 @@ export function rules(kit) {
   const fields = Object.keys(labels).map((name) => field(say(labels[name]), { name, value: kept[name], required: true, maxlength: 200, autocomplete: 'off' }));
   const saved = node('p', { class: 'problem done', role: 'status' });
   const half = isChinese() ? 'zh' : 'en';
-  const duties = (state.duties || []).map((duty) => node('li', { class: 'due', text: say(duty.due ? 'due' : 'done') + duty[half] }));
+  const duties = (state.duties || []).map((duty) => node('li', { class: 'due', text: say(duty.due ? 'due' : duty.done ? 'done' : 'notYet') + duty[half] }));
   return [node('div', { class: 'two' }, [
     node('section', { class: 'card-box' }, [
       node('h2', { text: say('rulesTitle') }),
