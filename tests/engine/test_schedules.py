@@ -26,7 +26,9 @@ from huozhong.engine.requests import Completion, Delta, GenerateRequest, Samplin
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.speculation.guessing import Proposal
 from huozhong.engine.weights.layout import Weights
+from huozhong.engine.weights.load import load_weights
 from huozhong.engine.weights.packing import pack_weights
+from huozhong.engine.weights.streaming import bounded
 from huozhong.formats.source import open_model
 from huozhong.model.architecture import CacheFormat, LatentAttention
 from huozhong.text.template import ChatPrompt
@@ -42,18 +44,29 @@ TEXTS = [
 ]
 
 
-KINDS = ["f32", "q8", "q8 with a prediction module", "q8, sparse, with a prediction module"]
+KINDS = [
+    "f32",
+    "q8",
+    "q8 with a prediction module",
+    "q8, sparse, with a prediction module",
+    "q8, experts on the disk, with a prediction module",
+]
+ON_DISK = {"n_routed_experts": 24, "hidden_size": 64, "moe_intermediate_size": 64}
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def weights(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Weights:
-    """One dense layer and one of experts, with latent attention that matters; a sparse one leaves 20 keys."""
-    modules = int("module" in request.param)
-    model = lively_model(tiny_config(320, num_nextn_predict_layers=modules), seed=7, spread=0.4)
+    """One dense layer and one of experts, with latent attention that matters; a sparse one leaves 20 keys; few experts
+    that stay on the disk are in memory at a time."""
+    modules, on_disk = int("module" in request.param), "disk" in request.param
+    changes = ON_DISK if on_disk else {}
+    model = lively_model(tiny_config(320, num_nextn_predict_layers=modules, **changes), seed=7, spread=0.4)
     folder = tmp_path_factory.mktemp("models") / "lively"
     save_transformer(model, folder, dtype="float32")
     if "sparse" in request.param:
         folder = add_indexers(folder, folder.parent / "sparse", top_k=20)
+    if on_disk:  # five of 48
+        return bounded(load_weights(folder, "q8", folder.parent / "cache"), 360_000, 0)
     return pack_weights(open_model(folder), request.param.partition(" ")[0].rstrip(","))
 
 
