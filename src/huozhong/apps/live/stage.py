@@ -123,6 +123,10 @@ class Stage:
             self._save()
         self._tell({"languages": ["zh", *languages]})
 
+    def move(self, level: float) -> None:
+        """The drawn head's mouth, 0 shut to 1 open."""
+        self._tell({"mouth": round(level, 2)})
+
     def say(self, text: str, translator: Translator, *, final: bool) -> dict[str, Any]:
         """What is being said, the sentence at hand from its beginning.  Whole sentences in it are ended.
 
