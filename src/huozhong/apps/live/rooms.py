@@ -127,7 +127,8 @@ def can(visit: Visit) -> dict[str, Any]:
 
 async def captions(visit: Visit) -> AsyncIterator[dict[str, Any]]:
     language = visit.query.get("language", "zh")
-    async for event in _stage(visit).watch(language if language in ALL else "zh"):
+    chosen = language if language in ALL else "zh"
+    async for event in _stage(visit).watch(chosen, counted=visit.guest.role == "link"):
         yield event
 
 
