@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 WORDS = {
@@ -21,7 +21,7 @@ class Scripted:
     loses: bool = False
     asked: list[tuple[str, str, str]] = field(default_factory=list)
 
-    def __call__(self, text: str, language: str, slots: Sequence[int], before: str) -> str:
+    def __call__(self, text: str, language: str, slots: Mapping[int, str], before: str) -> str:
         self.asked.append((text, language, before))
         pieces = re.findall("⟦\\d⟧|" + "|".join(sorted(WORDS, key=len, reverse=True)) + "|.", text)
         said = " ".join(word for one in pieces if (word := WORDS.get(one, one)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from huozhong.apps.live import measures
@@ -113,7 +113,8 @@ def _counted(value: Fraction, low: Fraction | None, measure: str, language: str)
 def _united(value: Fraction, low: Fraction | None, unit: str, language: str) -> str:
     """1.5 kg, 48 hours, 20–30 cm."""
     shown = (_number(low, language) + _TO if low is not None else "") + _number(value, language)
-    word = measures.UNIT_WORDS[language].get(unit)
+    table: Mapping[str, str | tuple[str, str]] = measures.UNIT_WORDS[language]
+    word = table.get(unit)
     if word is None:
         return f"{shown}{unit}" if unit == "°" else f"{shown} {unit}"
     if isinstance(word, str):

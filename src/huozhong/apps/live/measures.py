@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 _F = Fraction
 
@@ -57,7 +58,7 @@ KOREAN = {
 }  # fmt: skip
 
 # units with words: one, several (English, Spanish); Japanese and Korean put theirs right behind the number
-UNIT_WORDS = {
+UNIT_WORDS: dict[str, dict[str, Any]] = {
     "en": {
         "hour": ("hour", "hours"), "minute": ("minute", "minutes"), "second": ("second", "seconds"),
         "day": ("day", "days"), "week": ("week", "weeks"), "month": ("month", "months"), "year": ("year", "years"),

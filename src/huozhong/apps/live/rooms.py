@@ -111,6 +111,15 @@ def say(visit: Visit) -> dict[str, Any]:
     return stage.say(text, ByModel(visit.ask), final=final)
 
 
+def mouth(visit: Visit) -> None:
+    """{"level": 0 to 1}: how far the drawn head's mouth is open, for whoever watches."""
+    stage, level = _stage(visit), _fields(visit, "level").get("level")
+    _seller_only(visit, stage)
+    if not isinstance(level, (int, float)) or isinstance(level, bool) or not 0 <= level <= 1:
+        raise SkillError("level 是 0 到 1 之间的数。", "'level' is a number from 0 to 1.")
+    stage.move(float(level))
+
+
 def can(visit: Visit) -> dict[str, Any]:
     assert visit.ask is not None
     return trial(ByModel(visit.ask))
@@ -118,7 +127,8 @@ def can(visit: Visit) -> dict[str, Any]:
 
 async def captions(visit: Visit) -> AsyncIterator[dict[str, Any]]:
     language = visit.query.get("language", "zh")
-    async for event in _stage(visit).watch(language if language in ALL else "zh"):
+    chosen = language if language in ALL else "zh"
+    async for event in _stage(visit).watch(chosen, counted=visit.guest.role == "link"):
         yield event
 
 
@@ -157,6 +167,7 @@ DOORS = (
     Door("POST", "start", start),
     Door("POST", "stop", stop),
     Door("POST", "say", say, takes="json", asks=True, max_bytes=16_000),
+    Door("POST", "mouth", mouth, takes="json", max_bytes=100),
     Door("POST", "trial", can, asks=True),
     Door("GET", "captions", captions, who="link"),
     Door("GET", "captions.vtt", vtt, who="link"),

@@ -1,7 +1,8 @@
 """A sentence with its facts taken out, ⟦1⟧ … ⟦4⟧ in their places, and put in again in the viewer's form.
 
-More than four in a sentence are too many for a small model to keep apart: such a sentence is cut at a comma behind the
-third, and where there is none, before the fifth.
+A clause with a fact is translated by itself, so that no price can come to stand beside the goods of another clause;
+and more than four facts in one are too many for a small model to keep apart, so it is cut before the fifth.  Facts of
+one kind keep the order of the source: which of two prices is the old one is not for a model to mix up.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ class Part:
     facts: tuple[Fact, ...]
     start: int
     end: int
+
+    @property
+    def kinds(self) -> dict[int, str]:
+        """Slot -> what kind of fact it is."""
+        return {number: type(fact).__name__ for number, fact in enumerate(self.facts, 1)}
 
 
 def parts(source: str, names: Mapping[str, Fact]) -> list[Part]:
@@ -60,17 +66,19 @@ def _cuts(text: str, spans: Sequence[tuple[int, int]]) -> list[int]:
             held, at, number = held + 1, spans[number][1], number + 1
             continue
         at += 1
-        if text[at - 1] in _COMMA and (held >= MOST - 1 or at - begun >= LONG) and at < len(text):
+        if text[at - 1] in _COMMA and (held or at - begun >= LONG) and at < len(text):
             cuts.append(at)
             begun, held = at, 0
     return cuts
 
 
-def intact(answer: str, count: int) -> bool:
-    """Whether each of ⟦1⟧ … ⟦count⟧ is in it exactly once, and no other."""
+def intact(answer: str, kinds: Mapping[int, str]) -> bool:
+    """Whether each slot is in it exactly once and no other, those of one kind in their order."""
     rest = SLOT.sub("", answer)
-    found = sorted(int(match[1]) for match in SLOT.finditer(answer))
-    return found == list(range(1, count + 1)) and "⟦" not in rest and "⟧" not in rest
+    found = [int(match[1]) for match in SLOT.finditer(answer)]
+    if sorted(found) != sorted(kinds) or "⟦" in rest or "⟧" in rest:
+        return False
+    return all(a < b or kinds[a] != kinds[b] for at, a in enumerate(found) for b in found[at + 1 :])
 
 
 def filled(answer: str, facts: Sequence[Fact], language: str) -> str:
@@ -90,18 +98,19 @@ def _spaced(answer: str, language: str) -> str:
     )
 
 
-def pattern(slots: Sequence[int], *, before: str = "") -> str:
-    """A regular expression of texts that begin with `before` and then hold each of these slots exactly once."""
-    return _escaped(before) + _orders(tuple(slots))
+def pattern(kinds: Mapping[int, str], *, before: str = "") -> str:
+    """A regular expression of texts that begin with `before` and are then `intact` for these slots."""
+    return _escaped(before) + _orders(tuple(sorted(kinds.items())))
 
 
 def _escaped(text: str) -> str:
     return re.sub(r"([\\.^$*+?{}\[\]|()/-])", r"\\\1", text)
 
 
-def _orders(slots: tuple[int, ...]) -> str:
+def _orders(slots: tuple[tuple[int, str], ...]) -> str:
     free = r"[^⟦⟧\n]{0,200}"
     if not slots:
         return free
-    rest = [f"⟦{one}⟧{_orders(tuple(other for other in slots if other != one))}" for one in slots]
+    first = {kind: slot for slot, kind in reversed(slots)}  # of each kind the one that comes first
+    rest = [f"⟦{one}⟧{_orders(tuple(s for s in slots if s[0] != one))}" for one in sorted(first.values())]
     return f"{free}(?:{'|'.join(rest)})"

@@ -123,6 +123,10 @@ class Stage:
             self._save()
         self._tell({"languages": ["zh", *languages]})
 
+    def move(self, level: float) -> None:
+        """The drawn head's mouth, 0 shut to 1 open."""
+        self._tell({"mouth": round(level, 2)})
+
     def say(self, text: str, translator: Translator, *, final: bool) -> dict[str, Any]:
         """What is being said, the sentence at hand from its beginning.  Whole sentences in it are ended.
 
@@ -173,9 +177,9 @@ class Stage:
 
     # -- viewers ---------------------------------------------------------------------------------------
 
-    async def watch(self, language: str) -> AsyncIterator[dict[str, Any]]:
-        """What a viewer is told: first the last lines, then every change in this language."""
-        listener = _Listener(language, asyncio.get_running_loop())
+    async def watch(self, language: str, *, counted: bool) -> AsyncIterator[dict[str, Any]]:
+        """What a viewer is told: first the last lines, then every change in this language.  counted: as a viewer."""
+        listener = _Listener(language, asyncio.get_running_loop(), counted)
         self._listeners.add(listener)
         try:
             yield self.greeting(language)
@@ -196,7 +200,7 @@ class Stage:
 
     @property
     def viewers(self) -> int:
-        return len(self._listeners)
+        return sum(listener.counted for listener in list(self._listeners))
 
     def cues(self, language: str) -> list[Cue]:
         with self._state:
@@ -234,8 +238,8 @@ class Stage:
 
 
 class _Listener:
-    def __init__(self, language: str, loop: asyncio.AbstractEventLoop) -> None:
-        self.language, self._loop = language, loop
+    def __init__(self, language: str, loop: asyncio.AbstractEventLoop, counted: bool) -> None:
+        self.language, self._loop, self.counted = language, loop, counted
         self.queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     def tell(self, event: dict[str, Any]) -> None:

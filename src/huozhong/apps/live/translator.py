@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 from huozhong.apps.live.slots import SLOT, Part, filled, intact, pattern
@@ -20,9 +20,10 @@ MOST_TOKENS = 160
 
 
 class Translator(Protocol):
-    """Translates Chinese with slots.  before: how the answer must begin, the slots of it among `slots` no more."""
+    """Translates Chinese with slots.  slots: those that the answer must hold, with
+    their kinds; before: how it must begin."""
 
-    def __call__(self, text: str, language: str, slots: Sequence[int], before: str) -> str: ...
+    def __call__(self, text: str, language: str, slots: Mapping[int, str], before: str) -> str: ...
 
 
 class ByModel:
@@ -31,7 +32,7 @@ class ByModel:
     def __init__(self, ask: Ask, *, plain: bool = False) -> None:
         self._ask, self._plain = ask, plain
 
-    def __call__(self, text: str, language: str, slots: Sequence[int], before: str) -> str:
+    def __call__(self, text: str, language: str, slots: Mapping[int, str], before: str) -> str:
         """Raises a `HuozhongError` where the model cannot be asked; an answer that is no JSON is "" (and so unfit)."""
         schema = {
             "type": "object",
@@ -48,7 +49,7 @@ class ByModel:
             return ""
         return " ".join(found.split()) if isinstance(found, str) else ""
 
-    def _words(self, text: str, language: str, slots: Sequence[int], before: str) -> str:
+    def _words(self, text: str, language: str, slots: Mapping[int, str], before: str) -> str:
         name = LANGUAGE_NAMES[language]
         kept = f" Keep {' '.join(f'⟦{one}⟧' for one in slots)} as they are, each exactly once." if slots else ""
         begun = f" The translation begins with: {before}" if before else ""
@@ -60,11 +61,11 @@ class ByModel:
 
 def translated(translator: Translator, part: Part, language: str, before: str = "") -> str:
     """A part in `language`, beginning with `before`, its slots still in it; each exactly once, whoever translates."""
-    slots = [number for number in range(1, len(part.facts) + 1) if f"⟦{number}⟧" not in before]
+    slots = {slot: kind for slot, kind in part.kinds.items() if f"⟦{slot}⟧" not in before}
     if not SLOT.sub("", part.text).strip(" ，。！？、,.!?"):  # nothing but facts: there is nothing to translate
         return before or _joined(part, language)
     answer = translator(part.text, language, slots, before)
-    if answer.startswith(before) and intact(answer, len(part.facts)):
+    if answer.startswith(before) and intact(answer, part.kinds):
         return answer
     return _between(translator, part, language, before)
 
@@ -86,7 +87,7 @@ def _between(translator: Translator, part: Part, language: str, before: str) -> 
             continue
         words = piece.strip(" ，。！？、,.!?；：:;")
         if words and not before:
-            answer = translator(words, language, (), "")
+            answer = translator(words, language, {}, "")
             said.append(re.sub(r"[⟦⟧]", "", answer).strip(" ,.;:"))
     end = "" if language == "ja" else "."
     tail = " ".join(one for one in said if one)
