@@ -26,6 +26,9 @@ MOST_BYTES = 64 << 20
 _PPM = re.compile(rb"P6\s(?:#[^\n]*\n|\s)*(\d{1,5})\s(?:#[^\n]*\n|\s)*(\d{1,5})\s(?:#[^\n]*\n|\s)*255\s")
 
 
+_BEGINNINGS = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|BM|RIFF....WEBP|II\*\0|MM\0\*|....ftyp", re.DOTALL)
+
+
 class Detector(Protocol):
     """Whatever finds animals in a picture."""
 
@@ -43,6 +46,8 @@ def read_picture(data: bytes) -> Picture:
         raise SkillError("照片太大（上限 64 MB）。", "The picture is too large (64 MB at most).")
     if data[:2] == b"P6":
         return _read_ppm(data)
+    if not _BEGINNINGS.match(data):
+        raise _no_picture()  # whatever it is, no decoder is tried on it
     av = _av()
     try:
         with av.open(io.BytesIO(data), mode="r") as container:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from recipes.pen.herd import Herd, make_herd
@@ -43,3 +44,16 @@ def film(
         herd.step(every)
         scene = Scene(seed, hour, scale, band=(place % 240) / 240 if place % 3 else None)
         yield (place + 1) * every, *frame(herd, scene)
+
+
+PEN, PIGS = 5, 101  # seeds of the pen and the pigs that `detector` was taught
+
+
+def known_pigs(count: int, seed: int) -> Herd:
+    """Some of the pigs that `detector` was taught, in their pen."""
+    return make_herd(seed, pigs=make_herd(PIGS, 20).pigs[:count])
+
+
+def detector() -> Path:
+    """Weights that `benchmarks/pen.py --keep` taught, at half of their precision."""
+    return Path(__file__).with_name("detector.npz")

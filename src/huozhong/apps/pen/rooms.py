@@ -38,6 +38,7 @@ class Pen:
         self.watch: Watch | None = None
         self.looked = 0
         self.process: subprocess.Popen[bytes] | None = None
+        self.stopping = False
 
     @property
     def settings(self) -> Settings:
@@ -76,7 +77,7 @@ class Pen:
         with contextlib.suppress(OSError, ValueError):
             told = json.loads((self.folder / "progress.json").read_text(encoding="utf-8"))
         if self.trains:
-            told["state"] = "running" if told["state"] != "none" else "begins"
+            told["state"] = "stopping" if self.stopping else "running" if told["state"] != "none" else "begins"
         elif told["state"] == "running":
             told["state"] = "stopped"
         elif self.process is not None and self.process.returncode not in (0, None) and told["state"] != "stopped":
@@ -95,6 +96,7 @@ class Pen:
             )
         if self.progress()["state"] not in ("running", "stopped"):
             (self.folder / "progress.json").unlink(missing_ok=True)
+        self.stopping = False
         threads = str(max(1, (os.cpu_count() or 2) // 2))
         with open(self.folder / "train.log", "wb") as log:
             self.process = subprocess.Popen(
@@ -103,10 +105,10 @@ class Pen:
             )  # fmt: skip
 
     def stop(self) -> None:
-        """What was reached is kept."""
+        """After the step that it is at; what was reached is kept."""
         if self.process is not None and self.trains:
+            self.stopping = True
             self.process.terminate()
-            self.process.wait(60)
 
 
 def pen_of(visit: Visit) -> Pen:

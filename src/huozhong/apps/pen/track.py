@@ -91,9 +91,10 @@ class Tracker:
         waiting = self._pair(waiting, sorted(free), looks, free, 0.7 * _WITHOUT)
         waiting = self._pair(waiting, [place for place in sure if place in free], looks, free, 2.2 * _WITHOUT)
         self._pair(lost, [place for place in sure if place in free], looks, free, 2.2 * _WITHOUT)
-        for place in sorted(free):
+        first = not self.tracks  # a photo has no second picture: what is sure in it counts at once
+        for place in sorted(free, key=lambda each: -looks[each].score):
             if looks[place].score >= SURE and not self._doubled(looks[place]):
-                self._begin(looks[place])
+                self._begin(looks[place], first and (self.count is None or len(self.tracks) < self.count))
         self._settle()
         return [one for one in self.tracks if one.sure and time - one.seen <= LATELY]
 
@@ -170,14 +171,19 @@ class Tracker:
             for one in self.tracks
         )
 
-    def _begin(self, look: _Look) -> None:
-        self.tracks.append(Track(self._next, look.ends, look.length, look.coat, self.time, score=look.score))
+    def _begin(self, look: _Look, sure: bool) -> None:
+        track = Track(self._next, look.ends, look.length, look.coat, self.time, sure=sure, score=look.score)
+        track.clear = look.clear
+        self.tracks.append(track)
         self._next += 1
 
     def _settle(self) -> None:
         """New tracks that were seen three times running are pigs: new ones, or in a full pen the lost one most like
         it.  Those that were not are forgotten."""
-        kept = [one for one in self.tracks if one.sure or one.seen == self.time or self.time - one.seen < 1.5]
+        kept = [
+            one for one in self.tracks
+            if (one.sure and (one.hits >= 3 or self.time - one.seen <= LATELY)) or self.time - one.seen < 1.5
+        ]  # fmt: skip
         ready = [one for one in kept if not one.sure and one.hits >= 3]
         pigs = [one for one in kept if one.sure]
         for one in ready:

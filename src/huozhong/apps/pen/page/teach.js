@@ -34,13 +34,14 @@ export function teaching(room) {
     const texts = {
       running: () => say('learning', { part, left: Math.max(1, Math.ceil((train.left || 0) / 60)) }),
       begins: () => say('begins'),
+      stopping: () => say('stopping'),
       stopped: () => say('stopped', { part }),
       failed: () => say('failed'),
       older: () => say('older'),
       done: () => say('worth', Object.assign({}, train.worth, { off: (100 * train.worth.off).toFixed(1) })),
       none: () => (done < state().fewest ? say('need', { n: state().fewest - done }) : ''),
     };
-    const busy = train.state === 'running' || train.state === 'begins';
+    const busy = ['running', 'begins', 'stopping'].includes(train.state);
     $('teach-train').textContent = (texts[train.state] || texts.none)();
     $('teach-part').hidden = !busy;
     $('teach-part').value = part;
