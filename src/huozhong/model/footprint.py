@@ -179,10 +179,10 @@ def _share(a: Architecture, name: str) -> float:
 
 def _bytes(name: str, stored: StoredTensor, packing: Packing) -> float:
     size = math.prod(stored.shape)
-    if len(stored.shape) == 1 or name.endswith("mlp.gate.weight"):
-        return 4.0 * size  # vectors and the router are float32, whatever the rest is
+    if len(stored.shape) == 1 or name.endswith(("mlp.gate.weight", "indexer.weights_proj.weight")):
+        return 4.0 * size  # vectors and what makes choices are float32, whatever the rest is
     per_weight = STORED[stored.type] if packing == "stored" else _PACKED[packing]
-    if packing == "q4" and name in (_EMBEDDING, "lm_head.weight"):
+    if packing == "q4" and (name in (_EMBEDDING, "lm_head.weight") or ".indexer." in name):
         per_weight = _PACKED["q8"]
     if name.endswith("kv_b_proj.weight"):  # q8 when anything is quantised, else float32
         per_weight = 4.0 if packing == "stored" and stored.type in _FLOATS else _PACKED["q8"]

@@ -57,7 +57,8 @@ _IGNORED = {
 
 def architecture_from_hf(raw: dict[str, Any]) -> Architecture:
     """The architecture that a parsed config.json describes.  Raises ConfigError, which names the key."""
-    if (kind := raw.get("model_type")) in SPARSE:
+    kind = raw.get("model_type")
+    if isinstance(kind, str) and kind in SPARSE:
         raw, indexer = take_indexer(raw)
         dense = architecture_from_hf(raw)
         assert isinstance(dense.attention, LatentAttention)

@@ -72,7 +72,7 @@ def _shared_layers(keys: dict[str, Any]) -> tuple[bool, ...]:
         if type(every) is not int or type(offset) is not int:
             raise ConfigError("config.json: index_topk_freq and index_skip_topk_offset must be whole numbers.")
         shared = tuple(max(i - offset + 1, 0) % max(every, 1) != 0 for i in range(count))
-    elif not isinstance(types, list) or len(types) < count or any(each not in _KINDS for each in types):
+    elif not isinstance(types, list) or len(types) < count or any(each not in tuple(_KINDS) for each in types):
         raise ConfigError("config.json: indexer_types must be a list of 'full' and 'shared', one for each layer.")
     else:
         shared = tuple(_KINDS[each] for each in types[:count])  # behind them may be prediction modules
