@@ -1,6 +1,6 @@
 """Members over lines of 20 Mbit/s: our local rounds against what sends every step, and against dense local steps.
 
-    python benchmarks/slow_link.py                              # a text that it makes, 2 members, about 0.25M parameters
+    python benchmarks/slow_link.py                          # text that it makes, 2 members, about 0.25M parameters
     python benchmarks/slow_link.py --members 4 --size 1700000 --steps 600 --seeds 2 --data my_texts/
     python benchmarks/slow_link.py --ways ours --team "local_steps = 30" "keep = 0.2"
 
@@ -165,7 +165,6 @@ def every_step(args: argparse.Namespace, path: Path, way: str) -> int:
     said = [process.communicate()[0] for process in members]
     if any(process.returncode for process in members):
         raise SystemExit(f"a member of {path} failed; what it said stands above.")
-    carried = sum(json.loads(text.splitlines()[-1])["bytes"] for text in said)
     return sum(json.loads(text.splitlines()[-1])["bytes"] for text in said)
 
 

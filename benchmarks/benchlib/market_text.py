@@ -31,7 +31,7 @@ def document(chance: random.Random) -> str:
     left = {thing: chance.randint(20, 60) for thing in goods}
     for _ in range(chance.randint(6, 10)):
         buyer, thing = chance.choice(buyers), chance.choice(goods)
-        count = chance.randint(1, min(9, left[thing] or 1))
+        count = min(left[thing], chance.randint(1, 9))
         left[thing] -= count
         lines.append(
             f'"What does {thing} cost?" asked {buyer}. "{price[thing]} a pound," said {seller}. {buyer} took {count} '

@@ -81,6 +81,7 @@ def main() -> None:
     console = Console(file=StringIO())
     run = kind(recipe, console, team)
     began = time.monotonic()
+    recipe_path.with_suffix("").mkdir(parents=True, exist_ok=True)
     sit(run, "fresh", threading.Event())
     dist.barrier()
     print(json.dumps({"rank": rank, "seconds": time.monotonic() - began, "bytes": store.carried}), flush=True)

@@ -190,7 +190,7 @@ def pretrain_command(
 
 def _seat(recipe: Path, together: str | None, join: str | None, name: str | None, port: int | None) -> Seat | None:
     """What --with, --join, --name and --port say."""
-    from huozhong.train.parallel.seat import KEY, Seat, read_address, read_key, read_members, read_name
+    from huozhong.train.parallel.seat import KEY, Seat, key_from_pipe, read_address, read_key, read_members, read_name
 
     wrong = [
         (together is not None and join is not None, "--with", "--join"),
@@ -207,8 +207,11 @@ def _seat(recipe: Path, together: str | None, join: str | None, name: str | None
         return Seat(recipe=recipe, members=read_members(together), port=port or 0)
     if join is None:
         return None
-    key = os.environ.get(KEY) or sys.stdin.readline().strip()
-    return Seat(address=read_address(join), name=read_name(name), key=read_key(key))
+    address, own = read_address(join), read_name(name)
+    if key := os.environ.get(KEY):
+        return Seat(address=address, name=own, key=read_key(key))
+    key, orphaned = key_from_pipe(sys.stdin.buffer)
+    return Seat(address=address, name=own, key=read_key(key), orphaned=orphaned)
 
 
 def sft_command(

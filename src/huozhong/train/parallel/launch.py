@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+KEY = "HUOZHONG_TEAM_KEY"
 HERE = ("localhost", "127.0.0.1")
 AGAIN_SECONDS = 2.0  # before a member that fell over is started again
 MOST_STARTS = 20
@@ -28,7 +29,8 @@ def member_command(recipe: Path, address: str) -> list[str]:
 
 class Launcher:
     """Members on `hosts` as long as the context lasts: processes of this machine for "localhost", else over ssh, in the
-    same folder as here.  The key goes through a pipe, where `ps` does not show it.
+    same folder as here.  The key goes through a pipe, where `ps` does not show it; the pipe stays open, and its end
+    tells a member that whoever started it is gone.
     """
 
     def __init__(self, hosts: Sequence[str], recipe: Path, port: int, key: str) -> None:
@@ -72,8 +74,11 @@ class Launcher:
             assert process.stdin is not None
             with contextlib.suppress(OSError):  # it ended before it read: told by its exit status
                 process.stdin.write(f"{self._key}\n".encode())
+                process.stdin.flush()
+            status = process.wait()
+            with contextlib.suppress(OSError):
                 process.stdin.close()
-            if process.wait() == 0 or self._ended.wait(AGAIN_SECONDS):
+            if status == 0 or self._ended.wait(AGAIN_SECONDS):
                 return
 
     def _start(self, host: str, name: str) -> subprocess.Popen[bytes]:
@@ -85,7 +90,10 @@ class Launcher:
             said = " ".join([*member_command(self._recipe, address), "--name", shlex.quote(name)])
             words = ["ssh", "-o", "BatchMode=yes", host, f"cd {shlex.quote(os.getcwd())} && {said}"]
         # a session of its own: Ctrl-C is for who leads, and members stop when it says so
-        return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+        env = {name: value for name, value in os.environ.items() if name != KEY}  # the pipe is what it shall read
+        return subprocess.Popen(
+            words, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+        )
 
 
 def address_towards(host: str = "192.0.2.1") -> str:

@@ -6,6 +6,7 @@ stop, and counts the bytes that went over the lines.
 
 from __future__ import annotations
 
+import json
 import queue
 import time
 from collections.abc import Callable
@@ -18,7 +19,6 @@ from huozhong.errors import ConfigError, TrainingError
 from huozhong.train.parallel.line import Hub, Line, LineLost
 from huozhong.train.parallel.local import LocalTeam, Place
 from huozhong.train.parallel.settings import Round, TeamRecipe
-from huozhong.train.state import check_same_run
 
 GATHER_SECONDS = 600.0  # for the members to come, before the first step
 HELLO_SECONDS = 20.0  # a member says who it is at once
@@ -157,7 +157,7 @@ class LeadingTeam(LocalTeam):
         hello, _ = line.receive(HELLO_SECONDS)
         name = str(hello["name"])[:60]
         try:
-            check_same_run(self._identity, hello["identity"], f"the run that {self.name} leads")
+            self._check(hello["identity"])
             if name == self.name:
                 raise ConfigError(f"the name {name} is taken by the machine that leads; choose another with --name.")
         except ConfigError as error:
@@ -178,6 +178,16 @@ class LeadingTeam(LocalTeam):
         else:
             self._say(f"{name} 加入了（第 {self.step} 步）。", f"{name} joined at step {self.step}.")
         self._been.add(name)
+
+    def _check(self, theirs: dict[str, Any]) -> None:
+        """ConfigError naming the first key in which a newcomer's recipe differs."""
+        ours = json.loads(json.dumps(self._identity))
+        for key in sorted(ours.keys() | theirs.keys()):
+            if ours.get(key) != theirs.get(key):
+                raise ConfigError(
+                    f"its recipe says {key} = {theirs.get(key)!r}, the team's says {ours.get(key)!r}; give all members "
+                    "the same recipe."
+                )
 
     def _drop(self, name: str, why: str) -> None:
         line = self._lines.pop(name)

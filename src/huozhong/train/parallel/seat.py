@@ -6,22 +6,24 @@ import contextlib
 import os
 import secrets
 import socket
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
+from typing import IO
 
 from rich.console import Console
 
 from huozhong.errors import ConfigError
 from huozhong.train.parallel.follower import FollowingTeam
-from huozhong.train.parallel.launch import Launcher, address_towards, member_command
+from huozhong.train.parallel.launch import HERE, KEY, Launcher, address_towards, member_command
 from huozhong.train.parallel.leader import LeadingTeam
 from huozhong.train.parallel.line import Hub, call
 from huozhong.train.parallel.local import LocalTeam
 from huozhong.train.parallel.settings import TeamRecipe
 
-KEY = "HUOZHONG_TEAM_KEY"
+__all__ = ["KEY", "Seat", "key_from_pipe", "read_address", "read_key", "read_members", "read_name", "seated"]
 SHORTEST_KEY = 16
 CALLING_SECONDS = 600.0
 
@@ -38,6 +40,7 @@ class Seat:
     address: tuple[str, int] | None = None
     name: str = ""
     key: str = ""
+    orphaned: Event = field(default_factory=Event)
 
 
 def read_members(said: str) -> tuple[str, ...] | int:
@@ -73,6 +76,19 @@ def read_key(said: str) -> str:
     return said
 
 
+def key_from_pipe(pipe: IO[bytes]) -> tuple[str, Event]:
+    """The key that whoever starts a member writes into its pipe, and what is set when the pipe ends."""
+    key, orphaned = pipe.readline().decode().strip(), Event()
+
+    def watch() -> None:
+        while pipe.read(1):
+            pass
+        orphaned.set()
+
+    threading.Thread(target=watch, daemon=True, name="leash").start()
+    return key, orphaned
+
+
 @contextlib.contextmanager
 def seated(settings: TeamRecipe, total_steps: int, seat: Seat, console: Console, stop: Event) -> Iterator[LocalTeam]:
     """The team as this process sees it, for one sitting.  Raises ConfigError, LineLost."""
@@ -80,7 +96,8 @@ def seated(settings: TeamRecipe, total_steps: int, seat: Seat, console: Console,
         raise ConfigError("[team] is not for torchrun; start the first machine with --with host1,host2.")
     team: LocalTeam
     if seat.address is not None:
-        line = call(seat.address, seat.key, seconds=CALLING_SECONDS, given_up=stop.is_set)
+        given_up = lambda: stop.is_set() or seat.orphaned.is_set()  # noqa: E731 (one line says it)
+        line = call(seat.address, seat.key, seconds=CALLING_SECONDS, given_up=given_up)
         if line is None:
             raise ConfigError("stopped before the machine that leads answered.")
         team = FollowingTeam(seat.name, settings, total_steps, line)
@@ -91,11 +108,12 @@ def seated(settings: TeamRecipe, total_steps: int, seat: Seat, console: Console,
         yield LeadingTeam(settings, total_steps, console)
         return
     key = read_key(os.environ.get(KEY) or secrets.token_hex(16))
-    hub = Hub(key, seat.port)
-    expected = seat.members if isinstance(seat.members, int) else len(seat.members)
+    hosts = () if isinstance(seat.members, int) else seat.members
+    expected = seat.members if isinstance(seat.members, int) else len(hosts)
+    # where all members are this machine's nobody else need see the door
+    hub = Hub(key, seat.port, "127.0.0.1" if hosts and set(hosts) <= set(HERE) else "")
     team = LeadingTeam(settings, total_steps, console, hub, expected)
     assert seat.recipe is not None
-    hosts = () if isinstance(seat.members, int) else seat.members
     if not hosts:
         command = " ".join(member_command(seat.recipe, f"{address_towards()}:{hub.port}"))
         console.print(

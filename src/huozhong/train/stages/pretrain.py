@@ -106,7 +106,7 @@ def _train_in_rounds(
                 ):
                     return sit(kind(recipe, console if team.leads else Console(quiet=True), team), start, stop)
             except LineLost as error:
-                if stop.is_set():
+                if stop.is_set() or seat.orphaned.is_set():
                     raise
                 start = "auto"
                 said = f"线断了，再联系。The line is lost, calling again: {error}"
