@@ -21,6 +21,7 @@ class Said:
 
     rule: the fixed text's rule, where our own server says one.  usage: tokens of the whole answer, where the
     server says them: of the prompt, of these from a cache, of the completion.
+    calls: (function, arguments) of tool calls, or more of the last one's arguments without the function.
     """
 
     text: str = ""
@@ -28,6 +29,7 @@ class Said:
     finish_reason: str | None = None
     rule: str | None = None
     usage: tuple[int, int, int] | None = None
+    calls: tuple[tuple[str | None, str], ...] = ()
 
 
 def whole_message(body: Any) -> Said | None:
@@ -122,7 +124,18 @@ def _said(message: dict[str, Any], finish_reason: Any) -> Said:
         reasoning=_text(message.get("reasoning_content") or message.get("reasoning")),
         finish_reason=finish_reason if isinstance(finish_reason, str) else None,
         rule=str(rule.get("id", "")) if isinstance(rule, dict) else None,
+        calls=tuple(_call(call) for call in message.get("tool_calls") or [] if isinstance(call, dict)),
     )
+
+
+def _call(call: dict[str, Any]) -> tuple[str | None, str]:
+    """A call or a piece of one; some servers say the arguments as an object, and the name again with every piece."""
+    function = call.get("function") or {}
+    name, arguments = function.get("name"), function.get("arguments")
+    if isinstance(arguments, dict | list):
+        arguments = json.dumps(arguments, ensure_ascii=False)
+    begins = bool(name) and (bool(call.get("id")) or not arguments or arguments.startswith("{"))
+    return (str(name) if begins else None), _text(arguments)
 
 
 def _text(value: Any) -> str:

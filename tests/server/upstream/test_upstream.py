@@ -37,12 +37,13 @@ GOOD = [event("one "), event("two "), event("three", "stop"), USAGE, b"data: [DO
 
 @dataclass
 class Odd:
-    """A scripted engine.  scripts: how it meets the next requests, one each; then it answers well."""
+    """A scripted engine.  scripts: how it meets the next requests, one each; then it answers well, or with `pieces`."""
 
     url: str = ""
     scripts: list[str] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    pieces: list[bytes] | None = None
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -72,7 +73,9 @@ class Handler(BaseHTTPRequestHandler):
             told = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "model": MODEL}
             self.whole(200, told | {"usage": {"prompt_tokens": 7, "completion_tokens": 3}})
         else:
-            self.streamed({"early": [], "amid": GOOD[:2], "empty": [b": hello\n\n"]}.get(script, GOOD))
+            self.streamed(
+                {"early": [], "amid": GOOD[:2], "empty": [b": hello\n\n"]}.get(script, self.odd.pieces or GOOD)
+            )
 
     def streamed(self, pieces: list[bytes]) -> None:
         self.send_response(200)

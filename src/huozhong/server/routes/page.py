@@ -73,6 +73,8 @@ FIRST_LOAD = [
 ]
 _OTHERS = [
     "shorten.js",
+    "foreign.js",
+    "foreign.css",
     "models.js",
     "models.css",
     "print.css",
@@ -96,6 +98,7 @@ _PEOPLE = [
     "account.js",
     "owner.html",
     "owner.js",
+    "owner-tools.js",
     "charts.js",
     "house.js",
     "people.css",

@@ -22,11 +22,20 @@ _REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 class Distant:
     """An answer that is being made elsewhere, in a thread of its own; the handle to it.
 
-    on_delta is called from that thread; the last delta has a finish_reason or an error.
+    on_delta is called from that thread; the last delta has a finish_reason or an error.  on_call: for tool calls,
+    before the last delta: a function's name and the beginning of its arguments, or None and more of them.
     """
 
-    def __init__(self, engines: Engines, model: str, body: dict[str, Any], on_delta: Callable[[Delta], None]) -> None:
-        self._engines, self._model, self._on_delta = engines, model, on_delta
+    def __init__(
+        self,
+        engines: Engines,
+        model: str,
+        body: dict[str, Any],
+        on_delta: Callable[[Delta], None],
+        *,
+        on_call: Callable[[str | None, str], None] | None = None,
+    ) -> None:
+        self._engines, self._model, self._on_delta, self._on_call = engines, model, on_delta, on_call
         self._body = body | {"model": model, "stream": True, "stream_options": {"include_usage": True}}
         self._stopped = threading.Event()
         self._answer: httpx.Response | None = None
@@ -103,6 +112,10 @@ class Distant:
                 if said.text or said.reasoning:
                     self._state.begin()
                     self._on_delta(Delta(text=said.text, reasoning=said.reasoning))
+                for name, arguments in said.calls:
+                    self._state.begin()
+                    if self._on_call is not None:
+                        self._on_call(name, arguments)
                 if said.finish_reason is not None:
                     reason = _REASONS.get(said.finish_reason, "stop")
         if reason is not None:
