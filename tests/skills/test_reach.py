@@ -6,6 +6,7 @@ import asyncio
 import json
 import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,14 @@ from huozhong.skills.foreign import ToolServer, ToolServers
 from huozhong.skills.reach import LONGEST_RESULT, call_tool, tools_of
 
 SCRIPT = str(Path(__file__).with_name("tool_servers.py"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _patient() -> Iterator[None]:
+    """However slow the machine is, a server that answers is heard."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reach, "CONNECT_SECONDS", 300.0)
+        yield
 
 
 def server(kind: str) -> ToolServer:

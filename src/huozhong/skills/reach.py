@@ -23,9 +23,9 @@ from typing import Any, TextIO
 from huozhong.errors import SkillError
 from huozhong.skills.foreign import ToolServer
 
-CONNECT_SECONDS = 20.0  # to start and greet a server, and to hear of its tools
+CONNECT_SECONDS = 30.0  # to start and greet a server, and to hear of its tools
 CALL_SECONDS = 60.0  # for one call
-END_SECONDS = 8.0  # for a server that is to go away
+END_SECONDS = 10.0  # for a server that is to go away
 MEMORY = 256 * 2**20  # bytes that the asking process may take for what a server says
 MOST_TOOLS = 64
 LONGEST_RESULT = 20_000  # characters
@@ -53,17 +53,17 @@ class Said:
 
 async def tools_of(server: ToolServer) -> list[ForeignTool]:
     """The tools that a server has; `SkillError` where it does not say."""
-    answer = await _asked(server, None, CONNECT_SECONDS)
+    answer = await _asked(server, None)
     return [ForeignTool(**tool) for tool in answer["tools"]]
 
 
 async def call_tool(server: ToolServer, tool: str, arguments: Mapping[str, Any]) -> Said:
     """What a tool answers; `SkillError` where the server cannot be asked."""
-    answer = await _asked(server, {"tool": tool, "arguments": dict(arguments)}, CONNECT_SECONDS + CALL_SECONDS)
+    answer = await _asked(server, {"tool": tool, "arguments": dict(arguments)})
     return Said(answer["text"], answer["failed"])
 
 
-async def _asked(server: ToolServer, call: dict[str, Any] | None, seconds: float) -> dict[str, Any]:
+async def _asked(server: ToolServer, call: dict[str, Any] | None) -> dict[str, Any]:
     if importlib.util.find_spec("mcp") is None:
         raise SkillError(
             "工具服务还需要一个包：pip install 'huozhong[apps]'。",
@@ -81,8 +81,9 @@ async def _asked(server: ToolServer, call: dict[str, Any] | None, seconds: float
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(seconds + END_SECONDS):
-            process.stdin.write(json.dumps({"server": asdict(server), "call": call}).encode() + b"\n")
+        async with asyncio.timeout(CONNECT_SECONDS + (CALL_SECONDS if call is not None else 0.0) + END_SECONDS):
+            question = {"server": asdict(server), "call": call, "seconds": [CONNECT_SECONDS, CALL_SECONDS]}
+            process.stdin.write(json.dumps(question).encode() + b"\n")
             line = await process.stdout.readline()
             answer = json.loads(line)
     except (TimeoutError, ValueError, OSError):
@@ -119,7 +120,7 @@ def main() -> None:
     """Ask, and write the answer."""
     given = json.loads(sys.stdin.buffer.readline())
     server = ToolServer(**given["server"])
-    answer = asyncio.run(_answer(server, given["call"]))
+    answer = asyncio.run(_answer(server, given["call"], *given["seconds"]))
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
 
@@ -136,9 +137,9 @@ def _watch(leave: Callable[[], object]) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-async def _answer(server: ToolServer, call: dict[str, Any] | None) -> dict[str, Any]:
+async def _answer(server: ToolServer, call: dict[str, Any] | None, connecting: float, calling: float) -> dict[str, Any]:
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as told:
-        asking = asyncio.create_task(_ask(server, call, told))
+        asking = asyncio.create_task(_ask(server, call, told, connecting, calling))
         _watch(asking.cancel)
         try:
             return await asking
@@ -150,24 +151,26 @@ async def _answer(server: ToolServer, call: dict[str, Any] | None) -> dict[str, 
             return {"problem": _sentence(server, _first(error), _last_words(told))}
 
 
-async def _ask(server: ToolServer, call: dict[str, Any] | None, told: TextIO) -> dict[str, Any]:
+async def _ask(
+    server: ToolServer, call: dict[str, Any] | None, told: TextIO, connecting: float, calling: float
+) -> dict[str, Any]:
     from mcp.client import Client
 
     async with AsyncExitStack() as stack:
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(connecting):
                 client = await stack.enter_async_context(
                     Client(_bounded(await _transport(server, told, stack)), cache=None)
                 )
                 if call is None:
                     return {"tools": await _tools(client)}
         except TimeoutError:
-            raise _too_slow(server, CONNECT_SECONDS) from None
+            raise _too_slow(server, connecting) from None
         try:
-            async with asyncio.timeout(CALL_SECONDS):
+            async with asyncio.timeout(calling):
                 said = await client.call_tool(call["tool"], call["arguments"])
         except TimeoutError:
-            raise _too_slow(server, CALL_SECONDS) from None
+            raise _too_slow(server, calling) from None
         return {"text": _text(said.content), "failed": bool(said.is_error)}
 
 

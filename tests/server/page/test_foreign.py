@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,19 @@ from playwright.sync_api import Page, expect
 from tests.server.page.standin import OpenPage, StandIn, ask, finished
 
 from huozhong.server.toolbox import Toolbox
+from huozhong.skills import reach
 from huozhong.skills.foreign import ToolServer, ToolServers
 
 SERVERS = Path(__file__).parents[2] / "skills" / "tool_servers.py"
 NAME = "town__weather"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _patient() -> Iterator[None]:
+    """However slow the machine is, a server that answers is heard."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reach, "CONNECT_SECONDS", 300.0)
+        yield
 
 
 def call(name: str, **arguments: object) -> str:

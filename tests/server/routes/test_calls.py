@@ -20,8 +20,17 @@ from huozhong.engine.llm import LLM
 from huozhong.server.models import Shelf
 from huozhong.server.routes.calls import PATH
 from huozhong.server.upstream.engines import Engines
+from huozhong.skills import reach
 
 SERVERS = Path(__file__).parents[2] / "skills" / "tool_servers.py"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _patient() -> Iterator[None]:
+    """However slow the machine is, a server that answers is heard."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reach, "CONNECT_SECONDS", 300.0)
+        yield
 
 
 def called(*calls: tuple[str, str]) -> list[bytes]:
@@ -64,7 +73,7 @@ def odd() -> Iterator[Odd]:
 
 
 @pytest.fixture(scope="module")
-def house(llm: LLM, odd: Odd, town: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(llm: LLM, odd: Odd, _patient: None, town: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     engines = Engines([odd.url], (), patience=20.0)
     shelf = Shelf(llm, keep=None)
     shelf.engines = engines

@@ -2,10 +2,10 @@
 
 import { ApiError, ask, conversationPath } from './api.js';
 import { $, showFound, toast } from './dom.js';
+import { createLive } from './follow.js';
 import { total } from './format.js';
 import { t } from './i18n.js';
 import { readObject, settingsFrom, told } from './kept.js';
-import { createLive } from './live.js';
 import { createLook } from './look.js';
 import { createTeller } from './tell.js';
 import { families, leafUnder, siblings, union, wayTo } from './tree.js';

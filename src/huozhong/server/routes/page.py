@@ -58,7 +58,6 @@ FIRST_LOAD = [
     "keys.js",
     "language.js",
     "list.js",
-    "live.js",
     "look.js",
     "menus.js",
     "prose.js",
