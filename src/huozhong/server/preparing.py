@@ -170,12 +170,12 @@ async def _read_form(request: Request, llm: LLM, form: AnswerForm) -> tuple[Guid
     if form.guide is None and not form.functions:
         return None, ()
     if int(request.headers.get("content-length", "0")) < LONG:
-        return await asyncio.to_thread(_guide, llm, form)
+        return await asyncio.to_thread(form_guide, llm, form)
     pools: Pools = request.app.state.pools
-    return await pools.guides.run(lambda is_wanted: _guide(llm, form), request.receive)
+    return await pools.guides.run(lambda is_wanted: form_guide(llm, form), request.receive)
 
 
-def _guide(llm: LLM, form: AnswerForm) -> tuple[Guide | None, tuple[str, ...]]:
+def form_guide(llm: LLM, form: AnswerForm) -> tuple[Guide | None, tuple[str, ...]]:
     """What holds an answer to its form, and what of the form's schemas it cannot hold."""
     if form.functions:
         return _calls(llm, form)

@@ -51,13 +51,14 @@ GOOD = [event("one "), event("two "), event("three", "stop"), USAGE, b"data: [DO
 
 @dataclass
 class Odd:
-    """A scripted engine.  scripts: how it meets the next requests, one each; then it answers well."""
+    """A scripted engine.  scripts: how it meets the next requests, one each; then it answers well, or with `pieces`."""
 
     url: str = ""
     scripts: list[str] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    pieces: list[bytes] | None = None
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -95,7 +96,7 @@ class Handler(BaseHTTPRequestHandler):
             self.whole(200, told | {"usage": {"prompt_tokens": 7, "completion_tokens": 3}})
         else:
             others = {"early": [], "amid": GOOD[:2], "empty": [b": hello\n\n"], "call": CALL, "stopped": STOPPED}
-            self.streamed(others.get(script, GOOD))
+            self.streamed(others.get(script, self.odd.pieces or GOOD))
 
     def streamed(self, pieces: list[bytes]) -> None:
         self.send_response(200)
