@@ -50,7 +50,8 @@ class Called:
     def text_of(self, delta: Delta) -> str:
         """What a delta adds to the text; its calls are kept."""
         text = ""
-        for part in [delta.text, *delta.calls] if self._parser is None else parts_of(self._parser, delta):
+        told: list[str | CallPart] = [delta.text, *delta.calls]
+        for part in told if self._parser is None else parts_of(self._parser, delta):
             if isinstance(part, str):
                 text += part
             else:
