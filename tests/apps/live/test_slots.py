@@ -28,7 +28,7 @@ def test_intact_is_each_once() -> None:
     assert intact("⟦2⟧ and ⟦1⟧", {1: "Size", 2: "Money"})
     assert not intact("⟦2⟧ and ⟦1⟧", {1: "Money", 2: "Money"})  # two prices keep their order
     assert not re.fullmatch(pattern({1: "Money", 2: "Money"}), "⟦2⟧ and ⟦1⟧")
-    for wrong in ("⟦1⟧", "⟦1⟧⟦1⟧⟦2⟧", "⟦1⟧⟦2⟧⟦3⟧", "⟦1⟧⟦2⟧⟦", "⟦1⟧ ⟦2⟧ ⟦x⟧"):
+    for wrong in ("⟦1⟧", "⟦1⟧⟦1⟧⟦2⟧", "⟦1⟧⟦2⟧⟦3⟧", "⟦1⟧⟦2⟧⟦", "⟦1⟧ ⟦2⟧ ⟦x⟧", "⟦1⟧ ⟦2⟧ 5", "¥⟦1⟧ ⟦2⟧"):
         assert not intact(wrong, {1: "a", 2: "b"}), wrong
 
 
@@ -63,7 +63,10 @@ def test_whoever_loses_a_slot_is_asked_between_them() -> None:
     assert good == "today apples ⟦1⟧ oranges ⟦2⟧ free shipping"
     kept = translated(Scripted(loses=True), part, "en")
     assert intact(kept, part.kinds)
-    assert kept == "today apples ⟦1⟧ oranges ⟦2⟧ free shipping."
+    assert kept == "today apples ⟦1⟧ oranges ⟦2⟧ free shipping"
+    assert (
+        translated(Scripted(loses=True), part, "en", "today apples ⟦1⟧") == "today apples ⟦1⟧ oranges ⟦2⟧ free shipping"
+    )
     assert caption(Scripted(), part, "en") == "today apples ¥3.5 oranges ¥4.5 free shipping"
 
 

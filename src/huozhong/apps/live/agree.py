@@ -22,6 +22,7 @@ from huozhong.apps.live.translator import Translator, translated
 AFTER = 6  # characters behind a fact that make sure that it is over
 ENOUGH = 4  # new characters that are worth another translation
 _CLAUSE = "，。！？；：,.!?;:\n"
+_ENDS = (",", ".", "!", "?", "⟧")
 _SENTENCE = re.compile(r"[^。！？!?\n]*[。！？!?\n]+")
 
 
@@ -107,15 +108,14 @@ class Agreement:
 
 
 def agreed(one: str, other: str) -> str:
-    """The words that two texts begin with in common; the last one of a text may still be half a word."""
+    """The words that two texts begin with in common, but for a last one that no mark ends: it may be half a word."""
     length = 0
     for a, b in zip(one, other, strict=False):
         if a != b:
             break
         length += 1
     common = other[:length]
-    whole = length in (len(one), len(other)) and len(one) == len(other)
-    if whole:
+    if common[-1:] in _ENDS and common[-1:]:
         return common
     # back to the end of a word, and never into a slot
     cut = max(common.rfind(" "), common.rfind("⟧") + 1 if "⟧" in common else -1, _asian(common))

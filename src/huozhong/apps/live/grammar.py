@@ -110,11 +110,10 @@ def _rule(pattern: str, make: Make) -> tuple[re.Pattern[str], Make]:
 _ONE = "[零一二三四五六七八九]"
 # 九 in 三十九块九一斤 belongs to the price, 两 in 九块九两包 does not, nor does 两 in 九块两包
 _NO_TAIL = (
-    rf"(?![十百千万.毛%\d]|[{DIGIT}](?!{GOODS_UNIT})|(?!包邮){MEASURE}|斤|公斤|千克|升|米|(?:{UNIT})|折|号|码|点)"
+    rf"(?![十百千万.毛%]|[{DIGIT}](?!{GOODS_UNIT})|(?!包邮){MEASURE}|斤|公斤|千克|升|米|(?:{UNIT})(?!码)|折|号|码|点)"
 )
-_JIAO = (
-    rf"(?:零(?P<cent>{_ONE})分|(?P<tail>{_ONE}|\d)(?:(?:毛|角)(?:(?P<fen>{_ONE}|\d)(?!{GOODS_UNIT}))?分?|{_NO_TAIL}))"
-)
+_FEN = rf"(?:毛|角)(?:(?P<fen>{_ONE}|\d)(?!{GOODS_UNIT}))?分?"
+_JIAO = rf"(?:零(?P<cent>{_ONE})分|(?P<tail>{_ONE}|\d(?!\d))(?:{_FEN}|{_NO_TAIL}))"
 _YUAN = rf"(?P<n>{{N}})\s*(?:块|元)(?:钱)?(?:{_JIAO})?(?:钱)?"
 _X = r"(?:\s*[*xX乘]\s*(?P<x>{N})\s*(?P<xu>{M})?)?"
 _PACK = r"(?P<pack>装)?(?:(?:一|/|每)(?P<of>{C})(?!{D}))?"
@@ -137,7 +136,8 @@ _RULES: list[tuple[re.Pattern[str], Make]] = [
     ),
     _rule(r"每?满\s*(?P<a>{N})\s*(?:块|元)?(?:立|直)?[减省]\s*(?P<b>{N})(?:块钱|元钱|块|元)?", full_fact),
     _rule(
-        r"[买拍]\s*(?P<a>{N}){M}?(?P<verb>送|赠|免|发|得|到手)\s*(?P<b>{N})(?!块|元|斤|{U})(?:{M}(?!{M}))?", gift_fact
+        r"[买拍]\s*(?P<a>{N}){M}?(?P<verb>送|赠|免|发|得|到手)\s*(?P<b>{N})(?!块|元|斤|{U}(?!码))(?:{M}(?!{M}))?",
+        gift_fact,
     ),
     _rule(r"第(?P<nth>{N}){M}(?:(?P<n>对|{N})折|半价)", discount_fact),
     _rule(r"第(?P<nth>{N}){M}(?:只要|才|仅)?(?:" + _YUAN + r"|(?:免费|免单|不要钱))", nth_fact),
@@ -174,7 +174,7 @@ _RULES: list[tuple[re.Pattern[str], Make]] = [
     _rule(r"(?P<x>{N})(?P<xu>{M})\s*[*xX]\s*(?P<n>{N})\s*(?P<u>{U})(?![A-Za-z])", packed_fact),
     _rule(r"(?P<n>{N}){P}", bare_money_fact),
     _rule(
-        r"(?P<minus>零下|-)?(?:(?P<low>{N})\s*{U}?" + TO + r")?(?P<n>{N})\s*(?P<u>{U})(?![A-Za-z])" + _X + _PACK,
+        r"(?P<minus>零下|-)?(?:(?P<low>{N})\s*{U}?" + TO + r")?(?P<n>{N})\s*(?P<u>{U})(?![A-Za-z码])" + _X + _PACK,
         amount_fact,
     ),
     _rule(

@@ -123,8 +123,9 @@ def percent_fact(match: re.Match[str]) -> Fact | None:
 
 
 def letters_fact(match: re.Match[str]) -> Fact | None:
-    before = match.string[match.start() - 1 : match.start()] if match.start() else ""
-    return None if before.isascii() and before.isalnum() else Size(match["s"], match.groupdict().get("high") or "")
+    last = match.string[match.start() - 1 : match.start()] if match.start() else ""
+    glued = last.isascii() and (last.isalpha() or (last.isdigit() and not match[0].endswith("码")))
+    return None if glued else Size(match["s"], match.groupdict().get("high") or "")
 
 
 def size_fact(match: re.Match[str]) -> Fact | None:

@@ -18,6 +18,7 @@ from huozhong.apps.live.grammar import locks
 
 MOST = 4  # slots in a part
 SLOT = re.compile(r"⟦(\d)⟧")
+MADE_UP = re.compile(r"[⟦⟧\d¥$€£%]")  # what no answer has outside of slots
 LONG = 40  # characters, after which a comma ends a part
 _COMMA = "，,；;"
 
@@ -73,10 +74,10 @@ def _cuts(text: str, spans: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def intact(answer: str, kinds: Mapping[int, str]) -> bool:
-    """Whether each slot is in it exactly once and no other, those of one kind in their order."""
+    """Whether each slot is in it exactly once and no other, those of one kind in order, and no number beside them."""
     rest = SLOT.sub("", answer)
     found = [int(match[1]) for match in SLOT.finditer(answer)]
-    if sorted(found) != sorted(kinds) or "⟦" in rest or "⟧" in rest:
+    if sorted(found) != sorted(kinds) or MADE_UP.search(rest):
         return False
     return all(a < b or kinds[a] != kinds[b] for at, a in enumerate(found) for b in found[at + 1 :])
 
@@ -108,7 +109,7 @@ def _escaped(text: str) -> str:
 
 
 def _orders(slots: tuple[tuple[int, str], ...]) -> str:
-    free = r"[^⟦⟧\n]{0,200}"
+    free = r"[^⟦⟧\n\d０-９¥$€£%]{0,200}"  # every number of the source is in a slot: any other would be made up
     if not slots:
         return free
     first = {kind: slot for slot, kind in reversed(slots)}  # of each kind the one that comes first

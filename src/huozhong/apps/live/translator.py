@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Protocol
 
-from huozhong.apps.live.slots import SLOT, Part, filled, intact, pattern
+from huozhong.apps.live.slots import MADE_UP, SLOT, Part, filled, intact, pattern
 from huozhong.skills.run import Ask
 
 LANGUAGE_NAMES = {"en": "English", "ja": "Japanese", "ko": "Korean", "es": "Spanish"}
@@ -65,9 +65,16 @@ def translated(translator: Translator, part: Part, language: str, before: str = 
     if not SLOT.sub("", part.text).strip(" ，。！？、,.!?"):  # nothing but facts: there is nothing to translate
         return before or _joined(part, language)
     answer = translator(part.text, language, slots, before)
-    if answer.startswith(before) and intact(answer, part.kinds):
+    if not (answer.startswith(before) and intact(answer, part.kinds)):
+        answer = _between(translator, part, language, before)
+    return _ended(answer, part.text, language)
+
+
+def _ended(answer: str, source: str, language: str) -> str:
+    """A clause that a comma ended ends with one, so that the next clause's goods do not run into it."""
+    if not answer or source[-1:] not in "，,；;" or answer[-1] in ",.;:!?、。，！？":
         return answer
-    return _between(translator, part, language, before)
+    return answer + ("、" if language == "ja" else ",")
 
 
 def _joined(part: Part, language: str) -> str:
@@ -76,24 +83,34 @@ def _joined(part: Part, language: str) -> str:
 
 
 def _between(translator: Translator, part: Part, language: str, before: str) -> str:
-    """The words between the slots one by one, the slots where they stood."""
-    begun = {int(match[1]) for match in SLOT.finditer(before)}
-    pieces = re.split(r"(⟦\d⟧)", part.text)
+    """The words between the slots one by one, the slots where they stood; what `before` says is not said again."""
     said: list[str] = []
-    for piece in pieces:
-        slot = SLOT.fullmatch(piece)
-        if slot is not None:
-            said += [] if int(slot[1]) in begun else [piece]
-            continue
+    for piece in re.split(r"(⟦\d⟧)", part.text):
         words = piece.strip(" ，。！？、,.!?；：:;")
-        if words and not before:
-            answer = translator(words, language, {}, "")
-            said.append(re.sub(r"[⟦⟧]", "", answer).strip(" ,.;:"))
-    end = "" if language == "ja" else "."
-    tail = " ".join(one for one in said if one)
-    if not tail:
-        return before
-    return f"{before} {tail}" if before else tail + end
+        if SLOT.fullmatch(piece):
+            said.append(piece)
+        elif words:
+            said.append(MADE_UP.sub("", translator(words, language, {}, "")).strip(" ,.;:"))
+    whole = " ".join(one for one in said if one)
+    return f"{before} {_after(whole, before)}".rstrip() if before else whole
+
+
+def _after(whole: str, before: str) -> str:
+    """What of a translation is still to be said: without the slots of `before` and the first words that it has too."""
+    begun, words = set(SLOT.findall(before)), _bare(before)
+    left: list[str] = []
+    for word in re.sub(r"(⟦\d⟧)", r" \1 ", whole).split():
+        slot = SLOT.fullmatch(word)
+        if slot is not None and slot[1] in begun:
+            continue
+        if slot is None and not left and _bare(word) <= words:
+            continue
+        left.append(word)
+    return re.sub(r" (?=[,.;:!?])", "", " ".join(left))
+
+
+def _bare(text: str) -> set[str]:
+    return {word.strip(",.;:!?").lower() for word in SLOT.sub(" ", text).split()}
 
 
 def caption(translator: Translator, part: Part, language: str) -> str:
