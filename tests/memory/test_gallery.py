@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from huozhong.errors import DataError
-from huozhong.memory.audit import Audit
+from huozhong.memory.audit import SHORT, Audit
 from huozhong.memory.duties import FILING, duties
 from huozhong.memory.gallery import STRICT, Consent, Gallery, calibrated
 
@@ -169,6 +169,41 @@ def test_every_look_is_written_down_and_changes_show(tmp_path: Path) -> None:
         log.write_bytes(changed)
         with pytest.raises(DataError, match="was changed"):
             Audit(log)
+
+
+def test_a_log_that_was_cut_is_refused_whatever_was_cut_with_it(tmp_path: Path) -> None:
+    with opened(tmp_path, given=0.9) as gallery:
+        gallery.register("甲", frames(faces(1)[0]), consent(), who="owner")
+        gallery.look(frames(faces(1)[0]), who="door")
+        second = gallery.audit.head
+        gallery.look(frames(faces(1)[0]), who="door")
+        gallery.register("乙", frames(faces(2)[1]), consent(), who="owner")
+        assert gallery.audit.line_of(second[:SHORT]) == 2
+        assert gallery.audit.line_of(second[: SHORT - 1]) is None
+        assert gallery.audit.line_of("0" * SHORT) is None
+    log, anchor = tmp_path / "audit.jsonl", tmp_path / "audit.head"
+    whole, noted = log.read_bytes(), anchor.read_bytes()
+    parts = whole.splitlines(keepends=True)
+    for kept in (b"", *(b"".join(parts[:count]) for count in range(1, 4))):
+        log.write_bytes(kept)
+        with pytest.raises(DataError, match="was cut"):
+            opened(tmp_path)
+    log.write_bytes(whole)
+    anchor.unlink()
+    with pytest.raises(DataError, match="missing or damaged"):
+        opened(tmp_path)
+    log.unlink()  # log and note alike: the people still know how far it was
+    with pytest.raises(DataError, match="was cut"):
+        opened(tmp_path)
+    log.write_bytes(whole)
+    anchor.write_bytes(noted)
+    with opened(tmp_path, given=0.9) as gallery:
+        assert len(gallery.people()) == 2
+    log.write_bytes(whole + b'{"a": 1}')
+    assert Audit(log).count == 4
+    last = json.loads(noted) | {"lines": 3, "head": json.loads(parts[3])["before"]}  # a crash before it was noted
+    anchor.write_text(json.dumps(last), encoding="utf-8")
+    assert Audit(log).count == 4
 
 
 def test_damaged_people_are_refused(tmp_path: Path) -> None:

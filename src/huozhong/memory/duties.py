@@ -9,11 +9,13 @@ FILING = 100_000  # people from whom on the keeping must be filed
 
 @dataclass(frozen=True)
 class Duty:
-    """chinese, english: the duty.  due: it concerns this gallery now, and the program cannot fulfil it by itself."""
+    """chinese, english: the duty.  due: it concerns this gallery now, and the program cannot fulfil it by itself.
+    done: the program sees to it."""
 
     chinese: str
     english: str
     due: bool
+    done: bool = False
 
 
 def duties(people: int) -> list[Duty]:
@@ -51,6 +53,7 @@ def duties(people: int) -> list[Duty]:
             "Face data stays on this machine and is not sent over the internet; it is deleted at its end or when "
             "consent is taken back. (The program does so, and keeps no pictures.)",
             False,
+            True,
         ),
         Duty(
             f"存储人脸信息达到 {FILING // 10_000} 万人的，三十个工作日内向省级以上网信部门备案。（现有 {people} 人。）",

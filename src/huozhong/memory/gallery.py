@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from huozhong.errors import DataError
 from huozhong.files import write_whole
-from huozhong.memory.audit import Audit
+from huozhong.memory.audit import START, Audit
 from huozhong.memory.pooling import Attention
 from huozhong.memory.vectors import Vectors
 
@@ -113,11 +113,8 @@ class Gallery:
         dim, space: of the vectors.  other_way: how people come in without their face.  given: a threshold that holds
         while there are too few people for one of their own.  today: for tests.
         """
-        if not other_way.strip():
-            raise _said("必须另有进门的办法（刷卡、密码、叫人），请写明。",
-                        "There must be another way in (a card, a code, somebody to call): name it.")  # fmt: skip
+        self._folder, self._other_way, self._given, self._rate = folder, _named(other_way), given, rate
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._other_way, self._given, self._rate = folder, other_way.strip(), given, rate
         self._attention = attention or Attention.mean(dim)
         self._today = today
         self._lock = threading.RLock()
@@ -125,8 +122,10 @@ class Gallery:
         self._calibrated_on = 0  # how many people there were
         self._vectors = Vectors.open(folder / "faces.vectors", dim=dim, space=space)
         try:
-            self._people = {person.id: person for person in _read_people(folder / "people.json")}
+            people, log = _read_people(folder / "people.json")
+            self._people = {person.id: person for person in people}
             self.audit = Audit(folder / "audit.jsonl")
+            self.audit.bear_out(*log)
             # A vector without a person: a registration or a deletion that a crash cut short.
             self._vectors.remove([id for id in self._vectors.ids.tolist() if id not in self._people])
             self._forget_expired()
@@ -180,6 +179,11 @@ class Gallery:
             looks = [line for line in self.audit.lines() if line.get("person") == id]
             return _as_json(person) | {"vector": self._vectors.get(id).tolist(), "log": looks}
 
+    def offer(self, other_way: str) -> None:
+        """Name another way in from now on."""
+        with self._lock:
+            self._other_way = _named(other_way)
+
     # -- looking ------------------------------------------------------------------------------------------------------
 
     def look(self, frames: Any, *, who: str) -> Look:
@@ -231,10 +235,10 @@ class Gallery:
 
     def _write(self) -> None:
         people = [_as_json(person) for person in self._people.values()]
-        text = json.dumps(people, ensure_ascii=False, indent=1)
-        write_whole(
-            self._folder / "people.json", json.dumps({"people": people, "sha256": _hash(text)}, ensure_ascii=False)
-        )
+        # How far the log was: whoever takes it away, and what stands beside it, is found out by this.
+        kept = {"people": people, "log": [self.audit.count, self.audit.head]}
+        text = json.dumps(kept, ensure_ascii=False, indent=1)
+        write_whole(self._folder / "people.json", json.dumps(kept | {"sha256": _hash(text)}, ensure_ascii=False))
 
     def close(self) -> None:
         self._vectors.close()
@@ -259,6 +263,13 @@ def calibrated(best: NDArray[np.float64], rate: float) -> float:
     return 1 - float(np.exp(spread * np.log(-np.log1p(-rate)) - place))
 
 
+def _named(other_way: str) -> str:
+    if not other_way.strip():
+        raise _said("必须另有进门的办法（刷卡、密码、叫人），请写明。",
+                    "There must be another way in (a card, a code, somebody to call): name it.")  # fmt: skip
+    return other_way.strip()
+
+
 def _check(name: str, consent: Consent, today: date) -> None:
     if not name or len(name) > 60:
         raise _said("请写姓名（最多 60 个字）。", "A name is needed, of at most 60 characters.")
@@ -280,24 +291,26 @@ def _as_json(person: Person) -> dict[str, Any]:
     }
 
 
-def _read_people(path: Path) -> list[Person]:
+def _read_people(path: Path) -> tuple[list[Person], tuple[int, str]]:
+    """Everybody, and how many lines the log had when they were written, with the last one's hash."""
     if not path.exists():
-        return []
+        return [], (0, START)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        people = data["people"]
-        if data["sha256"] != _hash(json.dumps(people, ensure_ascii=False, indent=1)):
+        checksum, (lines, head) = data.pop("sha256"), data["log"]
+        if checksum != _hash(json.dumps(data, ensure_ascii=False, indent=1)):
             raise ValueError("its checksum is wrong")
-        return [
+        people = [
             Person(
                 one["id"],
                 one["name"],
                 Consent(**one["consent"] | {"until": date.fromisoformat(one["consent"]["until"])}),
                 date.fromisoformat(one["since"]),
             )
-            for one in people
+            for one in data["people"]
         ]
-    except (ValueError, KeyError, TypeError) as error:
+        return people, (int(lines), str(head))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is damaged ({error}); put back a copy of it.").in_chinese(
             f"{path} 已损坏（{error}）；请换回备份。"
         ) from None

@@ -94,7 +94,7 @@ def loudness(sound: Sound, hop_ms: float) -> Floats:
     hop = max(1, round(sound.rate * hop_ms / 1000))
     n = -(-len(sound.samples) // hop)
     padded = np.pad(sound.samples, (0, n * hop - len(sound.samples))).reshape(n, hop)
-    return np.sqrt(np.mean(np.square(padded), axis=1, dtype=np.float32)).astype(np.float32)
+    return np.asarray(np.sqrt(np.mean(np.square(padded), axis=1, dtype=np.float32)), np.float32)
 
 
 def _kernels(phases: int, half: int, cut: float) -> Floats:
@@ -103,7 +103,7 @@ def _kernels(phases: int, half: int, cut: float) -> Floats:
     x = np.arange(1 - half, half + 1)[None, :] - offset
     window = np.cos(np.pi * x / (2 * half + 1)) ** 2
     kernel = cut * np.sinc(cut * x) * window
-    return (kernel / kernel.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(kernel / kernel.sum(axis=1, keepdims=True), np.float32)
 
 
 def _wav(data: bytes, most_seconds: float) -> Sound | None:
@@ -164,7 +164,7 @@ def _others(data: bytes, most_seconds: float) -> Sound:
     pieces: list[Floats] = []
     total, rate = 0, 0
     try:
-        with av.open(io.BytesIO(data), metadata_errors="ignore") as file:
+        with av.open(io.BytesIO(data), "r", metadata_errors="ignore") as file:
             if not file.streams.audio:
                 raise _broken("")
             to_mono = av.AudioResampler(format="flt", layout="mono")
