@@ -18,6 +18,7 @@ from huozhong.senses.keypoints import Seen
 
 F64 = NDArray[np.float64]
 LATELY = 3.0  # seconds
+HELD = 3.0  # seconds for which a hidden pig counts as being where it was
 SURE = 0.35  # scores from here on may begin a track
 _COAT_PARTS = 5
 _DIES = 1.5  # seconds in which a speed falls to a third
@@ -96,7 +97,7 @@ class Tracker:
             if looks[place].score >= SURE and not self._doubled(looks[place]):
                 self._begin(looks[place], first and (self.count is None or len(self.tracks) < self.count))
         self._settle()
-        return [one for one in self.tracks if one.sure and time - one.seen <= LATELY]
+        return [one for one in self.tracks if one.sure and time - one.seen <= HELD]
 
     def _pair(
         self, tracks: list[Track], places: list[int], looks: list[_Look], free: set[int], dearest: float
