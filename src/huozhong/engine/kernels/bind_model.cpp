@@ -90,6 +90,8 @@ class PyModel {
                                      vector(w["norm"], hidden, "norm"),
                                      matrix(w["eh_proj"], hidden, 2 * hidden, 1, "eh_proj"),
                                      layer(nb::cast<nb::dict>(w["layer"]))});
+        check(!model_.config.index_top || model_.prediction.back().layer.latent.index.there,
+              "a prediction module needs an indexer of its own");
     }
 
     // spans: rows of (first_row, length, start, prefill, first entry in pages, entries in pages)
