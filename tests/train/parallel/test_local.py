@@ -40,7 +40,7 @@ def as_threads(recipe: Path, *names: str) -> tuple[str, list[Outcome]]:
     seats += [Seat(address=("127.0.0.1", port), name=name, key=SECRET) for name in names]
     with ThreadPoolExecutor(len(seats)) as pool:
         running = [pool.submit(train, read, console=shown, seat=seat) for seat in seats]
-        outcomes = [each.result(timeout=300) for each in running]
+        outcomes = [each.result(timeout=3000) for each in running]
     return shown.file.getvalue(), outcomes  # type: ignore[attr-defined]
 
 
@@ -102,7 +102,7 @@ def test_who_does_not_belong_does_not_get_in_and_harms_nobody(corpus: Path, monk
         liar.send({"name": "liar", "identity": load_recipe(recipe, "pretrain").identity(), "have": {}})
         assert liar.receive(60)[0]["step"] == 0
         liar.send({"round": 1, "loss": "none"}, b"\0" * 7)
-        assert leader.result(timeout=300).finished
+        assert leader.result(timeout=3000).finished
     said = shown.file.getvalue()  # type: ignore[attr-defined]
     assert "other was refused" in said
     assert "A member did not get in" in said
