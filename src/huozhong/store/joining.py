@@ -69,7 +69,7 @@ def join(session: Session, code: str, name: str, password: str) -> Person:
             code="wrong_code",
         )
     assert row.role in ROLES
-    person = add_person(session, name, row.role, password)  # type: ignore[arg-type]
+    person = add_person(session, name, row.role, password)
     if row.uses_left is not None:
         row.uses_left -= 1
         if row.uses_left == 0:
