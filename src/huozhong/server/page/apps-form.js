@@ -113,6 +113,7 @@ export function formOf(app, start) {
       inputs.forEach((input) => { if (input.made.value() !== '') fields[input.key] = input.made.value(); });
       const told = await read(await start(fields, mine.signal), said, problem);
       if (told) await finish(told, said, line, copy, files);
+      else if (said.textContent === say('busy')) box.hidden = true; // nothing came but a refusal, which stands above
       if (told && told.problem && told.by_model) problem.textContent = say('problem', { text: told.problem });
     } catch (error) {
       if (said.textContent === say('busy')) box.hidden = true;
