@@ -8,7 +8,8 @@
 # make train    install what training needs beside it, with torch for the CPU; GPU=1 for torch with CUDA
 # make clean    remove what these made
 #
-# Needs python3 >= 3.11 with venv, a C++17 compiler and a package index; cmake and ninja come from that index.
+# Needs python3 >= 3.11 with venv and a package index; cmake and ninja come from that index, and where the machine has no
+# C++17 compiler `make serve` takes ziglang's from there too (100 MB).
 
 PYTHON ?= python3
 MODEL ?= ember
@@ -26,6 +27,7 @@ SERVE := .venv
 TEST := build/test-venv
 NATIVE := pyproject.toml CMakeLists.txt $(wildcard src/huozhong/engine/kernels/*.cpp src/huozhong/engine/kernels/*.h \
           src/huozhong/engine/kernels/*.inl)
+COMPILER := $(shell for c in "$${CXX:-c++}" g++ clang++; do command -v "$$c" && exit; done)
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
 .PHONY: serve train test real clients agents check bench clean tools
@@ -38,8 +40,16 @@ serve: $(SERVE)/huozhong.stamp
 $(SERVE)/huozhong.stamp: $(NATIVE) | tools
 	@test -x $(SERVE)/bin/python || $(PYTHON) -m venv $(SERVE)
 	@echo "安装中，第一次要一两分钟…… / Installing; the first time takes a minute or two ..."
-	@$(SERVE)/bin/python $(PIP) --editable .
+	@$(if $(COMPILER),,$(ZIG)) $(SERVE)/bin/python $(PIP) --editable .
 	@touch $@
+
+# The compiler of last resort.  Its own processor is as plain as any other's: the kernels say what they use of a newer one.
+ZIG = $(SERVE)/bin/python $(PIP) ziglang && mkdir -p $(SERVE)/zig && \
+	program=$$($(SERVE)/bin/python -c 'import pathlib, ziglang; print(pathlib.Path(ziglang.__file__).parent / "zig")') && \
+	for tool in cc c++ ar ranlib; do case $$tool in c*) plain=-mcpu=baseline ;; *) plain= ;; esac; \
+	printf '\#!/bin/sh\nexec "%s" %s %s "$$@"\n' "$$program" $$tool $$plain > $(SERVE)/zig/$$tool && \
+	chmod +x $(SERVE)/zig/$$tool || exit 1; done && zig="$(CURDIR)/$(SERVE)/zig" && \
+	env CC="$$zig/cc" CXX="$$zig/c++" CMAKE_ARGS="-DCMAKE_AR=$$zig/ar -DCMAKE_RANLIB=$$zig/ranlib"
 
 # torch first and alone: what is there already is not fetched again with the rest.
 train: $(SERVE)/huozhong.stamp
@@ -86,5 +96,3 @@ tools:
 	"需要 Python 3.11 或更新，请安装，或指定：make PYTHON=python3.12 / Python 3.11 or newer is needed: install it, or name it: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo \
 	"缺少 Python 的 venv（Debian、Ubuntu：apt install python3-venv）/ Python's venv is missing (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
-	@command -v "$${CXX:-c++}" >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null || { echo \
-	"需要 C++ 编译器（Debian、Ubuntu：apt install g++；macOS：xcode-select --install）/ A C++ compiler is needed (Debian, Ubuntu: apt install g++; macOS: xcode-select --install)" >&2; exit 1; }

@@ -115,6 +115,15 @@ SHAPES: dict[str, Shape] = {
     "deepseek-r1-distill-qwen-1.5b": QWEN_1_5B,
     "deepseek-v2-lite": V2_LITE,
     "llama-3.2-1b": LLAMA_1B,
+    # experts as wide and as many as DeepSeek-V4-Flash's, in two layers: for models larger than memory
+    "v4-flash-experts": replace(
+        V2_LITE, layers=3, hidden=4096, heads=16, ffn=8192, vocab=4096, context=4096, yarn=None,
+        moe=Moe(experts=256, per_token=6, shared=1, hidden=2048, leading_dense=1),
+    ),
+    "tiny-experts": replace(
+        V2_LITE, layers=4, hidden=512, heads=4, ffn=1024, vocab=1024, context=4096, yarn=None,
+        moe=Moe(experts=128, per_token=6, shared=1, hidden=512, leading_dense=1),
+    ),
     # the same families with little in them, for trying things out; llama.cpp tells V2-Lite by its 27 layers
     "tiny-qwen2": replace(
         QWEN_1_5B, layers=2, hidden=256, heads=4, kv_heads=2, head_dim=64, ffn=512, vocab=1024, context=8192
@@ -149,7 +158,7 @@ def main() -> None:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("shapes", nargs="+", choices=sorted(SHAPES), metavar="SHAPE", help=", ".join(sorted(SHAPES)))
-    parser.add_argument("--out", type=Path, required=True, help="folder for the files (1.1 and 9 GB for the big ones)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the files (1 to 9 GB for the big ones)")
     parser.add_argument("--pure", action="store_true", help="Q4_0 for the output head as well")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

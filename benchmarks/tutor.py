@@ -87,6 +87,7 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=300)
     parser.add_argument("--pupils", nargs="*", choices=sorted(PUPILS), default=sorted(PUPILS))
     parser.add_argument("--seed", type=int, default=21)
+    parser.add_argument("--part", default="1/1", help="of the problems, as 3/10, to be run in several sittings")
     parser.add_argument("--cache", type=Path, help="folder for the packed model (default: a new one)")
     options = parser.parse_args()
     exercises = (
@@ -94,6 +95,8 @@ def main() -> None:
         if options.data
         else from_templates(options.problems, options.seed)
     )
+    part, of = (int(number) for number in options.part.split("/"))
+    exercises = exercises[part - 1 :: of]
     if not exercises:
         parser.error(f"{options.data} holds no problem with an equation or a solution that comes to its answer")
     with tempfile.TemporaryDirectory() as folder:
@@ -105,7 +108,11 @@ def main() -> None:
                 "pupils": {name: leaked(lessons, exercises, name, options.seed) for name in options.pupils},
                 "disguises": disguises(lessons, exercises, options.seed),
             }
-    print(json.dumps({"benchmark": "tutor", "model": options.model, "problems": len(exercises), **result}))
+    print(
+        json.dumps(
+            {"benchmark": "tutor", "model": options.model, "part": options.part, "problems": len(exercises), **result}
+        )
+    )
 
 
 # -- plans ---------------------------------------------------------------------------------------------------------

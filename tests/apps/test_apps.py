@@ -23,6 +23,7 @@ NAMES = sorted(folder.name for folder in HOUSE.iterdir() if (folder / "SKILL.md"
 
 # What a model that does as it is told would write; the apps that are not named here need none, or take anything.
 ANSWERS = {
+    "live": '{"text": "Apples ⟦1⟧"}',
     "couplets": '{"first": "面白汤鲜迎远客", "second": "心诚价实待乡亲", "top": "开业大吉"}',
     "quiz": '{"questions": []}',
     "script": honest(EXAMPLE, 0),
@@ -74,9 +75,32 @@ def test_the_almanac_is_computed(shelf: AppShelf, tmp_path: Path) -> None:
     )  # the year turns at 立春
 
 
+WORDS = [
+    (app.name, field.key)
+    for app in AppShelf(HOUSE / "nobody's", HOUSE).apps()
+    for field in (app.skill.fields if app.skill else ())
+    if field.type in ("text", "long", "photo", "sound", "file")
+]
+
+
+@pytest.mark.parametrize(("name", "key"), WORDS)
+def test_distress_is_answered_by_a_rule_in_every_field_of_every_app(
+    shelf: AppShelf, tmp_path: Path, name: str, key: str
+) -> None:
+    app = shelf.find(name)
+    assert app.skill is not None
+    given = next((example.given for example in read_examples(app.skill) if not example.refused), {})
+    model = Scripted("never")
+    for cry in ("我不想活了", "i want to kill myself", "孩子把一整瓶药吃下去了"):
+        found = answer(shelf, name, tmp_path, model, **given | {key: f"{given.get(key, '')} {cry}"})
+        assert any(number in found.text for number in ("12356", "120")), cry
+        assert not found.by_model
+    assert model.asked == []
+
+
 def test_a_fortune_that_talks_of_lotteries_is_asked_again_and_then_told(shelf: AppShelf, tmp_path: Path) -> None:
     given = {"born": "1988-08-08", "today": "2026-11-30", "mood": "开心"}
-    model = Scripted("今天买彩票必中", "今天适合晒被子")
+    model = Scripted("今天买彩票必中", "今天适合晒被子，也适合给老朋友打个电话。")
     assert answer(shelf, "fortune", tmp_path, model, **given).problem is None
     assert "属龙" in model.asked[0][0]["content"]
     assert "彩票" in str(answer(shelf, "fortune", tmp_path, Scripted("买彩票"), **given).problem)
@@ -112,8 +136,64 @@ def test_a_leaflets_numbers_are_not_invented(shelf: AppShelf, tmp_path: Path) ->
         "leaflet": "成人一次1片，一日3次，饭后服用。孕妇禁用。有效期24个月，密封保存在阴凉处。",
         "question": "怎么吃",
     }
-    assert answer(shelf, "leaflet", tmp_path, Scripted("一次1片，一天3次，打 120"), **given).problem is None
+    assert (
+        answer(
+            shelf,
+            "leaflet",
+            tmp_path,
+            Scripted("一次吃1片，一天3次，饭后吃。拿不准马上问医生，吃多了打 120。"),
+            **given,
+        ).problem
+        is None
+    )
     assert "2" in str(answer(shelf, "leaflet", tmp_path, Scripted("一次2片"), **given).problem)
+
+
+# What is filled in, and what stands there when the model is too small: found or made by code, and told to be so.
+HOPELESS = {
+    "letter": ({"to": "供电所", "sender": "王芳", "about": "路灯", "facts": "路灯不亮", "wish": "来修"}, "此致"),
+    "leaflet": (
+        {"leaflet": "【贮藏】密封保存。【用法】口服，成人一次1片，一日3次。【禁忌】孕妇禁用。", "question": "怎么保存"},
+        "> 【贮藏】密封保存。",
+    ),
+    "leftovers": ({"have": "面条、番茄", "people": 2, "minutes": 20}, "4 碗水"),
+    "classical": ({"text": "是故弟子不必不如师。", "grade": "高中"}, "是故：因此"),
+    "fortune": ({"born": "1988-08-08", "today": "2026-11-30", "mood": "有点烦"}, "二十分钟"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(HOPELESS))
+def test_a_model_that_cannot_do_it_leaves_nobody_with_nothing(shelf: AppShelf, tmp_path: Path, name: str) -> None:
+    given, words = HOPELESS[name]
+    found = answer(shelf, name, tmp_path, Scripted("我不会。"), **given)
+    assert words in found.text
+    assert not found.by_model  # so no label says that a machine wrote it
+
+
+@pytest.mark.parametrize("occasion", ["开业", "春节", "婚礼", "乔迁", "平时"])
+def test_the_old_couplets_keep_the_form_that_new_ones_are_held_to(
+    shelf: AppShelf, tmp_path: Path, occasion: str
+) -> None:
+    for length in ("5", "7", "9"):
+        given = {"shop": "李家", "trade": "种地", "occasion": occasion, "length": length}
+        found = answer(shelf, "couplets", tmp_path, Scripted('{"first": "a", "second": "b", "top": "c"}'), **given)
+        first, second = (line.partition("：")[2] for line in found.text.splitlines() if "联：" in line)
+        top = found.text.partition("### ")[2].splitlines()[0]
+        said = json.dumps({"first": first, "second": second, "top": top}, ensure_ascii=False)
+        assert answer(shelf, "couplets", tmp_path, Scripted(said), **given).problem is None
+
+
+def test_a_quiz_without_a_model_asks_for_what_stands_in_the_text(shelf: AppShelf, tmp_path: Path) -> None:
+    text = "蚯蚓住在土里，它没有脚，靠身体一伸一缩往前爬。它吃烂叶子，拉出来的粪让土变肥，农民把它叫做土里的朋友。"
+    found = answer(shelf, "quiz", tmp_path, Scripted('{"questions": []}'), text=text, number="3")
+    keys = found.text.partition("答案：")[2].split()
+    asked = found.text.split("**")[1::2]
+    assert len(asked) == 3
+    for number, question in enumerate(asked):
+        block = found.text.partition(question)[2]
+        right = next(line for line in block.splitlines() if line.startswith(f"- {keys[number * 2 + 1]}."))
+        before, _, after = question.partition("……")[2].rpartition("……")[0].partition("＿＿＿＿")
+        assert before + right[5:] + after in text
 
 
 def test_a_quizs_answers_stand_in_the_text(shelf: AppShelf, tmp_path: Path) -> None:

@@ -13,13 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.conftest import tiny_config
+from tests.engine.sparse_models import add_indexers
 from tests.hub.conftest import MODEL, StandIn, hub, tiny_gguf
 
 from huozhong.cli.main import main
 from huozhong.engine import machine
 from huozhong.engine.bandwidth import read_bandwidth
+from huozhong.engine.weights import streaming
 from huozhong.formats.checkpoint import expected_tensors, write_checkpoint
 from huozhong.formats.installed import find, models_folder
+from huozhong.formats.resolve import BUILT_IN
 from huozhong.formats.source import open_model
 from huozhong.text.tokenizer import Tokenizer
 
@@ -105,6 +108,13 @@ def test_import_a_file_and_show_what_it_takes(tiny_gguf: Path, command: Command)
     assert find("t:1") is not None
     (models_folder() / "t@1" / tiny_gguf.name).symlink_to("/nowhere")
     assert "linked files are gone" in command("list")
+
+
+def test_a_sparse_model_is_ready(command: Command, tmp_path: Path) -> None:
+    """DeepSeek-V3.2's kind: `import` checks words and weights, `show` says what it takes."""
+    folder = add_indexers(BUILT_IN / "ember", tmp_path / "v32", top_k=64)
+    assert "The model v32 is ready." in command("import", str(folder))
+    assert "deepseek_v32, MLA, sparse (64 keys)" in command("show", "v32")
 
 
 def test_show_of_a_model_that_does_not_fit(
@@ -193,3 +203,21 @@ def test_ctrl_c_leaves_what_came_for_the_next_run(hub: StandIn, tmp_path: Path) 
     assert "The model tiny is ready." in done.stdout
     assert hub.sent["model.safetensors"] == size - came
     open_model(find("tiny"))  # type: ignore[arg-type]
+
+
+def test_show_of_a_mixture_larger_than_memory_says_what_the_disk_gives(
+    tokenizer: Tokenizer, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny_config(
+        tokenizer.vocab_size, hidden_size=512, moe_intermediate_size=512, n_routed_experts=64, first_k_dense_replace=1
+    )
+    from huozhong.model.transformer import Transformer
+    from huozhong.train.model_folder import save_transformer
+
+    save_transformer(Transformer(config), tmp_path / "mixture", extra_files=tokenizer.files(), dtype="float32")
+    shown = command("show", str(tmp_path / "mixture"))
+    assert "stay on the disk" not in shown
+    monkeypatch.setattr(streaming, "MARGIN", 0)
+    monkeypatch.setattr(machine, "available_memory", lambda: 25 * 10**6)  # the experts alone are 53 MB
+    shown = " ".join(command("show", str(tmp_path / "mixture")).split())
+    assert re.search(r"q8 \(default\).*experts stay on the disk \(.*/s measured\)", shown)

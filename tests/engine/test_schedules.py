@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from tests.conftest import tiny_config
+from tests.engine.sparse_models import add_indexers
+from tests.model.tiny_models import lively_model
 
 from huozhong.cost import Meter
 from huozhong.engine import kernels
@@ -25,10 +26,11 @@ from huozhong.engine.requests import Completion, Delta, GenerateRequest, Samplin
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.speculation.guessing import Proposal
 from huozhong.engine.weights.layout import Weights
+from huozhong.engine.weights.load import load_weights
 from huozhong.engine.weights.packing import pack_weights
+from huozhong.engine.weights.streaming import bounded
 from huozhong.formats.source import open_model
-from huozhong.model.architecture import CacheFormat
-from huozhong.model.transformer import Transformer
+from huozhong.model.architecture import CacheFormat, LatentAttention
 from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.model_folder import save_transformer
@@ -42,16 +44,36 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["f32", "q8", "q8 with a prediction module"])
-def weights(request: pytest.FixtureRequest, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Weights:
-    """One dense layer and one of experts, with latent attention."""
-    if "module" not in request.param:
-        return pack_weights(open_model(tiny_folder), request.param)
-    torch.manual_seed(7)
-    model = Transformer(tiny_config(320, num_nextn_predict_layers=1))
-    folder = tmp_path_factory.mktemp("models") / "mtp"
+KINDS = [
+    "f32",
+    "q8",
+    "q8 with a prediction module",
+    "q8, sparse, with a prediction module",
+    "q8, experts on the disk, with a prediction module",
+]
+ON_DISK = {"n_routed_experts": 24, "hidden_size": 64, "moe_intermediate_size": 64}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def weights(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Weights:
+    """One dense layer and one of experts, with latent attention that matters; a sparse one leaves 20 keys; few experts
+    that stay on the disk are in memory at a time."""
+    modules, on_disk = int("module" in request.param), "disk" in request.param
+    changes = ON_DISK if on_disk else {}
+    model = lively_model(tiny_config(320, num_nextn_predict_layers=modules, **changes), seed=7, spread=0.4)
+    folder = tmp_path_factory.mktemp("models") / "lively"
     save_transformer(model, folder, dtype="float32")
-    return pack_weights(open_model(folder), "q8")
+    if "sparse" in request.param:
+        folder = add_indexers(folder, folder.parent / "sparse", top_k=20)
+    if on_disk:  # five of 48
+        return bounded(load_weights(folder, "q8", folder.parent / "cache"), 360_000, 0)
+    return pack_weights(open_model(folder), request.param.partition(" ")[0].rstrip(","))
+
+
+def page_size(weights: Weights) -> int:
+    """Of pages as small as they can be: an indexer's keys lie in sixteens."""
+    attention = weights.architecture.attention
+    return 16 if isinstance(attention, LatentAttention) and attention.indexer is not None else PAGE
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +93,7 @@ def make(  # type: ignore[no-untyped-def]
     **options,
 ) -> Engine:
     return Engine(
-        Runner(weights, num_pages, PAGE, num_threads=1, cache_format=cache_format),
+        Runner(weights, num_pages, page_size(weights), num_threads=1, cache_format=cache_format),
         tokenizer,
         max_context=context,
         eos_ids=frozenset({2}),
@@ -159,10 +181,11 @@ def test_any_schedule(weights: Weights, tokenizer: Tokenizer, kind: str, seed: i
     expected = [Reply(r.ids, r.params).start(alone).wait() for r in requests]
     alone.close()
 
-    pages = dice.choice([18, 20, 26, 40])
+    size = page_size(weights)
+    pages = -(-dice.choice([18, 20, 26, 40]) * PAGE // size)
     uses_disk = dice.random() < 0.7
     for round in range(2):  # the second finds what the first has left on disk
-        runner = Runner(weights, pages, PAGE, num_threads=1, cache_format=cache_format)
+        runner = Runner(weights, pages, size, num_threads=1, cache_format=cache_format)
         page_bytes = len(runner.read_page(0))
         store = PrefixStore(tmp_path, "any", page_bytes, 1 << 22) if uses_disk else None
         engine = Engine(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import resource
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.engine.sparse_models import add_indexers
 from tests.fuzz import damaged_bytes, damaged_json, keeps_its_promise
 
 from huozhong.formats.checkpoint import CheckpointReader, expected_tensors, write_checkpoint
@@ -60,6 +62,26 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.fixture(scope="module")
+def sparse(healthy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with an indexer in every layer; DeepSeek-V3.2's kind, and as GGUF files GLM-5's too."""
+    home = tmp_path_factory.mktemp("sparse")
+    add_indexers(healthy / "folder", home / "folder", top_k=16, heads=4)
+    source = open_model(home / "folder")
+    vocabulary = vocab_metadata(source.small_files(), CONFIG.vocab_size)
+    export_gguf(source, home / "model.gguf", "q4_0", vocabulary=vocabulary)
+    glm = json.loads((home / "folder" / "config.json").read_text()) | {
+        "model_type": "glm_moe_dsa",
+        "indexer_types": ["full", "full"],
+    }
+    (home / "glm").mkdir()
+    for file in (home / "folder").iterdir():
+        (home / "glm" / file.name).write_bytes(file.read_bytes())
+    (home / "glm" / "config.json").write_text(json.dumps(glm))
+    export_gguf(open_model(home / "glm"), home / "other.gguf", "f16", vocabulary=vocabulary)
+    return home
+
+
 def use_source(source: ModelSource) -> None:
     for name in source.names():
         source.tensor(name)
@@ -87,7 +109,7 @@ def use_gguf(path: Path) -> None:
 
 
 def readers_of(name: str, folder: Path) -> list[Callable[[], object]]:
-    if name in ("model.safetensors", "config.json"):
+    if name in ("model.safetensors", "config.json"):  # a sparse model is no checkpoint of ours: that is one error
         return [lambda: use_checkpoint(folder), lambda: use_source(open_model(folder))]
     return [lambda: use_tokenizer(folder)]
 
@@ -129,6 +151,16 @@ def test_healthy_files_open(healthy: Path) -> None:
     use_checkpoint(healthy / "folder")
     use_tokenizer(healthy / "folder")
     use_source(open_model(healthy / "folder"))
+
+
+def test_healthy_sparse_files_open(sparse: Path) -> None:
+    for name in ("folder", "glm", "model.gguf", "other.gguf"):
+        use_source(open_model(sparse / name))
+
+
+@pytest.mark.slow
+def test_two_thousand_damaged_sparse_files(sparse: Path, tmp_path: Path) -> None:
+    attack(sparse, tmp_path, 2_000, seed=4)
 
 
 @pytest.mark.slow

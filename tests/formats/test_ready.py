@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.engine.sparse_models import add_indexers
 
 from huozhong.errors import TokenizerError
 from huozhong.formats.ready import check_words, small_files_of
@@ -36,3 +37,26 @@ def test_what_is_missing(ember: Path) -> None:
     (ember / "tokenizer_config.json").write_text(json.dumps(config | {"eos_token": "<none>"}))
     with pytest.raises(TokenizerError, match="end-of-sequence"):
         check_words(open_model(ember))
+
+
+def test_deepseek_v32_brings_no_template(ember: Path, tmp_path: Path) -> None:
+    """Without one of its own it is talked to in DeepSeek's marks; another model without one only continues texts."""
+    for file in ("tokenizer_config.json", "chat_template.jinja"):
+        (ember / file).unlink(missing_ok=True)
+    config = json.loads((BUILT_IN / "ember" / "tokenizer_config.json").read_text())
+    config.pop("chat_template", None)
+    (ember / "tokenizer_config.json").write_text(json.dumps(config))
+    assert check_words(open_model(ember)) is None
+    source = open_model(add_indexers(ember, tmp_path / "v32", top_k=64))
+    template = check_words(source)
+    assert template is not None
+    prompt = template.prompt([
+        {"role": "system", "content": "你是助手。"}, {"role": "user", "content": "你好"},
+        {"role": "assistant", "content": "你好！"}, {"role": "user", "content": "1+1=?"},
+    ])  # fmt: skip
+    begins = template.tokenizer.bytes_of(prompt.ids[0]).decode()
+    text = template.tokenizer.decode_bytes(prompt.ids).decode()
+    end = template.tokenizer.bytes_of(template.tokenizer.eos_id).decode()
+    assert text.removeprefix(begins) == (
+        f"你是助手。<｜User｜>你好<｜Assistant｜></think>你好！{end}<｜User｜>1+1=?<｜Assistant｜><think>"
+    )

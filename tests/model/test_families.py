@@ -9,8 +9,10 @@ import pytest
 import torch
 import transformers
 from tests.engine.oracles import make_model, oracle
+from tests.engine.sparse_models import add_indexers
 from tests.engine.test_architectures import CONFIGS, GQA, LLAMA3, VOCAB, float8
 
+from huozhong.errors import ConfigError
 from huozhong.formats.gguf.export import export_gguf
 from huozhong.formats.hf.view import HuggingFaceView
 from huozhong.formats.source import open_model
@@ -29,6 +31,11 @@ def loaded(path: Path, storage: Storage | None = None) -> CausalLM:
 def logits_of(model: CausalLM) -> np.ndarray:
     with torch.no_grad():
         return model.logits(model(torch.from_numpy(TOKENS)[None]))[0].numpy()
+
+
+def test_sparse_attention_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not trained further"):
+        loaded(add_indexers(tiny_folder, tmp_path / "sparse", top_k=8))
 
 
 @pytest.mark.parametrize("name", list(CONFIGS))

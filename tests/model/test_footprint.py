@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from tests.engine.sparse_models import add_indexers
 from tests.engine.weights.gguf_blocks import random_rows
 from tests.model.tiny_models import moe_config, tiny_config
 
@@ -99,9 +100,11 @@ def test_parameters(tiny_folder: Path) -> None:
         assert (sizes.total, sizes.active) == (count.total, count.active)
 
 
+@pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("quantization", ["q8", "q4", "none"])
-def test_memory_is_what_packing_takes(quantization: Literal["q8", "q4", "none"], tmp_path: Path) -> None:
-    source = open_model(resolve_model("ember"))
+def test_memory_is_what_packing_takes(quantization: Literal["q8", "q4", "none"], sparse: bool, tmp_path: Path) -> None:
+    path = resolve_model("ember")
+    source = open_model(add_indexers(path, tmp_path / "sparse", top_k=64) if sparse else path)
     weights = load_weights(source, quantization, tmp_path)
     expected = footprint(source).memory["stored" if quantization == "none" else quantization]
     assert packed_bytes(weights, set()) == pytest.approx(expected, rel=0.01)

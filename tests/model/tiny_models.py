@@ -32,7 +32,9 @@ def moe_config(**changes: Any) -> ModelConfig:
     return tiny_config(**(values | changes))
 
 
-def lively_model(config: ModelConfig, *, dtype: torch.dtype = torch.float32, seed: int = 0) -> Transformer:
+def lively_model(
+    config: ModelConfig, *, dtype: torch.dtype = torch.float32, seed: int = 0, spread: float = 0.15
+) -> Transformer:
     """A model with no weight at zero or one, so that every tensor matters to the output."""
     torch.manual_seed(seed)
     model = Transformer(config, dtype=dtype)
@@ -43,5 +45,5 @@ def lively_model(config: ModelConfig, *, dtype: torch.dtype = torch.float32, see
             elif "correction_bias" in name:
                 weight.uniform_(-0.2, 0.2)
             else:
-                weight.normal_(0.0, 0.15)
+                weight.normal_(0.0, spread)
     return model

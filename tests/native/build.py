@@ -80,10 +80,10 @@ def build(target: Target, folder: Path, flags: Sequence[str] = (), level: str = 
     for name, own in target.units.items():
         source = "scan" if name == "avx512popcnt" else "kernels"
         objects.append(_compile(target, KERNELS / f"{source}_{name}.cpp", folder, (level, *own, *flags)))
-    for name in ("choose", "model", "attention", "unpack", "pool"):
+    for name in ("choose", "model", "moe", "experts", "attention", "sparse", "unpack", "pool"):
         objects.append(_compile(target, KERNELS / f"{name}.cpp", folder, ("-O2", *flags)))
     programs = {}
-    for name in ("kernels", "model"):
+    for name in ("kernels", "model", "experts"):
         own_object = _compile(target, HERE / f"check_{name}.cpp", folder, ("-O1", *flags))
         programs[name] = folder / f"check_{name}"
         run([target.compiler, *flags, *objects, own_object, "-pthread", "-o", programs[name]])

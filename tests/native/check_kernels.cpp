@@ -47,6 +47,9 @@ void check_rows(const Kernels& k, Random& random) {
             k.rms_norm(x.get(), w.get(), 1e-6f, n, y.get());
             plain.rms_norm(x.get(), w.get(), 1e-6f, n, z.get());
             same(what("rms_norm"), y, z);
+            k.layer_norm(x.get(), w.get(), x.get(), 1e-6f, n, y.get());
+            plain.layer_norm(x.get(), w.get(), x.get(), 1e-6f, n, z.get());
+            same(what("layer_norm"), y, z);
             k.silu_mul(x.get(), w.get(), n, y.get());
             plain.silu_mul(x.get(), w.get(), n, z.get());
             same(what("silu_mul"), y, z);
@@ -54,6 +57,19 @@ void check_rows(const Kernels& k, Random& random) {
             plain.add_scaled(z.get(), x.get(), 0.7f, n);
             same(what("add_scaled"), y, z);
             if (k.largest(x.get(), n) != plain.largest(x.get(), n)) fail(what("largest"));
+        }
+}
+
+// Dots lie `stride` apart, which is more than there are keys.
+void check_index_scores(const Kernels& k, Random& random) {
+    for (int32_t keys : LENGTHS)
+        for (int32_t heads : {1, 3, 64}) {
+            const int32_t stride = keys + 5;
+            const Array<float> dots = floats(random, int64_t(heads - 1) * stride + keys), weights = floats(random, heads);
+            Array<float> y(keys), z(keys);
+            k.index_scores(dots.get(), stride, weights.get(), heads, keys, y.get());
+            kernels_plain.index_scores(dots.get(), stride, weights.get(), heads, keys, z.get());
+            same(label(k, "index_scores", {keys, heads}), y, z);
         }
 }
 
@@ -342,6 +358,7 @@ int main() {
         for (const Kernels* k : sets()) {
             Random random(1);
             check_rows(*k, random);
+            check_index_scores(*k, random);
             run_not_finite(*k, random);
             check_cache_rows(*k, random);
             check_matmuls(*k, random);

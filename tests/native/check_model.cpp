@@ -39,6 +39,13 @@ Config latent(Config c, int32_t rank, int32_t q_rank, int32_t nope, int32_t v) {
     return c;
 }
 
+Config sparse(Config c, int32_t heads, int32_t dim, int32_t top) {
+    c.index_heads = heads;
+    c.index_dim = dim;
+    c.index_top = top;
+    return c;
+}
+
 Config grouped(Config c, int32_t kv_heads, int32_t dim) {
     c.grouped = true;
     c.kv_heads = kv_heads;
@@ -66,9 +73,10 @@ class RandomModel {
         model.norm = vector(c.hidden);
         model.positions = 400;
         model.rope = vector(int64_t(model.positions) * c.rope);
-        for (int32_t i = 0; i < shape.layers; ++i) model.layers.push_back(layer(i > 0 && c.experts));
+        // Every third layer of a sparse model looks at the keys of the one before.
+        for (int32_t i = 0; i < shape.layers; ++i) model.layers.push_back(layer(i > 0 && c.experts, i % 3 == 2));
         model.prediction.push_back({vector(c.hidden), vector(c.hidden), vector(c.hidden),
-                                    matrix(c.hidden, 2 * c.hidden), layer(c.experts)});
+                                    matrix(c.hidden, 2 * c.hidden), layer(c.experts, false)});
     }
 
     Model model;
@@ -90,7 +98,7 @@ class RandomModel {
         const int32_t hidden = shape_.config.hidden;
         return {{{matrix(width, hidden, count), matrix(width, hidden, count)}}, matrix(hidden, width, count)};
     }
-    LayerWeights layer(bool moe) {
+    LayerWeights layer(bool moe, bool shares) {
         const Config& c = shape_.config;
         LayerWeights out{};
         out.attention_norm = vector(c.hidden);
@@ -120,6 +128,9 @@ class RandomModel {
             w.v_up = matrix(up, c.v, c.rank, c.heads);
             w.q_absorb = matrix(up, c.rank, c.nope, c.heads);
             w.out = matrix(c.hidden, c.heads * c.v);
+            if (c.index_top && !shares)
+                w.index = {true, matrix(c.index_heads * c.index_dim, c.q_rank), matrix(c.index_dim, c.hidden),
+                           matrix(Format::f32, c.index_heads, c.hidden), vector(c.index_dim), vector(c.index_dim)};
         }
         out.is_moe = moe;
         if (moe) {
@@ -159,8 +170,11 @@ constexpr int32_t SEQUENCES = 3, LONGEST = 300;
 Span make_span(const Shape& s, const Piece& piece, int32_t first_row, int32_t start, const std::vector<int32_t>& pages) {
     const Config& c = s.config;
     const int64_t step = c.grouped ? KEY_TILE : 1, step_bytes = c.step_bytes(s.cache);
-    const int64_t page_bytes = s.page_size * c.row_bytes(s.cache);
-    Span span{first_row, piece.length, start, piece.prefill, {}};
+    const int64_t page_bytes = c.page_bytes(s.page_size, s.cache);
+    Span span{first_row, piece.length, start, piece.prefill, {}, {}};
+    if (c.index_top)
+        for (int64_t p = 0; p < span.end(); p += s.page_size)
+            span.index.push_back(pages[p / s.page_size] * page_bytes + s.page_size * c.row_bytes(s.cache));
     for (int64_t p = 0; p < span.end(); p += step)
         span.offset.push_back(pages[p / s.page_size] * page_bytes + p % s.page_size / step * step_bytes);
     return span;
@@ -170,7 +184,7 @@ Span make_span(const Shape& s, const Piece& piece, int32_t first_row, int32_t st
 std::vector<Array<float>> run_steps(const Shape& s, const Model& model, const Kernels& kernels, int32_t threads) {
     const Config& c = s.config;
     const int32_t per_sequence = (LONGEST + s.page_size - 1) / s.page_size, pages = SEQUENCES * per_sequence;
-    const int64_t page_bytes = s.page_size * c.row_bytes(s.cache), layer_bytes = pages * page_bytes;
+    const int64_t page_bytes = c.page_bytes(s.page_size, s.cache), layer_bytes = pages * page_bytes;
     Array<uint8_t> cache((s.layers + 1) * layer_bytes);
     Random random(3);
     const std::vector<int32_t> order = random.permutation(pages);
@@ -255,6 +269,12 @@ int main(int argc, char**) {
         {"grouped K experts", experts(grouped(common(70, 256, 8, 32), 2, 32), 5, 2, 1, 1, true), super, f16, 64, 2, 256, 256,
          true, true},
         {"latent q8 cache", latent(common(50, 64, 5, 6), 33, 19, 11, 9), {F::q8}, q8, 7, 2, 45, 0, false, false},
+        {"sparse f32", sparse(latent(common(50, 33, 3, 6), 21, 19, 11, 9), 5, 32, 40), floats, f32, 16, 3, 45, 0, false,
+         false},
+        {"sparse f16 cache", sparse(experts(latent(common(67, 96, 9, 8), 40, 24, 24, 17), 6, 2, 3, 2, false), 7, 96, 70),
+         {F::q8, F::q4}, f16, 48, 4, 100, 37, true, true},
+        {"sparse q8 cache", sparse(latent(common(50, 64, 5, 6), 33, 19, 11, 9), 4, 64, 3), {F::q8}, q8, 16, 2, 45, 0,
+         false, false},
         {"grouped q8 cache", grouped(common(51, 64, 6, 10), 2, 33), {F::q8}, q8, 32, 2, 47, 0, false, true},
         {"grouped mixed", grouped(common(90, 130, 5, 16), 5, 16), mixed, f32, 32, 2, 99, 0, false, true},
     };

@@ -19,7 +19,7 @@ from huozhong.errors import EngineError, RequestError
 from huozhong.server import beat, http
 from huozhong.server.dialects import ChatReply, Event
 from huozhong.server.failures import Failure, refusal
-from huozhong.server.http import EventStream, RunningAnswers, joined, parse_json
+from huozhong.server.http import MOST_TEXTS, EventStream, RunningAnswers, joined, parse_json
 
 HELLO = [{"role": "user", "content": "你好"}]
 
@@ -29,6 +29,15 @@ def test_a_body_that_is_no_json_object(body: bytes) -> None:
     with pytest.raises(RequestError) as caught:
         parse_json(body)
     assert caught.value.code == "invalid_json"
+
+
+def test_a_body_of_far_too_many_parts_is_refused_before_it_is_read() -> None:
+    many = b'{"a": [' + b",".join([b'"b"'] * MOST_TEXTS) + b"]}"
+    with pytest.raises(RequestError, match="about 65,537 names and texts; at most 65,536") as caught:
+        parse_json(many)
+    assert caught.value.code == "request_too_large"
+    quoted = json.dumps({"a": 'He said "no" and "yes".\n' * 40_000}).encode()  # 80,000 quotes, and two texts
+    assert len(parse_json(quoted)["a"]) > 900_000
 
 
 def test_neighbours_become_one() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import httpx
 from tests.server.conftest import Running
 
-from huozhong.server.memory import give_back
+from huozhong.server.memory import give_back, set_aside
 
 BOOK = "今天天气很好，我们去公园玩。The quick brown fox jumps over the lazy dog. 12345\n" * 30_000
 
@@ -26,6 +27,15 @@ def test_after_fifteen_books_the_memory_is_as_before(server: Running) -> None:
     ask(server, "/tokenize")
     assert own_mb() - before < 50
     give_back()  # again, for nothing
+
+
+def test_the_program_is_set_aside() -> None:
+    try:
+        set_aside()
+        assert gc.get_freeze_count() > 50_000  # which are no longer looked through again and again
+        assert len(gc.get_objects()) < 1_000
+    finally:
+        gc.unfreeze()
 
 
 def ask(server: Running, path: str) -> None:

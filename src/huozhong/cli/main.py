@@ -8,7 +8,7 @@ import sys
 import typer
 from typer.main import get_command
 
-from huozhong.cli import backup, chat, eval, listing, models, pack, people, run, running, serve, skill, train
+from huozhong.cli import backup, chat, eval, listing, models, pack, people, run, running, serve, skill, tools, train
 from huozhong.cli.usage import usage_in_chinese
 from huozhong.cli.words import language, red, say
 from huozhong.errors import HuozhongError
@@ -26,7 +26,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback(invoke_without_command=True)(_root)
-    for module in (serve, people, run, chat, models, listing, running, pack, backup, skill, train, eval):
+    for module in (serve, people, run, chat, models, listing, running, pack, backup, skill, tools, train, eval):
         module.register(app)
     for module in trusted(HOUSE_APPS, "commands"):
         module.register(app)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from huozhong.formats.source import ModelSource
     from huozhong.hub.download import Watcher
+    from huozhong.model.architecture import Architecture
     from huozhong.model.footprint import Footprint, Packing
 
 _FROM = {
@@ -208,6 +209,13 @@ def _words(source: ModelSource) -> str:
     return say("可用", "ready")
 
 
+def _sparse(a: Architecture) -> str:
+    indexer = getattr(a.attention, "indexer", None)
+    if indexer is None:
+        return ""
+    return say(f"，稀疏（{indexer.top_k} 个键）", f", sparse ({indexer.top_k} keys)")
+
+
 def _about(source: ModelSource, sizes: Footprint) -> Iterator[tuple[str, str]]:
     from huozhong.hub.arrival import gigabytes
     from huozhong.model.architecture import CacheFormat, LatentAttention
@@ -215,7 +223,8 @@ def _about(source: ModelSource, sizes: Footprint) -> Iterator[tuple[str, str]]:
 
     a = source.architecture
     latent = isinstance(a.attention, LatentAttention)
-    yield say("结构", "architecture"), f"{a.family}, {'MLA' if latent else 'GQA'}" + (", MoE" if a.experts else "")
+    kind = f"{a.family}, {'MLA' if latent else 'GQA'}" + _sparse(a) + (", MoE" if a.experts else "")
+    yield say("结构", "architecture"), kind
     layers = f"{a.num_layers} x {a.hidden_size}"
     if a.experts is not None:
         layers += say(
@@ -261,7 +270,7 @@ def _fits(source: ModelSource, sizes: Footprint, free: int | None, bandwidth: fl
     for option, packing in rows:
         weights = sizes.memory[packing]
         usual = option == ("none" if source.kind == "gguf" else "q8")
-        verdict = "?"
+        verdict, enough = "?", True
         if free is not None:
             room = (free - weights - _OVERHEAD) // max(1, cache_bytes(a, 1))
             context = min(a.max_position_embeddings, room)
@@ -272,9 +281,38 @@ def _fits(source: ModelSource, sizes: Footprint, free: int | None, bandwidth: fl
                 else say("放不下", "does not fit")
             )
         speed = bandwidth / sizes.read[packing]
+        if free is not None and not enough and (streamed := _streamed(source, sizes, packing, free, bandwidth)):
+            verdict, speed = streamed
         label = option + (say("（默认）", " (default)") if usual else "")
         table.add_row(label, gigabytes(weights), verdict, f"{speed:,.0f}" if speed >= 10 else f"{speed:.1f}")
     return table
+
+
+def _streamed(
+    source: ModelSource, sizes: Footprint, packing: Packing, free: int, bandwidth: float
+) -> tuple[str, float] | None:
+    """What to expect where the experts stay on the disk: in words, and tokens a second; None where that is no way.
+
+    As if each expert were as likely as any other; those of one conversation are not, and it may be faster.
+    """
+    from huozhong.engine.disk import read_rate
+    from huozhong.engine.weights.streaming import MARGIN
+    from huozhong.hub.arrival import gigabytes
+    from huozhong.model.footprint import cache_bytes
+
+    experts, a = sizes.experts[packing], source.architecture
+    room = free - (sizes.memory[packing] - experts) - cache_bytes(a, 4096) - MARGIN
+    if a.experts is None or room < experts * a.experts.per_token / a.experts.count / a.num_layers * 2:
+        return None
+    rate = read_rate(max(source.files(), key=lambda file: file.stat().st_size))
+    if rate is None:
+        return None
+    missed = experts * a.experts.per_token / a.experts.count * max(0.0, 1 - room / experts)
+    words = say(
+        f"专家留在硬盘（实测 {gigabytes(rate)}/s），{gigabytes(room)} 内存放 {room / experts:.0%}",
+        f"experts stay on the disk ({gigabytes(rate)}/s measured), {gigabytes(room)} hold {room / experts:.0%} of them",
+    )
+    return words, 1 / (sizes.read[packing] / bandwidth + missed / rate)
 
 
 def _advice(free: int) -> Iterator[str]:

@@ -75,6 +75,15 @@ CacheFormat = Annotated[
         show_default=False,
     ),
 ]
+ExpertMemory = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        help="混合专家模型比内存大时，给专家多少 GB 内存，其余留在硬盘 / "
+        "GB of memory for experts, the others stay on the disk (默认 / default: 放得下就全放 / all if they fit)",
+        show_default=False,
+    ),
+]
 Price = Annotated[float, typer.Option(min=0.0, help="一度电的价钱 / price of one kWh")]
 Currency = Annotated[str, typer.Option(help="货币 / currency of the price")]
 AllowHost = Annotated[list[str] | None, typer.Option(help="本服务的其他名字 / another name of this server")]
@@ -154,6 +163,7 @@ def serve_command(
     cache_tokens: CacheTokens = None,
     disk_cache: DiskCache = None,
     cache_format: CacheFormat = None,
+    expert_memory: ExpertMemory = None,
     price: Price = 0.6,
     currency: Currency = "CNY",
     allow_host: AllowHost = None,
@@ -188,7 +198,9 @@ def serve_command(
         from huozhong.store.database import Store, default_url
 
         door = entrance(lan, https, listeners[0], allow_host or ())
-        options = engine_options(quantization, threads, max_context, cache_tokens, disk_cache, cache_format)
+        options = engine_options(
+            quantization, threads, max_context, cache_tokens, disk_cache, cache_format, expert_memory
+        )
         with Store.open(database or default_url()) as store:
             if lan:
                 greet_first_owner(store)
@@ -220,11 +232,12 @@ def _shelf(
     model: str, options: dict[str, Any], new_meter: Callable[[], Meter], keep: float | None, upstream: Sequence[str]
 ) -> Shelf:
     """The model that was named, and all there are; the shelf alone holds it, so that once put away it leaves memory."""
-    from huozhong.server.memory import share_arenas
+    from huozhong.server.memory import set_aside, share_arenas
     from huozhong.server.models import Shelf
     from huozhong.server.opening import Opening
 
     share_arenas()  # before the engine starts its threads
+    set_aside()  # before there is a model, which is to leave memory once it is put away
     engines = None
     if upstream:
         from huozhong.server.upstream.engines import Engines
@@ -283,10 +296,12 @@ def engine_options(
     cache_tokens: int | None = None,
     disk_cache: float | None = None,
     cache_format: Any = None,
+    expert_memory: float | None = None,
 ) -> dict[str, Any]:
     """What `LLM` is told of the options that the commands share.
 
-    disk_cache: GB (2**30 bytes) of disk for prompts; None for the engine's own choice.
+    disk_cache: GB (2**30 bytes) of disk for prompts, expert_memory: of memory for experts; None for the engine's own
+    choice.
     """
     return {
         "quantization": quantization,
@@ -295,6 +310,7 @@ def engine_options(
         "cache_tokens": cache_tokens,
         "prefix_cache_bytes": None if disk_cache is None else int(disk_cache * 2**30),
         "cache_format": cache_format,
+        "expert_memory": None if expert_memory is None else int(expert_memory * 2**30),
     }
 
 

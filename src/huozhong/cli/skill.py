@@ -136,8 +136,9 @@ def run_command(
             elif piece.kind == "again":
                 typer.echo(dim(say(f"\n（重写：{piece.text}）", f"\n(written anew: {piece.text})")), err=True)
             else:
-                typer.echo("" if written and piece.kind == "done" else piece.text)
-                if piece.problem:
+                is_shown = written and piece.kind == "done" and piece.by_model
+                typer.echo("" if is_shown else f"\n{piece.text}" if written else piece.text)
+                if piece.problem and piece.by_model:  # what is shown instead is no half answer
                     typer.echo(red(say(f"检查没通过：{piece.problem}", f"A check fails: {piece.problem}")), err=True)
                 if piece.by_model:
                     extra = skill.metadata.get("label" if language() == "zh" else "label-en", "")

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +15,7 @@ from huozhong.cli.words import dim, say
 from huozhong.errors import ConfigError
 
 if TYPE_CHECKING:
+    from huozhong.train.parallel.seat import Seat
     from huozhong.train.sitting import Start
 
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE.toml", help="配方文件 / the recipe file")]
@@ -66,6 +69,23 @@ NewSeed = Annotated[int | None, typer.Option("--seed", help="随机种子 / seed
 Compiled = Annotated[
     bool | None, typer.Option("--compile/--no-compile", help="编译后更快，默认编译 / faster once compiled, the default")
 ]
+With = Annotated[
+    str | None,
+    typer.Option(
+        "--with",
+        metavar="HOST1,HOST2|N",
+        help="和这些机器一起训练（ssh），或等 N 台自己来；配方要有 [team] / train together with these machines "
+        "(over ssh), or wait for N that come by themselves; the recipe needs [team]",
+    ),
+]
+Join = Annotated[
+    str | None,
+    typer.Option("--join", metavar="HOST:PORT", help="加入那台机器带的训练 / join the run that this machine leads"),
+]
+Name = Annotated[str | None, typer.Option("--name", help="本机在队里的名字 / this machine's name in the team")]
+Port = Annotated[
+    int | None, typer.Option("--port", min=1, max=65535, help="等成员的端口 / the port at which members come in")
+]
 Rehearse = Annotated[
     int | None,
     typer.Option("--rehearse", help="复习几个它自己的回答，免得忘 / how many of its own answers it rehearses"),
@@ -113,6 +133,10 @@ def pretrain_command(
     threads: Threads = None,
     seed: NewSeed = None,
     compiled: Compiled = None,
+    together: With = None,
+    join: Join = None,
+    name: Name = None,
+    port: Port = None,
     resume: Resume = False,
     fresh: Fresh = False,
 ) -> None:
@@ -161,7 +185,33 @@ def pretrain_command(
         recipe = written_recipe(
             dial, replace=fresh, told=lambda passed: typer.echo(dim(say(f"跳过：{passed}", f"Passed over: {passed}")))
         )
-    pretrain(recipe, start=start)
+    pretrain(recipe, start=start, seat=_seat(recipe, together, join, name, port))
+
+
+def _seat(recipe: Path, together: str | None, join: str | None, name: str | None, port: int | None) -> Seat | None:
+    """What --with, --join, --name and --port say."""
+    from huozhong.train.parallel.seat import KEY, Seat, key_from_pipe, read_address, read_key, read_members, read_name
+
+    wrong = [
+        (together is not None and join is not None, "--with", "--join"),
+        (name is not None and join is None, "--name", None),
+        (port is not None and together is None, "--port", None),
+    ]
+    for is_wrong, option, other in wrong:
+        if is_wrong and other:
+            raise ConfigError(say(f"{option} 和 {other} 不能同用。", f"{option} and {other} exclude each other."))
+        if is_wrong:
+            needed = "--join" if option == "--name" else "--with"
+            raise ConfigError(say(f"{option} 要和 {needed} 一起用。", f"{option} goes with {needed}."))
+    if together is not None:
+        return Seat(recipe=recipe, members=read_members(together), port=port or 0)
+    if join is None:
+        return None
+    address, own = read_address(join), read_name(name)
+    if key := os.environ.get(KEY):
+        return Seat(address=address, name=own, key=read_key(key))
+    key, orphaned = key_from_pipe(sys.stdin.buffer)
+    return Seat(address=address, name=own, key=read_key(key), orphaned=orphaned)
 
 
 def sft_command(

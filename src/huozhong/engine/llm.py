@@ -50,6 +50,7 @@ from huozhong.engine.several import Conversation, Prompt, are_several, each, lis
 from huozhong.engine.speculation.speculator import Speculation
 from huozhong.engine.stats import EngineStats
 from huozhong.engine.weights.load import default_cache_dir, load_weights
+from huozhong.engine.weights.streaming import bounded
 from huozhong.formats.installed import name_of
 from huozhong.formats.ready import small_files_of
 from huozhong.formats.resolve import is_built_in, resolve_model
@@ -87,23 +88,22 @@ class LLM:
     path: a built-in or stored name, a Hugging Face folder or a .gguf file.
     quantization: weights packed to 8 ("q8") or 4 ("q4") bits, or "none" for weights as they are stored.  None is
         "none" for GGUF, whose weights are quantised already, and "q8" for folders.
-    num_threads: None for one per core.
+    num_threads: None for one per core.  meter: what prices the energy; None for the default price.
     max_context: tokens of prompt and answer together; None for what the model was trained for, at most 32,768.
     cache_dir: where packed weights are kept; None for the user's cache folder.
     cache_tokens: tokens the latent cache holds for all requests together (at least max_context); None for
         sixteen full contexts or 64 MiB, whichever is less.  When it is full, requests wait.
     cache_format: how the cache keeps a number: "f32", "f16", or "q8" for half of f16's memory and answers that may
         differ a little; None for f32 where a folder's weights are not quantised, f16 otherwise.
-    prefix_cache_bytes: how much disk may hold computed prompts for later starts (all models in that folder
-        together); 0 for none, None for 2 GiB, but at most 5% of the free disk.
-    prefix_cache_dir: where; None for `prefixes` in the cache folder.
-    acts: hold the chats of a model that was taught dialogue acts (`"acts": true` in its generation_config.json) to
-        them: what code can do exactly, code does.  False for what the model writes by itself.
+    expert_memory: bytes for a mixture's experts, the others stay on the disk; None: as many as there is room for.
+    prefix_cache_bytes: how much disk may hold computed prompts for later starts (of all models), in prefix_cache_dir
+        (None: `prefixes` in the cache folder); 0 for none, None for 2 GiB, but at most 5% of the free disk.
+    acts: hold the chats of a model that was taught dialogue acts (its generation_config.json says so) to them: what
+        code can do exactly, code does.  False for what the model writes by itself.
     speculation: guess the next tokens from what was said before and check several at once: "auto" where it
         pays, "off", or a number: always so many (for measurements).  No answer depends on it.
     max_running: how many requests are computed at the same time; others wait.  None for 32.
     step_tokens: how many tokens one step computes at most, so that a long prompt is read in pieces; None for 256.
-    meter: what prices the energy; None for the default price.
     progress: called with (bytes packed, bytes in all) while the weights are packed, which the first start does.
     Raises `CheckpointError` for a model that cannot be read and `ConfigError` for an impossible option.
     """
@@ -120,6 +120,7 @@ class LLM:
         prefix_cache_dir: str | Path | None = None,
         prefix_cache_bytes: int | None = None,
         cache_format: CacheFormat | None = None,
+        expert_memory: int | None = None,
         acts: bool = True,
         speculation: Speculation = "auto",
         max_running: int | None = None,
@@ -127,9 +128,7 @@ class LLM:
         meter: Meter | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        options.check_quantization(quantization)
-        options.check_threads(num_threads)
-        options.check_speculation(speculation)
+        options.check_weights(quantization, num_threads, expert_memory, speculation)
         self.max_running, step_tokens = options.checked_steps(max_running, step_tokens)
         prefixes = Path(prefix_cache_dir or Path(cache_dir or default_cache_dir()) / "prefixes")
         prefix_bytes = options.checked_prefix_bytes(prefix_cache_bytes, prefixes)
@@ -153,6 +152,7 @@ class LLM:
         self.quantization = weights.format
         # One module guesses (on its own guesses, where more are wanted); further ones would be for nothing.
         weights = replace(weights, prediction=weights.prediction[: int(speculation not in ("off", 0))])
+        weights = bounded(weights, expert_memory, num_pages * PAGE_SIZE * bytes_per_token)
         runner = Runner(weights, num_pages, PAGE_SIZE, num_threads, cache_format)
         self._engine = Engine(
             runner,
@@ -435,8 +435,7 @@ class LLM:
         return deltas(self)
 
 
-# Characters of a message that acts read: what is longer is no problem and no wish, and reading it takes time that grows
-# with its square.
+# Characters of a message that acts read; longer ones are no wish, and reading takes time that grows with the square.
 LONGEST_READ = 1500
 _PLAN = SamplingParams(temperature=0.0, max_tokens=48, stop=("\n",), logprobs=0)
 

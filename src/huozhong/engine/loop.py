@@ -214,6 +214,7 @@ class Engine:
             num_pages=scheduler.pool.num_pages,
             swap_bytes=0 if scheduler.swap is None else scheduler.swap.used,
             runner_seconds=self.runner_seconds,
+            experts=self.runner.experts(),
         )
 
     # -- the step thread -------------------------------------------------------------------------

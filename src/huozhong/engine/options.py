@@ -18,6 +18,14 @@ CACHE_BYTES = 64 * 2**20
 MAX_RUNNING, STEP_TOKENS = 32, 256
 
 
+def check_weights(quantization: object, num_threads: object, expert_memory: object, speculation: object) -> None:
+    """How a model's weights are kept and used."""
+    check_quantization(quantization)
+    check_threads(num_threads)
+    check_expert_memory(expert_memory)
+    check_speculation(speculation)
+
+
 def check_quantization(quantization: object) -> None:
     if quantization not in ("q8", "q4", "none", None):
         raise ConfigError(f"quantization is {quantization!r}; it must be 'q8', 'q4' or 'none'.")
@@ -33,6 +41,11 @@ def check_speculation(speculation: object) -> None:
         raise ConfigError(
             f"speculation is {speculation!r}; it must be 'auto', 'off' or a number from 0 to {MAX_DRAFT}."
         )
+
+
+def check_expert_memory(size: object) -> None:
+    if size is not None and (not _is_whole(size) or size < 1):
+        raise ConfigError(f"expert_memory is {size!r}; it must be a whole number of bytes, or None.")
 
 
 def checked_steps(max_running: object, step_tokens: object) -> tuple[int, int]:

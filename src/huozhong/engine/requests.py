@@ -18,6 +18,7 @@ from huozhong.cost import Bill
 from huozhong.engine.guides.guide import Guide
 from huozhong.errors import ContextLengthError, EngineError, HuozhongError, RequestError
 from huozhong.text.template import ChatPrompt
+from huozhong.text.tools import CallPart
 
 FinishReason = Literal["stop", "length", "abort"]
 # How a text becomes one vector: the mean of its tokens' states, or its last token's state.
@@ -313,6 +314,7 @@ class Delta:
     stop string ended the answer, if one did.
     values: what a text comes to: see `ScoredText` and `EmbeddedText`, which read it.
     reading: of a request that is watched, after every piece of its prompt.
+    calls: parts of tool calls that came apart from the text, of an answer that was made elsewhere.
     """
 
     text: str = ""
@@ -325,6 +327,7 @@ class Delta:
     error: HuozhongError | None = None
     values: NDArray[np.float64] | None = None
     reading: Reading | None = None
+    calls: tuple[CallPart, ...] = ()
 
     @property
     def is_last(self) -> bool:
@@ -333,7 +336,10 @@ class Delta:
 
 @dataclass(frozen=True, kw_only=True)
 class Completion:
-    """A whole answer.  `token_ids` holds every generated token, the end-of-text token included."""
+    """A whole answer.  `token_ids` holds every generated token, the end-of-text token included.
+
+    calls: see `Delta`.
+    """
 
     text: str
     reasoning: str
@@ -342,6 +348,7 @@ class Completion:
     finish_reason: FinishReason
     usage: Usage
     stop_string: str | None = None
+    calls: tuple[CallPart, ...] = ()
 
     @property
     def mean_logprob(self) -> float:
@@ -366,6 +373,7 @@ class Completion:
             finish_reason=last.finish_reason,
             usage=last.usage,
             stop_string=last.stop_string,
+            calls=tuple(c for d in parts for c in d.calls),
         )
 
 

@@ -45,7 +45,7 @@ class Runner:
     """A model ready to run: packed weights and a paged cache of `num_pages` pages of `page_size` positions.
 
     num_threads: None takes the CPUs this process may use.  cache_format: how the cache keeps a number.
-    Grouped attention wants pages of a multiple of 16 positions.
+    Grouped and sparse attention want pages of a multiple of 16 positions.
     """
 
     def __init__(
@@ -61,13 +61,18 @@ class Runner:
         self.weights = weights
         self.num_threads = num_threads or usable_cores()
         c = weights.architecture
-        assert isinstance(c.attention, LatentAttention) or page_size % 16 == 0
+        tiled = not isinstance(c.attention, LatentAttention) or c.attention.indexer is not None
+        assert page_size % 16 == 0 or not tiled
         self.page_bytes = page_size * row_bytes(c, cache_format)  # of one layer
         layers = c.num_layers + len(weights.prediction)
         pages_LPB = np.zeros((layers, num_pages, self.page_bytes), np.uint8)
         self.cache = PagedCache(pages_LPB, page_size, cache_format)
         self.rope = rope_table(c.rope, num_pages * page_size)
         self._model = kernels.load(weights, self.rope, self.num_threads)
+
+    def experts(self) -> kernels.ExpertStats | None:
+        """How experts were read that stay on the disk; None where they are in memory."""
+        return self._model.experts()
 
     @property
     def architecture(self) -> Architecture:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from huozhong.engine.kernels import ExpertStats
+
 
 @dataclass(frozen=True, kw_only=True)
 class EngineStats:
@@ -15,6 +17,7 @@ class EngineStats:
     drafted_tokens, accepted_tokens: speculation.
     used_pages: held by requests now, of num_pages.  swap_bytes: of preempted requests, now.
     runner_seconds: spent in the forward passes themselves.
+    experts: how those were read that stay on the disk; None where all are in memory.
     """
 
     steps: int
@@ -35,3 +38,4 @@ class EngineStats:
     num_pages: int
     swap_bytes: int
     runner_seconds: float
+    experts: ExpertStats | None

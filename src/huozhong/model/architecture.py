@@ -14,13 +14,37 @@ from typing import ClassVar, Literal
 from huozhong.errors import ConfigError
 from huozhong.model.config import ModelConfig, YarnScaling, yarn_mscale
 
-Family = Literal["deepseek_v3", "deepseek_v2", "llama", "qwen2", "qwen3", "qwen3_moe"]
+Family = Literal["deepseek_v3", "deepseek_v32", "glm_moe_dsa", "deepseek_v2", "llama", "qwen2", "qwen3", "qwen3_moe"]
 CacheFormat = Literal["f32", "f16", "q8"]  # how the cache keeps a number
 
 
 @dataclass(frozen=True, kw_only=True)
+class Indexer:
+    """What chooses the keys of sparse attention (DeepSeek-V3.2, arXiv:2512.02556, §2.1).
+
+    A row that has more than top_k keys before it attends to the best of them, by the score
+    sum over num_heads of weight * max(query . key, 0); queries and keys have head_dim numbers, of which the first
+    are rotated.  interleaved: in neighbouring pairs (GLM-5), otherwise in halves.
+    shared_layers: whether layer i looks at the keys that the layer before it chose (GLM-5.2); empty: none does.
+    """
+
+    num_heads: int
+    head_dim: int
+    top_k: int
+    interleaved: bool = False
+    shared_layers: tuple[bool, ...] = ()
+
+    def is_shared(self, layer: int) -> bool:
+        """Whether layer `layer` (0-based; MTP modules count on and have their own) has no indexer of its own."""
+        return layer < len(self.shared_layers) and self.shared_layers[layer]
+
+
+@dataclass(frozen=True, kw_only=True)
 class LatentAttention:
-    """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, §2.1).  q_lora_rank None: no query latent."""
+    """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, §2.1).
+
+    q_lora_rank None: no query latent.  indexer None: every row attends to all keys before it.
+    """
 
     num_heads: int
     q_lora_rank: int | None
@@ -28,6 +52,7 @@ class LatentAttention:
     qk_nope_head_dim: int
     qk_rope_head_dim: int
     v_head_dim: int
+    indexer: Indexer | None = None
 
     @property
     def qk_head_dim(self) -> int:
@@ -176,8 +201,26 @@ class Architecture:
                 raise ConfigError(f"rope: {self.rope.dim} numbers of a head of {a.head_dim} cannot be rotated.")
         elif self.rope.dim != a.qk_rope_head_dim:
             raise ConfigError(f"rope: {self.rope.dim} numbers, but qk_rope_head_dim is {a.qk_rope_head_dim}.")
+        elif a.indexer is not None:
+            self._check_indexer(a, a.indexer)
         if any(self.moe_layers):
             self._check_experts()
+
+    def _check_indexer(self, a: LatentAttention, indexer: Indexer) -> None:
+        i = indexer
+        if a.q_lora_rank is None:
+            raise ConfigError("sparse attention needs a query latent (q_lora_rank), from which its indexer reads.")
+        if min(i.num_heads, i.top_k) < 1:
+            raise ConfigError(f"index_n_heads ({i.num_heads}) and index_topk ({i.top_k}) must be at least 1.")
+        if i.head_dim < max(a.qk_rope_head_dim, 1) or i.head_dim % 32:
+            raise ConfigError(
+                f"index_head_dim is {i.head_dim}; it must be a multiple of 32 and at least qk_rope_head_dim "
+                f"({a.qk_rope_head_dim})."
+            )
+        if i.is_shared(0):
+            raise ConfigError("indexer_types: the first layer cannot share the choice of one before it.")
+        if i.shared_layers and len(i.shared_layers) != self.num_layers:
+            raise ConfigError(f"indexer_types has {len(i.shared_layers)} entries for {self.num_layers} layers.")
 
     def _check_experts(self) -> None:
         e = self.experts
@@ -263,6 +306,16 @@ class Architecture:
 
 def row_bytes(a: Architecture, format: CacheFormat) -> int:
     """What the cache keeps of one token in one layer.  q8: a byte a number, and a half-precision scale for each 32."""
-    if format != "q8":
-        return a.row_dim * {"f32": 4, "f16": 2}[format]
-    return sum(width + width % 2 + 2 * math.ceil(width / 32) for width in a.attention.row_parts)
+    if format == "q8":
+        rows = sum(width + width % 2 + 2 * math.ceil(width / 32) for width in a.attention.row_parts)
+    else:
+        rows = a.row_dim * {"f32": 4, "f16": 2}[format]
+    return rows + index_bytes(a, format)
+
+
+def index_bytes(a: Architecture, format: CacheFormat) -> int:
+    """Of `row_bytes`, what an indexer's key takes: int8 and its scales, unless the cache rounds nothing."""
+    indexer = a.attention.indexer if isinstance(a.attention, LatentAttention) else None
+    if indexer is None:
+        return 0
+    return indexer.head_dim * 4 if format == "f32" else indexer.head_dim + indexer.head_dim // 32 * 2

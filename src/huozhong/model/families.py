@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from huozhong.model.architecture import Architecture, Experts, GroupedAttention
+from huozhong.errors import ConfigError
+from huozhong.model.architecture import Architecture, Experts, GroupedAttention, LatentAttention
 from huozhong.model.frozen import Frozen, Storage, frozen_linear
 from huozhong.model.layers import (
     IGNORED,
@@ -202,6 +203,15 @@ def make_block(a: Architecture, layer: int) -> Block:
     return Block(a, attention, ExpertsInTurn(a.hidden_size, a.experts))
 
 
+def check_trainable(a: Architecture) -> None:
+    """Raises ConfigError for what the engine runs and this file does not."""
+    if isinstance(a.attention, LatentAttention) and a.attention.indexer is not None:
+        raise ConfigError(
+            f"models with sparse attention ({a.family}) can be run here, but not trained further: their indexer would "
+            "learn nothing; take one without, such as DeepSeek-V3 or V2-Lite."
+        )
+
+
 class CausalLM(LanguageModel):
     """A language model of any family; prediction modules (MTP) are left out.
 
@@ -210,6 +220,7 @@ class CausalLM(LanguageModel):
     """
 
     def __init__(self, architecture: Architecture, *, dtype: torch.dtype = torch.float32) -> None:
+        check_trainable(architecture)
         blocks = (make_block(architecture, layer) for layer in range(architecture.num_layers))
         super().__init__(architecture, blocks, dtype, rope_frequencies(architecture.rope))
         self.architecture, self.recompute = architecture, False

@@ -108,7 +108,8 @@ class Footprint:
     """A model in numbers.
 
     total, active: parameters, and those that one token meets.  memory: bytes of the weights by packing.
-    read: bytes of weights that the computation of one token reads, by packing.
+    read: bytes of weights that the computation of one token reads, by packing.  experts: bytes of the routed experts,
+    which may stay on the disk.
     Of prediction modules (MTP) only the first runs, to guess ahead: it takes memory and counts nowhere else.
     types: how the matrices are stored, the commonest first.
     """
@@ -117,6 +118,7 @@ class Footprint:
     active: int
     memory: dict[Packing, int]
     read: dict[Packing, int]
+    experts: dict[Packing, int]
     types: tuple[str, ...]
 
 
@@ -125,7 +127,7 @@ def footprint(source: StoredModel) -> Footprint:
     a = source.architecture
     total = active = 0.0
     memory: dict[Packing, float] = {"stored": 0.0, "q8": 0.0, "q4": 0.0}
-    read = dict(memory)
+    read, experts = dict(memory), dict(memory)
     types: dict[str, int] = {}
     for name in source.names():
         module = _layer(name) - a.num_layers
@@ -145,11 +147,13 @@ def footprint(source: StoredModel) -> Footprint:
             count = _bytes(name, stored, packing)
             memory[packing] += count * (1 + _kept_again(a, name))
             read[packing] += count * met
+            experts[packing] += count if _share(a, name) < 1 else 0
     return Footprint(
         round(total),
         round(active),
         {p: round(b) for p, b in memory.items()},
         {p: round(b) for p, b in read.items()},
+        {p: round(b) for p, b in experts.items()},
         tuple(sorted(types, key=lambda kind: -types[kind])),
     )
 
@@ -175,10 +179,10 @@ def _share(a: Architecture, name: str) -> float:
 
 def _bytes(name: str, stored: StoredTensor, packing: Packing) -> float:
     size = math.prod(stored.shape)
-    if len(stored.shape) == 1 or name.endswith("mlp.gate.weight"):
-        return 4.0 * size  # vectors and the router are float32, whatever the rest is
+    if len(stored.shape) == 1 or name.endswith(("mlp.gate.weight", "indexer.weights_proj.weight")):
+        return 4.0 * size  # vectors and what makes choices are float32, whatever the rest is
     per_weight = STORED[stored.type] if packing == "stored" else _PACKED[packing]
-    if packing == "q4" and name in (_EMBEDDING, "lm_head.weight"):
+    if packing == "q4" and (name in (_EMBEDDING, "lm_head.weight") or ".indexer." in name):
         per_weight = _PACKED["q8"]
     if name.endswith("kv_b_proj.weight"):  # q8 when anything is quantised, else float32
         per_weight = 4.0 if packing == "stored" and stored.type in _FLOATS else _PACKED["q8"]

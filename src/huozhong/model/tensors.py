@@ -51,7 +51,7 @@ def _layer(a: Architecture, layer: int, stacked: bool) -> Iterator[tuple[str, Sh
     yield f"{prefix}input_layernorm.weight", (a.hidden_size,)
     yield f"{prefix}post_attention_layernorm.weight", (a.hidden_size,)
     if isinstance(a.attention, LatentAttention):
-        yield from _latent(a.attention, a.hidden_size, f"{prefix}self_attn.")
+        yield from _latent(a.attention, a.hidden_size, f"{prefix}self_attn.", layer)
     else:
         yield from _grouped(a.attention, a.hidden_size, f"{prefix}self_attn.")
     if a.is_moe_layer(layer):
@@ -60,7 +60,7 @@ def _layer(a: Architecture, layer: int, stacked: bool) -> Iterator[tuple[str, Sh
         yield from _swiglu(f"{prefix}mlp.", (), a.hidden_size, a.intermediate_size)
 
 
-def _latent(a: LatentAttention, width: int, prefix: str) -> Iterator[tuple[str, Shape]]:
+def _latent(a: LatentAttention, width: int, prefix: str, layer: int) -> Iterator[tuple[str, Shape]]:
     if a.q_lora_rank is None:
         yield f"{prefix}q_proj.weight", (a.num_heads * a.qk_head_dim, width)
     else:
@@ -71,6 +71,14 @@ def _latent(a: LatentAttention, width: int, prefix: str) -> Iterator[tuple[str, 
     yield f"{prefix}kv_a_layernorm.weight", (a.kv_lora_rank,)
     yield f"{prefix}kv_b_proj.weight", (a.num_heads * (a.qk_nope_head_dim + a.v_head_dim), a.kv_lora_rank)
     yield f"{prefix}o_proj.weight", (width, a.num_heads * a.v_head_dim)
+    i = a.indexer
+    if i is not None and not i.is_shared(layer):
+        assert a.q_lora_rank is not None
+        yield f"{prefix}indexer.wq_b.weight", (i.num_heads * i.head_dim, a.q_lora_rank)
+        yield f"{prefix}indexer.wk.weight", (i.head_dim, width)
+        yield f"{prefix}indexer.k_norm.weight", (i.head_dim,)
+        yield f"{prefix}indexer.k_norm.bias", (i.head_dim,)
+        yield f"{prefix}indexer.weights_proj.weight", (i.num_heads, width)
 
 
 def _grouped(a: GroupedAttention, width: int, prefix: str) -> Iterator[tuple[str, Shape]]:

@@ -21,6 +21,7 @@ from starlette.concurrency import run_in_threadpool
 
 from huozhong.engine.llm import Delta
 from huozhong.errors import HuozhongError
+from huozhong.server.called import Called, gap
 from huozhong.server.dialects import Event, FixedText
 from huozhong.server.dialects.house import conversation_json, message_json
 from huozhong.server.dialects.openai.reply import usage_json
@@ -51,10 +52,11 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Sourced:
-    """An answer in the engine that may quote these passages."""
+    """An answer in the engine that may quote these passages, or call tools."""
 
     answers: RunningAnswers
-    sources: list[Any]
+    sources: list[Any] | None = None
+    called: Called | None = None
 
 
 # Prepares an answer and hands it to the engine; called once, in the answer's own task.
@@ -88,6 +90,8 @@ class GrowingAnswer:
         self._old_think_ms = self.message.think_ms or 0
         self._began = time.perf_counter()
         self._has_text = bool(self.message.content)
+        self._called: Called | None = None
+        self._has_gap = False
 
     @property
     def content(self) -> str:
@@ -111,7 +115,8 @@ class GrowingAnswer:
                 self._say(begun)
                 return
             if isinstance(begun, Sourced):
-                self.message.files = begun.sources
+                self.message.files = begun.sources or self.message.files
+                self._called = begun.called
                 begun = begun.answers
             self._answers = begun
             if self.is_stopped:
@@ -157,13 +162,16 @@ class GrowingAnswer:
             self.wake()
 
     def _grow(self, delta: Delta) -> None:
-        if not delta.text and not delta.reasoning:
+        text = delta.text if self._called is None else self._called.text_of(delta)
+        if not text and not delta.reasoning:
             return
-        if delta.text and not self._has_text:
+        if text and not self._has_text:
             self._has_text = True
             if self.reasoning or delta.reasoning:
                 self.message.think_ms = self._thought()
-        self.pieces.append((delta.text, delta.reasoning))
+        if text and (between := gap(self.message)) and not self._has_gap:
+            self._has_gap, text = True, between + text
+        self.pieces.append((text, delta.reasoning))
         self.wake()
 
     def _thought(self) -> int:
@@ -176,6 +184,8 @@ class GrowingAnswer:
         if last.usage is not None:
             row.usage = added(self._old_usage, usage_json(last.usage))
         row.state = "done" if last.finish_reason != "abort" else "stopped" if self.is_stopped else "cut"
+        if self._called is not None and row.state == "done" and (calls := self._called.calls(row)):
+            row.calls, row.finish = [*(row.calls or []), *calls], "tool_calls"
         if row.reasoning and not row.content:
             row.think_ms = self._thought()
 
@@ -237,9 +247,10 @@ class GrowingAnswer:
         """What the store is to keep of it now."""
         row = self.message
         if not self.has_ended:
-            return {"content": self.content, "reasoning": self.reasoning, "think_ms": row.think_ms}
+            kept = {"content": self.content, "reasoning": self.reasoning, "think_ms": row.think_ms}
+            return kept | ({"calls": row.calls} if row.calls else {})
         names = ("content", "reasoning", "state", "finish", "usage", "rule", "model", "files", "error", "think_ms")
-        return {name: getattr(row, name) for name in names}
+        return {name: getattr(row, name) for name in (*names, "calls")}
 
 
 def snapshot(row: MessageRow, content: str, reasoning: str) -> Event:

@@ -34,6 +34,7 @@ from huozhong.server.routes import (
     account,
     apps,
     balance,
+    calls,
     chat,
     completions,
     conversations,
@@ -62,6 +63,7 @@ from huozhong.server.routes import (
 from huozhong.server.routes import login as login_routes
 from huozhong.server.routes import page as chat_page
 from huozhong.server.routes import shelf as shelf_routes
+from huozhong.server.toolbox import house_toolbox
 from huozhong.store.conversations import Conversations
 from huozhong.store.database import IN_MEMORY, Store
 
@@ -69,6 +71,7 @@ PEOPLE = (login_routes, enter, account, people, house, balance, trust)
 NOUNS = (
     chat,
     conversations,
+    calls,
     exchange,
     completions,
     messages,
@@ -133,6 +136,7 @@ def create_app(
     app.state.any_model, app.state.created = any_model, int(time.time())
     app.state.pools, app.state.responses, app.state.rooms = Pools(), KeptResponses(), {}
     app.state.apps, app.state.permits, app.state.reading = app_shelf(), app_permits(), asyncio.Semaphore(1)
+    app.state.toolbox = house_toolbox()
     settle(app, app.state.store, login=login, address=address, authority=authority, own_key=own_key)
     app.add_middleware(Holding, shelf=shelf)
     origins, keys = list(allow_origins), list(api_keys)

@@ -16,6 +16,8 @@ from starlette.types import Message
 
 from huozhong.engine.llm import LLM, Delta, SamplingParams
 from huozhong.server.answers import Answers, Begin, Fixed, Sourced
+from huozhong.server.called import MOST_ROUNDS, Called, as_messages, interrupted, make, rounds_of
+from huozhong.server.called import begun as begun_answer
 from huozhong.server.calls import AnswerForm, ChatCall
 from huozhong.server.careful import Careful
 from huozhong.server.documents import MOST_TOKENS, Excerpts, best, documents_of, excerpts, with_passages
@@ -24,32 +26,40 @@ from huozhong.server.identity import person_of, user_of
 from huozhong.server.ledger import Ledger, expected_tokens
 from huozhong.server.models import Shelf
 from huozhong.server.pools import Pools
-from huozhong.server.preparing import LONG, PreparedChat, read_prompt
+from huozhong.server.preparing import LONG, PreparedChat, form_guide, read_prompt
+from huozhong.server.toolbox import Offer, Toolbox
 from huozhong.server.upstream.answering import Distant, chat_body
 from huozhong.server.upstream.engines import Elsewhere, Engines
 from huozhong.store.conversations import Turn
 from huozhong.store.database import Store
 from huozhong.store.tables.conversations import MessageRow
-from huozhong.text.template import Begun, ChatPrompt
+from huozhong.text.template import ChatPrompt
+from huozhong.text.tools import ToolCallParser
 
 # Greedy, the same question would only be given the same answer again.
 AGAIN_TEMPERATURE = 0.7
 
 
 def answer_turn(
-    request: Request, turn: Turn, *, again: bool = False, was: tuple[str, str | None, str | None] | None = None
+    request: Request,
+    turn: Turn,
+    *,
+    again: bool = False,
+    was: tuple[str, str | None, str | None] | None = None,
+    is_decided: bool = False,
 ) -> None:
     """Have a turn's answer written; returns at once.
 
     again: another answer than those before.  was: what the answer was before it is continued (`GrowingAnswer.was`).
+    is_decided: its reader has just said which of its calls are to be made.
     """
     answers: Answers = request.app.state.answers
     shelf: Shelf = request.app.state.shelf
     model = turn.conversation.model or shelf.default  # it may be gone: then that is how the answer ends
-    answers.begin(turn, _begin(request, model, turn, again=again), model, was)
+    answers.begin(turn, _begin(request, model, turn, again=again, is_decided=is_decided), model, was)
 
 
-def _begin(request: Request, model: str, turn: Turn, *, again: bool) -> Begin:
+def _begin(request: Request, model: str, turn: Turn, *, again: bool, is_decided: bool) -> Begin:
     shelf: Shelf = request.app.state.shelf
     person, user = person_of(request), user_of(request)
     ledger: Ledger = request.app.state.ledger
@@ -58,29 +68,36 @@ def _begin(request: Request, model: str, turn: Turn, *, again: bool) -> Begin:
         defaults = request.app.state.own_defaults or llm.defaults
         return ChatCall(
             model=llm.name,
-            messages=model_messages(turn.path, turn.conversation.settings),
+            messages=[
+                *model_messages(turn.path, turn.conversation.settings),
+                *(as_messages(turn.answer, is_whole=False) if turn.answer.calls else []),
+            ],
             params=_sampling(defaults, turn.conversation.settings, again=again),
             form=AnswerForm(),
             thinking=turn.conversation.settings.get("thinking") is not False,
             stream=True,
-            begun=_begun(turn.answer),
+            begun=begun_answer(turn.answer),
         )
 
     async def begin() -> RunningAnswers | Sourced | Fixed:
+        await _make_calls(request, turn, is_decided=is_decided)
         if (engines := shelf.elsewhere(model)) is not None:
             return await _elsewhere(request, engines, model, turn)
         held = await shelf.take(model)
         try:
-            begun = await _asked(request, held.llm, turn, call(held.llm))
+            offer = Offer() if held.llm.acts else await _offer(request, turn)
+            asked = replace(call(held.llm), form=AnswerForm(functions=offer.functions, source="tools"))
+            begun = await _asked(request, held.llm, turn, asked)
             if isinstance(begun, Fixed):
                 shelf.give_back(held)
                 return begun
             prepared, sources = begun
+            parser = None if prepared.new_parser is None else prepared.new_parser()
             start: Start = partial(held.llm.submit, prepared.prompt, prepared.params, user=user)
             expected = expected_tokens(len(prepared.prompt.ids), prepared.params.max_tokens)
             start = ledger.counted(person, held.llm.name, start, expected)
             answers = RunningAnswers([_until_its_end(start, partial(shelf.give_back, held))])
-            return answers if sources is None else Sourced(answers, sources)
+            return Sourced(answers, sources, Called(offer, parser) if offer.functions else None)
         except BaseException:
             shelf.give_back(held)
             raise
@@ -91,9 +108,10 @@ def _begin(request: Request, model: str, turn: Turn, *, again: bool) -> Begin:
 async def _elsewhere(request: Request, engines: Engines, model: str, turn: Turn) -> RunningAnswers | Sourced | Fixed:
     """An answer of an engine that is elsewhere, with this house's rules, documents and accounts."""
     settings = turn.conversation.settings
+    answered = [turn.answer] if turn.answer.content or turn.answer.calls else []
     call = ChatCall(
         model=model,
-        messages=model_messages([*turn.path, *([turn.answer] if turn.answer.content else [])], settings),
+        messages=model_messages([*turn.path, *answered], settings),
         params=SamplingParams(),
         form=AnswerForm(),
         thinking=True,
@@ -103,12 +121,32 @@ async def _elsewhere(request: Request, engines: Engines, model: str, turn: Turn)
     if isinstance(found, Fixed):
         return found
     call, sources = found
-    body = chat_body(call.messages, settings)
+    offer = await _offer(request, turn)
+    called = Called(offer)
+    tools = {"tools": [function.for_template() for function in offer.functions]} if offer.functions else {}
+    body = chat_body(call.messages, settings) | tools
     ledger: Ledger = request.app.state.ledger
     expected = expected_tokens(sum(len(str(message["content"])) // 2 for message in call.messages), None)
     start: Start = partial(Distant, engines, model, body)
     answers = RunningAnswers([ledger.counted(person_of(request), model, start, expected)])
-    return answers if sources is None else Sourced(answers, sources)
+    return Sourced(answers, sources, called)
+
+
+async def _make_calls(request: Request, turn: Turn, *, is_decided: bool) -> None:
+    """The calls of the answer that its reader has just allowed; others that nobody knows of are not made again."""
+    calls = turn.answer.calls
+    if calls:
+        toolbox: Toolbox = request.app.state.toolbox
+        made = await make(toolbox, person_of(request), calls) if is_decided else interrupted(calls)
+        turn.answer.calls = made
+
+
+async def _offer(request: Request, turn: Turn) -> Offer:
+    """What the answer may call from here on."""
+    if rounds_of(turn.answer) >= MOST_ROUNDS:
+        return Offer()
+    toolbox: Toolbox = request.app.state.toolbox
+    return await toolbox.offer(person_of(request), turn.conversation.settings)
 
 
 async def _asked(
@@ -119,7 +157,15 @@ async def _asked(
     if isinstance(found, Fixed):
         return found
     call, sources = found
-    return PreparedChat(await _read(request, llm, call), call.params), sources
+    prompt, params = await _read(request, llm, call), call.params
+    if not call.form.functions:
+        return PreparedChat(prompt, params), sources
+    guide, left_out = await asyncio.to_thread(form_guide, llm, call.form)
+    if guide is not None:
+        await asyncio.to_thread(llm.guides.prepare, guide)
+        params = replace(params, guide=guide)
+    parser = partial(ToolCallParser, llm.template.tool_format, call.form.functions)
+    return PreparedChat(prompt, params, parser, left_out), sources
 
 
 async def _looked_up(
@@ -189,10 +235,6 @@ def _sampling(defaults: SamplingParams, settings: Mapping[str, Any], *, again: b
     return replace(params, temperature=AGAIN_TEMPERATURE) if again and params.is_greedy else params
 
 
-def _begun(answer: MessageRow) -> Begun | None:
-    return Begun(answer.content, answer.reasoning or None) if answer.content or answer.reasoning else None
-
-
 def model_messages(path: Sequence[MessageRow], settings: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The conversation as the model reads it.
 
@@ -202,7 +244,9 @@ def model_messages(path: Sequence[MessageRow], settings: Mapping[str, Any]) -> l
     if system := settings.get("system"):
         messages.append({"role": "system", "content": system})
     for message in path:
-        if message.role == "assistant" and not message.content:
+        if message.role == "assistant" and message.calls:
+            messages += as_messages(message, is_whole=True)
+        elif message.role == "assistant" and not message.content:
             messages = messages[:-1] if messages and messages[-1]["role"] == "user" else messages
         elif message.role == "user" or any(said["role"] == "user" for said in messages):  # they want to begin with one
             messages.append({"role": message.role, "content": message.content})

@@ -78,8 +78,19 @@ async def form_body(request: Request) -> dict[str, str]:
     return {name: values[0].replace("\r\n", "\n") for name, values in fields.items()}
 
 
+# Names and texts in a body.  A conversation of a million tokens has a few thousand, and reading so many
+# takes 40 ms, in which the interpreter does nothing else.
+MOST_TEXTS = 65_536
+
+
 def parse_json(body: bytes) -> dict[str, Any]:
-    """The JSON object in a request's body; `RequestError` when it is none."""
+    """The JSON object in a request's body; `RequestError` when it is none, or one of far too many parts."""
+    texts = (body.count(b'"') - body.count(b'\\"')) // 2
+    if texts > MOST_TEXTS:
+        raise RequestError(
+            f"The body has about {texts:,} names and texts; at most {MOST_TEXTS:,} are possible.",
+            code="request_too_large",
+        )
     try:
         # Some editors and shells put a byte order mark before what they save.
         raw = pydantic_core.from_json(body.removeprefix(b"\xef\xbb\xbf"), allow_inf_nan=False)
@@ -186,6 +197,13 @@ class RunningAnswers:
             self._collecting = beat_of(self._loop).next()
             await self._collecting
 
+    async def begun(self) -> None:
+        """Waits for the first delta and takes none; raises what ended an answer before it said anything."""
+        pieces = await self.next()
+        self._deltas.extendleft(reversed(pieces))
+        if (error := pieces[0][1].error) is not None:
+            raise error
+
     async def all(self) -> list[list[Delta]]:
         """Waits for everything: each answer's deltas."""
         deltas: list[list[Delta]] = [[] for _ in range(self.number)]
@@ -202,6 +220,16 @@ class RunningAnswers:
 @contextlib.asynccontextmanager
 async def watched(answers: RunningAnswers, receive: Receive) -> AsyncIterator[None]:
     """Abort the answers when the client goes away, and in any case when the block is left."""
+    try:
+        async with _left(answers, receive):
+            yield
+    finally:
+        answers.abort()
+
+
+@contextlib.asynccontextmanager
+async def _left(answers: RunningAnswers, receive: Receive) -> AsyncIterator[None]:
+    """Abort the answers when the client goes away."""
 
     async def abort_when_gone() -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -213,7 +241,16 @@ async def watched(answers: RunningAnswers, receive: Receive) -> AsyncIterator[No
         yield
     finally:
         watcher.cancel()
+
+
+async def begun(answers: RunningAnswers, receive: Receive) -> None:
+    """Waits until they say something; raises what ended one before.  A client that goes away meanwhile ends them."""
+    try:
+        async with _left(answers, receive):
+            await answers.begun()
+    except BaseException:
         answers.abort()
+        raise
 
 
 async def whole_answers(answers: RunningAnswers, receive: Receive) -> list[Completion]:
@@ -302,7 +339,7 @@ def joined(pieces: list[Piece]) -> list[Piece]:
     runs: list[tuple[int, list[Delta]]] = []
     has_text = after_alone = False
     for index, delta in sorted(pieces, key=lambda piece: piece[0]):
-        stands_alone = delta.error is not None or delta.reading is not None
+        stands_alone = delta.error is not None or delta.reading is not None or bool(delta.calls)
         is_broken = stands_alone or after_alone or (has_text and delta.reasoning != "")
         if not runs or runs[-1][0] != index or is_broken:
             runs.append((index, []))

@@ -320,7 +320,8 @@ class Shelf:
     def _missing(self, name: str, *, was_here: bool) -> RequestError:
         if self.engines is not None and self.engines.serves(name):
             return RequestError(
-                f"Model {name!r} is served elsewhere; ask for it in OpenAI's dialect, at /v1/chat/completions.",
+                f"Model {name!r} is served elsewhere: chats, completions and vectors can be asked of it; for this "
+                "name a model on this machine.",
                 param="model",
                 code="unsupported_value",
             )

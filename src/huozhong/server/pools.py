@@ -70,12 +70,14 @@ class Pool:
 class Pools:
     """A server's pools.
 
-    guides: forms of answers that take long to compile.  texts: prompts as long as a book.
+    guides: forms of answers that take long to compile.  texts: prompts as long as a book.  bodies: of requests that
+    are as long, read and checked.
     """
 
     def __init__(self) -> None:
         self.guides = Pool("guides", threads=1, max_waiting=32)
         self.texts = Pool("texts", threads=1, max_waiting=32)
+        self.bodies = Pool("bodies", threads=1, max_waiting=32)
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -24,8 +24,6 @@ from huozhong.text.tools import ToolCallParser
 
 Result = TypeVar("Result")
 
-ANSWERS_ROOM = 1024  # tokens of the context that a conversation leaves which is shortened to fit
-
 LEFT_OUT = "x-huozhong-left-out"  # header: what of a schema that is not strict the answer is not held to
 _LONGEST_HEADER = 1_000
 
@@ -118,6 +116,14 @@ def part_tokens(llm: LLM, parts: Sequence[str | int], field: str) -> list[int]:
     return ids
 
 
+async def parsed(request: Request, parse: Callable[[], Result]) -> Result:
+    """What `parse` gives, which reads the request's body: a large one where nobody else waits for it."""
+    if len(await request.body()) < LONG:
+        return parse()
+    pools: Pools = request.app.state.pools
+    return await pools.bodies.run(lambda is_wanted: parse(), request.receive)
+
+
 async def reading(request: Request, size: int, read: Callable[[], Result]) -> Result:
     """What `read` gives, which encodes so many characters."""
     if size < LONG:
@@ -164,12 +170,12 @@ async def _read_form(request: Request, llm: LLM, form: AnswerForm) -> tuple[Guid
     if form.guide is None and not form.functions:
         return None, ()
     if int(request.headers.get("content-length", "0")) < LONG:
-        return await asyncio.to_thread(_guide, llm, form)
+        return await asyncio.to_thread(form_guide, llm, form)
     pools: Pools = request.app.state.pools
-    return await pools.guides.run(lambda is_wanted: _guide(llm, form), request.receive)
+    return await pools.guides.run(lambda is_wanted: form_guide(llm, form), request.receive)
 
 
-def _guide(llm: LLM, form: AnswerForm) -> tuple[Guide | None, tuple[str, ...]]:
+def form_guide(llm: LLM, form: AnswerForm) -> tuple[Guide | None, tuple[str, ...]]:
     """What holds an answer to its form, and what of the form's schemas it cannot hold."""
     if form.functions:
         return _calls(llm, form)

@@ -78,7 +78,8 @@ def _outcome(skill: Skill, example: Example, ask: Ask, tools: Tools) -> Outcome:
         for piece in run(skill, example.given, ask, tools):
             if piece.kind in ("done", "rule"):
                 answer = piece.text
-                refused = piece.problem
+                # What the app shows instead of a failed answer is what its reader gets, and what the example is about.
+                refused = piece.problem if piece.by_model else None
     except HuozhongError as error:
         refused = str(error)
     if example.refused:

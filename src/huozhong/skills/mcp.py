@@ -37,7 +37,7 @@ def call(
     """What an app answers, with its label; `HuozhongError` where it cannot.  numbers: to ring in an emergency."""
     *_, last = run(skill, given, ask, tools, numbers=numbers)
     label = visible(model, skill.metadata.get("label", "")) if last.by_model else skill.metadata.get("label", "")
-    problem = f"检查没通过 / A check fails: {last.problem}" if last.problem else ""
+    problem = f"检查没通过 / A check fails: {last.problem}" if last.problem and last.by_model else ""
     return "\n\n".join(part for part in (last.text, problem, f"（{label}）" if label else "") if part)
 
 

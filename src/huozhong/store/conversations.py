@@ -11,7 +11,7 @@ if the machine's clock was set back.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -209,16 +209,30 @@ class Conversations:
             conversation = own_conversation(session, person, id, lock=True)
             path = _path(session, id, message, "message")
             answer = path[-1]
-            is_unfinished = answer.state in ("stopped", "cut", "failed") or answer.finish == "length"
+            is_unfinished = answer.state in ("stopped", "cut", "failed") or answer.finish in ("length", "tool_calls")
             if answer.role != "assistant" or len(path) < 2 or not is_unfinished or answer.state == "running":
                 raise RequestError(
                     "Only an answer that was stopped, cut off or failed can be continued.", param="message"
                 )
-            was = (answer.state, answer.finish, answer.error)
-            answer.state, answer.error, answer.updated = "running", None, now()
-            session.execute(delete(RenderingRow).where(RenderingRow.message_id == message))
-            _touch(session, conversation, answer)
-            return Turn(conversation, path[-2], answer, path[:-1]), was
+            return _running_again(session, conversation, path)
+
+    def decide(
+        self, person: int, id: str, message: str, change: Callable[[list[Any]], list[Any]]
+    ) -> tuple[Turn, tuple[str, str | None, str | None]] | MessageRow:
+        """What `change` makes of an answer's calls is kept; it raises `RequestError` for what cannot be.
+
+        The answer is running again once none of them waits, as after `go_on`; until then it is given as it is.
+        """
+        with self._store.begin(lasting=False) as session:
+            conversation = own_conversation(session, person, id, lock=True)
+            path = _path(session, id, message, "message")
+            answer = path[-1]
+            if answer.state == "running" or not answer.calls or len(path) < 2:
+                raise RequestError("This answer waits for no word on a call.", param="message", code="conflict")
+            answer.calls = change(answer.calls)
+            if any(call["state"] == "waiting" for call in answer.calls):
+                return answer
+            return _running_again(session, conversation, path)
 
     def find_message(self, person: int, message: str) -> tuple[MessageRow, ConversationRow]:
         """A message of the person's, by its id alone."""
@@ -281,6 +295,17 @@ class Conversations:
 
 
 # -- rows ------------------------------------------------------------------------------------------
+
+
+def _running_again(
+    session: Session, conversation: ConversationRow, path: list[MessageRow]
+) -> tuple[Turn, tuple[str, str | None, str | None]]:
+    answer = path[-1]
+    was = (answer.state, answer.finish, answer.error)
+    answer.state, answer.error, answer.updated = "running", None, now()
+    session.execute(delete(RenderingRow).where(RenderingRow.message_id == answer.id))
+    _touch(session, conversation, answer)
+    return Turn(conversation, path[-2], answer, path[:-1]), was
 
 
 def not_found(what: str) -> RequestError:

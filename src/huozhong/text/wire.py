@@ -10,24 +10,36 @@ import contextlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from huozhong.errors import RequestError
+from huozhong.text.tools import CallPart
+
+
+class Used(NamedTuple):
+    """Tokens of a prompt, of these from a cache, of the completion, of these thought."""
+
+    prompt: int = 0
+    cached: int = 0
+    completion: int = 0
+    reasoning: int = 0
 
 
 @dataclass(frozen=True)
 class Said:
     """A message, or a piece of one.
 
-    rule: the fixed text's rule, where our own server says one.  usage: tokens of the whole answer, where the
-    server says them: of the prompt, of these from a cache, of the completion.
+    calls: parts of the functions that it calls.  stop: the stop string that ended it, where the server says which.
+    rule: the fixed text's rule, where our own server says one.  usage: of the whole answer, where the server says it.
     """
 
     text: str = ""
     reasoning: str = ""
+    calls: tuple[CallPart, ...] = ()
     finish_reason: str | None = None
+    stop: str | None = None
     rule: str | None = None
-    usage: tuple[int, int, int] | None = None
+    usage: Used | None = None
 
 
 def whole_message(body: Any) -> Said | None:
@@ -37,7 +49,7 @@ def whole_message(body: Any) -> Said | None:
         return None
     message = choices[0].get("message")
     try:
-        return _said(message, choices[0].get("finish_reason")) if isinstance(message, dict) else None
+        return _said(message, choices[0]) if isinstance(message, dict) else None
     except (TypeError, KeyError, AttributeError):
         return None
 
@@ -65,20 +77,20 @@ def pieces(chunks: Iterable[str]) -> Iterator[Said]:
             if isinstance(choice, dict):
                 said = choice.get("delta") or choice.get("message")
                 with contextlib.suppress(TypeError, KeyError, AttributeError):
-                    yield _said(said if isinstance(said, dict) else {}, choice.get("finish_reason"))
+                    yield _said(said if isinstance(said, dict) else {}, choice)
 
 
-def usage_of(body: Any) -> tuple[int, int, int] | None:
-    """Tokens of prompt, of them cached, and of the completion, as a body or an event says them."""
+def usage_of(body: Any) -> Used | None:
+    """What a body or an event says that was used."""
     usage = body.get("usage") if isinstance(body, dict) else None
     if not isinstance(usage, dict):
         return None
     details = usage.get("prompt_tokens_details")
     cached = usage.get("prompt_cache_hit_tokens", details.get("cached_tokens") if isinstance(details, dict) else 0)
-    numbers = (usage.get("prompt_tokens"), cached or 0, usage.get("completion_tokens", 0))
-    if not all(isinstance(one, int) and one >= 0 for one in numbers):
-        return None
-    return numbers  # type: ignore[return-value]  # all of them are whole numbers
+    thought = usage.get("completion_tokens_details")
+    reasoning = thought.get("reasoning_tokens") if isinstance(thought, dict) else 0
+    numbers = [usage.get("prompt_tokens"), cached or 0, usage.get("completion_tokens", 0), reasoning or 0]
+    return Used(*numbers) if all(isinstance(one, int) and one >= 0 for one in numbers) else None
 
 
 def error_sentence(body: Any) -> str:
@@ -115,14 +127,32 @@ def _data(chunks: Iterable[str]) -> Iterator[str]:
         yield "\n".join(event).strip()
 
 
-def _said(message: dict[str, Any], finish_reason: Any) -> Said:
-    rule = message.get("rule")
+def _said(message: dict[str, Any], choice: dict[str, Any]) -> Said:
+    rule, finish_reason = message.get("rule"), choice.get("finish_reason")
+    # vLLM and we tell which stop string it was by the one name, SGLang by the other; the ids of tokens are none.
+    stops = [choice.get(name) for name in ("stop_reason", "matched_stop")]
     return Said(
         text=_text(message.get("content")),
         reasoning=_text(message.get("reasoning_content") or message.get("reasoning")),
+        calls=tuple(_calls(message.get("tool_calls") or ())),
         finish_reason=finish_reason if isinstance(finish_reason, str) else None,
+        stop=next((stop for stop in stops if isinstance(stop, str)), None),
         rule=str(rule.get("id", "")) if isinstance(rule, dict) else None,
     )
+
+
+def _calls(given: Any) -> Iterator[CallPart]:
+    """Parts of calls.  Some servers leave the number out, some send arguments as an object."""
+    for place, call in enumerate(given):
+        function, index = call.get("function") or {}, call.get("index")
+        number = index if isinstance(index, int) else place
+        if name := function.get("name"):
+            yield CallPart(number, name=_text(name))
+        arguments = function.get("arguments")
+        if isinstance(arguments, dict):
+            arguments = json.dumps(arguments, ensure_ascii=False)
+        if arguments:
+            yield CallPart(number, arguments=_text(arguments))
 
 
 def _text(value: Any) -> str:

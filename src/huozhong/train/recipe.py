@@ -25,6 +25,7 @@ from huozhong.train.fields import (
     read_toml,
     read_value,
 )
+from huozhong.train.parallel.settings import TeamRecipe
 from huozhong.train.sizes import SIZES
 
 Stage = Literal["pretrain", "sft", "mtp"]
@@ -223,8 +224,11 @@ class Recipe:
     run: RunRecipe
     cost: CostRecipe = field(default_factory=CostRecipe)
     ramp: tuple[RampRecipe, ...] = ()
+    team: TeamRecipe | None = None
 
     def __post_init__(self) -> None:
+        if self.team is not None:
+            self._check_team()
         if not self.ramp:
             return
         if self.schedule.total_tokens is None:
@@ -240,6 +244,14 @@ class Recipe:
                 raise ConfigError(
                     f"[[ramp]] seq_len ({part.seq_len}) must divide that of [data] ({self.data.seq_len})."
                 )
+
+    def _check_team(self) -> None:
+        if self.run.shard:
+            raise ConfigError("[team] and [run] shard do not go together: in local rounds each has the whole model.")
+        if self.optim.ema is not None:
+            raise ConfigError("[team] and [optim] ema do not go together; take one of them out.")
+        if self.stage == "mtp":
+            raise ConfigError("[team] is for `train pretrain` and `train sft` of a recipe; take it out.")
 
     @cached_property
     def stretches(self) -> tuple[Stretch, ...]:
@@ -303,6 +315,8 @@ class Recipe:
         if self.ramp:
             named["ramp"] = [dataclasses.asdict(part) for part in self.ramp]
         parts = {name: dataclasses.asdict(getattr(self, name)) for name in ("data", "optim", "schedule", "run")}
+        if self.team is not None:
+            parts["team"] = self.team.identity()
         if self.run.init_table == "noise":  # what every run did before there was a choice
             del parts["run"]["init_table"]
         return without_free_keys(named | flat(model=self.model, **parts))
@@ -344,10 +358,11 @@ def load_recipe(path: str | Path, stage: Stage) -> Recipe:
 
 def parse_recipe(raw: dict[str, Any], stage: Stage, *, where: str = "recipe") -> Recipe:
     """Build a Recipe from a TOML file's dict; `where` names the file in errors."""
-    allowed = {"model", "tokenizer", "ramp", "gate", *_SECTIONS}  # [gate] is for `huozhong eval --gate`
+    allowed = {"model", "tokenizer", "ramp", "gate", "team", *_SECTIONS}  # [gate] is for `huozhong eval --gate`
     check_sections(raw, allowed, where)
     ramp = _read_ramp(raw.get("ramp", []), where)
     parts = {name: read_section(kind, raw.get(name, {}), f"{where}: [{name}]") for name, kind in _SECTIONS.items()}
+    parts["team"] = read_section(TeamRecipe, raw["team"], f"{where}: [team]") if "team" in raw else None
     model = _read_model(raw.get("model"), parts["run"], stage, where)
     tokenizer = _read_tokenizer(raw.get("tokenizer"), parts["run"], where)
     if stage == "mtp":

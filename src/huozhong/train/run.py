@@ -100,6 +100,13 @@ class Run(ABC, Generic[Result]):
     def restore(self, meta: dict[str, Any], state: dict[str, Any]) -> None:
         """Go back to a checkpoint."""
 
+    def place(self) -> dict[str, Any]:
+        """Where the run is in its data, as JSON, for a process that joins in the middle."""
+        return {}
+
+    def take_place(self, place: dict[str, Any]) -> None:
+        """Go on from another process's `place`."""
+
     @abstractmethod
     def end(self, *, finished: bool) -> Path | None:
         """The end of a sitting, everything saved; exports the model and returns its folder when the run is finished."""
@@ -204,10 +211,11 @@ class TransformerRun(Run[Result]):
         return self.team.state(self.model, self.optimizer, self.average)
 
     def meta(self) -> dict[str, Any]:
-        return {"tokens": self.tokens, "last": self.last}
+        return {"tokens": self.tokens, "last": self.last, **self.team.meta()}
 
     def restore(self, meta: dict[str, Any], state: dict[str, Any]) -> None:
         self.team.load(state, self.model, self.optimizer, self.average)
+        self.team.recall(meta)
         self.tokens, self.last = meta["tokens"], meta["last"]
 
     def end(self, *, finished: bool) -> Path | None:

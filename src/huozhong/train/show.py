@@ -50,7 +50,7 @@ class Display:
     def step(self, record: dict[str, Any], bill: Bill) -> None:
         """Show one metrics record."""
         line, step = self.line(record), record["step"]
-        scored = not record.keys().isdisjoint(("heldout_bpb", "accepted_1", "valid"))
+        scored = not record.keys().isdisjoint(("heldout_bpb", "accepted_1", "valid", "joined", "dropped"))
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=step, description=f"{line} · {bill.line('zh')}")
             if scored:
@@ -70,11 +70,24 @@ class Display:
             parts.append(f"busiest expert {record['window_max_load']:.2f}× the mean")
         if accepted := [f"{v:.1%}" for k, v in record.items() if k.startswith("accepted_")]:
             parts.append(f"accepted {' '.join(accepted)}")
+        if "round_members" in record:
+            parts += team_parts(record)
         return " · ".join([*parts, f"{record['tokens_per_second']:,.0f} tok/s"])
 
     def say(self, text: str) -> None:
         """A sentence of its own, above the bar."""
         self.console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+def team_parts(record: dict[str, Any]) -> list[str]:
+    """What a round of a team says: who took part, what went over the lines, who was slow, who came and went."""
+    parts = [f"{record['round_members']} members"]
+    if "fewer_bytes" in record:
+        said = f"{record['line_bytes'] / 1e6:,.2f} MB over the lines, {record['fewer_bytes']:,.0f}× less than dense"
+        parts.append(f"{said}, waited {record['line_seconds']:.1f} s")
+        parts.append(f"slowest {record['slowest']} ({record['slowest_seconds']:.1f} s)")
+    parts += [f"{word} {', '.join(record[word])}" for word in ("joined", "dropped") if word in record]
+    return parts
 
 
 def draw_loss(records: list[dict[str, Any]], path: Path, *, title: str) -> None:

@@ -21,12 +21,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Generic, Literal
+from typing import Any, Generic, Literal
 
 import torch
 
 from huozhong.errors import ConfigError
+from huozhong.train.parallel.follower import FollowingTeam
 from huozhong.train.run import Result, Run
+from huozhong.train.show import Display
 from huozhong.train.state import CheckpointFolder, MetricsFile, check_same_run
 
 Start = Literal["auto", "resume", "fresh"]
@@ -40,13 +42,17 @@ class Sitting(Generic[Result]):
 
     def __init__(self, run: Run[Result]) -> None:
         self.run, self.team = run, run.team
-        self.checkpoints = CheckpointFolder(run.out, run.saving.keep)
+        self.checkpoints = CheckpointFolder(self.team.folder(run.out), run.saving.keep)
         self.metrics = MetricsFile(run.out)
         self.step = 0
 
     def begin(self, start: Start) -> None:
         """Find where to start, let the run prepare, and load the checkpoint if there is one."""
         run, steps = self.run, self._steps_kept(start)
+        if isinstance(self.team, FollowingTeam):
+            self._follow(self.team, steps)
+            return
+        self.team.introduce(run.identity())
         if steps:
             self.step = steps[-1]
             meta = self.checkpoints.read_meta(self.step)
@@ -67,24 +73,45 @@ class Sitting(Generic[Result]):
 
     def _steps_kept(self, start: Start) -> list[int]:
         """Steps with a checkpoint that this sitting may go on from."""
-        if self.team.leads:
+        if self.team.leads or self.team.follows:
             self.checkpoints.clean()
             if start == "fresh":
                 for step in self.checkpoints.steps():
                     self.checkpoints.remove(step)
         self.team.wait()
         steps = self.checkpoints.steps()
-        if start == "resume" and not steps:
+        if start == "resume" and not steps and not self.team.follows:
             raise ConfigError(f"{self.run.out} holds no checkpoint to resume; run without --resume to begin.")
         return steps
+
+    def _follow(self, team: FollowingTeam, steps: list[int]) -> None:
+        """Begin where the process that leads is: from a checkpoint of this one's own, or with what it sends."""
+        run, have = self.run, {}
+        for step in steps:
+            meta = self.checkpoints.read_meta(step)
+            if meta["identity"] == run.identity():
+                have[step] = meta["weights_crc"]
+        run.meter.start()
+        run.prepare(0, resumed=False)
+        self.step, place = team.welcome(run.identity(), {0: team.weights_crc(), **have})
+        if self.step in have:
+            run.restore(self.checkpoints.read_meta(self.step), self.checkpoints.read_state(self.step, run.device))
+        else:
+            run.take_place(place)
+        for step in steps:
+            if step > self.step or step not in have:  # of another course
+                self.checkpoints.remove(step)
+        team.settle()
 
     def train(self, stop: threading.Event) -> Result:
         """Step after step, until the end or a stop."""
         run = self.run
+        self.team.gather(stop.is_set, self.step, run.place)
         self._steps(stop)
         model, finished = None, run.is_done(self.step)
-        if self.team.takes_part:
+        if self.team.saves:
             self.save()
+        if self.team.takes_part:
             model = run.end(finished=finished)
         if not finished:
             run.console.print(
@@ -95,34 +122,36 @@ class Sitting(Generic[Result]):
         return run.result(self.step, run.meter.stop(), model)
 
     def _steps(self, stop: threading.Event) -> None:
-        run, saved_at = self.run, time.monotonic()
+        run, saved_at, due = self.run, time.monotonic(), False
         with run.display(
             run.console, total_steps=run.total_steps, done_steps=self.step, log_every=run.log_every
         ) as display:
             while not run.is_done(self.step) and not self.team.any(stop.is_set()):
                 metrics = run.one_step(self.step)
                 self.step += 1
-                if not self.team.takes_part:
-                    continue
-                record = {"step": self.step, **metrics, **run.evaluate(self.step)}
-                bill = run.meter.snapshot()
-                record |= {"joules": bill.joules, "money": bill.money}
-                if self.team.leads:
-                    self.metrics.append(record)
-                display.step(record, bill)
-                if self._save_is_due(time.monotonic() - saved_at):
+                if self.team.takes_part:
+                    self._record(metrics, display)
+                # local rounds save at their ends only, so what is due stays due
+                due = due or run.saving.is_due(self.step, time.monotonic() - saved_at)
+                if self.team.saves_now(due, run.place):
                     self.save()
-                    saved_at = time.monotonic()
+                    saved_at, due = time.monotonic(), False
 
-    def _save_is_due(self, seconds: float) -> bool:
-        due = self.run.saving.is_due(self.step, seconds)
-        return self.team.any(due) if self.team.shards else due
+    def _record(self, metrics: dict[str, Any], display: Display) -> None:
+        run = self.run
+        record = {"step": self.step, **metrics, **run.evaluate(self.step)}
+        bill = run.meter.snapshot()
+        record |= {"joules": bill.joules, "money": bill.money}
+        if self.team.leads:
+            self.metrics.append(record)
+        display.step(record, bill)
 
     def save(self) -> None:
         """Write a checkpoint of this moment."""
         run, state = self.run, self.run.state()
         if self.team.leads:
             self.metrics.sync()
+        if self.team.leads or self.team.follows:
             bill = run.meter.snapshot().as_dict()
             self.checkpoints.save(self.step, state, {"identity": run.identity(), "bill": bill, **run.meta()})
 

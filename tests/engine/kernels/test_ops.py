@@ -8,7 +8,7 @@ from tests.engine.kernels.random_weights import attention_weights, normal
 from tests.engine.weights.gguf_blocks import random_matrix
 
 from huozhong.engine import kernels
-from huozhong.engine.kernels import reference
+from huozhong.engine.kernels import reference, reference_matrices
 from huozhong.engine.kernels.batch import RowSpan
 from huozhong.engine.kernels.cache_rows import rounded
 from huozhong.engine.weights.blocks import TYPES
@@ -43,7 +43,7 @@ def test_linear(format: str, shape: tuple[int, int], tokens: int) -> None:
     matrix = pack(normal(*shape), format)  # type: ignore[arg-type]
     x = normal(tokens, shape[1], seed=1)
     y = on_each(lambda: kernels.linear(x, matrix))
-    expected = reference.linear(x, matrix)
+    expected = reference_matrices.linear(x, matrix)
     if format in FLOATS:
         np.testing.assert_allclose(y, expected, atol=1e-5 * np.sqrt(shape[1]))
     else:
@@ -56,7 +56,7 @@ def test_linear_from_gguf_blocks(type: str, tokens: int) -> None:
     matrix = random_matrix(type, 37, 512)
     x = normal(tokens, 512, seed=1)
     y = on_each(lambda: kernels.linear(x, matrix))
-    np.testing.assert_array_equal(y, reference.linear(x, matrix))
+    np.testing.assert_array_equal(y, reference_matrices.linear(x, matrix))
     exact = x.astype(np.float64) @ unpack(matrix).T.astype(np.float64)  # only the activations are rounded
     assert np.abs(y - exact).max() < 0.02 * np.abs(exact).max()
 
@@ -119,7 +119,7 @@ def test_not_a_number_passes_through_and_harms_no_neighbour() -> None:
 @pytest.mark.parametrize("n", [1, 31, 32, 40, 96])
 def test_quantize_rows(n: int) -> None:
     x = normal(5, n) * np.array([[1], [1e-20], [1e20], [0], [3]], np.float32)
-    expected_q, expected_scale = reference.quantize_rows(x)
+    expected_q, expected_scale = reference_matrices.quantize_rows(x)
     np.testing.assert_array_equal(on_each(lambda: kernels.quantize_rows(x)[0]), expected_q)
     np.testing.assert_array_equal(on_each(lambda: kernels.quantize_rows(x)[1]), expected_scale)
 

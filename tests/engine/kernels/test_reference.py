@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from tests.engine.kernels.random_weights import attention_weights, normal
 
-from huozhong.engine.kernels import reference
+from huozhong.engine.kernels import reference, reference_matrices
 from huozhong.engine.kernels.batch import RowSpan
 from huozhong.engine.weights.quant import pack, unpack
 
 
 def test_a_linear_of_quantized_rows_is_the_product_of_what_was_kept() -> None:
     matrix, x = pack(normal(24, 64), "q8"), normal(3, 64, seed=1)
-    q_TGK, scale_TG = reference.quantize_rows(x)
+    q_TGK, scale_TG = reference_matrices.quantize_rows(x)
     kept = (q_TGK * scale_TG[..., None]).reshape(3, 64).astype(np.float64)
     exact = kept @ unpack(matrix).T.astype(np.float64)
-    np.testing.assert_allclose(reference.linear(x, matrix), exact, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(reference_matrices.linear(x, matrix), exact, rtol=1e-4, atol=1e-4)
 
 
 def test_absorbed_and_unabsorbed_attention_are_one() -> None:

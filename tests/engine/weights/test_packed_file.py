@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def test_packed_in_the_file_or_in_memory_is_the_same(
 ) -> None:
     in_memory = pack_weights(open_model(tiny_folder), quantization)
     write(tiny_folder, tmp_path / "w.packed", quantization)
-    mapped = read(tmp_path / "w.packed")
+    mapped = replace(read(tmp_path / "w.packed"), mapped=None)
     assert arrays_of(in_memory).keys() == arrays_of(mapped).keys()
     for name, array in arrays_of(in_memory).items():
         np.testing.assert_array_equal(arrays_of(mapped)[name], array, err_msg=name)

@@ -24,6 +24,7 @@ class Outer(Strict):
     [
         ({"heta": 1}, "heta", "unknown_parameter", "Unknown field 'heta'; did you mean 'heat'?"),
         ({"zzz": 1}, "zzz", "unknown_parameter", "Unknown field 'zzz'; leave it out."),
+        ({f"z{i}": 1 for i in range(600)}, "z0", "unknown_parameter", "Unknown field 'z0'; leave it out."),
         ({"heat": "0.5"}, "heat", "invalid_value", "'heat' is wrong: "),
         ({"inner": [{"depth": 1}, {}]}, "inner[1].depth", "missing_required_parameter", "'inner[1].depth' is missing."),
     ],

@@ -11,7 +11,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -31,6 +31,8 @@ from huozhong.store.conversations import Conversations
 from huozhong.store.database import Store
 from huozhong.store.people import HOUSE
 from huozhong.text.template import Begun, ChatPrompt
+from huozhong.text.tool_formats import HERMES
+from huozhong.text.tools import Function
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 CHROMIUM_ARGS = [
@@ -86,6 +88,7 @@ class Asked:
     thinking: bool
     params: SamplingParams
     begun: Begun | None
+    functions: tuple[Function, ...] = ()
 
 
 @dataclass
@@ -132,6 +135,7 @@ class ScriptedModel:
     name, max_context, acts, is_built_in = "ember", 2048, False, False
     defaults = SamplingParams(temperature=0.0)
     path, currency = BUILT_IN / "ember", "CNY"
+    template, guides = SimpleNamespace(tool_format=HERMES), SimpleNamespace(prepare=lambda guide: None)
 
     def __init__(self, standin: StandIn) -> None:
         self._standin = standin
@@ -140,11 +144,18 @@ class ScriptedModel:
         )
 
     def prompt(
-        self, messages: list[dict[str, Any]], *, thinking: bool, begun: Begun | None = None, **_: Any
+        self,
+        messages: list[dict[str, Any]],
+        *,
+        thinking: bool,
+        begun: Begun | None = None,
+        functions: Sequence[Function] = (),
+        **_: Any,
     ) -> ChatPrompt:
         if sum(len(message["content"]) for message in messages) > self.max_context:
             raise ContextLengthError("The prompt is longer than the context.", tokens=9999, context=self.max_context)
-        return ChatPrompt([0] * 31, acts=({"messages": messages, "thinking": thinking, "begun": begun},))
+        asked = {"messages": messages, "thinking": thinking, "begun": begun, "functions": tuple(functions)}
+        return ChatPrompt([0] * 31, acts=(asked,))
 
     def stats(self) -> SimpleNamespace:
         return SimpleNamespace(running=0, waiting=0, preempted=0)

@@ -27,22 +27,38 @@ MODEL = "far-7b"
 
 
 def event(text: str, finish: str | None = None) -> bytes:
-    piece = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]}
-    return b"data: " + json.dumps(piece).encode() + b"\n\n"
+    return piece(finish, content=text)
+
+
+def piece(finish: str | None = None, *, stop_reason: str | None = None, **delta: Any) -> bytes:
+    told = {"choices": [{"index": 0, "delta": delta, "finish_reason": finish, "stop_reason": stop_reason}]}
+    return b"data: " + json.dumps(told).encode() + b"\n\n"
 
 
 USAGE = b'data: {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}\n\n'
+CALL = [
+    piece(reasoning_content="hm"),
+    piece(tool_calls=[{"index": 0, "id": "x", "function": {"name": "weather", "arguments": '{"city":'}}]),
+    piece(tool_calls=[{"index": 0, "function": {"arguments": ' "大理"}'}}]),
+    piece("tool_calls"),
+    b'data: {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 5, '
+    b'"completion_tokens_details": {"reasoning_tokens": 2}}}\n\n',
+    b"data: [DONE]\n\n",
+]
+STOPPED = [event("one "), piece("stop", stop_reason="two"), USAGE, b"data: [DONE]\n\n"]
 GOOD = [event("one "), event("two "), event("three", "stop"), USAGE, b"data: [DONE]\n\n"]
 
 
 @dataclass
 class Odd:
-    """A scripted engine.  scripts: how it meets the next requests, one each; then it answers well."""
+    """A scripted engine.  scripts: how it meets the next requests, one each; then it answers well, or with `pieces`."""
 
     url: str = ""
     scripts: list[str] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    pieces: list[bytes] | None = None
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -57,6 +73,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.odd.asked.append(body)
+        self.odd.paths.append(self.path)
         self.odd.keys.append(self.headers.get("Authorization", ""))
         script = self.odd.scripts.pop(0) if self.odd.scripts else ""
         if script == "500":
@@ -67,12 +84,19 @@ class Handler(BaseHTTPRequestHandler):
             self.whole(400, {"error": {"message": "bad top_p", "param": "top_p", "code": "invalid_value"}})
         elif script == "silent":
             time.sleep(3)
+        elif self.path == "/v1/embeddings":
+            vectors = [{"index": i, "embedding": [0.5, float(i)]} for i in range(len(body["input"]))]
+            self.whole(200, {"data": vectors, "usage": {"prompt_tokens": 4}})
+        elif self.path == "/v1/completions":
+            told = {"choices": [{"index": 0, "text": " two", "finish_reason": "stop"}], "model": MODEL}
+            self.whole(200, told | {"usage": {"prompt_tokens": 2, "completion_tokens": 1}})
         elif not body.get("stream"):
             message = {"role": "assistant", "content": "one two three"}
             told = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "model": MODEL}
             self.whole(200, told | {"usage": {"prompt_tokens": 7, "completion_tokens": 3}})
         else:
-            self.streamed({"early": [], "amid": GOOD[:2], "empty": [b": hello\n\n"]}.get(script, GOOD))
+            others = {"early": [], "amid": GOOD[:2], "empty": [b": hello\n\n"], "call": CALL, "stopped": STOPPED}
+            self.streamed(others.get(script, self.odd.pieces or GOOD))
 
     def streamed(self, pieces: list[bytes]) -> None:
         self.send_response(200)
@@ -232,10 +256,18 @@ def test_rules_and_other_dialects(llm: LLM) -> None:
         cry = running.post(model=MODEL, messages=[{"role": "user", "content": "我不想活了"}])
         assert cry.headers["x-huozhong-rule"]
         assert odd.asked == []
-        other = httpx.post(
-            f"{running.url}/api/chat", json={"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
-        )
-        assert (other.status_code, "/v1/chat/completions" in other.json()["error"]) == (400, True)
+        messages = [{"role": "user", "content": "我不想活了"}]
+        for path, body in {
+            "/api/chat": {"messages": messages},
+            "/v1/messages": {"messages": messages, "max_tokens": 9},
+            "/v1/responses": {"input": "我不想活了"},
+            "/v1/completions": {"prompt": ["hi", "我不想活了"]},
+        }.items():
+            other = httpx.post(running.url + path, json=body | {"model": MODEL, "stream": False})
+            assert other.headers["x-huozhong-rule"], path
+        assert odd.asked == []
+        other = httpx.post(f"{running.url}/chat/completions/input_tokens", json={"model": MODEL, "messages": messages})
+        assert (other.status_code, "served elsewhere" in other.json()["error"]["message"]) == (400, True)
 
 
 @pytest.mark.slow

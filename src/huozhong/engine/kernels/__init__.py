@@ -1,13 +1,15 @@
 """The door to the CPU kernels: the ops of `reference.py`, computed by the native module."""
 
 from huozhong.engine.kernels.choose import arithmetic, available, use, used
-from huozhong.engine.kernels.model import RunnableModel, load
+from huozhong.engine.kernels.model import ExpertStats, RunnableModel, load
 from huozhong.engine.kernels.ops import (
     attend_decode,
     attend_grouped,
     attend_prefill,
+    choose_keys,
     embed,
     largest,
+    layer_norm,
     linear,
     quantize_rows,
     rms_norm,
@@ -17,14 +19,17 @@ from huozhong.engine.kernels.ops import (
 )
 
 __all__ = [
+    "ExpertStats",
     "RunnableModel",
     "arithmetic",
     "attend_decode",
     "attend_grouped",
     "attend_prefill",
     "available",
+    "choose_keys",
     "embed",
     "largest",
+    "layer_norm",
     "linear",
     "load",
     "quantize_rows",

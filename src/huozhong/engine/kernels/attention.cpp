@@ -12,24 +12,26 @@ constexpr int32_t PREFILL_ROWS = 256;  // latent: prompt rows per item: their ke
 constexpr int32_t GROUPED_ROWS = 64;   // grouped: prompt rows per item, each of a group's heads
 constexpr int32_t DECODE_HEADS = 8;    // latent: heads per item: their keys are transposed once
 constexpr int32_t DECODE_KEYS = 256;   // keys per item; fixed, for it fixes the order of sums
+constexpr int64_t PART_FLOATS = int64_t(8) << 20;  // sums that are kept at once
 constexpr int32_t DECODE_ROWS = 8;     // rows of one sequence per item, at most
 
 // Generated rows, and what threads take of them: some rows of a sequence, some heads, DECODE_KEYS keys.  Such a part
 // leaves sums for each row and head; a row's parts are put together in the end.
 struct DecodePlan {
-    struct Row { const Span* span; int32_t position, parts; int64_t first_part; };
+    struct Row { SeenRow seen; int32_t parts; int64_t first_part; };
     struct Piece { int32_t row, rows, head, heads, part; };
     std::vector<Row> rows;
     std::vector<Piece> pieces;
     int32_t heads;
     int64_t parts = 0;  // of all rows and heads: those of one key range lie side by side
 
-    DecodePlan(const std::vector<const Span*>& spans, int32_t all_heads) : heads(all_heads) {
-        for (const Span* span : spans) {
-            const int64_t most = (span->end() - 1) / DECODE_KEYS + 1;
-            for (int32_t i = 0; i < span->length; ++i) {
-                const int32_t position = span->start + i;
-                rows.push_back({span, position, position / DECODE_KEYS + 1, parts});
+    DecodePlan(const SeenRow* seen, int32_t count, int32_t all_heads) : heads(all_heads) {
+        for (int32_t first = 0, next; first < count; first = next) {
+            next = first + 1;
+            while (next < count && seen[first].group >= 0 && seen[next].group == seen[first].group) ++next;
+            const int64_t most = (seen[next - 1].keys - 1) / DECODE_KEYS + 1;
+            for (int32_t i = first; i < next; ++i) {
+                rows.push_back({seen[i], (seen[i].keys - 1) / DECODE_KEYS + 1, parts});
                 parts += most * heads;
             }
         }
@@ -39,8 +41,9 @@ struct DecodePlan {
     void cut(int32_t step) {
         pieces.clear();
         for (int32_t first = 0, next; first < int32_t(rows.size()); first = next) {
-            for (next = first; next < int32_t(rows.size()) && next < first + DECODE_ROWS; ++next)
-                if (rows[next].span != rows[first].span) break;
+            const int32_t group = rows[first].seen.group;
+            for (next = first + 1; next < int32_t(rows.size()) && next < first + DECODE_ROWS; ++next)
+                if (group < 0 || rows[next].seen.group != group) break;
             for (int32_t part = 0; part < rows[next - 1].parts; ++part) {
                 int32_t row = first;
                 while (rows[row].parts <= part) ++row;  // earlier rows do not see these keys
@@ -50,7 +53,6 @@ struct DecodePlan {
         }
     }
 
-    int64_t batch_row(const Row& row) const { return int64_t(row.span->first_row + row.position - row.span->start); }
     int64_t part(const Row& row, int32_t part, int32_t head) const { return row.first_part + int64_t(part) * heads + head; }
     // What decode jobs of both kinds say alike.  `width`: numbers of a part's sums.
     template <class Job> void fill(Job& job, const Piece& piece, int32_t width, float* all_parts) const {
@@ -58,7 +60,7 @@ struct DecodePlan {
         job.rows = piece.rows;
         job.heads = piece.heads;
         job.begin = piece.part * DECODE_KEYS;
-        job.end = std::min(job.begin + DECODE_KEYS, last.position + 1);
+        job.end = std::min(job.begin + DECODE_KEYS, last.seen.keys);
         job.part_stride = width + 2;
         job.row_stride = piece.rows > 1 ? (rows[piece.row + 1].first_part - row.first_part) * job.part_stride : 0;
         job.part = all_parts + part(row, piece.part, piece.head) * job.part_stride;
@@ -85,16 +87,29 @@ void Worker::latent_attention(const Config& c, const LayerWeights& layer, const 
                               const Batch& batch, float* x) {
     const LatentWeights& w = layer.latent;
     const int32_t tokens = batch.tokens.size(), width = c.heads * c.qk(), down_width = w.down.out();
-    Rows h = normalize(in_, h_, x, layer.attention_norm, c.eps, tokens, c.hidden, c.hidden, any_integers(w.down));
+    const IndexWeights& index = w.index;
+    const int64_t index_width = int64_t(c.index_heads) * c.index_dim;
+    const bool integers = any_integers(w.down) || (index.there && !is_float(index.key.format));
+    Rows h = normalize(in_, h_, x, layer.attention_norm, c.eps, tokens, c.hidden, c.hidden, integers);
     float* down = grow(down_, int64_t(tokens) * down_width);
     jobs_.clear();
     add_jobs(jobs_, w.down, 0, h, nullptr, 0, 1, tokens, down);
+    if (index.there) {
+        float* key = grow(index_key_, int64_t(tokens) * c.index_dim);
+        float* weights = grow(index_weights_, int64_t(tokens) * c.index_heads);
+        jobs_.push_back({&index.key, 0, h, nullptr, 0, 1, tokens, key, c.index_dim, false});
+        jobs_.push_back({&index.weights, 0, h, nullptr, 0, 1, tokens, weights, c.index_heads, false});
+    }
     run(jobs_);
     float* q = grow(q_, int64_t(tokens) * width);
     if (w.q_norm) {
         h = normalize(mid_, mid_h_, down, w.q_norm, c.latent_eps, tokens, down_width, c.q_rank,
-                      !is_float(w.q_up.format));
-        run({{&w.q_up, 0, h, nullptr, 0, 1, tokens, q, width, false}});
+                      !is_float(w.q_up.format) || (index.there && !is_float(index.query.format)));
+        jobs_.assign({{&w.q_up, 0, h, nullptr, 0, 1, tokens, q, width, false}});
+        if (index.there)
+            jobs_.push_back({&index.query, 0, h, nullptr, 0, 1, tokens, grow(index_q_, tokens * index_width), index_width,
+                             false});
+        run(jobs_);
     } else {
         for (int32_t t = 0; t < tokens; ++t)
             std::memcpy(q + int64_t(t) * width, down + int64_t(t) * down_width, width * sizeof(float));
@@ -112,18 +127,23 @@ void Worker::latent_attention(const Config& c, const LayerWeights& layer, const 
             rotate(row + c.rank, 0, 1, table, c.rope);
             write_latent(c, cache, span, position, row);
             rotate(q + t * width + c.nope, c.qk(), c.heads, table, c.rope);
+            if (index.there) finish_index(c, index, table, t, cache, span, position);
         });
+    if (index.there) choose_keys(c, index_q_.data(), index_weights_.data(), batch.spans, cache);
     float* y = grow(y_, int64_t(tokens) * c.heads * c.v);
-    std::vector<const Span*> generated;
+    std::vector<SeenRow> absorbed;
+    int64_t further = 0;  // rows that do not see every key
     for (const Span& span : batch.spans) {
-        if (span.prefill) {
-            attend_prefill(c, w, q + int64_t(span.first_row) * width, span, cache,
+        const int32_t all = c.index_top ? std::clamp(c.index_top - span.start, 0, span.length) : span.length;
+        if (!span.prefill)
+            see_all(span, all, int32_t(&span - batch.spans.data()), absorbed);
+        else if (all)
+            attend_prefill(c, w, q + int64_t(span.first_row) * width, span, all, cache,
                            y + int64_t(span.first_row) * c.heads * c.v);
-        } else {
-            generated.push_back(&span);
-        }
+        for (int32_t i = all; i < span.length; ++i)
+            absorbed.push_back({span.first_row + i, chosen_offsets(c, further++), c.index_top, -1});
     }
-    if (!generated.empty()) attend_decode(c, w, q, generated, cache, y);
+    attend_decode(c, w, q, absorbed, cache, y);
     h = prepare(in_, y, c.heads * c.v, tokens, c.heads * c.v, w.out);
     run({{&w.out, 0, h, nullptr, 0, 1, tokens, x, c.hidden, true}});
 }
@@ -136,24 +156,25 @@ void Worker::write_latent(const Config& c, const Cache& cache, const Span& span,
 
 // Un-absorbed attention of one span: q [length, heads, qk] -> y [length, heads, v].
 void Worker::attend_prefill(const Config& c, const LatentWeights& w, const float* q, const Span& span,
-                            const Cache& cache, float* y) {
-    float* unpacked = grow(latent_h_, int64_t(span.end()) * c.rank);
-    const Rows latent = latent_.rows(unpacked, c.rank, span.end(), c.rank);
-    for_rows(span.end(), c.rank * 4, [&](int32_t p) {
+                            int32_t length, const Cache& cache, float* y) {
+    const int32_t end = span.start + length;
+    float* unpacked = grow(latent_h_, int64_t(end) * c.rank);
+    const Rows latent = latent_.rows(unpacked, c.rank, end, c.rank);
+    for_rows(end, c.rank * 4, [&](int32_t p) {
         float* row = unpacked + int64_t(p) * c.rank;
         k_.load_row(cache.format, cache.base + span.offset[p], c.rank, row);
         if (!is_float(w.k_up.format)) quantize(latent_, row, p, c.rank);
     });
-    const int64_t scratch = prefill_scratch(std::min(span.length, PREFILL_ROWS), c.nope, c.rope, c.v);
+    const int64_t scratch = prefill_scratch(std::min(length, PREFILL_ROWS), c.nope, c.rope, c.v);
     float* all_scratch = grow(scratch_, scratch * threads_);
-    const int32_t pieces = (span.length + PREFILL_ROWS - 1) / PREFILL_ROWS;
+    const int32_t pieces = (length + PREFILL_ROWS - 1) / PREFILL_ROWS;
     Pool::get().run(threads_, pieces * c.heads, [&](int32_t item, int32_t thread) {
         // The last rows have most keys: they go first, so that no thread is left with the longest item.
         const int32_t head = item % c.heads, first = (pieces - 1 - item / c.heads) * PREFILL_ROWS;
         LatentPrefill job{};
         job.q = q + (int64_t(first) * c.heads + head) * c.qk();
         job.q_stride = int64_t(c.heads) * c.qk();
-        job.rows = std::min(span.length - first, PREFILL_ROWS);
+        job.rows = std::min(length - first, PREFILL_ROWS);
         job.start = span.start + first;
         job.cache = cache.base;
         job.format = cache.format;
@@ -172,10 +193,20 @@ void Worker::attend_prefill(const Config& c, const LatentWeights& w, const float
     });
 }
 
-// Absorbed attention of all generated rows: q [T, heads, qk] -> y [T, heads, v], T the rows of the batch.
+// Absorbed attention of rows that may see some keys only: q [T, heads, qk] -> y [T, heads, v], T the rows of the batch.
 void Worker::attend_decode(const Config& c, const LatentWeights& w, const float* q,
-                           const std::vector<const Span*>& spans, const Cache& cache, float* y) {
-    DecodePlan plan(spans, c.heads);
+                           const std::vector<SeenRow>& rows, const Cache& cache, float* y) {
+    for (size_t first = 0, next; first < rows.size(); first = next) {
+        int64_t floats = 0;
+        for (next = first; next < rows.size() && floats < PART_FLOATS; ++next)
+            floats += int64_t((rows[next].keys - 1) / DECODE_KEYS + 1) * c.heads * (c.rank + 2);
+        attend_block(c, w, q, rows.data() + first, int32_t(next - first), cache, y);
+    }
+}
+
+void Worker::attend_block(const Config& c, const LatentWeights& w, const float* q, const SeenRow* seen, int32_t seen_rows,
+                          const Cache& cache, float* y) {
+    DecodePlan plan(seen, seen_rows, c.heads);
     // A block of keys is unpacked once for all heads of a piece: few pieces, where there are enough for the threads.
     plan.cut(plan.parts / c.heads < 4 * threads_ ? DECODE_HEADS : 2 * DECODE_HEADS);
     if (int32_t(plan.pieces.size()) < threads_) plan.cut((c.heads + threads_ - 1) / threads_);
@@ -186,7 +217,7 @@ void Worker::attend_decode(const Config& c, const LatentWeights& w, const float*
     float* compact = grow(compact_q_, int64_t(count) * width);
     float* q_latent = grow(q_latent_, int64_t(count) * c.heads * c.latent());
     for (int32_t r = 0; r < count; ++r) {
-        std::memcpy(compact + int64_t(r) * width, q + plan.batch_row(rows[r]) * width, width * sizeof(float));
+        std::memcpy(compact + int64_t(r) * width, q + rows[r].seen.batch_row * width, width * sizeof(float));
         for (int32_t h = 0; h < c.heads; ++h)
             std::memcpy(q_latent + (int64_t(r) * c.heads + h) * c.latent() + c.rank,
                         compact + int64_t(r) * width + h * c.qk() + c.nope, c.rope * sizeof(float));
@@ -207,12 +238,12 @@ void Worker::attend_decode(const Config& c, const LatentWeights& w, const float*
         plan.fill(job, piece, c.rank, all_parts);
         job.q = q_latent + (int64_t(piece.row) * c.heads + piece.head) * c.latent();
         job.q_stride = int64_t(c.heads) * c.latent();
-        job.position = rows[piece.row].position;
+        job.position = rows[piece.row].seen.keys - 1;
         job.rank = c.rank;
         job.rope = c.rope;
         job.cache = cache.base;
         job.format = cache.format;
-        job.offset = rows[piece.row].span->offset.data();
+        job.offset = rows[piece.row].seen.offset;
         job.scale = c.softmax_scale;
         job.scratch = all_scratch + scratch * thread;
         k_.attend_decode(job);
@@ -233,7 +264,7 @@ void Worker::attend_decode(const Config& c, const LatentWeights& w, const float*
                          int64_t(c.heads) * c.v, false});
     run(jobs_);
     for (int32_t r = 0; r < count; ++r)
-        std::memcpy(y + plan.batch_row(rows[r]) * c.heads * c.v, out + int64_t(r) * c.heads * c.v,
+        std::memcpy(y + rows[r].seen.batch_row * c.heads * c.v, out + int64_t(r) * c.heads * c.v,
                     c.heads * c.v * sizeof(float));
 }
 
@@ -330,7 +361,9 @@ void Worker::grouped_prefill(const Config& c, const float* q, int64_t stride, co
 void Worker::grouped_decode(const Config& c, const float* q, int64_t stride, const std::vector<const Span*>& spans,
                             const Cache& cache, float* y) {
     const int32_t heads = c.heads / c.kv_heads;
-    DecodePlan plan(spans, c.heads);
+    std::vector<SeenRow> seen;
+    for (size_t i = 0; i < spans.size(); ++i) see_all(*spans[i], spans[i]->length, int32_t(i), seen);
+    DecodePlan plan(seen.data(), seen.size(), c.heads);
     plan.cut(heads);
     const std::vector<DecodePlan::Row>& rows = plan.rows;
     const int64_t values = cache.page_size * cached_bytes(cache.format, c.dim);
@@ -339,19 +372,19 @@ void Worker::grouped_decode(const Config& c, const float* q, int64_t stride, con
     float* all_scratch = grow(scratch_, scratch * threads_);
     int64_t work = 0;
     for (const DecodePlan::Row& row : rows)
-        work += 2 * (row.position + 1) * c.kv_heads * cached_bytes(cache.format, c.dim);
+        work += 2 * int64_t(row.seen.keys) * c.kv_heads * cached_bytes(cache.format, c.dim);
     Pool::get().run(work < MIN_PARALLEL_BYTES ? 1 : threads_, plan.pieces.size(), [&](int32_t item, int32_t thread) {
         const DecodePlan::Piece& piece = plan.pieces[item];
         const DecodePlan::Row& row = rows[piece.row];
         GroupedAttention job{};
         plan.fill(job, piece, c.dim, all_parts);
-        job.q = q + plan.batch_row(row) * stride + piece.head * c.dim;
+        job.q = q + row.seen.batch_row * stride + piece.head * c.dim;
         job.q_stride = stride;
-        job.start = row.position;
+        job.start = row.seen.keys - 1;
         job.dim = c.dim;
         job.cache = cache.base + piece.head / heads * 2 * values;
         job.format = cache.format;
-        job.tile = row.span->offset.data();
+        job.tile = row.seen.offset;
         job.value_offset = values;
         job.scale = c.softmax_scale;
         job.scratch = all_scratch + scratch * thread;
@@ -361,7 +394,7 @@ void Worker::grouped_decode(const Config& c, const float* q, int64_t stride, con
         const DecodePlan::Row& row = rows[i / c.heads];
         const int64_t part_stride = c.dim + 2;
         k_.combine(all_parts + plan.part(row, 0, i % c.heads) * part_stride, part_stride * c.heads, row.parts, c.dim,
-                   y + (plan.batch_row(row) * c.heads + i % c.heads) * c.dim);
+                   y + (row.seen.batch_row * c.heads + i % c.heads) * c.dim);
     });
 }
 

@@ -3,7 +3,7 @@
 
 Span make_span(const Config& c, int64_t first_row, int64_t length, int64_t start, bool prefill, const int32_t* pages,
                size_t num_pages, int64_t cache_pages, int64_t page_size, CacheFormat format, int64_t beyond) {
-    Span span{size(first_row, "first_row"), size(length, "length"), size(start, "start"), prefill, {}};
+    Span span{size(first_row, "first_row"), size(length, "length"), size(start, "start"), prefill, {}, {}};
     check(length >= 1, "a span needs at least one row");
     const int64_t end = start + length + beyond;
     check(end <= LARGEST && end <= int64_t(num_pages) * page_size, "the page table is too short for the span");
@@ -13,6 +13,7 @@ Span make_span(const Config& c, int64_t first_row, int64_t length, int64_t start
     for (int64_t first = 0; first < end; first += page_size, ++pages) {
         check(*pages >= 0 && *pages < cache_pages, "a page is not in the cache");
         const int64_t last = std::min(first + page_size, end);
+        if (c.index_top) span.index.push_back(*pages * bytes + page_size * c.row_bytes(format));
         for (int64_t p = first; p < last; p += step) span.offset.push_back(*pages * bytes + (p - first) / step * step_bytes);
     }
     return span;
@@ -45,14 +46,16 @@ Out attend(In<float, 3> q, MatrixArg k_up, std::optional<nb::handle> q_absorb, M
     std::vector<uint8_t> memory(bytes * cache.shape(0));
     const Cache all{memory.data(), bytes, int32_t(page_size), format};
     NewArray y({q.shape(0), size_t(c.heads), size_t(c.v)});
+    std::vector<SeenRow> rows;
+    see_all(span, span.length, 0, rows);
     {
         nb::gil_scoped_release release;
         Worker worker(kernels(), threads);
         for (int32_t p = 0; p < span.end(); ++p)
             worker.write_latent(c, all, span, p,
                                 cache.data() + (pages.data()[p / page_size] * page_size + p % page_size) * c.latent());
-        if (span.prefill) worker.attend_prefill(c, w, q.data(), span, all, y.data.get());
-        else worker.attend_decode(c, w, q.data(), {&span}, all, y.data.get());
+        if (span.prefill) worker.attend_prefill(c, w, q.data(), span, span.length, all, y.data.get());
+        else worker.attend_decode(c, w, q.data(), rows, all, y.data.get());
     }
     return y.numpy();
 }
@@ -88,11 +91,47 @@ Out attend_grouped(In<float, 3> q, In<float, 4> kv, int64_t start, bool prefill,
     return y.numpy();
 }
 
+// Which keys [N, width] the last rows of a sequence look at that have more than `top` before them: positions [T, top].
+// q [T, H, width] at positions start ..., weights [T, H]; the keys are put into a cache of their own first.
+nb::ndarray<nb::numpy, int32_t> choose_keys(In<float, 3> q, In<float, 2> weights, In<float, 2> keys, int64_t start,
+                                            int32_t top, const std::string& cache_format, int64_t page_size,
+                                            In<int32_t, 1> pages, int32_t threads) {
+    Config c{};
+    c.rank = c.rope = 2;  // the latent rows beside the keys are not looked at
+    c.index_heads = size(q.shape(1), "heads");
+    c.index_dim = size(q.shape(2), "width");
+    c.index_top = top;
+    check(c.index_heads && c.index_dim && c.index_dim % GROUP == 0, "the width must be a multiple of 32");
+    check(keys.shape(1) == q.shape(2), "keys and queries differ in width");
+    check(weights.shape(0) == q.shape(0) && weights.shape(1) == q.shape(1), "one weight per query is needed");
+    const int64_t length = size(q.shape(0), "rows");
+    check(top >= 1 && start >= top, "every row must have more than `top` keys");
+    check(int64_t(keys.shape(0)) == start + length, "a key of every position is needed");
+    const CacheFormat format = cache_format_of(cache_format);
+    const int64_t bytes = page_bytes(c, page_size, format);
+    const std::vector<Span> spans{
+        make_span(c, 0, length, start, false, pages.data(), pages.size(), pages.size(), page_size, format)};
+    std::vector<uint8_t> memory(bytes * pages.size());
+    const Cache cache{memory.data(), bytes, int32_t(page_size), format};
+    New<int32_t> found({q.shape(0), size_t(top)});
+    {
+        nb::gil_scoped_release release;
+        Worker worker(kernels(), threads);
+        for (int32_t p = 0; p < spans[0].end(); ++p)
+            worker.write_index(c, cache, spans[0], p, keys.data() + int64_t(p) * c.index_dim);
+        worker.choose_keys(c, q.data(), weights.data(), spans, cache);
+        std::copy(worker.chosen(c, 0), worker.chosen(c, length), found.data.get());
+    }
+    return found.numpy();
+}
+
 }  // namespace
 
 void add_attention(nb::module_& module) {
     module.def("attend_grouped", &attend_grouped, "q"_a, "kv"_a, "start"_a, "prefill"_a, "cache_format"_a, "page_size"_a,
                "pages"_a, "scale"_a, "threads"_a);
+    module.def("choose_keys", &choose_keys, "q"_a, "weights"_a, "keys"_a, "start"_a, "top"_a, "cache_format"_a,
+               "page_size"_a, "pages"_a, "threads"_a);
     module.def("attend", &attend, "q"_a, "k_up"_a, "q_absorb"_a.none(), "v_up"_a, "cache"_a, "pages"_a, "start"_a,
                "cache_format"_a, "scale"_a, "threads"_a);
 }

@@ -1,5 +1,6 @@
 // The model as Python sees it.
 #include "bindings.h"
+#include "experts.h"
 
 namespace {
 
@@ -24,7 +25,12 @@ class PyModel {
             c.nope = number("nope");
             c.v = number("v");
             c.latent_eps = nb::cast<float>(config["latent_eps"]);
+            c.index_heads = number("index_heads");
+            c.index_dim = number("index_dim");
+            c.index_top = number("index_top");
             check(c.rank && c.nope && c.rope && c.v, "a width is zero");
+            check(!c.index_top || (c.q_rank && c.index_heads && c.index_dim % GROUP == 0 && c.index_dim >= c.rope),
+                  "an indexer needs a query latent, heads, and a width that is a multiple of 32 and holds the rotation");
         }
         c.experts = number("experts");
         c.experts_per_token = number("experts_per_token");
@@ -46,7 +52,37 @@ class PyModel {
         owners_.push_back(nb::cast(rope));
     }
 
-    void add_layer(nb::dict w) { model_.layers.push_back(layer(w)); }
+    // Experts stay in the file at `path`, mapped at `base`; before the first layer.  `open` when all layers are there.
+    void stream(const std::string& path, In<uint8_t, 1> base, int64_t bytes, int32_t readers) {
+        check(model_.layers.empty(), "experts are streamed from the first layer on");
+        check(bytes > 0 && readers >= 1 && readers <= 64, "the memory or the readers are out of range");
+        owners_.push_back(nb::cast(base));
+        shelf_ = std::make_unique<ExpertShelf>(path, base.data(), int64_t(base.size()), bytes, readers);
+    }
+    void open() {
+        if (shelf_) shelf_->open();
+    }
+    nb::dict shelf_stats() {
+        nb::dict told;
+        if (!shelf_) return told;
+        const ShelfStats s = shelf_->stats();
+        told["hits"] = s.hits;
+        told["ahead"] = s.ahead;
+        told["misses"] = s.misses;
+        told["reads"] = s.reads;
+        told["bytes"] = s.bytes;
+        told["guesses"] = s.guesses;
+        told["waited"] = s.waited;
+        told["slots"] = shelf_->number();
+        told["expert_bytes"] = shelf_->expert_bytes();
+        told["direct"] = shelf_->direct();
+        return told;
+    }
+
+    void add_layer(nb::dict w) {
+        model_.layers.push_back(layer(w));
+        check(!model_.config.index_top || model_.layers.front().latent.index.there, "the first layer needs an indexer");
+    }
 
     void add_prediction(nb::dict w) {
         const int32_t hidden = model_.config.hidden;
@@ -128,6 +164,10 @@ class PyModel {
             m.experts = dense(w["gate_up"], w["mlp_down"], c.experts);
             m.has_shared = w.contains("shared_gate_up");
             if (m.has_shared) m.shared = dense(w["shared_gate_up"], w["shared_down"], 1);
+            if (shelf_) {
+                m.shelf = shelf_.get();
+                m.shelf_layer = shelf_->add(m.experts);
+            }
         } else {
             layer.dense = dense(w["gate_up"], w["mlp_down"], 1);
         }
@@ -225,9 +265,18 @@ class PyModel {
         a.v_up = matrix(w["v_up"], c.v, c.rank, c.heads, "v_up");
         a.q_absorb = matrix(w["q_absorb"], c.rank, c.nope, c.heads, "q_absorb");
         a.out = matrix(w["out"], c.hidden, c.heads * c.v, 1, "out");
+        if (w.contains("index_query")) a.index = index(w);
         // Both read one preparation of the cached latents.
         check(is_float(a.k_up.format) == is_float(a.v_up.format), "k_up and v_up must both be floats or integers");
         return a;
+    }
+    IndexWeights index(nb::dict w) {
+        const Config& c = model_.config;
+        check(c.index_top > 0, "a layer has an indexer, the model none");
+        return {true, matrix(w["index_query"], c.index_heads * c.index_dim, c.q_rank, 1, "index_query"),
+                matrix(w["index_key"], c.index_dim, c.hidden, 1, "index_key"),
+                matrix(w["index_weights"], c.index_heads, c.hidden, 1, "index_weights"),
+                vector(w["index_norm"], c.index_dim, "index_norm"), vector(w["index_bias"], c.index_dim, "index_bias")};
     }
     GroupedWeights grouped(nb::dict w) {
         const Config& c = model_.config;
@@ -251,6 +300,7 @@ class PyModel {
 
     Model model_;
     std::vector<nb::object> owners_;
+    std::unique_ptr<ExpertShelf> shelf_;
     std::unique_ptr<Worker> worker_;
     const Kernels* used_ = nullptr;
     int32_t threads_ = 0;
@@ -259,9 +309,13 @@ class PyModel {
 }  // namespace
 
 void add_model(nb::module_& module) {
+    nb::exception<ReadError>(module, "ReadError", PyExc_OSError);
     nb::class_<PyModel>(module, "Model")
         .def(nb::init<nb::dict, nb::handle, In<float, 1>, nb::handle, In<float, 3>>(), "config"_a, "embedding"_a,
              "norm"_a, "head"_a, "rope"_a)
+        .def("stream", &PyModel::stream, "path"_a, "base"_a, "bytes"_a, "readers"_a)
+        .def("open", &PyModel::open)
+        .def("shelf_stats", &PyModel::shelf_stats)
         .def("add_layer", &PyModel::add_layer, "weights"_a)
         .def("add_prediction", &PyModel::add_prediction, "weights"_a)
         .def("draft", &PyModel::draft, "index"_a, "states"_a, "cache"_a.noconvert(), "page_size"_a, "cache_format"_a,

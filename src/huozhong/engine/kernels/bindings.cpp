@@ -84,6 +84,15 @@ Out rms_norm(In<float, 2> x, In<float, 1> weight, float eps) {
     return y.numpy();
 }
 
+Out layer_norm(In<float, 2> x, In<float, 1> weight, In<float, 1> bias, float eps) {
+    check(x.shape(1) == weight.size() && x.shape(1) == bias.size(), "x, weight and bias differ in width");
+    NewArray y({x.shape(0), x.shape(1)});
+    const int64_t n = size(x.shape(1), "columns");
+    for (size_t r = 0; r < x.shape(0); ++r)
+        kernels().layer_norm(x.data() + r * n, weight.data(), bias.data(), eps, int32_t(n), y.data.get() + r * n);
+    return y.numpy();
+}
+
 Out silu_mul(In<float, 2> x) {
     check(x.shape(1) % 2 == 0, "x must hold two halves");
     const int64_t n = size(x.shape(1), "columns") / 2;
@@ -164,6 +173,7 @@ NB_MODULE(_kernels, module) {
     module.def("embed", &embed, "tokens"_a, "matrix"_a);
     module.def("quantize_rows", &quantize_rows, "x"_a);
     module.def("rms_norm", &rms_norm, "x"_a, "weight"_a, "eps"_a);
+    module.def("layer_norm", &layer_norm, "x"_a, "weight"_a, "bias"_a, "eps"_a);
     module.def("silu_mul", &silu_mul, "x"_a);
     module.def("rotate", &rotate, "x"_a, "table"_a, "positions"_a);
     module.def("route", &route, "logits"_a, "bias"_a.none(), "per_token"_a, "groups"_a, "top_groups"_a, "softmax"_a,

@@ -100,7 +100,8 @@ inline void check_routing(const Config& c) {
 inline int64_t page_bytes(const Config& c, int64_t page_size, CacheFormat format) {
     check(page_size >= 1 && page_size <= LARGEST, "page_size is out of range");
     check(!c.grouped || page_size % KEY_TILE == 0, "pages of grouped attention hold a multiple of 16 positions");
-    return page_size * c.row_bytes(format);
+    check(!c.index_top || page_size % BLOCK == 0, "pages with an indexer's keys hold a multiple of 16 positions");
+    return c.page_bytes(page_size, format);
 }
 
 // A checked span and where its positions lie.

@@ -282,6 +282,19 @@ void grouped_decode(const GroupedAttention& job) {
     }
 }
 
+// DeepSeek-V3.2's indexer: heads' dot products, cut off below 0 and weighted.
+void index_scores(const float* dots, int64_t stride, const float* weights, int32_t heads, int32_t keys, float* scores) {
+    const Vec zero = set1(0.0f);
+    for (int32_t k = 0; k < keys; k += W) {
+        const int left = lanes_left(keys - k);
+        Vec sum = zero;
+        for (int32_t h = 0; h < heads; ++h)
+            sum = fma(set1(weights[h]),
+                      max(left == W ? load(dots + h * stride + k) : load_n(dots + h * stride + k, left), zero), sum);
+        store_n(scores + k, sum, left);
+    }
+}
+
 void combine(const float* part, int64_t part_stride, int32_t parts, int32_t rank, float* y) {
     float top = -INFINITE, total = 0;
     for (int32_t i = 0; i < parts; ++i) {

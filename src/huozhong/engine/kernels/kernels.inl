@@ -90,6 +90,29 @@ void rms_norm(const float* x, const float* weight, float eps, int32_t n, float* 
     }
 }
 
+// (x - mean) / sqrt(variance + eps) * weight + bias
+void layer_norm(const float* x, const float* weight, const float* bias, float eps, int32_t n, float* y) {
+    Lanes16 sum = lanes16(0), squares = lanes16(0);
+    for (int32_t i = 0; i < n; i += W) {
+        Vec& part = sum.part[i / W % (16 / W)];
+        part = add(part, load_n(x + i, lanes_left(n - i)));
+    }
+    const float mean = reduce_add(sum) / float(n);
+    for (int32_t i = 0; i < n; i += W) {
+        const int left = lanes_left(n - i);
+        store_n(y + i, sub(load_n(x + i, left), set1(mean)), left);
+        const Vec v = load_n(y + i, left);
+        Vec& part = squares.part[i / W % (16 / W)];
+        part = fma(v, v, part);
+    }
+    const Vec factor = set1(1.0f / __builtin_sqrtf(reduce_add(squares) / float(n) + eps));
+    for (int32_t i = 0; i < n; i += W) {
+        const int left = lanes_left(n - i);
+        const Vec v = mul(load_n(y + i, left), factor);
+        store_n(y + i, fma(v, load_n(weight + i, left), load_n(bias + i, left)), left);
+    }
+}
+
 void silu_mul(const float* gate, const float* up, int32_t n, float* y) {
     for (int32_t i = 0; i < n; i += W) {
         const int left = lanes_left(n - i);

@@ -4,7 +4,7 @@
 #include "kernels.inl"
 
 namespace huozhong {
-const Kernels kernels_avx2vnni = {"avx2vnni", false, quantize, matmul, rms_norm, silu_mul, largest, add_scaled,
-    attend_prefill, attend_decode, grouped_prefill, grouped_decode, combine, load_row, store_row, gated_rows,
-    scan, encode, half_dot};
+const Kernels kernels_avx2vnni = {"avx2vnni", false, quantize, matmul, rms_norm, layer_norm, silu_mul, largest,
+    add_scaled, attend_prefill, attend_decode, grouped_prefill, grouped_decode, combine, index_scores, load_row,
+    store_row, gated_rows, scan, encode, half_dot};
 }

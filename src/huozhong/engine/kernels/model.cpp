@@ -3,27 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <limits>
-#include <numeric>
 
 #include "worker.inl"
 
 namespace huozhong {
 namespace {
 
+constexpr int32_t MOST_READ_AHEAD = 4;  // rows of a pass whose experts are read ahead
 constexpr int32_t SHARE_DIVISOR = 3;  // a piece is at most a thread's share of what is left, divided by this
 
 // Bytes touched per block of outputs, as a measure of time.
 int64_t work_of(const Matmul& job) { return job.matrix->block_bytes() * (2 + job.tokens) / 2; }
-
-float sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
-
-void softmax(const float* logits, int32_t n, float* p) {
-    float top = -std::numeric_limits<float>::infinity(), total = 0;
-    for (int32_t i = 0; i < n; ++i) top = std::max(top, logits[i]);
-    for (int32_t i = 0; i < n; ++i) total += p[i] = std::exp(logits[i] - top);
-    for (int32_t i = 0; i < n; ++i) p[i] /= total;
-}
 
 }  // namespace
 
@@ -101,12 +91,12 @@ Rows Worker::normalize(Activations& to, std::vector<float>& h, const float* x, c
 }
 
 // silu(gate) * up of every row into h, prepared for a matmul.
-Rows Worker::gate(Activations& to, std::vector<float>& h, const std::vector<float>& gate_up, int32_t count,
-                  int32_t width, const Matrix& matrix) {
+Rows Worker::gate(Activations& to, std::vector<float>& h, const float* gate_up, int32_t count, int32_t width,
+                  const Matrix& matrix) {
     float* out = grow(h, int64_t(count) * width);
     const Rows rows = to.rows(out, width, count, width);
     for_rows(count, width * 16, [&](int32_t r) {
-        const float* both = gate_up.data() + int64_t(r) * 2 * width;
+        const float* both = gate_up + int64_t(r) * 2 * width;
         float* y = out + int64_t(r) * width;
         k_.silu_mul(both, both + width, width, y);
         if (!is_float(matrix.format)) quantize(to, y, r, width);
@@ -131,112 +121,8 @@ void Worker::dense(const Config& c, const DenseWeights& w, const float* norm, in
     jobs_.clear();
     add_jobs(jobs_, w.gate_up, 0, h, nullptr, 0, 1, tokens, both);
     run(jobs_);
-    h = gate(mid_, mid_h_, gate_up_, tokens, w.down.in, w.down);
+    h = gate(mid_, mid_h_, both, tokens, w.down.in, w.down);
     run({{&w.down, 0, h, nullptr, 0, 1, tokens, x, c.hidden, true}});
-}
-
-void Worker::route(const Config& c, const float* logits, const float* bias, int32_t tokens, int32_t* experts,
-                   float* weights) {
-    const int32_t per_group = c.experts / c.groups;
-    std::vector<float> score(c.experts), choice(c.experts), group(c.groups);
-    std::vector<int32_t> order(std::max(c.experts, c.groups));
-    // Best first; of equals the lower number; NaN last.
-    const auto better = [](const std::vector<float>& value) {
-        return [&value](int32_t a, int32_t b) {
-            const float x = std::isnan(value[a]) ? -std::numeric_limits<float>::infinity() : value[a];
-            const float y = std::isnan(value[b]) ? -std::numeric_limits<float>::infinity() : value[b];
-            return x != y ? x > y : a < b;
-        };
-    };
-    for (int32_t t = 0; t < tokens; ++t, logits += c.experts, experts += c.experts_per_token) {
-        if (c.softmax_scores) softmax(logits, c.experts, score.data());
-        for (int32_t e = 0; e < c.experts; ++e) {
-            if (!c.softmax_scores) score[e] = sigmoid(logits[e]);
-            choice[e] = bias ? score[e] + bias[e] : score[e];
-        }
-        std::vector<bool> kept(c.groups, c.groups == 1);
-        if (c.groups > 1) {
-            for (int32_t g = 0; g < c.groups; ++g) {
-                float best = -std::numeric_limits<float>::infinity(), second = best;
-                for (int32_t e = g * per_group; e < (g + 1) * per_group; ++e) {
-                    if (choice[e] > best) {
-                        second = best;
-                        best = choice[e];
-                    } else if (choice[e] > second) {
-                        second = choice[e];
-                    }
-                }
-                group[g] = c.best_two ? best + second : best;
-            }
-            std::iota(order.begin(), order.begin() + c.groups, 0);
-            std::sort(order.begin(), order.begin() + c.groups, better(group));
-            for (int32_t i = 0; i < c.top_groups; ++i) kept[order[i]] = true;
-        }
-        int32_t candidates = 0;
-        for (int32_t e = 0; e < c.experts; ++e)
-            if (kept[e / per_group]) order[candidates++] = e;
-        std::partial_sort(order.begin(), order.begin() + c.experts_per_token, order.begin() + candidates,
-                          better(choice));
-        float total = 0;
-        for (int32_t i = 0; i < c.experts_per_token; ++i) total += score[order[i]];
-        for (int32_t i = 0; i < c.experts_per_token; ++i) {
-            experts[i] = order[i];
-            const float weight = c.normalize ? score[order[i]] / (total + 1e-20f) : score[order[i]];
-            *weights++ = weight * c.routed_scale;
-        }
-    }
-}
-
-void Worker::moe(const Config& c, const LayerWeights& layer, int32_t tokens, float* x) {
-    const MoeWeights& w = layer.moe;
-    const int32_t per_token = c.experts_per_token, slots = tokens * per_token;
-    const bool integers = any_integers(w.experts.gate_up) || (w.has_shared && any_integers(w.shared.gate_up));
-    const Rows h = normalize(in_, h_, x, layer.mlp_norm, c.eps, tokens, c.hidden, c.hidden, integers);
-    float* router = grow(router_, int64_t(tokens) * c.experts);
-    run({{&w.router, 0, h, nullptr, 0, 1, tokens, router, c.experts, false}});
-    experts_.resize(slots);
-    grow(weights_, slots);
-    route(c, router, w.bias, tokens, experts_.data(), weights_.data());
-
-    // Slots are (token, choice) pairs, ordered by expert: slot_rows_ is a slot's token, slots_ a pair's slot.
-    std::vector<int32_t> first(c.experts + 1, 0);
-    for (int32_t expert : experts_) ++first[expert + 1];
-    std::partial_sum(first.begin(), first.end(), first.begin());
-    std::vector<int32_t> next(first.begin(), first.end() - 1);
-    slot_rows_.resize(slots);
-    slots_.resize(slots);
-    for (int32_t i = 0; i < slots; ++i) {
-        slots_[i] = next[experts_[i]]++;
-        slot_rows_[slots_[i]] = i / per_token;
-    }
-
-    const int32_t width = w.experts.down.in, shared_width = w.has_shared ? w.shared.down.in : 0;
-    float* both = grow(gate_up_, int64_t(slots) * 2 * width);
-    float* shared_both = grow(shared_gate_up_, int64_t(tokens) * 2 * shared_width);
-    jobs_.clear();
-    for (int32_t e = 0; e < c.experts; ++e)
-        if (first[e + 1] > first[e])
-            add_jobs(jobs_, w.experts.gate_up, e, h, slot_rows_.data() + first[e], 0, 0, first[e + 1] - first[e],
-                     both + int64_t(first[e]) * 2 * width);
-    if (w.has_shared) add_jobs(jobs_, w.shared.gate_up, 0, h, nullptr, 0, 1, tokens, shared_both);
-    run(jobs_);
-
-    const Rows hidden = gate(mid_, mid_h_, gate_up_, slots, width, w.experts.down);
-    float* out = grow(expert_out_, int64_t(slots) * c.hidden);
-    jobs_.clear();
-    for (int32_t e = 0; e < c.experts; ++e)
-        if (first[e + 1] > first[e])
-            jobs_.push_back({&w.experts.down, e, hidden, nullptr, first[e], 1, first[e + 1] - first[e],
-                             out + int64_t(first[e]) * c.hidden, c.hidden, false});
-    if (w.has_shared) {
-        const Rows shared = gate(shared_in_, shared_h_, shared_gate_up_, tokens, shared_width, w.shared.down);
-        jobs_.push_back({&w.shared.down, 0, shared, nullptr, 0, 1, tokens, x, c.hidden, true});
-    }
-    run(jobs_);
-    for_rows(tokens, per_token * c.hidden * 8, [&](int32_t t) {
-        for (int32_t i = t * per_token; i < (t + 1) * per_token; ++i)
-            k_.add_scaled(x + int64_t(t) * c.hidden, out + int64_t(slots_[i]) * c.hidden, weights_[i], c.hidden);
-    });
 }
 
 // -- the whole ------------------------------------------------------------------------------------------------------
@@ -299,8 +185,11 @@ void Model::forward(Worker& worker, Cache cache, int64_t layer_stride, const Bat
     const int32_t tokens = batch.tokens.size();
     std::vector<float> x(int64_t(tokens) * config.hidden);
     worker.embed(embedding, batch.tokens.data(), tokens, x.data());
-    for (const LayerWeights& layer : layers) {
-        run_layer(worker, layer, cache, batch, x.data());
+    for (size_t i = 0; i < layers.size(); ++i) {
+        // Prompts want nearly all experts of a layer, one after the other; there is nothing to guess.
+        if (layers[i].is_moe && layers[i].moe.shelf && tokens <= MOST_READ_AHEAD)
+            worker.read_ahead(config, layers[i], tokens, x.data());
+        run_layer(worker, layers[i], cache, batch, x.data());
         cache.base += layer_stride;
     }
     finish(worker, norm, batch, x.data(), logits, hidden);
@@ -362,7 +251,8 @@ void Model::draft_ahead(Worker& worker, int32_t index, const Cache& cache, Batch
             if (chain.done == limits[chain.span] || !(chain.probability >= p_min)) continue;
             Span& span = batch.spans[i];
             last.push_back(going.size());
-            ahead.spans.push_back({int32_t(going.size()), 1, span.end(), false, std::move(span.offset)});
+            ahead.spans.push_back({int32_t(going.size()), 1, span.end(), false, std::move(span.offset),
+                                   std::move(span.index)});
             ahead.tokens.push_back(guess[i]);
             state.insert(state.end(), next.begin() + int64_t(i) * d, next.begin() + int64_t(i + 1) * d);
             going.push_back(chain);

@@ -8,6 +8,8 @@
 
 namespace huozhong {
 
+constexpr float INDEX_EPS = 1e-6f;  // of the norm of an indexer's keys
+
 // Latent attention (MLA) has rank, q_rank (0: none), nope, rope and v; grouped attention kv_heads, dim and rope.  What
 // belongs to the other kind is 0.
 struct Config {
@@ -15,6 +17,7 @@ struct Config {
     bool grouped;
     int32_t rank, q_rank, nope, rope, v;
     int32_t kv_heads, dim;
+    int32_t index_heads, index_dim, index_top;  // of sparse latent attention; 0 without an indexer
     int32_t experts, experts_per_token, groups, top_groups;
     bool softmax_scores, best_two, normalize;  // best_two: a group's score sums its best two, not its best alone
     float routed_scale, eps, latent_eps, softmax_scale;
@@ -25,12 +28,18 @@ struct Config {
     int64_t row_bytes(CacheFormat f) const {
         return grouped ? 2 * kv_heads * cached_bytes(f, dim) : cached_bytes(f, rank) + cached_bytes(f, rope);
     }
+    // What a page of `positions` keeps, the indexer's keys behind the rows.
+    int64_t page_bytes(int64_t positions, CacheFormat f) const {
+        return positions * (row_bytes(f) + (index_top ? index_bytes(f, index_dim) : 0));
+    }
     int64_t step_bytes(CacheFormat f) const { return grouped ? KEY_TILE * cached_bytes(f, dim) : row_bytes(f); }
 };
 
 // The paged cache of one layer: page i begins at base + i * page_bytes.
 // Latent: rows [rank], [rope] one after the other.  Grouped: per group, keys in tiles of 16 positions [dim, 16], then the
 // values' rows in as many tiles [16, dim].  In q8 the scales lie behind a row, or behind a tile [groups of 32, 16].
+// Sparse latent: behind a page's rows its indexer keys, a Matrix [page_size, index_dim]: of f32 where the cache is, of
+// int8 (Format::q8) otherwise.
 struct Cache {
     uint8_t* base;
     int64_t page_bytes;
@@ -50,10 +59,18 @@ struct Matrices {
     int32_t in() const { return all.front().in; }
 };
 
+// Which keys a row of sparse attention looks at (DeepSeek-V3.2, section 2.1).
+struct IndexWeights {
+    bool there;  // false: the layer looks at the keys that the one before it chose
+    Matrix query, key, weights;
+    const float *key_norm, *key_bias;
+};
+
 struct LatentWeights {
     const float *q_norm, *kv_norm;  // q_norm null without a query latent
     Matrices down;
     Matrix q_up, k_up, v_up, q_absorb, out;
+    IndexWeights index;
 };
 
 struct GroupedWeights {
@@ -68,12 +85,16 @@ struct DenseWeights {
     Matrix down;
 };
 
+class ExpertShelf;
+
 struct MoeWeights {
     Matrix router;
     const float* bias;  // null where there is none
     DenseWeights experts;
     bool has_shared;
     DenseWeights shared;
+    ExpertShelf* shelf;  // null: all experts are in memory; else they are on its layer number shelf_layer
+    int32_t shelf_layer;
 };
 
 struct LayerWeights {
@@ -93,19 +114,35 @@ struct PredictionWeights {
 };
 
 // Rows first_row ... of the batch: positions start ... of one sequence.  offset: where in the cache position p's row
-// begins (latent), or the tile of positions 16 p ... (grouped, of the first group).
+// begins (latent), or the tile of positions 16 p ... (grouped, of the first group).  index: where each page's indexer
+// keys begin (sparse latent).
 struct Span {
     int32_t first_row, length, start;
     bool prefill;
-    std::vector<int64_t> offset;
+    std::vector<int64_t> offset, index;
 
     int32_t end() const { return start + length; }
+};
+
+// One row that attention computes absorbed: it sees keys at offset[0 ...]; rows of one `group` (>= 0) lie one after the
+// other in a sequence, each sees one key more than the one before, and they share `offset`.
+struct SeenRow {
+    int64_t batch_row;
+    const int64_t* offset;
+    int32_t keys, group;
 };
 
 struct Batch {
     std::vector<int32_t> tokens, logit_rows, hidden_rows;
     std::vector<Span> spans;
 };
+
+struct IndexRow;  // sparse.cpp
+
+// The span's first `rows` rows, as rows that see every key up to their own.
+inline void see_all(const Span& span, int32_t rows, int32_t group, std::vector<SeenRow>& to) {
+    for (int32_t i = 0; i < rows; ++i) to.push_back({span.first_row + i, span.offset.data(), span.start + i + 1, group});
+}
 
 // Activations prepared for matmuls, and the memory they live in.
 class Activations {
@@ -133,10 +170,20 @@ class Worker {
     void norm(const float* x, const float* weight, float eps, int32_t n, float* y) { k_.rms_norm(x, weight, eps, n, y); }
     void linear(const float* x, int32_t tokens, const Matrix& matrix, int32_t index, float* y, bool add);
     void rotate(float* x, int64_t stride, int32_t count, const float* table, int32_t dim);
-    void attend_prefill(const Config& c, const LatentWeights& w, const float* q, const Span& span, const Cache& cache,
-                        float* y);
-    void attend_decode(const Config& c, const LatentWeights& w, const float* q, const std::vector<const Span*>& spans,
+    // The span's first `length` rows.
+    void attend_prefill(const Config& c, const LatentWeights& w, const float* q, const Span& span, int32_t length,
+                        const Cache& cache, float* y);
+    void attend_decode(const Config& c, const LatentWeights& w, const float* q, const std::vector<SeenRow>& rows,
                        const Cache& cache, float* y);
+    // Sparse attention: an indexer's key [index_dim] into the cache, and the keys that every row sees that is further on
+    // than index_top: query [tokens, index_heads * index_dim], weights [tokens, index_heads].
+    void write_index(const Config& c, const Cache& cache, const Span& span, int32_t position, const float* key);
+    void choose_keys(const Config& c, const float* query, const float* weights, const std::vector<Span>& spans,
+                     const Cache& cache);
+    // Of `row`, counted over those further on than index_top, what choose_keys chose: positions in order, and where they
+    // lie in the cache.
+    const int32_t* chosen(const Config& c, int64_t row) const { return chosen_.data() + row * c.index_top; }
+    const int64_t* chosen_offsets(const Config& c, int64_t row) const { return chosen_offsets_.data() + row * c.index_top; }
     void grouped_prefill(const Config& c, const float* q, int64_t stride, const Span& span, const Cache& cache, float* y);
     void grouped_decode(const Config& c, const float* q, int64_t stride, const std::vector<const Span*>& spans,
                         const Cache& cache, float* y);
@@ -154,12 +201,23 @@ class Worker {
                    int32_t tokens, float* x);
     void dense(const Config& c, const DenseWeights& w, const float* norm, int32_t tokens, float* x);
     void moe(const Config& c, const LayerWeights& layer, int32_t tokens, float* x);
+    // What `layer`'s router would choose now, read ahead for when its turn comes.
+    void read_ahead(const Config& c, const LayerWeights& layer, int32_t tokens, const float* x);
     void logits(const Config& c, const Matrix& head, const float* norm, const Batch& batch, const float* x, float* y);
     // The likeliest output of every row of x and its probability.
     void likeliest(const float* x, int32_t count, const Matrix& head, int32_t* tokens, float* probabilities);
 
   private:
     struct Item { int32_t job, first, last; };
+    // An expert of a layer, and which slots are its own.
+    struct Share { int32_t expert, first, count; };
+
+    void finish_index(const Config& c, const IndexWeights& w, const float* table, int64_t row, const Cache& cache,
+                      const Span& span, int32_t position);
+    void score_rows(const Config& c, const Rows& query, const float* weights, const IndexRow* rows, int32_t count,
+                    const Cache& cache, float* scores, int64_t stride);
+    void attend_block(const Config& c, const LatentWeights& w, const float* q, const SeenRow* seen, int32_t count,
+                      const Cache& cache, float* y);
 
     void run(const std::vector<Matmul>& jobs);
     template <class F> void for_rows(int32_t rows, int64_t work_per_row, F f);
@@ -167,8 +225,15 @@ class Worker {
     Rows prepare(Activations& to, const float* x, int64_t stride, int32_t count, int32_t in, const Matrix& matrix);
     Rows normalize(Activations& to, std::vector<float>& h, const float* x, const float* weight, float eps,
                    int32_t count, int64_t stride, int32_t in, bool integers);
-    Rows gate(Activations& to, std::vector<float>& h, const std::vector<float>& gate_up, int32_t count, int32_t width,
+    Rows gate(Activations& to, std::vector<float>& h, const float* gate_up, int32_t count, int32_t width,
               const Matrix& matrix);
+    int32_t choose_experts(const Config& c, const MoeWeights& w, const float* norm, int32_t tokens, const float* x,
+                           Rows& h);
+    std::vector<Share> divide(const Config& c, const MoeWeights& w, int32_t slots);
+    void compute(const Config& c, const MoeWeights& w, const Rows& h, const Share* shares, const DenseWeights* const* weights,
+                 int32_t count, int32_t shared_tokens, float* out, float* x);
+    void compute_from_shelf(const Config& c, const MoeWeights& w, const Rows& h, const std::vector<Share>& shares,
+                            int32_t tokens, float* out, float* x);
     // One job per matrix: rows of h through number `index` of its stack.
     static void add_jobs(std::vector<Matmul>& jobs, const Matrices& matrices, int32_t index, const Rows& h,
                          const int32_t* rows, int32_t first, int32_t step, int32_t tokens, float* y);
@@ -180,7 +245,10 @@ class Worker {
     Activations in_, mid_, latent_;
     std::vector<float> h_, mid_h_, down_, q_, y_, row_, q_latent_, parts_, mixed_, compact_q_, compact_y_, scratch_;
     std::vector<float> gate_up_, shared_gate_up_, shared_h_, expert_out_, router_, weights_, latent_h_;
-    Activations shared_in_;
+    Activations shared_in_, index_in_;
+    std::vector<float> index_q_, index_key_, index_weights_, index_scores_, index_dots_;
+    std::vector<int32_t> chosen_;
+    std::vector<int64_t> chosen_offsets_;
     std::vector<int32_t> experts_, slot_rows_, slots_;
 };
 

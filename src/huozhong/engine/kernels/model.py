@@ -2,24 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from huozhong.engine.kernels import reference
+from huozhong.engine.kernels import reference, reference_matrices
 from huozhong.engine.kernels.batch import ForwardBatch, PagedCache
 from huozhong.engine.kernels.choose import native, used
 from huozhong.engine.kernels.matrix import native_matrix
-from huozhong.engine.weights.layout import LayerWeights, Weights
+from huozhong.engine.weights.layout import IndexerWeights, LayerWeights, Weights
 from huozhong.engine.weights.quant import PackedMatrix
+from huozhong.engine.weights.streaming import READERS
+from huozhong.errors import CheckpointError
 from huozhong.model.architecture import Architecture, GroupedAttention
 
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 U8 = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class ExpertStats:
+    """Experts that stay on the disk: counters since the start.
+
+    hits: wanted and in memory.  misses: wanted, and not there yet.  guesses: chosen ahead; ahead: of those, wanted
+    then, there already or on their way.  bytes: read, in `reads`.  waited: seconds in which a layer stood still.
+    slots: experts that memory holds, of `expert_bytes` each.  direct: read past the system's page cache.
+    """
+
+    hits: int
+    ahead: int
+    misses: int
+    reads: int
+    bytes: int
+    guesses: int
+    waited: float
+    slots: int
+    expert_bytes: int
+    direct: bool
 
 
 class RunnableModel(Protocol):
@@ -42,6 +68,18 @@ class RunnableModel(Protocol):
         are those below it.
         """
 
+    def experts(self) -> ExpertStats | None:
+        """How experts were read that stay on the disk; None where they are in memory."""
+
+
+@contextlib.contextmanager
+def _disk() -> Iterator[None]:
+    """A disk that fails is told in a sentence."""
+    try:
+        yield
+    except native.ReadError as error:
+        raise CheckpointError(f"the model's experts cannot be read from the disk: {error}.") from None
+
 
 def load(weights: Weights, rope: F32, num_threads: int) -> RunnableModel:
     """A model ready to run on the kernels in use.  rope: see `runner.rope_table`."""
@@ -61,7 +99,7 @@ class _ReferenceModel:
         w = self._weights
         own_PSC = _rows(cache)[len(w.layers) + module]
         h_TD = reference.draft_hidden(w, w.prediction[module], self._rope, own_PSC, states_TD, batch)
-        return reference.linear(h_TD[batch.logit_rows], w.head), h_TD[batch.hidden_rows]
+        return reference_matrices.linear(h_TD[batch.logit_rows], w.head), h_TD[batch.hidden_rows]
 
     def draft_ahead(
         self, module: int, states_TD: F32, limits: I32, vocab: int, p_min: float, cache: PagedCache, batch: ForwardBatch
@@ -70,6 +108,9 @@ class _ReferenceModel:
         own_PSC = _rows(cache)[len(w.layers) + module]
         m = w.prediction[module]
         return reference.draft_ahead(w, m, self._rope, own_PSC, states_TD, batch, limits, vocab, p_min)
+
+    def experts(self) -> None:
+        """The reference reads them where they are."""
 
 
 def _rows(cache: PagedCache) -> reference.CacheRows:
@@ -90,22 +131,35 @@ class _NativeModel:
             head=native_matrix(weights.head),
             rope=rope,
         )
+        if weights.expert_memory:
+            assert weights.mapped is not None
+            with _disk():
+                self._model.stream(str(weights.mapped.path), weights.mapped.data, weights.expert_memory, READERS)
         for layer in weights.layers:
             self._model.add_layer(_layer_arrays(layer))
         for m in weights.prediction:
             arrays = {"enorm": m.enorm, "hnorm": m.hnorm, "norm": m.norm, "eh_proj": native_matrix(m.eh_proj)}
             self._model.add_prediction(arrays | {"layer": _layer_arrays(m.layer)})
+        with _disk():
+            self._model.open()
+
+    def experts(self) -> ExpertStats | None:
+        told = self._model.shelf_stats()
+        return ExpertStats(**told) if told else None
 
     def forward(self, cache: PagedCache, batch: ForwardBatch) -> tuple[F32, F32]:
-        return self._model.forward(*self._arguments(cache, batch))
+        with _disk():
+            return self._model.forward(*self._arguments(cache, batch))
 
     def draft(self, module: int, states_TD: F32, cache: PagedCache, batch: ForwardBatch) -> tuple[F32, F32]:
-        return self._model.draft(module, states_TD, *self._arguments(cache, batch))
+        with _disk():
+            return self._model.draft(module, states_TD, *self._arguments(cache, batch))
 
     def draft_ahead(
         self, module: int, states_TD: F32, limits: I32, vocab: int, p_min: float, cache: PagedCache, batch: ForwardBatch
     ) -> tuple[I32, F32]:
-        return self._model.draft_ahead(module, states_TD, limits, vocab, p_min, *self._arguments(cache, batch))
+        with _disk():
+            return self._model.draft_ahead(module, states_TD, limits, vocab, p_min, *self._arguments(cache, batch))
 
     def _arguments(self, cache: PagedCache, batch: ForwardBatch) -> tuple[U8, int, str, I32, I64, I32, I32, I32, int]:
         spans, first_page = [], 0
@@ -146,7 +200,11 @@ def _config_numbers(c: Architecture) -> dict[str, int | float | bool]:
     }
     if isinstance(a, GroupedAttention):
         return numbers | {"grouped": True, "kv_heads": a.num_kv_heads, "dim": a.head_dim}
+    i = a.indexer
     return numbers | {
+        "index_heads": 0 if i is None else i.num_heads,
+        "index_dim": 0 if i is None else i.head_dim,
+        "index_top": 0 if i is None else i.top_k,
         "grouped": False,
         "rank": a.kv_lora_rank,
         "q_rank": a.q_lora_rank or 0,
@@ -160,6 +218,9 @@ def _layer_arrays(layer: LayerWeights) -> dict[str, object]:
     """What PyModel::add_layer reads; what a layer does not have is left out."""
     arrays: dict[str, object] = {"attention_norm": layer.attention_norm, "mlp_norm": layer.mlp_norm}
     arrays |= {f.name: getattr(layer.attention, f.name) for f in dataclasses.fields(layer.attention)}
+    if (indexer := arrays.pop("indexer", None)) is not None:
+        assert isinstance(indexer, IndexerWeights)
+        arrays |= {f"index_{f.name}": getattr(indexer, f.name) for f in dataclasses.fields(indexer)}
     if layer.moe is not None:
         m = layer.moe
         arrays |= {"router": m.router, "router_bias": m.router_bias, "gate_up": m.gate_up, "mlp_down": m.down}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from huozhong.engine.kernels import reference
-from huozhong.engine.kernels.batch import RowSpan
+from huozhong.engine.kernels import reference, reference_matrices
+from huozhong.engine.kernels.batch import ForwardBatch, RowSpan
 from huozhong.engine.kernels.cache_rows import rounded
 from huozhong.engine.kernels.choose import native, used
 from huozhong.engine.kernels.matrix import native_matrix
+from huozhong.engine.kernels.reference_sparse import IndexKeys, best, index_scores, write_keys
 from huozhong.engine.weights.layout import LatentAttentionWeights
 from huozhong.engine.weights.quant import PackedMatrix
 from huozhong.model.architecture import CacheFormat, Experts
@@ -19,7 +20,7 @@ F32 = NDArray[np.float32]
 
 def linear(x_TI: F32, matrix: PackedMatrix, index: int = 0, num_threads: int = 1) -> F32:
     if used() == "reference":
-        return reference.linear(x_TI, matrix, index)
+        return reference_matrices.linear(x_TI, matrix, index)
     return native.linear(x_TI, native_matrix(matrix), index, num_threads)
 
 
@@ -35,13 +36,19 @@ def embed(tokens_T: NDArray[np.int32], matrix: PackedMatrix) -> F32:
 
 
 def quantize_rows(x_TI: F32) -> tuple[NDArray[np.int8], F32]:
-    return reference.quantize_rows(x_TI) if used() == "reference" else native.quantize_rows(x_TI)
+    return reference_matrices.quantize_rows(x_TI) if used() == "reference" else native.quantize_rows(x_TI)
 
 
 def rms_norm(x_TD: F32, weight_D: F32, eps: float) -> F32:
     if used() == "reference":
         return reference.rms_norm(x_TD, weight_D, eps)
     return native.rms_norm(x_TD, weight_D, eps)
+
+
+def layer_norm(x_TD: F32, weight_D: F32, bias_D: F32, eps: float) -> F32:
+    if used() == "reference":
+        return reference.layer_norm(x_TD, weight_D, bias_D, eps)
+    return native.layer_norm(x_TD, weight_D, bias_D, eps)
 
 
 def silu_mul(gate_up_TI: F32) -> F32:
@@ -124,3 +131,32 @@ def attend_grouped(
     return native.attend_grouped(
         q_THK, kv_NPGK, span.start, span.prefill, cache_format, page_size, span.pages, scale, num_threads
     )
+
+
+def choose_keys(
+    q_THK: F32,
+    weights_TH: F32,
+    keys_NK: F32,
+    top: int,
+    cache_format: CacheFormat,
+    page_size: int,
+    pages: NDArray[np.int32],
+    num_threads: int = 1,
+) -> NDArray[np.int32]:
+    """Positions [T, top] that the last T rows of a sequence of N look at; N - T >= top."""
+    rows, start = len(q_THK), len(keys_NK) - len(q_THK)
+    if used() == "reference":
+        dtype = {"f32": np.float32, "f16": np.float16, "q8": np.uint8}[cache_format]
+        width = keys_NK.shape[1]
+        octets = width * 4 if cache_format == "f32" else width + width // 32 * 2
+        cache_PSC = np.zeros((len(pages), page_size, octets // np.dtype(dtype).itemsize), dtype)
+        whole = RowSpan(0, len(keys_NK), 0, False, pages)
+        none = np.zeros(0, np.int32)
+        write_keys(cache_PSC, keys_NK, ForwardBatch(none, (whole,), none, none))
+        keys = IndexKeys(cache_PSC, whole, width)
+        found = []
+        for t, q_HK in enumerate(q_THK):
+            dots_HN = keys.dots(q_HK, reference_matrices.quantize_rows(q_HK))[:, : start + t + 1]
+            found.append(best(index_scores(dots_HN, weights_TH[t]), top))
+        return np.array(found, np.int32).reshape(rows, top)
+    return native.choose_keys(q_THK, weights_TH, keys_NK, start, top, cache_format, page_size, pages, num_threads)

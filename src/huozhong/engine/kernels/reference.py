@@ -8,6 +8,7 @@ A row's result never depends on the rows beside it: sums run in a fixed order pe
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,19 +16,23 @@ from numpy.typing import NDArray
 
 from huozhong.engine.kernels.batch import ForwardBatch, RowSpan
 from huozhong.engine.kernels.cache_rows import pack_rows, unpack_rows
+from huozhong.engine.kernels.reference_matrices import linear, linear_shared, linear_stack, linears, quantize_rows
+from huozhong.engine.kernels.reference_sparse import Chosen, IndexKeys, best, index_scores, write_keys
 from huozhong.engine.weights.layout import (
     DenseWeights,
     GroupedAttentionWeights,
+    IndexerWeights,
     LatentAttentionWeights,
     LayerWeights,
     MoeWeights,
     PredictionWeights,
     Weights,
 )
-from huozhong.engine.weights.quant import BLOCK, FLOATS, GROUP, HALF_SCALED, PackedMatrix, unpack, unpack_groups
-from huozhong.model.architecture import Architecture, Experts, GroupedAttention, LatentAttention
+from huozhong.engine.weights.quant import BLOCK, PackedMatrix, unpack
+from huozhong.model.architecture import Architecture, Experts, GroupedAttention, Indexer, LatentAttention
 
 F32 = NDArray[np.float32]
+INDEX_EPS = 1e-6  # of the norm of an indexer's keys
 CacheRows = NDArray[Any]  # rows of float32, float16, or bytes (cache_rows.py); what is read is computed with in float32
 
 
@@ -39,8 +44,9 @@ def forward(weights: Weights, rope: F32, cache_LPSC: CacheRows, batch: ForwardBa
     """
     architecture = weights.architecture
     x_TD = embed(batch.tokens_T, weights.embedding)
+    chosen: Chosen = {}
     for layer, cache_PSC in zip(weights.layers, cache_LPSC, strict=False):
-        x_TD = block(x_TD, layer, rope, cache_PSC, batch, architecture)
+        x_TD = block(x_TD, layer, rope, cache_PSC, batch, architecture, chosen)
     h_TD = rms_norm(x_TD, weights.norm, architecture.rms_norm_eps)
     return linear(h_TD[batch.logit_rows], weights.head), h_TD[batch.hidden_rows]
 
@@ -57,7 +63,7 @@ def draft_hidden(
     eps = weights.architecture.rms_norm_eps
     embedded = rms_norm(embed(batch.tokens_T, weights.embedding), module.enorm, eps)
     both = np.concatenate([embedded, rms_norm(hidden_TD, module.hnorm, eps)], axis=1)
-    x_TD = block(linear(both, module.eh_proj), module.layer, rope, cache_PSC, batch, weights.architecture)
+    x_TD = block(linear(both, module.eh_proj), module.layer, rope, cache_PSC, batch, weights.architecture, {})
     return rms_norm(x_TD, module.norm, eps)
 
 
@@ -91,13 +97,22 @@ def draft_ahead(
 
 
 def block(
-    x_TD: F32, layer: LayerWeights, rope: F32, cache_PSC: CacheRows, batch: ForwardBatch, architecture: Architecture
+    x_TD: F32,
+    layer: LayerWeights,
+    rope: F32,
+    cache_PSC: CacheRows,
+    batch: ForwardBatch,
+    architecture: Architecture,
+    chosen: Chosen,
 ) -> F32:
-    """One layer: attention, then the feed-forward part, each on normed input and added to what came in."""
+    """One layer: attention, then the feed-forward part, each on normed input and added to what came in.
+
+    chosen: keys of sparse attention, which layers without an indexer take from the one before.
+    """
     a, eps = architecture, architecture.rms_norm_eps
     h_TD = rms_norm(x_TD, layer.attention_norm, eps)
     if isinstance(layer.attention, LatentAttentionWeights):
-        x_TD = x_TD + latent_attention(h_TD, layer.attention, rope, cache_PSC, batch, a)
+        x_TD = x_TD + latent_attention(h_TD, layer.attention, rope, cache_PSC, batch, a, chosen)
     else:
         x_TD = x_TD + grouped_attention(h_TD, layer.attention, rope, cache_PSC, batch, a)
     h_TD = rms_norm(x_TD, layer.mlp_norm, eps)
@@ -117,27 +132,67 @@ def latent_attention(
     cache_PSC: CacheRows,
     batch: ForwardBatch,
     architecture: Architecture,
+    chosen: Chosen,
 ) -> F32:
-    """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, §2.1) over the paged latent cache."""
+    """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, §2.1) over the paged latent cache.
+
+    With an indexer (DeepSeek-V3.2, arXiv:2512.02556, §2.1) rows that have more than top_k keys before them attend to
+    those that it chose; such rows are always absorbed.
+    """
     a, eps = architecture.attention, architecture.latent_norm_eps
     assert isinstance(a, LatentAttention)
     down = linears(x_TD, w.down)  # the query (or its latent), the KV latent and the rotary key together
     width = down.shape[1]
     q, latent, rotary = np.split(down, [width - a.row_dim, width - a.qk_rope_head_dim], axis=1)
-    if w.q_up is not None:
-        q = linear(rms_norm(q, w.q_norm, eps), w.q_up)
     positions_T = _positions(batch)
+    if w.q_up is not None:
+        query_latent = rms_norm(q, w.q_norm, eps)
+        q = linear(query_latent, w.q_up)
+        if w.indexer is not None:
+            choose_keys(x_TD, query_latent, w.indexer, a.indexer, rope, cache_PSC, batch, chosen)
     q_THK = np.ascontiguousarray(q).reshape(len(x_TD), a.num_heads, a.qk_head_dim)
     q_THK[..., a.qk_nope_head_dim :] = rotate(q_THK[..., a.qk_nope_head_dim :], rope, positions_T)
     rotary = rotate(rotary[:, None], rope, positions_T)[:, 0]
     latent = rms_norm(latent, w.kv_norm, eps)
     write_cache(cache_PSC, np.concatenate([latent, rotary], axis=1), batch, a.row_parts)
     y_THK = np.empty((len(x_TD), a.num_heads, a.v_head_dim), np.float32)
+    scale = architecture.softmax_scale
     for span in batch.spans:
-        rows = slice(span.first_row, span.first_row + span.length)
-        attend = attend_prefill if span.prefill else attend_decode
-        y_THK[rows] = attend(q_THK[rows], w, cache_PSC, span, architecture.softmax_scale)
+        all_keys = span.length if a.indexer is None else min(max(a.indexer.top_k - span.start, 0), span.length)
+        rows = slice(span.first_row, span.first_row + all_keys)
+        seen = replace(span, length=all_keys)
+        if span.prefill:
+            y_THK[rows] = attend_prefill(q_THK[rows], w, cache_PSC, seen, scale)
+        else:
+            y_THK[rows] = attend_decode(q_THK[rows], w, cache_PSC, seen, scale)
+        for row in range(rows.stop, span.first_row + span.length):
+            y_THK[row] = attend_decode(q_THK[row : row + 1], w, cache_PSC, span, scale, chosen[row])[0]
     return linear(y_THK.reshape(len(x_TD), -1), w.out)
+
+
+def choose_keys(
+    x_TD: F32,
+    query_latent: F32,
+    w: IndexerWeights,
+    indexer: Indexer | None,
+    rope: F32,
+    cache_PSC: CacheRows,
+    batch: ForwardBatch,
+    chosen: Chosen,
+) -> None:
+    """What each row attends to that has more than top_k keys before it, by its number in the batch."""
+    assert indexer is not None
+    heads, width, positions_T = indexer.num_heads, indexer.head_dim, _positions(batch)
+    key_TK = layer_norm(linear(x_TD, w.key), w.norm, w.bias, INDEX_EPS)
+    write_keys(cache_PSC, rotate_first(key_TK[:, None], rope, positions_T)[:, 0], batch)
+    q_THK = rotate_first(linear(query_latent, w.query).reshape(-1, heads, width), rope, positions_T)
+    weights_TH = linear(x_TD, w.weights) * np.float32((heads * width) ** -0.5)
+    for span in batch.spans:
+        keys = IndexKeys(cache_PSC, span, width)
+        for n in range(max(span.start, indexer.top_k) + 1, span.end + 1):
+            row = span.first_row + n - 1 - span.start
+            dots_HN = keys.dots(q_THK[row], quantize_rows(q_THK[row]))[:, :n]
+            chosen[row] = best(index_scores(dots_HN, weights_TH[row]), indexer.top_k)
 
 
 def grouped_attention(
@@ -206,17 +261,27 @@ def attend_prefill(q_THK: F32, w: LatentAttentionWeights, cache_PSC: CacheRows, 
     return out
 
 
-def attend_decode(q_THK: F32, w: LatentAttentionWeights, cache_PSC: CacheRows, span: RowSpan, scale: float) -> F32:
-    """Absorbed: queries are mapped into the latent space, where all heads share the cached rows."""
+def attend_decode(
+    q_THK: F32,
+    w: LatentAttentionWeights,
+    cache_PSC: CacheRows,
+    span: RowSpan,
+    scale: float,
+    chosen: NDArray[np.intp] | None = None,
+) -> F32:
+    """Absorbed: queries are mapped into the latent space, where all heads share the cached rows.
+
+    chosen: positions that all of the queries attend to; None: every one up to their own.
+    """
     latent_NC, rotary_NK = _read_latent(q_THK, w, cache_PSC, span)
     nope = w.k_up.out_features
     q_THC = np.concatenate([linear_stack(q_THK[..., :nope], w.q_absorb), q_THK[..., nope:]], axis=2)
     row_NC = np.concatenate([latent_NC, rotary_NK], axis=1)
     mixed_THC = np.empty((*q_THC.shape[:2], latent_NC.shape[1]), np.float32)
     for t, q_HC in enumerate(q_THC):
-        n = span.start + t + 1
-        scores_HN = np.einsum("hc,nc->hn", q_HC, row_NC[:n]) * np.float32(scale)
-        mixed_THC[t] = np.einsum("hn,nc->hc", _softmax(scores_HN), latent_NC[:n])
+        seen = slice(span.start + t + 1) if chosen is None else chosen
+        scores_HN = np.einsum("hc,nc->hn", q_HC, row_NC[seen]) * np.float32(scale)
+        mixed_THC[t] = np.einsum("hn,nc->hc", _softmax(scores_HN), latent_NC[seen])
     return linear_stack(mixed_THC, w.v_up)
 
 
@@ -229,7 +294,8 @@ def write_cache(cache_PSC: CacheRows, rows_TC: F32, batch: ForwardBatch, parts: 
     rows: CacheRows = pack_rows(rows_TC, parts) if cache_PSC.dtype == np.uint8 else rows_TC
     for span in batch.spans:
         positions = np.arange(span.start, span.end)
-        cache_PSC[span.pages[positions // size], positions % size] = rows[span.first_row :][: span.length]
+        own = rows[span.first_row :][: span.length]
+        cache_PSC[span.pages[positions // size], positions % size, : rows.shape[1]] = own
 
 
 def _read_cache(cache_PSC: CacheRows, span: RowSpan, parts: tuple[int, ...]) -> F32:
@@ -237,7 +303,7 @@ def _read_cache(cache_PSC: CacheRows, span: RowSpan, parts: tuple[int, ...]) -> 
     positions = np.arange(span.end)
     size = cache_PSC.shape[1]
     rows = cache_PSC[span.pages[positions // size], positions % size]
-    return unpack_rows(rows, parts) if rows.dtype == np.uint8 else rows.astype(np.float32)
+    return unpack_rows(rows, parts) if rows.dtype == np.uint8 else rows[:, : sum(parts)].astype(np.float32)
 
 
 def _read_latent(q_THK: F32, w: LatentAttentionWeights, cache_PSC: CacheRows, span: RowSpan) -> tuple[F32, F32]:
@@ -335,6 +401,14 @@ def rms_norm(x_TD: F32, weight_D: F32 | None, eps: float) -> F32:
     return x_TD / root_T1 * weight_D
 
 
+def layer_norm(x_TD: F32, weight_D: F32, bias_D: F32, eps: float) -> F32:
+    """(x - mean) / sqrt(variance + eps) * weight + bias."""
+    centred_TD: F32 = x_TD - np.mean(x_TD, axis=-1, keepdims=True)
+    variance_T1: F32 = np.mean(centred_TD * centred_TD, axis=-1, keepdims=True)
+    normed_TD: F32 = centred_TD / np.sqrt(variance_T1 + np.float32(eps)) * weight_D + bias_D
+    return normed_TD
+
+
 def rotate(x_THK: F32, rope: F32, positions_T: NDArray[np.int64]) -> F32:
     """Rotary embedding of interleaved pairs (x[2i], x[2i+1]) at each row's position."""
     cos, sin = rope[positions_T, 0][:, None], rope[positions_T, 1][:, None]
@@ -349,59 +423,3 @@ def rotate_first(x_THK: F32, rope: F32, positions_T: NDArray[np.int64]) -> F32:
     """`rotate` of as many numbers of a head as the table has; what is behind them stays."""
     width = 2 * rope.shape[2]
     return np.concatenate([rotate(x_THK[..., :width], rope, positions_T), x_THK[..., width:]], axis=2)
-
-
-# -- matrices --------------------------------------------------------------------------------------
-
-
-def linear(x_TI: F32, matrix: PackedMatrix, index: int = 0) -> F32:
-    """y = W x for every row: [T, I] -> [T, O], with matrix number `index` of a stack."""
-    scales = None if matrix.scales is None else matrix.scales[index : index + 1]
-    one = PackedMatrix(matrix.format, matrix.out_features, matrix.in_features, matrix.data[index : index + 1], scales)
-    if matrix.format in FLOATS:
-        w_OI = unpack(one)
-        return np.array([w_OI @ x_I for x_I in x_TI], np.float32).reshape(len(x_TI), matrix.out_features)
-    xq_TGK, xs_TG = quantize_rows(x_TI)
-    groups = unpack_groups(one)
-    halves = 2 if matrix.format in HALF_SCALED else 1  # of a group, each with a scale of its own
-    width = GROUP // halves
-    y_TO = np.zeros((len(x_TI), matrix.out_features), np.float32)
-    for g in range(xq_TGK.shape[1]):
-        x_TK, w_OK = xq_TGK[:, g].astype(np.float64), groups.q[0, :, g].astype(np.float64)
-        for half in range(halves):
-            part = slice(half * width, (half + 1) * width)
-            scale_TO = groups.scale[0, :, g, half] * xs_TG[:, g : g + 1]
-            # one fused multiply-add: the sum is whole, and the product exact in float64
-            y_TO = ((x_TK[:, part] @ w_OK[:, part].T) * scale_TO + y_TO).astype(np.float32)
-        if groups.minimum is None:
-            continue
-        for half in range(halves):
-            part_TK = xq_TGK[:, g, half * width : (half + 1) * width]
-            sums_T1 = xs_TG[:, g : g + 1] * part_TK.sum(axis=1, keepdims=True, dtype=np.int32).astype(np.float32)
-            minimum_O = groups.minimum[0, :, g, half].astype(np.float64)
-            y_TO = (minimum_O * sums_T1 + y_TO).astype(np.float32)
-    return y_TO
-
-
-def linears(x_TI: F32, matrices: tuple[PackedMatrix, ...], index: int = 0) -> F32:
-    """The outputs of several matrices side by side."""
-    return np.concatenate([linear(x_TI, matrix, index) for matrix in matrices], axis=1)
-
-
-def linear_stack(x_TNI: F32, matrix: PackedMatrix) -> F32:
-    """Slice n of every row through matrix n of the stack: [T, N, I] -> [T, N, O]."""
-    return np.stack([linear(x_TNI[:, n], matrix, n) for n in range(matrix.count)], axis=1)
-
-
-def linear_shared(x_TI: F32, matrix: PackedMatrix) -> F32:
-    """Every row through every matrix of the stack: [T, I] -> [T, N, O]."""
-    return np.stack([linear(x_TI, matrix, n) for n in range(matrix.count)], axis=1)
-
-
-def quantize_rows(x_TI: F32) -> tuple[NDArray[np.int8], F32]:
-    """Activations as int8 [T, G, 32] with one float scale per group [T, G]: x ≈ q * scale, |q| <= 127."""
-    groups = -(-x_TI.shape[1] // GROUP)  # not -1: there may be no rows
-    x_TGK = np.pad(x_TI, ((0, 0), (0, -x_TI.shape[1] % GROUP))).reshape(len(x_TI), groups, GROUP)
-    largest_TG = np.abs(x_TGK).max(axis=2)
-    inverse_TG = np.divide(np.float32(127), largest_TG, out=np.zeros_like(largest_TG), where=largest_TG > 0)
-    return np.rint(x_TGK * inverse_TG[..., None]).astype(np.int8), largest_TG / np.float32(127)

@@ -19,6 +19,9 @@ inline int64_t cached_bytes(CacheFormat f, int64_t n) {
     return f == CacheFormat::f32 ? 4 * n : f == CacheFormat::f16 ? 2 * n : even(n) + 2 * ((n + GROUP - 1) / GROUP);
 }
 
+// What an indexer's key of n numbers takes (n a multiple of 32).
+inline int64_t index_bytes(CacheFormat f, int64_t n) { return f == CacheFormat::f32 ? 4 * n : n + n / GROUP * 2; }
+
 // One head, some prompt rows of one sequence, all keys up to each row's own position.
 struct LatentPrefill {
     const float* q;  // [rows, nope + rope]
@@ -139,6 +142,7 @@ struct Kernels {
     void (*quantize)(const float* x, int32_t n, int8_t* q, float* scale, int32_t* sum, int32_t* half);
     void (*matmul)(const Matmul& job, int32_t first_block, int32_t last_block);
     void (*rms_norm)(const float* x, const float* weight, float eps, int32_t n, float* y);
+    void (*layer_norm)(const float* x, const float* weight, const float* bias, float eps, int32_t n, float* y);
     void (*silu_mul)(const float* gate, const float* up, int32_t n, float* y);
     float (*largest)(const float* x, int64_t n);
     void (*add_scaled)(float* y, const float* x, float scale, int32_t n);  // y += scale * x
@@ -148,6 +152,9 @@ struct Kernels {
     void (*grouped_decode)(const GroupedAttention& job);
     // y = the weighted mean of `parts` partial sums, each [rank sums, maximum, weight sum]
     void (*combine)(const float* part, int64_t part_stride, int32_t parts, int32_t rank, float* y);
+    // scores [keys] = sum over h of weights[h] * max(dots[h * stride ...], 0): what an indexer thinks of some keys
+    void (*index_scores)(const float* dots, int64_t stride, const float* weights, int32_t heads, int32_t keys,
+                         float* scores);
     // n numbers of the cache from and to floats
     void (*load_row)(CacheFormat format, const uint8_t* from, int32_t n, float* x);
     void (*store_row)(CacheFormat format, const float* x, int32_t n, uint8_t* to);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,21 @@ Matrices = tuple[PackedMatrix, ...]
 
 
 @dataclass(frozen=True, eq=False)
+class IndexerWeights:
+    """What chooses the keys of one layer's sparse attention.
+
+    query: heads x query latent; key, weights: x hidden.  Its choices are discrete: `weights` is always f32, query and
+    key are never coarser than q8.  norm, bias: of keys.  Rotation takes neighbours (x[2i], x[2i + 1]) of each head.
+    """
+
+    query: PackedMatrix
+    key: PackedMatrix
+    weights: PackedMatrix
+    norm: F32
+    bias: F32
+
+
+@dataclass(frozen=True, eq=False)
 class LatentAttentionWeights:
     """One layer's MLA.  The halves of kv_b_proj lie apart, one matrix per head; the keys' also transposed.
 
@@ -24,6 +40,7 @@ class LatentAttentionWeights:
     k_up [H: nope x latent] and v_up [H: v x latent] expand the latent; q_absorb [H: latent x nope] is k_up
     transposed.  Where weights are quantised in any way these three are q8: they are small, and the absorbed and
     the un-absorbed form must stay close to each other; otherwise they are f32.
+    indexer: None where attention is not sparse, or where the layer looks at the keys of the one before.
     """
 
     down: Matrices
@@ -34,6 +51,7 @@ class LatentAttentionWeights:
     v_up: PackedMatrix
     q_absorb: PackedMatrix
     out: PackedMatrix
+    indexer: IndexerWeights | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,10 +116,20 @@ class PredictionWeights:
 
 
 @dataclass(frozen=True, eq=False)
+class Mapped:
+    """The packed file that arrays are views of.  data: all of it, uint8."""
+
+    path: Path
+    data: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
 class Weights:
     """A whole model, packed.  With tied embeddings `embedding` and `head` are one matrix.
 
     format: how it was quantised ("none": as stored).  prediction: MTP modules, if the model has some.
+    mapped: the file that it lies in; None in memory.  expert_memory: bytes for experts, which then stay in that file
+    (streaming.py); 0 where all are where their arrays are.
     """
 
     architecture: Architecture
@@ -111,3 +139,5 @@ class Weights:
     norm: F32
     head: PackedMatrix
     prediction: tuple[PredictionWeights, ...] = ()
+    mapped: Mapped | None = None
+    expert_memory: int = 0

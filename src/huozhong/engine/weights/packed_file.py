@@ -34,8 +34,10 @@ from numpy.typing import DTypeLike, NDArray
 from huozhong.engine.weights.layout import (
     DenseWeights,
     GroupedAttentionWeights,
+    IndexerWeights,
     LatentAttentionWeights,
     LayerWeights,
+    Mapped,
     MoeWeights,
     PredictionWeights,
     Weights,
@@ -47,6 +49,7 @@ from huozhong.model.architecture import (
     Architecture,
     Experts,
     GroupedAttention,
+    Indexer,
     LatentAttention,
     LinearScaling,
     Llama3Scaling,
@@ -66,6 +69,7 @@ _CLASSES: dict[str, Any] = {
         Weights,
         LayerWeights,
         LatentAttentionWeights,
+        IndexerWeights,
         GroupedAttentionWeights,
         DenseWeights,
         MoeWeights,
@@ -73,6 +77,7 @@ _CLASSES: dict[str, Any] = {
         PackedMatrix,
         Architecture,
         LatentAttention,
+        Indexer,
         GroupedAttention,
         Experts,
         Rope,
@@ -103,6 +108,7 @@ def read(path: Path, source: dict[str, Any]) -> Weights | None:
         return None  # absent, unreadable or damaged: the caller packs again
     if not isinstance(weights, Weights):
         return None
+    weights = dataclasses.replace(weights, mapped=Mapped(path, np.frombuffer(data, np.uint8)))
     if weights.architecture.tie_word_embeddings:  # one matrix, also for whoever keeps something per matrix
         weights = dataclasses.replace(weights, head=weights.embedding)
     return weights

@@ -19,6 +19,7 @@ from huozhong.engine.weights.layout import (
     F32,
     DenseWeights,
     GroupedAttentionWeights,
+    IndexerWeights,
     LatentAttentionWeights,
     LayerWeights,
     Matrices,
@@ -29,7 +30,7 @@ from huozhong.engine.weights.layout import (
 from huozhong.engine.weights.quant import BLOCK, Format, New, PackedMatrix, new_array, pack
 from huozhong.formats.source import ModelSource
 from huozhong.formats.stored import FLOAT_TYPES
-from huozhong.model.architecture import Architecture, GroupedAttention, LatentAttention
+from huozhong.model.architecture import Architecture, GroupedAttention, Indexer, LatentAttention
 
 PackedFormat = Literal["q8", "q4", "none", "f32"]
 PACKED_FORMATS: tuple[str, ...] = get_args(PackedFormat)
@@ -125,6 +126,24 @@ class _Packer:
             v_up=self._keep(pack(value, finer)),
             q_absorb=self._keep(pack(key.swapaxes(1, 2), finer)),
             out=self.matrix(prefix + "o_proj.weight"),
+            indexer=None if a.indexer is None else self._indexer(prefix + "indexer.", a.indexer),
+        )
+
+    def _indexer(self, prefix: str, indexer: Indexer) -> IndexerWeights | None:
+        """None for a layer that has none of its own."""
+        if prefix + "wk.weight" not in self.names:
+            return None
+        order = self._pairs(indexer.head_dim, indexer.interleaved)
+        queries = _order_of_heads(indexer.num_heads, order)
+        kind = "q8" if self.quantization == "q4" else self.quantization
+        (query,) = self._merged([self._part(prefix + "wq_b.weight", queries)], kind)
+        (key,) = self._merged([self._part(prefix + "wk.weight", order)], kind)
+        return IndexerWeights(
+            query=query,
+            key=key,
+            weights=self._keep(pack(self._whole(prefix + "weights_proj.weight"), "f32")),
+            norm=self.vector(prefix + "k_norm.weight")[order],
+            bias=self.vector(prefix + "k_norm.bias")[order],
         )
 
     def _grouped(self, prefix: str, a: GroupedAttention) -> GroupedAttentionWeights:
@@ -150,10 +169,14 @@ class _Packer:
 
     def _head_order(self, a: GroupedAttention) -> NDArray[np.intp]:
         """Where each number of a packed head comes from: pairs that rotate together become neighbours."""
-        order, rope = np.arange(a.head_dim), self.architecture.rope
-        if not rope.interleaved:
-            half = np.arange(rope.dim // 2)
-            order[: rope.dim] = np.stack([half, half + rope.dim // 2], axis=1).reshape(-1)
+        return self._pairs(a.head_dim, self.architecture.rope.interleaved)
+
+    def _pairs(self, width: int, interleaved: bool) -> NDArray[np.intp]:
+        """The order of `width` rows, the first of which rotate: as they are, or in halves."""
+        order, dim = np.arange(width), self.architecture.rope.dim
+        if not interleaved:
+            half = np.arange(dim // 2)
+            order[:dim] = np.stack([half, half + dim // 2], axis=1).reshape(-1)
         return order
 
     def _dense(self, prefix: str) -> DenseWeights:

@@ -19,7 +19,14 @@ from huozhong.formats.gguf.blocks import FORMATS, quantize
 from huozhong.formats.gguf.file import NewTensor, write_gguf
 from huozhong.formats.gguf.names import ROPE_FACTORS, gguf_name
 from huozhong.formats.source import ModelSource
-from huozhong.model.architecture import Architecture, GroupedAttention, LatentAttention, LinearScaling, Llama3Scaling
+from huozhong.model.architecture import (
+    Architecture,
+    GroupedAttention,
+    Indexer,
+    LatentAttention,
+    LinearScaling,
+    Llama3Scaling,
+)
 from huozhong.model.config import YarnScaling
 from huozhong.model.tensors import Shape
 
@@ -32,12 +39,15 @@ TYPES: dict[str, tuple[str, int]] = {  # our word: (GGUF's format, its number fo
     "bf16": ("BF16", 32),
 }
 _FAMILIES = {
-    "deepseek_v3": "deepseek2", "deepseek_v2": "deepseek2", "llama": "llama", "qwen2": "qwen2", "qwen3": "qwen3",
-    "qwen3_moe": "qwen3moe",
+    "deepseek_v3": "deepseek2", "deepseek_v32": "deepseek32", "glm_moe_dsa": "glm-dsa",
+    "deepseek_v2": "deepseek2", "llama": "llama",
+    "qwen2": "qwen2", "qwen3": "qwen3", "qwen3_moe": "qwen3moe",
 }  # fmt: skip
 _SOFTMAX, _SIGMOID = 1, 2
 # Small, and the model is sensitive to them: never rounded below single precision.
-_ALWAYS_F32 = ("norm.weight", "layernorm.weight", "mlp.gate.weight", "correction_bias", ".bias")
+_ALWAYS_F32 = (
+    "norm.weight", "layernorm.weight", "mlp.gate.weight", "correction_bias", ".bias", "weights_proj.weight",
+)  # fmt: skip
 _EXPERT = re.compile(r"(model\.layers\.\d+\.mlp\.experts)\.(\d+)\.(gate|up|down)_proj\.weight")
 
 
@@ -99,7 +109,7 @@ def gguf_metadata(architecture: Architecture, modules: int = 0) -> dict[str, Any
         "rope.dimension_count": a.rope.dim,
     }
     if isinstance(a.attention, LatentAttention):
-        out |= _latent_metadata(a.attention)
+        out |= _latent_metadata(a.attention) | _indexer_metadata(a.attention.indexer, a.num_layers)
     else:
         out |= {
             "attention.head_count": a.attention.num_heads,
@@ -128,6 +138,20 @@ def _latent_metadata(a: LatentAttention) -> dict[str, Any]:
         "attention.key_length_mla": a.qk_head_dim,
         "attention.value_length_mla": a.v_head_dim,
     }
+
+
+def _indexer_metadata(indexer: Indexer | None, layers: int) -> dict[str, Any]:
+    """types: whether each layer chooses for itself; left out where all do."""
+    if indexer is None:
+        return {}
+    out: dict[str, Any] = {
+        "attention.indexer.head_count": indexer.num_heads,
+        "attention.indexer.key_length": indexer.head_dim,
+        "attention.indexer.top_k": indexer.top_k,
+    }
+    if any(indexer.shared_layers):
+        out["attention.indexer.types"] = np.array([not indexer.is_shared(i) for i in range(layers)], np.int32)
+    return out
 
 
 def _expert_metadata(a: Architecture, modules: int) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from huozhong.model.architecture import (
     Experts,
     Family,
     GroupedAttention,
+    Indexer,
     LatentAttention,
     LinearScaling,
     Rope,
@@ -37,7 +38,11 @@ FAMILIES: dict[str, Family] = {
     "qwen3": "qwen3",
     "qwen3moe": "qwen3_moe",
     "deepseek2": "deepseek_v3",
+    "deepseek32": "deepseek_v32",
+    "glm-dsa": "glm_moe_dsa",
 }
+_LATENT = ("deepseek2", "deepseek32", "glm-dsa")  # with latent attention
+GLM_52_CONTEXT = 1 << 20  # by which llama.cpp tells GLM-5.2 from its forerunners
 _SOFTMAX, _SIGMOID = 1, 2  # llama.cpp's numbers for expert_gating_func
 # What tells a prediction module (MTP) that is whole.  llama.cpp also takes files that state modules and leave their
 # tensors out, or the last norm; those are models without modules.
@@ -167,6 +172,11 @@ class _MetadataKeys(Keys):
             raise CheckpointError(f"{self.words(key)} differs from layer to layer, which is not supported.")
         return each.pop()
 
+    def every(self, key: str) -> list[Any] | None:
+        """A list, as it is; None without one."""
+        found = super().value(key, None)
+        return np.asarray(found).reshape(-1).tolist() if isinstance(found, list | np.ndarray) else None
+
     def words(self, key: str) -> str:
         return f"{self.where}: metadata key '{self.prefix}.{key}'"
 
@@ -199,8 +209,8 @@ def _architecture(file: GgufFile, tensors: dict[str, GgufTensor]) -> Architectur
         modules += 1
     moe_layers = tuple(f"model.layers.{i}.mlp.gate.weight" in tensors for i in range(layers + modules))
     attention: LatentAttention | GroupedAttention
-    if keys.prefix == "deepseek2":
-        attention = _latent(keys)
+    if keys.prefix in _LATENT:
+        attention = _latent(keys, layers)
         width = attention.qk_rope_head_dim
     else:
         attention = _grouped(keys, tensors)
@@ -229,7 +239,7 @@ def _architecture(file: GgufFile, tensors: dict[str, GgufTensor]) -> Architectur
     )
 
 
-def _latent(keys: _MetadataKeys) -> LatentAttention:
+def _latent(keys: _MetadataKeys, layers: int) -> LatentAttention:
     """The newer layout states the absorbed widths, and the true ones as key_length_mla and value_length_mla."""
     rope = keys.whole("rope.dimension_count")
     key = keys.whole("attention.key_length_mla", keys.value("attention.key_length", REQUIRED))
@@ -243,7 +253,30 @@ def _latent(keys: _MetadataKeys) -> LatentAttention:
         qk_nope_head_dim=key - rope,
         qk_rope_head_dim=rope,
         v_head_dim=keys.whole("attention.value_length_mla", keys.value("attention.value_length", REQUIRED)),
+        indexer=None if keys.prefix == "deepseek2" else _indexer(keys, layers),
     )
+
+
+def _indexer(keys: _MetadataKeys, layers: int) -> Indexer:
+    return Indexer(
+        num_heads=keys.whole("attention.indexer.head_count"),
+        head_dim=keys.whole("attention.indexer.key_length"),
+        top_k=keys.whole("attention.indexer.top_k"),
+        interleaved=keys.prefix == "glm-dsa",
+        shared_layers=_shared_layers(keys, layers) if keys.prefix == "glm-dsa" else (),
+    )
+
+
+def _shared_layers(keys: _MetadataKeys, layers: int) -> tuple[bool, ...]:
+    """Which layers look at the keys that the one before chose.  Files of GLM-5.2 without the list have its pattern."""
+    found = keys.every("attention.indexer.types")
+    if found is None:
+        old = keys.whole("context_length") < GLM_52_CONTEXT
+        return () if old else tuple(i > 2 and i % 4 != 2 for i in range(layers))
+    if len(found) < layers or any(each not in (0, 1) for each in found):
+        raise CheckpointError(f"{keys.words('attention.indexer.types')} must be 0 or 1 for each of {layers} layers.")
+    shared = tuple(not each for each in found[:layers])
+    return shared if any(shared) else ()
 
 
 def _grouped(keys: _MetadataKeys, tensors: dict[str, GgufTensor]) -> GroupedAttention:
@@ -263,9 +296,9 @@ def _grouped(keys: _MetadataKeys, tensors: dict[str, GgufTensor]) -> GroupedAtte
 
 
 def _experts(keys: _MetadataKeys, tensors: dict[str, GgufTensor], layers: int) -> Experts:
-    if keys.prefix not in ("qwen3moe", "deepseek2"):
+    if keys.prefix not in ("qwen3moe", *_LATENT):
         raise CheckpointError(f"{keys.where}: a {keys.prefix} with experts is not supported.")
-    deepseek = keys.prefix == "deepseek2"
+    deepseek = keys.prefix in _LATENT
     bias = any(f"model.layers.{i}.mlp.gate.e_score_correction_bias" in tensors for i in range(layers))
     # Older files say nothing, early ones of GLM-4.7-Flash among them; what balances sigmoids is in no softmax's file.
     gating = keys.whole("expert_gating_func", 0, 0) or (_SIGMOID if deepseek and bias else _SOFTMAX)
@@ -308,7 +341,7 @@ def _rope(keys: _MetadataKeys, file: GgufFile, width: int) -> Rope:
     return Rope(
         dim=dim,
         theta=keys.number("rope.freq_base", 10000.0),
-        interleaved=keys.prefix in ("llama", "deepseek2"),
+        interleaved=keys.prefix in ("llama", *_LATENT),
         scaling=scaling,
         factors=factors,
         attention_factor=attention_factor,
@@ -322,7 +355,7 @@ def _yarn(keys: _MetadataKeys) -> tuple[YarnScaling, float]:
     """
     factor = keys.number("rope.scaling.factor")
     multiplier = keys.number("rope.scaling.yarn_log_multiplier", 0.0)
-    mscale = 10 * multiplier if keys.prefix == "deepseek2" else 0.0
+    mscale = 10 * multiplier if keys.prefix in _LATENT else 0.0
     yarn = YarnScaling(
         factor=factor,
         mscale=mscale,
@@ -334,4 +367,4 @@ def _yarn(keys: _MetadataKeys) -> tuple[YarnScaling, float]:
         beta_slow=keys.number("rope.scaling.yarn_beta_slow", 1.0),
     )
     extra = keys.number("rope.scaling.attn_factor", 1.0)
-    return yarn, 1.0 if keys.prefix == "deepseek2" else extra * (0.1 * math.log(max(factor, 1.0)) + 1.0)
+    return yarn, 1.0 if keys.prefix in _LATENT else extra * (0.1 * math.log(max(factor, 1.0)) + 1.0)

@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from huozhong.errors import ConfigError
 from huozhong.formats.hf.neighbours import NEIGHBOURS, as_deepseek_v3
+from huozhong.formats.hf.sparse import SPARSE, take_indexer
 from huozhong.formats.keys import REQUIRED, Keys, positive
 from huozhong.model.architecture import (
     Architecture,
@@ -56,6 +57,13 @@ _IGNORED = {
 
 def architecture_from_hf(raw: dict[str, Any]) -> Architecture:
     """The architecture that a parsed config.json describes.  Raises ConfigError, which names the key."""
+    kind = raw.get("model_type")
+    if isinstance(kind, str) and kind in SPARSE:
+        raw, indexer = take_indexer(raw)
+        dense = architecture_from_hf(raw)
+        assert isinstance(dense.attention, LatentAttention)
+        attention = dataclasses.replace(dense.attention, indexer=indexer)
+        return dataclasses.replace(dense, family=FAMILIES[kind], attention=attention)
     raw = as_deepseek_v3(raw)
     kind = raw.get("model_type")
     family = FAMILIES.get(kind) if isinstance(kind, str) else None

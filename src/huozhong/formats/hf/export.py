@@ -20,14 +20,23 @@ from huozhong.formats.gguf.export import rope_factors
 from huozhong.formats.hf.folder import CONFIG, WEIGHTS, replace_model_folder
 from huozhong.formats.hf.safetensors import WRITABLE, HfTensor, safetensors_pieces
 from huozhong.formats.source import ModelSource
-from huozhong.model.architecture import Architecture, GroupedAttention, LatentAttention, LinearScaling, Llama3Scaling
+from huozhong.model.architecture import (
+    Architecture,
+    GroupedAttention,
+    Indexer,
+    LatentAttention,
+    LinearScaling,
+    Llama3Scaling,
+)
 from huozhong.model.config import YarnScaling
 from huozhong.model.tensors import Shape
 
 _CLASSES = {
-    "deepseek_v3": "DeepseekV3ForCausalLM", "deepseek_v2": "DeepseekV2ForCausalLM", "llama": "LlamaForCausalLM",
+    "deepseek_v3": "DeepseekV3ForCausalLM", "deepseek_v32": "DeepseekV32ForCausalLM",
+    "glm_moe_dsa": "GlmMoeDsaForCausalLM", "deepseek_v2": "DeepseekV2ForCausalLM", "llama": "LlamaForCausalLM",
     "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM", "qwen3_moe": "Qwen3MoeForCausalLM",
 }  # fmt: skip
+_MODULES = ("deepseek_v3", "deepseek_v32", "glm_moe_dsa")  # families that have prediction modules
 
 
 def export_hf(
@@ -101,7 +110,7 @@ def _latent(a: Architecture, latent: LatentAttention) -> dict[str, Any]:
         "moe_intermediate_size": 0,
         "n_group": 1,
         "topk_group": 1,
-        "norm_topk_prob": a.family == "deepseek_v3",
+        "norm_topk_prob": a.family in _MODULES,
         "routed_scaling_factor": 1.0,
     }
     e = a.experts
@@ -116,11 +125,25 @@ def _latent(a: Architecture, latent: LatentAttention) -> dict[str, Any]:
             "norm_topk_prob": e.normalize,
             "routed_scaling_factor": e.scale,
         }
-    if a.family == "deepseek_v3":
+    if latent.indexer is not None:
+        out |= _indexer(a, latent.indexer)
+    if a.family in _MODULES:
         methods = {"scoring_func": "sigmoid", "topk_method": "noaux_tc", "rope_interleave": True}
         return out | methods | {"num_nextn_predict_layers": a.num_nextn_predict_layers}
     grouped = e is not None and e.groups > 1
     return out | {"scoring_func": "softmax", "topk_method": "group_limited_greedy" if grouped else "greedy"}
+
+
+def _indexer(a: Architecture, indexer: Indexer) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "index_n_heads": indexer.num_heads,
+        "index_head_dim": indexer.head_dim,
+        "index_topk": indexer.top_k,
+    }
+    if a.family == "glm_moe_dsa":
+        kinds = ["shared" if indexer.is_shared(i) else "full" for i in range(a.num_layers)]
+        out |= {"indexer_rope_interleave": True, "indexer_types": kinds}
+    return out
 
 
 def _dense_layers(a: Architecture) -> int:
@@ -133,7 +156,7 @@ def _dense_layers(a: Architecture) -> int:
 
 def _corrected_layer_counts(a: Architecture, config: Mapping[str, Any]) -> dict[str, Any]:
     """What a DeepSeek-V3 folder's config.json says of layers, corrected to what is there."""
-    if a.family != "deepseek_v3" or config.get("model_type") == "youtu":  # Youtu has no words for them
+    if a.family not in _MODULES or config.get("model_type") == "youtu":  # Youtu has no words for them
         return {}
     out = {"num_nextn_predict_layers": a.num_nextn_predict_layers}
     return out if config.get("n_routed_experts") else out | {"first_k_dense_replace": _dense_layers(a)}

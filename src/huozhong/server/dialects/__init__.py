@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from huozhong.engine.requests import Completion, Delta, Usage
 from huozhong.server.failures import Failure
-from huozhong.text.tools import CallPart, ToolCallParser
+from huozhong.text.tools import CallPart
 
 
 class Event(NamedTuple):
@@ -88,7 +88,7 @@ class ChatReply(Reply):
     num_answers: int = 1
     include_usage: bool = False
     with_logprobs: bool = False
-    new_parser: Callable[[], ToolCallParser] | None = None
+    new_parser: Callable[[], CallFinder] | None = None
     fixed: FixedText | None = None
     prompt_tokens: int = 0
     id: str = field(init=False)
@@ -97,17 +97,35 @@ class ChatReply(Reply):
 # -- what several dialects need of an answer ---------------------------------------------------------
 
 
-def parts_of(calls: ToolCallParser | None, delta: Delta) -> list[str | CallPart]:
-    """What a delta adds to an answer's text and its tool calls."""
+class CallFinder(Protocol):
+    """Finds the tool calls in one answer's text: a `ToolCallParser`.  num_calls: how many it has found."""
+
+    num_calls: int
+
+    def push(self, text: str) -> list[str | CallPart]: ...
+    def finish(self, *, cut: bool = False) -> list[str]: ...
+
+
+class ToldCalls:
+    """Of an answer whose calls come apart from its text: there are none to be found in that."""
+
+    def __init__(self) -> None:
+        self.num_calls = 0
+
+    def push(self, text: str) -> list[str | CallPart]:
+        return [text] if text else []
+
+    def finish(self, *, cut: bool = False) -> list[str]:
+        return []
+
+
+def parts_of(calls: CallFinder | None, said: Delta | Completion) -> list[str | CallPart]:
+    """What a delta adds to an answer's text and its tool calls, or the whole of them."""
     if calls is None:
-        return [delta.text] if delta.text else []
-    parts = calls.push(delta.text)
-    return parts if delta.finish_reason is None else [*parts, *calls.finish(cut=delta.finish_reason == "length")]
-
-
-def all_parts(calls: ToolCallParser, answer: Completion) -> list[str | CallPart]:
-    """A whole answer's text and tool calls."""
-    return [*calls.push(answer.text), *calls.finish(cut=answer.finish_reason == "length")]
+        return [said.text] if said.text else []
+    parts = [*calls.push(said.text), *said.calls]
+    calls.num_calls += sum(part.name is not None for part in said.calls)
+    return parts if said.finish_reason is None else [*parts, *calls.finish(cut=said.finish_reason == "length")]
 
 
 def total_usage(usages: Sequence[Usage], answers_each: int = 1) -> Usage:

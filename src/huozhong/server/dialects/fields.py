@@ -27,6 +27,9 @@ TEXTS = WithJsonSchema(
 )
 
 
+_MOST_FIELDS = 500  # of an object whose fields are known: each one more would be a complaint of its own
+
+
 class Strict(BaseModel):
     """Unknown fields are errors, and so is a value of another type ("0.5" is no number)."""
 
@@ -36,9 +39,16 @@ class Strict(BaseModel):
     def parse(cls, raw: dict[str, Any], where: str = "") -> Self:
         """Raises `RequestError` naming the first field that is wrong; where: what comes before its name."""
         try:
-            return cls.model_validate(raw)
+            return cls.model_validate(raw if len(raw) <= _MOST_FIELDS else _some_of(raw, cls))
         except ValidationError as error:
             raise _first_problem(error, cls, where) from None
+
+
+def _some_of(raw: dict[str, Any], request: type[Strict]) -> dict[str, Any]:
+    """An object of far too many fields, with the first of those that are unknown alone."""
+    known = {field.alias or name for name, field in request.model_fields.items()}
+    unknown = next((name for name in raw if name not in known), None)
+    return {name: value for name, value in raw.items() if name in known or name == unknown}
 
 
 def also(

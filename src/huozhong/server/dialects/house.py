@@ -14,6 +14,7 @@ LONGEST_QUESTION = 1_000_000  # characters
 LONGEST_SYSTEM = 20_000
 
 Id = Annotated[str, Field(min_length=1, max_length=40)]
+ServerName = Annotated[str, Field(min_length=1, max_length=24)]
 
 
 class Settings(Strict):
@@ -24,6 +25,7 @@ class Settings(Strict):
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     system: Annotated[str, Field(max_length=LONGEST_SYSTEM)] | None = None
+    tools: Annotated[list[ServerName], Field(max_length=20)] | None = None
 
     def given(self) -> dict[str, Any]:
         """What was said: null takes an earlier choice back."""
@@ -69,6 +71,14 @@ class Continuation(Strict):
     message: Id
 
 
+class Decision(Strict):
+    """A reader's word on one call of an answer."""
+
+    message: Id
+    call: Id
+    allow: bool
+
+
 class ClearedAt(Strict):
     at: int
 
@@ -102,6 +112,7 @@ def message_json(row: MessageRow, html: str | None = None) -> dict[str, Any]:
         "rule": row.rule,
         "model": row.model,
         "files": row.files or [],
+        "calls": row.calls or [],
         "error": row.error,
         "created": row.created,
         "think_ms": row.think_ms,

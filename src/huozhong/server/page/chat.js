@@ -2,10 +2,10 @@
 
 import { ApiError, ask, conversationPath } from './api.js';
 import { $, showFound, toast } from './dom.js';
+import { createLive } from './follow.js';
 import { total } from './format.js';
 import { t } from './i18n.js';
 import { readObject, settingsFrom, told } from './kept.js';
-import { createLive } from './live.js';
 import { createLook } from './look.js';
 import { createTeller } from './tell.js';
 import { families, leafUnder, siblings, union, wayTo } from './tree.js';
@@ -32,7 +32,8 @@ export function createChat(scroll, on) {
   const actions = {
     edit,
     again: (message) => again(message),
-    goOn: (message) => goOn(message),
+    goOn: (message) => act('/continue', message),
+    decide: (message, call, allow) => act('/calls', message, { call, allow }),
     walk: (message, step) => walk(message, step),
     newChat: () => start(),
     resend: (message) => resend(message),
@@ -338,10 +339,10 @@ export function createChat(scroll, on) {
     on.unsent(asked.content, asked.files);
   }
 
-  async function act(path, message) {
+  async function act(path, message, more) {
     if (isBusy()) return;
     drop();
-    const result = await request((here) => ask('POST', conversationPath(here.id, path), { message: message.id }), (error, isHere) => {
+    const result = await request((here) => ask('POST', conversationPath(here.id, path), Object.assign({ message: message.id }, more)), (error, isHere) => {
       if (isHere) refresh();
       on.failed(error);
     });
@@ -357,7 +358,6 @@ export function createChat(scroll, on) {
   }
 
   const again = (message) => act('/again', message);
-  const goOn = (message) => act('/continue', message);
 
   function stop() {
     const message = live.message();

@@ -2,13 +2,14 @@
 
 import { listen } from './api.js';
 
+const PAINT_INTERVAL = 40; // ms; an old phone keeps up with this
 const SPEED_WINDOW = 3000; // ms over which the live speed is taken
 
 /**
  * message: the page's own, changed in place.  on: {changed(), done(), failed(ApiError)}.  Returns {close()}: to look
  * away, which ends nothing.
  */
-export function follow(message, on) {
+function follow(message, on) {
   let pieces = []; // [time, characters] of the last seconds
 
   function grew(count) {
@@ -53,4 +54,46 @@ export function follow(message, on) {
     },
     failed: on.failed,
   });
+}
+
+/** The answer that is growing on the page, one at a time.  on: {grew(message), finished(message), failed(message, ApiError)}. */
+export function createLive(on) {
+  let message = null;
+  let handle = null;
+  let painting = 0;
+
+  function stop() {
+    if (handle) handle.close();
+    message = handle = null;
+    clearTimeout(painting);
+    painting = 0;
+  }
+
+  return {
+    message: () => message,
+    stop,
+    start(growing) {
+      stop();
+      message = growing;
+      handle = follow(growing, {
+        changed() {
+          if (painting || message !== growing) return;
+          painting = setTimeout(() => {
+            painting = 0;
+            on.grew(growing);
+          }, PAINT_INTERVAL);
+        },
+        done() {
+          if (message !== growing) return;
+          stop();
+          on.finished(growing);
+        },
+        failed(error) {
+          if (message !== growing) return;
+          stop();
+          on.failed(growing, error);
+        },
+      });
+    },
+  };
 }

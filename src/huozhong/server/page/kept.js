@@ -4,7 +4,7 @@
 const PREFIX = 'huozhong.';
 
 /** temperature null: whatever the model's makers found best. */
-export const DEFAULTS = Object.freeze({ thinking: true, temperature: null, system: '' });
+export const DEFAULTS = Object.freeze({ thinking: true, temperature: null, system: '', tools: Object.freeze([]) });
 
 export function read(key) {
   try {
@@ -40,6 +40,7 @@ export function settingsFrom(saved) {
     thinking: typeof saved.thinking === 'boolean' ? saved.thinking : DEFAULTS.thinking,
     temperature: typeof saved.temperature === 'number' ? saved.temperature : DEFAULTS.temperature,
     system: typeof saved.system === 'string' ? saved.system : DEFAULTS.system,
+    tools: Array.isArray(saved.tools) ? saved.tools : DEFAULTS.tools,
   };
 }
 
@@ -79,5 +80,6 @@ function oldMessage(message, index) {
 
 /** What the server is told of settings: null takes an earlier choice back. */
 export function told(settings) {
-  return { thinking: settings.thinking, temperature: settings.temperature, system: settings.system.trim() || null };
+  const { thinking, temperature, system, tools } = settings;
+  return { thinking, temperature, system: system.trim() || null, tools: tools.length ? tools : null };
 }

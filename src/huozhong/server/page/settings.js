@@ -15,6 +15,8 @@ export function bindSettings(chat) {
     $('settings-scope').textContent = t(chat.isNew() ? 'scopeNew' : 'scopeThis');
     $('about').textContent = chat.about();
     showTemperature();
+    // What a house without tools of others never needs comes only where somebody looks for it.
+    import('./foreign.js').then((foreign) => foreign.showServers($('set-tools'), chat)).catch(() => { $('set-tools').textContent = ''; });
   }
 
   function showTemperature() {

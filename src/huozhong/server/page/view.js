@@ -10,7 +10,7 @@ import { canSpeak, speak } from './voice.js';
 const MOST_SOURCES = 6;
 
 /**
- * actions: {edit(message, text), again(message), goOn(message), walk(message, step), newChat(), resend(message),
+ * actions: {edit(message, text), again(message), goOn(message), decide(message, call id, allow), walk(message, step), newChat(), resend(message),
  * shorten(message), isBusy(), folds(): thoughts stay folded, total(): the bill of the whole conversation}
  */
 export function createView(message, actions) {
@@ -120,6 +120,7 @@ class AnswerView {
     const body = this.node.appendChild(element('div', 'text body'));
     body.dir = 'auto';
     this.content = new Prose(body);
+    this.calls = this.node.appendChild(element('div'));
     this.extra = this.node.appendChild(element('div', 'extra'));
     this.tools = this.node.appendChild(this.createTools());
     this.bill = this.node.appendChild(element('dl', 'bill'));
@@ -194,6 +195,14 @@ class AnswerView {
     if (live && !this.bill.hidden) this.toggleBill();
     if (!this.bill.hidden) this.fillBill();
     this.showExtra(place);
+    if ((message.calls || []).length) this.showCalls(place);
+  }
+
+  /** Tools that the model called; few conversations have any. */
+  showCalls(place) {
+    const { message, actions } = this;
+    const on = { decide: (call, allow) => actions.decide(message, call, allow), goOn: () => actions.goOn(message) };
+    import('./foreign.js').then((foreign) => foreign.showCalls(this.calls, message, on, place.last && !place.busy));
   }
 
   toggleBill() {
@@ -221,7 +230,7 @@ class AnswerView {
     } else {
       if (message.rule) this.extra.appendChild(element('p', 'note fixed', t('fixedText')));
       const note = message.finish === 'length' ? 'lengthLimit' : { stopped: 'stopped', cut: 'cut' }[message.state];
-      if (!note && message.content) return;
+      if (!note && (message.content || message.finish === 'tool_calls')) return;
       const line = this.extra.appendChild(element('p', 'note', t(note || 'empty')));
       if (note && place.last && !place.busy && message.content) {
         line.appendChild(textButton('goOn', 'small', () => this.actions.goOn(message)));

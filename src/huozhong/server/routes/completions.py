@@ -20,9 +20,10 @@ from huozhong.server.household import admit
 from huozhong.server.http import RunningAnswers, json_body, watched
 from huozhong.server.identity import person_of
 from huozhong.server.ledger import Ledger
-from huozhong.server.preparing import reading
+from huozhong.server.preparing import parsed, reading
 from huozhong.server.routes import native
 from huozhong.server.routes.chat import respond, starts
+from huozhong.server.routes.elsewhere import passed_on
 from huozhong.server.routes.models import asked
 from huozhong.text.fim import middle_prompt
 from huozhong.text.template import ChatPrompt
@@ -39,11 +40,14 @@ EITHER = described(EITHERS, ERROR, takes=BODY, streams="text/event-stream")
 async def completions(request: Request) -> Response:
     if request.url.path == "/completions" and "model" not in await json_body(request):
         return await native.completion(request)  # llama.cpp's, which knows but one model
+    if (passed := await passed_on(request, "/v1/completions")) is not None:
+        return passed
     llm, call = await asked(request, parse_completion)
     careful: Careful = request.app.state.careful
     named = partial(CompletionReply, model=llm.name, include_usage=call.include_usage)
-    for prompt in call.prompts:  # each by itself: they are no conversation, and one in distress is enough
-        said = [{"role": "user", "content": _text(llm, prompt) + call.suffix}]
+    texts = await parsed(request, lambda: [_text(llm, prompt) for prompt in call.prompts])
+    for text in texts:  # each by itself: they are no conversation, and one in distress is enough
+        said = [{"role": "user", "content": text + call.suffix}]
         fixed = await careful.answer(llm, request, said, lambda f: named(echoed=[""], fixed=f), stream=call.stream)
         if fixed is not None:
             return fixed
@@ -55,7 +59,7 @@ async def completions(request: Request) -> Response:
         start for prompt in prompts for start in starts(request, llm, prompt, call.params, call.num_answers)
     )
     reply = named(
-        echoed=[_text(llm, p) if call.echo else "" for p in call.prompts for _ in range(call.num_answers)],
+        echoed=[text if call.echo else "" for text in texts for _ in range(call.num_answers)],
         scored=[tokens for tokens in scored for _ in range(call.num_answers)],
         each=call.num_answers,
         with_logprobs=call.params.logprobs is not None,

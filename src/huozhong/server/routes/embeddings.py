@@ -19,7 +19,8 @@ from huozhong.server.household import admit
 from huozhong.server.http import RunningAnswers, json_response, watched
 from huozhong.server.identity import person_of
 from huozhong.server.ledger import Ledger
-from huozhong.server.preparing import part_tokens, reading
+from huozhong.server.preparing import parsed, part_tokens, reading
+from huozhong.server.routes.elsewhere import passed_on
 from huozhong.server.routes.models import body_with_model, model_for
 
 router = APIRouter()
@@ -29,7 +30,10 @@ VECTORS = described(EMBEDDINGS, ERROR, takes=body_of(EmbeddingRequest, "openai")
 @router.post("/v1/embeddings", openapi_extra=VECTORS)
 @router.post("/embeddings", openapi_extra=VECTORS)
 async def embeddings(request: Request) -> Response:
-    call = parse_embeddings(await body_with_model(request))
+    if (passed := await passed_on(request, "/v1/embeddings")) is not None:
+        return passed
+    body = await body_with_model(request)
+    call = await parsed(request, lambda: parse_embeddings(body))
     llm = await model_for(request, call.model)
     vectors, num_tokens = await vectors_of(request, llm, call)
     return json_response(embeddings_json(llm.name, vectors, num_tokens, as_base64=call.as_base64))

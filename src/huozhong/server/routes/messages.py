@@ -12,6 +12,7 @@ from huozhong.server.dialects.schemas import body_of, described
 from huozhong.server.http import json_response
 from huozhong.server.preparing import read_prompt, reading
 from huozhong.server.routes.chat import answer
+from huozhong.server.routes.elsewhere import answered_elsewhere
 from huozhong.server.routes.models import asked
 
 router = APIRouter()
@@ -21,14 +22,22 @@ COUNTING = described(COUNT, ERROR, takes=body_of(Conversation, "anthropic"))
 
 @router.post("/v1/messages", openapi_extra=CHAT)
 async def messages(request: Request) -> Response:
-    llm, call = await asked(request, parse_messages)
-    return await answer(request, llm, call, MessageReply)
+    return await _answered(request)
 
 
 @router.post("/anthropic/v1/messages", openapi_extra=CHAT)
 async def deepseeks_messages(request: Request) -> Response:
     """DeepSeek's path, where any model's name means its own: programs name those that they were written for."""
-    llm, call = await asked(request, parse_messages, any_model=True)
+    return await _answered(request, any_model=True)
+
+
+async def _answered(request: Request, *, any_model: bool = False) -> Response:
+    far = await answered_elsewhere(
+        request, parse_messages, lambda call: MessageReply, chat=lambda call: call, any_model=any_model
+    )
+    if far is not None:
+        return far
+    llm, call = await asked(request, parse_messages, any_model=any_model)
     return await answer(request, llm, call, MessageReply)
 
 

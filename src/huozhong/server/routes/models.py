@@ -16,6 +16,7 @@ from huozhong.server.dialects.schemas import described
 from huozhong.server.held import hold
 from huozhong.server.http import json_body, json_response
 from huozhong.server.models import Shelf
+from huozhong.server.preparing import parsed
 
 router = APIRouter()
 
@@ -96,7 +97,7 @@ async def asked(
     shelf: Shelf = request.app.state.shelf
     given: SamplingParams | None = request.app.state.own_defaults
     likely = given or shelf.defaults(model) or SamplingParams()
-    call = parse(body, likely)
+    call = await parsed(request, lambda: parse(body, likely))
     llm = await model_for(request, model if call is None else call.model, any_model=any_model)
     defaults = given or llm.defaults
-    return llm, call if defaults == likely else parse(body, defaults)
+    return llm, call if defaults == likely else await parsed(request, lambda: parse(body, defaults))

@@ -24,7 +24,7 @@ from huozhong.server.dialects.llamacpp.schemas import ANYTHING, COMPLETED, ERROR
 from huozhong.server.dialects.schemas import body_of, described
 from huozhong.server.household import admit
 from huozhong.server.http import RunningAnswers, json_body, json_response
-from huozhong.server.preparing import hold_to, part_tokens, reading
+from huozhong.server.preparing import hold_to, parsed, part_tokens, reading
 from huozhong.server.routes.chat import respond, starts
 from huozhong.server.routes.models import defaults_of, model_for
 from huozhong.text.fim import middle_prompt
@@ -39,7 +39,8 @@ UNRANKED = described(NOTHING, ERROR, takes=ANYTHING)
 @router.post("/completion", openapi_extra=TEXT)
 async def completion(request: Request) -> Response:
     llm = await model_for(request)
-    call = parse_completion(await json_body(request), defaults_of(request, llm))
+    body, defaults = await json_body(request), defaults_of(request, llm)
+    call = await parsed(request, lambda: parse_completion(body, defaults))
     size = sum(len(part) if isinstance(part, str) else 1 for parts in call.prompts for part in parts)
     prompts = await reading(request, size, lambda: [part_tokens(llm, parts, "prompt") for parts in call.prompts])
     return await _answer(request, llm, call, prompts)
@@ -51,7 +52,8 @@ async def completion(request: Request) -> Response:
 )
 async def infill(request: Request) -> Response:
     llm = await model_for(request)
-    call = parse_infill(await json_body(request), defaults_of(request, llm))
+    body, defaults = await json_body(request), defaults_of(request, llm)
+    call = await parsed(request, lambda: parse_infill(body, defaults))
     before = "".join(f"{text}\n" for _, text in call.extra) + call.prefix
     prompt = await reading(
         request, len(before) + len(call.suffix), lambda: middle_prompt(llm.tokenizer, before, call.suffix)
@@ -104,7 +106,9 @@ async def rerank() -> Response:
 
 
 async def _answer(request: Request, llm: LLM, call: NativeCall, prompts: list[list[int]]) -> Response:
-    texts = [llm.tokenizer.decode_bytes(ids).decode("utf-8", "replace") for ids in prompts]
+    texts = await parsed(
+        request, lambda: [llm.tokenizer.decode_bytes(ids).decode("utf-8", "replace") for ids in prompts]
+    )
     number = call.num_answers
     limit = None if call.only_reads else call.params.max_tokens
     named = partial(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -49,7 +49,9 @@ from huozhong.server.http import json_body, json_response
 from huozhong.server.identity import owner_only
 from huozhong.server.models import Shelf
 from huozhong.server.opening import About
+from huozhong.server.preparing import parsed
 from huozhong.server.routes.chat import answer
+from huozhong.server.routes.elsewhere import answered_elsewhere, vectors_elsewhere
 from huozhong.server.routes.embeddings import vectors_of
 from huozhong.server.routes.models import asked, model_for, model_name
 
@@ -71,6 +73,11 @@ SPOKEN = "0.9.0"
 async def chat(request: Request) -> Response:
     if await _put_away(request, parse_chat):
         return json_response(loaded_json(await _named(request), "message", "unload"))
+    far = await answered_elsewhere(
+        request, parse_chat, lambda call: OllamaChatReply, chat=lambda call: call, empty=_there("message")
+    )
+    if far is not None:
+        return far
     llm, call = await asked(request, parse_chat)
     await _keep(request, llm)
     if call is None:
@@ -82,6 +89,11 @@ async def chat(request: Request) -> Response:
 async def generate(request: Request) -> Response:
     if await _put_away(request, parse_generate):
         return json_response(loaded_json(await _named(request), "response", "unload"))
+    far = await answered_elsewhere(
+        request, parse_generate, lambda call: OllamaTextReply, chat=lambda call: call, empty=_there("response")
+    )
+    if far is not None:
+        return far
     llm, call = await asked(request, parse_generate)
     await _keep(request, llm)
     if call is None:
@@ -91,7 +103,10 @@ async def generate(request: Request) -> Response:
 
 @router.post("/embed", openapi_extra=VECTORS)
 async def embed(request: Request) -> Response:
-    call = parse_embed(await json_body(request))
+    body = await json_body(request)
+    call = await parsed(request, lambda: parse_embed(body))
+    if (far := await vectors_elsewhere(request, call)) is not None:
+        return json_response(embed_json(*far))
     llm = await model_for(request, call.model)
     await _keep(request, llm)
     vectors, num_tokens = await vectors_of(request, llm, call)
@@ -102,6 +117,8 @@ async def embed(request: Request) -> Response:
 async def embeddings(request: Request) -> Response:
     """What /api/embed was called first: one text, and its vector alone."""
     call = parse_older_embed(await json_body(request))
+    if (far := await vectors_elsewhere(request, call)) is not None:
+        return json_response({"embedding": far[1][0].tolist()})
     llm = await model_for(request, call.model)
     await _keep(request, llm)
     [vector], _ = await vectors_of(request, llm, call)
@@ -135,7 +152,11 @@ async def show(request: Request) -> Response:
     name = asked.model or asked.name
     if name is None:
         raise RequestError("'model' is missing.", param="model", code="missing_required_parameter")
-    about: About = await asyncio.to_thread(shelf.about, model_name(request, name))
+    found = model_name(request, name)
+    if shelf.elsewhere(found) is not None:  # what it is made of is not told; it can be talked with and given tools
+        info, can = {"general.basename": found}, ["completion", "tools"]
+        return json_response(show_json(details_json("", ""), "", request.app.state.created, info, can))
+    about: About = await asyncio.to_thread(shelf.about, found)
     can, source = ["completion"], ""
     if about.template is not None:
         source = about.template.source
@@ -150,6 +171,11 @@ async def version() -> Response:
     return json_response({"version": SPOKEN})
 
 
+def _there(what: Literal["message", "response"]) -> Callable[[str], Response]:
+    """The answer to who only wants a model to be there that is elsewhere."""
+    return lambda model: json_response(loaded_json(model, what))
+
+
 async def _keep(request: Request, llm: LLM) -> None:
     """What a request says of how long its model stays, obeyed where who asks may say so."""
     seconds = kept_seconds(await json_body(request))
@@ -161,7 +187,7 @@ async def _keep(request: Request, llm: LLM) -> None:
 async def _put_away(request: Request, parse: Callable[[dict[str, Any], SamplingParams], Any]) -> bool:
     """Whether a body asks for nothing but that a model be put away now: it is, once its answers are complete."""
     body = await json_body(request)
-    if kept_seconds(body) != 0 or parse(body, SamplingParams()) is not None:
+    if kept_seconds(body) != 0 or await parsed(request, lambda: parse(body, SamplingParams())) is not None:
         return False
     name = await _named(request)
     owner_only(request)

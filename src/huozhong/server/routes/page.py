@@ -46,7 +46,6 @@ FIRST_LOAD = [
     "keys.js",
     "language.js",
     "list.js",
-    "live.js",
     "look.js",
     "menus.js",
     "prose.js",
@@ -61,6 +60,8 @@ FIRST_LOAD = [
 ]
 _OTHERS = [
     "shorten.js",
+    "foreign.js",
+    "foreign.css",
     "models.js",
     "models.css",
     "print.css",
@@ -84,6 +85,7 @@ _PEOPLE = [
     "account.js",
     "owner.html",
     "owner.js",
+    "owner-tools.js",
     "charts.js",
     "house.js",
     "people.css",

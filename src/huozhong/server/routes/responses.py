@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from fastapi import APIRouter, Request
@@ -10,13 +11,14 @@ from starlette.responses import Response
 from huozhong.errors import RequestError
 from huozhong.server.dialects.openai.schemas import ERROR, INPUT_TOKENS
 from huozhong.server.dialects.responses.reply import ResponseReply
-from huozhong.server.dialects.responses.requests import ResponseRequest, parse_response
+from huozhong.server.dialects.responses.requests import ResponseCall, ResponseRequest, parse_response
 from huozhong.server.dialects.responses.schemas import DELETED, RESPONSE
 from huozhong.server.dialects.schemas import body_of, described
 from huozhong.server.http import json_response
 from huozhong.server.identity import person_of
 from huozhong.server.kept import OwnResponses, owner_of
 from huozhong.server.routes.chat import answer, counted
+from huozhong.server.routes.elsewhere import answered_elsewhere
 from huozhong.server.routes.models import asked
 from huozhong.store.people import HOUSE
 
@@ -31,15 +33,22 @@ GONE = described(DELETED, ERROR)
 @router.post("/responses", openapi_extra=CHAT)
 async def create(request: Request) -> Response:
     kept = _own(request)
-    llm, call = await asked(request, partial(parse_response, kept=kept))
-    reply = partial(
-        ResponseReply,
-        repeated=call.repeated,
-        tells_summary=call.tells_summary,
-        seals_thoughts=call.seals_thoughts,
-        keep=partial(kept.keep, call.items) if call.store else None,
-    )
-    return await answer(request, llm, call.chat, reply)
+    parse = partial(parse_response, kept=kept)
+
+    def reply(call: ResponseCall) -> Callable[..., ResponseReply]:
+        return partial(
+            ResponseReply,
+            repeated=call.repeated,
+            tells_summary=call.tells_summary,
+            seals_thoughts=call.seals_thoughts,
+            keep=partial(kept.keep, call.items) if call.store else None,
+        )
+
+    far = await answered_elsewhere(request, parse, reply, chat=lambda call: call.chat)
+    if far is not None:
+        return far
+    llm, call = await asked(request, parse)
+    return await answer(request, llm, call.chat, reply(call))
 
 
 @router.post("/v1/responses/input_tokens", openapi_extra=COUNTING)

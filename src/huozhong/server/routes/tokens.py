@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request
+from pydantic_core import to_json
 from starlette.responses import Response
 
 from huozhong.engine.llm import LLM
@@ -18,7 +19,7 @@ from huozhong.server.dialects.openai.schemas import ERROR
 from huozhong.server.dialects.openai.structure import Tool, functions_of
 from huozhong.server.dialects.schemas import body_of, described
 from huozhong.server.http import json_body, json_response
-from huozhong.server.preparing import reading
+from huozhong.server.preparing import parsed, reading
 from huozhong.server.routes.models import model_for
 
 router = APIRouter()
@@ -47,7 +48,8 @@ class TemplateRequest(Strict):
 async def tokenize(request: Request) -> Response:
     llm = await model_for(request)
     asked = TokenizeRequest.parse(await json_body(request))
-    return json_response({"tokens": await reading(request, len(asked.content), lambda: _tokens(llm, asked))})
+    told = await reading(request, len(asked.content), lambda: to_json({"tokens": _tokens(llm, asked)}))
+    return Response(told, media_type="application/json")
 
 
 def _tokens(llm: LLM, asked: TokenizeRequest) -> list[Any]:
@@ -73,19 +75,23 @@ def _piece(raw: bytes) -> str | list[int]:
 @router.post("/detokenize", openapi_extra=described(CONTENT, ERROR, takes=body_of(DetokenizeRequest, "llamacpp")))
 async def detokenize(request: Request) -> Response:
     llm = await model_for(request)
-    asked = DetokenizeRequest.parse(await json_body(request))
+    body = await json_body(request)
+    text = await parsed(request, lambda: _text(llm, DetokenizeRequest.parse(body)))
+    return json_response({"content": text})
+
+
+def _text(llm: LLM, asked: DetokenizeRequest) -> str:
     wrong = next((token for token in asked.tokens if not 0 <= token < llm.config.vocab_size), None)
     if wrong is not None:
         raise RequestError(f"'tokens' has the id {wrong}, which is not in the vocabulary.", param="tokens")
-    raw = await asyncio.to_thread(lambda: b"".join(map(llm.tokenizer.bytes_of, asked.tokens)))
-    return json_response({"content": raw.decode("utf-8", "replace")})
+    return b"".join(map(llm.tokenizer.bytes_of, asked.tokens)).decode("utf-8", "replace")
 
 
 @router.post("/apply-template", openapi_extra=described(PROMPT, ERROR, takes=body_of(TemplateRequest, "llamacpp")))
 async def apply_template(request: Request) -> Response:
     llm = await model_for(request)
     body = await json_body(request)
-    asked = TemplateRequest.parse(body | {"messages": readable(body.get("messages"))})
+    asked = await parsed(request, lambda: TemplateRequest.parse(body | {"messages": readable(body.get("messages"))}))
     if not asked.messages:
         raise RequestError("'messages' is empty.", param="messages")
     messages, begun = for_template(asked.messages)

@@ -14,7 +14,7 @@ from huozhong.engine.queueing import Progress
 from huozhong.engine.requests import Delta, FinishReason, Usage
 from huozhong.errors import EngineError, RequestError
 from huozhong.server.upstream.engines import CONNECT_SECONDS, Engine, Engines, none_left, retry_after
-from huozhong.text.wire import error_sentence, pieces
+from huozhong.text.wire import Used, error_sentence, pieces
 
 _REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 
@@ -23,9 +23,19 @@ class Distant:
     """An answer that is being made elsewhere, in a thread of its own; the handle to it.
 
     on_delta is called from that thread; the last delta has a finish_reason or an error.
+    shows_reasoning: what is thought is told; some dialects tell it to those alone who ask.
     """
 
-    def __init__(self, engines: Engines, model: str, body: dict[str, Any], on_delta: Callable[[Delta], None]) -> None:
+    def __init__(
+        self,
+        engines: Engines,
+        model: str,
+        body: dict[str, Any],
+        on_delta: Callable[[Delta], None],
+        *,
+        shows_reasoning: bool = True,
+    ) -> None:
+        self._shows_reasoning = shows_reasoning
         self._engines, self._model, self._on_delta = engines, model, on_delta
         self._body = body | {"model": model, "stream": True, "stream_options": {"include_usage": True}}
         self._stopped = threading.Event()
@@ -97,16 +107,18 @@ class Distant:
                 answer.read()
                 raise RequestError(error_sentence(answer.text))
             reason: FinishReason | None = None
+            stop: str | None = None
             for said in pieces(answer.iter_text()):
                 if said.usage is not None:
                     self._state.used = said.usage
-                if said.text or said.reasoning:
+                if said.text or said.reasoning or said.calls:
                     self._state.begin()
-                    self._on_delta(Delta(text=said.text, reasoning=said.reasoning))
+                    reasoning = said.reasoning if self._shows_reasoning else ""
+                    self._on_delta(Delta(text=said.text, reasoning=reasoning, calls=said.calls))
                 if said.finish_reason is not None:
-                    reason = _REASONS.get(said.finish_reason, "stop")
+                    reason, stop = _REASONS.get(said.finish_reason, "stop"), said.stop
         if reason is not None:
-            return Delta(finish_reason=reason, usage=self._state.usage())
+            return Delta(finish_reason=reason, stop_string=stop, usage=self._state.usage())
         if self._state.has_begun:
             raise httpx.RemoteProtocolError("the answer ended in the middle")
         return "it ended before it said anything", None
@@ -117,7 +129,7 @@ class _State:
     began: float = field(default_factory=time.monotonic)
     first: float | None = None
     pieces: int = 0
-    used: tuple[int, int, int] | None = None
+    used: Used | None = None
 
     def begin(self) -> None:
         self.pieces += 1
@@ -130,20 +142,19 @@ class _State:
 
     def usage(self) -> Usage:
         """What was said to be used; a piece for a token where nothing was."""
-        return usage_elsewhere(self.used or (0, 0, self.pieces), self.first, self.began)
+        return usage_elsewhere(self.used or Used(completion=self.pieces), self.first, self.began)
 
 
-def usage_elsewhere(used: tuple[int, int, int], first: float | None, began: float) -> Usage:
-    """What an engine elsewhere says that it used: tokens of the prompt, those it knew already, those of the answer.
+def usage_elsewhere(used: Used, first: float | None, began: float) -> Usage:
+    """What an engine elsewhere says that it used.
 
     first: seconds to the first token; began: when it was asked, in the clock of `time.monotonic`.
     """
-    prompt, cached, completion = used
     return Usage(
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        reasoning_tokens=0,
-        cache_hit_tokens=min(cached, prompt),
+        prompt_tokens=used.prompt,
+        completion_tokens=used.completion,
+        reasoning_tokens=min(used.reasoning, used.completion),
+        cache_hit_tokens=min(used.cached, used.prompt),
         seconds_to_first_token=first,
         seconds=time.monotonic() - began,
     )

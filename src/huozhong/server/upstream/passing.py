@@ -22,7 +22,7 @@ from huozhong.server.identity import person_of
 from huozhong.server.ledger import Ledger
 from huozhong.server.upstream.answering import usage_elsewhere
 from huozhong.server.upstream.engines import CONNECT_SECONDS, Engine, Engines, none_left, retry_after
-from huozhong.text.wire import usage_of
+from huozhong.text.wire import Used, usage_of
 
 log = logging.getLogger("huozhong.server")
 
@@ -143,7 +143,7 @@ class _Passing:
         events: AsyncIterator[str],
         usage: bool,
     ) -> AsyncIterator[bytes]:
-        used: tuple[int, int, int] | None = None
+        used: Used | None = None
         number, is_done = 0, False
         try:
             async for event in _after(begun, events):
@@ -163,7 +163,7 @@ class _Passing:
             failure = server_failure(f"The engine failed amid this answer ({type(error).__name__}); ask again.")
             yield b"data: " + json.dumps(error_body(failure)).encode() + b"\n\n"
         finally:
-            self._count(used or (0, 0, number))
+            self._count(used or Used(completion=number))
             with contextlib.suppress(httpx.HTTPError):
                 await stack.aclose()
 
@@ -198,9 +198,9 @@ class _Passing:
         log.warning("upstream %s: %s", engine.url, text)
         self.reasons.append(f"{engine.url}: {text}")
 
-    def _count(self, used: tuple[int, int, int] | None) -> None:
+    def _count(self, used: Used | None) -> None:
         ledger: Ledger = self.request.app.state.ledger
-        ledger.add(person_of(self.request).id, self.model, usage_elsewhere(used or (0, 0, 0), self.first, self.began))
+        ledger.add(person_of(self.request).id, self.model, usage_elsewhere(used or Used(), self.first, self.began))
 
 
 async def _after(begun: list[str], rest: AsyncIterator[str]) -> AsyncIterator[str]:
@@ -244,7 +244,7 @@ def _says_something(event: str) -> bool:
     return False
 
 
-def _usage_in(event: str) -> tuple[int, int, int] | None:
+def _usage_in(event: str) -> Used | None:
     return usage_of(_read(event)) if '"usage"' in event else None
 
 

@@ -14,7 +14,7 @@ from huozhong.store.tables.base import Base, Prose
 class ConversationRow(Base):
     """title_is_own: a person wrote it.  leaf_id: the message that was shown last.  deleted: since when.
 
-    settings: {"thinking": bool, "temperature": number, "system": text}, each of them optional.
+    settings: {"thinking": bool, "temperature": number, "system": text, "tools": [server]}, each of them optional.
     """
 
     __tablename__ = "conversation"
@@ -38,6 +38,7 @@ class MessageRow(Base):
 
     state: done, running, stopped (by its reader), cut (the server went away) or failed (`error` says why).
     finish: the engine's word for how an answer ended.  rule: the fixed text that it is.  think_ms: how long it thought.
+    calls: of tools of others, that the model made in this answer.
     """
 
     __tablename__ = "message"
@@ -60,6 +61,7 @@ class MessageRow(Base):
     rule: Mapped[dict[str, Any] | None]
     model: Mapped[str | None]
     files: Mapped[list[Any] | None]
+    calls: Mapped[list[Any] | None]
     error: Mapped[str | None] = mapped_column(Prose)
     created: Mapped[int]
     updated: Mapped[int]

@@ -15,7 +15,7 @@ from typing import Literal
 from huozhong.errors import ConfigError
 from huozhong.formats.hf.view import HuggingFaceView
 from huozhong.model.architecture import Architecture, LatentAttention
-from huozhong.model.families import SHORT
+from huozhong.model.families import SHORT, check_trainable
 from huozhong.model.frozen import BYTES_PER_WEIGHT, GROUP, Storage
 
 Method = Literal["auto", "lora", "qlora", "full"]
@@ -62,6 +62,7 @@ def choose_fit(
     longest: tokens of the longest row that cannot be cut.  dtype_bytes: of the arithmetic.  memory: bytes there are,
     None when unknown (then the first choice is taken).  Raises ConfigError when nothing fits.
     """
+    check_trainable(view.architecture)
     sizes = [size for size in ROW_TOKENS if size > longest] or [longest]
     whole = whole and method == "auto" and bits is None and count_trained(view) <= SMALL
     # every row unpacks the whole base twice, so rows of one example come last

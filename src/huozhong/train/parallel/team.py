@@ -6,12 +6,13 @@ Every process reads the whole batch and computes its share of the micro-batches;
 take the same step from the same sums (Li et al. 2020, arXiv:2006.15704, without the buckets: one sum after the last
 micro-batch).  So the losses are those of one process with the same batch, but for the order of additions, and a
 checkpoint, which the first process writes, goes on with any number of processes.  The bill is the first process's own.
-`parallel.shard` is the same for a model that is divided among them.
+`parallel.shard` is the same for a model that is divided among them, `parallel.local` another way for slow lines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -31,6 +32,7 @@ class Team:
     """
 
     shards = False
+    follows = False  # whether another process says where to begin (`parallel.follower`)
 
     def __init__(self, rank: int = 0, size: int = 1) -> None:
         self.rank, self.size = rank, size
@@ -40,6 +42,11 @@ class Team:
     def leads(self) -> bool:
         """Whether this process writes files and prints."""
         return self.rank == 0
+
+    @property
+    def saves(self) -> bool:
+        """Whether this process is asked for its state when a checkpoint is written."""
+        return self.takes_part
 
     @property
     def takes_part(self) -> bool:
@@ -59,6 +66,10 @@ class Team:
     def share(self, parts: Sequence[Rows]) -> Sequence[Rows]:
         """The parts that this process computes."""
         return parts[self.rank :: self.size]
+
+    def counted(self, rows: Rows, parts: Sequence[Rows]) -> int:
+        """Targets that the gradient's sum is divided by: those of the whole batch, whoever computes them."""
+        return rows.count
 
     def add_up(self, model: nn.Module, sums: Iterable[Tensor]) -> None:
         """Replace gradients and `sums` by their sums over the processes, the same bits everywhere."""
@@ -99,6 +110,10 @@ class Team:
         if average is not None:
             average.load_state_dict(state["average"])
 
+    def after(self, model: nn.Module, step: int, loss: float) -> dict[str, Any]:
+        """Called when step `step` (0-based) has moved the weights; what the step's record says of the team."""
+        return {}
+
     def any(self, told: bool) -> bool:
         """Whether any of the processes says so: a stop must come to all in the same step."""
         if self.size == 1:
@@ -108,6 +123,30 @@ class Team:
             votes = votes.cuda()
         dist.all_reduce(votes)
         return bool(votes.item())
+
+    def saves_now(self, due: bool, place: Callable[[], dict[str, Any]]) -> bool:
+        """Whether this process writes a checkpoint after this step, given that one is `due` by its own clock.
+
+        place: where the run is in its data (`Run.place`), for who joins here.
+        """
+        return due and self.leads
+
+    def meta(self) -> dict[str, Any]:
+        """What a checkpoint's JSON keeps of the team."""
+        return {}
+
+    def recall(self, meta: dict[str, Any]) -> None:
+        """The way back."""
+
+    def introduce(self, identity: dict[str, Any]) -> None:
+        """What the run is, before anybody comes to it."""
+
+    def folder(self, out: Path) -> Path:
+        """Where this process's checkpoints lie."""
+        return out
+
+    def gather(self, stopped: Callable[[], bool], step: int, place: Callable[[], dict[str, Any]]) -> None:
+        """Called before the first step of a sitting, everything restored."""
 
     def wait(self) -> None:
         """Go on when all have come here."""

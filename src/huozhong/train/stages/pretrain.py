@@ -26,6 +26,11 @@ from huozhong.train.counts import start_from_counts
 from huozhong.train.feed import Rows, heldout_rows, training_batches
 from huozhong.train.model_folder import load_transformer
 from huozhong.train.parallel.join import join_team
+from huozhong.train.parallel.leader import LeadingTeam
+from huozhong.train.parallel.line import LineLost
+from huozhong.train.parallel.outlook import Outlook
+from huozhong.train.parallel.seat import Seat, seated
+from huozhong.train.parallel.settings import TeamRecipe
 from huozhong.train.parallel.team import Team
 from huozhong.train.plan import Trial, make_plan, plan_table
 from huozhong.train.recipe import Recipe, load_recipe
@@ -49,22 +54,36 @@ class Outcome:
     model: Path | None
 
 
-def pretrain(recipe: str | Path, *, start: Start = "auto", console: Console | None = None) -> Outcome:
-    """Run a pretraining recipe; see `train` for `start` and the errors."""
-    return train(load_recipe(recipe, "pretrain"), start=start, console=console)
+def pretrain(
+    recipe: str | Path, *, start: Start = "auto", console: Console | None = None, seat: Seat | None = None
+) -> Outcome:
+    """Run a pretraining recipe; see `train` for `start`, `seat` and the errors."""
+    return train(load_recipe(recipe, "pretrain"), start=start, console=console, seat=seat)
 
 
 def train(
-    recipe: Recipe, *, start: Start = "auto", console: Console | None = None, kind: type[TextRun] | None = None
+    recipe: Recipe,
+    *,
+    start: Start = "auto",
+    console: Console | None = None,
+    kind: type[TextRun] | None = None,
+    seat: Seat | None = None,
 ) -> Outcome:
     """Run `recipe` to its end, or until Ctrl-C.
 
     kind: what differs in this stage, as a subclass of TextRun; None for next-token prediction.
+    seat: this process's in a team of local rounds, for a recipe with [team]; None: it leads, and nobody else comes.
 
     start: "auto" resumes where `run.out` has a checkpoint of the same recipe and begins otherwise; "resume" insists on
     a checkpoint; "fresh" deletes what is there.  Raises ConfigError, DataError, TokenizerError, CheckpointError for
     what is wrong before the start and TrainingError for what goes wrong on the way.
     """
+    if recipe.team is not None:
+        return _train_in_rounds(recipe, recipe.team, start, console or Console(), kind or TextRun, seat or Seat())
+    if seat is not None:
+        raise ConfigError(
+            "--with and --join are for a recipe with a section [team]; add one, such as: [team] bits = 2."
+        )
     with (
         join_team(recipe.run.shard, recipe.run.device) as team,
         sole_user(Path(recipe.run.out)) if team.leads else contextlib.nullcontext(),
@@ -72,6 +91,26 @@ def train(
     ):
         shown = (console or Console()) if team.leads else Console(quiet=True)
         return sit((kind or TextRun)(recipe, shown, team), start, stop)
+
+
+def _train_in_rounds(
+    recipe: Recipe, settings: TeamRecipe, start: Start, console: Console, kind: type[TextRun], seat: Seat
+) -> Outcome:
+    """A member that loses its line calls again, and goes on from where the others are then."""
+    with stop_switch() as stop:
+        while True:
+            try:
+                with (
+                    seated(settings, recipe.total_steps, seat, console, stop) as team,
+                    sole_user(team.folder(Path(recipe.run.out))),
+                ):
+                    return sit(kind(recipe, console if team.leads else Console(quiet=True), team), start, stop)
+            except LineLost as error:
+                if stop.is_set() or seat.orphaned.is_set():
+                    raise
+                start = "auto"
+                said = f"线断了，再联系。The line is lost, calling again: {error}"
+                console.print(said, highlight=False, markup=False)
 
 
 class TextRun(TransformerRun[Outcome]):
@@ -137,6 +176,16 @@ class TextRun(TransformerRun[Outcome]):
         plan = make_plan(recipe, config, tokens_per_epoch=self.batches.tokens_per_epoch, holders=holders)
         device = f"{where}, {recipe.run.precision}"
         self.console.print(plan_table(recipe, config, plan, device=device, steps_left=steps_left, trial=trial))
+        if isinstance(self.team, LeadingTeam) and trial is not None:
+            outlook = Outlook(
+                rounds=self.team.rounds,
+                parameters=plan.parameters,
+                members=1 + self.team.expected,
+                first_step=self.total_steps - steps_left,
+                compute_seconds=trial.seconds(recipe, config, steps_left),
+                watts=trial.bill.joules / max(1e-9, trial.bill.seconds),
+            )
+            self.console.print(outlook.table())
 
     def _trial(self) -> Trial:
         """Time one micro-batch and one optimiser step; leaves weights and optimiser as they were.
@@ -203,6 +252,7 @@ class TextRun(TransformerRun[Outcome]):
         check_finite(step, loss, norm, self._advice)
         scale = self.lr_scale(step)
         self.update(scale)
+        told = self.team.after(self.model, step, loss)
         loads = self.model.update_expert_bias(recipe.optim.balance_rate)
         self._loads.append(loads)
         read = rows.tokens_BT.numel()
@@ -219,6 +269,7 @@ class TextRun(TransformerRun[Outcome]):
             "cpu_seconds": time.process_time() - busy,
             "tokens_per_second": read / seconds,
         }
+        record |= told
         if mtp_loss is not None:
             record["mtp_loss"] = mtp_loss
         if (load := busiest(loads)) is not None:
@@ -229,9 +280,10 @@ class TextRun(TransformerRun[Outcome]):
         """Leave the batch's gradients in the weights; the loss per token, and that of the first prediction module."""
         # as many positions at once as in whole rows
         at_once = self.recipe.optim.micro_batch * self.recipe.data.seq_len // rows.tokens_BT.shape[1]
-        count = max(1, rows.count)
+        parts = self.team.share(rows.split(at_once))
+        count = max(1, self.team.counted(rows, parts))
         main, mtp, mtp_count = (torch.zeros((), device=self.device) for _ in range(3))
-        for part in self.team.share(rows.split(at_once)):
+        for part in parts:
             losses = self.loss(part.to(self.device))
             # sums over the whole batch's token count: the gradient does not depend on how the batch was cut
             torch.autograd.backward(losses.total / count)
@@ -271,6 +323,13 @@ class TextRun(TransformerRun[Outcome]):
 
     def state(self) -> dict[str, Any]:
         return super().state() | {"data": self.batches.state(), "rng": torch.get_rng_state()}
+
+    def place(self) -> dict[str, Any]:
+        return {"data": self.batches.state(), "tokens": self.tokens}
+
+    def take_place(self, place: dict[str, Any]) -> None:
+        self.batches.restore(place["data"])
+        self.tokens = place["tokens"]
 
     def restore(self, meta: dict[str, Any], state: dict[str, Any]) -> None:
         super().restore(meta, state)

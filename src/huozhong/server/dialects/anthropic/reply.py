@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from huozhong.engine.requests import Completion, Delta, Usage
-from huozhong.server.dialects import ChatReply, Event, all_parts, parts_of
+from huozhong.server.dialects import ChatReply, Event, parts_of
 from huozhong.server.failures import Failure
 from huozhong.text.tools import CallPart
 
@@ -53,7 +53,7 @@ class MessageReply(ChatReply):
         blocks: list[dict[str, Any]] = []
         if answer.reasoning:
             blocks.append({"type": "thinking", "thinking": answer.reasoning, "signature": ""})
-        parts = [answer.text] if self._calls is None else all_parts(self._calls, answer)
+        parts = [answer.text] if self._calls is None else parts_of(self._calls, answer)
         spelled: list[str] = []
         for part in parts:
             if isinstance(part, str):

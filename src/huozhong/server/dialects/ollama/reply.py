@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
 from huozhong.engine.requests import Completion, Delta, Usage
-from huozhong.server.dialects import ChatReply, Event, all_parts, parts_of
+from huozhong.server.dialects import ChatReply, Event, parts_of
 from huozhong.server.failures import Failure
 from huozhong.text.tools import CallPart
 
@@ -34,7 +34,7 @@ class OllamaChatReply(ChatReply):
         (answer,) = answers
         text = answer.text
         if self._calls is not None:
-            parts = all_parts(self._calls, answer)
+            parts = parts_of(self._calls, answer)
             text = "".join(part for part in parts if isinstance(part, str))
             self._called = [part for part in parts if not isinstance(part, str)]
         said = self._said(text, answer.reasoning, self._tool_calls())

@@ -1,9 +1,10 @@
 """Answers -> JSON: `chat.completion` objects and chunks, usage.
 
 What differs from OpenAI's dialect is DeepSeek's: `reasoning_content` in messages and deltas,
-`prompt_cache_hit_tokens` and `prompt_cache_miss_tokens` in the usage.  Ours are `cost`, `tokens_per_second` and
-`seconds_to_first_token` in the usage, and `rule` in the message (and in the delta that ends a stream) of an answer
-that is a fixed text: {"id": ..., "kind": ..., "numbers": [...]}, the rule that was met and the numbers to ring.
+`prompt_cache_hit_tokens` and `prompt_cache_miss_tokens` in the usage.  vLLM's is `stop_reason`, where a stop string
+ended an answer.  Ours are `cost`, `tokens_per_second` and `seconds_to_first_token` in the usage, and `rule` in the
+message (and in the delta that ends a stream) of an answer that is a fixed text: {"id": ..., "kind": ..., "numbers":
+[...]}, the rule that was met and the numbers to ring.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 import huozhong
 from huozhong.engine.requests import Completion, Delta, TokenLogprob, Usage
-from huozhong.server.dialects import ChatReply, Event, all_parts, parts_of, total_usage
+from huozhong.server.dialects import ChatReply, Event, parts_of, total_usage
 from huozhong.server.dialects.openai.errors import error_body
 from huozhong.server.failures import Failure
 from huozhong.text.tools import CallPart
@@ -96,13 +97,13 @@ class _Choice:
         if self._reply.fixed is not None:
             message["rule"] = self._reply.fixed.as_dict()
         if self._calls is not None:
-            message |= _message_with_calls(all_parts(self._calls, answer))
+            message |= _message_with_calls(parts_of(self._calls, answer))
         return {
             "index": self._index,
             "message": message,
             "logprobs": self._logprobs(answer.logprobs) if self._reply.with_logprobs else None,
             "finish_reason": self._finish_reason(answer.finish_reason),
-        }
+        } | _stopped_by(answer.stop_string)
 
     def chunks(self, delta: Delta) -> Iterator[dict[str, Any]]:
         """The `choices` of one delta that carries no error.
@@ -127,7 +128,8 @@ class _Choice:
         elif delta.finish_reason is not None:
             if self._reply.fixed is not None:
                 empty["rule"] = self._reply.fixed.as_dict()
-            yield self.chunk(empty, logprobs=logprobs, finish_reason=self._finish_reason(delta.finish_reason))
+            last = self.chunk(empty, logprobs=logprobs, finish_reason=self._finish_reason(delta.finish_reason))
+            yield last | _stopped_by(delta.stop_string)
 
     def chunk(
         self, delta: dict[str, Any], *, logprobs: dict[str, Any] | None = None, finish_reason: str | None = None
@@ -146,6 +148,10 @@ class _Choice:
             if token.token_id == self._reply.think_end_id:
                 self._in_reasoning = False
         return {"content": content, "reasoning_content": reasoning if self._reply.thinking else None}
+
+
+def _stopped_by(stop_string: str | None) -> dict[str, Any]:
+    return {} if stop_string is None else {"stop_reason": stop_string}
 
 
 def _message_with_calls(parts: list[str | CallPart]) -> dict[str, Any]:

@@ -81,7 +81,8 @@ CHAT_COMPLETION = Component(
                             record({"content": array(LOGPROB), "reasoning_content": nullable(array(LOGPROB))})
                         ),
                         "finish_reason": one_of("stop", "length", "tool_calls"),
-                    }
+                    },
+                    {"stop_reason": STRING},
                 )
             ),
             "usage": USAGE,

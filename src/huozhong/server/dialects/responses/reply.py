@@ -54,6 +54,7 @@ class ResponseReply(ChatReply):
             logprobs=answer.logprobs,
             finish_reason=answer.finish_reason,
             usage=answer.usage,
+            calls=answer.calls,
         )
         *_, last = self.events(0, said)
         assert isinstance(last.data, dict)

@@ -1,0 +1,118 @@
+"""A model larger than the memory that it may take: how much of what the disk gives becomes tokens.
+
+    python benchmarks/streaming.py [--model FILE.gguf] [--share 0.33] [--tokens 96] [--at-once 1 4] [--folder DISK]
+
+Without --model a file with random weights is written (shapes.py, v4-flash-experts: 7 GB, and as much again packed; or
+--shape tiny-experts).  Its experts stay on the disk but for --share of them.  Greedy answers of --tokens tokens; of
+each, after a warm-up: tokens a second, how often an expert was in memory, the bytes read for a token, and what the disk
+would allow: its read rate, measured before and after in pieces of an expert, divided by those bytes.  The last answer
+is compared with a model that maps the file whole.  The last line, on stdout, is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from huozhong.engine import kernels
+from huozhong.engine.disk import read_rate
+from huozhong.engine.kernels import ExpertStats
+from huozhong.engine.llm import LLM, SamplingParams
+from huozhong.formats.source import open_model
+from huozhong.model.footprint import footprint
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--shape", default="v4-flash-experts")
+    parser.add_argument("--share", type=float, default=0.33, help="of the experts that memory holds")
+    parser.add_argument("--tokens", type=int, default=96)
+    parser.add_argument("--at-once", type=int, nargs="+", default=[1, 4])
+    parser.add_argument("--folder", type=Path, help="where files are written: the disk to be measured")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        model = options.model or written(options.shape, Path(folder))
+        print(json.dumps({"benchmark": "streaming", "kernels": kernels.used()} | measure(model, Path(folder), options)))
+
+
+def written(shape: str, folder: Path) -> Path:
+    command = [sys.executable, str(HERE / "shapes.py"), shape, "--out", str(folder)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return Path(json.loads(done.stdout.splitlines()[-1])[shape]["path"])
+
+
+def measure(model: Path, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    experts = footprint(open_model(model)).experts["stored"]
+    memory = int(experts * options.share)
+    result: dict[str, Any] = {"experts_gb": experts / 1e9, "memory_gb": memory / 1e9, "answers": []}
+    asked = prompts(max(options.at_once))
+    params = SamplingParams(max_tokens=options.tokens, temperature=0, ignore_eos=True)
+    quiet: dict[str, Any] = {"cache_dir": folder / "cache", "prefix_cache_bytes": 0, "max_context": 1024}
+    with LLM(model, expert_memory=memory, speculation="off", **quiet) as llm:
+        (packed,) = (folder / "cache").glob("*.packed")
+        llm.generate(asked, params)  # the shelf fills, and learns what is used
+        for at_once in options.at_once:
+            result["answers"].append(answer(llm, packed, asked[:at_once], params))
+        texts = [one.text for one in llm.generate(asked[:1], params)]
+    with LLM(model, expert_memory=1 << 50, speculation="off", **quiet) as llm:
+        result["same_bits"] = [one.text for one in llm.generate(asked[:1], params)] == texts
+    return result
+
+
+def answer(llm: LLM, packed: Path, asked: list[str], params: SamplingParams) -> dict[str, Any]:
+    before, rates = stats_of(llm), []
+    rates.append(rate_of(packed, before.expert_bytes))
+    first = llm.stats()
+    began = time.perf_counter()
+    llm.generate(asked, params)
+    seconds = time.perf_counter() - began
+    after, last = stats_of(llm), llm.stats()
+    rates.append(rate_of(packed, before.expert_bytes))
+    tokens = last.generated_tokens - first.generated_tokens
+    wanted = after.hits + after.misses - before.hits - before.misses
+    per_token = (after.bytes - before.bytes) / tokens
+    rate = statistics.mean(rates)
+    told = {
+        "at_once": len(asked),
+        "tokens_per_second": tokens / seconds,
+        "hit_rate": (after.hits - before.hits) / wanted,
+        "guessed": (after.ahead - before.ahead) / max(1, after.guesses - before.guesses),
+        "mb_per_token": per_token / 1e6,
+        "disk_gb_per_second": rate / 1e9,
+        "of_what_the_disk_allows": tokens / seconds * per_token / rate,
+        "waited": (after.waited - before.waited) / seconds,
+    }
+    print("  ".join(f"{k} {v:.3g}" for k, v in told.items()), file=sys.stderr, flush=True)
+    return told
+
+
+def prompts(count: int) -> list[str]:
+    dice = random.Random(5)
+    return ["".join(dice.choices("abcdefghijklmnopqrstuvwxyz ,.", k=64)) for _ in range(count)]
+
+
+def stats_of(llm: LLM) -> ExpertStats:
+    stats = llm.stats().experts
+    assert stats is not None, "this model's experts all fit"
+    return stats
+
+
+def rate_of(file: Path, piece: int) -> float:
+    rate = read_rate(file, piece)
+    assert rate is not None, "the file is too small to tell the disk's speed"
+    return rate
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""Whole sentences: which cost the least on either side of whoever is meant.
+
+frames.txt lists the words and the sentences they make: orders to call; what looks like one and is none
+(给儿子做饭, 儿子给我打电话了); orders that do not say whom.  Every sentence is laid over all that was heard, from its
+first syllable to its last, so a name is never found inside other words: in 给二舅打个电话 the syllable 个 is the
+sentence's, not 哥哥's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from huozhong.apps.callhome.align import Costs, Words, after, joined, repeated, spans, until
+from huozhong.apps.callhome.sounds import plain, token
+
+STRAY, STRAYING = 0.14, 0.40  # a syllable that no sentence has, and that there are such at all
+SKIPPED = {"PHONE": 1.3, "DIAL": 1.1}  # a part of a sentence that was not heard at all
+ELSE_SKIPPED = 0.8
+_STRICT = (
+    "PLEASE? POSS? @",
+    "PLEASE? POSS? @ DE? PHONE",
+    "PLEASE? HELP? FIND POSS? @ TALK?",
+    "PLEASE? HELP? WITH POSS? @ HIT",
+)
+BARE = 0.25  # a name, or "find" and a name, and nothing else
+
+
+@dataclass(frozen=True)
+class Frame:
+    """before, behind: names of lists of words, each with whether it may be missing.  order: it asks for a call.
+
+    strict: nothing else may stand around it.  first: nothing may stand before it."""
+
+    before: tuple[tuple[str, bool], ...]
+    behind: tuple[tuple[str, bool], ...]
+    order: bool
+    strict: bool
+    first: bool
+
+
+@cache
+def grammar() -> tuple[dict[str, tuple[str, ...]], tuple[Frame, ...], tuple[Frame, ...]]:
+    """Lists of words by name, sentences about somebody, and orders to call without saying whom."""
+    text = Path(__file__).with_name("frames.txt").read_text(encoding="utf-8")
+    lists, orders, others, nobody = text.split("\n---\n")
+    words = {}
+    for line in lists.splitlines():
+        if line and line[0] != "#":
+            name, _, rest = line.partition(" = ")
+            words[name] = tuple(dict.fromkeys(plain(word) for word in rest.split()))
+    frames = []
+    for order, lines in ((True, orders), (False, others)):
+        for line in lines.split("\n"):
+            if line:
+                before, _, behind = line.partition("@")
+                strict = order and line in _STRICT
+                frames.append(Frame(_parts(before.lstrip("^")), _parts(behind), order, strict, line[0] == "^"))
+    return words, tuple(frames), tuple(Frame(_parts(one), (), True, False, False) for one in nobody.split("\n") if one)
+
+
+def _parts(text: str) -> tuple[tuple[str, bool], ...]:
+    return tuple((part.rstrip("?"), part.endswith("?")) for part in text.split())
+
+
+@cache
+def _frame_words(point: int | None) -> tuple[tuple[str, ...], Words]:
+    words = grammar()[0]
+    names = tuple(words)
+    all_words = tuple(tuple(token(c, point) for c in word) for name in names for word in words[name])
+    groups = [i for i, name in enumerate(names) for _ in words[name]]
+    return names, Words(all_words, [0.0] * len(groups), groups)
+
+
+class Around:
+    """What stands before and behind whoever is meant, for one utterance.
+
+    order[f]: (before [n + 1], behind [n + 1]) of each sentence that asks for a call; no_order: the same of all others,
+    and of orders that are taken back, denied, asked about or reported.
+    """
+
+    def __init__(self, heard: str, point: int | None) -> None:
+        names, words = _frame_words(point)
+        costs = spans(heard, words)
+        self._steps = dict(zip(names, costs, strict=True))
+        self._n = n = len(heard)
+        stray = np.full((n + 1, n + 1), np.inf, np.float32)
+        for i in range(n):
+            for j in range(i + 1, n + 1):
+                stray[i, j] = STRAYING + STRAY * (j - i)
+        for name in (
+            "BADLEAD",
+            "BADTAIL",
+            "NOTCALL",
+            "BACK",
+            "SAY",
+        ):  # what turns a sentence round must be heard plainly
+            self._steps[name] = np.where(self._steps[name] > 0.01, self._steps[name] + 0.6, 0.0).astype(np.float32)
+        self._steps["POSS"] = np.minimum(self._steps["POSS"], joined(self._steps["POSS"], self._steps["POSS"]))
+        self._lead, self._tail = repeated(self._steps["PLEASE"]), repeated(self._steps["TAIL"])
+        either = np.minimum(np.minimum(self._steps["PLEASE"], self._steps["TAIL"]), stray)
+        self._loose = repeated(either)
+        self.stray = stray
+        begin, end = np.full(n + 1, np.inf, np.float32), np.full(n + 1, np.inf, np.float32)
+        begin[0] = end[n] = 0.0
+        loose_begin, loose_end = after(begin, self._loose), until(end, self._loose)
+        bad_begin = after(after(loose_begin, self._steps["BADLEAD"]), self._loose)
+        bad_end = until(until(loose_end, self._steps["BADTAIL"]), self._loose)
+        _, frames, nobody = grammar()
+        self.orders: list[tuple[Costs, Costs]] = []
+        self.others: list[tuple[Costs, Costs]] = []
+        self.nobody = min(
+            float((self._before(after(begin, self._lead), one) + until(end, self._tail)).min()) for one in nobody
+        )
+        for frame in frames:
+            first = BARE + after(begin, self._lead) if frame.strict else begin if frame.first else loose_begin
+            last = until(end, self._tail) if frame.strict else loose_end
+            pair = self._before(first, frame), self._behind(last, frame)
+            (self.orders if frame.order else self.others).append(pair)
+            if frame.order:
+                self.others.append((self._before(bad_begin, frame), pair[1]))
+                if not frame.strict:
+                    self.others.append((pair[0], self._behind(bad_end, frame)))
+
+    def _before(self, at: Costs, frame: Frame) -> Costs:
+        for name, optional in frame.before:
+            at = np.minimum(after(at, self._steps[name]), at + _skip(name, optional))
+        return at
+
+    def _behind(self, at: Costs, frame: Frame) -> Costs:
+        for name, optional in reversed(frame.behind):
+            at = np.minimum(until(at, self._steps[name]), at + _skip(name, optional))
+        return at
+
+    def cheapest(self, slots: Costs, order: bool) -> Costs:
+        """[slots]: what the cheapest sentence around each slot's cheapest span costs, the span's own cost included.
+
+        slots: [slots, n + 1, n + 1]."""
+        best = np.full((self._n + 1, self._n + 1), np.inf, np.float32)
+        for before, behind in self.orders if order else self.others:
+            np.minimum(best, before[:, None] + behind[None, :], out=best)
+        return np.asarray((slots + best).min(axis=(1, 2)))
+
+    def where(self, slot: Costs) -> tuple[int, int]:
+        """From where to where in the utterance a slot was heard, in its cheapest order."""
+        best = np.full((self._n + 1, self._n + 1), np.inf, np.float32)
+        for before, behind in self.orders:
+            np.minimum(best, before[:, None] + behind[None, :], out=best)
+        i, j = np.unravel_index(np.argmin(slot + best), best.shape)
+        return int(i), int(j)
+
+
+def _skip(name: str, optional: bool) -> float:
+    return 0.0 if optional else SKIPPED.get(name, ELSE_SKIPPED)
+
+
+def ranked(bare: Costs, rank: Costs) -> Costs:
+    """A slot with a word for which of several before it (大 + 儿子)."""
+    return joined(rank, bare)
+
+
+def words_in(name: str) -> Sequence[str]:
+    """The words of a list."""
+    return grammar()[0][name]

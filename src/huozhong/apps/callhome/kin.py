@@ -1,0 +1,174 @@
+"""Whom one can mean: relations, the words for each of them by place, and which of several (the eldest, the second)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from huozhong.apps.callhome.sounds import Token, plain, points, sound_numbers, token
+
+YOUNGEST = -1
+RANKS = {"大": 1, "长": 1, "头": 1, "二": 2, "两": 2, "次": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8,
+         "小": YOUNGEST, "幺": YOUNGEST, "么": YOUNGEST, "满": YOUNGEST, "细": YOUNGEST, "尾": YOUNGEST,
+         "老幺": YOUNGEST, "最小": YOUNGEST, "晚": YOUNGEST, "嫩": YOUNGEST}  # fmt: skip
+CHILDREN = ("son", "daughter")
+# "老大", "大的": a child by its place alone
+BY_PLACE = {"老大": 1, "老二": 2, "老三": 3, "老四": 4, "老五": 5, "老幺": YOUNGEST, "老小": YOUNGEST, "老满": YOUNGEST,
+            "大的": 1, "小的": YOUNGEST, "大娃": 1, "二娃": 2, "三娃": 3, "幺娃": YOUNGEST, "大娃子": 1, "二娃子": 2,
+            "幺儿": YOUNGEST, "幺女": YOUNGEST, "幺妹": YOUNGEST, "阿大": 1, "阿二": 2, "大个": 1, "细个": YOUNGEST,
+            "小个": YOUNGEST, "大嘅": 1, "细嘅": YOUNGEST, "满崽": YOUNGEST, "满女": YOUNGEST, "孻仔": YOUNGEST,
+            "尾仔": YOUNGEST, "孻女": YOUNGEST}  # fmt: skip
+ONLY_SONS = ("幺儿", "满崽", "孻仔", "尾仔")
+ONLY_DAUGHTERS = ("幺女", "幺妹", "满女", "孻女")
+# their first character tells no rank
+NO_RANK = (
+    "细佬 细妹 小妹 小弟 大佬 老大 小子 小小 小囡 大爷 大爹 大大 大妈 大娘 大伯 小人 大夫 小卖部 小店 小娃儿 小孩 小孩儿 "
+    "细路 细路仔 大家 大官 满爷 小囡五 细伢子 细人子 细仔哥 细妹仔 大伯伯 大伯母 细佬哥 大家姐 大嫲 大嬷 大姆"
+).split()
+ELSEWHERE = 0.4  # a word that means somebody else at the place that was told
+LESS_COMMON = 0.04  # words of other places
+
+
+@dataclass(frozen=True)
+class Word:
+    """One way to say a relation.  tokens: its syllables.  rank: which of several it names, or None.  cost: as a word
+    of this relation at the place that was told, 0 where it is the usual one."""
+
+    tokens: tuple[Token, ...]
+    rank: int | None
+    cost: float
+
+    @property
+    def written(self) -> str:
+        return "".join(one.written for one in self.tokens)
+
+
+@dataclass(frozen=True)
+class Relation:
+    name: str  # English, and its key
+    chinese: str
+    english: tuple[str, ...]
+    words: tuple[str, ...]
+
+
+@cache
+def relations() -> dict[str, Relation]:
+    """All relations by name, in the order of words.txt."""
+    found = {}
+    for line in Path(__file__).with_name("words.txt").read_text(encoding="utf-8").splitlines():
+        if line and line[0] != "#":
+            name, chinese, english, words = (part.strip() for part in line.split("|"))
+            found[name] = Relation(
+                name, chinese, tuple(one.strip() for one in english.split(",")),
+                tuple(dict.fromkeys(plain(word) for word in words.split())),
+            )  # fmt: skip
+    return found
+
+
+@cache
+def _said() -> dict[tuple[str, str], tuple[tuple[str, tuple[int, ...]], ...]]:
+    """(relation, point) -> words of the lexicon with the numbers of their syllables."""
+    found: dict[tuple[str, str], list[tuple[str, tuple[int, ...]]]] = {}
+    numbers = sound_numbers()
+    for line in Path(__file__).with_name("kin.tsv").read_text(encoding="utf-8").splitlines():
+        if line[0] != "#":
+            relation, point, word, sounds = line.split("\t")
+            entry = (plain(word), tuple(numbers[one] for one in sounds.split()))
+            found.setdefault((relation, point), []).append(entry)
+    return {key: tuple(words) for key, words in found.items()}
+
+
+@cache
+def words_of(relation: str, point: int | None, neighbours: tuple[int, ...] = ()) -> tuple[Word, ...]:
+    """Every way to say a relation at a point (None: not told, so of all of them), ranks included."""
+    names = points()
+    here = [names[point]] if point is not None else list(names)
+    near = [names[one] for one in neighbours]
+    found: dict[tuple[Token, ...], Word] = {}
+
+    def add(tokens: tuple[Token, ...], cost: float) -> None:
+        known = found.get(tokens)
+        if known is None or cost < known.cost:
+            found[tokens] = Word(tokens, rank_in("".join(one.written for one in tokens)), cost)
+
+    for place in here:
+        for word, sounds in _said().get((relation, place), ()):
+            add(tuple(Token(c, s) for c, s in zip(word, sounds, strict=True)), 0.0)
+    for place in near:
+        for word, sounds in _said().get((relation, place), ()):
+            add(tuple(Token(c, s) for c, s in zip(word, sounds, strict=True)), LESS_COMMON)
+    meant_here = {word for place in here for word, _ in _said().get((relation, place), ())}
+    for word in relations()[relation].words:
+        cost = 0.0 if word == plain(relations()[relation].chinese) or word in meant_here else LESS_COMMON
+        if point is not None and word not in meant_here and _means_another(word, relation, here[0]):
+            cost = ELSEWHERE
+        add(tuple(token(one, point) for one in word), cost)
+    if relation in CHILDREN:
+        other = ONLY_DAUGHTERS if relation == "son" else ONLY_SONS
+        for word, rank in BY_PLACE.items():
+            if plain(word) not in other:
+                found[tuple(token(c, point) for c in plain(word))] = Word(
+                    tuple(token(c, point) for c in plain(word)), rank, 0.0
+                )
+    return tuple(found.values())
+
+
+def _means_another(word: str, relation: str, place: str) -> bool:
+    return any(
+        name != relation and any(word == said for said, _ in _said().get((name, place), ())) for name in relations()
+    )
+
+
+def rank_in(word: str) -> int | None:
+    """二舅 -> 2: which of several a word names by its first character."""
+    if len(word) < 2 or word in NO_RANK:
+        return None
+    return RANKS.get(word[0])
+
+
+def relation_of(text: str) -> tuple[tuple[str, ...], int | None, str]:
+    """What a contact list says of somebody ("大儿子", "younger son", "二舅", "儿子建国") -> what can be meant, which of
+    several, what is left of the text.  Nothing where no relation can be found."""
+    wanted = plain(text.strip())
+    if re.search(r"[A-Za-z]", wanted):
+        return _english(wanted.lower())
+    found: list[tuple[float, str, int | None, str]] = []
+    for name, relation in relations().items():
+        for order, word in enumerate((plain(relation.chinese), *relation.words)):
+            at = wanted.find(word)
+            if at < 0:
+                continue
+            before, after = re.sub("^(我的|我家|我)", "", wanted[:at]), wanted[at + len(word) :]
+            rank = rank_in(word)
+            if number := re.fullmatch(r"第?([一二三四五])个?", before):
+                rank, before = RANKS.get(number[1], 1), ""
+            elif rank is None and before in RANKS:
+                rank, before = RANKS[before], ""
+            found.append((10 * len(word) - 4 * len(before + after) - (order > 0), name, rank, before + after))
+    if not found:
+        return (), None, wanted
+    best = max(score for score, *_ in found)
+    first = next(one for one in found if one[0] == best)
+    names = tuple(dict.fromkeys(name for score, name, *_ in found if score == best))
+    if "child" in names:
+        return CHILDREN, BY_PLACE.get(wanted), first[3]
+    return names, first[2], first[3]
+
+
+_ENGLISH_RANKS = {"eldest": 1, "oldest": 1, "elder": 1, "older": 1, "first": 1, "big": 1, "second": 2, "third": 3,
+                  "youngest": YOUNGEST, "younger": YOUNGEST, "little": YOUNGEST, "small": YOUNGEST}  # fmt: skip
+
+
+def _english(text: str) -> tuple[tuple[str, ...], int | None, str]:
+    text = text.replace("-", " ").replace("_", " ").replace("’", "'")
+    known = [(one.replace("-", " "), name) for name, relation in relations().items() for one in relation.english]
+    for phrase, _ in sorted(known, key=lambda pair: -len(pair[0])):
+        if match := re.search(rf"\b{re.escape(phrase)}\b", text):
+            names = tuple(dict.fromkeys(name for other, name in known if other == phrase))
+            left = (text[: match.start()] + " " + text[match.end() :]).split()
+            rank = next((_ENGLISH_RANKS[one] for one in left if one in _ENGLISH_RANKS), None)
+            rest = " ".join(one for one in left if one not in _ENGLISH_RANKS and one not in ("my", "the"))
+            return (CHILDREN if names == ("child",) else names), rank, rest
+    return (), None, text

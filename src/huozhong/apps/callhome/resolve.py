@@ -1,0 +1,313 @@
+"""Whom somebody wants to call: one contact, or up to three to choose from, or nobody.
+
+    who("畀個仔打電話", read_contacts([...]), "广州").contact
+
+What is typed, dictated or written by a recogniser goes the same way: every sentence that asks for a call is laid over
+the whole utterance, by sound as people speak at the place that was told (`frames`, `align`).  Everybody competes:
+each
+contact, every relation that is *not* among the contacts (so 舅舅 never becomes 哥哥 for want of a better one),
+strangers' names, and sentences that ask for no call.  Only when one contact is clearly cheapest is it the answer;
+otherwise up to three are shown.  The bounds were calibrated on utterances other than benchmarks/call_home.py's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, Literal
+
+import numpy as np
+
+from huozhong.apps.callhome.align import Costs, Words, joined, spans
+from huozhong.apps.callhome.contacts import Contact, names_of
+from huozhong.apps.callhome.frames import BARE, Around
+from huozhong.apps.callhome.kin import RANKS, Word, relations, words_of
+from huozhong.apps.callhome.places import place
+from huozhong.apps.callhome.sounds import Token, plain, token
+from huozhong.errors import SkillError
+
+LONGEST = 60  # characters
+# how much cheaper the answer must be than whatever else was meant: when it was written exactly so; otherwise at least,
+# more for what it costs itself, at most
+EXACTLY, MARGIN, MARGINS_SHARE, MARGIN_AT_MOST = 0.035, 0.12, 0.20, 0.28
+DEAREST, DEARER = 0.4, 0.10  # what an order may cost at most, and more for every syllable
+STRANGER, STRANGERS_SYLLABLE = 0.50, 0.28  # somebody whose name nobody knows
+NOT_HERE = 0.20  # a relation that no contact has
+EMERGENCY = {
+    "110": "110 幺幺零 幺幺洞 妖妖零 一一零 一一〇 腰腰零 警察 公安 派出所 报警电话 报警 差人 警察局 公安局 报警台",
+    "119": "119 幺幺九 一一九 腰腰九 消防 消防队 火警 救火 消防局 消防员 救火队",
+    "120": "120 幺二零 一二零 腰二零 急救 救护车 急救中心 救命车 急救电话 白车 十字车 救护",
+}
+_CRIES = {
+    "120": "救命|叫救护车|喊救护车|叫白车|喊120|叫120|快不行了|晕倒|昏倒|喘不上气|喘不过气|胸口痛|胸口疼",
+    "119": "着火|起火|火烧|失火|火烛|家里冒烟",
+    "110": "报警|报案|抢劫|小偷进|有贼|贼佬|打劫|叫警察|喊警察",
+}
+_THEY = ("他", "她", "佢", "伊", "渠", "姖", "其", "俚", "它", "人家")
+_DENIED = re.compile("不是|不对|唔系|唔啱|错了|错咗|弄错|毋是|勿是|不要|别打|莫打|唔好|算了|取消")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """decision: "call" (one contact; still read back before anything is dialled), "unsure" (up to three candidates to
+    show), "emergency" (number 110, 119 or 120; needs a second tap), "none" (no order to call anybody).
+
+    candidates: the likeliest contacts, at most three, the likeliest first.  margin: how much cheaper the first is than
+    anything else; cost: what it costs (0: said exactly so).
+    """
+
+    decision: Literal["call", "unsure", "emergency", "none"]
+    contact: Contact | None = None
+    candidates: tuple[Contact, ...] = ()
+    number: str | None = None
+    margin: float = 0.0
+    cost: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "decision": self.decision,
+            "contact": None if self.contact is None else self.contact.as_json(),
+            "candidates": [one.as_json() for one in self.candidates],
+            "number": self.number or (self.contact.number if self.contact else None),
+            "margin": round(min(self.margin, 99.0), 3),
+            "cost": round(min(self.cost, 99.0), 3),
+        }
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One clause: costs of each contact in it, of the cheapest rival, of the cheapest sentence that is no order."""
+
+    syllables: int
+    costs: Costs
+    rival: float
+    no_order: float
+    they: float
+    nobody: float
+    numbers: Costs
+    named: int | None  # a contact that is plainly named in it, whatever the sentence
+
+
+def who(said: str, contacts: Sequence[Contact], dialect: str = "") -> Answer:
+    """The contact that an utterance asks to call.  dialect: one of the 25 places, or as people call it; "" not told.
+
+    SkillError: a place nobody knows, more than 60 characters, or nobody to call.
+    """
+    if not contacts:
+        raise SkillError("还没有联系人。", "There are no contacts yet.")
+    point, near = place(dialect)
+    clauses = _clauses(said)
+    whole = "".join(clauses)
+    if len(whole) > LONGEST:
+        raise SkillError(f"太长了，最多 {LONGEST} 个字。", f"Too long; {LONGEST} characters at most.")
+    if not whole:
+        return Answer("none")
+    slots = _slots(tuple(contacts), point, near)
+    answer = _judged([slots.read(whole)], contacts)
+    if len(clauses) > 1 and answer.decision != "call":
+        answer = _together(clauses, [slots.read(clause) for clause in clauses], contacts, answer)
+    if answer.decision in ("none", "unsure"):
+        for number, cries in _CRIES.items():
+            if re.search(cries, whole) and not re.search("不要|别|莫|唔好", whole):
+                return Answer("emergency", number=number, candidates=answer.candidates)
+    return answer
+
+
+def _clauses(said: str) -> list[str]:
+    """Without punctuation, simplified; a new one where somebody corrects himself."""
+    text = re.sub(r"\s+", "", plain(said))
+    text = re.sub("(不是|唔系|毋是|勿是)(.{1,8}?)(而是|，是|是|系)(?=打|给|找|叫|喊|呼|拨)", r"\1\2，", text)
+    text = re.sub("(?<=.)(不要|别|莫|唔好|勿要|先别)(打)", r"，\1\2", text)
+    pieces = re.split(r"[^\w]+|_", text)
+    return [piece.lower() for piece in pieces if piece]
+
+
+@lru_cache(maxsize=16)
+def _slots(contacts: tuple[Contact, ...], point: int | None, near: tuple[int, ...]) -> _Slots:
+    return _Slots(contacts, point, near)
+
+
+class _Slots:
+    """Every way to name everybody, for one list of contacts and one place."""
+
+    def __init__(self, contacts: Sequence[Contact], point: int | None, near: tuple[int, ...]) -> None:
+        self._contacts, self._point = contacts, point
+        names = list(relations())
+        self._words: list[tuple[Token, ...]] = []
+        self._base: list[float] = []
+        self._groups: list[int] = []
+        self._group = 0
+        self._name_group = {i: self._add([(self._tokens(name), cost) for name, cost in names_of(one)])
+                            for i, one in enumerate(contacts)}  # fmt: skip
+        self._kin_groups: dict[tuple[str, int | None], int] = {}
+        for name in names:
+            by_rank: dict[int | None, list[Word]] = {}
+            for word in words_of(name, point, near):
+                by_rank.setdefault(word.rank, []).append(word)
+            for rank, words in by_rank.items():
+                self._kin_groups[name, rank] = self._add([(word.tokens, word.cost) for word in words])
+        ranks: dict[int, list[str]] = {}
+        for text, rank in RANKS.items():
+            ranks.setdefault(rank, []).append(text)
+        for rank in (1, 2, 3, 4, 5):
+            ranks.setdefault(rank, []).extend(f"第{'一二三四五'[rank - 1]}{count}" for count in ("个", "只", ""))
+        self._rank_groups = {rank: self._add([(self._tokens(one), 0.0) for one in texts])
+                             for rank, texts in ranks.items()}  # fmt: skip
+        self._they = self._add([(self._tokens(one), 0.0) for one in _THEY])
+        self._numbers = {number: self._add([(self._tokens(plain(one)), 0.0) for one in words.split()])
+                         for number, words in EMERGENCY.items()}  # fmt: skip
+
+    @cached_property
+    def _ready(self) -> Words:
+        return Words(self._words, self._base, self._groups)
+
+    def _tokens(self, text: str) -> tuple[Token, ...]:
+        return tuple(token(c, self._point) for c in text)
+
+    def _add(self, words: Sequence[tuple[tuple[Token, ...], float]]) -> int:
+        for tokens, cost in words:
+            self._words.append(tokens)
+            self._base.append(cost)
+            self._groups.append(self._group)
+        self._group += 1
+        return self._group - 1
+
+    def read(self, heard: str) -> _Reading:
+        table = spans(heard, self._ready)
+        around = Around(heard, self._point)
+        kin = {key: table[group] for key, group in self._kin_groups.items()}
+        by_rank = {rank: table[group] for rank, group in self._rank_groups.items()}
+        any_rank = np.min(np.stack(list(by_rank.values())), axis=0)
+        mine = np.stack([self._slot(i, one, table, kin, by_rank) for i, one in enumerate(self._contacts)])
+        have = {name for one in self._contacts for name in one.relations}
+        others = [self._any(name, kin, any_rank) + NOT_HERE for name in relations() if name not in have]
+        strange = around.stray * (STRANGERS_SYLLABLE / 0.14) + (STRANGER - 0.40 * STRANGERS_SYLLABLE / 0.14)
+        rivals = np.stack([*others, strange])
+        everybody = np.concatenate([mine, rivals])
+        # the same relation with another rank, or by name: whoever is meant then is none of these contacts
+        wrong = [self._any(name, kin, any_rank) + 0.30 for name in have]
+        if wrong:
+            rivals = np.concatenate([rivals, np.stack(wrong)])
+        plainly = mine.min(axis=(1, 2))
+        named = int(np.argmin(plainly)) if (plainly <= 0.05).sum() == 1 else None
+        return _Reading(
+            len(heard),
+            around.cheapest(mine, True), float(around.cheapest(rivals, True).min()),
+            float(around.cheapest(np.concatenate([everybody, table[self._they][None]]), False).min()),
+            float(around.cheapest(table[self._they][None], True)[0]),
+            around.nobody,
+            around.cheapest(np.stack([table[group] for group in self._numbers.values()]), True), named,
+        )  # fmt: skip
+
+    def _any(self, name: str, kin: dict[tuple[str, int | None], Costs], any_rank: Costs) -> Costs:
+        found = [costs for (relation, _), costs in kin.items() if relation == name]
+        bare = np.min(np.stack(found), axis=0)
+        return np.asarray(np.minimum(bare, joined(any_rank, bare)))
+
+    def _slot(
+        self,
+        i: int,
+        contact: Contact,
+        table: Costs,
+        kin: dict[tuple[str, int | None], Costs],
+        by_rank: dict[int, Costs],
+    ) -> Costs:
+        """What it costs to call a contact by name, by relation, by relation and rank, by relation and name."""
+        named = table[self._name_group[i]]
+        best = np.array(named, np.float32)
+        for relation in contact.relations:
+            for (name, rank), costs in kin.items():
+                if name != relation:
+                    continue
+                fits = self._fits(rank, contact)
+                if fits is not None:
+                    np.minimum(best, costs + fits, out=best)
+                if rank is None:
+                    for said, which in by_rank.items():
+                        if (fits := self._fits(said, contact)) is not None:
+                            np.minimum(best, joined(which, costs) + fits, out=best)
+                    np.minimum(best, joined(costs, named), out=best)
+                    np.minimum(best, joined(named, costs), out=best)
+        return best
+
+    def _fits(self, said: int | None, contact: Contact) -> float | None:
+        """What it costs that this rank was said of this contact; None where somebody else is meant."""
+        if said is None or said == contact.rank:
+            return 0.0
+        alike = [one.rank for one in self._contacts if set(one.relations) & set(contact.relations)]
+        known = sorted(rank for rank in alike if rank is not None and rank > 0)
+        if contact.rank is None:
+            return (
+                (0.10 if said in (1, YOUNGEST) else 0.30)
+                if len(alike) == 1 or said not in known + [YOUNGEST] * (YOUNGEST in alike)
+                else None
+            )
+        if said == YOUNGEST and YOUNGEST not in alike and len(known) > 1 and contact.rank == known[-1]:
+            return 0.05
+        if contact.rank == YOUNGEST and said > 1 and len(alike) == said and said not in known:
+            return 0.05
+        if said == 1 and 1 not in known and contact.rank == (known or [0])[0] and len(alike) > 1:
+            return 0.10
+        return None
+
+
+YOUNGEST = -1
+
+
+def _judged(readings: Sequence[_Reading], contacts: Sequence[Contact]) -> Answer:
+    reading = readings[0]
+    order = np.argsort(reading.costs, kind="stable")
+    best = float(reading.costs[order[0]])
+    second = float(reading.costs[order[1]]) if len(order) > 1 else np.inf
+    if len(order) > 1 and contacts[int(order[0])] == contacts[int(order[1])]:
+        second = float(reading.costs[order[2]]) if len(order) > 2 else np.inf
+    urgent = float(reading.numbers.min())
+    rival = min(second, reading.rival, reading.no_order, urgent)
+    if urgent < min(best, reading.no_order) and urgent <= 0.5 + 0.1 * reading.syllables:
+        return Answer("emergency", number=list(EMERGENCY)[int(np.argmin(reading.numbers))], cost=urgent)
+    dearest = DEAREST + DEARER * reading.syllables
+    near = [contacts[int(i)] for i in order if reading.costs[i] <= best + 1.2][:3]
+    if reading.no_order < best + 0.05 and reading.no_order <= dearest:
+        return Answer("none", margin=reading.no_order - best, cost=best)
+    if reading.nobody + 0.05 < best:
+        return Answer("unsure", candidates=tuple(near), margin=reading.nobody - best, cost=best)
+    if best > dearest or rival < best - 0.6:
+        shown = tuple(near) if best <= 1.1 * dearest and rival >= best - 0.6 else ()
+        return Answer("unsure" if shown else "none", candidates=shown, cost=best)
+    needed = (
+        EXACTLY if best <= 0.05 or BARE <= best <= BARE + 0.05 else min(MARGIN_AT_MOST, MARGIN + MARGINS_SHARE * best)
+    )
+    if rival - best < needed:
+        return Answer("unsure", candidates=tuple(near), margin=rival - best, cost=best)
+    return Answer("call", contacts[int(order[0])], tuple(near), margin=rival - best, cost=best)
+
+
+def _together(clauses: list[str], readings: list[_Reading], contacts: Sequence[Contact], whole: Answer) -> Answer:
+    """Several clauses: what is denied is left out, "he" is whom an earlier clause named, the last correction counts."""
+    called: list[Answer] = []
+    named: int | None = None
+    taken_back = False
+    for clause, reading in zip(clauses, readings, strict=True):
+        answer = _judged([reading], contacts)
+        if answer.decision == "emergency":
+            return answer
+        if answer.decision == "call":
+            taken_back = False
+            called.append(answer)
+        elif named is not None and reading.they <= min(DEAREST + DEARER * len(clause), reading.no_order - 0.05):
+            called.append(Answer("call", contacts[named], (contacts[named],), margin=MARGIN, cost=reading.they))
+        elif called and _DENIED.search(clause):
+            taken_back = reading.named is None or contacts[reading.named] in [one.contact for one in called]
+        if reading.named is not None:
+            named = reading.named
+    if not called or taken_back:
+        return Answer("none", cost=whole.cost) if taken_back else whole
+    meant = list(dict.fromkeys(answer.contact.id for answer in called if answer.contact))
+    if len(meant) == 1 or any(_DENIED.search(clause) for clause in clauses):
+        return called[-1]
+    if re.match("先|首先", clauses[0]) or re.search("^(然后|再|之后|跟住|接着)", clauses[-1]):
+        return called[0]
+    both = tuple(dict.fromkeys(answer.contact for answer in called if answer.contact))
+    return Answer("unsure", candidates=both[:3])

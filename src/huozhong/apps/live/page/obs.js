@@ -1,0 +1,17 @@
+// For OBS: the last two captions on a transparent page; ?language=en, ?avatar=1.
+
+import { head } from './head.js';
+import { board, follow, words } from './feed.js';
+
+const query = new URLSearchParams(location.search);
+await words();
+const shown = board(document.getElementById('lines'), 2);
+const face = query.get('avatar') ? head(document.getElementById('head')) : null;
+follow('captions', query.get('language') || 'en', {
+  lines: (list) => shown.fill(list),
+  line: (one) => shown.show(one),
+  live() {},
+  languages() {},
+  lost() {},
+  mouth: (level) => face && face.mouth(level),
+});

@@ -1,0 +1,209 @@
+// A layer of experts: who is chosen, and what they make of their rows.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "experts.h"
+#include "worker.inl"
+
+namespace huozhong {
+namespace {
+
+constexpr size_t AT_ONCE = 4;  // experts from the shelf that are computed together, once they are there
+
+float sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
+
+void softmax(const float* logits, int32_t n, float* p) {
+    float top = -std::numeric_limits<float>::infinity(), total = 0;
+    for (int32_t i = 0; i < n; ++i) top = std::max(top, logits[i]);
+    for (int32_t i = 0; i < n; ++i) total += p[i] = std::exp(logits[i] - top);
+    for (int32_t i = 0; i < n; ++i) p[i] /= total;
+}
+
+// Lets go of an expert, also where something failed.
+struct Held {
+    ExpertShelf& shelf;
+    int32_t layer;
+    std::vector<int32_t> experts;
+
+    ~Held() {
+        for (int32_t expert : experts) shelf.release(layer, expert);
+    }
+};
+
+}  // namespace
+
+void Worker::route(const Config& c, const float* logits, const float* bias, int32_t tokens, int32_t* experts,
+                   float* weights) {
+    const int32_t per_group = c.experts / c.groups;
+    std::vector<float> score(c.experts), choice(c.experts), group(c.groups);
+    std::vector<int32_t> order(std::max(c.experts, c.groups));
+    // Best first; of equals the lower number; NaN last.
+    const auto better = [](const std::vector<float>& value) {
+        return [&value](int32_t a, int32_t b) {
+            const float x = std::isnan(value[a]) ? -std::numeric_limits<float>::infinity() : value[a];
+            const float y = std::isnan(value[b]) ? -std::numeric_limits<float>::infinity() : value[b];
+            return x != y ? x > y : a < b;
+        };
+    };
+    for (int32_t t = 0; t < tokens; ++t, logits += c.experts, experts += c.experts_per_token) {
+        if (c.softmax_scores) softmax(logits, c.experts, score.data());
+        for (int32_t e = 0; e < c.experts; ++e) {
+            if (!c.softmax_scores) score[e] = sigmoid(logits[e]);
+            choice[e] = bias ? score[e] + bias[e] : score[e];
+        }
+        std::vector<bool> kept(c.groups, c.groups == 1);
+        if (c.groups > 1) {
+            for (int32_t g = 0; g < c.groups; ++g) {
+                float best = -std::numeric_limits<float>::infinity(), second = best;
+                for (int32_t e = g * per_group; e < (g + 1) * per_group; ++e) {
+                    if (choice[e] > best) {
+                        second = best;
+                        best = choice[e];
+                    } else if (choice[e] > second) {
+                        second = choice[e];
+                    }
+                }
+                group[g] = c.best_two ? best + second : best;
+            }
+            std::iota(order.begin(), order.begin() + c.groups, 0);
+            std::sort(order.begin(), order.begin() + c.groups, better(group));
+            for (int32_t i = 0; i < c.top_groups; ++i) kept[order[i]] = true;
+        }
+        int32_t candidates = 0;
+        for (int32_t e = 0; e < c.experts; ++e)
+            if (kept[e / per_group]) order[candidates++] = e;
+        std::partial_sort(order.begin(), order.begin() + c.experts_per_token, order.begin() + candidates,
+                          better(choice));
+        float total = 0;
+        for (int32_t i = 0; i < c.experts_per_token; ++i) total += score[order[i]];
+        for (int32_t i = 0; i < c.experts_per_token; ++i) {
+            experts[i] = order[i];
+            const float weight = c.normalize ? score[order[i]] / (total + 1e-20f) : score[order[i]];
+            *weights++ = weight * c.routed_scale;
+        }
+    }
+}
+
+// Experts of every row of x into experts_ and weights_; h: the rows, normalised.  Returns how many (row, choice) pairs.
+int32_t Worker::choose_experts(const Config& c, const MoeWeights& w, const float* norm, int32_t tokens, const float* x,
+                               Rows& h) {
+    const bool integers = any_integers(w.experts.gate_up) || (w.has_shared && any_integers(w.shared.gate_up));
+    h = normalize(in_, h_, x, norm, c.eps, tokens, c.hidden, c.hidden, integers);
+    float* router = grow(router_, int64_t(tokens) * c.experts);
+    run({{&w.router, 0, h, nullptr, 0, 1, tokens, router, c.experts, false}});
+    const int32_t slots = tokens * c.experts_per_token;
+    experts_.resize(slots);
+    grow(weights_, slots);
+    route(c, router, w.bias, tokens, experts_.data(), weights_.data());
+    return slots;
+}
+
+// Slots are (token, choice) pairs, those of one expert together: slot_rows_ is a slot's token, slots_ a pair's slot.
+std::vector<Worker::Share> Worker::divide(const Config& c, const MoeWeights& w, int32_t slots) {
+    std::vector<int32_t> count(c.experts, 0), next(c.experts), used;
+    for (int32_t expert : experts_) ++count[expert];
+    for (int32_t e = 0; e < c.experts; ++e)
+        if (count[e]) used.push_back(e);
+    if (w.shelf) w.shelf->sort(w.shelf_layer, used);
+    std::vector<Share> shares;
+    int32_t first = 0;
+    for (int32_t e : used) {
+        shares.push_back({e, first, count[e]});
+        next[e] = first;
+        first += count[e];
+    }
+    slot_rows_.resize(slots);
+    slots_.resize(slots);
+    for (int32_t i = 0; i < slots; ++i) {
+        slots_[i] = next[experts_[i]]++;
+        slot_rows_[slots_[i]] = i / c.experts_per_token;
+    }
+    return shares;
+}
+
+// Some experts on their slots, into `out` [slots, hidden], and the shared ones on the first `shared_tokens` rows, onto x.
+// weights: a stack for each of the shares; their slots follow one another.
+void Worker::compute(const Config& c, const MoeWeights& w, const Rows& h, const Share* shares,
+                     const DenseWeights* const* weights, int32_t count, int32_t shared_tokens, float* out, float* x) {
+    const int32_t width = w.experts.down.in, shared_width = shared_tokens ? w.shared.down.in : 0;
+    const int32_t base = count ? shares[0].first : 0;
+    const int32_t slots = count ? shares[count - 1].first + shares[count - 1].count - base : 0;
+    float* both = grow(gate_up_, int64_t(slots) * 2 * width);
+    float* shared_both = grow(shared_gate_up_, int64_t(shared_tokens) * 2 * shared_width);
+    const auto index = [&](int32_t i) { return weights[i]->down.count == 1 ? 0 : shares[i].expert; };
+    jobs_.clear();
+    for (int32_t i = 0; i < count; ++i)
+        add_jobs(jobs_, weights[i]->gate_up, index(i), h, slot_rows_.data() + shares[i].first, 0, 0, shares[i].count,
+                 both + int64_t(shares[i].first - base) * 2 * width);
+    if (shared_tokens) add_jobs(jobs_, w.shared.gate_up, 0, h, nullptr, 0, 1, shared_tokens, shared_both);
+    run(jobs_);
+
+    const Rows hidden = gate(mid_, mid_h_, both, slots, width, w.experts.down);
+    jobs_.clear();
+    for (int32_t i = 0; i < count; ++i)
+        jobs_.push_back({&weights[i]->down, index(i), hidden, nullptr, shares[i].first - base, 1, shares[i].count,
+                         out + int64_t(shares[i].first) * c.hidden, c.hidden, false});
+    if (shared_tokens) {
+        const Rows shared = gate(shared_in_, shared_h_, shared_both, shared_tokens, shared_width, w.shared.down);
+        jobs_.push_back({&w.shared.down, 0, shared, nullptr, 0, 1, shared_tokens, x, c.hidden, true});
+    }
+    run(jobs_);
+}
+
+// The same, a few at a time: while some are computed, others are read.
+void Worker::compute_from_shelf(const Config& c, const MoeWeights& w, const Rows& h, const std::vector<Share>& shares,
+                                int32_t tokens, float* out, float* x) {
+    Held held{*w.shelf, w.shelf_layer, {}};
+    const size_t number = shares.size(), room = std::max(1, w.shelf->room());
+    const auto want_until = [&](size_t end, size_t from) {
+        for (size_t i = from + held.experts.size(); i < std::min(end, number); ++i) {
+            w.shelf->want(w.shelf_layer, shares[i].expert);
+            held.experts.push_back(shares[i].expert);
+        }
+    };
+    int32_t shared_tokens = w.has_shared ? tokens : 0;
+    std::vector<const DenseWeights*> weights;
+    for (size_t from = 0; from < number;) {
+        want_until(from + room, from);
+        if (shared_tokens) {  // while the first are read
+            compute(c, w, h, nullptr, nullptr, 0, shared_tokens, out, x);
+            shared_tokens = 0;
+        }
+        const size_t count = std::min({AT_ONCE, room, number - from});
+        weights.clear();
+        for (size_t i = from; i < from + count; ++i) weights.push_back(&w.shelf->get(w.shelf_layer, shares[i].expert));
+        compute(c, w, h, shares.data() + from, weights.data(), int32_t(count), 0, out, x);
+        for (size_t i = 0; i < count; ++i) w.shelf->release(w.shelf_layer, held.experts[i]);
+        held.experts.erase(held.experts.begin(), held.experts.begin() + count);
+        from += count;
+    }
+}
+
+void Worker::moe(const Config& c, const LayerWeights& layer, int32_t tokens, float* x) {
+    const MoeWeights& w = layer.moe;
+    Rows h;
+    const int32_t slots = choose_experts(c, w, layer.mlp_norm, tokens, x, h);
+    const std::vector<Share> shares = divide(c, w, slots);
+    float* out = grow(expert_out_, int64_t(slots) * c.hidden);
+    if (w.shelf) {
+        compute_from_shelf(c, w, h, shares, tokens, out, x);
+    } else {
+        const std::vector<const DenseWeights*> all(shares.size(), &w.experts);
+        compute(c, w, h, shares.data(), all.data(), int32_t(shares.size()), w.has_shared ? tokens : 0, out, x);
+    }
+    const int32_t per_token = c.experts_per_token;
+    for_rows(tokens, per_token * c.hidden * 8, [&](int32_t t) {
+        for (int32_t i = t * per_token; i < (t + 1) * per_token; ++i)
+            k_.add_scaled(x + int64_t(t) * c.hidden, out + int64_t(slots_[i]) * c.hidden, weights_[i], c.hidden);
+    });
+}
+
+void Worker::read_ahead(const Config& c, const LayerWeights& layer, int32_t tokens, const float* x) {
+    Rows h;
+    choose_experts(c, layer.moe, layer.mlp_norm, tokens, x, h);
+    layer.moe.shelf->guess(layer.moe.shelf_layer, experts_);
+}
+
+}  // namespace huozhong

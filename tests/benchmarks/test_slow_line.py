@@ -1,0 +1,64 @@
+"""The slow line lets through what it says, counts it, and gloo's processes can be made to call it."""
+
+from __future__ import annotations
+
+import re
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+import torch.distributed as dist
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+from benchlib.market_text import write
+from benchlib.slow_line import SlowLine, SlowStore
+
+sys.path.remove(str(Path(__file__).parents[2] / "benchmarks"))
+
+
+def test_a_line_is_as_slow_as_it_says() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        line = SlowLine(server.getsockname()[:2], mbit=8.0)
+        arrived = bytearray()
+
+        def read() -> None:
+            connection, _ = server.accept()
+            with connection:
+                while piece := connection.recv(65536):
+                    arrived.extend(piece)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        began = time.monotonic()
+        with socket.create_connection(("127.0.0.1", line.port)) as sender:
+            sender.sendall(bytes(500_000))
+        reader.join(60)
+        seconds = time.monotonic() - began
+        line.close()
+    assert len(arrived) == line.carried == 500_000
+    assert seconds >= 0.45  # half a second at a megabyte a second; a busy machine takes longer
+
+
+def test_addresses_in_a_value_are_the_lines() -> None:
+    inner = dist.HashStore()
+    store = SlowStore(inner, 20.0)
+    port = (4242).to_bytes(2, "big")
+    value = b"head" + b"\x02\x00" + port + socket.inet_aton("127.0.0.1") + b"tail"
+    store.set("key", value)
+    read = bytes(inner.get("key"))
+    assert read[:6] + read[8:] == value[:6] + value[8:]
+    assert int.from_bytes(read[6:8], "big") == store.lines[4242].port
+    for line in store.lines.values():
+        line.close()
+
+
+def test_markets_are_the_same_for_the_same_seed_and_add_up(tmp_path: Path) -> None:
+    text = write(tmp_path / "a", 0.02, seed=3).read_text()
+    assert text == write(tmp_path / "b", 0.02, seed=3).read_text()
+    assert text != write(tmp_path / "c", 0.02, seed=4).read_text()
+    assert len(set(text.split("\n\n"))) == len(text.split("\n\n")) >= 10
+    for price, count, paid in re.findall(r'"(\d+) a pound," said .+? took (\d+) and paid (\d+)', text):
+        assert int(price) * int(count) == int(paid)

@@ -1,0 +1,134 @@
+"""Members in processes of their own train by local rounds: they stay together to the bit, stop and go on to the bit,
+and one that is killed costs the others its part of one round.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from tests.train.parallel.rounds import course, crcs, finished, processes, start, team_recipe, told, until
+
+from huozhong.errors import ConfigError
+from huozhong.formats.source import open_model
+from huozhong.train.parallel.settings import TeamRecipe
+from huozhong.train.recipe import load_recipe
+from huozhong.train.stages.pretrain import train
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("members", [1, 3])
+def test_members_stay_together_and_go_on_to_the_bit(corpus: Path, members: int) -> None:
+    recipe = team_recipe(corpus, "whole")
+    said = finished(start(recipe, "--with", ",".join(["localhost"] * members)))
+    assert f"{members + 1} members" in said
+    assert "localhost joined at step 0" in said
+    out = corpus / "whole"
+    assert set(open_model(out / "model").names())
+    records = told(out)
+    assert [record["step"] for record in records] == list(range(1, 13))
+    # rounds of 1, 2, 3 and 3 steps, and one of 3 that settles
+    assert [r["step"] for r in records if "round_members" in r] == [1, 3, 6, 9, 12]
+    assert records[-1]["round_loss"] < records[0]["round_loss"]
+    assert records[-1]["line_bytes"] > 0
+    names = ["localhost", "localhost-2", "localhost-3"][:members]
+    assert crcs(out).keys() == {6, 9, 12}  # each 4 steps, at the round's end
+    for name in names:
+        assert crcs(out / "members" / name) == crcs(out)
+
+    if members == 3:  # six processes are enough for the rest of it
+        return
+    # stopped after step 6, and resumed
+    again = team_recipe(corpus, "again")
+    shutil.copytree(out, corpus / "again")
+    for folder in (corpus / "again", *(corpus / "again" / "members" / name for name in names)):
+        for step in (9, 12):
+            shutil.rmtree(folder / "checkpoints" / f"step-{step:08d}")
+    said = finished(start(again, "--with", ",".join(["localhost"] * members)))
+    assert "checkpoint of step 6" in said
+    assert course(corpus / "again") == course(out)
+    assert crcs(corpus / "again") == crcs(out)
+
+
+@pytest.mark.slow
+def test_a_member_that_is_killed_costs_one_round_and_may_come_back(corpus: Path) -> None:
+    recipe = team_recipe(
+        corpus,
+        "out",
+        ("total_steps = 12", "total_steps = 1000000"),
+        ("eval_every = 5", "eval_every = 9999"),
+        ("checkpoint_steps = 4", "checkpoint_steps = 500"),
+        ("local_steps = 3", "local_steps = 20"),
+    )
+    out = corpus / "out"
+    with processes() as running:
+        leader = start(recipe, "--with", "2")
+        running.append(leader)
+        address = until(lambda: _address(leader), leader)
+        one, two = (start(recipe, "--join", address, "--name", name) for name in ("one", "two"))
+        running += [one, two]
+        until(lambda: [r for r in told(out) if r.get("round_members") == 3], leader, one, two)
+        two.kill()
+        dropped = until(lambda: [r for r in told(out) if "dropped" in r], leader, one)
+        assert dropped[0]["dropped"] == ["two"]
+        assert dropped[0]["round_members"] == 2
+        back = start(recipe, "--join", address, "--name", "two")
+        running.append(back)
+        gone_at = dropped[0]["step"]
+        until(lambda: [r for r in told(out) if r.get("joined") == ["two"] and r["step"] > gone_at], leader, one, back)
+        leader.send_signal(signal.SIGINT)
+        said = finished(leader)
+        finished(one)
+        finished(back)
+    assert "two dropped out" in said
+    assert "two came back" in said
+    at = max(crcs(out))
+    assert crcs(out / "members" / "one")[at] == crcs(out / "members" / "two")[at] == crcs(out)[at]
+    # not a round was left out: the steps go on through the loss
+    assert [record["step"] for record in told(out)] == list(range(1, at + 1))
+
+
+def _address(leader: object) -> str | None:
+    for line in leader.stdout:  # type: ignore[attr-defined]
+        if "--join" in line:
+            return "127.0.0.1:" + line.split("--join ")[1].split()[0].rpartition(":")[2]
+    return None
+
+
+def test_alone_a_recipe_with_a_team_trains_too(corpus: Path, console: Console) -> None:
+    recipe = load_recipe(team_recipe(corpus, "alone"), "pretrain")
+    assert train(recipe, console=console).finished
+    assert told(corpus / "alone")[-1]["round_members"] == 1
+
+
+BAD = {
+    "local_steps = 0": "local_steps is 0; it must be at least 1",
+    "keep = 0.0": "keep is 0.0; it must lie between 1/4096 and 1",
+    "keep = 2.0": "keep is 2.0",
+    "bits = 3": "bits is 3; it must be one of 1, 2, 4, 8, 16, 32",
+    "settle_bits = 5": "settle_bits is 5",
+    "outer_lr = 0.0": "outer_lr is 0.0",
+    "outer_momentum = 1.0": "outer_momentum is 1.0",
+    "settle = 1.5": "settle is 1.5",
+    "patience = 0.0": "patience is 0.0",
+    "line_mbit = -1": "line_mbit is -1",
+    "hosts = 3": "no key 'hosts'",
+}
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_what_no_team_can_do(corpus: Path, line: str) -> None:
+    with pytest.raises(ConfigError, match=r"\[team\]") as caught:
+        load_recipe(team_recipe(corpus, "bad", team=f"[team]\n{line}\n"), "pretrain")
+    assert BAD[line] in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_does_not_go_with_a_team(corpus: Path) -> None:
+    for change in (("[run]\n", "[run]\nshard = true\n"), ("[optim]\n", "[optim]\nema = 0.9\n")):
+        with pytest.raises(ConfigError, match=r"\[team\] and"):
+            load_recipe(team_recipe(corpus, "bad", change), "pretrain")
+    assert TeamRecipe().identity().keys().isdisjoint({"patience", "line_mbit"})
