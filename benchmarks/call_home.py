@@ -206,7 +206,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--orders", type=int, default=1200, help="sentences in all; 20000 for the full run")
     parser.add_argument("--tags", action="store_true", help="recorded names too (needs espeak-ng)")
-    parser.add_argument("--voices", default="m2,f1,f3,m5,croak", help="espeak-ng's variants")
+    parser.add_argument("--voices", default="m2,f1,f3", help="espeak-ng's variants")
     parser.add_argument("--model", help="a language model as one more baseline, e.g. ember")
     parser.add_argument("--whisper", help="a folder with Whisper in CTranslate2's format (faster-whisper)")
     parser.add_argument("--seed", type=int, default=2026)
