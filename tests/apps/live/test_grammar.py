@@ -80,6 +80,17 @@ S/M/L都有 | size S/M/L
 iPhone 15 Pro Max | iPhone 15 Pro Max
 华为Mate60 | Huawei; Mate60
 耐克的鞋42码 | Nike; size 42
+五折起 | 50% off
+今晚七点到九点 | 7 pm; 9 pm
+9.9秒杀 | ¥9.9
+一百来块钱，三十多块 | about ¥100; over ¥30
+两三天就到 | 2–3 days
+1988年建的厂 | 1988
+一双三十九两双六十九 | ¥39 per pair; ¥69 for 2 pairs
+买一箱送一提 | 1 case; 1 pack
+3盒装，每盒10片 | pack of 3 boxes; 10 per box
+床单一米八乘两米 | 1.8 m; 2 m
+原来129现在89 | ¥129; ¥89
 一定要买，十分好吃，一起看一下三文鱼 |
 这款T恤有点贵，便宜一点 |
 """

@@ -41,7 +41,7 @@ class Translating(BaseHTTPRequestHandler):
         before = re.search(r"begins with: (.*?) Answer as JSON", asked)
         source, language = asked.rpartition("\n")[2], "ja" if "Japanese" in asked else "en"
         said = Scripted()(source, language, {}, before[1] if before else "")
-        said = f"[{language}] {said}" if not before else said
+        said = f"[ja] {said}" if language == "ja" and not before else said
         delta = {"choices": [{"index": 0, "delta": {"content": json.dumps({"text": said})}, "finish_reason": "stop"}]}
         usage = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
         lines = "".join(f"data: {json.dumps(one)}\n\n" for one in (delta, usage)) + "data: [DONE]\n\n"
@@ -113,7 +113,7 @@ def test_what_is_said_is_told_in_two_languages_and_kept_as_captions(running: Run
     post(running, "say", {"text": "大家赶紧下单", "final": True})
     english = httpx.get(state["link"] + "captions.vtt?language=en")
     assert english.headers["content-type"].startswith("text/vtt")
-    assert "[en] today apples ¥39.9 per 500 g, free shipping" in english.text
+    assert "today apples ¥39.9 per 500 g, free shipping" in english.text
     assert "AIGC" in english.text.split("\n\n")[1]
     assert "[ja] today apples500 g39.9元" in httpx.get(state["link"] + "captions.vtt?language=ja").text.replace(
         " 5", "5"

@@ -20,12 +20,16 @@ class Per:
 
 @dataclass(frozen=True)
 class Money:
-    """value in `currency` ("¥", "$", "€", "£", "HK$"), from `low` where it is a range."""
+    """value in `currency` ("¥", "$", "€", "£", "HK$"), from `low` where it is a range.
+
+    about: 一百来块 is "about", 三十多块 is "over".
+    """
 
     value: Fraction
     currency: str = "¥"
     low: Fraction | None = None
     per: Per | None = None
+    about: Literal["about", "over", ""] = ""
 
 
 @dataclass(frozen=True)
@@ -64,11 +68,12 @@ class Size:
 
 @dataclass(frozen=True)
 class Off:
-    """A discount: percent off.  number: with so many (两件八折); nth: on the so many-th (第二件半价)."""
+    """A discount: percent off.  number: with so many (两件八折); nth: on the so many-th (第二件半价); half: 半价."""
 
     percent: Fraction
     number: int | None = None
     nth: int | None = None
+    half: bool = False
 
 
 @dataclass(frozen=True)

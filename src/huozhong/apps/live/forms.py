@@ -39,7 +39,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "gift": "buy {a}, get {b} free",
         "order": "order {a}, get {b}", "full": "{b} off when you spend {a}", "less": "{a} off",
         "nth": "{a} for the {b} one",
-        "free": "the {a} one free", "off": "{a} off", "half": "half price", "off_of": "{a} off when you buy {b}",
+        "free": "the {a} one free", "about": "about {a}", "over": "over {a}", "pack_of": "pack of {a}",
+        "off": "{a} off", "half": "half price", "off_of": "{a} off when you buy {b}",
         "off_nth": "{a} off the {b} one", "size": "size {a}", "one": "one size", "link": "link {a}",
         "number": "No. {a}",
         "large": "size L (large)", "medium": "size M (medium)", "small": "size S (small)",
@@ -49,7 +50,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "per": "{a} por {b}", "each": "{a} por unidad", "for": "{a} por {b}", "pack": "paquete de {a}",
         "gift": "compra {a} y llévate {b} gratis", "order": "pide {a} y recibe {b}",
         "full": "{b} menos al gastar {a}", "less": "{a} menos", "nth": "{a} por la {b}.ª unidad",
-        "free": "la {a}.ª unidad gratis", "off": "{a} de descuento", "half": "a mitad de precio",
+        "free": "la {a}.ª unidad gratis", "about": "unos {a}", "over": "más de {a}", "pack_of": "paquete de {a}",
+        "off": "{a} de descuento", "half": "a mitad de precio",
         "off_of": "{a} de descuento al comprar {b}", "off_nth": "{a} de descuento en la {b}.ª unidad",
         "size": "talla {a}", "one": "talla única", "link": "enlace {a}", "number": "n.º {a}", "large": "talla L",
         "medium": "talla M", "small": "talla S", "extra large": "talla XL",
@@ -57,7 +59,8 @@ _WORDS: dict[str, dict[str, str]] = {
     "ja": {
         "per": "{b}{a}", "each": "1個{a}", "for": "{b}で{a}", "pack": "{a}入り", "gift": "{a}個買うと{b}個無料",
         "order": "{a}個注文で{b}個お届け", "full": "{a}以上で{b}引き", "less": "{a}引き", "nth": "{b}個目は{a}",
-        "free": "{a}個目は無料", "off": "{a}オフ", "half": "半額", "off_of": "{b}個で{a}オフ",
+        "free": "{a}個目は無料", "about": "約{a}", "over": "{a}以上", "pack_of": "{a}入り",
+        "off": "{a}オフ", "half": "半額", "off_of": "{b}個で{a}オフ",
         "off_nth": "{b}個目は{a}オフ",
         "size": "{a}サイズ", "one": "フリーサイズ", "link": "リンク{a}番", "number": "{a}番", "large": "Lサイズ",
         "medium": "Mサイズ", "small": "Sサイズ", "extra large": "XLサイズ",
@@ -65,7 +68,8 @@ _WORDS: dict[str, dict[str, str]] = {
     "ko": {
         "per": "{b}당 {a}", "each": "개당 {a}", "for": "{b}에 {a}", "pack": "{a}들이", "gift": "{a}개 사면 {b}개 무료",
         "order": "{a}개 주문하면 {b}개", "full": "{a} 이상 {b} 할인", "less": "{a} 할인", "nth": "{b}번째는 {a}",
-        "free": "{a}번째는 무료", "off": "{a} 할인", "half": "반값", "off_of": "{b}개 사면 {a} 할인",
+        "free": "{a}번째는 무료", "about": "약 {a}", "over": "{a} 이상", "pack_of": "{a}들이",
+        "off": "{a} 할인", "half": "반값", "off_of": "{b}개 사면 {a} 할인",
         "off_nth": "{b}번째는 {a} 할인", "size": "{a} 사이즈", "one": "프리 사이즈", "link": "{a}번 링크",
         "number": "{a}번",
         "large": "L 사이즈", "medium": "M 사이즈", "small": "S 사이즈", "extra large": "XL 사이즈",
@@ -149,6 +153,8 @@ def _money(fact: Money, language: str) -> str:
     if fact.low is not None:
         low = _number(fact.low, language)
         shown = f"¥{low}{_TO}{shown[1:]}" if language == "en" else f"{low}{_TO}{shown}"
+    if fact.about:
+        shown = _say(fact.about, language, shown)
     return _with(shown, fact.per, language)
 
 
@@ -165,7 +171,7 @@ def _amount(fact: Amount, language: str) -> str:
 def _count(fact: Count, language: str) -> str:
     shown = _counted(fact.value, fact.low, fact.measure, language)
     if fact.pack:
-        shown = _say("pack", language, shown)
+        shown = _say("pack_of", language, shown)
     return _with(shown, fact.per, language)
 
 
@@ -181,7 +187,7 @@ def _off(fact: Off, language: str) -> str:
         return _say("off_of", language, share, str(fact.number))
     if fact.nth is not None:
         return _say("off_nth", language, share, _nth(fact.nth, language))
-    return _say("half", language) if fact.percent == 50 else _say("off", language, share)
+    return _say("half", language) if fact.half else _say("off", language, share)
 
 
 def _nth(number: int, language: str) -> str:

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 
 from huozhong.apps.live.facts import (
+    Clock,
     Fact,
     Lock,
     Name,
     Percent,
+    Plain,
 )
 from huozhong.apps.live.numbers import DIGIT
 from huozhong.apps.live.pieces import CONTAINER, FOR, GOODS_UNIT, MEASURE, NUMBER, SIZE, TO, UNIT
 from huozhong.apps.live.prices import (
+    about_fact,
     bare_money_fact,
     before_price_fact,
     discount_fact,
@@ -45,7 +49,9 @@ from huozhong.apps.live.quantities import (
     percent_fact,
     plain_fact,
     size_fact,
+    some_fact,
     telephone_fact,
+    year_fact,
 )
 from huozhong.verify.written import IDIOMS
 
@@ -62,13 +68,28 @@ def locks(text: str, names: Mapping[str, Fact] = {}) -> list[Lock]:
     found: list[Lock] = []
     at = 0
     while at < len(plain):
-        lock = _name(plain, at, names) or (None if at in idioms else _read(plain, at))
+        lock = _name(plain, at, names) or (_behind(plain, at, idioms[at]) if at in idioms else _read(plain, at))
         if lock is not None:
-            found.append(lock)
+            found.append(_as_before(lock, found, plain))
             at = lock.end
         else:
             at = idioms.get(at, at + 1)
     return found
+
+
+def _behind(text: str, at: int, end: int) -> Lock | None:
+    """床单一米八: what looks like an idiom (单一) may be the end of a word and the beginning of a fact."""
+    lock = _read(text, end - 1) if end - at == 2 else None
+    return lock if lock is not None and lock.end >= end + 2 and not isinstance(lock.fact, Plain) else None
+
+
+def _as_before(lock: Lock, found: list[Lock], text: str) -> Lock:
+    """今晚七点到九点: the second time is of the same half of the day."""
+    if found and isinstance(lock.fact, Clock) and isinstance(found[-1].fact, Clock):
+        between = text[found[-1].end : lock.start].strip()
+        if between in ("到", "至", "-", "~") and not lock.fact.part and lock.fact.hour <= 12:
+            return replace(lock, fact=replace(lock.fact, part=found[-1].fact.part))
+    return lock
 
 
 def _name(text: str, at: int, names: Mapping[str, Fact]) -> Lock | None:
@@ -123,6 +144,9 @@ _RULES: list[tuple[re.Pattern[str], Make]] = [
     _rule(r"1\d{2}[- ]?\d{4}[- ]?\d{4}(?!\d)|[48]00[- ]?\d{3}[- ]?\d{4}(?!\d)|0\d{2,3}-\d{7,8}(?!\d)", telephone_fact),
     _rule(r"[零〇幺一二三四五六七八九]{7,}(?![十百千万])", telephone_fact),
     _rule(r"(?P<year>(?:19|20)\d\d)[-/.年](?P<month>\d{1,2})[-/.月](?P<day>\d{1,2})(?:日|号)?(?!\d)", date_fact),
+    _rule(r"(?P<year>(?:19|20)\d\d|[一二][零〇九][零〇一二三四五六七八九]{2})年(?!老|质|保)", year_fact),
+    _rule(r"(?P<low>[一二两三四五六七八])(?P<n>[二三四五六七八九])(?P<u>{U}|{M})(?![A-Za-z])", some_fact),
+    _rule(r"(?P<n>{N})(?P<about>多|来|几)(?:块|元)(?:钱)?", about_fact),
     _rule(r"(?P<month>{N})月(?P<day>{N})[日号]", date_fact),
     _rule(r"双\s?(?P<n>十一|十二|11|12)(?!\d)", festival_fact),
     _rule(r"(?P<h>[01]?\d|2[0-4]):(?P<m>[0-5]\d)(?![\d:])", clock_fact),
@@ -136,7 +160,7 @@ _RULES: list[tuple[re.Pattern[str], Make]] = [
     ),
     _rule(r"每?满\s*(?P<a>{N})\s*(?:块|元)?(?:立|直)?[减省]\s*(?P<b>{N})(?:块钱|元钱|块|元)?", full_fact),
     _rule(
-        r"[买拍]\s*(?P<a>{N}){M}?(?P<verb>送|赠|免|发|得|到手)\s*(?P<b>{N})(?!块|元|斤|{U}(?!码))(?:{M}(?!{M}))?",
+        r"[买拍]\s*(?P<a>{N})(?P<ma>{M})?(?P<verb>送|赠|免|发|得|到手)\s*(?P<b>{N})(?!块|元|斤|{U}(?!码))(?:(?P<mb>{M})(?!{M}))?",
         gift_fact,
     ),
     _rule(r"第(?P<nth>{N}){M}(?:(?P<n>对|{N})折|半价)", discount_fact),
@@ -150,6 +174,10 @@ _RULES: list[tuple[re.Pattern[str], Make]] = [
     _rule(
         r"(?:一|每|(?P<fn>{N}))(?P<fu>公斤|千克|斤|升|米|{C}|件|个|只|条|支|张|枚|棵)(?:只要|才|就|卖|是|仅|只)?\s*"
         + _YUAN,
+        before_price_fact,
+    ),
+    _rule(
+        r"(?:一|每|(?P<fn>{N}))(?P<fu>{C}|斤|公斤|件)(?:只要|才|仅|只)?(?P<n>{N})(?=[，。！？、,.!?\s]|$|(?:{N}){C})",
         before_price_fact,
     ),
     _rule(
@@ -174,7 +202,7 @@ _RULES: list[tuple[re.Pattern[str], Make]] = [
     _rule(r"(?P<x>{N})(?P<xu>{M})\s*[*xX]\s*(?P<n>{N})\s*(?P<u>{U})(?![A-Za-z])", packed_fact),
     _rule(r"(?P<n>{N}){P}", bare_money_fact),
     _rule(
-        r"(?P<minus>零下|-)?(?:(?P<low>{N})\s*{U}?" + TO + r")?(?P<n>{N})\s*(?P<u>{U})(?![A-Za-z码])" + _X + _PACK,
+        r"(?P<minus>零下|-)?(?:(?P<low>{N})\s*{U}?" + TO + r")?(?P<n>{N})\s*(?P<u>{U})(?![A-Za-z码杀])" + _X + _PACK,
         amount_fact,
     ),
     _rule(

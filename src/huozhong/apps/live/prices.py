@@ -16,7 +16,7 @@ from huozhong.apps.live.numbers import DIGIT, digits, number
 from huozhong.apps.live.pieces import MEASURE, UNIT, before, per_of, value_of_group
 
 _PRICED = re.compile(
-    r"(?:原价|现价|特价|售价|单价|定价|标价|市场价|直播价|到手价?|券后价?|活动价|福利价|秒杀价?|价格|价|只要|只需|仅需|仅|才|卖"
+    r"(?:原价|原来|现价|特价|售价|单价|定价|标价|市场价|直播价|到手价?|券后价?|活动价|福利价|秒杀价?|价格|价|只要|只需|仅需|仅|才|卖"
     r"|不是|也不是|不要|不用|降到|低至|便宜到|给到|花|付|现在|今天)(?:只要|只|就|是|才|为|卖|要)?[:：\s]*$"
 )
 
@@ -40,6 +40,12 @@ def money_fact(match: re.Match[str]) -> Fact | None:
     if value is None or (match.groupdict().get("low") and low is None):
         return None
     return Money(value, "¥", low, per_of(match))
+
+
+def about_fact(match: re.Match[str]) -> Fact | None:
+    """一百来块钱, 三十多块."""
+    value = value_of_group(match, "n")
+    return None if value is None else Money(value, about="over" if match["about"] == "多" else "about")
 
 
 def foreign_fact(match: re.Match[str]) -> Fact | None:
@@ -99,6 +105,8 @@ def gift_fact(match: re.Match[str]) -> Fact | None:
     a, b = value_of_group(match, "a"), value_of_group(match, "b")
     if a is None or b is None or max(a, b) > 99:
         return None
+    if match["ma"] and match["mb"] and match["ma"] != match["mb"]:
+        return None  # 买一箱送一提: two quantities of different things
     return Offer("order" if match["verb"] in ("发", "得", "到手") else "gift", a, b)
 
 
@@ -120,7 +128,7 @@ def discount_fact(match: re.Match[str]) -> Fact | None:
     number_, nth = value_of_group(match, "a"), value_of_group(match, "nth")
     if percent is None:
         return None
-    return Off(percent, int(number_) if number_ else None, int(nth) if nth else None)
+    return Off(percent, int(number_) if number_ else None, int(nth) if nth else None, match[0].endswith("半价"))
 
 
 def nth_fact(match: re.Match[str]) -> Fact | None:

@@ -181,6 +181,21 @@ def date_fact(match: re.Match[str]) -> Fact | None:
     return Date(int(month), int(day), int(digits(year)) if year else None)
 
 
+def year_fact(match: re.Match[str]) -> Fact | None:
+    return Verbatim(digits(match["year"]))
+
+
+def some_fact(match: re.Match[str]) -> Fact | None:
+    """两三天, 五六斤: two figures in a row."""
+    low, high = value_of_group(match, "low"), value_of_group(match, "n")
+    if low is None or high is None or high != low + 1:
+        return None
+    shown = in_units(high, match["u"])
+    if shown is not None:
+        return Amount(*shown, low=low * value_ratio(high, shown[0]))
+    return Count(high, match["u"], low)
+
+
 def link_fact(match: re.Match[str]) -> Fact | None:
     value = value_of_group(match, "n")
     return None if value is None or value.denominator != 1 else Link(int(value), bool(match["link"]))
