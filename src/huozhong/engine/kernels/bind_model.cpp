@@ -7,7 +7,7 @@ namespace {
 class PyModel {
   public:
     PyModel(nb::dict config, nb::handle embedding, In<float, 1> norm, nb::handle head, In<float, 3> rope) {
-        Config& c = model_.config;
+        Config& c = model_.config = Config{};  // what belongs to the other kind of attention is 0
         const auto number = [&](const char* key) { return size(nb::cast<int64_t>(config[key]), key); };
         c.vocab = number("vocab");
         c.hidden = number("hidden");
