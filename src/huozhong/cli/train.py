@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -182,7 +183,7 @@ def pretrain_command(
     pretrain(recipe, start=start, seat=_seat(recipe, together, join, name, port))
 
 
-def _refuse_beside_a_recipe(options: dict[str, object]) -> None:
+def _refuse_beside_a_recipe(options: Mapping[str, object]) -> None:
     """ConfigError naming the first that was given."""
     if given := [name for name, value in options.items() if value is not None]:
         raise ConfigError(
