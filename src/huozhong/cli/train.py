@@ -157,7 +157,7 @@ def pretrain_command(
             "--seed": seed,
             "--compile": compiled,
         }
-        _only_the_recipe(mine)
+        _refuse_beside_a_recipe(mine)
     elif not text:
         raise ConfigError(
             say(
@@ -183,9 +183,9 @@ def pretrain_command(
     pretrain(recipe, start=start, seat=_seat(recipe, together, join, name, port))
 
 
-def _only_the_recipe(others: Mapping[str, object]) -> None:
-    """`ConfigError` for an option that a recipe says itself."""
-    if given := [name for name, value in others.items() if value is not None]:
+def _refuse_beside_a_recipe(options: Mapping[str, object]) -> None:
+    """ConfigError naming the first that was given."""
+    if given := [name for name, value in options.items() if value is not None]:
         raise ConfigError(
             say(
                 f"{given[0]} 不能和配方一起用；配方里已经写了。",
