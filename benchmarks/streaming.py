@@ -5,7 +5,7 @@
 Without --model a file with random weights is written (shapes.py, v4-flash-experts: 7 GB, and as much again packed; or
 --shape tiny-experts).  Its experts stay on the disk but for --share of them.  Greedy answers of --tokens tokens; of
 each, after a warm-up: tokens a second, how often an expert was in memory, the bytes read for a token, and what the disk
-would allow: its read rate, measured before and after in pieces of an expert, divided by those bytes.  The last answer
+would allow: its read rate, measured before and after in pieces of 4 MB, divided by those bytes.  The last answer
 is compared with a model that maps the file whole.  The last line, on stdout, is one JSON object.
 """
 
@@ -24,12 +24,12 @@ from typing import Any
 
 from huozhong.engine import kernels
 from huozhong.engine.disk import read_rate
-from huozhong.engine.kernels import ExpertStats
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.formats.source import open_model
 from huozhong.model.footprint import footprint
 
 HERE = Path(__file__).parent
+PIECE = 4 << 20  # bytes, about an expert
 
 
 def main() -> None:
@@ -71,27 +71,27 @@ def measure(model: Path, folder: Path, options: argparse.Namespace) -> dict[str,
 
 
 def answer(llm: LLM, packed: Path, asked: list[str], params: SamplingParams) -> dict[str, Any]:
-    before, rates = stats_of(llm), []
-    rates.append(rate_of(packed, before.expert_bytes))
-    first = llm.stats()
+    before = llm.stats()
+    assert before.expert_slots, "this model's experts all fit"
+    rates = [rate_of(packed, PIECE)]
     began = time.perf_counter()
     llm.generate(asked, params)
     seconds = time.perf_counter() - began
-    after, last = stats_of(llm), llm.stats()
-    rates.append(rate_of(packed, before.expert_bytes))
-    tokens = last.generated_tokens - first.generated_tokens
-    wanted = after.hits + after.misses - before.hits - before.misses
-    per_token = (after.bytes - before.bytes) / tokens
+    after = llm.stats()
+    rates.append(rate_of(packed, PIECE))
+    tokens = after.generated_tokens - before.generated_tokens
+    wanted = after.expert_hits + after.expert_misses - before.expert_hits - before.expert_misses
+    per_token = (after.expert_read_bytes - before.expert_read_bytes) / tokens
     rate = statistics.mean(rates)
     told = {
         "at_once": len(asked),
         "tokens_per_second": tokens / seconds,
-        "hit_rate": (after.hits - before.hits) / wanted,
-        "guessed": (after.ahead - before.ahead) / max(1, after.guesses - before.guesses),
+        "hit_rate": (after.expert_hits - before.expert_hits) / wanted,
+        "guessed": (after.expert_ahead - before.expert_ahead) / max(1, after.expert_guesses - before.expert_guesses),
         "mb_per_token": per_token / 1e6,
         "disk_gb_per_second": rate / 1e9,
         "of_what_the_disk_allows": tokens / seconds * per_token / rate,
-        "waited": (after.waited - before.waited) / seconds,
+        "waited": (after.expert_wait_seconds - before.expert_wait_seconds) / seconds,
     }
     print("  ".join(f"{k} {v:.3g}" for k, v in told.items()), file=sys.stderr, flush=True)
     return told
@@ -100,12 +100,6 @@ def answer(llm: LLM, packed: Path, asked: list[str], params: SamplingParams) -> 
 def prompts(count: int) -> list[str]:
     dice = random.Random(5)
     return ["".join(dice.choices("abcdefghijklmnopqrstuvwxyz ,.", k=64)) for _ in range(count)]
-
-
-def stats_of(llm: LLM) -> ExpertStats:
-    stats = llm.stats().experts
-    assert stats is not None, "this model's experts all fit"
-    return stats
 
 
 def rate_of(file: Path, piece: int) -> float:

@@ -24,6 +24,7 @@ from huozhong.engine.billing import charge, reading, usage
 from huozhong.engine.cache.pages import PagePool
 from huozhong.engine.cache.prefixes import PrefixStore
 from huozhong.engine.guides.constraint import Beginning, Guides
+from huozhong.engine.kernels import IN_MEMORY
 from huozhong.engine.output import OutputText
 from huozhong.engine.queueing import Progress
 from huozhong.engine.requests import (
@@ -195,6 +196,7 @@ class Engine:
     def stats(self) -> EngineStats:
         """Counters since the start; each is exact, and they may be a step apart from one another."""
         scheduler, guesses = self.scheduler, self.speculator.stats
+        experts = self.runner.experts() or IN_MEMORY
         return EngineStats(
             steps=self.num_steps,
             generated_tokens=self.num_generated + self.num_forced,
@@ -214,7 +216,14 @@ class Engine:
             num_pages=scheduler.pool.num_pages,
             swap_bytes=0 if scheduler.swap is None else scheduler.swap.used,
             runner_seconds=self.runner_seconds,
-            experts=self.runner.experts(),
+            expert_slots=experts.slots,
+            expert_hits=experts.hits,
+            expert_misses=experts.misses,
+            expert_guesses=experts.guesses,
+            expert_ahead=experts.ahead,
+            expert_reads=experts.reads,
+            expert_read_bytes=experts.bytes,
+            expert_wait_seconds=experts.waited,
         )
 
     # -- the step thread -------------------------------------------------------------------------

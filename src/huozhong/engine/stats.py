@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from huozhong.engine.kernels import ExpertStats
-
 
 @dataclass(frozen=True, kw_only=True)
 class EngineStats:
@@ -17,7 +15,7 @@ class EngineStats:
     drafted_tokens, accepted_tokens: speculation.
     used_pages: held by requests now, of num_pages.  swap_bytes: of preempted requests, now.
     runner_seconds: spent in the forward passes themselves.
-    experts: how those were read that stay on the disk; None where all are in memory.
+    expert_*: of experts that stay on the disk, `kernels.ExpertStats`; all 0 where they are in memory.
     """
 
     steps: int
@@ -38,4 +36,11 @@ class EngineStats:
     num_pages: int
     swap_bytes: int
     runner_seconds: float
-    experts: ExpertStats | None
+    expert_slots: int
+    expert_hits: int
+    expert_misses: int
+    expert_guesses: int
+    expert_ahead: int
+    expert_reads: int
+    expert_read_bytes: int
+    expert_wait_seconds: float

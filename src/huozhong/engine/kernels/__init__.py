@@ -1,7 +1,7 @@
 """The door to the CPU kernels: the ops of `reference.py`, computed by the native module."""
 
 from huozhong.engine.kernels.choose import arithmetic, available, use, used
-from huozhong.engine.kernels.model import ExpertStats, RunnableModel, load
+from huozhong.engine.kernels.model import IN_MEMORY, ExpertStats, RunnableModel, load
 from huozhong.engine.kernels.ops import (
     attend_decode,
     attend_grouped,
@@ -19,6 +19,7 @@ from huozhong.engine.kernels.ops import (
 )
 
 __all__ = [
+    "IN_MEMORY",
     "ExpertStats",
     "RunnableModel",
     "arithmetic",

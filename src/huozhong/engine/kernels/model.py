@@ -48,6 +48,9 @@ class ExpertStats:
     direct: bool
 
 
+IN_MEMORY = ExpertStats(0, 0, 0, 0, 0, 0, 0.0, 0, 0, False)
+
+
 class RunnableModel(Protocol):
     """What `load` returns."""
 
