@@ -161,6 +161,26 @@ def _fill(runner: Runner, latents: NDArray[np.float32], start: int) -> None:
     pages[..., -len(scales) :] = scales
 
 
+def runners(a: Architecture, context: int, cache: CacheFormat) -> tuple[Runner, Runner]:
+    """The same random weights with the indexer and without."""
+    weights = Weights(
+        architecture=a,
+        format="q4",
+        embedding=matrix(a.vocab_size, a.hidden_size, "q8"),
+        layers=tuple(layer(a) for _ in range(a.num_layers)),
+        norm=ones(a.hidden_size),
+        head=matrix(a.vocab_size, a.hidden_size, "q8"),
+    )
+    assert isinstance(a.attention, LatentAttention)
+    plain = dataclasses.replace(a, family="deepseek_v3", attention=dataclasses.replace(a.attention, indexer=None))
+    layers = tuple(
+        dataclasses.replace(one, attention=dataclasses.replace(one.attention, indexer=None))  # type: ignore[call-arg]
+        for one in weights.layers
+    )
+    without = dataclasses.replace(weights, architecture=plain, layers=layers)
+    return runner_of(weights, context + 4096, cache), runner_of(without, context + 4096, cache)
+
+
 def seconds(runner: Runner, start: int, rows: int, prefill: bool) -> float:
     tokens = random.integers(0, 4096, rows).astype(np.int32)
     pages = np.arange(-(-(start + rows) // PAGE), dtype=np.int32)
@@ -180,23 +200,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.context < 2 * SHORT or options.context % 4096:
         parser.error("--context must be a multiple of 4096 and at least 4096")
-    a = shape(options.layers, options.experts)
-    weights = Weights(
-        architecture=a,
-        format="q4",
-        embedding=matrix(a.vocab_size, a.hidden_size, "q8"),
-        layers=tuple(layer(a) for _ in range(a.num_layers)),
-        norm=ones(a.hidden_size),
-        head=matrix(a.vocab_size, a.hidden_size, "q8"),
-    )
-    assert isinstance(a.attention, LatentAttention)
-    plain = dataclasses.replace(a, family="deepseek_v3", attention=dataclasses.replace(a.attention, indexer=None))
-    without = tuple(
-        dataclasses.replace(one, attention=dataclasses.replace(one.attention, indexer=None)) for one in weights.layers
-    )
-    room = options.context + 4096
-    sparse = runner_of(weights, room, options.cache)
-    dense = runner_of(dataclasses.replace(weights, architecture=plain, layers=without), room, options.cache)
+    sparse, dense = runners(shape(options.layers, options.experts), options.context, options.cache)
     turns = {
         "decode_short": lambda: seconds(sparse, SHORT - 1, 1, False),
         "decode_long": lambda: seconds(sparse, options.context - 1, 1, False),

@@ -5,7 +5,8 @@
 
 DATA: lines {"context", "question", "answer"} (CMRC2018, DRCD, FairytaleQA), .xz or not.  Every context is cut into
 passages as a document is; a question counts as answered by rank r if the passage at r is of its own context and holds
-the answer's words.  Together: reciprocal ranks, summed with a weight (Cormack and others 2009).  Ends in one JSON line.
+the answer's words.  Both by ranks: reciprocal ranks, summed with a weight (Cormack and others 2009).  Both by scores:
+the words' score as a part of the best one, and the likeness times a weight.  Ends in one JSON line.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from huozhong.engine.llm import LLM
-from huozhong.memory.index import Index, search
+from huozhong.memory.index import Hit, Index, search
 from huozhong.memory.passages import cut
 
 DEPTH, CONSTANT = 50, 60  # ranks that count; the constant of reciprocal rank fusion
@@ -46,12 +47,21 @@ def ranks(order: list[list[int]], good: list[set[int]]) -> np.ndarray[Any, Any]:
     return np.array([next((r for r, p in enumerate(o, 1) if p in g), np.inf) for o, g in zip(order, good, strict=True)])
 
 
-def together(words: list[int], vectors: list[int], weight: float) -> list[int]:
+def by_ranks(words: list[Hit], likeness: np.ndarray[Any, Any], weight: float) -> list[int]:
+    """Passages by both, whatever the scores are."""
     scores: dict[int, float] = {}
-    for order, worth in ((words, 1.0), (vectors, weight)):
-        for rank, passage in enumerate(order[:DEPTH], 1):
+    for order, worth in (([hit.passage for hit in words], 1.0), (np.argsort(-likeness)[:DEPTH].tolist(), weight)):
+        for rank, passage in enumerate(order, 1):
             scores[passage] = scores.get(passage, 0.0) + worth / (CONSTANT + rank)
     return sorted(scores, key=lambda one: -scores[one])
+
+
+def by_scores(words: list[Hit], likeness: np.ndarray[Any, Any], weight: float) -> list[int]:
+    """Passages by both, where words that are sure outweigh vectors that are not."""
+    scores = weight * likeness
+    for hit in words:
+        scores[hit.passage] += hit.score / words[0].score
+    return [int(one) for one in np.argsort(-scores)[:DEPTH]]
 
 
 def figures(found: np.ndarray[Any, Any], base: np.ndarray[Any, Any]) -> dict[str, Any]:
@@ -88,7 +98,7 @@ def main() -> None:
     begin = time.perf_counter()
     index = Index.of(passages)
     indexed, begin = time.perf_counter() - begin, time.perf_counter()
-    by_words = [[hit.passage for hit in search([index], question, DEPTH)] for question, _, _ in questions]
+    by_words = [search([index], question, DEPTH) for question, _, _ in questions]
     searched = time.perf_counter() - begin
     with LLM(asked.model, num_threads=2) as llm:
         begin = time.perf_counter()
@@ -101,18 +111,19 @@ def main() -> None:
         rows / np.linalg.norm(rows, axis=1, keepdims=True)
     ).T
     by_vectors = [list(order) for order in np.argsort(-likeness, axis=1)[:, :DEPTH].tolist()]
-    base = ranks(by_words, good)
+    base = ranks([[hit.passage for hit in hits] for hits in by_words], good)
     out: dict[str, Any] = {
         "model": asked.model, "passages": len(passages), "questions": len(questions),
         "seconds": {"words: index": round(indexed, 2), "words: a question": round(searched / len(questions), 5),
                     "vectors: a passage": round(embedded / len(passages), 3)},
         "words": figures(base, base), "vectors": figures(ranks(by_vectors, good), base),
     }  # fmt: skip
-    for weight in WEIGHTS:
-        mixed = [together(w, v, weight) for w, v in zip(by_words, by_vectors, strict=True)]
-        out[f"together, vectors {weight}"] = figures(ranks(mixed, good), base)
+    for way in (by_ranks, by_scores):
+        for weight in WEIGHTS:
+            mixed = [way(w, one, weight) for w, one in zip(by_words, likeness, strict=True)]
+            out[f"both {way.__name__}, vectors {weight}"] = figures(ranks(mixed, good), base)
     for name, value in out.items():
-        print(f"{name:24} {value}")
+        print(f"{name:28} {value}")
     print(json.dumps(out))
 
 

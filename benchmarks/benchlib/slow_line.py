@@ -36,14 +36,20 @@ class SlowLine:
         while True:
             try:
                 near, _ = self._socket.accept()
-                far = socket.create_connection(self._target, timeout=30)
             except OSError:
-                return
+                return  # closed
+            threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+
+    def _serve(self, near: socket.socket) -> None:
+        """Both ways of one connection, until both are over."""
+        with near, contextlib.suppress(OSError), socket.create_connection(self._target, timeout=30) as far:
             far.settimeout(None)
             for one in (near, far):
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            for way, (source, sink) in enumerate(((near, far), (far, near))):
-                threading.Thread(target=self._carry, args=(source, sink, way), daemon=True).start()
+            back = threading.Thread(target=self._carry, args=(far, near, 1), daemon=True)
+            back.start()
+            self._carry(near, far, 0)
+            back.join()
 
     def _carry(self, source: socket.socket, sink: socket.socket, way: int) -> None:
         try:
@@ -54,11 +60,12 @@ class SlowLine:
                     self.carried += len(piece)
                 time.sleep(max(0.0, ends - time.monotonic()))
                 sink.sendall(piece)
-        except OSError:
-            pass  # the other direction has closed both
-        for one in (source, sink):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # what comes back may still be on its way
+                sink.shutdown(socket.SHUT_WR)
+        except OSError:  # one end is gone: the other direction shall end too
+            for one in (source, sink):
+                with contextlib.suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):

@@ -178,7 +178,7 @@ class Herd:
         points = at[:, None] + head[:, None] * (along[None] * lengths[:, None])[..., None]
         gap = points[:, None, :, None] - points[None, :, None]
         far = np.linalg.norm(gap, axis=-1) + 1e-9
-        reach = 0.095 * (lengths[:, None] + lengths[None])[..., None, None]
+        reach = 0.115 * (lengths[:, None] + lengths[None])[..., None, None]
         press = np.clip(reach - far, 0, None)
         press[np.arange(count), np.arange(count)] = 0
         force = (gap / far[..., None] * press[..., None]).sum((1, 2))  # [pig, 3, 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from transformers import DeepseekV32Config, GlmMoeDsaConfig, PreTrainedConfig
 
 from huozhong.engine import kernels
 from huozhong.engine.runner import Chunk, Runner
+from huozhong.engine.weights.layout import LayerWeights
 from huozhong.engine.weights.load import load_weights
 from huozhong.formats.gguf.export import export_gguf
 from huozhong.formats.hf.export import export_hf
@@ -222,3 +224,23 @@ def test_prediction_modules_travel_too(tmp_path: Path) -> None:
         assert states is not None
         drafts.append(runner.draft([Chunk(tokens[1:], 0, PAGES, "all", prefill=True)], [states])[0])
     np.testing.assert_array_equal(drafts[0], drafts[1])
+
+
+def test_layers_that_have_nothing_to_look_at_are_exceptions(tmp_path: Path) -> None:
+    config = moe_config(vocab_size=VOCAB, num_nextn_predict_layers=1)
+    save_transformer(lively_model(config), tmp_path / "dense", dtype="float32")
+    whole = load_weights(add_indexers(tmp_path / "dense", tmp_path / "sparse", top_k=TOP), "q8", tmp_path / "cache")
+
+    def without(layer: LayerWeights) -> LayerWeights:
+        return replace(layer, attention=replace(layer.attention, indexer=None))  # type: ignore[call-arg]
+
+    kernels.use(kernels.available()[0])
+    with pytest.raises(ValueError, match="first layer needs an indexer"):
+        Runner(replace(whole, layers=(without(whole.layers[0]), *whole.layers[1:])), 8, PAGE)
+    module = replace(whole.prediction[0], layer=without(whole.prediction[0].layer))
+    with pytest.raises(ValueError, match="an indexer of its own"):
+        Runner(replace(whole, prediction=(module,)), 8, PAGE)
+    shares = replace(whole, layers=(whole.layers[0], *map(without, whole.layers[1:])))
+    assert Runner(shares, 8, PAGE).forward([Chunk(tokens_of(60), 0, PAGES, "last", prefill=True)])[0] is not None
+    with pytest.raises(AssertionError):
+        Runner(whole, 8, 24)

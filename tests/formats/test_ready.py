@@ -13,6 +13,7 @@ from huozhong.errors import TokenizerError
 from huozhong.formats.ready import check_words, small_files_of
 from huozhong.formats.resolve import BUILT_IN
 from huozhong.formats.source import open_model
+from huozhong.text.tools import Function
 
 
 @pytest.fixture
@@ -50,6 +51,9 @@ def test_deepseek_v32_brings_no_template(ember: Path, tmp_path: Path) -> None:
     source = open_model(add_indexers(ember, tmp_path / "v32", top_k=64))
     template = check_words(source)
     assert template is not None
+    called = template.render([{"role": "user", "content": "天气？"}], tools=[Function("weather")])
+    assert '<｜DSML｜invoke name="NAME">' in called
+    assert template.tool_format.name == "dsml"
     prompt = template.prompt([
         {"role": "system", "content": "你是助手。"}, {"role": "user", "content": "你好"},
         {"role": "assistant", "content": "你好！"}, {"role": "user", "content": "1+1=?"},

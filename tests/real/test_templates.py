@@ -87,6 +87,12 @@ def reference(source: str, messages: list[dict[str, Any]], tools: bool) -> str |
                     eos_token="</s>",
                     thinking=True,
                     enable_thinking=True,
+                    # What templates ask of whoever renders them: today, and firefunction's tools as a text.
+                    date_string="02 Jan 2026",
+                    datetime="Jan 02 2026",
+                    functions=json.dumps(
+                        [TOOL.for_template()["function"]] if tools else [], ensure_ascii=False, indent=4
+                    ),
                 )
             except Exception:  # a template is a program and can fail in any way
                 continue
@@ -108,11 +114,8 @@ DROPS_TOOLS = {
 }
 # The reference leaves the calls out of the history; here they are written into the assistant's text.
 DROPS_CALLS = {"LFM2-8B-A1B", "LFM2.5-Instruct", "ibm-granite-granite-3.3-2B-Instruct"}
-# What cannot be rendered: firefunction's needs a variable of its own, `functions`, and Gemma 2 takes no system message.
-REFUSED = {
-    *(("fireworks-ai-llama-3-firefunction-v2", name) for name in CONVERSATIONS),
-    ("google-gemma-2-2b-it", "system"),
-}
+# What cannot be rendered: Gemma 2 takes no system message.
+REFUSED = {("google-gemma-2-2b-it", "system")}
 ARGUMENT = ("北京 <b>", r"\u5317\u4eac")  # Reka's writes ASCII
 
 
@@ -156,7 +159,6 @@ def test_renderings_are_transformers(path: Path, tokenizer: Tokenizer, monkeypat
 # Calls of these models are not recognised: the name stands in the turn's head, before a channel or a line of its own.
 # The engine runs none of them; a fallback form asks for the calls, and the template's own history looks otherwise.
 UNREAD = {
-    "fireworks-ai-llama-3-firefunction-v2",  # refused
     "meetkai-functionary-medium-v3.2",
     "muse-glimmer",
     "openai-gpt-oss-120b",

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +10,9 @@ from tests.skills.scripted import Scripted
 
 from huozhong.errors import ContextLengthError, SkillError
 from huozhong.skills.run import MOST_ASKED, Piece, run
+from huozhong.skills.shelf import AppShelf
 from huozhong.skills.skill import Skill, read_skill
+from huozhong.skills.trusted import HOUSE_APPS
 
 
 def app(body: str, tools: str = "") -> Skill:
@@ -141,3 +145,29 @@ def test_a_model_without_room_for_a_second_try_leaves_the_first() -> None:
         assert wanted in piece.text
     kept = last(list(run(app(CHECKED), {}, Small("错的"))))
     assert (kept.text, kept.problem) == ("错的", "要有“对”字")
+
+
+def test_the_host_costs_less_than_five_milliseconds_of_a_processor(tmp_path: Path) -> None:
+    """Over a plain chat: finding the app among the house's, and its run; a plain chat looks for distress as well."""
+    shelf = AppShelf(tmp_path, HOUSE_APPS)
+    given = {"to": "供电所", "sender": "王芳", "about": "路灯", "facts": "路灯不亮", "wish": "来修"}
+    said = "供电所：路灯不亮，" + "恳请派人来修。" * 9 + "此致 敬礼 王芳"
+
+    def once() -> float:
+        began = time.process_time()
+        skill = shelf.find("letter").skill
+        assert skill is not None
+        list(run(skill, given, Scripted(said)))
+        return time.process_time() - began
+
+    once()  # the first reads the files and starts the sandbox
+    least = min(once() for _ in range(20))  # what else this machine does can only add to it
+    assert least <= 0.005, f"{1000 * least:.1f} ms"
+
+
+def test_a_model_that_says_no_is_not_asked_again_where_an_app_has_something_else() -> None:
+    model = Scripted("好问题，可惜我太小，不懂这个。我会算术和应用题。")
+    code = "def instead(answer):\n    return 'The plain way.'\n\n\n{}"
+    done = last(list(run(app(f"Write a song.\n```python\n{code}\n```"), {}, model)))
+    assert (done.text, done.by_model, len(model.asked)) == ("The plain way.", False, 1)
+    assert last(list(run(app("Write a song."), {}, model))).by_model  # its no is an answer where there is no other

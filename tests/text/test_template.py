@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,8 @@ def test_what_templates_expect(tokenizer: Tokenizer) -> None:
     assert text("{% for m in messages %}{% if loop.index > 1 %}{% break %}{% endif %}x{% endfor %}", *LONG[:4]) == "x"
     assert text("{{ {'a': '好', 'b': 1} | tojson }}") == '{"a": "好", "b": 1}'
     assert len(text("{{ strftime_now('%Y') }}")) == 4
+    assert re.fullmatch(r"\d\d [A-Z]\w\w 20\d\d", text("{{ date_string }}"))
+    assert text("{% if date_string is not defined %}26 Jul 2024{% endif %}") == ""
     with pytest.raises(RequestError, match="no systems, please"):
         text("{{ raise_exception('no systems, please') }}")
     with pytest.raises(TokenizerError, match="not a valid Jinja template"):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from huozhong.store.people import Person
 
 Name = Annotated[str, typer.Argument(help="名字 / the name")]
-RoleOption = Annotated[str, typer.Option("--role", help="owner 管理员, member 成员, child 孩子")]
+RoleOption = Annotated[str, typer.Option("--role", help="owner 管理员, teacher 老师, member 成员, child 孩子")]
 Database = Annotated[
     str | None,
     typer.Option(envvar="HUOZHONG_DATABASE", help="哪个数据库 / which database", show_default=False),

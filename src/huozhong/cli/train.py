@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -156,13 +157,7 @@ def pretrain_command(
             "--seed": seed,
             "--compile": compiled,
         }
-        if given := [name for name, value in mine.items() if value is not None]:
-            raise ConfigError(
-                say(
-                    f"{given[0]} 不能和配方一起用；配方里已经写了。",
-                    f"{given[0]} goes without a recipe; a recipe says that itself.",
-                )
-            )
+        _refuse_beside_a_recipe(mine)
     elif not text:
         raise ConfigError(
             say(
@@ -186,6 +181,17 @@ def pretrain_command(
             dial, replace=fresh, told=lambda passed: typer.echo(dim(say(f"跳过：{passed}", f"Passed over: {passed}")))
         )
     pretrain(recipe, start=start, seat=_seat(recipe, together, join, name, port))
+
+
+def _refuse_beside_a_recipe(options: Mapping[str, object]) -> None:
+    """ConfigError naming the first that was given."""
+    if given := [name for name, value in options.items() if value is not None]:
+        raise ConfigError(
+            say(
+                f"{given[0]} 不能和配方一起用；配方里已经写了。",
+                f"{given[0]} goes without a recipe; a recipe says that itself.",
+            )
+        )
 
 
 def _seat(recipe: Path, together: str | None, join: str | None, name: str | None, port: int | None) -> Seat | None:

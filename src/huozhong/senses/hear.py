@@ -5,7 +5,7 @@ they change); the query is warped in time onto every recording of every word (dy
 twice as fast), and the word whose recordings lie nearest is meant.  How far the second word lies behind is the margin.
 Below `SURE` the answer is no word at all but the nearest three: whoever asks shows pictures, and never guesses.
 
-Both bounds were calibrated by benchmarks/call_home.py on synthetic speakers other than those that it reports.
+Both bounds were calibrated on two of espeak-ng's voices that benchmarks/call_home.py does not report.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RATE, HOP, WINDOW, FFT = 16000, 160, 400, 512  # Hz; samples: 10 ms, 25 ms
 BANDS, CEPSTRA = 32, 14
 SHORTEST, LONGEST = 0.15, 6.0  # seconds that a word may take
 SURE = 0.10  # how far behind the second word must lie, of its distance
-FARTHEST = 1.30  # how far the nearest may lie, of what is usual between recordings of different words
+FARTHEST = 0.72  # how far the nearest may lie, of what is usual between recordings of different words
 LEAST = 0.3  # how far a voice must stand out of the noise, in nepers a band
 NEAREST = 3  # how many are shown when it is not sure
 

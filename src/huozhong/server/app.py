@@ -133,10 +133,9 @@ def create_app(
     app.state = House(shelf, defaults)
     app.state.careful = careful or Careful()
     open_house(app, store or Store.open(IN_MEMORY))
-    app.state.any_model, app.state.created = any_model, int(time.time())
+    app.state.any_model, app.state.created, app.state.reading = any_model, int(time.time()), asyncio.Semaphore(1)
     app.state.pools, app.state.responses, app.state.rooms = Pools(), KeptResponses(), {}
-    app.state.apps, app.state.permits, app.state.reading = app_shelf(), app_permits(), asyncio.Semaphore(1)
-    app.state.toolbox = house_toolbox()
+    app.state.apps, app.state.permits, app.state.toolbox = app_shelf(), app_permits(), house_toolbox()
     settle(app, app.state.store, login=login, address=address, authority=authority, own_key=own_key)
     app.add_middleware(Holding, shelf=shelf)
     origins, keys = list(allow_origins), list(api_keys)

@@ -54,6 +54,12 @@ def owner_only(request: Request) -> None:
         raise RequestError("这是管理员的事。 / Only an owner of this house may do that.", code="forbidden")
 
 
+def teachers_only(request: Request) -> None:
+    """`RequestError` for everybody but a teacher and an owner; a dependency of routes."""
+    if person_of(request).role not in ("owner", "teacher"):
+        raise RequestError("这是老师和管理员的事。 / Only a teacher or an owner may see that.", code="forbidden")
+
+
 def accounts_only(request: Request) -> None:
     """`RequestError` where nobody logs in; a dependency of routes that are about accounts."""
     if person_of(request).id == HOUSE:

@@ -30,7 +30,7 @@ class Guest:
 
     id: int
     name: str
-    role: Literal["owner", "member", "child", "link"]
+    role: Literal["owner", "teacher", "member", "child", "link"]
     language: Literal["zh", "en"]
 
 

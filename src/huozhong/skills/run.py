@@ -19,6 +19,7 @@ from huozhong.skills.sandbox import Block, Tools, sandbox
 from huozhong.skills.script import Script
 from huozhong.skills.skill import Skill
 from huozhong.verify.distress import CHINA, check, language_of
+from huozhong.verify.refusal import is_refusal
 
 TRIES = 2  # answers that are asked for before a failed check is told to the reader
 MOST_ASKED = 8  # times that a block may ask the model itself
@@ -131,6 +132,9 @@ def _answer(skill: Skill, prompt: str, ask: Ask, block: Block | None) -> Iterato
         try:
             data = _data(said) if skill.answer is not None else said
             problem = block.check(data) if block else None
+            if problem is None and block and block.has_instead and isinstance(data, str) and is_refusal(data):
+                problem = "模型说它不会 / The model says that it cannot"
+                break
         except _Unfinished as error:
             data, unfinished, problem = None, error, "没有写完，请写短一点 / It was not finished; write less"
         if problem is None:

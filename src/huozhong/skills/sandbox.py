@@ -62,6 +62,11 @@ class Block:
         for name in ("check", "show", "cues", "instead"):
             self._has[name] = re.search(rf"^def {name}\(", code, re.M) is not None
 
+    @property
+    def has_instead(self) -> bool:
+        """Whether the app has something to show where the model could not do it."""
+        return self._has.get("instead", False)
+
     def check(self, answer: Any) -> str | None:
         """What is wrong with an answer, in the block's own words; None where nothing is, or nothing checks."""
         if not self._has.get("check"):

@@ -9,9 +9,11 @@ looks here for others.
 from __future__ import annotations
 
 import importlib.util
+import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
@@ -37,8 +39,22 @@ class Service:
 def app_folders(house: Path) -> Iterator[tuple[Literal["house", "package"], Path]]:
     """("house" or "package", folder) of every app whose Python is trusted."""
     yield from (("house", folder) for folder in folders_below(house))
-    for entry in entry_points(group="huozhong.apps"):
-        yield "package", Path(str(entry.load()))
+    for folder in _package_folders(tuple(map(_as_it_lies, sys.path))):
+        yield "package", folder
+
+
+def _as_it_lies(place: str) -> tuple[str, int]:
+    """A place that packages are installed in, and when something was installed there last."""
+    try:
+        return place, os.stat(place or ".").st_mtime_ns
+    except OSError:
+        return place, 0
+
+
+@lru_cache(maxsize=2)  # to ask every installed package takes five milliseconds of each request for an app
+def _package_folders(places: tuple[tuple[str, int], ...]) -> tuple[Path, ...]:
+    """The folders of packages' apps, as long as nothing is installed or removed."""
+    return tuple(Path(str(entry.load())) for entry in entry_points(group="huozhong.apps"))
 
 
 def folders_below(folder: Path) -> list[Path]:

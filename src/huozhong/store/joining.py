@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from huozhong.errors import RequestError
-from huozhong.store.people import Person, Role, add_person
+from huozhong.store.people import ROLES, Person, Role, add_person
 from huozhong.store.tables.accounts import JoinCodeRow
 from huozhong.store.tables.base import now
 
@@ -68,8 +68,8 @@ def join(session: Session, code: str, name: str, password: str) -> Person:
             param="code",
             code="wrong_code",
         )
-    assert row.role in ("owner", "member", "child")
-    person = add_person(session, name, row.role, password)  # type: ignore[arg-type]
+    assert row.role in ROLES
+    person = add_person(session, name, row.role, password)
     if row.uses_left is not None:
         row.uses_left -= 1
         if row.uses_left == 0:

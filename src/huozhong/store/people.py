@@ -15,8 +15,9 @@ from huozhong.store.passwords import checked_password, hash_password
 from huozhong.store.tables.base import now
 from huozhong.store.tables.people import PersonRow
 
-Role = Literal["owner", "member", "child"]
-ROLES: tuple[Role, ...] = ("owner", "member", "child")
+# A teacher is a member who also sees, without names, which steps go wrong for those who let it be counted.
+Role = Literal["owner", "teacher", "member", "child"]
+ROLES: tuple[Role, ...] = ("owner", "teacher", "member", "child")
 
 # Who asks where nobody logs in: the house itself.  The first migration puts it there.
 HOUSE = 1

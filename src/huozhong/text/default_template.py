@@ -25,3 +25,6 @@ DEFAULT_TEMPLATE = """\
   {{- '<｜Assistant｜>' + ('<think>' if thinking else '</think>') -}}
 {%- endif -%}
 """
+
+# DeepSeek-V3.2's, which comes with a program instead of a template: the same, and calls between marks of DSML.
+DEEPSEEK_V32_TEMPLATE = "{#- calls: <｜DSML｜function_calls> -#}\n" + DEFAULT_TEMPLATE

@@ -29,6 +29,12 @@ def environment() -> ImmutableSandboxedEnvironment:
     return env
 
 
+def dates() -> dict[str, str]:
+    """Today, as templates ask whoever renders them for it: Llama 3.1's and 3.3's otherwise say 26 Jul 2024."""
+    now = datetime.now()
+    return {"date_string": now.strftime("%d %b %Y"), "datetime": now.strftime("%b %d %Y")}
+
+
 def _raise_exception(message: str) -> NoReturn:
     raise RequestError(f"The model's chat template refuses these messages: {message}", param="messages")
 

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import jinja2
 
 from huozhong.errors import RequestError, TokenizerError
-from huozhong.text.jinja import environment
+from huozhong.text.jinja import dates, environment
 from huozhong.text.marks import Marker, RenderedText
 from huozhong.text.messages import checked_messages
 from huozhong.text.tokenizer import END_THINK, THINK, Tokenizer
-from huozhong.text.tool_formats import find_format
+from huozhong.text.tool_formats import FIREFUNCTION, find_format
 from huozhong.text.tool_history import History, as_text, describe, with_ids
 from huozhong.text.tools import Function, ToolFormat
 
@@ -311,6 +311,8 @@ class ChatTemplate:
                 add_generation_prompt=add_generation_prompt,
                 thinking=thinking,
                 enable_thinking=thinking,
+                **dates(),
+                **({"functions": _to_text(tools)} if self.tool_format.name == FIREFUNCTION.name else {}),
                 **self._tokens,
             )
         except RequestError:
@@ -340,6 +342,11 @@ class ChatTemplate:
         if plain:
             ids += encode("".join(plain), begins=not ids, most=None if most is None else most - len(ids))
         return ids
+
+
+def _to_text(tools: Sequence[Mapping[str, Any]] | None) -> str:
+    """Tools as firefunction's template takes them: a text of its own, with the functions alone."""
+    return json.dumps([tool["function"] for tool in tools or ()], ensure_ascii=False, indent=4)
 
 
 def _uses_tools(message: Mapping[str, Any]) -> bool:

@@ -2,8 +2,8 @@
 
 Sources: the chat templates that Qwen 2.5/3 (Hermes), Qwen3-Coder, DeepSeek V3/R1, V3.1, V3.2 and V4 (DSML), GLM-4.5 and
 4.7, Llama 3.1, Gemma 4, Kimi K2, MiniMax M1 and M2, Mistral Nemo and Small 3.2, Granite 3.3, Seed-OSS, Nemotron Nano 2,
-GigaChat 3 and 3.1, Functionary 3.1, Apertus, Command R7B, Solar Open, Hunyuan 3, MiniCPM 5, Kimi K3, MiniMax M3 and
-LFM 2.5 are published with.
+GigaChat 3 and 3.1, Functionary 3.1, Firefunction 2, Apertus, Command R7B, Solar Open, Hunyuan 3, MiniCPM 5, Kimi K3,
+MiniMax M3 and LFM 2.5 are published with.
 """
 
 from __future__ import annotations
@@ -127,6 +127,15 @@ MISTRAL_JSON = ToolFormat(
     closes="]",
     also=r', "id": "[a-zA-Z0-9]*"',
     ids=("[a-zA-Z0-9]{9}", "hash"),
+)
+FIREFUNCTION = ToolFormat(
+    name="firefunction",
+    opens="functools[",
+    before='{"name": "',
+    between='", "arguments": ',
+    after="}",
+    separator=", ",
+    closes="]",
 )
 MISTRAL = ToolFormat(
     name="mistral",
@@ -365,6 +374,8 @@ def find_format(template: str) -> ToolFormat:
         found = MINIMAX
     elif "<beginning_of_sentence>" in template and "<tool_calls>" in template:
         found = MINIMAX_M1
+    elif FIREFUNCTION.opens in template:
+        return FIREFUNCTION
     elif "[TOOL_CALLS]" in template:
         found = MISTRAL if "[ARGS]" in template else MISTRAL_JSON
         if found is MISTRAL and "[CALL_ID]" not in template:

@@ -250,8 +250,8 @@ class Recipe:
             raise ConfigError("[team] and [run] shard do not go together: in local rounds each has the whole model.")
         if self.optim.ema is not None:
             raise ConfigError("[team] and [optim] ema do not go together; take one of them out.")
-        if self.stage == "mtp":
-            raise ConfigError("[team] is for `train pretrain` and `train sft` of a recipe; take it out.")
+        if self.stage != "pretrain":
+            raise ConfigError("[team] is for `train pretrain`; take it out.")
 
     @cached_property
     def stretches(self) -> tuple[Stretch, ...]:

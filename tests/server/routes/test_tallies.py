@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
-from tests.server.household import House, household
+from tests.server.household import PASSWORD, House, household
 from tests.server.page.standin import chromium
 
 from huozhong.engine.llm import LLM
@@ -48,7 +48,19 @@ def test_strangers_and_keys_see_nothing(house: House) -> None:
     assert "tallies" not in stranger.get("/page/tallies.html").text
 
 
-def test_only_the_owner_sees_the_class_and_no_names(house: House) -> None:
+def test_a_teacher_sees_the_class_and_is_otherwise_a_member(house: House) -> None:
+    with house.visitor("Ann") as ann:
+        made = ann.post("/house/people", json={"name": "Lehrer", "password": PASSWORD, "role": "teacher"})
+        assert made.status_code == 201, made.text
+        assert ann.patch(f"/house/people/{made.json()['person']['id']}", json={"role": "headmaster"}).status_code == 400
+    with house.visitor("Lehrer") as teacher:
+        assert teacher.get(f"{TUTOR}/class").json()["may_forget"] is False
+        assert teacher.delete(f"{TUTOR}/class").status_code == 403
+        for path in ("/house/people", "/house/statistics", "/house/log", "/house/tools/all"):
+            assert teacher.get(path).status_code == 403, path
+
+
+def test_only_a_teacher_or_owner_sees_the_class_and_no_names(house: House) -> None:
     for name in ("Bob", "Kid"):
         with house.visitor(name) as visitor:
             assert visitor.get(f"{TUTOR}/class").status_code == 403
@@ -75,7 +87,7 @@ def test_a_pupil_who_said_yes_is_counted_and_may_take_it_back(house: House) -> N
         assert "Kid" not in told.text
         assert "鸡" not in told.text
         assert kid.put(TUTOR, json={"yes": False}).status_code == 200
-        assert ann.get(f"{TUTOR}/class").json() == {"people": 0, "tallies": []}
+        assert ann.get(f"{TUTOR}/class").json() == {"people": 0, "tallies": [], "may_forget": True}
 
 
 def test_an_app_of_peoples_counts_nothing(house: House) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import anthropic
@@ -12,11 +13,14 @@ import ollama
 import openai
 import pytest
 from tests.server.conftest import Running
+from tests.server.household import household
 from tests.server.upstream.test_upstream import MODEL, Odd, house, odd_engine
 
 from huozhong.engine.llm import LLM
 from huozhong.server.dialects.anthropic.messages import parse_messages
 from huozhong.server.dialects.ollama.requests import parse_chat
+from huozhong.server.models import Shelf
+from huozhong.server.upstream.engines import Engines
 from huozhong.server.upstream.translating import engine_body, read
 
 HI = [{"role": "user", "content": "hi"}]
@@ -230,3 +234,46 @@ def test_only_what_the_body_says_is_said() -> None:
     asked: dict[str, Any] = {"model": "far", "messages": HI, "max_tokens": 9, "output_config": {"effort": "high"}}
     message, given = read(parse_messages, lambda call: call, asked)
     assert engine_body(message, given, asked) == {"messages": HI, "max_tokens": 9, "reasoning_effort": "high"}
+
+
+ASKED = {
+    "/v1/messages": {"messages": HI, "max_tokens": 3},
+    "/v1/responses": {"input": "hi", "max_output_tokens": 3},
+    "/api/chat": {"messages": HI, "options": {"num_predict": 3}},
+    "/v1/completions": {"prompt": "one", "max_tokens": 3},
+    "/api/embed": {"input": ["a"]},
+}
+
+
+def test_budgets_and_keys_hold_in_every_dialect(llm: LLM) -> None:
+    with odd_engine() as odd, engines_of(odd.url) as engines:
+        shelf = Shelf(llm, keep=None)
+        shelf.engines = engines
+        with household(llm, shelf=shelf) as people:
+            number = people.add("Poor", "member")
+            with people.visitor("Ann") as ann:
+                assert ann.patch(f"/house/people/{number}", json={"daily_tokens": 37}).status_code == 200
+            client = people.stranger()
+            keys = {"authorization": f"Bearer {people.key('Poor', 'chat', 'embeddings')}"}
+
+            def asked(headers: dict[str, str]) -> list[int]:
+                bodies = {path: body | {"model": MODEL, "stream": False} for path, body in ASKED.items()}
+                bodies["/api/embed"].pop("stream")
+                return [client.post(path, json=body, headers=headers).status_code for path, body in bodies.items()]
+
+            assert asked({}) == [401] * 5
+            assert odd.asked == []
+            assert asked(keys) == [200] * 5
+            left = client.get("/user/balance", headers=keys).json()["budget"]["left_tokens"]
+            assert left == 37 - 10 - 10 - 10 - 3 - 4  # of the three chats, the text and the vector
+            assert asked(keys) == [429] * 5
+            assert len(odd.asked) == 5
+
+
+@contextmanager
+def engines_of(*urls: str) -> Iterator[Engines]:
+    engines = Engines(urls, patience=1.0)
+    try:
+        yield engines
+    finally:
+        engines.close()

@@ -280,6 +280,16 @@ def test_a_second_real_server(llm: LLM, tmp_path: Path) -> None:
         assert same[0] == same[1]
         text, _ = said(running, model="ember", messages=[{"role": "user", "content": "3加5等于几？"}], temperature=0)
         assert "8" in text
+        turns = {"model": "ember", "messages": [{"role": "user", "content": "3加5等于几？"}]}
+        for path, body, told in (
+            ("/v1/messages", turns | {"max_tokens": 60}, lambda said: said["content"][0]["text"]),
+            ("/api/chat", turns | {"stream": False}, lambda said: said["message"]["content"]),
+            ("/v1/completions", {"model": "ember", "prompt": "3+5=", "max_tokens": 4, "temperature": 0},
+             lambda said: said["choices"][0]["text"]),
+            ("/api/embed", {"model": "ember", "input": "春天"}, lambda said: said["embeddings"][0][:4]),
+        ):  # fmt: skip
+            here, there = (httpx.post(server.url + path, json=body, timeout=60).json() for server in (behind, running))
+            assert told(here) == told(there), path
 
 
 def test_wrong_addresses_and_keys() -> None:

@@ -60,14 +60,14 @@ def start(recipe: Path, *options: str) -> subprocess.Popen[str]:
 
 def finished(process: subprocess.Popen[str]) -> str:
     """What it said, once it has ended well."""
-    said = process.communicate(timeout=300)[0]
+    said = process.communicate(timeout=3000)[0]
     assert process.returncode == 0, said
     return said
 
 
 def until(seen: Callable[[], Any], *processes: subprocess.Popen[str]) -> Any:
     """What `seen` returns once that is something, while the processes run."""
-    for _ in range(3000):
+    for _ in range(30000):
         if found := seen():
             return found
         for process in processes:

@@ -181,7 +181,8 @@ class Book:
         except FileNotFoundError:
             kept = {}
         found: dict[str, Any] = {"dialect": "", "contacts": [], "secret": ""}
-        return found | kept
+        found.update(kept)
+        return found
 
     def _change(self, change: Any) -> None:
         with _CHANGING:

@@ -28,7 +28,7 @@ _opening = threading.Lock()
 
 def _desk(visit: Visit) -> Desk:
     """The server's desk.  SkillError where it cannot be opened; nothing is here for children."""
-    if visit.guest.role not in ("owner", "member"):
+    if visit.guest.role in ("child", "link"):
         raise Missing("孩子的账号用不了这个应用。", "This app is not for children's accounts.")
     with _opening, in_words():
         desk = visit.state.get("desk")

@@ -6,6 +6,7 @@ brought to 320 pixels at its longer side; maps have a cell for two of those.
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -116,7 +117,7 @@ def _twice(x: F32) -> F32:
 def load(file: Path) -> dict[str, F32]:
     """A detector's weights; raises `SkillError` where the file is none."""
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
             weights = {name: arrays[name].astype(np.float32) for name in arrays.files}
     except (OSError, ValueError, BadZipFile, EOFError, KeyError):
         raise SkillError(f"{file.name} 读不了，它不是猪圈的检测器。", f"{file.name} is no pen's detector.") from None

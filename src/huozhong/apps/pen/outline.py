@@ -22,6 +22,7 @@ _REACH, _STEP = 0.3, 0.006  # across, in lengths
 _OFFSETS = np.arange(0.0, _REACH, _STEP)
 _CLEAR = 0.8  # how much more likely pig than floor within, and floor than pig outside, in nats
 _JUMP = 2  # offsets that the outline may move from a station to the next
+_MANY = 8  # outlines of a station: enough to do without its neighbours
 WAIST, HIP, SHOULDER = (0.45, 0.76), (0.72, 0.93), (0.28, 0.46)
 
 
@@ -185,21 +186,17 @@ def shape(widths: F64, fewest: int = 3) -> Shape:
     profile = np.full(STATIONS, np.nan)
     for station in np.nonzero(seen >= fewest)[0]:
         profile[station] = np.nanmedian(widths[:, station])
-    smooth = _smoothed(profile)
+    smooth = _smoothed(profile, seen)
     hip, waist, shoulder = (_extreme(smooth, *place) for place in ((HIP, 1), (WAIST, -1), (SHOULDER, 1)))
     both = [_covered(row, WAIST) and _covered(row, HIP) for row in widths]
     return Shape(profile, waist, hip, shoulder, int(np.sum(both)))
 
 
-def _smoothed(profile: F64) -> F64:
-    """Each station with its neighbours, by a parabola over five; NaN where fewer than four of them are known."""
-    found = np.full(STATIONS, np.nan)
-    for station in range(STATIONS):
-        near = np.arange(max(0, station - 2), min(STATIONS, station + 3))
-        known = near[np.isfinite(profile[near])]
-        if len(known) >= 4:
-            found[station] = np.polyval(np.polyfit(known - station, profile[known], 2), 0)
-    return found
+def _smoothed(profile: F64, seen: NDArray[np.int64]) -> F64:
+    """Stations of few outlines with their neighbours, 1 2 1; those of many as they are, for a waist is narrow."""
+    padded = np.pad(profile, 1, mode="edge")
+    around = (padded[:-2] + 2 * profile + padded[2:]) / 4
+    return np.where((seen < _MANY) & np.isfinite(around), around, profile)
 
 
 def _extreme(profile: F64, span: tuple[float, float], sign: int) -> float | None:

@@ -18,12 +18,14 @@ from huozhong.senses.keypoints import Seen
 
 F64 = NDArray[np.float64]
 LATELY = 3.0  # seconds
+HELD = 3.0  # seconds for which a hidden pig counts as being where it was
 SURE = 0.35  # scores from here on may begin a track
 _COAT_PARTS = 5
 _DIES = 1.5  # seconds in which a speed falls to a third
 _SHAKES = 0.04  # of a length: how far a detection is off
 _STARTS = 0.25  # lengths a second, each second: how suddenly a pig goes
 _TURN_COST = 0.25
+_TURNS = 2.2  # seconds unseen
 _WITHOUT = 0.55  # what it costs to leave a pig without a sight of it: a dearer one is of somebody else
 
 
@@ -89,14 +91,13 @@ class Tracker:
         sure = [place for place in sorted(free) if looks[place].score >= SURE]
         waiting = self._pair(lately, sure, looks, free, _WITHOUT)
         waiting = self._pair(waiting, sorted(free), looks, free, 0.7 * _WITHOUT)
-        waiting = self._pair(waiting, [place for place in sure if place in free], looks, free, 2.2 * _WITHOUT)
-        self._pair(lost, [place for place in sure if place in free], looks, free, 2.2 * _WITHOUT)
+        self._pair(waiting + lost, [place for place in sure if place in free], looks, free, 2.2 * _WITHOUT)
         first = not self.tracks  # a photo has no second picture: what is sure in it counts at once
         for place in sorted(free, key=lambda each: -looks[each].score):
             if looks[place].score >= SURE and not self._doubled(looks[place]):
                 self._begin(looks[place], first and (self.count is None or len(self.tracks) < self.count))
         self._settle()
-        return [one for one in self.tracks if one.sure and time - one.seen <= LATELY]
+        return [one for one in self.tracks if one.sure and time - one.seen <= HELD]
 
     def _pair(
         self, tracks: list[Track], places: list[int], looks: list[_Look], free: set[int], dearest: float
@@ -126,8 +127,8 @@ class Tracker:
         coat = float(np.abs(look.coat - track.coat).mean())
         straight = np.linalg.norm(look.ends - track.ends, axis=1).mean() / length
         around = np.linalg.norm(look.ends[::-1] - track.ends, axis=1).mean() / length
-        if gone > LATELY + 1:  # it may have turned round meanwhile: only the way, the size and the coat count
-            return 0.5 * far / reach + 1.0 * size + 3.0 * coat
+        if gone > _TURNS:  # it may have turned round meanwhile: only the way, the size and the coat count
+            return 0.5 * far / reach + 0.15 * float(np.log1p(gone)) + 1.0 * size + 3.0 * coat
         return float(min(straight, around + _TURN_COST)) + 0.6 * size + 2.0 * coat
 
     def _move(self, track: Track, passed: float) -> None:

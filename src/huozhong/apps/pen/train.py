@@ -337,7 +337,7 @@ def main() -> None:
     parser.add_argument("--child", action="store_true", help="yield to others, and stop with who started it")
     given = parser.parse_args()
     if given.child and hasattr(os, "nice"):
-        os.nice(10)
+        os.nice(5)
     if given.threads:
         torch.set_num_threads(given.threads)
     found = train(given.folder, given.steps, given.minutes, parent=os.getppid() if given.child else None)

@@ -250,9 +250,8 @@ def body_box(ends: F64, wide: float) -> tuple[float, float, float, float]:
     """The box around a body of that width (a part of its length) between snout and tail: pixels x0, y0, x1, y1."""
     way = ends[1] - ends[0]
     side = np.array([-way[1], way[0]])
-    places = np.array(
-        [(0.0, 0.26), (0.1, 0.45), (0.2, 0.66), (0.36, 0.98), (0.6, 0.94), (0.8, 1.0), (0.92, 0.8), (1.0, 0.2)]
-    )
+    stations = ((0.0, 0.26), (0.1, 0.45), (0.2, 0.66), (0.36, 0.98), (0.6, 0.94), (0.8, 1.0), (0.92, 0.8), (1.04, 0.2))
+    places = np.array(stations)  # part of the way to the tail, and of the width; the tail itself hangs over
     points = np.concatenate(
         [ends[0] + places[:, :1] * way + sign * places[:, 1:] * (0.5 * wide) * side for sign in (-1.0, 1.0)]
     )

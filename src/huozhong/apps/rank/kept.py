@@ -97,6 +97,12 @@ def load(folder: Path) -> Fitted:
             told["last"],
             told["figures"],
         )
+    except FileNotFoundError:
+        raise SkillError(
+            "这台机器还没有学过您的记录。先在这台机器上运行：huozhong rank fit 表格.csv",
+            "This machine has not learnt from your records yet; there is no usable model.  "
+            "First run on it: huozhong rank fit TABLE.csv",
+        ) from None
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise SkillError(
             f"{folder} 里没有能用的推荐模型（{error}）。先运行：huozhong rank fit 表格.csv",

@@ -7,7 +7,7 @@ namespace {
 class PyModel {
   public:
     PyModel(nb::dict config, nb::handle embedding, In<float, 1> norm, nb::handle head, In<float, 3> rope) {
-        Config& c = model_.config;
+        Config& c = model_.config = Config{};  // what belongs to the other kind of attention is 0
         const auto number = [&](const char* key) { return size(nb::cast<int64_t>(config[key]), key); };
         c.vocab = number("vocab");
         c.hidden = number("hidden");
@@ -90,6 +90,8 @@ class PyModel {
                                      vector(w["norm"], hidden, "norm"),
                                      matrix(w["eh_proj"], hidden, 2 * hidden, 1, "eh_proj"),
                                      layer(nb::cast<nb::dict>(w["layer"]))});
+        check(!model_.config.index_top || model_.prediction.back().layer.latent.index.there,
+              "a prediction module needs an indexer of its own");
     }
 
     // spans: rows of (first_row, length, start, prefill, first entry in pages, entries in pages)

@@ -77,7 +77,7 @@ export function facts(app) {
   const needs = app.needs[half()];
   if (needs) rows.push(node('p', { text: say('needs', { text: needs }) }));
   if (app.program) rows.push(node('p', { text: say('program') }));
-  if (app.tools.length) rows.push(node('p', { text: say('may') }), node('ul', {}, app.tools.map((tool) => node('li', { text: tool[half()] }))));
+  if (app.tools.length) rows.push(node('p', { text: say('may') }), node('ul', {}, Array.from(new Set(app.tools.map((tool) => tool[half()])), (text) => node('li', { text }))));
   if (app.refused.length) rows.push(node('p', { text: say('refused', { list: app.refused.join('、') }) }));
   if (app.made_by) rows.push(node('p', { text: say('by', { name: app.made_by }) }));
   return rows.length ? node('div', { class: 'facts' }, rows) : null;
@@ -113,6 +113,7 @@ export function formOf(app, start) {
       inputs.forEach((input) => { if (input.made.value() !== '') fields[input.key] = input.made.value(); });
       const told = await read(await start(fields, mine.signal), said, problem);
       if (told) await finish(told, said, line, copy, files);
+      else if (said.textContent === say('busy')) box.hidden = true; // nothing came but a refusal, which stands above
       if (told && told.problem && told.by_model) problem.textContent = say('problem', { text: told.problem });
     } catch (error) {
       if (said.textContent === say('busy')) box.hidden = true;

@@ -7,7 +7,7 @@ import { isChinese, language } from './language.js';
 
 const REFRESH = 5000; // ms
 const DAYS = 14;
-const ROLES = ['member', 'child', 'owner'];
+const ROLES = ['member', 'teacher', 'child', 'owner'];
 let numbers = null;
 let people = null; // null where nobody has an account
 let codes = [];

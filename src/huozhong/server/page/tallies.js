@@ -99,7 +99,7 @@ async function show() {
       parts.push(node('h2', { text: say('all') }), node('p', { class: 'hint', text: say('people', { n: all.people }) }));
       const drawn = charts(all.tallies, 'times').filter(Boolean);
       parts.push(...(drawn.length ? drawn : [node('p', { text: say('none') })]));
-      parts.push(node('p', { class: 'buttons' }, [node('button', { type: 'button', class: 'plain bad', text: say('forget'), onclick: async () => {
+      if (all.may_forget) parts.push(node('p', { class: 'buttons' }, [node('button', { type: 'button', class: 'plain bad', text: say('forget'), onclick: async () => {
         if (window.confirm(say('forgetSure'))) { await send('DELETE', path + '/class'); show(); }
       } })]));
     }

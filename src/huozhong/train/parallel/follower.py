@@ -66,7 +66,8 @@ class FollowingTeam(LocalTeam):
 
     def exchange(self, ended: Round, message: Tensor, sent: Tensor, loss: float) -> tuple[Tensor, int, dict[str, Any]]:
         seconds = time.monotonic() - self.round_began
-        self._line.send({"round": ended.end, "loss": loss, "seconds": seconds}, message.numpy().tobytes())
+        word = {"round": ended.end, "loss": loss, "seconds": seconds, "weights_crc": self.weights_crc()}
+        self._line.send(word, message.numpy().tobytes())
         header, payload = self._line.receive(self.settings.patience)
         total, each = sent.clone(), ended.how.size(len(self.before))
         for start in range(0, len(payload), each):

@@ -70,18 +70,23 @@ class LeadingTeam(LocalTeam):
         messages, total, losses = {self.name: message.numpy().tobytes()}, sent.clone(), [loss]
         seconds = {self.name: took}
         lag = 0.0
+        crc = self.weights_crc()
         for name, line in list(self._lines.items()):
             try:
                 header, payload = line.receive(self.settings.patience)
-                if header.get("round") != ended.end:
-                    raise TrainingError("it sent another round than was due.")
-                total += self.unpacked(payload, ended)
-            except TrainingError as error:
+                if (header["round"], header["weights_crc"]) != (ended.end, crc):
+                    raise TrainingError("it is not where the team is; it gets the weights again when it comes back.")
+                theirs, its_loss, its_seconds = (
+                    self.unpacked(payload, ended),
+                    float(header["loss"]),
+                    float(header["seconds"]),
+                )
+            except (TrainingError, KeyError, TypeError, ValueError) as error:
                 self._drop(name, str(error))
                 continue
-            messages[name] = payload
-            losses.append(float(header["loss"]))
-            seconds[name] = float(header["seconds"])
+            total += theirs
+            messages[name], seconds[name] = payload, its_seconds
+            losses.append(its_loss)
             lag = max(lag, header["at"] - ready)
         for name, line in self._lines.items():
             others = [other for other in messages if other != name]
@@ -149,7 +154,7 @@ class LeadingTeam(LocalTeam):
             wait = 0.0
             try:
                 self._welcome(line, place)
-            except (LineLost, KeyError, ValueError) as error:
+            except (LineLost, AttributeError, KeyError, TypeError, ValueError) as error:
                 self._say(f"一个成员没能加入：{error}", f"A member did not get in: {error}")
                 line.close()
 

@@ -1,0 +1,195 @@
+"""Whom a sentence asks to call: as people write it in many dialects, and what must never be dialled."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from huozhong.apps.callhome.contacts import read_contacts
+from huozhong.apps.callhome.places import PLACES, place
+from huozhong.apps.callhome.resolve import who
+from huozhong.apps.callhome.services import call_home
+from huozhong.errors import SkillError
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
+from benchlib.orders import lists, no_order, order
+
+FAMILY = read_contacts(
+    [
+        {"name": "陈建国", "relation": "儿子", "number": "1"},
+        {"name": "陈丽", "relation": "女儿"},
+        {"name": "小宝", "relation": "孙子"},
+        {"name": "陈大强", "relation": "哥哥"},
+        {"name": "秀英", "relation": "老伴"},
+        {"name": "刘芳", "relation": "儿媳妇"},
+        {"name": "李医生", "relation": "村医"},
+        {"name": "妈妈"},
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "said", "wanted"),
+    [
+        ("", "帮我打电话给儿子", "陈建国"),
+        ("广州", "阿妹，麻煩你幫阿婆打隻電話畀我個仔啦，唔該", "陈建国"),
+        ("粤语", "我要搵阿女", "陈丽"),
+        ("广州", "打電話畀新抱", "刘芳"),
+        ("厦门", "共阮囝敲一个電話", "陈建国"),
+        ("闽南语", "電話打去予阮查某囝", "陈丽"),
+        ("潮汕", "甲我拍電話乞阮仔", "陈建国"),
+        ("福州", "乞依哥拍一隻電話", "陈大强"),
+        ("客家话", "打电话分𠊎赖子", "陈建国"),
+        ("上海", "侬帮我打只电话拨我儿子好伐", "陈建国"),
+        ("苏州", "敲只电话拨囡五", "陈丽"),
+        ("长沙", "喊崽打个电话", "陈建国"),
+        ("长沙", "帮我跟屋里人打个电话", "秀英"),
+        ("南昌", "跟我打个电话到女", "陈丽"),
+        ("四川话", "给我屋头婆娘打个电话", "秀英"),
+        ("西安", "给我女子打个电话", "陈丽"),
+        ("太原", "给俺闺女拨个电话哇", "陈丽"),
+        ("", "打电话给建国", "陈建国"),
+        ("", "给李医生打个电话", "李医生"),
+        ("", "儿子好久没回来了，给他打个电话", "陈建国"),
+        ("", "不要打给儿子，打给女儿", "陈丽"),
+        ("", "给女儿打，哦不对，给儿子打", "陈建国"),
+        ("", "帮 我 打 给 我 妈", "妈妈"),
+    ],
+)
+def test_orders_as_people_write_them(dialect: str, said: str, wanted: str) -> None:
+    answer = who(said, FAMILY, dialect)
+    assert answer.contact is not None
+    assert (answer.decision, answer.contact.name) == ("call", wanted)
+    assert answer.candidates[0] == answer.contact
+    assert len(answer.candidates) <= 3
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "给二舅打个电话",  # in a list without a 舅舅 never the 哥哥 of 打个
+        "帮我打给张伟",
+        "帮我打个电话",
+        "不要打给儿子",
+        "打给儿子，算了不打了",
+        "儿子给我打电话了",
+        "儿子今天回来吗",
+        "昨天我给儿子打电话了",
+        "给儿子打钱",
+        "给孙子买个玩具",
+        "给女儿发个微信",
+        "打儿子",
+        "儿子的电话是多少",
+        "今天星期几",
+        "把电视打开",
+        "，。！",
+        "",
+        "abc 123",
+    ],
+)
+def test_what_must_never_be_dialled(said: str) -> None:
+    answer = who(said, FAMILY)
+    assert answer.decision in ("none", "unsure")
+    assert answer.contact is None
+
+
+@pytest.mark.parametrize(
+    ("said", "number"), [("打110", "110"), ("打幺二零", "120"), ("着火了", "119"), ("救命啊", "120")]
+)
+def test_emergencies_are_told_apart(said: str, number: str) -> None:
+    answer = who(said, FAMILY)
+    assert (answer.decision, answer.number) == ("emergency", number)
+
+
+def test_two_sons_are_told_apart_or_asked_about() -> None:
+    sons = read_contacts(
+        [
+            {"name": "王建国", "relation": "大儿子"},
+            {"name": "王建军", "relation": "小儿子"},
+            {"name": "丽", "relation": "女儿"},
+        ]
+    )
+    assert [one.name for one in who("给儿子打电话", sons).candidates[:2]] == ["王建国", "王建军"]
+    assert who("给儿子打电话", sons).decision == "unsure"
+    for said, name in (
+        ("给大儿子打电话", "王建国"),
+        ("打畀細仔", "王建军"),
+        ("给老大打电话", "王建国"),
+        ("打给建军", "王建军"),
+    ):
+        answer = who(said, sons, "广州" if "畀" in said else "")
+        assert answer.contact is not None, said
+        assert answer.contact.name == name
+    first = read_contacts([{"name": "王建国", "relation": "大儿子"}])
+    assert who("给二儿子打电话", first).decision != "call"
+
+
+def test_the_same_word_is_somebody_else_elsewhere() -> None:
+    both = read_contacts([{"name": "甲", "relation": "爸爸"}, {"name": "乙", "relation": "爷爷"}])
+    changsha, beijing = who("给爷打电话", both, "长沙"), who("给爷爷打电话", both, "北京")
+    assert changsha.contact is not None
+    assert changsha.contact.name == "甲"  # 爷 is the father there
+    assert beijing.contact is not None
+    assert beijing.contact.name == "乙"
+
+
+def test_simulated_orders_of_every_place() -> None:
+    """A small sample of benchmarks/call_home.py: nearly all answered, hardly any wrong."""
+    seed = random.Random(11)
+    right = wrong = asked = 0
+    for dialect in ("北京", "西安", "成都", "苏州", "长沙", "南昌", "梅县", "广州", "厦门", "福州"):
+        people = lists(seed)
+        for _ in range(4):
+            said = order(people, dialect, seed, 0.0, clean=True)
+            if said is not None:
+                answer = who(said.text, people, dialect)
+                asked += 1
+                right += answer.contact is not None and answer.contact == people[said.wanted or 0]
+                wrong += answer.contact is not None and answer.contact != people[said.wanted or 0]
+        assert who(no_order(people, dialect, seed, 0.0).text, people, dialect).decision != "call"
+    assert wrong <= 1
+    assert right >= 0.8 * asked
+
+
+def test_contact_lists_as_people_write_them() -> None:
+    for given in (
+        [{"name": "Jianguo", "relation": "son", "phone": 13800000000}],
+        {"contacts": [{"姓名": "建国", "关系": "儿子", "电话": "13800000000"}]},
+        {"建国": "儿子"},
+        ["儿子建国"],
+        [{"name": "儿子"}],
+    ):
+        (one,) = read_contacts(given)
+        assert one.relations == ("son",), given
+        assert who("打电话给儿子", [one]).contact == one
+    assert read_contacts([{"name": "陈大强"}])[0].relations == ()
+
+
+@pytest.mark.parametrize("given", [None, [], {}, "儿子", [1], [{}], [{"number": "1"}], [{"name": "a"}] * 201])
+def test_what_is_no_contact_list_gets_one_sentence(given: Any) -> None:
+    with pytest.raises(SkillError) as told:
+        read_contacts(given)
+    assert "联系人" in told.value.chinese
+
+
+def test_places_by_any_name_and_none() -> None:
+    assert len(PLACES) == 25
+    for name, point in (("粤语", "广州"), ("Hakka", "梅县"), ("重庆话", "成都"), ("台灣", "厦门"), ("河南人", "济南")):
+        assert place(name)[0] == place(point)[0]
+    assert place("") == (None, ())
+    with pytest.raises(SkillError, match="no dialect known"):
+        place("火星")
+
+
+def test_the_service_answers_in_json_and_refuses_in_sentences(tmp_path: Path) -> None:
+    body = {"said": "畀個仔打電話", "contacts": [{"id": "a", "name": "建国", "relation": "儿子"}], "dialect": "广州"}
+    told = call_home(body, tmp_path)
+    assert (told["decision"], told["contact"]["id"]) == ("call", "a")
+    assert told["sentence"]["en"] == "Call 儿子建国, right?"
+    for bad in ({"said": 1}, {"dialect": 1}, {"contacts": None}, {"said": "长" * 61}):
+        with pytest.raises(SkillError):
+            call_home(body | bad, tmp_path)
