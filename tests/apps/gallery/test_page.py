@@ -46,13 +46,14 @@ def server(drawn: type[Drawn], llm: LLM) -> Iterator[Running]:
 
 
 def laid_down(server: Running, **changes: str) -> None:
-    answer = httpx.put(f"{server.url}/house/room/gallery/rules", json=RULES | changes)
+    answer = httpx.put(f"{server.url}/house/room/gallery/rules", json=RULES | changes, timeout=60)
     assert answer.status_code == 200, answer.text
 
 
 def registered(server: Running, name: str, person: int) -> None:
     at = f"{server.url}/house/room/gallery"
-    frames = [httpx.post(f"{at}/frames?alone=1", content=jpeg(person, seed=s)).json()["frame"] for s in range(3)]
+    pictures = [jpeg(person, seed=seed) for seed in range(3)]
+    frames = [httpx.post(f"{at}/frames?alone=1", content=one, timeout=60).json()["frame"] for one in pictures]
     whole = {
         "name": name,
         "frames": frames,
@@ -61,7 +62,7 @@ def registered(server: Running, name: str, person: int) -> None:
         "until": "2028-01-01",
         "agreed": True,
     }
-    assert httpx.post(f"{at}/people", json=whole).status_code == 200
+    assert httpx.post(f"{at}/people", json=whole, timeout=60).status_code == 200
 
 
 @contextmanager
