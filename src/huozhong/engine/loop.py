@@ -24,7 +24,6 @@ from huozhong.engine.billing import charge, reading, usage
 from huozhong.engine.cache.pages import PagePool
 from huozhong.engine.cache.prefixes import PrefixStore
 from huozhong.engine.guides.constraint import Beginning, Guides
-from huozhong.engine.kernels import IN_MEMORY
 from huozhong.engine.output import OutputText
 from huozhong.engine.queueing import Progress
 from huozhong.engine.requests import (
@@ -42,7 +41,7 @@ from huozhong.engine.scheduler import Scheduler, Slice
 from huozhong.engine.sequence import Sequence
 from huozhong.engine.speculation.lookahead import LookAhead
 from huozhong.engine.speculation.speculator import Speculation, Speculator
-from huozhong.engine.stats import EngineStats
+from huozhong.engine.stats import EngineStats, expert_counters
 from huozhong.engine.tasks import EmbedTask, GenerateTask, ScoreTask, Task
 from huozhong.engine.thought import ThoughtLimit
 from huozhong.errors import EngineError, HuozhongError
@@ -196,7 +195,6 @@ class Engine:
     def stats(self) -> EngineStats:
         """Counters since the start; each is exact, and they may be a step apart from one another."""
         scheduler, guesses = self.scheduler, self.speculator.stats
-        experts = self.runner.experts() or IN_MEMORY
         return EngineStats(
             steps=self.num_steps,
             generated_tokens=self.num_generated + self.num_forced,
@@ -216,14 +214,7 @@ class Engine:
             num_pages=scheduler.pool.num_pages,
             swap_bytes=0 if scheduler.swap is None else scheduler.swap.used,
             runner_seconds=self.runner_seconds,
-            expert_slots=experts.slots,
-            expert_hits=experts.hits,
-            expert_misses=experts.misses,
-            expert_guesses=experts.guesses,
-            expert_ahead=experts.ahead,
-            expert_reads=experts.reads,
-            expert_read_bytes=experts.bytes,
-            expert_wait_seconds=experts.waited,
+            **expert_counters(self.runner.experts()),
         )
 
     # -- the step thread -------------------------------------------------------------------------

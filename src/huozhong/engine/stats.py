@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from huozhong.engine.kernels import IN_MEMORY, ExpertStats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,3 +47,18 @@ class EngineStats:
     expert_reads: int
     expert_read_bytes: int
     expert_wait_seconds: float
+
+
+def expert_counters(told: ExpertStats | None) -> dict[str, Any]:
+    """The fields of `EngineStats` that are about experts on the disk; None: all are in memory."""
+    e = told or IN_MEMORY
+    return {
+        "expert_slots": e.slots,
+        "expert_hits": e.hits,
+        "expert_misses": e.misses,
+        "expert_guesses": e.guesses,
+        "expert_ahead": e.ahead,
+        "expert_reads": e.reads,
+        "expert_read_bytes": e.bytes,
+        "expert_wait_seconds": e.waited,
+    }
