@@ -37,7 +37,7 @@ class Seen:
 
 
 class FaceEngine(Protocol):
-    """An installed package's, by the entry point "huozhong.faces"; it gets the recording and nothing else."""
+    """An installed package's, by the entry point "huozhong.face_engines"; it gets the recording and nothing else."""
 
     name: str
 
@@ -58,7 +58,7 @@ class Consent:
 @cache
 def engine() -> FaceEngine | None:
     """The installed engine, or None."""
-    for entry in entry_points(group="huozhong.faces"):
+    for entry in entry_points(group="huozhong.face_engines"):
         found: FaceEngine = entry.load()()
         return found
     return None
@@ -82,8 +82,8 @@ def consent(folder: Path, person: int, recording: bytes, found: FaceEngine | Non
     """Record that this person agrees.  Raises SkillError, and keeps nothing, where anything is missing."""
     if found is None:
         raise SkillError(
-            "这里没有装人像引擎，只能用画的头像。装了 huozhong.faces 的软件包以后再来。",
-            "No face engine is here; use the drawn head, or install a package with an entry point huozhong.faces.",
+            "这里没有装人像引擎，只能用画的头像。装了 huozhong.face_engines 的软件包以后再来。",
+            "No face engine is here; use the drawn head, or install a package with an entry point huozhong.face_engines.",
         )
     asked = _path(folder, person, "asked")
     challenge_ = json.loads(asked.read_text(encoding="utf-8")) if asked.exists() else None
