@@ -83,7 +83,7 @@ def consent(folder: Path, person: int, recording: bytes, found: FaceEngine | Non
     if found is None:
         raise SkillError(
             "这里没有装人像引擎，只能用画的头像。装了 huozhong.face_engines 的软件包以后再来。",
-            "No face engine is here; use the drawn head, or install a package with an entry point huozhong.face_engines.",
+            "No face engine is here: use the drawn head, or install one (entry point huozhong.face_engines).",
         )
     asked = _path(folder, person, "asked")
     challenge_ = json.loads(asked.read_text(encoding="utf-8")) if asked.exists() else None
