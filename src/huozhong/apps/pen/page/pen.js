@@ -4,14 +4,12 @@ import { ask, send } from '/page/api.js';
 import { isChinese } from '/page/language.js';
 import { $, node, reason, sayer, speak } from '/page/house.js';
 import { asPpm, board, drawn, markPig, ofPhoto, throughFilm } from './picture.js';
-import { teaching } from './teach.js';
-import { pricing } from './price.js';
 
 const HOUSE = '/house/room/pen/';
 const VIEWS = ['watch', 'teach', 'pen', 'price'];
 const EVERY = 1; // seconds between pictures of a film or a camera
 
-const words = await (await fetch('words.json')).json();
+const words = {};
 const say = sayer(words);
 const room = {
   say,
@@ -49,7 +47,7 @@ function open(view) {
   });
   document.querySelectorAll('#tabs button').forEach((each) => each.setAttribute('aria-pressed', String(each.dataset.view === view)));
   if (view !== 'watch') halt();
-  shows[view]();
+  guard(() => shows[view]());
 }
 
 /** A large button, or one that takes files. */
@@ -320,9 +318,29 @@ function showPen() {
 
 // -- all together --------------------------------------------------------------------------
 
-const shows = { watch: showWatch, teach: teaching(room), pen: showPen, price: pricing(room) };
+/** A view that is another file's: fetched once. */
+function fetched(load) {
+  let made = null;
+  return async () => {
+    made = made || load();
+    (await made)();
+  };
+}
 
-speak(() => {
+const shows = {
+  watch: showWatch,
+  teach: fetched(async () => (await import('./teach.js')).teaching(room)),
+  pen: showPen,
+  price: fetched(async () => (await import('./price.js')).pricing(room)),
+};
+
+/** One language is read, when it is chosen; what teaches and what prices when its tab is opened. */
+async function readWords() {
+  const half = isChinese() ? 'zh' : 'en';
+  words[half] = words[half] || await (await fetch('words-' + half + '.json')).json();
+}
+
+function show() {
   document.title = say('title');
   $('title').textContent = say('title');
   $('back').textContent = say('back');
@@ -337,7 +355,10 @@ speak(() => {
   }));
   stage = null;
   if (room.state) open(VIEWS.find((view) => !$(view).hidden));
-});
+}
+
+await readWords();
+speak(() => readWords().then(show));
 await guard(async () => {
   room.state = await room.get('state');
   open(!room.state.detector && room.state.frames.length ? 'teach' : 'watch');
