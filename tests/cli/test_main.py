@@ -15,7 +15,7 @@ COMMANDS = {
     "backup", "chat", "cp", "eval", "export", "forecast", "import", "list", "ls", "pack", "ps", "pull", "remove",
     "restore", "rm", "run", "serve", "show", "stop",
 }  # fmt: skip
-GROUPS = {"people", "rank", "skill", "train"}
+GROUPS = {"call", "gallery", "pen", "people", "rank", "skill", "tools", "train"}
 
 
 def test_every_command_has_bilingual_help() -> None:
