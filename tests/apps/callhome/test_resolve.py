@@ -193,3 +193,32 @@ def test_the_service_answers_in_json_and_refuses_in_sentences(tmp_path: Path) ->
     for bad in ({"said": 1}, {"dialect": 1}, {"contacts": None}, {"said": "长" * 61}):
         with pytest.raises(SkillError):
             call_home(body | bad, tmp_path)
+
+
+MANY = read_contacts(
+    [
+        {"name": "建国", "relation": "儿子"},
+        {"name": "老王", "relation": "丈夫"},
+        {"name": "桂花", "relation": "妈妈"},
+        {"name": "大哥", "relation": "哥哥"},
+        {"name": "明明", "relation": "孙子"},
+    ]
+)
+STRANGERS = ["修水管的", "收废品的", "干妈", "干儿子", "王老师", "那个人", "亲家母", "房东", "后妈"]
+ORDERS = ["给{}打个电话", "跟{}打个电话", "喊{}打个电话", "打个电话给{}", "帮我打电话给{}"]
+
+
+@pytest.mark.parametrize("dialect", ["北京", "成都", "长沙"])
+@pytest.mark.parametrize("somebody", STRANGERS)
+def test_who_is_not_in_the_list_is_never_heard_in_the_words_around(dialect: str, somebody: str) -> None:
+    """打个电话 sounds like 大哥, 干妈 has 妈 in it, and 王老师 has 老王's syllables."""
+    for order_ in ORDERS:
+        answer = who(order_.format(somebody), MANY, dialect)
+        assert answer.decision != "call", (order_.format(somebody), answer.contact)
+
+
+def test_the_husband_by_what_the_house_calls_him() -> None:
+    for said in ("跟我屋头那个打个电话", "给我那口子打个电话", "打个电话给家里那位"):
+        answer = who(said, MANY, "成都")
+        assert answer.contact is not None, said
+        assert answer.contact.name == "老王", said

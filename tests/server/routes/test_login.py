@@ -145,7 +145,7 @@ def test_json_bombs_are_refused_quickly(house: House) -> None:
         answer = httpx.post(
             f"{house.url}/house/login", content=bomb, headers={"content-type": "application/json"}, timeout=30
         )
-        assert answer.status_code == 400
+        assert answer.status_code in (400, 413)  # the second has more names than any request needs
         assert time.perf_counter() - began < 5
     huge = httpx.post(
         f"{house.url}/house/login", content=b" " * 5_000_000, headers={"content-type": "application/json"}, timeout=30

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from tests.server.conftest import Running, serving
 from tests.server.household import House, household
 
 from huozhong.engine.llm import LLM
-from huozhong.skills import trusted
 from huozhong.skills.rooms import rooms
 
 SKILL = """---
@@ -100,8 +98,13 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "page" / "link.html").write_text(PAGE.replace("铃", "link"), encoding="utf-8")
     (folder / "page" / "bell.js").write_text("// why\nconsole.log('bell');\n", encoding="utf-8")
     (folder / "page" / "notes.txt").write_text("not for anybody", encoding="utf-8")
-    monkeypatch.setattr(EntryPoint, "load", lambda entry: folder)
-    monkeypatch.setattr(trusted, "entry_points", lambda group: [EntryPoint("bell", "bell", group)])
+    installed = tmp_path / "site"
+    about = installed / f"{name}-1.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n", encoding="utf-8")
+    (about / "entry_points.txt").write_text(f"[huozhong.apps]\n{name} = {name}_here:FOLDER\n", encoding="utf-8")
+    (installed / f"{name}_here.py").write_text(f"FOLDER = {str(folder)!r}\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(installed)
     monkeypatch.setenv("HUOZHONG_HOME", str(tmp_path / "home"))
     return folder
 

@@ -45,6 +45,15 @@ _CRIES = {
     "119": "着火|起火|火烧|失火|火烛|家里冒烟",
     "110": "报警|报案|抢劫|小偷进|有贼|贼佬|打劫|叫警察|喊警察",
 }
+# "打个电话" that is written so is the sentence's: 大哥 is not looked for in it.
+_DIALLING = re.compile("[打拨挂敲拍](?:一?[个只通下]|一?哈)?(?:电话|电)")
+_OVER_IT = 1.5
+# What strangers are called by: one syllable and a title (王老师), or a trade (修水管的).
+_TITLES = (
+    "老师", "医生", "大夫", "师傅", "书记", "主任", "老板", "村长", "校长", "队长", "经理", "护士", "阿姨", "大姐",
+    "大哥", "大爷", "大妈", "伯伯", "叔叔", "同志", "警官", "律师",
+)  # fmt: skip
+TITLED, BY_TRADE = 0.15, 0.25
 _THEY = ("他", "她", "佢", "伊", "渠", "姖", "其", "俚", "它", "人家")
 _DENIED = re.compile("不是|不对|唔系|唔啱|错了|错咗|弄错|毋是|勿是|不要|别打|莫打|唔好|算了|取消")
 
@@ -155,6 +164,7 @@ class _Slots:
             ranks.setdefault(rank, []).extend(f"第{'一二三四五'[rank - 1]}{count}" for count in ("个", "只", ""))
         self._rank_groups = {rank: self._add([(self._tokens(one), 0.0) for one in texts])
                              for rank, texts in ranks.items()}  # fmt: skip
+        self._titles = self._add([(self._tokens(one), 0.0) for one in _TITLES])
         self._they = self._add([(self._tokens(one), 0.0) for one in _THEY])
         self._numbers = {number: self._add([(self._tokens(plain(one)), 0.0) for one in words.split()])
                          for number, words in EMERGENCY.items()}  # fmt: skip
@@ -181,10 +191,11 @@ class _Slots:
         by_rank = {rank: table[group] for rank, group in self._rank_groups.items()}
         any_rank = np.min(np.stack(list(by_rank.values())), axis=0)
         mine = np.stack([self._slot(i, one, table, kin, by_rank) for i, one in enumerate(self._contacts)])
+        mine = mine + _dialled(heard)
         have = {name for one in self._contacts for name in one.relations}
         others = [self._any(name, kin, any_rank) + NOT_HERE for name in relations() if name not in have]
         strange = around.stray * (STRANGERS_SYLLABLE / 0.14) + (STRANGER - 0.40 * STRANGERS_SYLLABLE / 0.14)
-        rivals = np.stack([*others, strange])
+        rivals = np.stack([*others, strange, _titled(table[self._titles]), _by_trade(heard)])
         everybody = np.concatenate([mine, rivals])
         # the same relation with another rank, or by name: whoever is meant then is none of these contacts
         wrong = [self._any(name, kin, any_rank) + 0.30 for name in have]
@@ -254,6 +265,31 @@ class _Slots:
 
 
 YOUNGEST = -1
+
+
+def _dialled(heard: str) -> Costs:
+    """[n + 1, n + 1]: what it costs to hear a name on words that are plainly the order itself."""
+    costs = np.zeros((len(heard) + 1, len(heard) + 1), np.float32)
+    for match in _DIALLING.finditer(heard):
+        costs[: match.end(), match.start() + 1 :] = _OVER_IT
+    return costs
+
+
+def _titled(titles: Costs) -> Costs:
+    """Any one syllable, and a title."""
+    costs = np.full_like(titles, np.inf)
+    costs[:-1] = titles[1:] + TITLED
+    return costs
+
+
+def _by_trade(heard: str) -> Costs:
+    """Two to six syllables and 的: who is named by what he does."""
+    n = len(heard)
+    costs = np.full((n + 1, n + 1), np.inf, np.float32)
+    for end, letter in enumerate(heard, 1):
+        if letter in "的嘅":
+            costs[max(0, end - 7) : max(0, end - 2), end] = BY_TRADE
+    return costs
 
 
 def _judged(readings: Sequence[_Reading], contacts: Sequence[Contact]) -> Answer:
