@@ -303,6 +303,7 @@ def test_what_is_one_persons_is_404_for_everybody_else(house: House, llm: LLM) -
     bodies: dict[str, object] = {
         "ask": {"parent": None, "content": "x"}, "again": {"message": theirs["messages"]},
         "continue": {"message": theirs["messages"]}, "PATCH": {"title": "stolen", "pinned": True},
+        "calls": {"message": theirs["messages"], "call": "call_1", "allow": True},
     }  # fmt: skip
     table = [(method, path) for method, path in templates(create_app(llm)) if THEIRS.search(path)]
     assert len(table) >= 14
