@@ -35,7 +35,7 @@ export function phone(room, place) {
       problem,
       ...(told.contacts.length
         ? [talk, form, button(say('pictures'), 'plain wide-plain', async () => choose(told.contacts), problem)]
-        : [node('p', { class: 'lead', text: say('noPeople') })]),
+        : [node('p', { class: 'lead', text: say(told.may_change ? 'firstPeople' : 'noPeople') }), told.may_change && button(say('setup'), 'big', room.turn, problem)].filter(Boolean)),
     );
 
     async function understandText(event) {

@@ -22,6 +22,11 @@ const room = {
     room.told = await room.get('phone');
   },
   show,
+  async turn() {
+    room.view = room.view === 'phone' ? 'setup' : 'phone';
+    await room.load();
+    show();
+  },
 };
 
 function show() {
@@ -38,10 +43,6 @@ function show() {
   else setup(room, $('setup'));
 }
 
-$('toSetup').addEventListener('click', async () => {
-  room.view = room.view === 'phone' ? 'setup' : 'phone';
-  await room.load();
-  show();
-});
+$('toSetup').addEventListener('click', room.turn);
 await room.load();
 speak(show);
