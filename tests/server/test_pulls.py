@@ -49,7 +49,7 @@ def test_a_model_comes_and_is_seen_coming(hub: StandIn, pulls: Pulls) -> None:
     until(ended(begun))
     assert (begun.state, begun.done) == ("done", begun.total)
     assert find("tiny") is not None
-    assert not (models_folder() / ".pulls.json").exists()
+    until(lambda: not (models_folder() / ".pulls.json").exists())  # the note goes after the state
 
 
 def test_paused_it_stays_where_it_is_and_goes_on_from_there(hub: StandIn, pulls: Pulls) -> None:
