@@ -26,7 +26,7 @@ def house(llm: LLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # one Playwright at a time in a process
 def browser() -> Iterator[Browser]:
     with chromium() as running:
         yield running
