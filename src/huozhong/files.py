@@ -29,6 +29,11 @@ def data_folder() -> Path:
     return (Path(data) if data else Path.home() / ".local" / "share") / "huozhong"
 
 
+def app_folder(app: str) -> Path:
+    """Where a trusted app keeps its things on this machine; it need not be there yet."""
+    return data_folder() / "apps-data" / app
+
+
 def locked(descriptor: int) -> bool:
     """Take an open file for this process alone, until it is closed; False when another has it."""
     try:

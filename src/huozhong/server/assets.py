@@ -50,6 +50,11 @@ def without_comments(script: bytes) -> bytes:
     return _COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), script)
 
 
+def in_language(html: str, tag: str) -> str:
+    """A page's source as the page of one language; tag: HTML's name of it."""
+    return html.replace('<html lang="zh-CN"', f'<html lang="{tag}"', 1)
+
+
 def serve(request: Request, asset: Asset, **more: str) -> Response:
     """An asset, compressed where the browser takes that, and only if it has changed."""
     # no-cache means: keep it, but ask whether it changed.  So an update of the server shows at once.

@@ -70,7 +70,7 @@ class Called:
 
     def calls(self, row: MessageRow) -> list[dict[str, Any]]:
         """Those that were found, as the message that ends with them keeps them."""
-        number = 1 + max((call["round"] for call in row.calls or []), default=0)
+        number = 1 + rounds_of(row)
         return [self._call(function, arguments, number, row) for function, arguments in self.told]
 
     def _call(self, function: str, arguments: str, number: int, row: MessageRow) -> dict[str, Any]:

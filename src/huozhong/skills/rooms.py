@@ -1,8 +1,8 @@
 """Rooms: trusted apps with a page of their own, beside the form that every app has.
 
-Such an app's folder holds page/ (index.html and what it loads; link.html for who comes by a link) and rooms.py with
-`DOORS`, what the page asks; and, where somebody without an account may come in by a link, `open_link`.  The host
-serves all of it, and knows no app by name.
+Such an app's folder holds page/ (index.html and what it loads; link.html too, if who comes by a link sees another) and
+rooms.py with `DOORS`, what the page asks; and, where somebody without an account may come in by a link, `open_link`.
+The host serves all of it, and knows no app by name.
 """
 
 from __future__ import annotations
@@ -95,6 +95,11 @@ class Room:
     @property
     def page(self) -> Path:
         return self.folder / "page"
+
+    @property
+    def link_page(self) -> str:
+        """What somebody sees first who comes by a link."""
+        return "link.html" if (self.page / "link.html").is_file() else "index.html"
 
     @property
     def largest(self) -> int:

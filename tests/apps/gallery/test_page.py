@@ -10,10 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from tests.apps.gallery.drawn import Drawn, camera, jpeg
 from tests.server.conftest import Running, serving
-from tests.server.page.standin import CHROMIUM, CHROMIUM_ARGS
+from tests.server.page.standin import chromium
 from tests.server.page.test_people import NAMELESS
 
 import huozhong
@@ -29,14 +29,11 @@ GATE = "gate.test"  # a name that is neither this machine's own nor encrypted: b
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     plays = camera(tmp_path_factory.mktemp("camera") / "person.mjpeg", 1)
-    args = [
-        *CHROMIUM_ARGS, "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+    with chromium(
+        "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-video-capture={plays}", f"--host-resolver-rules=MAP {GATE} 127.0.0.1",
-    ]  # fmt: skip
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=args)
+    ) as running:  # fmt: skip
         yield running
-        running.close()
 
 
 @pytest.fixture

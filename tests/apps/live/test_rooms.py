@@ -18,7 +18,6 @@ from playwright.sync_api import Browser, Page, expect
 from tests.apps.live.scripted import Scripted
 from tests.server.conftest import Running, serving
 from tests.server.household import household
-from tests.server.page.standin import chromium
 
 from huozhong.engine.llm import LLM
 from huozhong.server.models import Shelf
@@ -87,12 +86,6 @@ def running(llm: LLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     with afar(llm) as shelf, serving(llm, shelf=shelf) as server:
         shelf.far = True
         yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 def post(server: Running, path: str, body: Any = None) -> Any:

@@ -8,7 +8,6 @@ sentence's, not 哥哥's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -145,24 +144,6 @@ class Around:
             np.minimum(best, before[:, None] + behind[None, :], out=best)
         return np.asarray((slots + best).min(axis=(1, 2)))
 
-    def where(self, slot: Costs) -> tuple[int, int]:
-        """From where to where in the utterance a slot was heard, in its cheapest order."""
-        best = np.full((self._n + 1, self._n + 1), np.inf, np.float32)
-        for before, behind in self.orders:
-            np.minimum(best, before[:, None] + behind[None, :], out=best)
-        i, j = np.unravel_index(np.argmin(slot + best), best.shape)
-        return int(i), int(j)
-
 
 def _skip(name: str, optional: bool) -> float:
     return 0.0 if optional else SKIPPED.get(name, ELSE_SKIPPED)
-
-
-def ranked(bare: Costs, rank: Costs) -> Costs:
-    """A slot with a word for which of several before it (大 + 儿子)."""
-    return joined(rank, bare)
-
-
-def words_in(name: str) -> Sequence[str]:
-    """The words of a list."""
-    return grammar()[0][name]

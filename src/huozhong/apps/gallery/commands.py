@@ -171,9 +171,9 @@ def train(
 
 
 def _folder() -> Path:
-    from huozhong.files import data_folder
+    from huozhong.files import app_folder
 
-    return data_folder() / "apps-data" / "gallery"
+    return app_folder("gallery")
 
 
 @contextmanager

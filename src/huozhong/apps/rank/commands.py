@@ -83,9 +83,9 @@ def ask_command(
 
 
 def default_folder() -> Path:
-    from huozhong.files import data_folder
+    from huozhong.files import app_folder
 
-    return data_folder() / "apps-data" / "rank"
+    return app_folder("rank")
 
 
 def _say(name: str, done: float) -> Any:

@@ -7,13 +7,13 @@ from typing import Any
 from huozhong.apps.rank.offers import offers
 from huozhong.apps.rank.report import field_words
 from huozhong.apps.rank.services import fitted_in
-from huozhong.files import data_folder
+from huozhong.files import app_folder
 from huozhong.skills.tools import Tool
 
 
 def rank(who: str, what: str, top: int = 10) -> list[dict[str, Any]]:
     """The best offers for somebody, or people for something; the other of the two is empty."""
-    folder = data_folder() / "apps-data" / "rank"
+    folder = app_folder("rank")
     fitted = fitted_in(folder)
     found = offers(fitted, who=who or None, what=what or None, top=int(top))
     return [

@@ -94,7 +94,7 @@ class ExpertShelf {
 
     std::string path_;
     const uint8_t* base_;
-    int64_t file_bytes_, budget_, slot_bytes_ = 0, used_ = 0;
+    int64_t file_bytes_, budget_, slot_bytes_ = 0;
     int32_t readers_;
     int file_ = -1;
     bool direct_ = false, closing_ = false;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -46,7 +46,10 @@ async def apps(request: Request) -> Response:
     shelf, person, permits = _shelf(request), person_of(request), _permits(request)
     found = await asyncio.to_thread(shelf.apps)
     marked = permits.favourites(person.id)
-    listed = [_short(app, shelf) | {"favourite": app.name in marked} for app in found if permits.may_see(person, app)]
+    here = rooms()
+    listed = [
+        _short(app, shelf, here) | {"favourite": app.name in marked} for app in found if permits.may_see(person, app)
+    ]
     return json_response({"apps": listed, "blocks": is_here(), "may_make": permits.may_try(person)})
 
 
@@ -219,24 +222,24 @@ async def _text(request: Request) -> str:
     return text
 
 
-def _short(app: App, shelf: AppShelf) -> dict[str, Any]:
+def _short(app: App, shelf: AppShelf, here: Collection[str]) -> dict[str, Any]:
     if app.skill is None:
         chinese, english = app.problem or ("", "")
         return {"name": app.name, "origin": app.origin, "problem": {"zh": chinese, "en": english}}
     described = _described(app.skill, shelf)
     kept = ("name", "titles", "description", "about", "category", "needs")
-    return {name: described[name] for name in kept} | {"origin": app.origin, "problem": None, "room": _room(app)}
+    return {name: described[name] for name in kept} | {"origin": app.origin, "problem": None, "room": _room(app, here)}
 
 
 def _whole(app: App, shelf: AppShelf) -> dict[str, Any]:
     assert app.skill is not None
     own = {"origin": app.origin, "problem": None, "text": app.skill.text, "scripts": app.has_scripts}
-    return _described(app.skill, shelf) | own | {"room": _room(app)}
+    return _described(app.skill, shelf) | own | {"room": _room(app, rooms())}
 
 
-def _room(app: App) -> str:
+def _room(app: App, here: Collection[str]) -> str:
     """Where the page of its own lies that a trusted app may have; empty for none."""
-    return f"/room/{app.name}/" if app.origin != "people" and app.name in rooms() else ""
+    return f"/room/{app.name}/" if app.origin != "people" and app.name in here else ""
 
 
 def _described(skill: Skill, shelf: AppShelf) -> dict[str, Any]:

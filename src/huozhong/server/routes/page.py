@@ -18,7 +18,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from huozhong.errors import RequestError
-from huozhong.server.assets import BY_READER, HTML, TYPES, Asset, made, serve, without_comments
+from huozhong.server.assets import BY_READER, HTML, TYPES, Asset, in_language, made, serve, without_comments
 from huozhong.server.http import json_response
 from huozhong.server.render import render_markdown
 from huozhong.server.words import FOLDER, LANGUAGES, language_of, words_in
@@ -142,7 +142,7 @@ def _index(language: str) -> Asset:
 
     html = (FOLDER / "index.html").read_text(encoding="utf-8")
     html = re.sub(r'<(\w+)([^<>]*\sdata-t(?:-\w+)?="[^<>]*)>', filled, html)
-    html = html.replace('<html lang="zh-CN"', f'<html lang="{LANGUAGES[language]}"', 1)
+    html = in_language(html, LANGUAGES[language])
     # All modules at once: without it a browser learns of each only from the one that imports it, one after another.
     modules = [name for name in FIRST_LOAD if name.endswith(".js") and name != "boot.js"]
     preloads = "".join(f'<link rel="modulepreload" href="/page/{name}">\n' for name in modules)
@@ -156,8 +156,7 @@ def _index(language: str) -> Asset:
 @cache
 def _sheet(name: str, language: str) -> Asset:
     """A page other than index.html; its scripts have the words, and learn from it in which language."""
-    html = _data(name).decode().replace('<html lang="zh-CN"', f'<html lang="{LANGUAGES[language]}"', 1)
-    return made(HTML, html.encode())
+    return made(HTML, in_language(_data(name).decode(), LANGUAGES[language]).encode())
 
 
 def serve_file(request: Request, name: str) -> Response:

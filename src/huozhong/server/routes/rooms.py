@@ -21,8 +21,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
 from huozhong.errors import HuozhongError, RequestError, SkillError
-from huozhong.files import data_folder
-from huozhong.server.assets import BY_READER, HTML, SECURITY, TYPES, Asset, made, serve, without_comments
+from huozhong.files import app_folder
+from huozhong.server.assets import BY_READER, HTML, SECURITY, TYPES, Asset, in_language, made, serve, without_comments
 from huozhong.server.dialects import Event
 from huozhong.server.household import admit
 from huozhong.server.http import EVENT_HEADERS, KEEP_ALIVE_SECONDS, json_body, json_response, server_sent
@@ -76,7 +76,7 @@ def _page(room: Room) -> Answer:
 def _link_page(room: Room) -> Answer:
     async def page(request: Request) -> Response:
         await _check_link(request, room)
-        return _file(request, room, request.path_params.get("file", "link.html"))
+        return _file(request, room, request.path_params.get("file", room.link_page))
 
     return page
 
@@ -105,7 +105,7 @@ def _asset(page: Path, name: str) -> Asset:
 @cache
 def _sheet(page: Path, name: str, language: str) -> Asset:
     html = (page / name).read_text(encoding="utf-8")
-    return made(HTML, html.replace('<html lang="zh-CN"', f'<html lang="{LANGUAGES[language]}"', 1).encode())
+    return made(HTML, in_language(html, LANGUAGES[language]).encode())
 
 
 # -- doors ---------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ def _answer(found: Any) -> Response:
 
 
 async def _visit(request: Request, room: Room, door: Door, by_link: bool) -> Visit:
-    folder = _folder(room)
+    folder = app_folder(room.name)
     folder.mkdir(parents=True, exist_ok=True)
     language: Literal["zh", "en"] = "en" if language_of(request) == "en" else "zh"
     person = person_of(request)
@@ -209,12 +209,8 @@ async def _events(request: Request, told: AsyncIterator[dict[str, Any]]) -> Asyn
 
 async def _check_link(request: Request, room: Room) -> None:
     assert room.open_link is not None
-    if not await asyncio.to_thread(room.open_link, _folder(room), request.path_params["secret"]):
+    if not await asyncio.to_thread(room.open_link, app_folder(room.name), request.path_params["secret"]):
         raise RequestError("这个链接不能用了。 / This link is no longer good.", code="not_found")
-
-
-def _folder(room: Room) -> Path:
-    return data_folder() / "apps-data" / room.name
 
 
 def _refused(error: SkillError, request: Request) -> RequestError:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from huozhong.errors import RequestError, SkillError
-from huozhong.files import data_folder
+from huozhong.files import app_folder
 from huozhong.server.dialects.openai.schemas import ERROR
 from huozhong.server.dialects.schemas import Component, described
 from huozhong.server.household import admit
@@ -49,7 +48,7 @@ def _route(app: str, service: Service) -> Callable[[Request], Awaitable[Response
             if field not in body:
                 raise RequestError(f"'{field}' is missing.", param=field)
         await admit(request)
-        folder: Path = data_folder() / "apps-data" / app
+        folder = app_folder(app)
         try:
             found: dict[str, Any] = await asyncio.to_thread(service.call, body, folder)
         except SkillError as error:

@@ -1,4 +1,4 @@
-"""A house with accounts, whose pens lie in a folder of their own, and a browser."""
+"""What the apps' pages are tried with: a model, a house with accounts and a folder of its own, a browser."""
 
 from __future__ import annotations
 
