@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,13 +91,6 @@ CONFIGS: dict[str, PreTrainedConfig] = {
         **GQA, head_dim=16, num_experts=8, num_experts_per_tok=2, moe_intermediate_size=24, decoder_sparse_step=2,
     ),
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def restore() -> Iterator[None]:
-    before = kernels.used()
-    yield
-    kernels.use(before)
 
 
 @pytest.fixture(scope="module", params=list(CONFIGS))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -111,13 +110,6 @@ MODELS: dict[str, tuple[str, Any, dict[str, Any]]] = {  # GGUF's name, transform
         },
     ),
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def restore() -> Iterator[None]:
-    before = kernels.used()
-    yield
-    kernels.use(before)
 
 
 def metadata(word: str, config: Any, more: dict[str, Any], split: bool) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -44,13 +43,6 @@ CONFIGS: dict[str, dict[str, object]] = {
     "yarn-mtp-ignored": {"rope_scaling": YARN, "num_nextn_predict_layers": 1},
 }
 PAGE = 8
-
-
-@pytest.fixture(autouse=True)
-def restore() -> Iterator[None]:
-    before = kernels.used()
-    yield
-    kernels.use(before)
 
 
 def make_model(changes: dict[str, object], seed: int = 0) -> Transformer:

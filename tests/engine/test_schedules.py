@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,13 +73,6 @@ def page_size(weights: Weights) -> int:
     """Of pages as small as they can be: an indexer's keys lie in sixteens."""
     attention = weights.architecture.attention
     return 16 if isinstance(attention, LatentAttention) and attention.indexer is not None else PAGE
-
-
-@pytest.fixture(autouse=True)
-def restore_kernels() -> Iterator[None]:
-    before = kernels.used()
-    yield
-    kernels.use(before)
 
 
 def make(  # type: ignore[no-untyped-def]

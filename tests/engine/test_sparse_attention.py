@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,13 +46,6 @@ CONFIGS: dict[str, PreTrainedConfig] = {
     "glm_moe_dsa_shared": GlmMoeDsaConfig(**SIZES, mlp_layer_types=KINDS, indexer_types=["full", "shared", "full"]),
 }
 PAGES = np.array([5, 2, 7, 0, 3, 1], np.int32)
-
-
-@pytest.fixture(autouse=True)
-def restore() -> Iterator[None]:
-    before = kernels.used()
-    yield
-    kernels.use(before)
 
 
 @pytest.fixture(scope="module", params=list(CONFIGS))

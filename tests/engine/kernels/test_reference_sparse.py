@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,6 @@ from tests.engine.kernels.random_weights import normal
 from huozhong.engine import kernels
 from huozhong.engine.kernels.cache_rows import rounded
 from huozhong.engine.kernels.reference_sparse import best, index_scores
-
-
-@pytest.fixture(autouse=True)
-def restore() -> Iterator[None]:
-    before = kernels.used()
-    yield
-    kernels.use(before)
 
 
 def test_the_best_are_in_order_and_the_earlier_of_equals() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,13 +38,6 @@ CONFIG = ModelConfig(
     max_position_embeddings=256,
 )
 PAGES = np.array([3, 0, 2, 5], np.int32)
-
-
-@pytest.fixture(autouse=True)
-def restore() -> Iterator[None]:
-    before = kernels.used()
-    yield
-    kernels.use(before)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,11 +51,8 @@ def opened(folder: Path, cache: Path, memory: int | None, **options: object) -> 
 
 
 @pytest.fixture(params=[kernels.available()[0], "plain"])
-def instructions(request: pytest.FixtureRequest) -> Iterator[str]:
-    before = kernels.used()
+def instructions(request: pytest.FixtureRequest) -> None:
     kernels.use(request.param)
-    yield request.param
-    kernels.use(before)
 
 
 @pytest.mark.usefixtures("instructions")

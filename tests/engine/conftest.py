@@ -1,4 +1,4 @@
-"""Every test of the kernels leaves those in use that it found."""
+"""Every test of the engine leaves those kernels in use that it found."""
 
 from __future__ import annotations
 
