@@ -2,15 +2,14 @@
 
     python benchmarks/disturbed.py [MODEL] [--streams 50] [--pastes 15] [--schemas 20] [-- options of huozhong serve]
 
-First some streams alone, then the same number beside heavy schemas, then beside 3 MB pastes; meanwhile `/health` is
-asked every 5 ms.  The disturbers and the one who asks `/health` are processes of their own.  The last line, on stdout,
-is one JSON object: 99th percentiles and the ratio to the undisturbed, and memory before and after.
+First some streams alone, then one 3 MB paste alone, then the same streams beside heavy schemas and beside 3 MB pastes;
+meanwhile `/health` is asked every 5 ms.  The disturbers and the one who asks `/health` are processes of their own.  The
+last line, on stdout, is one JSON object: 99th percentiles, the ratio to the undisturbed, and memory before and after.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import multiprocessing
 import queue
@@ -18,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
 from multiprocessing.pool import Pool
 from typing import Any
 
@@ -33,7 +33,7 @@ DISTURBERS_SECONDS = 300.0  # that a paste or a schema may take, in all
 # Forked, a child would hold the locks of this process's threads as they were at that moment, and wait for ever.
 SPAWN = multiprocessing.get_context("spawn")
 
-Disturb = Callable[[str, str], int]
+Disturb = Callable[[str], bytes]
 
 
 def main() -> None:
@@ -53,6 +53,8 @@ def main() -> None:
             before = memory_mb(process.pid)["VmRSS"]
             result = {"alone": measured(server, options.streams, 1, [])}
             tell("alone", result["alone"])
+            result["paste_alone"] = {"health_max_ms": health_beside(server, paste)}
+            tell("paste_alone", result["paste_alone"])
             schemas = [heavy_schema] * (options.schemas // 2) + [wide_schema] * (options.schemas - options.schemas // 2)
             result["schemas"] = measured(server, options.streams, 2, schemas)
             tell("schemas", result["schemas"])
@@ -76,16 +78,16 @@ def tell(part: str, found: dict[str, Any]) -> None:
 
 def measured(server: Server, streams: int, seed: int, disturbers: list[Disturb]) -> dict[str, Any]:
     """First tokens of so many streams that begin beside these, and the worst answers of /health."""
-    url = f"http://127.0.0.1:{server.port}"
-    with asked_health(url) as waits, pool_of(len(disturbers)) as pool:
+    bodies = [one(server.model) for one in disturbers]
+    with asked_health(server.port) as waits, pool_of(len(disturbers)) as pool:
         time.sleep(0.2)
-        begun = [pool.apply_async(one, (url, server.model)) for one in disturbers]
+        begun = [pool.apply_async(post, (server.port, body)) for body in bodies]
         time.sleep(0.1 if disturbers else 0)
         crowd = Crowd.of(server, questions(streams, seed), TOKENS)
         try:
             statuses = sorted({one.get(DISTURBERS_SECONDS) for one in begun})
-        except (multiprocessing.TimeoutError, httpx.HTTPError) as error:
-            raise StreamError(f"a disturber got no answer ({type(error).__name__}: {error})") from None
+        except (multiprocessing.TimeoutError, OSError, HTTPException) as error:
+            raise StreamError("a disturber nothing", f"{type(error).__name__}: {error}") from None
     return {
         "first_p99_s": round(percentile(crowd.first_s, 0.99), 3),
         "tokens_per_s": round(crowd.tokens_per_s),
@@ -93,6 +95,13 @@ def measured(server: Server, streams: int, seed: int, disturbers: list[Disturb])
         "health_max_ms": round(max(waits) * 1e3, 1),
         "statuses": statuses,
     }
+
+
+def health_beside(server: Server, disturber: Disturb) -> float:
+    """The worst answer of /health, in ms, while one disturbs and nobody else asks anything."""
+    with asked_health(server.port) as waits, pool_of(1) as pool:
+        pool.apply_async(post, (server.port, disturber(server.model))).get(DISTURBERS_SECONDS)
+    return round(max(waits) * 1e3, 1)
 
 
 def pool_of(number: int) -> Pool:
@@ -103,15 +112,15 @@ def pool_of(number: int) -> Pool:
 
 
 @contextmanager
-def asked_health(url: str) -> Iterator[list[float]]:
+def asked_health(port: int) -> Iterator[list[float]]:
     """Seconds that /health took, asked from another process; filled when the block ends."""
     waits: list[float] = []
     begins, ends, results = SPAWN.Event(), SPAWN.Event(), SPAWN.Queue()  # type: ignore[var-annotated]
-    asker = SPAWN.Process(target=ask_health, args=(url, begins, ends, results))
+    asker = SPAWN.Process(target=ask_health, args=(port, begins, ends, results))
     asker.start()
     try:
         if not begins.wait(HEALTH_SECONDS):
-            raise StreamError("nobody could be asked for /health: the process that asks it does not start")
+            raise StreamError("nobody", "the process that asks for /health does not start")
         yield waits
     finally:
         ends.set()
@@ -119,19 +128,24 @@ def asked_health(url: str) -> Iterator[list[float]]:
             waits += results.get(timeout=HEALTH_SECONDS + 10)
         except queue.Empty:  # it would wait for ever for one that is gone
             asker.terminate()
-            raise StreamError("nobody could be asked for /health: the process that asks it has died") from None
+            raise StreamError("nobody", "the process that asks for /health has died") from None
         asker.join()
 
 
-def ask_health(url: str, begins: Any, ends: Any, results: Any) -> None:
+def ask_health(port: int, begins: Any, ends: Any, results: Any) -> None:
+    """With what costs little: whoever asks has a share of the same processor."""
     waits: list[float] = []
-    with httpx.Client(timeout=HEALTH_SECONDS) as client:
-        while not ends.wait(0.005) or not waits:
-            began = time.perf_counter()
-            with contextlib.suppress(httpx.HTTPError):  # one that never came has taken as long as was waited
-                client.get(f"{url}/health")
-            waits.append(time.perf_counter() - began)
-            begins.set()
+    client = HTTPConnection("127.0.0.1", port, timeout=HEALTH_SECONDS)
+    while not ends.wait(0.005) or not waits:
+        began = time.perf_counter()
+        try:
+            client.request("GET", "/health")
+            client.getresponse().read()
+        except (OSError, HTTPException):  # one that never came has taken as long as was waited
+            client.close()
+        waits.append(time.perf_counter() - began)
+        begins.set()
+    client.close()
     results.put(waits)
 
 
@@ -142,29 +156,39 @@ def questions(number: int, seed: int) -> list[str]:
 # -- who disturbs ----------------------------------------------------------------------------------
 
 
-def paste(url: str, model: str) -> int:
+def paste(model: str) -> bytes:
     """3 MB of text in one message."""
     line = "今天天气很好，我们去公园玩。The quick brown fox jumps over the lazy dog. 12345 + 678 = 13023\n"
-    return _post(url, model, line * (3_000_000 // len(line.encode())))
+    return _body(model, line * (3_000_000 // len(line.encode())))
 
 
-def heavy_schema(url: str, model: str) -> int:
+def heavy_schema(model: str) -> bytes:
     """Forty patterns that are to match at once: the compiler would take minutes."""
     all_of = [{"type": "string", "pattern": f"(a|b){{{i},{i + 90}}}c"} for i in range(40)]
-    return _post(url, model, "?", {"allOf": all_of})
+    return _body(model, "?", {"allOf": all_of})
 
 
-def wide_schema(url: str, model: str) -> int:
+def wide_schema(model: str) -> bytes:
     """Many objects of many fields that may be left out: a second of the compiler's time."""
     fields = {f"f{i}": {"type": "string"} for i in range(900)}
-    return _post(url, model, "?", {"anyOf": [{"properties": {f"g{j}": {"const": j}} | fields} for j in range(9)]})
+    return _body(model, "?", {"anyOf": [{"properties": {f"g{j}": {"const": j}} | fields} for j in range(9)]})
 
 
-def _post(url: str, model: str, text: str, schema: dict[str, Any] | None = None) -> int:
+def _body(model: str, text: str, schema: dict[str, Any] | None = None) -> bytes:
     body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": text}], "max_tokens": 8}
     if schema is not None:
         body["response_format"] = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
-    return httpx.post(f"{url}/v1/chat/completions", json=body, timeout=300).status_code
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+def post(port: int, body: bytes) -> int:
+    """The status of the answer.  In a process of a pool."""
+    client = HTTPConnection("127.0.0.1", port, timeout=DISTURBERS_SECONDS)
+    try:
+        client.request("POST", "/v1/chat/completions", body, {"Content-Type": "application/json"})
+        return client.getresponse().status
+    finally:
+        client.close()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 from starlette.types import Message
 
 from huozhong import RequestError
-from huozhong.server.pools import Pool
+from huozhong.server.pools import Pool, shortly
 
 
 async def stays() -> Message:
@@ -81,3 +81,21 @@ def test_who_leaves_ends_the_work_and_what_waits_is_never_begun() -> None:
 
     asyncio.run(run())
     assert begun == ["first"]
+
+
+def test_what_is_short_is_done_one_after_the_other() -> None:
+    inside: list[int] = []
+
+    def work() -> int:
+        inside.append(1)
+        most = len(inside)
+        time.sleep(0.01)
+        inside.pop()
+        return most
+
+    async def run() -> list[int]:
+        with pytest.raises(ZeroDivisionError):
+            await shortly(lambda: 1 // 0)
+        return await asyncio.gather(*(shortly(work) for _ in range(8)))
+
+    assert asyncio.run(run()) == [1] * 8

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 # How long an answer may go on after Ctrl-C before its connection is cut.
 _GRACE_SECONDS = 2
+# Seconds that a thread which computes in Python may keep the event loop waiting for its turn, and a request waits for
+# several; Python's own are five times as many.
+_SWITCH_SECONDS = 0.001
 _MAX_CONNECTIONS = 800  # a process may usually have 1,024 files and sockets open
 
 
@@ -76,6 +79,7 @@ def run(
             await super().shutdown(sockets)
             await asyncio.to_thread(household.close, app)
 
+    sys.setswitchinterval(_SWITCH_SECONDS)
     config = server_config(app)
     if json_log:
         log_as_json(sys.stderr)

@@ -64,6 +64,7 @@ from huozhong.server.routes import login as login_routes
 from huozhong.server.routes import page as chat_page
 from huozhong.server.routes import shelf as shelf_routes
 from huozhong.server.toolbox import house_toolbox
+from huozhong.server.turns import Turns
 from huozhong.store.conversations import Conversations
 from huozhong.store.database import IN_MEMORY, Store
 
@@ -158,7 +159,8 @@ def create_app(
 
 
 def _furnish(app: FastAPI, page: bool) -> None:
-    """The routes, seen by the journal, with an answer to every failure."""
+    """The routes, begun one after the other, seen by the journal, with an answer to every failure."""
+    app.add_middleware(Turns)
     watch(app)
     nouns = (*PEOPLE, *NOUNS, *([plain, chat_page] if page else []))
     for router in (*(noun.router for noun in nouns), services.service_router(), rooms.room_router()):

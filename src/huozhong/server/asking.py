@@ -25,8 +25,8 @@ from huozhong.server.http import RunningAnswers, Start, Started
 from huozhong.server.identity import person_of, user_of
 from huozhong.server.ledger import Ledger, expected_tokens
 from huozhong.server.models import Shelf
-from huozhong.server.pools import Pools
-from huozhong.server.preparing import LONG, PreparedChat, form_guide, read_prompt
+from huozhong.server.pools import LONG, Pools, shortly
+from huozhong.server.preparing import PreparedChat, form_guide, read_prompt
 from huozhong.server.toolbox import Offer, Toolbox
 from huozhong.server.upstream.answering import Distant, chat_body
 from huozhong.server.upstream.engines import Elsewhere, Engines
@@ -190,7 +190,7 @@ async def _looked_up(
 async def _read(request: Request, llm: LLM, call: ChatCall) -> ChatPrompt:
     """The prompt.  Whoever asked may be gone already: the answer is the server's."""
     if sum(len(message["content"]) for message in call.messages) < LONG:
-        return await asyncio.to_thread(read_prompt, llm, call)
+        return await shortly(partial(read_prompt, llm, call))
     pools: Pools = request.app.state.pools
     return await pools.texts.run(lambda is_wanted: read_prompt(llm, call), _nobody_leaves)
 

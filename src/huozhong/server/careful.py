@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from fastapi import Request
@@ -18,6 +19,7 @@ from huozhong.engine.requests import Completion, Delta, Usage
 from huozhong.server.dialects import FixedText, Reply
 from huozhong.server.http import json_response, stream_response
 from huozhong.server.identity import person_of
+from huozhong.server.pools import LONG, shortly
 from huozhong.verify.distress import CHINA, check
 
 HEADER = "x-huozhong-rule"
@@ -78,7 +80,8 @@ class Careful:
     async def said(self, messages: Sequence[Mapping[str, Any]]) -> tuple[str, FixedText] | None:
         """What a rule says to these messages, whoever sends them; None where none says anything."""
         # In a thread, as all that reads a whole message is.
-        finding = await asyncio.to_thread(check, messages)
+        is_short = sum(len(str(message.get("content") or "")) for message in messages) < LONG
+        finding = await (shortly(partial(check, messages)) if is_short else asyncio.to_thread(check, messages))
         if finding is None:
             return None
         numbers = tuple(finding.numbers(numbers=self.numbers))

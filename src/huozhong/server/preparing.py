@@ -18,7 +18,7 @@ from huozhong.engine.guides.schemas import Fitted, fit
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import RequestError
 from huozhong.server.calls import AnswerForm, ChatCall
-from huozhong.server.pools import Pools
+from huozhong.server.pools import LONG, Pools, shortly
 from huozhong.text.template import ChatPrompt
 from huozhong.text.tools import ToolCallParser
 
@@ -28,7 +28,6 @@ LEFT_OUT = "x-huozhong-left-out"  # header: what of a schema that is not strict 
 _LONGEST_HEADER = 1_000
 
 ANSWERS_ROOM = 1024  # tokens of the context that a conversation leaves which is shortened to fit
-LONG = 50_000  # characters from which on a prompt or a form is read in a pool of its own: 50 ms of one core
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ async def parsed(request: Request, parse: Callable[[], Result]) -> Result:
 async def reading(request: Request, size: int, read: Callable[[], Result]) -> Result:
     """What `read` gives, which encodes so many characters."""
     if size < LONG:
-        return await asyncio.to_thread(read)
+        return await shortly(read)
     pools: Pools = request.app.state.pools
     return await pools.texts.run(lambda is_wanted: read(), request.receive)
 
