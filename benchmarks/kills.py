@@ -3,7 +3,7 @@
     python benchmarks/kills.py [--kills 1000] [--seed 20] [--longest 2.5]
 
 Each round starts `huozhong serve ember --lan` on the same database, looks at what the four saw complete before (the
-newest sixty of each; at the end all of them) and at whose conversations they are shown, lets them talk, and kills the
+newest 24 of each; at the end all of them) and at whose conversations they are shown, lets them talk, and kills the
 server up to `--longest` seconds later.  The last line, on stdout, is one JSON object; exit status 1 when anything was
 lost, shown to somebody else, left running, or the database was not whole.
 """

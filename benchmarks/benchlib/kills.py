@@ -27,7 +27,7 @@ from huozhong.store.people import add_person
 from huozhong.store.sessions import open_session
 
 PEOPLE = 4
-LOOKED_AT = 60  # of each person's finished answers, the newest, after each start; all of them after the last
+LOOKED_AT = 24  # of each person's finished answers, the newest, after each start; all of them after the last
 
 
 START_SECONDS = 120.0

@@ -15,6 +15,7 @@ from huozhong.store.sessions import list_sessions, open_session
 def people(url: str, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "huozhong.cli.main", "people", *arguments, "--database", url]
     environment = {"LC_ALL": "en_US.UTF-8", "PATH": "/usr/bin:/bin", "NO_COLOR": "1", "COLUMNS": "100"}
+    environment["HUOZHONG_HOME"] = str(Path(url.removeprefix("sqlite:///")).parent)
     return subprocess.run(command, text=True, capture_output=True, timeout=60, input=said, env=environment)
 
 
@@ -49,6 +50,11 @@ def test_people_come_change_their_password_and_go(tmp_path: Path) -> None:
             assert is_password(ann.password_hash, "夜来风雨声 42")
             assert list_sessions(session, ann.id) == []
         assert people(url, "remove", "小明", said="n\n").returncode == 1
+        left = [tmp_path / "apps-kept" / "3" / "tutor.json", tmp_path / "vectors" / "3" / "notes.vectors"]
+        for file in left:
+            file.parent.mkdir(parents=True)
+            file.write_bytes(b"{}")
         assert people(url, "remove", "小明", said="y\n").returncode == 0
+        assert not any(file.parent.exists() for file in left), "the next person may get the same number"
         with store.read() as session:
             assert [one.name for one in list_people(session)] == ["Ann"]

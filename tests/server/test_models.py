@@ -261,3 +261,34 @@ def test_a_conversation_is_answered_by_its_model_which_stays_until_the_end(store
         httpx.get(f"{running.url}/house/messages/{again['id']}/events", timeout=60)
         failed = httpx.get(f"{at}/{id}").json()["messages"][-1]
         assert (failed["state"], "no longer on this machine" in failed["error"]) == ("failed", True)
+
+
+def test_who_waits_for_a_model_sees_how_far_it_is_and_may_stop(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, opened = threading.Event(), Opening.open
+
+    def held(self: Opening, path: Path, progress: Callable[[int, int], None]) -> LLM:
+        progress(30, 100)
+        assert gate.wait(120)
+        return opened(self, path, progress)
+
+    with house(stored) as (running, shelf):
+        monkeypatch.setattr(Opening, "open", held)
+        at = f"{running.url}/house/conversations"
+
+        def begun() -> tuple[str, str]:
+            made = httpx.post(at, json={"model": "second", "settings": {"max_tokens": 4, "temperature": 0}}).json()
+            asked = httpx.post(f"{at}/{made['id']}/ask", json={"parent": None, "content": "你好"}).json()
+            return made["id"], asked["answer"]["id"]
+
+        (_, stays), (left, leaves) = begun(), begun()
+        events = f"{running.url}/house/messages/{{}}/events"
+        with httpx.stream("GET", events.format(leaves), timeout=120) as growing:
+            lines = growing.iter_lines()
+            assert next(line for line in lines if "loading" in line) == 'data: {"loading":30}'
+            httpx.post(f"{running.url}/house/messages/{leaves}/stop", json={})
+            assert '"state":"stopped"' in next(line for line in lines if '"message"' in line)
+        assert httpx.get(f"{at}/{left}").json()["messages"][-1]["state"] == "stopped"
+        assert shelf.state("second:8b").state == "loading", "the other one still waits for it"
+        gate.set()
+        assert '"state":"done"' in httpx.get(events.format(stays), timeout=120).text
+        until(lambda: not shelf.state("second:8b").running)

@@ -18,7 +18,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 from tests.cli.test_serve import process
+from tests.server.page.standin import chromium
 
 from huozhong.server.authority import Authority
 
@@ -60,6 +62,7 @@ def test_a_house_over_https_from_its_first_owner_to_its_end(tiny_folder: Path, t
             asked = {"model": "tiny", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 3}
             assert client.post("/v1/chat/completions", json=asked).status_code == 200
             plain_requests_are_sent_on(url)
+            a_browser_that_does_not_trust_us_learns_how(url, authority.fingerprint())
             others_hold_nobody_up(url, client)
             server.send_signal(signal.SIGTERM)
             _, errors = server.communicate(timeout=30)
@@ -87,6 +90,15 @@ def plain_requests_are_sent_on(url: str) -> None:
     assert ssl.DER_cert_to_PEM_cert(certificate.content)
     for path in ("/page/owner.js", "/page/login.html", "/page/index.html", "/health", "/"):
         assert httpx.get(f"{plain}{path}").status_code == 307
+
+
+def a_browser_that_does_not_trust_us_learns_how(url: str, fingerprint: str) -> None:
+    """All that the page needs comes in the clear: what it is sent on for, this browser refuses."""
+    with chromium() as browser:
+        page = browser.new_page(locale="zh-CN")
+        page.goto(url.replace("https:", "http:") + "/page/trust")
+        expect(page.locator("#steps h2").first).to_have_text("iPhone / iPad")
+        expect(page.locator("#fingerprint")).to_have_text(fingerprint)
 
 
 def others_hold_nobody_up(url: str, client: httpx.Client) -> None:

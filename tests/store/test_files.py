@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from huozhong.store.conversations import Conversations
 from huozhong.store.database import Store
 from huozhong.store.files import (
     StoredFile,
@@ -11,6 +12,7 @@ from huozhong.store.files import (
     find_file,
     forget_unasked,
     indexes_of,
+    own_files,
     passages_of,
 )
 from huozhong.store.people import HOUSE
@@ -125,3 +127,35 @@ def test_a_file_that_nobody_asked_about_goes_after_a_day(store: Store) -> None:
         forget_unasked(session)
     with store.read() as session:
         assert {row.id for row in session.scalars(select(FileRow))} == {new.id, asked.id}
+
+
+def test_what_was_cleared_is_nobodys_to_look_through(store: Store) -> None:
+    unasked, asked, others = add(store, "unasked"), add(store, "asked"), add(store, "others")
+    conversation(store, "c")
+    conversation(store, "d")
+    with store.begin() as session:
+        attach_files(session, HOUSE, [asked.id], "c")
+        attach_files(session, HOUSE, [others.id], "d")
+    with store.read() as session:
+        assert set(own_files(session, HOUSE)) == {unasked.id, asked.id, others.id}
+    Conversations(store).delete(HOUSE, "d")
+    with store.read() as session:
+        assert set(own_files(session, HOUSE)) == {unasked.id, asked.id}
+    at, _ = Conversations(store).clear(HOUSE)
+    with store.read() as session:
+        assert own_files(session, HOUSE) == []
+        assert find_file(session, HOUSE, unasked.id) is None
+    Conversations(store).undo_clear(HOUSE, at)
+    with store.read() as session:
+        assert own_files(session, HOUSE) == [asked.id]
+
+
+def test_the_house_forgets_by_itself_what_nobody_asked_about(store: Store) -> None:
+    old = add(store, "old")
+    with store.begin() as session:
+        row = session.get(FileRow, old.id)
+        assert row is not None
+        row.created -= 25 * 3600 * 1000
+    Conversations(store).purge()
+    with store.read() as session:
+        assert own_files(session, HOUSE) == []

@@ -89,6 +89,9 @@ def password_command(name: Name, database: Database = None) -> None:
 
 
 def remove_command(name: Name, yes: Yes = False, database: Database = None) -> None:
+    from huozhong.files import data_folder
+    from huozhong.server.keeping import Collections
+    from huozhong.server.remembered import forget
     from huozhong.store.people import remove_person
 
     number = _act(database, lambda session: _find(session, name))
@@ -96,6 +99,8 @@ def remove_command(name: Name, yes: Yes = False, database: Database = None) -> N
     if not yes and not typer.confirm(question):
         raise typer.Exit(1)
     _act(database, lambda session: remove_person(session, number))
+    Collections(data_folder() / "vectors").delete_all(number)  # numbers come again: the next person gets none of it
+    forget(number)
     typer.echo(say("已删除。", "Removed."))
 
 

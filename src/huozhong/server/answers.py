@@ -61,6 +61,8 @@ class Sourced:
 
 # Prepares an answer and hands it to the engine; called once, in the answer's own task.
 Begin = Callable[[], Awaitable[RunningAnswers | Sourced | Fixed]]
+# How much of the model's weights is there and how much in all, while it is being loaded; None before and afterwards.
+Loading = Callable[[], tuple[int, int] | None]
 
 
 @dataclass(eq=False)
@@ -73,6 +75,7 @@ class GrowingAnswer:
     conversation: ConversationRow
     message: MessageRow
     model: str
+    loading: Loading
     was: tuple[str, str | None, str | None] | None = None
     pieces: list[tuple[str, str]] = field(default_factory=list)  # (content, reasoning), the begun ones first
     waiting: dict[str, Any] | None = None
@@ -110,7 +113,10 @@ class GrowingAnswer:
     async def write(self, begin: Begin) -> None:
         """From the preparation to the end; whatever goes wrong becomes the message's error."""
         try:
-            begun = await begin()
+            begun = await self._begun(begin)
+            if begun is None:
+                self._never_mind()
+                return
             if isinstance(begun, Fixed):
                 self._say(begun)
                 return
@@ -131,6 +137,30 @@ class GrowingAnswer:
             if self._answers is not None:
                 self._answers.abort()
             self.has_ended = True
+
+    async def _begun(self, begin: Begin) -> RunningAnswers | Sourced | Fixed | None:
+        """What the answer comes from; None where its reader would not wait until the model is loaded."""
+        preparing = asyncio.ensure_future(begin())
+        try:
+            while not preparing.done():
+                await asyncio.wait({preparing}, timeout=WAITING_SECONDS)
+                if not preparing.done() and self._tell_loading() and self.is_stopped:
+                    return None
+            return preparing.result()
+        finally:
+            preparing.cancel()
+
+    def _tell_loading(self) -> bool:
+        """Whether the model is being loaded; who waits is told how far that is."""
+        found = self.loading()
+        if found is None:
+            return False
+        done, total = found
+        waiting = {"loading": 100 * done // total if total else 0}
+        if waiting != self.waiting:
+            self.waiting = waiting
+            self.wake()
+        return True
 
     async def _read(self, answers: RunningAnswers) -> None:
         last: Delta | None = None
@@ -196,6 +226,12 @@ class GrowingAnswer:
         row.rule, row.files = fixed.rule.as_dict() if fixed.rule else None, fixed.sources
         row.state, row.finish, row.error, row.usage, row.model = "done", "stop", None, None, self.model
         self.pieces = [(fixed.text, "")]
+
+    def _never_mind(self) -> None:
+        """Stopped before it was begun; a continuation leaves the answer as it was."""
+        row = self.message
+        row.content, row.reasoning, row.model = self.content, self.reasoning, self.model
+        row.state, row.finish, row.error = ("stopped", None, None) if self.was is None else self.was
 
     def _fail(self, error: HuozhongError) -> None:
         """A continuation that could not even begin leaves the answer as it was, with the reason."""
@@ -289,9 +325,16 @@ class Answers:
         self._ended = asyncio.Event()
         self._purged = time.monotonic()
 
-    def begin(self, turn: Turn, begin: Begin, model: str, was: tuple[str, str | None, str | None] | None) -> None:
+    def begin(
+        self,
+        turn: Turn,
+        begin: Begin,
+        model: str,
+        loading: Loading,
+        was: tuple[str, str | None, str | None] | None,
+    ) -> None:
         """Write the turn's answer; returns at once."""
-        growing = GrowingAnswer(turn.conversation, turn.answer, model, was)
+        growing = GrowingAnswer(turn.conversation, turn.answer, model, loading, was)
         self._growing[turn.answer.id] = growing
         self._start(self._write(growing, begin))
         if self._keeper is None or self._keeper.done():

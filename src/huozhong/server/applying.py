@@ -18,6 +18,7 @@ from huozhong.files import data_folder
 from huozhong.server.documents import best
 from huozhong.server.http import Start
 from huozhong.server.permits import Permits
+from huozhong.server.remembered import remembered
 from huozhong.server.upstream.answering import Distant, chat_body
 from huozhong.server.upstream.engines import Engines
 from huozhong.skills.label import sealed
@@ -50,7 +51,6 @@ def app_permits() -> Permits:
 
 def tools_for(shelf: AppShelf, skill: Skill, person: Person, store: Store) -> Tools:
     """What an app may call when this person runs it: what it keeps and finds is the person's own."""
-    kept = data_folder() / "apps-kept" / str(person.id) / f"{skill.name}.json"
 
     def find(question: str) -> list[str]:
         return _find(store, person.id, str(question))
@@ -61,7 +61,7 @@ def tools_for(shelf: AppShelf, skill: Skill, person: Person, store: Store) -> To
 
     lent = {name: tool.call for name, tool in shelf.tools().items()}
     trusted = {"tally": tally} if shelf.is_trusted(skill) else {}
-    return lent | {"keep": keep_in(kept), "search": find} | trusted
+    return lent | {"keep": keep_in(remembered(person.id, skill.name)), "search": find} | trusted
 
 
 def _find(store: Store, person: int, question: str) -> list[str]:

@@ -15,6 +15,7 @@ from fastapi import Request
 from starlette.types import Message
 
 from huozhong.engine.llm import LLM, Delta, SamplingParams
+from huozhong.errors import RequestError
 from huozhong.server.answers import Answers, Begin, Fixed, Sourced
 from huozhong.server.called import MOST_ROUNDS, Called, as_messages, interrupted, make, rounds_of
 from huozhong.server.called import begun as begun_answer
@@ -56,7 +57,16 @@ def answer_turn(
     answers: Answers = request.app.state.answers
     shelf: Shelf = request.app.state.shelf
     model = turn.conversation.model or shelf.default  # it may be gone: then that is how the answer ends
-    answers.begin(turn, _begin(request, model, turn, again=again, is_decided=is_decided), model, was)
+    begin = _begin(request, model, turn, again=again, is_decided=is_decided)
+    answers.begin(turn, begin, model, partial(_loading, shelf, model), was)
+
+
+def _loading(shelf: Shelf, model: str) -> tuple[int, int] | None:
+    try:
+        state = shelf.state(model)
+    except RequestError:  # it is gone: the answer's end says so
+        return None
+    return state.progress if state.state == "loading" else None
 
 
 def _begin(request: Request, model: str, turn: Turn, *, again: bool, is_decided: bool) -> Begin:

@@ -17,6 +17,7 @@ OPEN_TO_ALL = frozenset(
         "/page/enter.js",
         "/page/plain.css",
         "/page/house.js",
+        "/page/hant.js",
         "/page/api.js",
         "/page/language.js",
         "/page/people.css",

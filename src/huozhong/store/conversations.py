@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from huozhong.errors import RequestError
 from huozhong.store.database import Store
-from huozhong.store.files import attach_files
+from huozhong.store.files import attach_files, forget_unasked
 from huozhong.store.search import index_messages
 from huozhong.store.tables.base import new_id, now
 from huozhong.store.tables.conversations import ConversationRow, MessageRow, RenderingRow
@@ -120,7 +120,7 @@ class Conversations:
             return row
 
     def clear(self, person: int) -> tuple[int, list[str]]:
-        """For the next pupil: everything is deleted.  What `undo_clear` wants to know, and the ids."""
+        """For the next pupil: all is deleted, files never asked about for good.  What `undo_clear` needs; the ids."""
         with self._store.begin() as session:
             mine = ConversationRow.person_id == person
             last = session.scalar(select(func.max(ConversationRow.deleted)).where(mine)) or 0
@@ -128,6 +128,7 @@ class Conversations:
             shown = (mine, ConversationRow.deleted.is_(None))
             ids = list(session.scalars(select(ConversationRow.id).where(*shown)))
             session.execute(update(ConversationRow).where(*shown).values(deleted=at))
+            forget_unasked(session, person)
             return at, ids
 
     def undo_clear(self, person: int, at: int) -> list[ConversationRow]:
@@ -140,11 +141,12 @@ class Conversations:
             return rows
 
     def purge(self) -> int:
-        """Forget for good what was deleted more than KEPT_DAYS ago; how many."""
+        """Forget for good what was deleted more than KEPT_DAYS ago (how many), and files never asked about."""
         with self._store.begin() as session:
             old = ConversationRow.deleted < now() - KEPT_DAYS * _DAY
             found = list(session.scalars(select(ConversationRow.id).where(old)))
             session.execute(delete(ConversationRow).where(old))
+            forget_unasked(session)
             return len(found)
 
     # -- questions and answers -------------------------------------------------------------------

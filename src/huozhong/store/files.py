@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from huozhong.store.tables.base import new_id, now
+from huozhong.store.tables.conversations import ConversationRow
 from huozhong.store.tables.files import FileRow, PassageRow
 
 # A file that nobody asked about stays so long: it was added, and the question never came.
@@ -120,10 +121,10 @@ def delete_file(session: Session, person: int, file: str) -> bool:
     return done.first() is not None
 
 
-def forget_unasked(session: Session) -> None:
-    """Files that were added long ago and never asked about go."""
-    old = now() - UNASKED_MS
-    session.execute(delete(FileRow).where(FileRow.conversation_id.is_(None), FileRow.created < old))
+def forget_unasked(session: Session, person: int | None = None) -> None:
+    """Files that were added long ago and never asked about go; person: all of that person's that nobody asked about."""
+    which = FileRow.created < now() - UNASKED_MS if person is None else FileRow.person_id == person
+    session.execute(delete(FileRow).where(FileRow.conversation_id.is_(None), which))
 
 
 def _of_row(row: FileRow) -> StoredFile:
@@ -131,6 +132,7 @@ def _of_row(row: FileRow) -> StoredFile:
 
 
 def own_files(session: Session, person: int) -> list[str]:
-    """The numbers of all of a person's files, the newest first."""
-    query = select(FileRow.id).where(FileRow.person_id == person).order_by(FileRow.created.desc())
-    return list(session.scalars(query))
+    """The numbers of all of a person's files, the newest first, without those of deleted conversations."""
+    shown = or_(FileRow.conversation_id.is_(None), ConversationRow.deleted.is_(None))
+    query = select(FileRow.id).outerjoin(ConversationRow, ConversationRow.id == FileRow.conversation_id)
+    return list(session.scalars(query.where(FileRow.person_id == person, shown).order_by(FileRow.created.desc())))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import axe_playwright_python
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from tests.server.page.standin import QUESTION, OpenPage, StandIn, ask
 
 pytestmark = pytest.mark.slow
@@ -36,6 +36,7 @@ def test_axe_finds_nothing(open_page: OpenPage, site: StandIn, locale: str, them
     page.wait_for_selector(".walk:visible")
     assert violations(page) == [], "a chat"
     page.click("#settings-button")
+    expect(page.locator("#set-thinking")).to_be_focused()
     assert violations(page) == [], "settings"
     page.keyboard.press("Escape")
     page.click("#chat-menu")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 from tests.server.page.standin import QUESTION, OpenPage, StandIn, ask, finished
 
 pytestmark = pytest.mark.slow  # each test is a second or two of a browser's life
@@ -39,7 +40,7 @@ def test_everything_by_keyboard(open_page: OpenPage, site: StandIn) -> None:
     assert names == ["这个回答用了多少", "重新回答", "复制回答", None]
     page.focus("#settings-button")
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "set-thinking"
+    expect(page.locator("#set-thinking")).to_be_focused()
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.id") == "settings-button"
 
@@ -60,6 +61,7 @@ def test_every_control_has_a_name(open_page: OpenPage) -> None:
     page = open_page()
     ask(page, QUESTION)
     page.click("#settings-button")
+    expect(page.locator("#set-thinking")).to_be_focused()
     nameless = page.evaluate(
         """() => [...document.querySelectorAll('button, textarea, input, select')].filter((node) =>
              !(node.getAttribute('aria-label') || node.textContent.trim() || node.labels.length))

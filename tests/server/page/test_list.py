@@ -113,17 +113,50 @@ def test_export_and_import(open_page: OpenPage, tmp_path: Path) -> None:
     expect(page.locator("#toast")).to_contain_text("文件坏了")
 
 
-def test_for_the_next_pupil(open_page: OpenPage) -> None:
+def test_for_the_next_pupil(open_page: OpenPage, site: StandIn) -> None:
     page = open_page()
     talk(page, "一", "二")
-    page.fill("#input", "写了一半")
+    page.fill("#input", "我的常用话")
+    page.click("#shelf-button")
+    page.click("#shelf-save")
+    page.click("#settings-button")
+    page.fill("#set-system", "我叫小明。")
+    page.click("#set-default")
+    page.keyboard.press("Escape")
+    file = {"name": "作文.txt", "mimeType": "text/plain", "buffer": "我的家".encode()}
+    page.set_input_files("#attach-file", file)  # type: ignore[arg-type]
+    expect(page.locator("#attached .chip:not(.reading)")).to_have_text("作文.txt")
     page.click("#house-menu")
     page.click("[role=menuitem]:has-text('清空')")
     expect(page.locator(".item")).to_have_count(0)
+    expect(page.locator("#attached")).to_be_hidden()
     assert page.locator(".message").count() == 0
     assert page.input_value("#input") == ""
+    page.click("#shelf-button")
+    expect(page.locator("#shelf-empty")).to_be_visible()
+    page.keyboard.press("Escape")
+    ask(page, "三")
+    assert [message["role"] for message in site.requests[-1].messages] == ["user"], "nobody's system prompt"
+    page.click("#house-menu")
+    page.click("[role=menuitem]:has-text('清空')")
+    expect(page.locator(".item")).to_have_count(0)
+    page.click("#toast button")
+    expect(page.locator(".item .name")).to_have_text(["三"])
+
+
+def test_clearing_is_taken_back_with_what_the_browser_kept(open_page: OpenPage) -> None:
+    page = open_page()
+    talk(page, "一", "二")
+    page.fill("#input", "我的常用话")
+    page.click("#shelf-button")
+    page.click("#shelf-save")
+    page.click("#house-menu")
+    page.click("[role=menuitem]:has-text('清空')")
+    expect(page.locator(".item")).to_have_count(0)
     page.click("#toast button")
     expect(page.locator(".item")).to_have_count(2)
+    page.click("#shelf-button")
+    expect(page.locator("#saved .take")).to_have_text("我的常用话")
 
 
 def test_two_tabs_show_the_same(open_page: OpenPage, site: StandIn) -> None:
@@ -182,6 +215,7 @@ def test_saved_prompts(open_page: OpenPage) -> None:
     page.fill("#input", "")
     page.reload()
     page.keyboard.press("Alt+p")
+    expect(page.locator("#saved .take")).to_be_focused()
     page.keyboard.press("Enter")
     assert page.input_value("#input") == "请用小学生能懂的话解释："
     page.keyboard.press("Alt+p")

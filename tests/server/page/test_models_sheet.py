@@ -83,6 +83,31 @@ def test_a_model_is_chosen_and_another_brought(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("width", "height"), [(1366, 768), (360, 640)])
+def test_the_welcome_page_offers_the_best_while_there_is_only_the_built_in_one(
+    house: tuple[str, Shelf], open_page: Callable[..., Page], tmp_path: Path, width: int, height: int
+) -> None:
+    url, _ = house
+    page = open_page(url=url, width=width, height=height)
+    expect(page.locator("#welcome")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("#offer .model-offer")).to_have_count(0)  # somebody brought a better one already
+    shutil.rmtree(tmp_path / "store" / "second")
+    watch = (
+        "new PerformanceObserver(l => l.getEntries().forEach(e => { window.shift = (window.shift || 0) + e.value }))"
+    )
+    page.add_init_script(f"{watch}.observe({{type: 'layout-shift', buffered: true}})")
+    page.reload()
+    offer = page.locator("#offer .model-offer")
+    expect(offer).to_contain_text(f"更聪明的助手：hf:{MODEL}")
+    expect(offer).to_contain_text("1.1 GB，约 20 字/秒")
+    pictured(page, f"welcome-offer-{width}")
+    assert page.evaluate("window.shift || 0") < 0.01, "nothing moves for it"
+    offer.locator("button").click()
+    expect(page.locator("#models .model-pull")).to_contain_text("tiny")
+
+
+@pytest.mark.slow
 def test_below_a_no_the_best_for_this_machine_is_offered(
     house: tuple[str, Shelf], open_page: Callable[..., Page]
 ) -> None:

@@ -193,3 +193,26 @@ def test_every_page_is_named_and_fits_a_phone(browser: Browser, house: House, lo
             words = page.inner_text("body")
             other = re.findall(r"[\u4e00-\u9fff]{2,}", words) if locale == "en-US" else []
             assert set(other) <= {"中文", "小新"}, f"{path}: {other}"
+
+
+def test_who_reads_traditional_characters_gets_them_on_every_page(browser: Browser, house: House) -> None:
+    with opened(browser, locale="zh-TW") as page:
+        page.goto(f"{house.url}/page/login.html")
+        expect(page.locator("#title")).to_have_text("歡迎回來")
+        come_in(page, house, "Ann")
+        for path, told in (
+            ("account.html", "登入著的裝置"),
+            ("owner.html", "今天的日誌"),
+            ("trust", "讓裝置信任這個家"),
+            ("apps.html", "找應用"),
+            ("apps.html?app=idioms", "開始"),
+            ("tallies.html?app=tutor", "哪一步容易錯"),
+        ):
+            page.goto(f"{house.url}/page/{path}")
+            expect(page.locator("body")).to_contain_text(told)
+            assert simplified(page.locator("body").inner_text()) == "", path
+
+
+def simplified(text: str) -> str:
+    """The Chinese characters that Taiwan's own encoding does not have."""
+    return "".join(one for one in text if "一" <= one <= "鿿" and not one.encode("big5", "ignore"))

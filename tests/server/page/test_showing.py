@@ -161,6 +161,7 @@ def test_a_phone_of_360_pixels(open_page: OpenPage) -> None:
         assert composer is not None
         assert composer["y"] + composer["height"] <= 640
         page.click("#settings-button")
+        expect(page.locator("#set-thinking")).to_be_focused()
         assert page.evaluate(SMALL) == []
         panel = page.locator("#settings").bounding_box()
         assert panel is not None

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.server.page.standin import QUESTION, OpenPage, StandIn, ask, finished, last_answer
 
 from huozhong.engine.queueing import Progress
+from huozhong.engine.requests import SamplingParams
 
 pytestmark = pytest.mark.slow  # each test is a second or two of a browser's life
 
@@ -227,9 +228,12 @@ def test_the_live_speed_is_shown_while_an_answer_grows(open_page: OpenPage, site
 def test_settings_belong_to_a_conversation(open_page: OpenPage, site: StandIn) -> None:
     page = open_page()
     page.click("#settings-button")
-    assert page.locator("#temperature-value").inner_text() == "0.0 · 模型自带"
+    expect(page.locator("#temperature-value")).to_have_text("0.0 · 模型自带")
+    expect(page.locator("#top-p-value")).to_have_text("模型自带")
     page.locator("#set-thinking").uncheck()
     page.locator("#set-temperature").fill("0.8")
+    page.locator("#set-top-p").fill("0.9")
+    page.fill("#set-length", "300")
     page.fill("#set-system", "你是老师。")
     page.keyboard.press("Escape")
     assert page.locator("#settings").is_hidden()
@@ -239,14 +243,14 @@ def test_settings_belong_to_a_conversation(open_page: OpenPage, site: StandIn) -
     ask(page, QUESTION)
     for request in site.requests:
         assert not request.thinking
-        assert request.params.temperature == 0.8
+        assert (request.params.temperature, request.params.top_p, request.params.max_tokens) == (0.8, 0.9, 300)
         assert request.messages[0] == {"role": "system", "content": "你是老师。"}
     assert page.locator(".thinking").last.is_hidden()
     page.click("#settings-button")
     with page.expect_response(lambda response: response.request.method == "PATCH"):
         page.click("#set-reset")
     ask(page, QUESTION)
-    assert site.requests[-1].params.temperature == 0
+    assert site.requests[-1].params == SamplingParams(temperature=0.0)
     assert site.requests[-1].messages[0]["role"] == "user"
 
 

@@ -80,7 +80,7 @@ class Decision(Strict):
 
 
 class ClearedAt(Strict):
-    at: int
+    at: Annotated[int, Field(ge=0, lt=2**63)]
 
 
 def conversation_json(row: ConversationRow, *, running: bool, whole: bool = False) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 // One app's form, and its answer as it comes.
 
 import { ApiError, send } from './api.js';
-import { half, save, say } from './apps-kit.js';
+import { save, say } from './apps-kit.js';
 import { copyText } from './clipboard.js';
+import { inOwn } from './hant.js';
 import { node, reason, say as sayHouse } from './house.js';
 
 export const current = { running: null };
 
 function inputFor(field, number) {
   const id = 'f' + number;
-  const title = field.labels[half()] + (field.unit && field.labels[half()].indexOf(field.unit) < 0 ? '（' + field.unit + '）' : '') + (field.optional ? say('optional') : '');
+  const title = inOwn(field.labels) + (field.unit && inOwn(field.labels).indexOf(field.unit) < 0 ? '（' + field.unit + '）' : '') + (field.optional ? say('optional') : '');
   if (field.type === 'choice' || field.type === 'yes-no') {
     const options = field.type === 'choice' ? field.options.map((one) => [one, one]) : [['yes', say('yes')], ['no', say('no')]];
     const rows = options.map((option, place) => node('label', {}, [
@@ -74,10 +75,10 @@ function fileFor(input) {
 export function facts(app) {
   const rows = [];
   if (app.notice) rows.push(node('p', { text: say('notice', { text: app.notice }) }));
-  const needs = app.needs[half()];
+  const needs = inOwn(app.needs);
   if (needs) rows.push(node('p', { text: say('needs', { text: needs }) }));
   if (app.program) rows.push(node('p', { text: say('program') }));
-  if (app.tools.length) rows.push(node('p', { text: say('may') }), node('ul', {}, Array.from(new Set(app.tools.map((tool) => tool[half()])), (text) => node('li', { text }))));
+  if (app.tools.length) rows.push(node('p', { text: say('may') }), node('ul', {}, Array.from(new Set(app.tools.map((tool) => inOwn(tool))), (text) => node('li', { text }))));
   if (app.refused.length) rows.push(node('p', { text: say('refused', { list: app.refused.join('、') }) }));
   if (app.made_by) rows.push(node('p', { text: say('by', { name: app.made_by }) }));
   return rows.length ? node('div', { class: 'facts' }, rows) : null;
@@ -161,9 +162,9 @@ async function read(response, said, problem) {
 
 async function finish(told, said, line, copy, files) {
   said.className = 'said answer';
-  if (told.script) said.replaceChildren((await import('./apps-script.js')).scriptOf(told.script, told.label[half()]));
+  if (told.script) said.replaceChildren((await import('./apps-script.js')).scriptOf(told.script, inOwn(told.label)));
   else said.innerHTML = told.html; // made safe by the server
-  line.textContent = told.label[half()];
+  line.textContent = inOwn(told.label);
   line.hidden = !line.textContent;
   copy.text = told.text;
   copy.textContent = sayHouse('copy');

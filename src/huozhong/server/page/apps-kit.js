@@ -1,8 +1,8 @@
 // What the pages of the apps share: words, requests, links, files.
 
 import { send } from './api.js';
+import { inOwn } from './hant.js';
 import { $, node, sayer } from './house.js';
-import { isChinese } from './language.js';
 
 export const WORDS = {
   zh: {
@@ -32,10 +32,6 @@ export function request(method, path, body, signal) {
   return send(method, '/house/apps' + path, body, signal ? { signal } : {});
 }
 
-export function half() {
-  return isChinese() ? 'zh' : 'en';
-}
-
 export async function get(path) {
   return (await request('GET', path)).json();
 }
@@ -45,7 +41,7 @@ export function put(...parts) {
 }
 
 export function titleOf(app) {
-  return (app.titles && app.titles[half()]) || app.name;
+  return (app.titles && inOwn(app.titles)) || app.name;
 }
 
 export function goTo(query) {
@@ -54,7 +50,7 @@ export function goTo(query) {
 }
 
 export function about(app) {
-  return (app.about && app.about[half()]) || app.description || '';
+  return (app.about && inOwn(app.about)) || app.description || '';
 }
 
 export function link(query, attributes, children) {

@@ -1,7 +1,8 @@
 // The shelf of small apps: found, filled in, read; and made, by anybody.
 
-import { about, get, goTo, half, link, main, put, request, save, say, titleOf } from './apps-kit.js';
+import { about, get, goTo, link, main, put, request, save, say, titleOf } from './apps-kit.js';
 import { current, facts, formOf } from './apps-form.js';
+import { inOwn } from './hant.js';
 import { $, node, reason, say as sayHouse, speak } from './house.js';
 
 let turn = 0; // counts what was to be shown: what comes late of something else is dropped
@@ -15,7 +16,7 @@ async function loadMaker() {
 const KINDS = { 学习: 'Learning', 生活: 'Everyday', 办事: 'Errands', 做生意: 'Business', 娱乐: 'Fun' };
 
 function kindOf(category) {
-  return (half() === 'en' && KINDS[category]) || category;
+  return inOwn({ zh: category, en: KINDS[category] || category });
 }
 
 // -- the shelf -----------------------------------------------------------------------------
@@ -39,7 +40,7 @@ function showShelf(found) {
     found.apps.filter((app) => !chosen || app.category === chosen).filter((app) => [app.name, titleOf(app), app.description, about(app), app.category, kindOf(app.category || '')].join(' ').toLowerCase().indexOf(words) >= 0).sort((one, other) => Boolean(other.favourite) - Boolean(one.favourite)).forEach((app) => {
       const inside = [node('span', { class: 'tile-mark', 'aria-hidden': 'true', text: Array.from(titleOf(app))[0] })];
       if (app.problem) {
-        inside.push(node('span', {}, [node('b', { text: app.name }), node('small', { text: app.problem[half()] })]));
+        inside.push(node('span', {}, [node('b', { text: app.name }), node('small', { text: inOwn(app.problem) })]));
         list.appendChild(node('li', {}, [node('div', { class: 'broken' }, inside)]));
         return;
       }

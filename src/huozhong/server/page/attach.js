@@ -11,6 +11,7 @@ export function bindAttach(changed, failed) {
   const box = $('attached');
   let files = []; // {id, name}
   let reading = 0;
+  let turn = 0; // counts how often all was taken: what is read after that is of an earlier question
 
   function show() {
     box.textContent = '';
@@ -32,7 +33,9 @@ export function bindAttach(changed, failed) {
   }
 
   async function add(picked) {
+    const mine = turn;
     for (const file of Array.from(picked).slice(0, MOST - files.length)) {
+      if (mine !== turn) return;
       reading += 1;
       const chip = box.appendChild(element('span', 'chip reading', t('attaching', { name: file.name })));
       chip.setAttribute('role', 'status');
@@ -40,7 +43,8 @@ export function bindAttach(changed, failed) {
       changed();
       try {
         const response = await send('POST', '/house/files?name=' + encodeURIComponent(file.name), file);
-        files.push(await response.json());
+        const kept = await response.json();
+        if (mine === turn) files.push(kept);
       } catch (error) {
         failed(error);
       }
@@ -91,6 +95,7 @@ export function bindAttach(changed, failed) {
     /** What is attached goes with a question. */
     take() {
       const taken = files;
+      turn += 1;
       files = [];
       show();
       return taken;

@@ -102,6 +102,28 @@ export function bindPanel(panel, button, closer, show, focusFirst) {
   return layer;
 }
 
+/**
+ * A panel whose script is fetched when it is first wanted.  load() resolves to its layer, which has the button's
+ * presses from then on.
+ */
+export function bindLatePanel(button, load, failed) {
+  let layer = null;
+  let loading = false;
+  async function first() {
+    if (layer || loading) return;
+    loading = true;
+    try {
+      layer = await load();
+      layer.open();
+    } catch (error) {
+      failed(error);
+    }
+    loading = false;
+  }
+  button.addEventListener('click', first);
+  return { toggle: () => (layer ? layer.toggle() : first()) };
+}
+
 /** Tab goes round inside a panel that lies over the page. */
 export function keepInside(event, panel) {
   if (event.key !== 'Tab') return;

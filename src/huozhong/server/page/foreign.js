@@ -2,6 +2,7 @@
 
 import { ask } from './api.js';
 import { element } from './dom.js';
+import { inOwn } from './hant.js';
 import { language } from './language.js';
 
 const WORDS = {
@@ -45,7 +46,7 @@ style.href = '/page/foreign.css';
 document.head.appendChild(style);
 
 function say(key, values) {
-  const text = WORDS[language() === 'en' ? 'en' : 'zh'][key];
+  const text = inOwn({ zh: WORDS.zh[key], en: WORDS.en[key] });
   return values ? text.replace('{server}', values.server) : text;
 }
 
@@ -128,7 +129,7 @@ export async function showServers(box, chat) {
     const row = box.appendChild(element('label', 'row switch'));
     const words = row.appendChild(element('span'));
     words.appendChild(element('b', '', server.name));
-    const about = server.problem ? server.problem[language() === 'en' ? 1 : 0] : server.tools.map((tool) => tool.name).join(', ');
+    const about = server.problem ? inOwn({ zh: server.problem[0], en: server.problem[1] }) : server.tools.map((tool) => tool.name).join(', ');
     words.appendChild(element('small', '', visible(about)));
     const tick = row.appendChild(element('input'));
     tick.type = 'checkbox';

@@ -1,6 +1,7 @@
 // What the pages of accounts, of the owner and of apps share: words, elements, buttons.
 
 import { ApiError } from './api.js';
+import { inOwn } from './hant.js';
 import { isChinese, language, setLanguage } from './language.js';
 
 const WORDS = {
@@ -293,7 +294,7 @@ export const $ = (id) => document.getElementById(id);
 /** A function that says `key` in the reader's language, with {name} filled in from `values`; words: {zh, en}. */
 export function sayer(words) {
   return (key, values) => {
-    const text = words[isChinese() ? 'zh' : 'en'][key];
+    const text = inOwn({ zh: words.zh[key], en: words.en[key] });
     if (typeof text !== 'string') return text;
     return text.replace(/\{(\w+)\}/g, (whole, name) => (values && name in values ? String(values[name]) : whole));
   };

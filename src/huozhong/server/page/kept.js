@@ -3,8 +3,8 @@
 
 const PREFIX = 'huozhong.';
 
-/** temperature null: whatever the model's makers found best. */
-export const DEFAULTS = Object.freeze({ thinking: true, temperature: null, system: '', tools: Object.freeze([]) });
+/** null: whatever the model's makers found best. */
+export const DEFAULTS = Object.freeze({ thinking: true, temperature: null, top_p: null, max_tokens: null, system: '', tools: Object.freeze([]) });
 
 export function read(key) {
   try {
@@ -36,9 +36,12 @@ export function readObject(key) {
 
 /** Settings as the page has them, from what a conversation or this browser kept of them. */
 export function settingsFrom(saved) {
+  const number = (name) => (typeof saved[name] === 'number' ? saved[name] : DEFAULTS[name]);
   return {
     thinking: typeof saved.thinking === 'boolean' ? saved.thinking : DEFAULTS.thinking,
-    temperature: typeof saved.temperature === 'number' ? saved.temperature : DEFAULTS.temperature,
+    temperature: number('temperature'),
+    top_p: number('top_p'),
+    max_tokens: number('max_tokens'),
     system: typeof saved.system === 'string' ? saved.system : DEFAULTS.system,
     tools: Array.isArray(saved.tools) ? saved.tools : DEFAULTS.tools,
   };
@@ -80,6 +83,6 @@ function oldMessage(message, index) {
 
 /** What the server is told of settings: null takes an earlier choice back. */
 export function told(settings) {
-  const { thinking, temperature, system, tools } = settings;
-  return { thinking, temperature, system: system.trim() || null, tools: tools.length ? tools : null };
+  const { thinking, temperature, top_p, max_tokens, system, tools } = settings;
+  return { thinking, temperature, top_p, max_tokens, system: system.trim() || null, tools: tools.length ? tools : null };
 }

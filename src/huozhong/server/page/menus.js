@@ -6,8 +6,8 @@ import { hasLargeLetters, hideList, isListShown, isNarrow, setLetters, showList 
 import { t } from './i18n.js';
 
 /**
- * house: {chat, list, openChat(id), failed(ApiError), person(): what /house/me says, showKeys(), cleared(): the field
- * is to be emptied}.  Returns {chatMenu(conversation), houseMenu(): the items of the two menus, isDeleting(id)}.
+ * house: {chat, list, openChat(id), failed(ApiError), person(): what /house/me says, showKeys(), cleared(): this browser
+ * is to forget who sat here; returns what brings it back}.  Returns {chatMenu(conversation), houseMenu(): the items of the two menus, isDeleting(id)}.
  */
 export function createMenus(house) {
   const { chat, list, openChat, failed } = house;
@@ -136,10 +136,11 @@ export function createMenus(house) {
       return;
     }
     forgetKept();
-    chat.start();
-    house.cleared();
+    chat.start(); // what was not sent goes back to the field, which is emptied then
+    const bringBack = house.cleared();
     await list.load().catch(failed);
     toast(t('clearedAll', { count: done.cleared }), t('undo'), () => {
+      bringBack();
       ask('POST', '/house/clear/undo', { at: done.at }).then(() => list.load()).catch(failed);
     });
   }

@@ -12,7 +12,7 @@ const WORDS = {
     pause: '暂停', resume: '继续', cancel: '取消', paused: '已暂停', waiting: '排队中', failed: '没有成功', done: '已就绪',
     left: '还要约 {time}', minutes: '{n} 分钟', seconds: '{n} 秒', hours: '{n} 小时', stick: '从 U 盘导入', stickNone: '没有找到插着的 U 盘或里面的模型。',
     name: '其他模型', namePlace: 'hf:作者/仓库 或简称', toSmall: '这个问题对我来说太难了。这台机器装得下更聪明的助手：', noOffer: '以这台机器的空闲内存，没有更大的模型可以推荐。',
-    failedAsk: '没有做成：{why}', progress: '{name} 已下载 {share}%', built: '内置',
+    failedAsk: '没有做成：{why}', progress: '{name} 已下载 {share}%', built: '内置', colon: '：',
   },
   en: {
     title: 'Models', close: 'Close', here: 'On this machine', inUse: 'in use', use: 'Use it', loaded: 'in memory', loading: 'loading',
@@ -20,7 +20,7 @@ const WORDS = {
     pause: 'Pause', resume: 'Go on', cancel: 'Cancel', paused: 'paused', waiting: 'waiting', failed: 'it failed', done: 'ready',
     left: 'about {time} left', minutes: '{n} min', seconds: '{n} s', hours: '{n} h', stick: 'From a USB stick', stickNone: 'No USB stick with a model was found.',
     name: 'Another model', namePlace: 'hf:owner/repo or a short name', toSmall: 'That was too hard for me. This machine has room for a smarter assistant:', noOffer: 'For the memory that is free here there is no larger model to offer.',
-    failedAsk: 'That did not work: {why}', progress: '{name}: {share}% is here', built: 'built in',
+    failedAsk: 'That did not work: {why}', progress: '{name}: {share}% is here', built: 'built in', colon: ': ',
   },
 };
 WORDS['zh-Hant'] = Object.assign({}, WORDS.zh, {
@@ -80,12 +80,18 @@ function build(opener) {
   return layer;
 }
 
+let styled = null; // resolves once the style sheet is there
+
 function style() {
-  if ($('models-style')) return;
-  const link = document.head.appendChild(document.createElement('link'));
-  link.id = 'models-style';
+  if (styled) return styled;
+  const link = document.createElement('link');
   link.rel = 'stylesheet';
   link.href = '/page/models.css';
+  styled = new Promise((resolve) => {
+    link.onload = link.onerror = resolve; // without it the sheet is plain, and works
+  });
+  document.head.appendChild(link);
+  return styled;
 }
 
 function fill(panel, layer) {
@@ -279,4 +285,17 @@ export async function offerBelow(log, page, opener) {
   card.appendChild(offer(advice.models[0], () => openModels(page, opener)));
   card.appendChild(iconButton('close', 'close', () => card.remove())).classList.add('model-close');
   log.lastElementChild.appendChild(card);
+}
+
+/** On the welcome page of an owner who has nothing but the built-in model: the best that this machine could have. */
+export async function offerFirst(place, page, opener) {
+  house = page;
+  const [found, advice] = await Promise.all(['', '/advice'].map((path) => ask('GET', '/house/models' + path).catch(() => null)));
+  const best = advice && found && found.models.every((model) => model.built_in) ? advice.models[0] : null;
+  if (best) await style(); // nothing moves once it stands there
+  place.textContent = '';
+  if (!best) return;
+  const card = place.appendChild(element('aside', 'model-card'));
+  card.setAttribute('aria-label', w('better'));
+  card.appendChild(offer(best, () => openModels(page, opener))).querySelector('b').textContent = w('better') + w('colon') + best.name;
 }

@@ -1,8 +1,8 @@
 // The owner's page: tool servers of others that the chat page may offer.
 
 import { ask } from './api.js';
-import { $, button, node, sure } from './house.js';
-import { isChinese } from './language.js';
+import { inOwn } from './hant.js';
+import { $, button, node, sayer, sure } from './house.js';
 
 const WORDS = {
   zh: {
@@ -35,10 +35,10 @@ const WORDS = {
 const PATH = '/house/tools';
 let servers = [];
 
-const own = (key) => WORDS[isChinese() ? 'zh' : 'en'][key];
+const own = sayer(WORDS);
 
 function serverBox(server) {
-  const problem = node('p', { class: 'problem', role: 'alert', text: server.problem ? server.problem[isChinese() ? 0 : 1] : '' });
+  const problem = node('p', { class: 'problem', role: 'alert', text: server.problem ? inOwn({ zh: server.problem[0], en: server.problem[1] }) : '' });
   const path = PATH + '/' + encodeURIComponent(server.name);
   const switched = button(own(server.on ? 'on' : 'off'), 'plain', async () => {
     await ask('PATCH', path, { on: !server.on });

@@ -3,6 +3,7 @@
 import { bars, line, short } from './charts.js';
 import { ApiError, ask } from './api.js';
 import { $, button, node, reason, run, say, speak, sure, when } from './house.js';
+import { inOwn } from './hant.js';
 import { isChinese, language } from './language.js';
 
 const REFRESH = 5000; // ms
@@ -220,7 +221,7 @@ function appsBox(child) {
       tick.checked = found.apps.indexOf(app.name) >= 0;
       return tick;
     });
-    list.replaceChildren(...boxes.map((tick, number) => node('label', { class: 'check' }, [tick, node('span', { text: found.of[number].titles[isChinese() ? 'zh' : 'en'] })])));
+    list.replaceChildren(...boxes.map((tick, number) => node('label', { class: 'check' }, [tick, node('span', { text: inOwn(found.of[number].titles) })])));
   };
   const put = (apps) => async () => show(await ask('PUT', path, { apps: apps() }));
   box.appendChild(node('div', { class: 'row-line' }, [

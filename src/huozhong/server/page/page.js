@@ -3,7 +3,7 @@
 import { ApiError, ask, canFollow, hasKey, listen } from './api.js';
 import { bindAttach } from './attach.js';
 import { createChat } from './chat.js';
-import { $, element, fitHeight, icon, isPlainEnter, openMenu, setIcon, toast } from './dom.js';
+import { $, bindLatePanel, element, fitHeight, icon, isPlainEnter, openMenu, setIcon, toast } from './dom.js';
 import { bindFrame, detectMathML, hideList, isDrawerOpen, isListShown, isNarrow, showList, showTheme, toggleList } from './frame.js';
 import { changeLanguage, label, t, translate } from './i18n.js';
 import { oldConversation, read, write } from './kept.js';
@@ -12,8 +12,6 @@ import { language } from './language.js';
 import { createList } from './list.js';
 import { createMenus } from './menus.js';
 import { createReading } from './reading.js';
-import { bindSettings } from './settings.js';
-import { bindShelf } from './shelf.js';
 import { bindDictation, whenVoices } from './voice.js';
 
 const input = $('input');
@@ -46,11 +44,7 @@ const menus = createMenus({
   failed,
   person: () => me,
   showKeys: () => keys.open(),
-  cleared() {
-    write('draft', null);
-    input.value = '';
-    onInput();
-  },
+  cleared: clearHere,
 });
 
 /** The address remembers which conversation is open, so that a reload and a bookmark find it. */
@@ -92,6 +86,17 @@ function newChat() {
   input.focus();
 }
 
+/** What this browser keeps of whoever sat here goes; returns what brings it back. */
+function clearHere() {
+  const kept = ['shelf', 'settings'].map((key) => [key, read(key)]);
+  ['draft', 'shelf', 'settings'].forEach((key) => write(key, null));
+  attached.take();
+  chat.start();
+  input.value = '';
+  onInput();
+  return () => kept.forEach(([key, value]) => read(key) === null && write(key, value));
+}
+
 /** A question that the server does not have goes back to where it was written. */
 function unsent(text, files) {
   input.value = input.value.trim() ? text + '\n' + input.value : text;
@@ -104,6 +109,11 @@ function failed(error) {
   if (error.kind === 'login') return;
   const known = ['offline', 'busy', 'gone'].indexOf(error.kind) >= 0;
   toast(t('error.' + (known ? error.kind : 'server'), { message: error.message }));
+}
+
+/** A part of the page could not be fetched. */
+function offline() {
+  failed(new ApiError('offline'));
 }
 
 // -- showing -----------------------------------------------------------------------------------
@@ -147,6 +157,12 @@ function offerBetter() {
   import('./models.js').then((sheet) => sheet.offerBelow($('log'), models, $('model'))).catch(() => {}); // an offer, no need
 }
 
+/** To an owner who begins a conversation. */
+function offerFirst() {
+  if (!model || !models.isOwner() || !chat.isEmpty()) return;
+  import('./models.js').then((sheet) => sheet.offerFirst($('offer'), models, $('model'))).catch(() => {}); // an offer, no need
+}
+
 function about() {
   if (!model) return '';
   const context = model.max_context ? ' · ' + t('context', { count: model.max_context }) : '';
@@ -186,10 +202,11 @@ async function chooseLanguage() {
   try {
     await changeLanguage(name);
   } catch (error) {
-    failed(new ApiError('offline'));
+    offline();
     return;
   }
   showWords();
+  offerFirst();
   if (me && me.login) ask('PATCH', '/house/me', { language: name }).catch(failed);
 }
 
@@ -233,44 +250,21 @@ function sendText(text) {
   focusInput();
 }
 
-/** What is seldom needed is fetched when it is. */
-async function fitted(text) {
-  return (await import('./shorten.js')).fitText(text, model.max_context);
-}
-
 /** Shows what can be done with a text that the model cannot read whole; whether it is one. */
 async function isTooLong(text) {
-  const fit = await fitted(text).catch(() => null); // the server will say what it thinks of it
-  if (!fit || fit.text === text) return false;
-  const box = $('too-long');
-  box.textContent = t('tooLong', { count: text.length, most: fit.text.length });
-  const row = box.appendChild(element('div', 'actions'));
-  const button = (key, act) => {
-    const made = row.appendChild(element('button', 'button', t(key)));
-    made.type = 'button';
-    made.addEventListener('click', act);
-    return made;
-  };
-  button('cancel', () => {
-    box.hidden = true;
-    input.focus();
-  });
-  button('asFile', () => {
-    box.hidden = true;
+  const on = { kept: () => input.focus(), shortened: sendText, file(file) {
     input.value = '';
     onInput();
     input.focus();
-    attached.add([new File([text], t('textFile'), { type: 'text/plain' })]);
-  });
-  button('shorten', () => sendText(fit.text)).classList.add('strong');
-  box.hidden = false;
-  row.lastChild.focus();
-  return true;
+    attached.add([file]);
+  } };
+  const shorter = await import('./shorten.js').catch(() => null); // the server will say what it thinks of it
+  return shorter !== null && shorter.offerShorter($('too-long'), text, model.max_context, on);
 }
 
 async function shorten(text, done) {
   try {
-    done((await fitted(text)).text);
+    done((await (await import('./shorten.js')).fitText(text, model.max_context)).text);
   } catch (error) {
     failed(error);
   }
@@ -354,16 +348,16 @@ function keepForLater() {
 
 // -- hands -----------------------------------------------------------------------------------------
 
-const settings = bindSettings({
+const settings = bindLatePanel($('settings-button'), async () => (await import('./settings.js')).bindSettings({
   settings: chat.settings,
   id: () => chat.current().id,
   isNew: () => !chat.current().id,
   change: chat.change,
   modelTemperature: () => (model && typeof model.temperature === 'number' ? model.temperature : 1),
   about,
-});
+}), offline);
 const attached = bindAttach(() => refreshTools(), failed);
-const shelf = bindShelf(input, onInput, (key) => toast(t(key)));
+const shelf = bindLatePanel($('shelf-button'), async () => (await import('./shelf.js')).bindShelf(input, onInput, (key) => toast(t(key))), offline);
 const keys = bindKeys({
   newChat,
   find: findChat,
@@ -405,7 +399,7 @@ function bindHands() {
     const { id, title } = chat.current();
     openMenu($('chat-menu'), menus.chatMenu(list.get(id) || { id, title, pinned: false }));
   });
-  $('model').addEventListener('click', () => import('./models.js').then((sheet) => sheet.openModels(models, $('model'))).catch(() => failed(new ApiError('offline'))));
+  $('model').addEventListener('click', () => import('./models.js').then((sheet) => sheet.openModels(models, $('model'))).catch(offline));
   $('house-menu').addEventListener('click', () => openMenu($('house-menu'), menus.houseMenu()));
   $('language').addEventListener('change', chooseLanguage);
   window.addEventListener('pagehide', () => write('draft', input.value || chat.unsent() || null));
@@ -439,6 +433,7 @@ async function begin() {
   const tried = askAll();
   listenToHouse();
   await tried;
+  offerFirst();
   keepForLater();
 }
 

@@ -1,6 +1,7 @@
 // Texts that are longer than the model can read: what of them fits.
 
 import { ask } from './api.js';
+import { element, textButton } from './dom.js';
 import { t } from './i18n.js';
 
 const FOR_ANSWER = 0.35; // of the context, for the answer and what else the model is told
@@ -29,4 +30,25 @@ export async function fitText(text, context) {
     length = Math.floor(length * Math.min(0.95, (0.97 * most) / count));
   }
   return { text: cut(text, Math.floor(length / 2)) };
+}
+
+/**
+ * Fills `box` with what can be done with a text that a model with `context` tokens cannot read whole; resolves to
+ * whether it is one.  on: {kept(), file(File), shortened(text)}, after the box is gone again.
+ */
+export async function offerShorter(box, text, context, on) {
+  const fit = await fitText(text, context).catch(() => null); // the server will say what it thinks of it
+  if (!fit || fit.text === text) return false;
+  box.textContent = t('tooLong', { count: text.length, most: fit.text.length });
+  const row = box.appendChild(element('div', 'actions'));
+  const button = (key, className, act) => row.appendChild(textButton(key, className, () => {
+    box.hidden = true;
+    act();
+  }));
+  button('cancel', '', on.kept);
+  button('asFile', '', () => on.file(new File([text], t('textFile'), { type: 'text/plain' })));
+  button('shorten', 'strong', () => on.shortened(fit.text));
+  box.hidden = false;
+  row.lastChild.focus();
+  return true;
 }

@@ -252,7 +252,14 @@ class AnswerView {
     const dot = this.extra.appendChild(element('span', 'waiting'));
     dot.setAttribute('role', 'img');
     dot.setAttribute('aria-label', t('answering'));
-    const text = waitingText(message.waiting);
+    const { waiting } = message;
+    if (waiting && waiting.loading >= 0) {
+      const bar = this.extra.appendChild(element('progress'));
+      bar.max = 100;
+      bar.value = waiting.loading;
+      bar.setAttribute('aria-label', t('loadingModel', { percent: waiting.loading }));
+    }
+    const text = waitingText(waiting);
     if (text) this.extra.appendChild(element('span', 'note', text));
   }
 
@@ -279,6 +286,7 @@ function isFirst(source, index, all) {
 
 function waitingText(waiting) {
   if (!waiting) return '';
+  if (waiting.loading >= 0) return t('loadingModel', { percent: waiting.loading });
   if (waiting.place > 0) {
     const seconds = Math.ceil(waiting.seconds || 0);
     return seconds > 0 ? t('placeAndSeconds', { place: waiting.place, seconds }) : t('place', { place: waiting.place });

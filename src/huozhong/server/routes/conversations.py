@@ -15,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 
 import huozhong
 from huozhong.errors import RequestError
+from huozhong.server import remembered
 from huozhong.server.answers import Answers, GrowingAnswer, snapshot
 from huozhong.server.asking import answer_turn
 from huozhong.server.dialects import Event
@@ -166,6 +167,7 @@ async def clear(request: Request) -> Response:
     """For the next pupil.  at: what takes it back."""
     person, kept, answers = person_of(request).id, _kept(request), _answers(request)
     at, ids = await run_in_threadpool(kept.clear, person)
+    await run_in_threadpool(remembered.put_aside, person, at)
     for id in ids:
         answers.stop_all_of(id)
         answers.feed.tell(person, Event({"id": id}, "deleted"))
@@ -176,6 +178,7 @@ async def clear(request: Request) -> Response:
 async def undo_clear(request: Request) -> Response:
     body = ClearedAt.parse(await json_body(request))
     rows = await run_in_threadpool(_kept(request).undo_clear, person_of(request).id, body.at)
+    await run_in_threadpool(remembered.bring_back, person_of(request).id, body.at)
     for row in rows:
         _tell(request, row)
     return json_response({"restored": len(rows)})

@@ -50,18 +50,18 @@ FIRST_LOAD = [
     "menus.js",
     "prose.js",
     "reading.js",
-    "settings.js",
-    "shelf.js",
     "tell.js",
     "tree.js",
     "view.js",
     "voice.js",
     "flame.svg",
 ]
+# What a visit may want later.
+_LATER = ["settings.js", "shelf.js", "shorten.js"]
 _OTHERS = [
-    "shorten.js",
     "foreign.js",
     "foreign.css",
+    "hant.js",
     "models.js",
     "models.css",
     "print.css",
@@ -104,7 +104,7 @@ _PEOPLE = [
     "tallies.js",
     "tallies.css",
 ]
-FILES = {name: TYPES[name.rpartition(".")[2]] for name in [*FIRST_LOAD, *_OTHERS, *_PEOPLE]}
+FILES = {name: TYPES[name.rpartition(".")[2]] for name in [*FIRST_LOAD, *_LATER, *_OTHERS, *_PEOPLE]}
 router = APIRouter(include_in_schema=False)
 
 
@@ -119,7 +119,13 @@ def _data(name: str) -> bytes:
         data = without_comments(data)
     if name != "sw.js":
         return data
-    kept = [*FIRST_LOAD, "manifest.webmanifest", "print.css", *(f"words-{language}.json" for language in LANGUAGES)]
+    kept = [
+        *FIRST_LOAD,
+        *_LATER,
+        "manifest.webmanifest",
+        "print.css",
+        *(f"words-{language}.json" for language in LANGUAGES),
+    ]
     version = hashlib.sha256(b"".join((FOLDER / other).read_bytes() for other in ["index.html", *kept])).hexdigest()
     text = data.decode().replace("'@version@'", json.dumps(version[:12]))
     return text.replace("['@files@']", json.dumps([f"/page/{other}" for other in kept])).encode()

@@ -17,6 +17,7 @@ from huozhong.server.http import json_body, json_response
 from huozhong.server.identity import accounts_only, owner_only
 from huozhong.server.permits import Permits
 from huozhong.server.qr import qr_svg
+from huozhong.server.remembered import forget
 from huozhong.server.routes.login import hashed
 from huozhong.skills.shelf import AppShelf
 from huozhong.store.joining import JoinCode, current_codes, drop_codes, new_code
@@ -108,6 +109,7 @@ async def change(request: Request, number: int) -> Response:
 async def remove(request: Request, number: int) -> Response:
     await asyncio.to_thread(_write, request, lambda session: remove_person(session, number))
     await asyncio.to_thread(request.app.state.collections.delete_all, number)
+    await asyncio.to_thread(forget, number)
     request.app.state.visitors.forget()
     return json_response({"ok": True})
 
