@@ -15,6 +15,9 @@ PYTHON ?= python3
 MODEL ?= ember
 ARGS ?=
 BENCH ?= kernels generate serve memory
+# Files of tests that run at once.  Most tests wait for a server, a browser or one core; more of them want more memory
+# (2 GB each).
+TESTERS ?= 2
 
 # A plain index serves torch with CUDA (5.6 GB with what it needs); the CPU build (200 MB) has an index of its own, which
 # `make train` takes.  The tests run with either:  make test TORCH_INDEX="$(CPU_INDEX)"
@@ -58,7 +61,7 @@ train: $(SERVE)/huozhong.stamp
 	@echo "可以训练了：$(SERVE)/bin/huozhong train --help / Ready to train: $(SERVE)/bin/huozhong train --help"
 
 test: check
-	$(TEST)/bin/python -m pytest
+	$(TEST)/bin/python -m pytest -n $(TESTERS) --dist loadfile
 
 real: $(TEST)/tools.stamp
 	@$(TEST)/bin/python tests/real/fetch.py
