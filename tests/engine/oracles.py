@@ -15,8 +15,11 @@ def make_model(config: Any, seed: int = 3, spread: float = 0.15) -> Any:
     model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
     with torch.no_grad():
         for name, weight in [*model.named_parameters(), *model.named_buffers()]:
-            if "norm" in name:
+            if "norm" in name or name.endswith(("hc.scale", "hc_scale")):
                 weight.uniform_(0.5, 1.5)
+            elif name.endswith("tid2eid"):  # which experts a token meets: different ones
+                count = model.config.n_routed_experts
+                weight.copy_(torch.rand(len(weight), count).argsort(dim=1)[:, : weight.shape[1]])
             elif "correction_bias" in name or name.endswith(".bias"):
                 weight.uniform_(-0.2, 0.2)
             elif "inv_freq" not in name:

@@ -47,12 +47,17 @@ void check_rows(const Kernels& k, Random& random) {
             k.rms_norm(x.get(), w.get(), 1e-6f, n, y.get());
             plain.rms_norm(x.get(), w.get(), 1e-6f, n, z.get());
             same(what("rms_norm"), y, z);
+            k.rms_norm(x.get(), nullptr, 1e-6f, n, y.get());
+            plain.rms_norm(x.get(), nullptr, 1e-6f, n, z.get());
+            same(what("rms_norm without weights"), y, z);
             k.layer_norm(x.get(), w.get(), x.get(), 1e-6f, n, y.get());
             plain.layer_norm(x.get(), w.get(), x.get(), 1e-6f, n, z.get());
             same(what("layer_norm"), y, z);
-            k.silu_mul(x.get(), w.get(), n, y.get());
-            plain.silu_mul(x.get(), w.get(), n, z.get());
-            same(what("silu_mul"), y, z);
+            for (float limit : {INFINITY, 0.5f}) {
+                k.silu_mul(x.get(), w.get(), n, limit, y.get());
+                plain.silu_mul(x.get(), w.get(), n, limit, z.get());
+                same(what("silu_mul"), y, z);
+            }
             k.add_scaled(y.get(), x.get(), 0.7f, n);
             plain.add_scaled(z.get(), x.get(), 0.7f, n);
             same(what("add_scaled"), y, z);
@@ -73,6 +78,48 @@ void check_index_scores(const Kernels& k, Random& random) {
         }
 }
 
+void check_streams(const Kernels& k, Random& random) {
+    for (int32_t n : LENGTHS)
+        for (int32_t streams : {1, 4, MAX_STREAMS}) {
+            const Array<float> x = floats(random, int64_t(streams) * n), y = floats(random, n);
+            const Array<float> post = floats(random, streams), comb = floats(random, streams * streams);
+            Array<float> got(n), expected(n), all = floats(random, x.size()), plain(x.size());
+            std::memcpy(plain.get(), all.get(), all.size() * sizeof(float));
+            k.collapse_streams(x.get(), post.get(), streams, n, got.get());
+            kernels_plain.collapse_streams(x.get(), post.get(), streams, n, expected.get());
+            same(label(k, "collapse_streams", {n, streams}), got, expected);
+            k.spread_streams(all.get(), y.get(), post.get(), comb.get(), streams, n);
+            kernels_plain.spread_streams(plain.get(), y.get(), post.get(), comb.get(), streams, n);
+            same(label(k, "spread_streams", {n, streams}), all, plain);
+        }
+}
+
+void check_gates(const Kernels& k, Random& random) {
+    for (int32_t n : LENGTHS)
+        for (float size : {1.0f, 200.0f}) {
+            std::vector<Array<float>> values, gates;
+            const float *v[8], *g[8];
+            for (int i = 0; i < 8; ++i) {
+                v[i] = values.emplace_back(floats(random, n)).get();
+                g[i] = gates.emplace_back(floats(random, n, size)).get();
+            }
+            for (int32_t rows : {1, 4, 8}) {
+                Array<float> got(n), expected(n);
+                k.gated_mean(v, g, rows, n, got.get());
+                kernels_plain.gated_mean(v, g, rows, n, expected.get());
+                same(label(k, "gated_mean", {n, rows, int64_t(size)}), got, expected);
+                all_finite("gated_mean", got);
+            }
+            const Array<float> before = floats(random, 3 * n);
+            for (const float* start : {static_cast<const float*>(nullptr), before.get()}) {
+                Array<float> got(3 * n), expected(3 * n);
+                k.gated_step(start, v[0], g[0], g[1], n, n, got.get());
+                kernels_plain.gated_step(start, v[0], g[0], g[1], n, n, expected.get());
+                same(label(k, "gated_step", {n, int64_t(size)}), got, expected);
+            }
+        }
+}
+
 // What is not a number may give any number, but no undefined behaviour on the way.
 void run_not_finite(const Kernels& k, Random& random) {
     const float special[] = {NAN, INFINITY, -INFINITY, 3e38f, -1e-45f};
@@ -86,8 +133,11 @@ void run_not_finite(const Kernels& k, Random& random) {
         k.matmul({&matrix.m, 0, {x.get(), in, q.q.get(), q.scale.get(), q.sum.get(), q.half.get()}, nullptr, 0, 1, tokens,
                   y.get(), matrix.m.out, false}, 0, matrix.m.blocks());
         k.rms_norm(x.get(), x.get(), 1e-6f, in, z.get());
-        k.silu_mul(x.get(), x.get(), in, z.get());
-        k.combine(x.get(), 130, 4, 128, z.get());
+        k.silu_mul(x.get(), x.get(), in, 10.0f, z.get());
+        k.combine(x.get(), 130, 4, 128, -INFINITY, z.get());
+        const float* rows[3] = {x.get(), x.get() + in, x.get() + 2 * in};
+        k.gated_mean(rows, rows, 3, in, z.get());
+        k.gated_step(x.get(), x.get(), x.get(), x.get(), in / 4, in / 4, z.get());
     }
 }
 
@@ -299,9 +349,11 @@ void check_combine(const Kernels& k, Random& random) {
             const Array<float> part = floats(random, int64_t(parts) * (n + 2));
             for (int32_t i = 0; i < parts; ++i) const_cast<float*>(part.get())[i * (n + 2) + n + 1] = float(i + 1);
             Array<float> y(n), z(n);
-            k.combine(part.get(), n + 2, parts, n, y.get());
-            kernels_plain.combine(part.get(), n + 2, parts, n, z.get());
-            same(label(k, "combine", {n, parts}), y, z);
+            for (float sink : {-INFINITY, 0.3f}) {
+                k.combine(part.get(), n + 2, parts, n, sink, y.get());
+                kernels_plain.combine(part.get(), n + 2, parts, n, sink, z.get());
+                same(label(k, "combine", {n, parts}), y, z);
+            }
         }
 }
 
@@ -364,6 +416,8 @@ int main() {
             check_matmuls(*k, random);
             check_attention(*k, random);
             check_combine(*k, random);
+            check_streams(*k, random);
+            check_gates(*k, random);
             check_codes(*k, random);
         }
     }

@@ -1,5 +1,6 @@
 // Whole forward passes of small random models: every instruction set, one thread and several, bit for bit the same.
 // Built with sanitizers it looks for reads and writes out of bounds, undefined behaviour and races.
+#include <algorithm>
 #include <thread>
 
 #include "model.h"
@@ -53,6 +54,23 @@ Config grouped(Config c, int32_t kv_heads, int32_t dim) {
     return c;
 }
 
+// Layers see the last 20 positions, and the best 9 of one entry for each 4 positions, or one for each 32.
+Config compressed(Config c, int32_t dim, int32_t out_groups, int32_t index_dim) {
+    c.compressed = c.sqrt_softplus = true;
+    c.dim = dim;
+    c.q_rank = 24;
+    c.window = 20;
+    c.out_groups = out_groups;
+    c.out_rank = 13;
+    c.sparse_rate = 4;
+    c.heavy_rate = 32;
+    c.streams = 4;
+    c.sinkhorn = 20;
+    c.stream_eps = 1e-6f;
+    c.limit = 1.5f;
+    return sparse(c, 3, index_dim, 9);
+}
+
 Config experts(Config c, int32_t count, int32_t per_token, int32_t groups, int32_t top_groups, bool softmax) {
     c.experts = count;
     c.experts_per_token = per_token;
@@ -74,6 +92,12 @@ class RandomModel {
         model.positions = 400;
         model.rope = vector(int64_t(model.positions) * c.rope);
         // Every third layer of a sparse model looks at the keys of the one before.
+        if (c.compressed) {
+            model.compress_rope = vector(int64_t(model.positions) * c.rope);
+            model.head_mix = mix(c.streams, 1);
+            for (int32_t i = 0; i < shape.layers; ++i) model.layers.push_back(compressed_layer(i));
+            return;
+        }
         for (int32_t i = 0; i < shape.layers; ++i) model.layers.push_back(layer(i > 0 && c.experts, i % 3 == 2));
         model.prediction.push_back({vector(c.hidden), vector(c.hidden), vector(c.hidden),
                                     matrix(c.hidden, 2 * c.hidden), layer(c.experts, false)});
@@ -134,20 +158,70 @@ class RandomModel {
         }
         out.is_moe = moe;
         if (moe) {
-            out.moe.router = matrix(Format::f32, c.experts, c.hidden);
-            if (shape_.biases) out.moe.bias = vector(c.experts);
-            out.moe.experts = dense(shape_.expert_width, c.experts);
-            out.moe.has_shared = shape_.shared;
-            if (shape_.shared) out.moe.shared = dense(shape_.expert_width + 3);
+            out.moe = experts();
         } else {
             out.dense = dense(shape_.dense_width);
         }
+        return out;
+    }
+    MoeWeights experts() {
+        const Config& c = shape_.config;
+        MoeWeights out{};
+        out.router = matrix(Format::f32, c.experts, c.hidden);
+        if (shape_.biases) out.bias = vector(c.experts);
+        out.experts = dense(shape_.expert_width, c.experts);
+        out.has_shared = shape_.shared;
+        if (shape_.shared) out.shared = dense(shape_.expert_width + 3);
+        return out;
+    }
+    StreamWeights mix(int32_t numbers, int32_t scales) {
+        const int32_t width = shape_.config.streams * shape_.config.hidden;
+        return {matrix(Format::f32, numbers, width), vector(numbers), vector(scales)};
+    }
+    // Layer 0 compresses nothing and has its experts from a table; the others take turns.
+    LayerWeights compressed_layer(int32_t number) {
+        const Config& c = shape_.config;
+        LayerWeights out{};
+        out.attention_norm = vector(c.hidden);
+        out.mlp_norm = vector(c.hidden);
+        out.attention_mix = mix((2 + c.streams) * c.streams, 3);
+        out.mlp_mix = mix((2 + c.streams) * c.streams, 3);
+        out.is_moe = true;
+        out.moe = experts();
+        if (number == 0) {
+            for (int32_t i = 0; i < c.vocab * c.experts_per_token; ++i) table_.push_back(random_.below(c.experts));
+            out.moe.table = table_.data();
+            out.moe.bias = nullptr;
+        }
+        CompressedWeights& w = out.compressed;
+        w.kind = Compression(number % 3);
+        const bool sparse = w.kind == Compression::sparse;
+        w.down = {{matrix(c.q_rank, c.hidden), matrix(c.dim, c.hidden)}};
+        w.q_norm = vector(c.q_rank);
+        w.kv_norm = vector(c.dim);
+        w.sinks = vector(c.heads);
+        w.q_up = matrix(c.heads * c.dim, c.q_rank);
+        w.out_groups = matrix(c.out_rank, c.heads / c.out_groups * c.dim, c.out_groups);
+        w.out = matrix(c.hidden, c.out_groups * c.out_rank);
+        if (w.kind == Compression::none) return out;
+        const int32_t gates = sparse ? 2 * c.dim : c.dim;
+        w.compress = {{matrix(gates, c.hidden), matrix(gates, c.hidden)}};
+        w.bias = vector(int64_t(c.rate(w.kind)) * gates);
+        w.norm = vector(c.dim);
+        if (!sparse) return out;
+        w.compress.all.push_back(matrix(2 * c.index_dim, c.hidden));
+        w.compress.all.push_back(matrix(2 * c.index_dim, c.hidden));
+        w.index_query = matrix(c.index_heads * c.index_dim, c.q_rank);
+        w.index_weights = matrix(Format::f32, c.index_heads, c.hidden);
+        w.index_bias = vector(int64_t(c.sparse_rate) * 2 * c.index_dim);
+        w.index_norm = vector(c.index_dim);
         return out;
     }
 
     const Shape& shape_;
     Random random_;
     size_t turn_ = 0;
+    std::vector<int32_t> table_;
     std::vector<Array<float>> vectors_;
     std::vector<std::unique_ptr<RandomMatrix>> matrices_;
 };
@@ -166,17 +240,24 @@ const std::vector<Step> STEPS = {
 };
 constexpr int32_t SEQUENCES = 3, LONGEST = 300;
 
+// A page of any layer.
+int64_t page_bytes(const Shape& s) {
+    const Config& c = s.config;
+    if (!c.compressed) return c.page_bytes(s.page_size, s.cache);
+    return std::max(PageParts(c, Compression::sparse, s.page_size, s.cache).bytes,
+                    PageParts(c, Compression::heavy, s.page_size, s.cache).bytes);
+}
+
 // bindings.cpp's make_span, without its checks.
 Span make_span(const Shape& s, const Piece& piece, int32_t first_row, int32_t start, const std::vector<int32_t>& pages) {
     const Config& c = s.config;
     const int64_t step = c.grouped ? KEY_TILE : 1, step_bytes = c.step_bytes(s.cache);
-    const int64_t page_bytes = c.page_bytes(s.page_size, s.cache);
+    const int64_t bytes = page_bytes(s);
     Span span{first_row, piece.length, start, piece.prefill, {}, {}};
     if (c.index_top)
-        for (int64_t p = 0; p < span.end(); p += s.page_size)
-            span.index.push_back(pages[p / s.page_size] * page_bytes + s.page_size * c.row_bytes(s.cache));
+        for (int64_t p = 0; p < span.end(); p += s.page_size) span.page.push_back(pages[p / s.page_size] * bytes);
     for (int64_t p = 0; p < span.end(); p += step)
-        span.offset.push_back(pages[p / s.page_size] * page_bytes + p % s.page_size / step * step_bytes);
+        span.offset.push_back(pages[p / s.page_size] * bytes + p % s.page_size / step * step_bytes);
     return span;
 }
 
@@ -184,7 +265,7 @@ Span make_span(const Shape& s, const Piece& piece, int32_t first_row, int32_t st
 std::vector<Array<float>> run_steps(const Shape& s, const Model& model, const Kernels& kernels, int32_t threads) {
     const Config& c = s.config;
     const int32_t per_sequence = (LONGEST + s.page_size - 1) / s.page_size, pages = SEQUENCES * per_sequence;
-    const int64_t page_bytes = c.page_bytes(s.page_size, s.cache), layer_bytes = pages * page_bytes;
+    const int64_t bytes = page_bytes(s), layer_bytes = pages * bytes;
     Array<uint8_t> cache((s.layers + 1) * layer_bytes);
     Random random(3);
     const std::vector<int32_t> order = random.permutation(pages);
@@ -208,15 +289,17 @@ std::vector<Array<float>> run_steps(const Shape& s, const Model& model, const Ke
         // A worker of its own for each step: its buffers then have exactly the lengths that the step needs.
         Worker worker(kernels, threads), drafter(kernels, threads);
         Array<float> logits(int64_t(batch.logit_rows.size()) * c.vocab), hidden(int64_t(rows) * c.hidden);
-        Array<float> draft(logits.size()), states(hidden.size());
-        model.forward(worker, {cache.get(), page_bytes, s.page_size, s.cache}, layer_bytes, batch, logits.get(),
-                      hidden.get());
-        model.draft(drafter, 0, {cache.get() + s.layers * layer_bytes, page_bytes, s.page_size, s.cache}, batch,
-                    hidden.get(), draft.get(), states.get());
-        for (Array<float>* y : {&logits, &hidden, &draft, &states}) {
-            all_finite(std::string(kernels.name) + " " + s.name, *y);
-            out.push_back(std::move(*y));
+        model.forward(worker, {cache.get(), bytes, s.page_size, s.cache}, layer_bytes, batch, logits.get(), hidden.get());
+        out.push_back(std::move(logits));
+        out.push_back(std::move(hidden));
+        if (!model.prediction.empty()) {
+            Array<float> draft(out[out.size() - 2].size()), states(out.back().size());
+            model.draft(drafter, 0, {cache.get() + s.layers * layer_bytes, bytes, s.page_size, s.cache}, batch,
+                        out.back().get(), draft.get(), states.get());
+            out.push_back(std::move(draft));
+            out.push_back(std::move(states));
         }
+        for (const Array<float>& y : out) all_finite(std::string(kernels.name) + " " + s.name, y);
     }
     return out;
 }
@@ -275,6 +358,12 @@ int main(int argc, char**) {
          {F::q8, F::q4}, f16, 48, 4, 100, 37, true, true},
         {"sparse q8 cache", sparse(latent(common(50, 64, 5, 6), 33, 19, 11, 9), 4, 64, 3), {F::q8}, q8, 16, 2, 45, 0,
          false, false},
+        {"compressed f32", compressed(experts(common(50, 33, 6, 6), 5, 2, 1, 1, false), 19, 3, 32), floats, f32, 64, 4, 0, 45,
+         true, true},
+        {"compressed f16 cache", compressed(experts(common(67, 96, 8, 8), 6, 2, 1, 1, false), 40, 2, 64), {F::q8, F::q4}, f16,
+         64, 3, 0, 37, true, true},
+        {"compressed q8 cache", compressed(experts(common(67, 64, 9, 4), 6, 3, 1, 1, false), 33, 3, 32), mixed, q8, 128, 3, 0,
+         20, true, true},
         {"grouped q8 cache", grouped(common(51, 64, 6, 10), 2, 33), {F::q8}, q8, 32, 2, 47, 0, false, true},
         {"grouped mixed", grouped(common(90, 130, 5, 16), 5, 16), mixed, f32, 32, 2, 99, 0, false, true},
     };

@@ -209,6 +209,14 @@ def _words(source: ModelSource) -> str:
     return say("可用", "ready")
 
 
+def _attention(a: Architecture) -> str:
+    from huozhong.model.architecture import CompressedAttention, LatentAttention
+
+    if isinstance(a.attention, CompressedAttention):
+        return f"CSA/HCA, {say('窗口', 'window')} {a.attention.window}"
+    return "MLA" if isinstance(a.attention, LatentAttention) else "GQA"
+
+
 def _sparse(a: Architecture) -> str:
     indexer = getattr(a.attention, "indexer", None)
     if indexer is None:
@@ -218,12 +226,11 @@ def _sparse(a: Architecture) -> str:
 
 def _about(source: ModelSource, sizes: Footprint) -> Iterator[tuple[str, str]]:
     from huozhong.hub.arrival import gigabytes
-    from huozhong.model.architecture import CacheFormat, LatentAttention
+    from huozhong.model.architecture import CacheFormat
     from huozhong.model.footprint import cache_bytes
 
     a = source.architecture
-    latent = isinstance(a.attention, LatentAttention)
-    kind = f"{a.family}, {'MLA' if latent else 'GQA'}" + _sparse(a) + (", MoE" if a.experts else "")
+    kind = f"{a.family}, {_attention(a)}" + _sparse(a) + (", MoE" if a.experts else "")
     yield say("结构", "architecture"), kind
     layers = f"{a.num_layers} x {a.hidden_size}"
     if a.experts is not None:

@@ -55,7 +55,8 @@ from huozhong.formats.installed import name_of
 from huozhong.formats.ready import small_files_of
 from huozhong.formats.resolve import is_built_in, resolve_model
 from huozhong.formats.source import open_model
-from huozhong.model.architecture import Architecture, CacheFormat, row_bytes
+from huozhong.model.architecture import Architecture, CacheFormat, page_size_for
+from huozhong.model.footprint import cache_bytes
 from huozhong.text.messages import checked_messages
 from huozhong.text.template import Begun, ChatPrompt, ChatTemplate
 from huozhong.text.tokenizer import END_THINK, Tokenizer
@@ -78,7 +79,6 @@ __all__ = [
 Quantization = Literal["q8", "q4", "none"]
 Result = TypeVar("Result")
 
-PAGE_SIZE = 64
 SWAP_BYTES = 64 * 2**20  # used only when the pages run out
 
 
@@ -142,9 +142,8 @@ class LLM:
         if cache_format is None:
             cache_format = "f32" if source.kind == "folder" and quantization == "none" else "f16"
         options.check_cache_format(cache_format)
-        layers = self.config.num_layers + min(self.config.num_nextn_predict_layers, 1)
-        bytes_per_token = layers * row_bytes(self.config, cache_format)
-        num_pages = -(-options.checked_cache_tokens(cache_tokens, self.max_context, bytes_per_token) // PAGE_SIZE)
+        page_size, bytes_per_token = page_size_for(self.config), cache_bytes(self.config, 1, cache_format)
+        num_pages = -(-options.checked_cache_tokens(cache_tokens, self.max_context, bytes_per_token) // page_size)
         eos_ids = {*self.config.eos_token_ids, *generation_config.eos_ids(self._files, where=self._where)}
         self._wants_acts = acts and generation_config.uses_acts(self._files, where=self._where)
         # The slow part comes last, so that a wrong option is told at once.
@@ -152,8 +151,8 @@ class LLM:
         self.quantization = weights.format
         # One module guesses (on its own guesses, where more are wanted); further ones would be for nothing.
         weights = replace(weights, prediction=weights.prediction[: int(speculation not in ("off", 0))])
-        weights = bounded(weights, expert_memory, num_pages * PAGE_SIZE * bytes_per_token)
-        runner = Runner(weights, num_pages, PAGE_SIZE, num_threads, cache_format)
+        weights = bounded(weights, expert_memory, num_pages * page_size * bytes_per_token)
+        runner = Runner(weights, num_pages, page_size, num_threads, cache_format)
         self._engine = Engine(
             runner,
             self.tokenizer,

@@ -17,7 +17,7 @@ from huozhong.engine import kernels
 from huozhong.engine.bandwidth import usable_cores
 from huozhong.engine.kernels.batch import ForwardBatch, PagedCache, RowSpan
 from huozhong.engine.weights.layout import Weights
-from huozhong.model.architecture import Architecture, CacheFormat, LatentAttention, row_bytes
+from huozhong.model.architecture import Architecture, CacheFormat, CompressedAttention, LatentAttention, page_bytes
 from huozhong.model.rope import rope_table
 
 F32 = NDArray[np.float32]
@@ -45,7 +45,7 @@ class Runner:
     """A model ready to run: packed weights and a paged cache of `num_pages` pages of `page_size` positions.
 
     num_threads: None takes the CPUs this process may use.  cache_format: how the cache keeps a number.
-    Grouped and sparse attention want pages of a multiple of 16 positions.
+    Grouped and sparse attention want pages of a multiple of 16 positions, compressed attention of its `page_step`.
     """
 
     def __init__(
@@ -62,13 +62,17 @@ class Runner:
         self.num_threads = num_threads or usable_cores()
         c = weights.architecture
         tiled = not isinstance(c.attention, LatentAttention) or c.attention.indexer is not None
-        assert page_size % 16 == 0 or not tiled
-        self.page_bytes = page_size * row_bytes(c, cache_format)  # of one layer
+        step = c.attention.page_step if isinstance(c.attention, CompressedAttention) else 16
+        assert page_size % step == 0 or not tiled
+        self.page_bytes = page_bytes(c, page_size, cache_format)  # of one layer
         layers = c.num_layers + len(weights.prediction)
         pages_LPB = np.zeros((layers, num_pages, self.page_bytes), np.uint8)
         self.cache = PagedCache(pages_LPB, page_size, cache_format)
         self.rope = rope_table(c.rope, num_pages * page_size)
-        self._model = kernels.load(weights, self.rope, self.num_threads)
+        compressed = None
+        if isinstance(c.attention, CompressedAttention):
+            compressed = rope_table(c.attention.compress_rope, num_pages * page_size)
+        self._model = kernels.load(weights, self.rope, self.num_threads, compressed)
 
     def experts(self) -> kernels.ExpertStats | None:
         """How experts were read that stay on the disk; None where they are in memory."""

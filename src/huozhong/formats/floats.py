@@ -1,4 +1,4 @@
-"""The short floats that NumPy does not have: bfloat16 and float8, as bit patterns."""
+"""The short floats that NumPy does not have: bfloat16 and two kinds of float8, as bit patterns."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ def encode_bfloat16(values: NDArray[np.float32]) -> NDArray[np.uint16]:
 def decode_float8(bits: NDArray[np.uint8]) -> NDArray[np.float32]:
     """float32 of float8 e4m3fn bit patterns: 4 bits of exponent, 3 of fraction, no infinity; exact."""
     return _FLOAT8[bits]
+
+
+def decode_exponents(bits: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """float32 of float8 e8m0 bit patterns: a power of two, 127 for 1; 255 is NaN.  Exact."""
+    powers = np.ldexp(np.float32(1), bits.astype(np.int32) - 127)
+    return np.where(bits == 255, np.float32(np.nan), powers)
 
 
 def _float8_table() -> NDArray[np.float32]:

@@ -13,9 +13,13 @@ from typing import ClassVar, Literal
 
 from huozhong.errors import ConfigError
 from huozhong.model.config import ModelConfig, YarnScaling, yarn_mscale
+from huozhong.model.page_layout import CacheFormat as CacheFormat
+from huozhong.model.page_layout import PageLayout, key_bytes, part_bytes
 
-Family = Literal["deepseek_v3", "deepseek_v32", "glm_moe_dsa", "deepseek_v2", "llama", "qwen2", "qwen3", "qwen3_moe"]
-CacheFormat = Literal["f32", "f16", "q8"]  # how the cache keeps a number
+Family = Literal[
+    "deepseek_v3", "deepseek_v32", "deepseek_v4", "glm_moe_dsa", "deepseek_v2", "llama", "qwen2", "qwen3", "qwen3_moe"
+]
+LayerKind = Literal["window", "sparse", "heavy"]  # of compressed attention
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,19 +109,28 @@ class Experts:
     and weighted without it.  groups, top_groups: experts are chosen inside the best groups; a group's score is
     the sum of its best two (group_score "top2", V3) or its best ("max", V2).
     normalize: weights of the chosen are divided by their sum.  scale: and multiplied by this.
+    sqrtsoftplus (V4): sqrt(log(1 + exp(x))).  by_token: whether layer i looks a token's experts up in a table of its
+    own (their weights are scores all the same); empty: none does.  limit: where gate (above) and up (both ways) are
+    cut off.
     """
 
     count: int
     per_token: int
     hidden: int
     shared_hidden: int = 0
-    scoring: Literal["sigmoid", "softmax"] = "sigmoid"
+    scoring: Literal["sigmoid", "softmax", "sqrtsoftplus"] = "sigmoid"
     bias: bool = False
+    by_token: tuple[bool, ...] = ()
+    limit: float | None = None
     groups: int = 1
     top_groups: int = 1
     group_score: Literal["top2", "max"] = "top2"
     normalize: bool = True
     scale: float = 1.0
+
+    def looks_up(self, layer: int) -> bool:
+        """Whether layer `layer` takes a token's experts from its table."""
+        return layer < len(self.by_token) and self.by_token[layer]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +169,71 @@ class Rope:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CompressedAttention:
+    """Attention of a window and of compressed entries (DeepSeek-V4): one key for all heads, which is the value too.
+
+    kinds, of each layer: "window" sees the last `window` positions; "sparse" also the entries, one for every
+    sparse_rate positions, that its indexer chose; "heavy" also all entries, one for every heavy_rate.
+    The last numbers of a head are rotated, as many as `Architecture.rope` says, in layers with entries by
+    compress_rope, and the output is rotated back.  Heads leave by out_groups groups, each through out_rank numbers.
+    """
+
+    num_heads: int
+    head_dim: int
+    q_lora_rank: int
+    window: int
+    out_groups: int
+    out_rank: int
+    kinds: tuple[LayerKind, ...]
+    indexer: Indexer
+    compress_rope: Rope
+    sparse_rate: int = 4
+    heavy_rate: int = 128
+
+    @property
+    def row_dim(self) -> int:
+        """Numbers cached per token and layer, without entries and what they are made from."""
+        return self.head_dim
+
+    @property
+    def row_parts(self) -> tuple[int, ...]:
+        return (self.head_dim,)
+
+    @property
+    def page_step(self) -> int:
+        """Pages hold a multiple of so many positions: whole windows, and an indexer's keys in sixteens."""
+        return math.lcm(16 * self.sparse_rate, self.heavy_rate)
+
+    def rate(self, kind: LayerKind) -> int:
+        """Positions of a window that becomes an entry; 0 without entries."""
+        return {"window": 0, "sparse": self.sparse_rate, "heavy": self.heavy_rate}[kind]
+
+    def page_layout(self, kind: LayerKind, page_size: int, format: CacheFormat) -> PageLayout:
+        sparse = kind == "sparse"
+        numbers = {"window": 0, "sparse": 4 * (self.head_dim + self.indexer.head_dim), "heavy": 3 * self.head_dim}
+        return PageLayout(
+            page_size=page_size,
+            row=part_bytes(self.head_dim, format),
+            every=self.rate(kind),
+            key=key_bytes(self.indexer.head_dim, format) if sparse else 0,
+            open=numbers[kind],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Streams:
+    """Hyper-connections (arXiv:2409.19606), as DeepSeek-V4 has them: `count` residual streams.
+
+    What a layer reads is their weighted sum; what it gives is added to each with a weight of its own, and the streams
+    are mixed by a matrix that `iterations` rounds make doubly stochastic.  eps: added where is divided.
+    """
+
+    count: int
+    iterations: int
+    eps: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Architecture:
     """Everything that a forward pass needs to know about a model besides its weights.
 
@@ -172,8 +250,9 @@ class Architecture:
     hidden_size: int
     intermediate_size: int
     num_layers: int
-    attention: LatentAttention | GroupedAttention
+    attention: LatentAttention | GroupedAttention | CompressedAttention
     rope: Rope
+    streams: Streams | None = None
     experts: Experts | None = None
     moe_layers: tuple[bool, ...] = ()
     rms_norm_eps: float = 1e-6
@@ -199,6 +278,8 @@ class Architecture:
                 )
             if self.rope.dim > a.head_dim:
                 raise ConfigError(f"rope: {self.rope.dim} numbers of a head of {a.head_dim} cannot be rotated.")
+        elif isinstance(a, CompressedAttention):
+            self._check_compressed(a)
         elif self.rope.dim != a.qk_rope_head_dim:
             raise ConfigError(f"rope: {self.rope.dim} numbers, but qk_rope_head_dim is {a.qk_rope_head_dim}.")
         elif a.indexer is not None:
@@ -221,6 +302,23 @@ class Architecture:
             raise ConfigError("indexer_types: the first layer cannot share the choice of one before it.")
         if i.shared_layers and len(i.shared_layers) != self.num_layers:
             raise ConfigError(f"indexer_types has {len(i.shared_layers)} entries for {self.num_layers} layers.")
+
+    def _check_compressed(self, a: CompressedAttention) -> None:
+        if len(a.kinds) != self.num_layers or self.streams is None:
+            raise ConfigError(f"layer_types has {len(a.kinds)} entries for {self.num_layers} layers.")
+        if self.rope.dim != a.compress_rope.dim or self.rope.dim > min(a.head_dim, a.indexer.head_dim):
+            raise ConfigError(f"rope: {self.rope.dim} numbers of a head of {a.head_dim} cannot be rotated.")
+        if a.num_heads % a.out_groups:
+            raise ConfigError(f"o_groups ({a.out_groups}) must divide num_attention_heads ({a.num_heads}).")
+        if a.indexer.head_dim % 32:
+            raise ConfigError(f"index_head_dim is {a.indexer.head_dim}; it must be a multiple of 32.")
+        if not 1 <= a.sparse_rate <= 4 or not 1 <= a.heavy_rate <= 1024:
+            raise ConfigError(
+                f"compress_rates are {a.sparse_rate} and {a.heavy_rate}; the first must lie between 1 and 4, "
+                "the second between 1 and 1024."
+            )
+        if self.num_nextn_predict_layers:
+            raise ConfigError("prediction modules of compressed attention are not supported.")
 
     def _check_experts(self) -> None:
         e = self.experts
@@ -246,7 +344,7 @@ class Architecture:
     @property
     def softmax_scale(self) -> float:
         """1/sqrt(width of a head's key), times YaRN's squared magnitude correction for MLA."""
-        if isinstance(self.attention, GroupedAttention):
+        if not isinstance(self.attention, LatentAttention):
             return float(self.attention.head_dim**-0.5)
         scale: float = self.attention.qk_head_dim**-0.5
         yarn = self.rope.scaling
@@ -305,17 +403,26 @@ class Architecture:
 
 
 def row_bytes(a: Architecture, format: CacheFormat) -> int:
-    """What the cache keeps of one token in one layer.  q8: a byte a number, and a half-precision scale for each 32."""
-    if format == "q8":
-        rows = sum(width + width % 2 + 2 * math.ceil(width / 32) for width in a.attention.row_parts)
-    else:
-        rows = a.row_dim * {"f32": 4, "f16": 2}[format]
-    return rows + index_bytes(a, format)
+    """What the cache keeps of one token in one layer; of compressed attention a page's share, rounded up."""
+    if isinstance(a.attention, CompressedAttention):
+        size = page_size_for(a)
+        return -(-page_bytes(a, size, format) // size)
+    return sum(part_bytes(width, format) for width in a.attention.row_parts) + index_bytes(a, format)
+
+
+def page_bytes(a: Architecture, page_size: int, format: CacheFormat) -> int:
+    """What the cache keeps of `page_size` tokens in one layer; the same for all layers."""
+    if isinstance(c := a.attention, CompressedAttention):
+        return max(c.page_layout(kind, page_size, format).size for kind in c.kinds)
+    return page_size * row_bytes(a, format)
 
 
 def index_bytes(a: Architecture, format: CacheFormat) -> int:
     """Of `row_bytes`, what an indexer's key takes: int8 and its scales, unless the cache rounds nothing."""
     indexer = a.attention.indexer if isinstance(a.attention, LatentAttention) else None
-    if indexer is None:
-        return 0
-    return indexer.head_dim * 4 if format == "f32" else indexer.head_dim + indexer.head_dim // 32 * 2
+    return 0 if indexer is None else key_bytes(indexer.head_dim, format)
+
+
+def page_size_for(a: Architecture) -> int:
+    """Positions of a page of the cache: 64, or as many as whole windows of compressed attention need."""
+    return math.lcm(64, a.attention.page_step) if isinstance(a.attention, CompressedAttention) else 64

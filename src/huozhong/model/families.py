@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from huozhong.errors import ConfigError
-from huozhong.model.architecture import Architecture, Experts, GroupedAttention, LatentAttention
+from huozhong.model.architecture import Architecture, Experts, GroupedAttention
 from huozhong.model.frozen import Frozen, Storage, frozen_linear
 from huozhong.model.layers import (
     IGNORED,
@@ -205,7 +205,7 @@ def make_block(a: Architecture, layer: int) -> Block:
 
 def check_trainable(a: Architecture) -> None:
     """Raises ConfigError for what the engine runs and this file does not."""
-    if isinstance(a.attention, LatentAttention) and a.attention.indexer is not None:
+    if not isinstance(a.attention, GroupedAttention) and a.attention.indexer is not None:
         raise ConfigError(
             f"models with sparse attention ({a.family}) can be run here, but not trained further: their indexer would "
             "learn nothing; take one without, such as DeepSeek-V3 or V2-Lite."

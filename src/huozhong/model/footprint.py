@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from huozhong.model.architecture import Architecture, CacheFormat, LatentAttention, row_bytes
 from huozhong.model.config import ModelConfig
-from huozhong.model.tensors import Shape, expected_tensors
+from huozhong.model.tensors import TABLE, Shape, expected_tensors
 
 Packing = Literal["stored", "q8", "q4"]
 # Bytes per weight of the engine's formats: a group of 32 weights and its half-precision scale.
@@ -29,6 +29,7 @@ STORED |= dict.fromkeys(
     ("IQ3_S", "IQ3_XXS", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S", "TQ1_0", "TQ2_0"), 4416 / 4096
 )
 _EMBEDDING = "model.embed_tokens.weight"
+_EXACT = ("mlp.gate.weight", "weights_proj.weight", "hc.fn", "hc_fn", ".position_bias", TABLE)  # 4 bytes a number
 
 
 # -- of a config -----------------------------------------------------------------------------------------
@@ -139,7 +140,7 @@ def footprint(source: StoredModel) -> Footprint:
         if module < 0:
             total += size
             active += size * share
-            if len(stored.shape) > 1:
+            if len(stored.shape) > 1 and not name.endswith(TABLE):
                 types[stored.type] = types.get(stored.type, 0) + size
         else:
             met = 0.0
@@ -179,10 +180,10 @@ def _share(a: Architecture, name: str) -> float:
 
 def _bytes(name: str, stored: StoredTensor, packing: Packing) -> float:
     size = math.prod(stored.shape)
-    if len(stored.shape) == 1 or name.endswith(("mlp.gate.weight", "indexer.weights_proj.weight")):
+    if len(stored.shape) == 1 or name.endswith(_EXACT):
         return 4.0 * size  # vectors and what makes choices are float32, whatever the rest is
     per_weight = STORED[stored.type] if packing == "stored" else _PACKED[packing]
-    if packing == "q4" and (name in (_EMBEDDING, "lm_head.weight") or ".indexer." in name):
+    if packing == "q4" and (name in (_EMBEDDING, "lm_head.weight") or ".indexer." in name or ".compressor." in name):
         per_weight = _PACKED["q8"]
     if name.endswith("kv_b_proj.weight"):  # q8 when anything is quantised, else float32
         per_weight = 4.0 if packing == "stored" and stored.type in _FLOATS else _PACKED["q8"]

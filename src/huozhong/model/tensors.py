@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.errors import CheckpointError
-from huozhong.model.architecture import Architecture, GroupedAttention, LatentAttention
+from huozhong.model.architecture import Architecture, CompressedAttention, GroupedAttention, LatentAttention
 
 Shape = tuple[int, ...]
+TABLE = ".gate.tid2eid"  # of whole numbers: which experts a token meets
 
 
 def sound(name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -36,6 +37,11 @@ def expected_tensors(architecture: Architecture, stacked_experts: bool = False) 
     yield "model.embed_tokens.weight", (a.vocab_size, a.hidden_size)
     for layer in range(a.num_layers):
         yield from _layer(a, layer, stacked_experts)
+    if a.streams is not None:
+        count = a.streams.count
+        yield "model.hc_head.hc_fn", (count, count * a.hidden_size)
+        yield "model.hc_head.hc_base", (count,)
+        yield "model.hc_head.hc_scale", (1,)
     yield "model.norm.weight", (a.hidden_size,)
     if not a.tie_word_embeddings:
         yield "lm_head.weight", (a.vocab_size, a.hidden_size)
@@ -52,10 +58,13 @@ def _layer(a: Architecture, layer: int, stacked: bool) -> Iterator[tuple[str, Sh
     yield f"{prefix}post_attention_layernorm.weight", (a.hidden_size,)
     if isinstance(a.attention, LatentAttention):
         yield from _latent(a.attention, a.hidden_size, f"{prefix}self_attn.", layer)
+    elif isinstance(a.attention, CompressedAttention):
+        yield from _compressed(a.attention, a.hidden_size, f"{prefix}self_attn.", layer)
+        yield from _streams(a, prefix)
     else:
         yield from _grouped(a.attention, a.hidden_size, f"{prefix}self_attn.")
     if a.is_moe_layer(layer):
-        yield from _moe(a, f"{prefix}mlp.", stacked)
+        yield from _moe(a, f"{prefix}mlp.", stacked, layer)
     else:
         yield from _swiglu(f"{prefix}mlp.", (), a.hidden_size, a.intermediate_size)
 
@@ -81,6 +90,43 @@ def _latent(a: LatentAttention, width: int, prefix: str, layer: int) -> Iterator
         yield f"{prefix}indexer.weights_proj.weight", (i.num_heads, width)
 
 
+def _compressed(a: CompressedAttention, width: int, prefix: str, layer: int) -> Iterator[tuple[str, Shape]]:
+    yield f"{prefix}q_a_proj.weight", (a.q_lora_rank, width)
+    yield f"{prefix}q_a_norm.weight", (a.q_lora_rank,)
+    yield f"{prefix}q_b_proj.weight", (a.num_heads * a.head_dim, a.q_lora_rank)
+    yield f"{prefix}kv_proj.weight", (a.head_dim, width)
+    yield f"{prefix}kv_norm.weight", (a.head_dim,)
+    yield f"{prefix}sinks", (a.num_heads,)
+    yield f"{prefix}o_a_proj.weight", (a.out_groups * a.out_rank, a.num_heads * a.head_dim // a.out_groups)
+    yield f"{prefix}o_b_proj.weight", (width, a.out_groups * a.out_rank)
+    kind, i = a.kinds[layer], a.indexer
+    if kind == "window":
+        return
+    halves = 2 if kind == "sparse" else 1
+    yield from _compressor(f"{prefix}compressor.", width, halves, a.head_dim, a.rate(kind))
+    if kind == "sparse":
+        inner = f"{prefix}compressor.indexer."
+        yield from _compressor(inner, width, halves, i.head_dim, a.sparse_rate)
+        yield f"{inner}q_b_proj.weight", (i.num_heads * i.head_dim, a.q_lora_rank)
+        yield f"{inner}scorer.weights_proj.weight", (i.num_heads, width)
+
+
+def _compressor(prefix: str, width: int, halves: int, dim: int, rate: int) -> Iterator[tuple[str, Shape]]:
+    yield f"{prefix}kv_proj.weight", (halves * dim, width)
+    yield f"{prefix}gate_proj.weight", (halves * dim, width)
+    yield f"{prefix}position_bias", (rate, halves * dim)
+    yield f"{prefix}kv_norm.weight", (dim,)
+
+
+def _streams(a: Architecture, prefix: str) -> Iterator[tuple[str, Shape]]:
+    assert a.streams is not None
+    count = a.streams.count
+    for place in ("attn_hc", "ffn_hc"):
+        yield f"{prefix}{place}.fn", ((2 + count) * count, count * a.hidden_size)
+        yield f"{prefix}{place}.base", ((2 + count) * count,)
+        yield f"{prefix}{place}.scale", (3,)
+
+
 def _grouped(a: GroupedAttention, width: int, prefix: str) -> Iterator[tuple[str, Shape]]:
     for name, heads in (("q", a.num_heads), ("k", a.num_kv_heads), ("v", a.num_kv_heads)):
         yield f"{prefix}{name}_proj.weight", (heads * a.head_dim, width)
@@ -94,11 +140,13 @@ def _grouped(a: GroupedAttention, width: int, prefix: str) -> Iterator[tuple[str
         yield f"{prefix}o_proj.bias", (width,)
 
 
-def _moe(a: Architecture, prefix: str, stacked: bool) -> Iterator[tuple[str, Shape]]:
+def _moe(a: Architecture, prefix: str, stacked: bool, layer: int) -> Iterator[tuple[str, Shape]]:
     e = a.experts
     assert e is not None
     yield f"{prefix}gate.weight", (e.count, a.hidden_size)
-    if e.bias:
+    if e.looks_up(layer):
+        yield prefix.removesuffix(".") + TABLE, (a.vocab_size, e.per_token)
+    elif e.bias:
         yield f"{prefix}gate.e_score_correction_bias", (e.count,)
     if stacked:
         yield from _swiglu(f"{prefix}experts.", (e.count,), a.hidden_size, e.hidden)

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "decode_plan.h"
 #include "model.h"
 #include "worker.inl"
 
@@ -10,73 +11,17 @@ namespace {
 
 constexpr int32_t PREFILL_ROWS = 256;  // latent: prompt rows per item: their keys are expanded once
 constexpr int32_t GROUPED_ROWS = 64;   // grouped: prompt rows per item, each of a group's heads
-constexpr int32_t DECODE_HEADS = 8;    // latent: heads per item: their keys are transposed once
-constexpr int32_t DECODE_KEYS = 256;   // keys per item; fixed, for it fixes the order of sums
-constexpr int64_t PART_FLOATS = int64_t(8) << 20;  // sums that are kept at once
-constexpr int32_t DECODE_ROWS = 8;     // rows of one sequence per item, at most
-
-// Generated rows, and what threads take of them: some rows of a sequence, some heads, DECODE_KEYS keys.  Such a part
-// leaves sums for each row and head; a row's parts are put together in the end.
-struct DecodePlan {
-    struct Row { SeenRow seen; int32_t parts; int64_t first_part; };
-    struct Piece { int32_t row, rows, head, heads, part; };
-    std::vector<Row> rows;
-    std::vector<Piece> pieces;
-    int32_t heads;
-    int64_t parts = 0;  // of all rows and heads: those of one key range lie side by side
-
-    DecodePlan(const SeenRow* seen, int32_t count, int32_t all_heads) : heads(all_heads) {
-        for (int32_t first = 0, next; first < count; first = next) {
-            next = first + 1;
-            while (next < count && seen[first].group >= 0 && seen[next].group == seen[first].group) ++next;
-            const int64_t most = (seen[next - 1].keys - 1) / DECODE_KEYS + 1;
-            for (int32_t i = first; i < next; ++i) {
-                rows.push_back({seen[i], (seen[i].keys - 1) / DECODE_KEYS + 1, parts});
-                parts += most * heads;
-            }
-        }
-    }
-
-    // `step` heads a piece.
-    void cut(int32_t step) {
-        pieces.clear();
-        for (int32_t first = 0, next; first < int32_t(rows.size()); first = next) {
-            const int32_t group = rows[first].seen.group;
-            for (next = first + 1; next < int32_t(rows.size()) && next < first + DECODE_ROWS; ++next)
-                if (group < 0 || rows[next].seen.group != group) break;
-            for (int32_t part = 0; part < rows[next - 1].parts; ++part) {
-                int32_t row = first;
-                while (rows[row].parts <= part) ++row;  // earlier rows do not see these keys
-                for (int32_t head = 0; head < heads; head += step)
-                    pieces.push_back({row, next - row, head, std::min(step, heads - head), part});
-            }
-        }
-    }
-
-    int64_t part(const Row& row, int32_t part, int32_t head) const { return row.first_part + int64_t(part) * heads + head; }
-    // What decode jobs of both kinds say alike.  `width`: numbers of a part's sums.
-    template <class Job> void fill(Job& job, const Piece& piece, int32_t width, float* all_parts) const {
-        const Row &row = rows[piece.row], &last = rows[piece.row + piece.rows - 1];
-        job.rows = piece.rows;
-        job.heads = piece.heads;
-        job.begin = piece.part * DECODE_KEYS;
-        job.end = std::min(job.begin + DECODE_KEYS, last.seen.keys);
-        job.part_stride = width + 2;
-        job.row_stride = piece.rows > 1 ? (rows[piece.row + 1].first_part - row.first_part) * job.part_stride : 0;
-        job.part = all_parts + part(row, piece.part, piece.head) * job.part_stride;
-    }
-};
 
 }  // namespace
 
 // Rotary embedding in place of `count` slices of `dim` floats, `stride` apart; table: cosines, then sines.
-void Worker::rotate(float* x, int64_t stride, int32_t count, const float* table, int32_t dim) {
-    const float *cosines = table, *sines = table + dim / 2;
+void Worker::rotate(float* x, int64_t stride, int32_t count, const float* table, int32_t dim, bool back) {
+    const float *cosines = table, *sines = table + dim / 2, sign = back ? -1.0f : 1.0f;
     for (int32_t n = 0; n < count; ++n, x += stride)
         for (int32_t i = 0; i < dim / 2; ++i) {
-            const float even = x[2 * i], odd = x[2 * i + 1];
-            x[2 * i] = even * cosines[i] - odd * sines[i];
-            x[2 * i + 1] = even * sines[i] + odd * cosines[i];
+            const float even = x[2 * i], odd = x[2 * i + 1], sine = sign * sines[i];
+            x[2 * i] = even * cosines[i] - odd * sine;
+            x[2 * i + 1] = even * sine + odd * cosines[i];
         }
 }
 
@@ -129,7 +74,8 @@ void Worker::latent_attention(const Config& c, const LayerWeights& layer, const 
             rotate(q + t * width + c.nope, c.qk(), c.heads, table, c.rope);
             if (index.there) finish_index(c, index, table, t, cache, span, position);
         });
-    if (index.there) choose_keys(c, index_q_.data(), index_weights_.data(), batch.spans, cache);
+    if (index.there)
+        choose_keys(c, index_q_.data(), index_weights_.data(), batch.spans, cache, latent_place(c, cache));
     float* y = grow(y_, int64_t(tokens) * c.heads * c.v);
     std::vector<SeenRow> absorbed;
     int64_t further = 0;  // rows that do not see every key
@@ -254,7 +200,7 @@ void Worker::attend_block(const Config& c, const LatentWeights& w, const float* 
         const DecodePlan::Row& row = rows[i / c.heads];
         const int64_t stride = c.rank + 2;
         k_.combine(all_parts + plan.part(row, 0, i % c.heads) * stride, stride * c.heads, row.parts, c.rank,
-                   mixed + int64_t(i) * c.rank);
+                   NO_SINK, mixed + int64_t(i) * c.rank);
     });
     in = prepare(mid_, mixed, c.rank, count * c.heads, c.rank, w.v_up);
     float* out = grow(compact_y_, int64_t(count) * c.heads * c.v);
@@ -394,7 +340,7 @@ void Worker::grouped_decode(const Config& c, const float* q, int64_t stride, con
         const DecodePlan::Row& row = rows[i / c.heads];
         const int64_t part_stride = c.dim + 2;
         k_.combine(all_parts + plan.part(row, 0, i % c.heads) * part_stride, part_stride * c.heads, row.parts, c.dim,
-                   y + (row.seen.batch_row * c.heads + i % c.heads) * c.dim);
+                   NO_SINK, y + (row.seen.batch_row * c.heads + i % c.heads) * c.dim);
     });
 }
 

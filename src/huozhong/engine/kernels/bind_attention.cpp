@@ -2,18 +2,17 @@
 #include "bindings.h"
 
 Span make_span(const Config& c, int64_t first_row, int64_t length, int64_t start, bool prefill, const int32_t* pages,
-               size_t num_pages, int64_t cache_pages, int64_t page_size, CacheFormat format, int64_t beyond) {
+               size_t num_pages, int64_t cache_pages, int64_t page_size, int64_t bytes, CacheFormat format, int64_t beyond) {
     Span span{size(first_row, "first_row"), size(length, "length"), size(start, "start"), prefill, {}, {}};
     check(length >= 1, "a span needs at least one row");
     const int64_t end = start + length + beyond;
     check(end <= LARGEST && end <= int64_t(num_pages) * page_size, "the page table is too short for the span");
-    const int64_t bytes = page_bytes(c, page_size, format);
     const int64_t step = c.grouped ? KEY_TILE : 1, step_bytes = c.step_bytes(format);
     span.offset.reserve((end + step - 1) / step);
     for (int64_t first = 0; first < end; first += page_size, ++pages) {
         check(*pages >= 0 && *pages < cache_pages, "a page is not in the cache");
         const int64_t last = std::min(first + page_size, end);
-        if (c.index_top) span.index.push_back(*pages * bytes + page_size * c.row_bytes(format));
+        if (c.index_top || c.compressed) span.page.push_back(*pages * bytes);
         for (int64_t p = first; p < last; p += step) span.offset.push_back(*pages * bytes + (p - first) / step * step_bytes);
     }
     return span;
@@ -40,9 +39,9 @@ Out attend(In<float, 3> q, MatrixArg k_up, std::optional<nb::handle> q_absorb, M
     if (q_absorb) w.q_absorb = shaped(nb::cast<MatrixArg>(*q_absorb), c.rank, c.nope, c.heads, "q_absorb");
     const int64_t page_size = cache.shape(1);
     const CacheFormat format = cache_format_of(cache_format);
-    const Span span = make_span(c, 0, q.shape(0), start, !q_absorb, pages.data(), pages.size(), cache.shape(0), page_size,
-                                format);
     const int64_t bytes = page_bytes(c, page_size, format);
+    const Span span = make_span(c, 0, q.shape(0), start, !q_absorb, pages.data(), pages.size(), cache.shape(0), page_size,
+                                bytes, format);
     std::vector<uint8_t> memory(bytes * cache.shape(0));
     const Cache all{memory.data(), bytes, int32_t(page_size), format};
     NewArray y({q.shape(0), size_t(c.heads), size_t(c.v)});
@@ -76,7 +75,7 @@ Out attend_grouped(In<float, 3> q, In<float, 4> kv, int64_t start, bool prefill,
     const CacheFormat format = cache_format_of(cache_format);
     const int64_t bytes = page_bytes(c, page_size, format);
     const Span span =
-        make_span(c, 0, length, start, prefill, pages.data(), pages.size(), pages.size(), page_size, format);
+        make_span(c, 0, length, start, prefill, pages.data(), pages.size(), pages.size(), page_size, bytes, format);
     std::vector<uint8_t> memory(bytes * pages.size());
     const Cache cache{memory.data(), bytes, int32_t(page_size), format};
     const int64_t width = int64_t(c.heads) * c.dim;
@@ -110,16 +109,17 @@ nb::ndarray<nb::numpy, int32_t> choose_keys(In<float, 3> q, In<float, 2> weights
     const CacheFormat format = cache_format_of(cache_format);
     const int64_t bytes = page_bytes(c, page_size, format);
     const std::vector<Span> spans{
-        make_span(c, 0, length, start, false, pages.data(), pages.size(), pages.size(), page_size, format)};
+        make_span(c, 0, length, start, false, pages.data(), pages.size(), pages.size(), page_size, bytes, format)};
     std::vector<uint8_t> memory(bytes * pages.size());
     const Cache cache{memory.data(), bytes, int32_t(page_size), format};
+    const KeyPlace place = latent_place(c, cache);
     New<int32_t> found({q.shape(0), size_t(top)});
     {
         nb::gil_scoped_release release;
         Worker worker(kernels(), threads);
         for (int32_t p = 0; p < spans[0].end(); ++p)
-            worker.write_index(c, cache, spans[0], p, keys.data() + int64_t(p) * c.index_dim);
-        worker.choose_keys(c, q.data(), weights.data(), spans, cache);
+            worker.write_index(c, cache, place, spans[0], p, keys.data() + int64_t(p) * c.index_dim);
+        worker.choose_keys(c, q.data(), weights.data(), spans, cache, place);
         std::copy(worker.chosen(c, 0), worker.chosen(c, length), found.data.get());
     }
     return found.numpy();

@@ -13,8 +13,11 @@ class PyModel {
         c.hidden = number("hidden");
         c.heads = number("heads");
         c.grouped = nb::cast<bool>(config["grouped"]);
+        c.compressed = config.contains("compressed") && nb::cast<bool>(config["compressed"]);
         c.rope = number("rope");
-        if (c.grouped) {
+        if (c.compressed) {
+            read_compressed(config);
+        } else if (c.grouped) {
             c.kv_heads = number("kv_heads");
             c.dim = number("dim");
             check(c.kv_heads && c.dim && c.heads % c.kv_heads == 0, "groups must divide heads");
@@ -37,6 +40,9 @@ class PyModel {
         c.groups = number("groups");
         c.top_groups = number("top_groups");
         c.softmax_scores = nb::cast<bool>(config["softmax_scores"]);
+        c.sqrt_softplus = config.contains("sqrt_softplus") && nb::cast<bool>(config["sqrt_softplus"]);
+        check(!(c.softmax_scores && c.sqrt_softplus), "scores are a softmax or a root of softplus, not both");
+        c.limit = config.contains("limit") ? nb::cast<float>(config["limit"]) : 0.0f;
         c.best_two = nb::cast<bool>(config["best_two"]);
         c.normalize = nb::cast<bool>(config["normalize"]);
         c.routed_scale = nb::cast<float>(config["routed_scale"]);
@@ -49,6 +55,18 @@ class PyModel {
         model_.norm = vector(nb::cast(norm), c.hidden, "norm");
         model_.rope = rope.data();
         model_.positions = size(rope.shape(0), "positions");
+        owners_.push_back(nb::cast(rope));
+    }
+
+    // Of compressed attention, before the first layer: the rope table of layers that compress, and to what the streams
+    // collapse in the end.
+    void add_streams(nb::dict w, In<float, 3> rope) {
+        const Config& c = model_.config;
+        check(c.compressed && model_.layers.empty(), "streams belong to compressed attention, before its layers");
+        check(rope.shape(1) == 2 && int64_t(rope.shape(2)) * 2 == c.rope && int64_t(rope.shape(0)) == model_.positions,
+              "the rope table does not fit");
+        model_.head_mix = streams(w, "head_mix", c.streams, 1);
+        model_.compress_rope = rope.data();
         owners_.push_back(nb::cast(rope));
     }
 
@@ -80,12 +98,15 @@ class PyModel {
     }
 
     void add_layer(nb::dict w) {
+        check(!model_.config.compressed || model_.compress_rope, "streams come before the first layer");
         model_.layers.push_back(layer(w));
-        check(!model_.config.index_top || model_.layers.front().latent.index.there, "the first layer needs an indexer");
+        check(model_.config.compressed || !model_.config.index_top || model_.layers.front().latent.index.there,
+              "the first layer needs an indexer");
     }
 
     void add_prediction(nb::dict w) {
         const int32_t hidden = model_.config.hidden;
+        check(!model_.config.compressed, "compressed attention has no prediction modules");
         model_.prediction.push_back({vector(w["enorm"], hidden, "enorm"), vector(w["hnorm"], hidden, "hnorm"),
                                      vector(w["norm"], hidden, "norm"),
                                      matrix(w["eh_proj"], hidden, 2 * hidden, 1, "eh_proj"),
@@ -154,7 +175,8 @@ class PyModel {
         LayerWeights layer{};
         layer.attention_norm = vector(w["attention_norm"], c.hidden, "attention_norm");
         layer.mlp_norm = vector(w["mlp_norm"], c.hidden, "mlp_norm");
-        if (c.grouped) layer.grouped = grouped(w);
+        if (c.compressed) compressed_layer(w, layer);
+        else if (c.grouped) layer.grouped = grouped(w);
         else layer.latent = latent(w);
         layer.is_moe = w.contains("router");
         if (layer.is_moe) {
@@ -163,6 +185,7 @@ class PyModel {
             m.router = matrix(w["router"], c.experts, c.hidden, 1, "router");
             check(m.router.format == Format::f32, "the router must be f32");
             if (w.contains("router_bias")) m.bias = vector(w["router_bias"], c.experts, "router_bias");
+            if (w.contains("table")) m.table = table(w["table"]);
             m.experts = dense(w["gate_up"], w["mlp_down"], c.experts);
             m.has_shared = w.contains("shared_gate_up");
             if (m.has_shared) m.shared = dense(w["shared_gate_up"], w["shared_down"], 1);
@@ -183,9 +206,10 @@ class PyModel {
         check(cache.shape(0) == model_.layers.size() + model_.prediction.size(),
               "the cache has another number of layers than the model");
         const CacheFormat format = cache_format_of(cache_format);
-        const int64_t bytes = page_bytes(c, page_size, format);
+        const int64_t bytes = cache.shape(2);
         check(cache.shape(1) >= 1, "the cache is empty");
-        check(int64_t(cache.shape(2)) == bytes, "the cache's pages have another size than the model's");
+        if (c.compressed) check_compressed_pages(page_size, bytes, format);
+        else check(bytes == page_bytes(c, page_size, format), "the cache's pages have another size than the model's");
         check(spans.shape(1) == 6, "a span is six numbers");
         Batch batch;
         batch.tokens.assign(tokens.data(), tokens.data() + tokens.size());
@@ -200,7 +224,7 @@ class PyModel {
                   "a span's pages are not there");
             const int64_t beyond = limits ? limits[i] - 1 : 0;
             batch.spans.push_back(make_span(c, s[0], s[1], s[2], s[3] != 0, pages.data() + s[4], s[5], cache.shape(1),
-                                            page_size, format, beyond));
+                                            page_size, bytes, format, beyond));
             check(batch.spans.back().end() + beyond <= model_.positions, "a position is not in the rope table");
             row += s[1];
         }
@@ -280,6 +304,92 @@ class PyModel {
                 matrix(w["index_weights"], c.index_heads, c.hidden, 1, "index_weights"),
                 vector(w["index_norm"], c.index_dim, "index_norm"), vector(w["index_bias"], c.index_dim, "index_bias")};
     }
+    // Compressed attention: its numbers, a layer, and the streams beside all layers.
+    void read_compressed(nb::dict config) {
+        Config& c = model_.config;
+        const auto number = [&](const char* key) { return size(nb::cast<int64_t>(config[key]), key); };
+        c.dim = number("dim");
+        c.q_rank = number("q_rank");
+        c.window = number("window");
+        c.out_groups = number("out_groups");
+        c.out_rank = number("out_rank");
+        c.sparse_rate = number("sparse_rate");
+        c.heavy_rate = number("heavy_rate");
+        c.index_heads = number("index_heads");
+        c.index_dim = number("index_dim");
+        c.index_top = number("index_top");
+        c.streams = number("streams");
+        c.sinkhorn = number("sinkhorn");
+        c.stream_eps = nb::cast<float>(config["stream_eps"]);
+        check(!c.grouped && c.dim && c.q_rank && c.window && c.out_rank && c.heavy_rate && c.sinkhorn, "a width is zero");
+        check(c.rope && c.rope <= c.dim && c.rope <= c.index_dim, "more of a head is rotated than there is");
+        check(c.out_groups && c.heads % c.out_groups == 0, "out_groups must divide heads");
+        check(c.sparse_rate >= 1 && c.sparse_rate <= MOST_SPARSE, "sparse_rate must lie between 1 and 4");
+        check(c.index_heads && c.index_top && c.index_dim % GROUP == 0, "an indexer needs heads and a width of 32s");
+        check(c.streams >= 1 && c.streams <= MAX_STREAMS, "streams must lie between 1 and 8");
+    }
+    StreamWeights streams(nb::dict w, const std::string& name, int32_t numbers, int32_t scales) {
+        const Config& c = model_.config;
+        const std::string base = name + "_base", scale = name + "_scale";
+        return {matrix(w[name.c_str()], numbers, c.streams * c.hidden, 1, name.c_str()),
+                vector(w[base.c_str()], numbers, base.c_str()), vector(w[scale.c_str()], scales, scale.c_str())};
+    }
+    void compressed_layer(nb::dict w, LayerWeights& layer) {
+        const Config& c = model_.config;
+        const int32_t numbers = (2 + c.streams) * c.streams;
+        check(w.contains("router"), "layers of compressed attention route to experts");
+        layer.attention_mix = streams(w, "attention_mix", numbers, 3);
+        layer.mlp_mix = streams(w, "mlp_mix", numbers, 3);
+        CompressedWeights& a = layer.compressed;
+        const auto kind = nb::cast<In<int32_t, 1>>(w["kind"]);
+        check(kind.size() == 1 && kind.data()[0] >= 0 && kind.data()[0] <= 2, "a layer's kind is 0, 1 or 2");
+        a.kind = Compression(kind.data()[0]);
+        a.down = matrices(w["down"], c.q_rank + c.dim, c.hidden, 1, "down");
+        a.q_norm = vector(w["q_norm"], c.q_rank, "q_norm");
+        a.kv_norm = vector(w["kv_norm"], c.dim, "kv_norm");
+        a.sinks = vector(w["sinks"], c.heads, "sinks");
+        a.q_up = matrix(w["q_up"], c.heads * c.dim, c.q_rank, 1, "q_up");
+        a.out_groups = matrix(w["out_groups"], c.out_rank, c.heads / c.out_groups * c.dim, c.out_groups, "out_groups");
+        a.out = matrix(w["out"], c.hidden, c.out_groups * c.out_rank, 1, "out");
+        if (a.kind == Compression::none) return;
+        const bool sparse = a.kind == Compression::sparse;
+        const int32_t gates = sparse ? 2 * c.dim : c.dim, index = sparse ? 2 * c.index_dim : 0;
+        a.compress = matrices(w["compress"], 2 * (gates + index), c.hidden, 1, "compress");
+        a.bias = table(w["compress_bias"], c.rate(a.kind), gates, "compress_bias");
+        a.norm = vector(w["compress_norm"], c.dim, "compress_norm");
+        if (!sparse) return;
+        a.index_query = matrix(w["index_query"], c.index_heads * c.index_dim, c.q_rank, 1, "index_query");
+        a.index_weights = matrix(w["index_weights"], c.index_heads, c.hidden, 1, "index_weights");
+        a.index_bias = table(w["index_bias"], c.sparse_rate, index, "index_bias");
+        a.index_norm = vector(w["index_norm"], c.index_dim, "index_norm");
+    }
+    void check_compressed_pages(int64_t page_size, int64_t bytes, CacheFormat format) {
+        const Config& c = model_.config;
+        check(page_size >= 1 && page_size <= LARGEST && page_size % c.heavy_rate == 0 &&
+                  page_size % (BLOCK * c.sparse_rate) == 0 && page_size % RING == 0,
+              "pages of compressed attention hold whole windows, and keys in sixteens");
+        check(bytes % 4 == 0, "pages of compressed attention hold floats");
+        check(model_.compress_rope, "compressed attention needs its streams");
+        for (const LayerWeights& layer : model_.layers)
+            check(bytes >= PageParts(c, layer.compressed.kind, page_size, format).bytes,
+                  "the cache's pages are smaller than the model's");
+    }
+    const float* table(nb::handle object, int32_t rows, int32_t width, const char* name) {
+        const auto array = nb::cast<In<float, 2>>(object);
+        if (array.shape(0) != size_t(rows) || array.shape(1) != size_t(width))
+            fail(std::string("the shape of ") + name + " does not fit");
+        owners_.push_back(nb::borrow(object));
+        return array.data();
+    }
+    const int32_t* table(nb::handle object) {
+        const Config& c = model_.config;
+        const auto array = nb::cast<In<int32_t, 2>>(object);
+        check(array.shape(0) == size_t(c.vocab) && array.shape(1) == size_t(c.experts_per_token),
+              "the shape of table does not fit");
+        check_table(array.data(), array.size(), c);
+        owners_.push_back(nb::borrow(object));
+        return array.data();
+    }
     GroupedWeights grouped(nb::dict w) {
         const Config& c = model_.config;
         const int32_t inner = c.heads * c.dim, width = inner + 2 * c.kv_heads * c.dim;
@@ -315,6 +425,7 @@ void add_model(nb::module_& module) {
     nb::class_<PyModel>(module, "Model")
         .def(nb::init<nb::dict, nb::handle, In<float, 1>, nb::handle, In<float, 3>>(), "config"_a, "embedding"_a,
              "norm"_a, "head"_a, "rope"_a)
+        .def("add_streams", &PyModel::add_streams, "weights"_a, "rope"_a)
         .def("stream", &PyModel::stream, "path"_a, "base"_a, "bytes"_a, "readers"_a)
         .def("open", &PyModel::open)
         .def("shelf_stats", &PyModel::shelf_stats)

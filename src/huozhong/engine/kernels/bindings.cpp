@@ -93,12 +93,13 @@ Out layer_norm(In<float, 2> x, In<float, 1> weight, In<float, 1> bias, float eps
     return y.numpy();
 }
 
-Out silu_mul(In<float, 2> x) {
+Out silu_mul(In<float, 2> x, float limit) {
+    if (limit <= 0) limit = std::numeric_limits<float>::infinity();
     check(x.shape(1) % 2 == 0, "x must hold two halves");
     const int64_t n = size(x.shape(1), "columns") / 2;
     NewArray y({x.shape(0), size_t(n)});
     for (size_t r = 0; r < x.shape(0); ++r)
-        kernels().silu_mul(x.data() + 2 * r * n, x.data() + (2 * r + 1) * n, int32_t(n), y.data.get() + r * n);
+        kernels().silu_mul(x.data() + 2 * r * n, x.data() + (2 * r + 1) * n, int32_t(n), limit, y.data.get() + r * n);
     return y.numpy();
 }
 
@@ -119,23 +120,31 @@ Out rotate(In<float, 3> x, In<float, 3> table, In<int32_t, 1> positions) {
 }
 
 nb::tuple route(In<float, 2> logits, std::optional<In<float, 1>> bias, int32_t per_token, int32_t groups,
-                int32_t top_groups, bool softmax, bool best_two, bool normalize, float scale) {
+                int32_t top_groups, bool softmax, bool best_two, bool normalize, float scale, bool sqrt_softplus,
+                std::optional<In<int32_t, 2>> chosen) {
     Config c{};
     c.experts = size(logits.shape(1), "experts");
     c.experts_per_token = per_token;
     c.groups = groups;
     c.top_groups = top_groups;
     c.softmax_scores = softmax;
+    c.sqrt_softplus = sqrt_softplus;
+    check(!(softmax && sqrt_softplus), "scores are a softmax or a root of softplus, not both");
     c.best_two = best_two;
     c.normalize = normalize;
     c.routed_scale = scale;
     check(!bias || bias->size() == logits.shape(1), "one bias per expert is needed");
     check_routing(c);
     const size_t tokens = size(logits.shape(0), "rows");
+    if (chosen) {
+        check(chosen->shape(0) == tokens && chosen->shape(1) == size_t(per_token), "the given experts do not fit");
+        check_table(chosen->data(), chosen->size(), c);
+    }
     auto* experts = new int32_t[tokens * per_token];
     nb::capsule owner(experts, [](void* p) noexcept { delete[] static_cast<int32_t*>(p); });
     NewArray weights({tokens, size_t(per_token)});
-    Worker(kernels(), 1).route(c, logits.data(), bias ? bias->data() : nullptr, int32_t(tokens), experts, weights.data.get());
+    Worker(kernels(), 1).route(c, logits.data(), bias ? bias->data() : nullptr, chosen ? chosen->data() : nullptr,
+                                int32_t(tokens), experts, weights.data.get());
     const size_t shape[2] = {tokens, size_t(per_token)};
     return nb::make_tuple(nb::ndarray<nb::numpy, int32_t>(experts, 2, shape, owner), weights.numpy());
 }
@@ -174,11 +183,12 @@ NB_MODULE(_kernels, module) {
     module.def("quantize_rows", &quantize_rows, "x"_a);
     module.def("rms_norm", &rms_norm, "x"_a, "weight"_a, "eps"_a);
     module.def("layer_norm", &layer_norm, "x"_a, "weight"_a, "bias"_a, "eps"_a);
-    module.def("silu_mul", &silu_mul, "x"_a);
+    module.def("silu_mul", &silu_mul, "x"_a, "limit"_a = 0.0f);
     module.def("rotate", &rotate, "x"_a, "table"_a, "positions"_a);
     module.def("route", &route, "logits"_a, "bias"_a.none(), "per_token"_a, "groups"_a, "top_groups"_a, "softmax"_a,
-               "best_two"_a, "normalize"_a, "scale"_a);
+               "best_two"_a, "normalize"_a, "scale"_a, "sqrt_softplus"_a = false, "chosen"_a.none() = nb::none());
     add_attention(module);
+    add_compressed(module);
     add_model(module);
     add_gated(module);
     add_scan(module);

@@ -8,6 +8,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -94,22 +95,29 @@ inline void check_routing(const Config& c) {
           "more experts per token than the kept groups hold");
 }
 
+// Experts that a table gives.
+inline void check_table(const int32_t* experts, size_t n, const Config& c) {
+    for (size_t i = 0; i < n; ++i) check(experts[i] >= 0 && experts[i] < c.experts, "a table names an expert that is not there");
+}
+
 // -- spans and the cache ------------------------------------------------------------------------------------------------
 
 // How positions lie in a page (model.h, Cache).
 inline int64_t page_bytes(const Config& c, int64_t page_size, CacheFormat format) {
     check(page_size >= 1 && page_size <= LARGEST, "page_size is out of range");
     check(!c.grouped || page_size % KEY_TILE == 0, "pages of grouped attention hold a multiple of 16 positions");
-    check(!c.index_top || page_size % BLOCK == 0, "pages with an indexer's keys hold a multiple of 16 positions");
+    check(!c.index_top || c.compressed || page_size % BLOCK == 0, "pages with an indexer's keys hold a multiple of 16 positions");
     return c.page_bytes(page_size, format);
 }
 
 // A checked span and where its positions lie.
-// beyond: positions behind the span that its offsets cover too.
+// bytes: of a page.  beyond: positions behind the span that its offsets cover too.
 Span make_span(const Config& c, int64_t first_row, int64_t length, int64_t start, bool prefill, const int32_t* pages,
-               size_t num_pages, int64_t cache_pages, int64_t page_size, CacheFormat format, int64_t beyond = 0);
+               size_t num_pages, int64_t cache_pages, int64_t page_size, int64_t bytes, CacheFormat format,
+               int64_t beyond = 0);
 
 void add_attention(nb::module_& module);  // bind_attention.cpp
 void add_model(nb::module_& module);      // bind_model.cpp
+void add_compressed(nb::module_& module);  // bind_compressed.cpp
 void add_gated(nb::module_& module);      // bind_gated.cpp
 void add_scan(nb::module_& module);       // bind_scan.cpp

@@ -295,12 +295,13 @@ void index_scores(const float* dots, int64_t stride, const float* weights, int32
     }
 }
 
-void combine(const float* part, int64_t part_stride, int32_t parts, int32_t rank, float* y) {
-    float top = -INFINITE, total = 0;
+void combine(const float* part, int64_t part_stride, int32_t parts, int32_t rank, float sink, float* y) {
+    float top = sink;
     for (int32_t i = 0; i < parts; ++i) {
         const float maximum = part[i * part_stride + rank];
         top = maximum > top ? maximum : top;
     }
+    float total = exp1(sink - top);
     for (int32_t i = 0; i < rank; ++i) y[i] = 0;
     for (int32_t i = 0; i < parts; ++i) {
         const float* at = part + i * part_stride;

@@ -86,7 +86,8 @@ void rms_norm(const float* x, const float* weight, float eps, int32_t n, float* 
     const Vec factor = set1(1.0f / __builtin_sqrtf(reduce_add(squares) / float(n) + eps));
     for (int32_t i = 0; i < n; i += W) {
         const int left = lanes_left(n - i);
-        store_n(y + i, mul(mul(load_n(x + i, left), factor), load_n(weight + i, left)), left);
+        const Vec v = mul(load_n(x + i, left), factor);
+        store_n(y + i, weight ? mul(v, load_n(weight + i, left)) : v, left);
     }
 }
 
@@ -113,10 +114,12 @@ void layer_norm(const float* x, const float* weight, const float* bias, float ep
     }
 }
 
-void silu_mul(const float* gate, const float* up, int32_t n, float* y) {
+void silu_mul(const float* gate, const float* up, int32_t n, float limit, float* y) {
+    const Vec high = set1(limit), low = set1(-limit);
     for (int32_t i = 0; i < n; i += W) {
         const int left = lanes_left(n - i);
-        const Vec g = load_n(gate + i, left), u = load_n(up + i, left);
+        // The number second: it stays where it is none.
+        const Vec g = min(high, load_n(gate + i, left)), u = max(low, min(high, load_n(up + i, left)));
         store_n(y + i, mul(div(g, add(set1(1.0f), exp(sub(set1(0.0f), g)))), u), left);
     }
 }
@@ -154,3 +157,4 @@ void add_scaled(float* y, const float* x, float scale, int32_t n) {
 #include "gated.inl"
 #include "scan.inl"
 #include "encode.inl"
+#include "compressed.inl"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "worker.inl"
 
@@ -14,6 +15,15 @@ constexpr int32_t SHARE_DIVISOR = 3;  // a piece is at most a thread's share of 
 
 // Bytes touched per block of outputs, as a measure of time.
 int64_t work_of(const Matmul& job) { return job.matrix->block_bytes() * (2 + job.tokens) / 2; }
+
+// Every row `count` times.
+std::vector<float> copies(const float* rows, int32_t tokens, int32_t width, int32_t count) {
+    std::vector<float> out;
+    out.reserve(int64_t(tokens) * count * width);
+    for (int32_t t = 0; t < tokens; ++t, rows += width)
+        for (int32_t i = 0; i < count; ++i) out.insert(out.end(), rows, rows + width);
+    return out;
+}
 
 }  // namespace
 
@@ -92,13 +102,14 @@ Rows Worker::normalize(Activations& to, std::vector<float>& h, const float* x, c
 
 // silu(gate) * up of every row into h, prepared for a matmul.
 Rows Worker::gate(Activations& to, std::vector<float>& h, const float* gate_up, int32_t count, int32_t width,
-                  const Matrix& matrix) {
+                  float limit, const Matrix& matrix) {
+    if (limit <= 0) limit = std::numeric_limits<float>::infinity();
     float* out = grow(h, int64_t(count) * width);
     const Rows rows = to.rows(out, width, count, width);
     for_rows(count, width * 16, [&](int32_t r) {
         const float* both = gate_up + int64_t(r) * 2 * width;
         float* y = out + int64_t(r) * width;
-        k_.silu_mul(both, both + width, width, y);
+        k_.silu_mul(both, both + width, width, limit, y);
         if (!is_float(matrix.format)) quantize(to, y, r, width);
     });
     return rows;
@@ -121,7 +132,7 @@ void Worker::dense(const Config& c, const DenseWeights& w, const float* norm, in
     jobs_.clear();
     add_jobs(jobs_, w.gate_up, 0, h, nullptr, 0, 1, tokens, both);
     run(jobs_);
-    h = gate(mid_, mid_h_, both, tokens, w.down.in, w.down);
+    h = gate(mid_, mid_h_, both, tokens, w.down.in, c.limit, w.down);
     run({{&w.down, 0, h, nullptr, 0, 1, tokens, x, c.hidden, true}});
 }
 
@@ -168,8 +179,23 @@ void Model::run_layer(Worker& worker, const LayerWeights& layer, const Cache& ca
     if (config.grouped) worker.grouped_attention(config, layer, rope, cache, batch, x);
     else worker.latent_attention(config, layer, rope, cache, batch, x);
     const int32_t tokens = batch.tokens.size();
-    if (layer.is_moe) worker.moe(config, layer, tokens, x);
+    if (layer.is_moe) worker.moe(config, layer, batch.tokens, x, x);
     else worker.dense(config, layer.dense, layer.mlp_norm, tokens, x);
+}
+
+void Model::run_compressed(Worker& worker, const LayerWeights& layer, const Cache& cache, const Batch& batch, float* part,
+                           float* x) const {
+    const int32_t tokens = batch.tokens.size();
+    const int64_t size = int64_t(tokens) * config.hidden;
+    float* y = part + size;
+    worker.collapse(config, layer.attention_mix, x, tokens, true, part);
+    const float* table = layer.compressed.kind == Compression::none ? rope : compress_rope;
+    worker.compressed_attention(config, layer, table, cache, batch, part, y);
+    worker.spread(config, y, tokens, x);
+    worker.collapse(config, layer.mlp_mix, x, tokens, true, part);
+    std::fill(y, y + size, 0.0f);
+    worker.moe(config, layer, batch.tokens, part, y);
+    worker.spread(config, y, tokens, x);
 }
 
 void Model::finish(Worker& worker, const float* last_norm, const Batch& batch, const float* x, float* logits,
@@ -183,14 +209,22 @@ void Model::finish(Worker& worker, const float* last_norm, const Batch& batch, c
 void Model::forward(Worker& worker, Cache cache, int64_t layer_stride, const Batch& batch, float* logits,
                     float* hidden) const {
     const int32_t tokens = batch.tokens.size();
-    std::vector<float> x(int64_t(tokens) * config.hidden);
-    worker.embed(embedding, batch.tokens.data(), tokens, x.data());
+    const int64_t size = int64_t(tokens) * config.hidden;
+    std::vector<float> part(config.compressed ? 2 * size : size), x;
+    worker.embed(embedding, batch.tokens.data(), tokens, part.data());
+    if (config.compressed) x = copies(part.data(), tokens, config.hidden, config.streams);
+    else x.swap(part);
     for (size_t i = 0; i < layers.size(); ++i) {
         // Prompts want nearly all experts of a layer, one after the other; there is nothing to guess.
         if (layers[i].is_moe && layers[i].moe.shelf && tokens <= MOST_READ_AHEAD)
-            worker.read_ahead(config, layers[i], tokens, x.data());
-        run_layer(worker, layers[i], cache, batch, x.data());
+            worker.read_ahead(config, layers[i], batch.tokens, x.data());
+        if (config.compressed) run_compressed(worker, layers[i], cache, batch, part.data(), x.data());
+        else run_layer(worker, layers[i], cache, batch, x.data());
         cache.base += layer_stride;
+    }
+    if (config.compressed) {
+        worker.collapse(config, head_mix, x.data(), tokens, false, part.data());
+        x.swap(part);
     }
     finish(worker, norm, batch, x.data(), logits, hidden);
 }
@@ -252,7 +286,7 @@ void Model::draft_ahead(Worker& worker, int32_t index, const Cache& cache, Batch
             Span& span = batch.spans[i];
             last.push_back(going.size());
             ahead.spans.push_back({int32_t(going.size()), 1, span.end(), false, std::move(span.offset),
-                                   std::move(span.index)});
+                                   std::move(span.page)});
             ahead.tokens.push_back(guess[i]);
             state.insert(state.end(), next.begin() + int64_t(i) * d, next.begin() + int64_t(i + 1) * d);
             going.push_back(chain);

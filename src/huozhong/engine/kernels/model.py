@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from huozhong.engine.kernels import reference, reference_matrices
 from huozhong.engine.kernels.batch import ForwardBatch, PagedCache
 from huozhong.engine.kernels.choose import native, used
+from huozhong.engine.kernels.compressed import CompressedModel
 from huozhong.engine.kernels.matrix import native_matrix
 from huozhong.engine.weights.layout import IndexerWeights, LayerWeights, Weights
 from huozhong.engine.weights.quant import PackedMatrix
 from huozhong.engine.weights.streaming import READERS
 from huozhong.errors import CheckpointError
-from huozhong.model.architecture import Architecture, GroupedAttention
+from huozhong.model.architecture import Architecture, CompressedAttention, GroupedAttention, LatentAttention
 
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
@@ -84,8 +85,11 @@ def _disk() -> Iterator[None]:
         raise CheckpointError(f"the model's experts cannot be read from the disk: {error}.") from None
 
 
-def load(weights: Weights, rope: F32, num_threads: int) -> RunnableModel:
-    """A model ready to run on the kernels in use.  rope: see `runner.rope_table`."""
+def load(weights: Weights, rope: F32, num_threads: int, compress_rope: F32 | None = None) -> RunnableModel:
+    """A model ready to run on the kernels in use.  rope: see `rope_table`; compress_rope: of layers with entries."""
+    if isinstance(weights.architecture.attention, CompressedAttention):
+        assert compress_rope is not None
+        return CompressedModel(weights, rope, compress_rope, num_threads)
     if used() == "reference":
         return _ReferenceModel(weights, rope)
     return _NativeModel(weights, rope, num_threads)
@@ -203,6 +207,7 @@ def _config_numbers(c: Architecture) -> dict[str, int | float | bool]:
     }
     if isinstance(a, GroupedAttention):
         return numbers | {"grouped": True, "kv_heads": a.num_kv_heads, "dim": a.head_dim}
+    assert isinstance(a, LatentAttention)
     i = a.indexer
     return numbers | {
         "index_heads": 0 if i is None else i.num_heads,

@@ -114,6 +114,7 @@ def block(
     if isinstance(layer.attention, LatentAttentionWeights):
         x_TD = x_TD + latent_attention(h_TD, layer.attention, rope, cache_PSC, batch, a, chosen)
     else:
+        assert isinstance(layer.attention, GroupedAttentionWeights)
         x_TD = x_TD + grouped_attention(h_TD, layer.attention, rope, cache_PSC, batch, a)
     h_TD = rms_norm(x_TD, layer.mlp_norm, eps)
     if layer.moe is None:

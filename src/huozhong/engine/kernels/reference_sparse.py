@@ -52,12 +52,17 @@ class IndexKeys:
         """Products [H, N] of a row's queries, also given as int8 and scales."""
         if self.floats is not None:
             return q_HK @ self.floats.T
-        xq_HGK, xs_HG = quantized
-        y_HN = np.zeros((len(xq_HGK), len(self.q_NGK)), np.float32)
-        for g in range(xq_HGK.shape[1]):
-            scale_HN = self.scale_NG[:, g] * xs_HG[:, g : g + 1]
-            y_HN = (xq_HGK[:, g].astype(np.float64) @ self.q_NGK[:, g].T * scale_HN + y_HN).astype(np.float32)
-        return y_HN
+        return int8_dots(quantized, self.q_NGK, self.scale_NG)
+
+
+def int8_dots(quantized: tuple[NDArray[np.int8], F32], keys_NGK: NDArray[np.float64], scales_NG: F32) -> F32:
+    """Products [H, N] of int8 queries and keys, in groups with a scale each."""
+    xq_HGK, xs_HG = quantized
+    y_HN = np.zeros((len(xq_HGK), len(keys_NGK)), np.float32)
+    for g in range(xq_HGK.shape[1]):
+        scale_HN = scales_NG[:, g] * xs_HG[:, g : g + 1]
+        y_HN = (xq_HGK[:, g].astype(np.float64) @ keys_NGK[:, g].T * scale_HN + y_HN).astype(np.float32)
+    return y_HN
 
 
 def index_scores(dots_HN: F32, weights_H: F32) -> F32:

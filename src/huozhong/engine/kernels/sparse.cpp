@@ -13,10 +13,8 @@ namespace huozhong {
 // A row that has more keys than index_top; `row` counts rows of the batch.
 struct IndexRow {
     const Span* span;
-    int32_t position;
+    int32_t keys;
     int64_t row;
-
-    int32_t keys() const { return position + 1; }
 };
 
 namespace {
@@ -27,11 +25,11 @@ constexpr int32_t ITEM_PAGES = 8;     // pages of keys per item
 constexpr int32_t BINS = 4096;
 
 // The keys of one page as the matrix that they are.
-Matrix page_keys(const Config& c, const Cache& cache, const Span& span, int32_t page, int32_t keys) {
-    const uint8_t* data = cache.base + span.index[page];
+Matrix page_keys(const Config& c, const Cache& cache, const KeyPlace& place, const Span& span, int32_t page, int32_t keys) {
+    const uint8_t* data = cache.base + span.page[page] + place.keys;
     if (cache.format == CacheFormat::f32) return {Format::f32, keys, c.index_dim, 1, data, nullptr};
     return {Format::q8, keys, c.index_dim, 1, data,
-            reinterpret_cast<const uint16_t*>(data + int64_t(cache.page_size) * c.index_dim)};
+            reinterpret_cast<const uint16_t*>(data + int64_t(place.per_page) * c.index_dim)};
 }
 
 // Whole numbers in the order of the floats; NaN comes first of all, and both zeros are one.
@@ -70,9 +68,10 @@ struct Best {
 
 }  // namespace
 
-void Worker::write_index(const Config& c, const Cache& cache, const Span& span, int32_t position, const float* key) {
-    uint8_t* page = cache.base + span.index[position / cache.page_size];
-    const int32_t slot = position % cache.page_size, lane = slot % BLOCK, groups = c.index_dim / GROUP;
+void Worker::write_index(const Config& c, const Cache& cache, const KeyPlace& place, const Span& span, int32_t number,
+                         const float* key) {
+    uint8_t* page = cache.base + span.page[number / place.per_page] + place.keys;
+    const int32_t slot = number % place.per_page, lane = slot % BLOCK, groups = c.index_dim / GROUP;
     const int64_t before = int64_t(slot / BLOCK) * BLOCK;  // positions of earlier blocks
     if (cache.format == CacheFormat::f32) {
         for (int32_t d = 0; d < c.index_dim; ++d)
@@ -84,7 +83,7 @@ void Worker::write_index(const Config& c, const Cache& cache, const Span& span, 
     uint8_t* data = page + before * c.index_dim;
     for (int32_t d = 0; d < c.index_dim; ++d)
         data[d / 4 * (4 * BLOCK) + lane * 4 + d % 4] = row[d] ^ 0x80;  // plus 128
-    uint8_t* scales = page + int64_t(cache.page_size) * c.index_dim + before * groups * 2;
+    uint8_t* scales = page + int64_t(place.per_page) * c.index_dim + before * groups * 2;
     for (int32_t g = 0; g < groups; ++g)
         std::memcpy(scales + (g * BLOCK + lane) * 2, row.data() + c.index_dim + 2 * g, 2);
 }
@@ -96,7 +95,7 @@ void Worker::finish_index(const Config& c, const IndexWeights& w, const float* t
     std::vector<float> normed(c.index_dim);
     k_.layer_norm(key, w.key_norm, w.key_bias, INDEX_EPS, c.index_dim, normed.data());
     rotate(normed.data(), 0, 1, table, c.rope);
-    write_index(c, cache, span, position, normed.data());
+    write_index(c, cache, latent_place(c, cache), span, position, normed.data());
     rotate(index_q_.data() + row * c.index_heads * c.index_dim, c.index_dim, c.index_heads, table, c.rope);
     const float scale = float(1.0 / std::sqrt(double(c.index_heads) * c.index_dim));
     for (int32_t h = 0; h < c.index_heads; ++h) index_weights_[row * c.index_heads + h] *= scale;
@@ -104,14 +103,14 @@ void Worker::finish_index(const Config& c, const IndexWeights& w, const float* t
 
 // Scores [count, stride] of rows against all keys that they see (and some behind).
 void Worker::score_rows(const Config& c, const Rows& query, const float* weights, const IndexRow* rows, int32_t count,
-                        const Cache& cache, float* scores, int64_t stride) {
+                        const Cache& cache, const KeyPlace& place, float* scores, int64_t stride) {
     struct Piece { int32_t first, rows, page; };
-    const int32_t heads = c.index_heads, most = std::max(1, GROUP_QUERIES / heads), size = cache.page_size;
+    const int32_t heads = c.index_heads, most = std::max(1, GROUP_QUERIES / heads), size = place.per_page;
     std::vector<Piece> pieces;
     for (int32_t first = 0, next; first < count; first = next) {
         for (next = first + 1; next < count && next < first + most; ++next)
             if (rows[next].span != rows[first].span) break;
-        for (int32_t page = 0; page * size < rows[next - 1].keys(); page += ITEM_PAGES)
+        for (int32_t page = 0; page * size < rows[next - 1].keys; page += ITEM_PAGES)
             pieces.push_back({first, next - first, page});
     }
     const int64_t room = int64_t(most) * heads * size;
@@ -120,9 +119,9 @@ void Worker::score_rows(const Config& c, const Rows& query, const float* weights
         const Piece& piece = pieces[item];
         const IndexRow &first = rows[piece.first], &last = rows[piece.first + piece.rows - 1];
         float* dots = all_dots + room * thread;
-        for (int32_t page = piece.page; page < piece.page + ITEM_PAGES && page * size < last.keys(); ++page) {
-            const int32_t keys = std::min(size, last.keys() - page * size);
-            const Matrix matrix = page_keys(c, cache, *first.span, page, keys);
+        for (int32_t page = piece.page; page < piece.page + ITEM_PAGES && page * size < last.keys; ++page) {
+            const int32_t keys = std::min(size, last.keys - page * size);
+            const Matrix matrix = page_keys(c, cache, place, *first.span, page, keys);
             k_.matmul({&matrix, 0, query, nullptr, int32_t(first.row * heads), 1, piece.rows * heads, dots, size, false},
                       0, matrix.blocks());
             for (int32_t r = 0; r < piece.rows; ++r)
@@ -133,12 +132,14 @@ void Worker::score_rows(const Config& c, const Rows& query, const float* weights
 }
 
 void Worker::choose_keys(const Config& c, const float* query, const float* weights, const std::vector<Span>& spans,
-                         const Cache& cache) {
+                         const Cache& cache, const KeyPlace& place) {
     std::vector<IndexRow> rows;
     int32_t tokens = 0;
     for (const Span& span : spans) {
-        for (int32_t i = std::max(0, c.index_top - span.start); i < span.length; ++i)
-            rows.push_back({&span, span.start + i, span.first_row + i});
+        for (int32_t i = 0; i < span.length; ++i) {
+            const int32_t keys = (span.start + i + 1) / place.rate;
+            if (keys > c.index_top) rows.push_back({&span, keys, span.first_row + i});
+        }
         tokens += span.length;
     }
     if (rows.empty()) return;
@@ -156,17 +157,17 @@ void Worker::choose_keys(const Config& c, const float* query, const float* weigh
         const int32_t count = std::min<int32_t>(ROUND_ROWS, rows.size() - first);
         int64_t stride = 0;
         for (int32_t r = first; r < first + count; ++r) {
-            const int64_t size = cache.page_size;
-            stride = std::max(stride, (rows[r].position + size) / size * size);
+            const int64_t size = place.per_page;
+            stride = std::max(stride, (rows[r].keys + size - 1) / size * size);
         }
         float* scores = grow(index_scores_, stride * count);
-        score_rows(c, in, weights, rows.data() + first, count, cache, scores, stride);
+        score_rows(c, in, weights, rows.data() + first, count, cache, place, scores, stride);
         Pool::get().run(threads_, count, [&](int32_t r, int32_t thread) {
             const IndexRow& row = rows[first + r];
             int32_t* positions = chosen_.data() + int64_t(first + r) * c.index_top;
             int64_t* offsets = chosen_offsets_.data() + int64_t(first + r) * c.index_top;
-            best[thread](scores + r * stride, row.keys(), c.index_top, positions);
-            for (int32_t i = 0; i < c.index_top; ++i) offsets[i] = row.span->offset[positions[i]];
+            best[thread](scores + r * stride, row.keys, c.index_top, positions);
+            for (int32_t i = 0; i < c.index_top; ++i) offsets[i] = place.offset(*row.span, positions[i]);
         });
     }
 }

@@ -75,6 +75,7 @@ struct GroupedAttention {
     float* scratch;  // grouped_scratch() or grouped_decode_scratch() floats
 };
 
+constexpr int MAX_STREAMS = 8;  // of a hyper-connected model
 constexpr int MAX_QUERIES = 8;  // at least every set's PASS_QUERIES: the room for scores
 
 inline int64_t round16(int64_t n) { return (n + 15) / 16 * 16; }
@@ -141,17 +142,19 @@ struct Kernels {
     // sum, half: of every group of 32, and of its first 16
     void (*quantize)(const float* x, int32_t n, int8_t* q, float* scale, int32_t* sum, int32_t* half);
     void (*matmul)(const Matmul& job, int32_t first_block, int32_t last_block);
-    void (*rms_norm)(const float* x, const float* weight, float eps, int32_t n, float* y);
+    void (*rms_norm)(const float* x, const float* weight, float eps, int32_t n, float* y);  // weight null: of ones
     void (*layer_norm)(const float* x, const float* weight, const float* bias, float eps, int32_t n, float* y);
-    void (*silu_mul)(const float* gate, const float* up, int32_t n, float* y);
+    // silu(gate) * up; gate is cut off above limit, up above limit and below -limit
+    void (*silu_mul)(const float* gate, const float* up, int32_t n, float limit, float* y);
     float (*largest)(const float* x, int64_t n);
     void (*add_scaled)(float* y, const float* x, float scale, int32_t n);  // y += scale * x
     void (*attend_prefill)(const LatentPrefill& job);
     void (*attend_decode)(const LatentDecode& job);
     void (*grouped_prefill)(const GroupedAttention& job);
     void (*grouped_decode)(const GroupedAttention& job);
-    // y = the weighted mean of `parts` partial sums, each [rank sums, maximum, weight sum]
-    void (*combine)(const float* part, int64_t part_stride, int32_t parts, int32_t rank, float* y);
+    // y = the weighted mean of `parts` partial sums, each [rank sums, maximum, weight sum], and of nothing with the score
+    // `sink` (-infinity: none)
+    void (*combine)(const float* part, int64_t part_stride, int32_t parts, int32_t rank, float sink, float* y);
     // scores [keys] = sum over h of weights[h] * max(dots[h * stride ...], 0): what an indexer thinks of some keys
     void (*index_scores)(const float* dots, int64_t stride, const float* weights, int32_t heads, int32_t keys,
                          float* scores);
@@ -166,6 +169,16 @@ struct Kernels {
     // Up to 16 rows: units [count][width] and one block of codes.  False if a row has no length or is not finite.
     bool (*encode)(const Encoder& job, const float* rows, int32_t count, uint16_t* units, uint32_t* block, float* scratch);
     float (*half_dot)(const uint16_t* row, const float* x, int32_t n);  // n: a multiple of 16
+    // Streams x [streams, n], at most MAX_STREAMS: y = sum over s of weights[s] * x[s]
+    void (*collapse_streams)(const float* x, const float* weights, int32_t streams, int32_t n, float* y);
+    // x[k] = post[k] * y + sum over j of comb[j * streams + k] * x[j], in place
+    void (*spread_streams)(float* x, const float* y, const float* post, const float* comb, int32_t streams, int32_t n);
+    // y = each number's mean over `rows` rows of values, weighted by the softmax of its gates
+    void (*gated_mean)(const float* const* values, const float* const* gates, int32_t rows, int32_t n, float* y);
+    // The same one row after the other: of each number its largest gate, the sum of weights and of weighted values so far,
+    // each [n], `stride` apart.  before null: this row is the first.
+    void (*gated_step)(const float* before, const float* value, const float* gate, const float* bias, int64_t stride,
+                       int32_t n, float* after);
 };
 
 extern const Kernels kernels_plain;

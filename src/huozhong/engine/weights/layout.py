@@ -72,6 +72,57 @@ class GroupedAttentionWeights:
 
 
 @dataclass(frozen=True, eq=False)
+class CompressorWeights:
+    """What makes entries of a layer's positions (DeepSeek-V4): each a mix of values by gates, normed and rotated.
+
+    project: (values; gates; of a sparse layer also the indexer's values; its gates) x hidden.  Of sparse layers each is
+    twice as wide as an entry: what a position gives to the next window's entry, and what to its own.
+    bias [rate, width]: added to the gates by the place in the window.  norm: of entries.
+    index_query: heads x query latent; index_weights: heads x hidden, always f32; None where all entries are seen.
+    """
+
+    project: Matrices
+    bias: F32
+    norm: F32
+    index_query: PackedMatrix | None = None
+    index_weights: PackedMatrix | None = None
+    index_bias: F32 | None = None
+    index_norm: F32 | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class CompressedAttentionWeights:
+    """One layer's attention of a window and of entries (DeepSeek-V4).
+
+    down: (query latent; key) x hidden.  q_up: heads x query latent.  sinks [heads]: scores that have no value.
+    out_groups: a stack, for each group of heads one matrix rank x its heads; out: hidden x all ranks.
+    compressor: None where a layer sees the window only.
+    """
+
+    down: Matrices
+    q_norm: F32
+    q_up: PackedMatrix
+    kv_norm: F32
+    sinks: F32
+    out_groups: PackedMatrix
+    out: PackedMatrix
+    compressor: CompressorWeights | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class MixWeights:
+    """How streams are weighed (hyper-connections): f32 mix [outputs x streams * hidden], base [outputs], scale.
+
+    Outputs are what a layer reads of each stream, what it gives to each, and how they mix: streams * (2 + streams);
+    at the model's end only the first.  scale has a number for each kind.
+    """
+
+    mix: PackedMatrix
+    base: F32
+    scale: F32
+
+
+@dataclass(frozen=True, eq=False)
 class DenseWeights:
     """SwiGLU.  gate_up: (gate; up) x hidden, one merged matrix where their formats agree."""
 
@@ -81,24 +132,30 @@ class DenseWeights:
 
 @dataclass(frozen=True, eq=False)
 class MoeWeights:
-    """Experts as stacked matrices; the router stays float32, for its choices are discrete."""
+    """Experts as stacked matrices; the router stays float32, for its choices are discrete.
+
+    table: int32 [vocabulary, experts per token], where a token says itself which experts it meets.
+    """
 
     router: PackedMatrix
     router_bias: F32 | None
     gate_up: Matrices
     down: PackedMatrix
     shared: DenseWeights | None
+    table: NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class LayerWeights:
-    """Exactly one of `dense` and `moe` is set."""
+    """Exactly one of `dense` and `moe` is set.  The mixes are of models with several streams."""
 
     attention_norm: F32
-    attention: LatentAttentionWeights | GroupedAttentionWeights
+    attention: LatentAttentionWeights | GroupedAttentionWeights | CompressedAttentionWeights
     mlp_norm: F32
     dense: DenseWeights | None
     moe: MoeWeights | None
+    attention_mix: MixWeights | None = None
+    mlp_mix: MixWeights | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +185,7 @@ class Weights:
     """A whole model, packed.  With tied embeddings `embedding` and `head` are one matrix.
 
     format: how it was quantised ("none": as stored).  prediction: MTP modules, if the model has some.
+    head_mix: how several streams become the state behind the last layer.
     mapped: the file that it lies in; None in memory.  expert_memory: bytes for experts, which then stay in that file
     (streaming.py); 0 where all are where their arrays are.
     """
@@ -139,5 +197,6 @@ class Weights:
     norm: F32
     head: PackedMatrix
     prediction: tuple[PredictionWeights, ...] = ()
+    head_mix: MixWeights | None = None
     mapped: Mapped | None = None
     expert_memory: int = 0

@@ -32,12 +32,15 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from huozhong.engine.weights.layout import (
+    CompressedAttentionWeights,
+    CompressorWeights,
     DenseWeights,
     GroupedAttentionWeights,
     IndexerWeights,
     LatentAttentionWeights,
     LayerWeights,
     Mapped,
+    MixWeights,
     MoeWeights,
     PredictionWeights,
     Weights,
@@ -47,6 +50,7 @@ from huozhong.errors import HuozhongError
 from huozhong.files import whole_file
 from huozhong.model.architecture import (
     Architecture,
+    CompressedAttention,
     Experts,
     GroupedAttention,
     Indexer,
@@ -54,6 +58,7 @@ from huozhong.model.architecture import (
     LinearScaling,
     Llama3Scaling,
     Rope,
+    Streams,
 )
 from huozhong.model.config import YarnScaling
 
@@ -73,12 +78,17 @@ _CLASSES: dict[str, Any] = {
         GroupedAttentionWeights,
         DenseWeights,
         MoeWeights,
+        CompressedAttentionWeights,
+        CompressorWeights,
+        MixWeights,
         PredictionWeights,
         PackedMatrix,
         Architecture,
         LatentAttention,
         Indexer,
         GroupedAttention,
+        CompressedAttention,
+        Streams,
         Experts,
         Rope,
         YarnScaling,

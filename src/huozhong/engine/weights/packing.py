@@ -17,20 +17,31 @@ from numpy.typing import NDArray
 from huozhong.engine.weights.blocks import pack_blocks
 from huozhong.engine.weights.layout import (
     F32,
+    CompressedAttentionWeights,
+    CompressorWeights,
     DenseWeights,
     GroupedAttentionWeights,
     IndexerWeights,
     LatentAttentionWeights,
     LayerWeights,
     Matrices,
+    MixWeights,
     MoeWeights,
     PredictionWeights,
     Weights,
 )
 from huozhong.engine.weights.quant import BLOCK, Format, New, PackedMatrix, new_array, pack
+from huozhong.errors import CheckpointError
 from huozhong.formats.source import ModelSource
 from huozhong.formats.stored import FLOAT_TYPES
-from huozhong.model.architecture import Architecture, GroupedAttention, Indexer, LatentAttention
+from huozhong.model.architecture import (
+    Architecture,
+    CompressedAttention,
+    GroupedAttention,
+    Indexer,
+    LatentAttention,
+    LayerKind,
+)
 
 PackedFormat = Literal["q8", "q4", "none", "f32"]
 PACKED_FORMATS: tuple[str, ...] = get_args(PackedFormat)
@@ -51,10 +62,11 @@ def pack_weights(
         architecture=a,
         format=quantization,
         embedding=embedding,
-        layers=tuple(packer.layer(f"model.layers.{i}.", a.is_moe_layer(i)) for i in range(a.num_layers)),
+        layers=tuple(packer.layer(i) for i in range(a.num_layers)),
         norm=packer.vector("model.norm.weight"),
         head=embedding if a.tie_word_embeddings else packer.matrix("lm_head.weight", table),
         prediction=tuple(packer.prediction(a.num_layers + i) for i in range(a.num_nextn_predict_layers)),
+        head_mix=None if a.streams is None else packer.mix("model.hc_head.hc_"),
     )
 
 
@@ -84,19 +96,29 @@ class _Packer:
 
     # -- parts of a model ----------------------------------------------------------------------------
 
-    def layer(self, prefix: str, is_moe: bool) -> LayerWeights:
-        attention: LatentAttentionWeights | GroupedAttentionWeights
-        if isinstance(self.architecture.attention, LatentAttention):
-            attention = self._latent(prefix + "self_attn.", self.architecture.attention)
+    def layer(self, layer: int) -> LayerWeights:
+        a, prefix = self.architecture, f"model.layers.{layer}."
+        is_moe, streams = a.is_moe_layer(layer), a.streams is not None
+        attention: LatentAttentionWeights | GroupedAttentionWeights | CompressedAttentionWeights
+        if isinstance(a.attention, LatentAttention):
+            attention = self._latent(prefix + "self_attn.", a.attention)
+        elif isinstance(a.attention, CompressedAttention):
+            attention = self._compressed(prefix + "self_attn.", a.attention, a.attention.kinds[layer])
         else:
-            attention = self._grouped(prefix + "self_attn.", self.architecture.attention)
+            attention = self._grouped(prefix + "self_attn.", a.attention)
         return LayerWeights(
             attention_norm=self.vector(prefix + "input_layernorm.weight"),
             attention=attention,
             mlp_norm=self.vector(prefix + "post_attention_layernorm.weight"),
             dense=None if is_moe else self._dense(prefix + "mlp."),
-            moe=self._moe(prefix + "mlp.") if is_moe else None,
+            moe=self._moe(prefix + "mlp.", a.experts is not None and a.experts.looks_up(layer)) if is_moe else None,
+            attention_mix=self.mix(prefix + "attn_hc.") if streams else None,
+            mlp_mix=self.mix(prefix + "ffn_hc.") if streams else None,
         )
+
+    def mix(self, prefix: str) -> MixWeights:
+        matrix = self._keep(pack(self._whole(prefix + "fn"), "f32"))
+        return MixWeights(mix=matrix, base=self.vector(prefix + "base"), scale=self.vector(prefix + "scale"))
 
     def prediction(self, layer: int) -> PredictionWeights:
         prefix = f"model.layers.{layer}."
@@ -104,7 +126,7 @@ class _Packer:
             enorm=self.vector(prefix + "enorm.weight"),
             hnorm=self.vector(prefix + "hnorm.weight"),
             eh_proj=self.matrix(prefix + "eh_proj.weight"),
-            layer=self.layer(prefix, self.architecture.is_moe_layer(layer)),
+            layer=self.layer(layer),
             norm=self.vector(prefix + "shared_head.norm.weight"),
         )
 
@@ -146,6 +168,36 @@ class _Packer:
             bias=self.vector(prefix + "k_norm.bias")[order],
         )
 
+    def _compressed(self, prefix: str, a: CompressedAttention, kind: LayerKind) -> CompressedAttentionWeights:
+        groups = [[_Part(prefix + "o_a_proj.weight", g * a.out_rank, a.out_rank)] for g in range(a.out_groups)]
+        return CompressedAttentionWeights(
+            down=self.matrices([prefix + "q_a_proj.weight", prefix + "kv_proj.weight"]),
+            q_norm=self.vector(prefix + "q_a_norm.weight"),
+            q_up=self.matrix(prefix + "q_b_proj.weight"),
+            kv_norm=self.vector(prefix + "kv_norm.weight"),
+            sinks=self.vector(prefix + "sinks"),
+            out_groups=self._stack(groups),
+            out=self.matrix(prefix + "o_b_proj.weight"),
+            compressor=None if kind == "window" else self._compressor(prefix + "compressor.", kind == "sparse"),
+        )
+
+    def _compressor(self, prefix: str, sparse: bool) -> CompressorWeights:
+        kind, index = "q8" if self.quantization == "q4" else self.quantization, prefix + "indexer."
+        places = [prefix, index] if sparse else [prefix]
+        parts = [self._part(f"{place}{name}_proj.weight") for place in places for name in ("kv", "gate")]
+        weights = None
+        if sparse:
+            weights = self._keep(pack(self._whole(index + "scorer.weights_proj.weight"), "f32"))
+        return CompressorWeights(
+            project=self._merged(parts, kind),
+            bias=self.vector(prefix + "position_bias"),
+            norm=self.vector(prefix + "kv_norm.weight"),
+            index_query=self.matrix(index + "q_b_proj.weight", kind) if sparse else None,
+            index_weights=weights,
+            index_bias=self.vector(index + "position_bias") if sparse else None,
+            index_norm=self.vector(index + "kv_norm.weight") if sparse else None,
+        )
+
     def _grouped(self, prefix: str, a: GroupedAttention) -> GroupedAttentionWeights:
         order = self._head_order(a)
         query, key = (_order_of_heads(heads, order) for heads in (a.num_heads, a.num_kv_heads))
@@ -183,17 +235,26 @@ class _Packer:
         gate_up = self.matrices([prefix + "gate_proj.weight", prefix + "up_proj.weight"])
         return DenseWeights(gate_up=gate_up, down=self.matrix(prefix + "down_proj.weight"))
 
-    def _moe(self, prefix: str) -> MoeWeights:
+    def _table(self, name: str, experts: int) -> NDArray[np.int32]:
+        table = self._whole(name).astype(np.int32)
+        if table.min() < 0 or table.max() >= experts:
+            raise CheckpointError(
+                f"tensor {name!r} names an expert that is not among the {experts}; take a whole copy."
+            )
+        return table
+
+    def _moe(self, prefix: str, looks_up: bool) -> MoeWeights:
         e = self.architecture.experts
         assert e is not None
         gate_up = [[self._expert(prefix, kind, j) for kind in ("gate", "up")] for j in range(e.count)]
         router = pack(self._whole(prefix + "gate.weight"), "f32")
         return MoeWeights(
             router=self._keep(router),
-            router_bias=self.vector(prefix + "gate.e_score_correction_bias") if e.bias else None,
+            router_bias=self.vector(prefix + "gate.e_score_correction_bias") if e.bias and not looks_up else None,
             gate_up=self._stacks(gate_up),
             down=self._stack([[self._expert(prefix, "down", j)] for j in range(e.count)]),
             shared=self._dense(prefix + "shared_experts.") if e.shared_hidden else None,
+            table=self._table(prefix + "gate.tid2eid", e.count) if looks_up else None,
         )
 
     def _expert(self, prefix: str, kind: str, expert: int) -> _Part:

@@ -4,7 +4,7 @@ A row of numbers is cut into blocks of 32 or 256.  A block is a few bytes: one o
 the K formats also a small scale (and offset) for each group of 16 or 32, and the low bits of every number.
 In the pictures below `d` and `m` are those factors and `q` the stored whole number.
 
-    F32 F16 BF16       plain numbers                            block 1
+    F32 F16 BF16 I32   plain numbers (I32 of tables only)       block 1
     Q4_0  d q[16]                  d·(q - 8)                    32 numbers, 18 bytes; the low halves come first
     Q4_1  d m q[16]                d·q + m                      32, 20
     Q5_0  d high[4] q[16]          d·(q - 16)                   32, 22
@@ -48,6 +48,7 @@ class BlockFormat:
 
 FORMATS: dict[str, BlockFormat] = {
     "F32": BlockFormat(0, 1, 4),
+    "I32": BlockFormat(26, 1, 4),
     "F16": BlockFormat(1, 1, 2),
     "BF16": BlockFormat(30, 1, 2),
     "Q4_0": BlockFormat(2, 32, 18),
@@ -75,7 +76,7 @@ FORMATS: dict[str, BlockFormat] = {
 }
 # Formats that exist and that we do not read; only their names, for the error.
 OTHER_FORMATS: dict[int, str] = {
-    9: "Q8_1", 15: "Q8_K", 24: "I8", 25: "I16", 26: "I32", 27: "I64", 28: "F64", 40: "NVFP4", 41: "Q1_0",
+    9: "Q8_1", 15: "Q8_K", 24: "I8", 25: "I16", 27: "I64", 28: "F64", 40: "NVFP4", 41: "Q1_0",
 }  # fmt: skip
 
 
@@ -103,6 +104,10 @@ def dequantize(data: U8, type: str) -> F32:
 
 def _f32(blocks: U8) -> F32:
     return blocks.view("<f4")
+
+
+def _i32(blocks: U8) -> F32:
+    return blocks.view("<i4").astype(np.float32)
 
 
 def _f16(blocks: U8) -> F32:
@@ -197,7 +202,7 @@ def _q6_k(blocks: U8) -> F32:
 
 
 _UNPACK: dict[str, Callable[[U8], F32]] = {
-    "F32": _f32, "F16": _f16, "BF16": _bf16, "Q4_0": _q4_0, "Q4_1": _q4_1, "Q5_0": _q5_0, "Q8_0": _q8_0,
+    "F32": _f32, "I32": _i32, "F16": _f16, "BF16": _bf16, "Q4_0": _q4_0, "Q4_1": _q4_1, "Q5_0": _q5_0, "Q8_0": _q8_0,
     "Q4_K": _q4_k, "Q5_K": _q5_k, "Q6_K": _q6_k,
     "Q5_1": _q5_1, "Q2_K": _q2_k, "IQ4_NL": _iq4_nl, "MXFP4": _mxfp4,
     **{type: partial(integer_values, type=type) for type in INTEGER_TYPES},

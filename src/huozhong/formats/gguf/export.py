@@ -21,6 +21,7 @@ from huozhong.formats.gguf.names import ROPE_FACTORS, gguf_name
 from huozhong.formats.source import ModelSource
 from huozhong.model.architecture import (
     Architecture,
+    CompressedAttention,
     GroupedAttention,
     Indexer,
     LatentAttention,
@@ -97,7 +98,10 @@ def prediction_modules(architecture: Architecture) -> int:
 
 def gguf_metadata(architecture: Architecture, modules: int = 0) -> dict[str, Any]:
     """The keys that describe an architecture and so many of its prediction modules, `general.architecture` first."""
-    a, word = architecture, _FAMILIES[architecture.family]
+    a = architecture
+    if isinstance(a.attention, CompressedAttention):
+        raise ConfigError("DeepSeek-V4 models are run here, but not written; copy the model's own files.")
+    word = _FAMILIES[architecture.family]
     out: dict[str, Any] = {
         "block_count": a.num_layers + modules,
         "context_length": a.max_position_embeddings,

@@ -59,13 +59,45 @@ _LAYER = {
     "nextn.shared_head_head.weight": "shared_head.head.weight",
     "nextn.shared_head_norm.weight": "shared_head.norm.weight",
 }
+# Of DeepSeek-V4, where they mean something else or do not exist elsewhere.
+_TOP_COMPRESSED = {
+    "output_hc_fn.weight": "model.hc_head.hc_fn",
+    "output_hc_base.weight": "model.hc_head.hc_base",
+    "output_hc_scale.weight": "model.hc_head.hc_scale",
+}
+_LAYER_COMPRESSED = {
+    "attn_q_a_norm.weight": "self_attn.q_a_norm.weight",
+    "attn_kv.weight": "self_attn.kv_proj.weight",
+    "attn_kv_a_norm.weight": "self_attn.kv_norm.weight",
+    "attn_output_a.weight": "self_attn.o_a_proj.weight",
+    "attn_output_b.weight": "self_attn.o_b_proj.weight",
+    "attn_sinks.weight": "self_attn.sinks",
+    "attn_compressor_kv.weight": "self_attn.compressor.kv_proj.weight",
+    "attn_compressor_gate.weight": "self_attn.compressor.gate_proj.weight",
+    "attn_compressor_ape.weight": "self_attn.compressor.position_bias",
+    "attn_compressor_norm.weight": "self_attn.compressor.kv_norm.weight",
+    "indexer_compressor_kv.weight": "self_attn.compressor.indexer.kv_proj.weight",
+    "indexer_compressor_gate.weight": "self_attn.compressor.indexer.gate_proj.weight",
+    "indexer_compressor_ape.weight": "self_attn.compressor.indexer.position_bias",
+    "indexer_compressor_norm.weight": "self_attn.compressor.indexer.kv_norm.weight",
+    "indexer.attn_q_b.weight": "self_attn.compressor.indexer.q_b_proj.weight",
+    "indexer.proj.weight": "self_attn.compressor.indexer.scorer.weights_proj.weight",
+    "ffn_gate_tid2eid.weight": "mlp.gate.tid2eid",
+    **{
+        f"hc_{place}_{part}.weight": f"{place}_hc.{part}"
+        for place in ("attn", "ffn")
+        for part in ("fn", "base", "scale")
+    },
+}
 _TOP_BACK = {theirs: ours for ours, theirs in _TOP.items()}
 _LAYER_BACK = {theirs: ours for ours, theirs in _LAYER.items()}
 ROPE_FACTORS = "rope_freqs.weight"
 
 
-def hf_name(name: str) -> str | None:
-    """The Hugging Face name of a GGUF tensor, or None where it has none."""
+def hf_name(name: str, *, compressed: bool = False) -> str | None:
+    """The Hugging Face name of a GGUF tensor, or None where it has none.  compressed: of a DeepSeek-V4."""
+    if compressed:
+        return _renamed(name, _TOP | _TOP_COMPRESSED, "blk.", _LAYER | _LAYER_COMPRESSED, "model.layers.")
     return _renamed(name, _TOP, "blk.", _LAYER, "model.layers.")
 
 

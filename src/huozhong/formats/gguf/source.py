@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 
 from huozhong.errors import CheckpointError
 from huozhong.formats.gguf.blocks import dequantize
+from huozhong.formats.gguf.compressed import compressed_parts
 from huozhong.formats.gguf.file import GgufFile, GgufTensor, parts_of
+from huozhong.formats.gguf.keys import FAMILIES, MetadataKeys
 from huozhong.formats.gguf.names import ROPE_FACTORS, hf_name
-from huozhong.formats.keys import REQUIRED, Keys
+from huozhong.formats.keys import REQUIRED
 from huozhong.formats.stored import Rows, Stored
 from huozhong.model.architecture import (
     Architecture,
     Experts,
-    Family,
     GroupedAttention,
     Indexer,
     LatentAttention,
@@ -30,17 +31,8 @@ from huozhong.model.architecture import (
     Rope,
 )
 from huozhong.model.config import YarnScaling
-from huozhong.model.tensors import Shape, expected_tensors
+from huozhong.model.tensors import TABLE, Shape, expected_tensors
 
-FAMILIES: dict[str, Family] = {
-    "llama": "llama",
-    "qwen2": "qwen2",
-    "qwen3": "qwen3",
-    "qwen3moe": "qwen3_moe",
-    "deepseek2": "deepseek_v3",
-    "deepseek32": "deepseek_v32",
-    "glm-dsa": "glm_moe_dsa",
-}
 _LATENT = ("deepseek2", "deepseek32", "glm-dsa")  # with latent attention
 GLM_52_CONTEXT = 1 << 20  # by which llama.cpp tells GLM-5.2 from its forerunners
 _SOFTMAX, _SIGMOID = 1, 2  # llama.cpp's numbers for expert_gating_func
@@ -60,8 +52,9 @@ class GgufSource:
         file = GgufFile(path)
         self.metadata: dict[str, Any] = file.metadata
         self._tensors: dict[str, GgufTensor] = {}
+        compressed = file.metadata.get("general.architecture") == "deepseek4"
         for name, tensor in file.tensors.items():
-            if (canonical := hf_name(name)) is not None:
+            if (canonical := hf_name(name, compressed=compressed)) is not None:
                 self._tensors[canonical] = tensor
             elif name != ROPE_FACTORS:
                 raise CheckpointError(f"{path}: tensor {name!r} has no place in the models that are supported.")
@@ -126,6 +119,8 @@ class GgufSource:
         tensor = self._tensors.get(name)
         if tensor is None:
             raise CheckpointError(f"{self.path}: the tensor for {name!r} is missing; the file's keys need it.")
+        if (tensor.type == "I32") != name.endswith(TABLE):
+            raise CheckpointError(f"{self.path}: tensor {tensor.name!r} is stored as {tensor.type}.")
         self._check_shape(tensor, shape)
 
     def _check_shape(self, tensor: GgufTensor, shape: Shape) -> None:
@@ -147,55 +142,9 @@ class GgufSource:
             raise CheckpointError(f"{self.path}: tensor {tensor.name!r} has no place in the model of the file's keys.")
 
 
-class _MetadataKeys(Keys):
-    """The metadata of a file; names count on from the architecture's prefix."""
-
-    error = CheckpointError
-
-    def __init__(self, file: GgufFile) -> None:
-        self.where, self._metadata = file.path, file.metadata
-        prefix = file.metadata.get("general.architecture")
-        if not isinstance(prefix, str) or prefix not in FAMILIES:
-            names = ", ".join(FAMILIES)
-            raise CheckpointError(f"{self.where}: holds a model of architecture {prefix!r}; the engine runs {names}.")
-        self.prefix = prefix
-        begin = f"{prefix}."
-        super().__init__({k.removeprefix(begin): v for k, v in file.metadata.items() if k.startswith(begin)})
-
-    def value(self, key: str, default: Any = REQUIRED) -> Any:
-        """Also where a list gives every layer the same number, as converters write for some families."""
-        found = super().value(key, default)
-        if not isinstance(found, list | np.ndarray):
-            return found
-        each = set(np.asarray(found).reshape(-1).tolist())
-        if len(each) != 1:
-            raise CheckpointError(f"{self.words(key)} differs from layer to layer, which is not supported.")
-        return each.pop()
-
-    def every(self, key: str) -> list[Any] | None:
-        """A list, as it is; None without one."""
-        found = super().value(key, None)
-        return np.asarray(found).reshape(-1).tolist() if isinstance(found, list | np.ndarray) else None
-
-    def words(self, key: str) -> str:
-        return f"{self.where}: metadata key '{self.prefix}.{key}'"
-
-    def of_type(self, key: str, default: bool | str) -> Any:
-        """A value of the default's type."""
-        found = self.value(key, default)
-        if not isinstance(found, type(default)):
-            kind = type(default).__name__
-            raise CheckpointError(f"{self.words(key)} is {found!r}, not a {kind}.")
-        return found
-
-    def token(self, name: str) -> int | None:
-        found = self._metadata.get(f"tokenizer.ggml.{name}_token_id")
-        return found if type(found) is int and 0 <= found < 2**31 else None  # -1: the model has no such token
-
-
 def _architecture(file: GgufFile, tensors: dict[str, GgufTensor]) -> Architecture:
-    keys = _MetadataKeys(file)
-    if keys.whole("attention.sliding_window", 0, 0):
+    keys = MetadataKeys(file)
+    if keys.whole("attention.sliding_window", 0, 0) and keys.prefix != "deepseek4":
         raise CheckpointError(f"{file.path}: attends to a sliding window, which is not supported.")
     embedding = tensors.get("model.embed_tokens.weight")
     if embedding is None or len(embedding.shape) != 2:
@@ -208,15 +157,13 @@ def _architecture(file: GgufFile, tensors: dict[str, GgufTensor]) -> Architectur
     while modules < stated and all(f"model.layers.{layers + modules}.{part}.weight" in tensors for part in _OF_MODULE):
         modules += 1
     moe_layers = tuple(f"model.layers.{i}.mlp.gate.weight" in tensors for i in range(layers + modules))
-    attention: LatentAttention | GroupedAttention
-    if keys.prefix in _LATENT:
-        attention = _latent(keys, layers)
-        width = attention.qk_rope_head_dim
-    else:
-        attention = _grouped(keys, tensors)
-        width = attention.head_dim
-    experts = _experts(keys, tensors, layers) if any(moe_layers) else None
     family = FAMILIES[keys.prefix]
+    if family == "deepseek_v4":
+        parts = compressed_parts(keys, layers)
+        modules, moe_layers = 0, moe_layers[:layers]
+    else:
+        parts = _parts(keys, file, tensors, layers, any(moe_layers))
+    experts = parts["experts"]
     if family == "deepseek_v3" and (experts is None or experts.scoring == "softmax"):
         family = "deepseek_v2"
     ends = (keys.token("eos"), keys.token("eot"))
@@ -226,9 +173,6 @@ def _architecture(file: GgufFile, tensors: dict[str, GgufTensor]) -> Architectur
         hidden_size=keys.whole("embedding_length"),
         intermediate_size=keys.whole("feed_forward_length", 1 if all(moe_layers) else REQUIRED),
         num_layers=layers,
-        attention=attention,
-        rope=_rope(keys, file, width),
-        experts=experts,
         moe_layers=moe_layers,
         rms_norm_eps=keys.number("attention.layer_norm_rms_epsilon"),
         max_position_embeddings=keys.whole("context_length"),
@@ -236,10 +180,26 @@ def _architecture(file: GgufFile, tensors: dict[str, GgufTensor]) -> Architectur
         num_nextn_predict_layers=modules,
         bos_token_id=keys.token("bos"),
         eos_token_ids=tuple(dict.fromkeys(i for i in ends if i is not None)),
+        **parts,
     )
 
 
-def _latent(keys: _MetadataKeys, layers: int) -> LatentAttention:
+def _parts(
+    keys: MetadataKeys, file: GgufFile, tensors: dict[str, GgufTensor], layers: int, routes: bool
+) -> dict[str, Any]:
+    """Attention, rotation and experts of every family but DeepSeek-V4."""
+    attention: LatentAttention | GroupedAttention
+    if keys.prefix in _LATENT:
+        attention = _latent(keys, layers)
+        width = attention.qk_rope_head_dim
+    else:
+        attention = _grouped(keys, tensors)
+        width = attention.head_dim
+    experts = _experts(keys, tensors, layers) if routes else None
+    return {"attention": attention, "rope": _rope(keys, file, width), "experts": experts}
+
+
+def _latent(keys: MetadataKeys, layers: int) -> LatentAttention:
     """The newer layout states the absorbed widths, and the true ones as key_length_mla and value_length_mla."""
     rope = keys.whole("rope.dimension_count")
     key = keys.whole("attention.key_length_mla", keys.value("attention.key_length", REQUIRED))
@@ -257,7 +217,7 @@ def _latent(keys: _MetadataKeys, layers: int) -> LatentAttention:
     )
 
 
-def _indexer(keys: _MetadataKeys, layers: int) -> Indexer:
+def _indexer(keys: MetadataKeys, layers: int) -> Indexer:
     return Indexer(
         num_heads=keys.whole("attention.indexer.head_count"),
         head_dim=keys.whole("attention.indexer.key_length"),
@@ -267,7 +227,7 @@ def _indexer(keys: _MetadataKeys, layers: int) -> Indexer:
     )
 
 
-def _shared_layers(keys: _MetadataKeys, layers: int) -> tuple[bool, ...]:
+def _shared_layers(keys: MetadataKeys, layers: int) -> tuple[bool, ...]:
     """Which layers look at the keys that the one before chose.  Files of GLM-5.2 without the list have its pattern."""
     found = keys.every("attention.indexer.types")
     if found is None:
@@ -279,7 +239,7 @@ def _shared_layers(keys: _MetadataKeys, layers: int) -> tuple[bool, ...]:
     return shared if any(shared) else ()
 
 
-def _grouped(keys: _MetadataKeys, tensors: dict[str, GgufTensor]) -> GroupedAttention:
+def _grouped(keys: MetadataKeys, tensors: dict[str, GgufTensor]) -> GroupedAttention:
     heads = keys.whole("attention.head_count")
     head_dim = keys.whole("attention.key_length", keys.whole("embedding_length") // heads)
     if keys.whole("attention.value_length", head_dim) != head_dim:
@@ -295,7 +255,7 @@ def _grouped(keys: _MetadataKeys, tensors: dict[str, GgufTensor]) -> GroupedAtte
     )
 
 
-def _experts(keys: _MetadataKeys, tensors: dict[str, GgufTensor], layers: int) -> Experts:
+def _experts(keys: MetadataKeys, tensors: dict[str, GgufTensor], layers: int) -> Experts:
     if keys.prefix not in ("qwen3moe", *_LATENT):
         raise CheckpointError(f"{keys.where}: a {keys.prefix} with experts is not supported.")
     deepseek = keys.prefix in _LATENT
@@ -320,7 +280,7 @@ def _experts(keys: _MetadataKeys, tensors: dict[str, GgufTensor], layers: int) -
     )
 
 
-def _rope(keys: _MetadataKeys, file: GgufFile, width: int) -> Rope:
+def _rope(keys: MetadataKeys, file: GgufFile, width: int) -> Rope:
     """Llama's and DeepSeek's rows lie so that neighbours rotate together; Qwen's so that halves do."""
     dim = keys.whole("rope.dimension_count", width)
     scaling: YarnScaling | LinearScaling | None = None
@@ -348,7 +308,7 @@ def _rope(keys: _MetadataKeys, file: GgufFile, width: int) -> Rope:
     )
 
 
-def _yarn(keys: _MetadataKeys) -> tuple[YarnScaling, float]:
+def _yarn(keys: MetadataKeys) -> tuple[YarnScaling, float]:
     """YaRN, and what cosines and sines are multiplied by.
 
     For DeepSeek that is 1, and `yarn_log_multiplier` is 0.1 mscale_all_dim, which goes into the softmax scale.

@@ -22,6 +22,7 @@ from huozhong.formats.hf.safetensors import WRITABLE, HfTensor, safetensors_piec
 from huozhong.formats.source import ModelSource
 from huozhong.model.architecture import (
     Architecture,
+    CompressedAttention,
     GroupedAttention,
     Indexer,
     LatentAttention,
@@ -68,6 +69,8 @@ def export_hf(
 def hf_config(architecture: Architecture) -> dict[str, Any]:
     """The config.json of an architecture; `architecture_from_hf` reads the same back."""
     a = architecture
+    if isinstance(a.attention, CompressedAttention):
+        raise ConfigError("DeepSeek-V4 models are run here, but not written; copy the folder itself.")
     if isinstance(a.attention, LatentAttention) and a.experts is None:
         a = dataclasses.replace(a, family="deepseek_v3")  # a dense V2 computes the same, and only V3 can be trained on
     out: dict[str, Any] = {
@@ -88,7 +91,11 @@ def hf_config(architecture: Architecture) -> dict[str, Any]:
     }
     if a.family == "qwen2":
         del out["attention_bias"]  # Qwen2 has no such key: its queries, keys and values always have one
-    out |= _latent(a, a.attention) if isinstance(a.attention, LatentAttention) else _grouped(a, a.attention)
+    if isinstance(a.attention, LatentAttention):
+        out |= _latent(a, a.attention)
+    else:
+        assert isinstance(a.attention, GroupedAttention)
+        out |= _grouped(a, a.attention)
     scaling = _rope_scaling(a)
     return out if scaling is None else out | {"rope_scaling": scaling}
 

@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.errors import CheckpointError
-from huozhong.formats.floats import decode_bfloat16, decode_float8, encode_bfloat16
+from huozhong.formats.floats import decode_bfloat16, decode_exponents, decode_float8, encode_bfloat16
 from huozhong.model.tensors import Shape
 
 _MAX_HEADER = 100 << 20  # the safetensors library's own limit
 _DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
     "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?", "F8_E4M3": "u1",
+    "F8_E8M0": "u1",
 }  # fmt: skip
 WRITABLE = {"bfloat16": ("BF16", 2), "float32": ("F32", 4)}  # our word: (its name in the file, bytes per number)
 
@@ -55,6 +56,8 @@ def decode(data: NDArray[np.uint8], dtype: str) -> NDArray[np.float32]:
     raw = np.ascontiguousarray(data).view(_DTYPES[dtype])
     if dtype == "BF16":
         return decode_bfloat16(raw)
+    if dtype == "F8_E8M0":
+        return decode_exponents(raw)
     return decode_float8(raw) if dtype == "F8_E4M3" else raw.astype(np.float32)
 
 
