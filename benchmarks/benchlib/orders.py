@@ -1,4 +1,4 @@
-"""Orders to call somebody, as people at 25 places say them and a recogniser of Mandarin would write them.
+"""Orders to call somebody, as people of 33 regions say them and a recogniser of Mandarin would write them.
 
 A simulated ear, and no recogniser: each syllable that the lexicon knows at the place becomes the syllable of Mandarin
 that is nearest to it by sound, and any common character of it; what the lexicon does not know is heard as Mandarin reads it.
@@ -15,20 +15,28 @@ from functools import cache
 
 from huozhong.apps.callhome.contacts import Contact, read_contacts
 from huozhong.apps.callhome.kin import relations, words_of
-from huozhong.apps.callhome.places import place
+from huozhong.apps.callhome.places import home
 from huozhong.apps.callhome.sounds import Token, nearest, pinyin_of, plain, points, table, token
 
 FRAMES = (
     "帮我打电话给{}", "给{}打个电话", "打电话给{}", "帮我给{}打个电话", "我要给{}打电话", "给{}打电话", "打个电话给{}",
     "快给{}打个电话", "喊{}打个电话", "我要找{}", "我想跟{}说话", "打给{}", "帮我打个电话给我{}", "给我{}打个电话",
 )  # fmt: skip
+_BY_BA = ("打个电话把{}", "跟{}打个电话", "打个电话得{}", "帮我打把{}", "喊{}接电话")
+_NORTH = ("给俺{}打个电话", "给{}挂个电话", "给我{}去个电话", "给俺{}打电话", "帮俺给{}打个电话")
+_YUE = ("打电话畀{}", "畀{}打电话", "帮我打个电话畀{}", "我要揾{}", "同我打电话畀{}", "唔该打畀{}", "打俾{}")
+_HOKKIEN = ("敲电话予{}", "共我敲电话予{}", "打电话互{}", "敲予{}", "共{}敲电话", "打电话给{}")
+_WU = ("打只电话拨{}", "帮我打电话拨{}", "打拨{}", "拨{}打只电话", "摇只电话拨{}")
 AT = {
-    "广州": ("打电话畀{}", "畀{}打电话", "帮我打个电话畀{}", "我要揾{}", "同我打电话畀{}", "唔该打畀{}"),
-    "阳江": ("打电话畀{}", "我要揾{}", "帮我打电话畀{}"),
-    "梅县": ("打电话分{}", "同我打只电话分{}", "打只电话分我{}"),
-    "厦门": ("敲电话予{}", "共我敲电话予{}", "打电话互{}"), "潮州": ("拍电话乞{}", "打电话分{}"),
-    "福州": ("拍电话乞{}", "乞{}拍电话"), "苏州": ("打只电话拨{}", "帮我打电话拨{}"), "温州": ("打只电话拨{}",),
-    "长沙": ("打个电话把{}", "跟{}打个电话"), "南昌": ("打只电话到{}", "跟{}打只电话"), "成都": ("跟{}打个电话", "喊{}接电话"),
+    "广州": _YUE, "阳江": _YUE, "南宁": _YUE, "厦门": _HOKKIEN, "苏州": _WU, "上海": _WU, "温州": _WU,
+    "潮州": ("拍电话乞{}", "打电话分{}", "敲电话分{}"), "福州": ("拍电话乞{}", "乞{}拍电话", "敲电话乞{}"),
+    "梅县": ("打电话分{}", "同我打只电话分{}", "打只电话分我{}", "打分{}"),
+    "长沙": _BY_BA, "娄底": _BY_BA, "武汉": _BY_BA, "南京": _BY_BA, "桂林": ("打电话把{}", "跟{}打个电话", "给{}打电话"),
+    "南昌": ("打只电话到{}", "跟{}打只电话", "打个电话到{}", "打到{}"),
+    "成都": ("跟{}打个电话", "喊{}接电话", "给{}打个电话嘛"), "贵州": ("跟{}打个电话", "喊{}接电话", "给{}打个电话嘛"),
+    "昆明": ("给{}打个电话嘎", "帮我给{}打电话"), "兰州": ("给我的{}打个电话撒", "给{}打给个电话"),
+    "新疆": ("给我{}打个电话撒", "给{}打个电话"), "西安": ("给我{}打个电话", "给额{}打电话"),
+    **dict.fromkeys(("太原", "济南", "荣成", "河南", "沈阳", "哈尔滨", "河北"), _NORTH),
 }  # fmt: skip
 KIN = ("son", "daughter", "elder brother", "younger brother", "elder sister", "younger sister", "father", "mother",
        "father's father", "father's mother", "grandson", "granddaughter", "husband", "wife",
@@ -114,8 +122,8 @@ def order(
     people: Sequence[Contact], dialect: str, seed: random.Random, wrong: float, clean: bool = False
 ) -> Said | None:
     """Somebody at a place asks for one of the contacts; None where the lexicon has no word of that place for it."""
-    point, _ = place(dialect)
-    assert point is not None
+    at = home(dialect)
+    point = at.point
     wanted = seed.randrange(len(people))
     one = people[wanted]
     if not one.relations:
@@ -123,8 +131,12 @@ def order(
     else:
         words = [
             word
-            for word in words_of(one.relations[0], point)
-            if word.cost == 0 and "_" not in word.written and word.rank is None and all(t.sound for t in word.tokens)
+            for word in words_of(one.relations[0], point, (), at.region)
+            if word.cost == 0
+            and "_" not in word.written
+            and word.rank is None
+            and all(t.sound for t in word.tokens)
+            and not _is_another(word.tokens, one.relations, people, dialect)
         ]
         if not words:
             return None
@@ -135,10 +147,20 @@ def order(
     return Said(heard(tokens, seed, wrong, clean), dialect, wanted)
 
 
+def _is_another(tokens: tuple[Token, ...], meant: Sequence[str], people: Sequence[Contact], dialect: str) -> bool:
+    """Whether a word also means somebody else of the list there: then nobody can know, and it is no order to judge by."""
+    at = home(dialect)
+    names = {name for one in people for name in one.relations} - set(meant)
+    return any(
+        word.tokens == tokens and word.cost == 0 for name in names for word in words_of(name, at.point, (), at.region)
+    )
+
+
 def no_order(people: Sequence[Contact], dialect: str, seed: random.Random, wrong: float) -> Said:
     """Something that asks for no call."""
-    point, _ = place(dialect)
-    words = [word for word in words_of(seed.choice(KIN), point) if word.cost == 0]
+    at = home(dialect)
+    point = at.point
+    words = [word for word in words_of(seed.choice(KIN), point, (), at.region) if word.cost == 0]
     before, hole, behind = seed.choice(NO_ORDERS).partition("{}")
     slot = seed.choice(words).tokens if hole and words else ()
     tokens = [*(token(c, point) for c in before), *slot, *(token(c, point) for c in behind)]
@@ -147,12 +169,18 @@ def no_order(people: Sequence[Contact], dialect: str, seed: random.Random, wrong
 
 def stranger(people: Sequence[Contact], dialect: str, seed: random.Random, wrong: float) -> Said:
     """An order to call a relation that is not among the contacts."""
-    point, _ = place(dialect)
+    at = home(dialect)
+    point = at.point
     have = {name for one in people for name in one.relations}
     missing = [name for name in KIN if name not in have]
-    words = [w for name in missing for w in words_of(name, point) if w.cost == 0 and all(t.sound for t in w.tokens)]
+    words = [
+        word
+        for name in missing
+        for word in words_of(name, point, (), at.region)
+        if word.cost == 0 and all(t.sound for t in word.tokens)
+    ]
     # a word that also means somebody who is there is no stranger's
-    mine = {w.tokens for name in have for w in words_of(name, point)}
+    mine = {word.tokens for name in have for word in words_of(name, point, at.near, at.region)}
     words = [w for w in words if w.tokens not in mine]
     if not words:
         return no_order(people, dialect, seed, wrong)

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from huozhong.apps.callhome.contacts import read_contacts
-from huozhong.apps.callhome.places import PLACES, place
+from huozhong.apps.callhome.places import place
 from huozhong.apps.callhome.resolve import who
 from huozhong.apps.callhome.services import call_home
+from huozhong.apps.callhome.words import sentence
 from huozhong.errors import SkillError
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
@@ -176,13 +177,15 @@ def test_what_is_no_contact_list_gets_one_sentence(given: Any) -> None:
     assert "联系人" in told.value.chinese
 
 
-def test_places_by_any_name_and_none() -> None:
-    assert len(PLACES) == 25
+def test_places_by_any_name_and_one_that_nobody_knows() -> None:
     for name, point in (("粤语", "广州"), ("Hakka", "梅县"), ("重庆话", "成都"), ("台灣", "厦门"), ("河南人", "济南")):
         assert place(name)[0] == place(point)[0]
-    assert place("") == (None, ())
-    with pytest.raises(SkillError, match="no dialect known"):
-        place("火星")
+    answer = who("打电话给儿子", FAMILY, "火星")
+    assert answer.contact is not None
+    assert answer.note is not None
+    assert "火星" in sentence(answer, "zh")
+    assert "火星" in answer.as_json()["note"]["en"]
+    assert "note" not in who("打电话给儿子", FAMILY, "洛阳").as_json()
 
 
 def test_the_service_answers_in_json_and_refuses_in_sentences(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""CALCULATE: 36×25-14, 二十减八, 25的平方, 100的25%, 3与5的和乘以2, What is 12 times 7?
+"""CALCULATE: 36×25-14, 二十减八, 3米减80厘米, 25的平方, 100的25%, 3与5的和乘以2, What is 12 times 7?
 
 The words of a sum are turned into signs (`wording`), and only if nothing else is left is it read and worked out, one
 operation a line.  A story leaves words.
@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from huozhong.acts.exact import small_words
+from huozhong.acts.exact import measured, small_words
 from huozhong.acts.exact.asking import Asked, asked
 from huozhong.acts.exact.cursor import Cursor
 from huozhong.acts.exact.done import Done, decimal, factor, finish, is_short, mixed, text_of
@@ -49,7 +49,7 @@ class Step:
 def done(question: str) -> Done | None:
     """The result of the one sum that the question holds, or None."""
     ask = asked(question)
-    if special := _with_remainder(ask) or _series(ask) or _square_root(ask):
+    if special := measured.done(ask) or _with_remainder(ask) or _series(ask) or _square_root(ask):
         return special
     expression = _expression(ask)
     if expression is None or not _last_is(ask.core, expression):

@@ -28,7 +28,7 @@ _WORDS_EN = re.compile(
     re.IGNORECASE,
 )
 _RATE = re.compile(r"进率|关系|怎么换算|如何换算|怎样换算|换算公式|怎么换|换算关系|怎么转换?")
-_KINDS = {
+KINDS = {
     "length": ("长度", "length"), "area": ("面积", "area"), "volume": ("体积（容积）", "volume"),
     "mass": ("质量", "mass"), "time": ("时间", "time"), "calendar": ("时间", "time"), "money": ("人民币", "money"),
     "dollar": ("美元", "money"), "temperature": ("温度", "temperature"), "speed": ("速度", "speed"),
@@ -267,11 +267,11 @@ def _other_kind(ask: Asked, quantity: Quantity, units: Sequence[Unit]) -> Done |
     if len(kinds) != 2 or not kinds <= _MEANINGFUL or ({"length", "area"} == kinds and not re.search("平方", ask.core)):
         return None
     if ask.english:
-        first, second = _KINDS[start.kind][1], _KINDS[end.kind][1]
+        first, second = KINDS[start.kind][1], KINDS[end.kind][1]
         said = f"{start.plural} measure {first}, {end.plural} measure {second}: one cannot become the other"
         said = said[0].upper() + said[1:]
         return finish(True, (), said, "they cannot be converted")
-    said = f"{start.zh}是{_KINDS[start.kind][0]}单位，{end.zh}是{_KINDS[end.kind][0]}单位，不能互相换算"
+    said = f"{start.zh}是{KINDS[start.kind][0]}单位，{end.zh}是{KINDS[end.kind][0]}单位，不能互相换算"
     return finish(False, (), said, "不能换算")
 
 

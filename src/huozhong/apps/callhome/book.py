@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from huozhong.apps.callhome.contacts import Contact, read_contacts
-from huozhong.apps.callhome.places import place
+from huozhong.apps.callhome.places import heard_as, home
 from huozhong.errors import SkillError
 from huozhong.files import whole_file
 from huozhong.senses.hear import Tags, tag
@@ -41,7 +41,7 @@ class Book:
 
     def all(self) -> dict[str, Any]:
         """Everything but the secret: {"dialect", "contacts": [{"id", "name", "relation", "number", "tags", "photo",
-        "voice"}], "linked"}."""
+        "voice"}], "linked", "heard_as": {"zh", "en"}}."""
         kept = self._read()
         people = [
             one | {
@@ -51,7 +51,8 @@ class Book:
             }
             for one in kept["contacts"]
         ]  # fmt: skip
-        return {"dialect": kept["dialect"], "contacts": people, "linked": bool(kept["secret"])}
+        heard = dict(zip(("zh", "en"), heard_as(kept["dialect"]), strict=True))
+        return {"dialect": kept["dialect"], "contacts": people, "linked": bool(kept["secret"]), "heard_as": heard}
 
     def contacts(self) -> list[Contact]:
         people = self._read()["contacts"]
@@ -64,8 +65,8 @@ class Book:
         return str(self._read()["dialect"])
 
     def set_dialect(self, dialect: str) -> None:
-        place(dialect)
-        self._change(lambda kept: kept.update(dialect=dialect))
+        home(dialect)
+        self._change(lambda kept: kept.update(dialect=dialect.strip()))
 
     def put(self, given: Any, id: str | None = None) -> str:
         """Add a contact, or change one; its id."""

@@ -21,6 +21,7 @@ _NICKS = (
     "{last}妹子 阿{given}"
 ).split()
 _TITLES = "老{} 小{} {}师傅 {}医生 {}老师 {}大夫 {}伯 {}叔 {}姨 {}婆 {}总 {}姐 {}哥 {}先生".split()
+_SAME_TITLES = (("医生", "大夫", "医师", "郎中"), ("老师", "先生"))
 IDS = ("id", "编号", "key", "uid")
 
 
@@ -118,6 +119,11 @@ def names_of(contact: Contact) -> list[tuple[str, float]]:
     found: dict[str, float] = {}
     for name in contact.called:
         found[name] = 0.0
+        for titles in _SAME_TITLES:
+            for title in titles:
+                if name.endswith(title) and len(name) - len(title) in (1, 2, 3):
+                    for other in titles:
+                        found.setdefault(name.removesuffix(title) + other, 0.05)
         if not re.fullmatch(r"[\u4e00-\u9fff]{2,4}", name) or _in_name(name)[0]:
             continue
         given = name[1:] if len(name) == 3 else name[2:] if len(name) == 4 else name

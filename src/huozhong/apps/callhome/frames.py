@@ -13,11 +13,13 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from huozhong.apps.callhome.align import Costs, Words, after, joined, repeated, spans, until
 from huozhong.apps.callhome.sounds import plain, token
 
 STRAY, STRAYING = 0.14, 0.40  # a syllable that no sentence has, and that there are such at all
+SOMEBODY, ANY_PURPOSE, MESSAGE = 0.10, 0.02, 0.30  # whoever; a syllable of what the call is for; what is to be told
 SKIPPED = {"PHONE": 1.3, "DIAL": 1.1}  # a part of a sentence that was not heard at all
 ELSE_SKIPPED = 0.8
 _STRICT = (
@@ -26,6 +28,8 @@ _STRICT = (
     "PLEASE? HELP? FIND POSS? @ TALK?",
     "PLEASE? HELP? WITH POSS? @ HIT",
 )
+_TIGHT = "PLEASE? WITH POSS? @ TALK"  # 跟女儿说一声我要回来 is a message
+BARES_SHARE = 2.0
 BARE = 0.25  # a name, or "find" and a name, and nothing else
 
 
@@ -33,13 +37,14 @@ BARE = 0.25  # a name, or "find" and a name, and nothing else
 class Frame:
     """before, behind: names of lists of words, each with whether it may be missing.  order: it asks for a call.
 
-    strict: nothing else may stand around it.  first: nothing may stand before it."""
+    strict: nothing else may stand around it, or (tight) behind it.  first: nothing may stand before it."""
 
     before: tuple[tuple[str, bool], ...]
     behind: tuple[tuple[str, bool], ...]
     order: bool
     strict: bool
     first: bool
+    tight: bool = False
 
 
 @cache
@@ -58,7 +63,16 @@ def grammar() -> tuple[dict[str, tuple[str, ...]], tuple[Frame, ...], tuple[Fram
             if line:
                 before, _, behind = line.partition("@")
                 strict = order and line in _STRICT
-                frames.append(Frame(_parts(before.lstrip("^")), _parts(behind), order, strict, line[0] == "^"))
+                frames.append(
+                    Frame(
+                        _parts(before.lstrip("^")),
+                        _parts(behind),
+                        order,
+                        strict,
+                        line[0] == "^",
+                        strict or line == _TIGHT,
+                    )
+                )
     return words, tuple(frames), tuple(Frame(_parts(one), (), True, False, False) for one in nobody.split("\n") if one)
 
 
@@ -97,8 +111,20 @@ class Around:
             "NOTCALL",
             "BACK",
             "SAY",
+            "FORHIM",
+            "AND",
+            "PURPOSE",
         ):  # what turns a sentence round must be heard plainly
             self._steps[name] = np.where(self._steps[name] > 0.01, self._steps[name] + 0.6, 0.0).astype(np.float32)
+        # whoever he is
+        named = np.full((n + 1, n + 1), np.inf, np.float32)
+        anything = np.full((n + 1, n + 1), np.inf, np.float32)
+        content = np.full((n + 1, n + 1), np.inf, np.float32)
+        for i in range(n):
+            named[i, i + 1 : i + 7] = SOMEBODY
+            content[i, i + 3 :] = MESSAGE
+            anything[i, i:] = ANY_PURPOSE * np.arange(n + 1 - i)
+        self._steps["SOMEBODY"], self._steps["CONTENT"] = named, content
         self._steps["POSS"] = np.minimum(self._steps["POSS"], joined(self._steps["POSS"], self._steps["POSS"]))
         self._lead, self._tail = repeated(self._steps["PLEASE"]), repeated(self._steps["TAIL"])
         either = np.minimum(np.minimum(self._steps["PLEASE"], self._steps["TAIL"]), stray)
@@ -107,23 +133,29 @@ class Around:
         begin, end = np.full(n + 1, np.inf, np.float32), np.full(n + 1, np.inf, np.float32)
         begin[0] = end[n] = 0.0
         loose_begin, loose_end = after(begin, self._loose), until(end, self._loose)
+        loose_end = np.minimum(loose_end, until(until(until(end, anything), self._steps["PURPOSE"]), self._lead))
         bad_begin = after(after(loose_begin, self._steps["BADLEAD"]), self._loose)
         bad_end = until(until(loose_end, self._steps["BADTAIL"]), self._loose)
         _, frames, nobody = grammar()
         self.orders: list[tuple[Costs, Costs]] = []
+        self.bare: list[tuple[Costs, Costs]] = []
         self.others: list[tuple[Costs, Costs]] = []
         self.nobody = min(
             float((self._before(after(begin, self._lead), one) + until(end, self._tail)).min()) for one in nobody
         )
         for frame in frames:
-            first = BARE + after(begin, self._lead) if frame.strict else begin if frame.first else loose_begin
-            last = until(end, self._tail) if frame.strict else loose_end
+            first = after(begin, self._lead) if frame.strict else begin if frame.first else loose_begin
+            last = until(end, self._tail) if frame.tight else loose_end
             pair = self._before(first, frame), self._behind(last, frame)
-            (self.orders if frame.order else self.others).append(pair)
+            (self.bare if frame.strict else self.orders if frame.order else self.others).append(pair)
             if frame.order:
                 self.others.append((self._before(bad_begin, frame), pair[1]))
                 if not frame.strict:
                     self.others.append((pair[0], self._behind(bad_end, frame)))
+
+    def and_(self) -> Costs:
+        """[n + 1, n + 1]: what it costs that a span says "and"."""
+        return self._steps["AND"]
 
     def _before(self, at: Costs, frame: Frame) -> Costs:
         for name, optional in frame.before:
@@ -139,10 +171,23 @@ class Around:
         """[slots]: what the cheapest sentence around each slot's cheapest span costs, the span's own cost included.
 
         slots: [slots, n + 1, n + 1]."""
+        if order:
+            return self.orders_of(slots)[0]
+        return np.asarray((slots + self._around(self.others)).min(axis=(1, 2)))
+
+    def orders_of(self, slots: Costs) -> tuple[Costs, NDArray[np.bool_]]:
+        """[slots]: the cheapest order's cost around each, and whether that is the name alone.
+
+        A name alone must be heard the more plainly."""
+        found = (slots + self._around(self.orders)).min(axis=(1, 2))
+        bare = BARE + BARES_SHARE * (slots + self._around(self.bare)).min(axis=(1, 2))
+        return np.asarray(np.minimum(found, bare)), np.asarray(bare < found)
+
+    def _around(self, sentences: list[tuple[Costs, Costs]]) -> Costs:
         best = np.full((self._n + 1, self._n + 1), np.inf, np.float32)
-        for before, behind in self.orders if order else self.others:
+        for before, behind in sentences:
             np.minimum(best, before[:, None] + behind[None, :], out=best)
-        return np.asarray((slots + best).min(axis=(1, 2)))
+        return best
 
 
 def _skip(name: str, optional: bool) -> float:

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from huozhong.apps.callhome.places import regions
 from huozhong.apps.callhome.sounds import Token, plain, points, sound_numbers, token
 
 YOUNGEST = -1
 RANKS = {"大": 1, "长": 1, "头": 1, "二": 2, "两": 2, "次": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8,
          "小": YOUNGEST, "幺": YOUNGEST, "么": YOUNGEST, "满": YOUNGEST, "细": YOUNGEST, "尾": YOUNGEST,
-         "老幺": YOUNGEST, "最小": YOUNGEST, "晚": YOUNGEST, "嫩": YOUNGEST}  # fmt: skip
+         "尕": YOUNGEST, "碎": YOUNGEST, "屘": YOUNGEST, "孻": YOUNGEST, "老幺": YOUNGEST, "最小": YOUNGEST, "晚": YOUNGEST, "嫩": YOUNGEST}  # fmt: skip
 CHILDREN = ("son", "daughter")
+# of whom there is one: 二爸 and 碎爸 are uncles, 大奶奶 is a great-aunt
+ONE_OF_A_KIND = ("father", "mother", "husband", "wife", "father's father", "father's mother", "mother's father",
+                 "mother's mother", "wife's father", "wife's mother", "husband's father", "husband's mother")  # fmt: skip
 # "老大", "大的": a child by its place alone
 BY_PLACE = {"老大": 1, "老二": 2, "老三": 3, "老四": 4, "老五": 5, "老幺": YOUNGEST, "老小": YOUNGEST, "老满": YOUNGEST,
             "大的": 1, "小的": YOUNGEST, "大娃": 1, "二娃": 2, "三娃": 3, "幺娃": YOUNGEST, "大娃子": 1, "二娃子": 2,
@@ -25,7 +29,8 @@ ONLY_DAUGHTERS = ("幺女", "幺妹", "满女", "孻女")
 # their first character tells no rank
 NO_RANK = (
     "细佬 细妹 小妹 小弟 大佬 老大 小子 小小 小囡 大爷 大爹 大大 大妈 大娘 大伯 小人 大夫 小卖部 小店 小娃儿 小孩 小孩儿 "
-    "细路 细路仔 大家 大官 满爷 小囡五 细伢子 细人子 细仔哥 细妹仔 大伯伯 大伯母 细佬哥 大家姐 大嫲 大嬷 大姆"
+    "细路 细路仔 大家 大官 满爷 小囡五 细伢子 细人子 细仔哥 细妹仔 大伯伯 大伯母 细佬哥 大家姐 大嫲 大嬷 大姆 尕娃 小孩子 小伙 小伙子 小大子 小伢 小伢子 小把戏 小丫头 小妮 小妮儿 小嫚 小囡鱼 小娘鱼 小小 小官儿 "
+    "小鬼头 小大姐 大大爷 大爸爸 大娒 满满 晚晚 细伢子 细人 细妹仔 小老弟 细囝 细文仔 大老汉 大爷爷"
 ).split()
 ELSEWHERE = 0.4  # a word that means somebody else at the place that was told
 LESS_COMMON = 0.04  # words of other places
@@ -81,44 +86,71 @@ def _said() -> dict[tuple[str, str], tuple[tuple[str, tuple[int, ...]], ...]]:
 
 
 @cache
-def words_of(relation: str, point: int | None, neighbours: tuple[int, ...] = ()) -> tuple[Word, ...]:
-    """Every way to say a relation at a point (None: not told, so of all of them), ranks included."""
+def words_of(relation: str, point: int | None, neighbours: tuple[int, ...] = (), region: str = "") -> tuple[Word, ...]:
+    """Every way to say a relation at a point (None: not told, so of all of them), ranks included.
+
+    region: whose words, as people write them, come first; "": those of the lexicon alone."""
     names = points()
     here = [names[point]] if point is not None else list(names)
-    near = [names[one] for one in neighbours]
+    own = not region or regions()[region].own
     found: dict[tuple[Token, ...], Word] = {}
 
     def add(tokens: tuple[Token, ...], cost: float) -> None:
         known = found.get(tokens)
         if known is None or cost < known.cost:
-            found[tokens] = Word(tokens, rank_in("".join(one.written for one in tokens)), cost)
+            rank = None if relation in ONE_OF_A_KIND else rank_in("".join(one.written for one in tokens))
+            found[tokens] = Word(tokens, rank, cost)
 
-    for place in here:
+    usual = _usual(region).get(relation, ()) if region else ()
+    meant_here = {word for place in here for word, _ in _said().get((relation, place), ())} if own else set()
+    meant_here.update(usual)
+
+    # what a region says in so many words goes before the lexicon
+    claimed = {word for words in _usual(region).values() for word in words} if region else set()
+
+    def cost_of(word: str, else_cost: float) -> float:
+        if word in meant_here and (word in usual or word not in claimed):
+            return 0.0
+        if point is not None and _means_another(word, relation, here[0] if own else "", region):
+            return ELSEWHERE
+        return 0.0 if word == plain(relations()[relation].chinese) else else_cost
+
+    for place, else_cost in [(one, 0.0 if own else LESS_COMMON) for one in here] + [
+        (names[one], LESS_COMMON) for one in neighbours
+    ]:
         for word, sounds in _said().get((relation, place), ()):
-            add(tuple(Token(c, s) for c, s in zip(word, sounds, strict=True)), 0.0)
-    for place in near:
-        for word, sounds in _said().get((relation, place), ()):
-            add(tuple(Token(c, s) for c, s in zip(word, sounds, strict=True)), LESS_COMMON)
-    meant_here = {word for place in here for word, _ in _said().get((relation, place), ())}
-    for word in relations()[relation].words:
-        cost = 0.0 if word == plain(relations()[relation].chinese) or word in meant_here else LESS_COMMON
-        if point is not None and word not in meant_here and _means_another(word, relation, here[0]):
-            cost = ELSEWHERE
-        add(tuple(token(one, point) for one in word), cost)
+            add(tuple(Token(c, s) for c, s in zip(word, sounds, strict=True)), cost_of(word, else_cost))
+    for word in (*usual, *relations()[relation].words):
+        add(tuple(token(one, point) for one in word), cost_of(word, LESS_COMMON))
     if relation in CHILDREN:
         other = ONLY_DAUGHTERS if relation == "son" else ONLY_SONS
         for word, rank in BY_PLACE.items():
             if plain(word) not in other:
-                found[tuple(token(c, point) for c in plain(word))] = Word(
-                    tuple(token(c, point) for c in plain(word)), rank, 0.0
-                )
+                tokens = tuple(token(c, point) for c in plain(word))
+                found[tokens] = Word(tokens, rank, 0.0)
     return tuple(found.values())
 
 
-def _means_another(word: str, relation: str, place: str) -> bool:
-    return any(
-        name != relation and any(word == said for said, _ in _said().get((name, place), ())) for name in relations()
-    )
+@cache
+def _usual(region: str) -> dict[str, tuple[str, ...]]:
+    """Relation's name -> the words of a region."""
+    said = regions()[region].said
+    return {name: said.get(one.chinese, ()) for name, one in relations().items()}
+
+
+@cache
+def _meanings(place: str, region: str) -> dict[str, frozenset[str]]:
+    """A word -> the relations that it means at a point of the lexicon and in a region."""
+    found: dict[str, set[str]] = {}
+    for name in relations():
+        words = [word for word, _ in _said().get((name, place), ())]
+        for word in (*words, *(_usual(region).get(name, ()) if region else ())):
+            found.setdefault(word, set()).add(name)
+    return {word: frozenset(names) for word, names in found.items()}
+
+
+def _means_another(word: str, relation: str, place: str, region: str) -> bool:
+    return bool(_meanings(place, region).get(word, frozenset()) - {relation})
 
 
 def rank_in(word: str) -> int | None:

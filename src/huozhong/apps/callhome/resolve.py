@@ -14,17 +14,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from huozhong.apps.callhome.align import Costs, Words, joined, spans
 from huozhong.apps.callhome.contacts import Contact, names_of
 from huozhong.apps.callhome.frames import BARE, Around
-from huozhong.apps.callhome.kin import RANKS, Word, relations, words_of
-from huozhong.apps.callhome.places import place
+from huozhong.apps.callhome.kin import ONE_OF_A_KIND, RANKS, Word, relations, words_of
+from huozhong.apps.callhome.places import Home, home
 from huozhong.apps.callhome.sounds import Token, plain, token
 from huozhong.errors import SkillError
 
@@ -53,9 +54,25 @@ _TITLES = (
     "老师", "医生", "大夫", "师傅", "书记", "主任", "老板", "村长", "校长", "队长", "经理", "护士", "阿姨", "大姐",
     "大哥", "大爷", "大妈", "伯伯", "叔叔", "同志", "警官", "律师",
 )  # fmt: skip
+_SURNAMES = frozenset(
+    "王李张刘陈杨赵黄周吴徐朱马胡郭林何高梁郑罗宋谢唐韩曹许邓萧冯曾程蔡彭潘袁于董余苏叶吕魏蒋田杜丁沈姜范"
+    "江傅钟卢汪戴崔任陆廖姚方金邱夏谭韦贾邹石熊孟秦阎薛侯雷龙史陶黎贺顾毛郝龚邵万钱严覃武莫孔向汤常温康施"
+    "文牛樊葛邢安齐易乔伍庞颜倪庄聂章鲁岳翟殷詹申欧耿关兰焦俞柳甘祝"
+)
+_CALLED = (
+    "婶", "嫂", "叔", "哥", "姐", "姨", "婆", "伯", "总", "头", "爷", "妈", "娘", "公", "妹", "弟", "大嫂", "大叔",
+    "大爷", "大妈", "大娘", "大婶", "大伯", "大姐", "大哥", "阿姨", "家", "工", "导", "局", "处", "科",
+)  # fmt: skip
+SURNAMED, BY_NAME = 0.05, 0.35
 TITLED, BY_TRADE = 0.15, 0.25
+OTHERWISE_CALLED = 0.10
 _THEY = ("他", "她", "佢", "伊", "渠", "姖", "其", "俚", "它", "人家")
-_DENIED = re.compile("不是|不对|唔系|唔啱|错了|错咗|弄错|毋是|勿是|不要|别打|莫打|唔好|算了|取消")
+_NOT = "(?:不|唔|毋|勿|冇|伓|弗|嗯|无|呒|嘸)"
+_DENIED = re.compile(
+    "^(?:都系|还是|还系|不如|改打|换|要不|再不)|搞错|讲错|说错|记错|"
+    + _NOT
+    + "(?:是|系|对|啱)|错了|错咗|弄错|不要|别打|莫打|唔好|算了|取消"
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +81,8 @@ class Answer:
     show), "emergency" (number 110, 119 or 120; needs a second tap), "none" (no order to call anybody).
 
     candidates: the likeliest contacts, at most three, the likeliest first.  margin: how much cheaper the first is than
-    anything else; cost: what it costs (0: said exactly so).
+    anything else; cost: what it costs (0: said exactly so).  note: one sentence in Chinese and in English where the
+    place that was told is not known.
     """
 
     decision: Literal["call", "unsure", "emergency", "none"]
@@ -73,6 +91,7 @@ class Answer:
     number: str | None = None
     margin: float = 0.0
     cost: float = 0.0
+    note: tuple[str, str] | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -82,7 +101,7 @@ class Answer:
             "number": self.number or (self.contact.number if self.contact else None),
             "margin": round(min(self.margin, 99.0), 3),
             "cost": round(min(self.cost, 99.0), 3),
-        }
+        } | ({} if self.note is None else {"note": dict(zip(("zh", "en"), self.note, strict=True))})
 
 
 @dataclass(frozen=True)
@@ -96,24 +115,30 @@ class _Reading:
     they: float
     nobody: float
     numbers: Costs
+    bare: NDArray[np.bool_]  # whether a contact is cheapest as a name alone
     named: int | None  # a contact that is plainly named in it, whatever the sentence
 
 
 def who(said: str, contacts: Sequence[Contact], dialect: str = "") -> Answer:
-    """The contact that an utterance asks to call.  dialect: one of the 25 places, or as people call it; "" not told.
+    """The contact that an utterance asks to call.  dialect: a city, county, province or tongue, as people
+    call it; "" not told, and so is a place nobody knows.
 
-    SkillError: a place nobody knows, more than 60 characters, or nobody to call.
+    SkillError: more than 60 characters, or nobody to call.
     """
     if not contacts:
         raise SkillError("还没有联系人。", "There are no contacts yet.")
-    point, near = place(dialect)
+    at = home(dialect)
+    return replace(_who(said, contacts, at), note=at.unsure)
+
+
+def _who(said: str, contacts: Sequence[Contact], at: Home) -> Answer:
     clauses = _clauses(said)
     whole = "".join(clauses)
     if len(whole) > LONGEST:
         raise SkillError(f"太长了，最多 {LONGEST} 个字。", f"Too long; {LONGEST} characters at most.")
     if not whole:
         return Answer("none")
-    slots = _slots(tuple(contacts), point, near)
+    slots = _slots(tuple(contacts), at)
     answer = _judged([slots.read(whole)], contacts)
     if len(clauses) > 1 and answer.decision != "call":
         answer = _together(clauses, [slots.read(clause) for clause in clauses], contacts, answer)
@@ -127,22 +152,25 @@ def who(said: str, contacts: Sequence[Contact], dialect: str = "") -> Answer:
 def _clauses(said: str) -> list[str]:
     """Without punctuation, simplified; a new one where somebody corrects himself."""
     text = re.sub(r"\s+", "", plain(said))
-    text = re.sub("(不是|唔系|毋是|勿是)(.{1,8}?)(而是|，是|是|系)(?=打|给|找|叫|喊|呼|拨)", r"\1\2，", text)
+    text = re.sub(f"({_NOT}[是系])(.{{1,8}}?)(而是|，是|是|系)(?=打|给|找|叫|喊|呼|拨)", r"\1\2，", text)
     text = re.sub("(?<=.)(不要|别|莫|唔好|勿要|先别)(打)", r"，\1\2", text)
-    pieces = re.split(r"[^\w]+|_", text)
-    return [piece.lower() for piece in pieces if piece]
+    pieces = [piece.lower() for piece in re.split(r"[^\w]+|_", text) if piece]
+    for i in range(1, len(pieces)):  # 不是建国，是建军
+        if re.match(_NOT + "[是系]", pieces[i - 1]) and len(pieces[i]) > 1:
+            pieces[i] = re.sub("^[是系]", "", pieces[i])
+    return pieces
 
 
 @lru_cache(maxsize=16)
-def _slots(contacts: tuple[Contact, ...], point: int | None, near: tuple[int, ...]) -> _Slots:
-    return _Slots(contacts, point, near)
+def _slots(contacts: tuple[Contact, ...], at: Home) -> _Slots:
+    return _Slots(contacts, at)
 
 
 class _Slots:
     """Every way to name everybody, for one list of contacts and one place."""
 
-    def __init__(self, contacts: Sequence[Contact], point: int | None, near: tuple[int, ...]) -> None:
-        self._contacts, self._point = contacts, point
+    def __init__(self, contacts: Sequence[Contact], at: Home) -> None:
+        self._contacts, self._point = contacts, at.point
         names = list(relations())
         self._words: list[tuple[Token, ...]] = []
         self._base: list[float] = []
@@ -153,7 +181,7 @@ class _Slots:
         self._kin_groups: dict[tuple[str, int | None], int] = {}
         for name in names:
             by_rank: dict[int | None, list[Word]] = {}
-            for word in words_of(name, point, near):
+            for word in words_of(name, at.point, at.near, at.region):
                 by_rank.setdefault(word.rank, []).append(word)
             for rank, words in by_rank.items():
                 self._kin_groups[name, rank] = self._add([(word.tokens, word.cost) for word in words])
@@ -190,12 +218,15 @@ class _Slots:
         kin = {key: table[group] for key, group in self._kin_groups.items()}
         by_rank = {rank: table[group] for rank, group in self._rank_groups.items()}
         any_rank = np.min(np.stack(list(by_rank.values())), axis=0)
-        mine = np.stack([self._slot(i, one, table, kin, by_rank) for i, one in enumerate(self._contacts)])
+        any_kin = np.min(np.stack(list(kin.values())), axis=0)
+        mine = np.stack([self._slot(i, one, table, kin, by_rank, any_kin) for i, one in enumerate(self._contacts)])
         mine = mine + _dialled(heard)
         have = {name for one in self._contacts for name in one.relations}
         others = [self._any(name, kin, any_rank) + NOT_HERE for name in relations() if name not in have]
         strange = around.stray * (STRANGERS_SYLLABLE / 0.14) + (STRANGER - 0.40 * STRANGERS_SYLLABLE / 0.14)
-        rivals = np.stack([*others, strange, _titled(table[self._titles]), _by_trade(heard)])
+        anybody = np.min(np.stack([*mine, *others]), axis=0)
+        both = joined(anybody, joined(around.and_(), anybody))
+        rivals = np.stack([*others, both, strange, _titled(table[self._titles]), _by_trade(heard), _surnamed(heard)])
         everybody = np.concatenate([mine, rivals])
         # the same relation with another rank, or by name: whoever is meant then is none of these contacts
         wrong = [self._any(name, kin, any_rank) + 0.30 for name in have]
@@ -203,13 +234,14 @@ class _Slots:
             rivals = np.concatenate([rivals, np.stack(wrong)])
         plainly = mine.min(axis=(1, 2))
         named = int(np.argmin(plainly)) if (plainly <= 0.05).sum() == 1 else None
+        costs, bare = around.orders_of(mine)
         return _Reading(
             len(heard),
-            around.cheapest(mine, True), float(around.cheapest(rivals, True).min()),
+            costs, float(around.cheapest(rivals, True).min()),
             float(around.cheapest(np.concatenate([everybody, table[self._they][None]]), False).min()),
             float(around.cheapest(table[self._they][None], True)[0]),
             around.nobody,
-            around.cheapest(np.stack([table[group] for group in self._numbers.values()]), True), named,
+            around.cheapest(np.stack([table[group] for group in self._numbers.values()]), True), bare, named,
         )  # fmt: skip
 
     def _any(self, name: str, kin: dict[tuple[str, int | None], Costs], any_rank: Costs) -> Costs:
@@ -224,6 +256,7 @@ class _Slots:
         table: Costs,
         kin: dict[tuple[str, int | None], Costs],
         by_rank: dict[int, Costs],
+        any_kin: Costs,
     ) -> Costs:
         """What it costs to call a contact by name, by relation, by relation and rank, by relation and name."""
         named = table[self._name_group[i]]
@@ -236,11 +269,13 @@ class _Slots:
                 if fits is not None:
                     np.minimum(best, costs + fits, out=best)
                 if rank is None:
-                    for said, which in by_rank.items():
+                    for said, which in () if name in ONE_OF_A_KIND else by_rank.items():
                         if (fits := self._fits(said, contact)) is not None:
                             np.minimum(best, joined(which, costs) + fits, out=best)
                     np.minimum(best, joined(costs, named), out=best)
                     np.minimum(best, joined(named, costs), out=best)
+        if contact.relations:  # 孙仔浩浩, who is a daughter's son
+            np.minimum(best, joined(any_kin, named) + OTHERWISE_CALLED, out=best)
         return best
 
     def _fits(self, said: int | None, contact: Contact) -> float | None:
@@ -282,6 +317,31 @@ def _titled(titles: Costs) -> Costs:
     return costs
 
 
+def _surnamed(heard: str) -> Costs:
+    """张婶, 老王, 小李, 老王头, 李建新, 阿福: who is called by a surname, or as one calls a neighbour."""
+    n = len(heard)
+    costs = np.full((n + 1, n + 1), np.inf, np.float32)
+
+    def at(start: int, end: int, cost: float) -> None:
+        if end <= n:
+            costs[start, end] = min(float(costs[start, end]), cost)
+
+    for i, letter in enumerate(heard):
+        behind = heard[i + 1 : i + 2]
+        if letter in _SURNAMES:
+            for title in _CALLED:
+                if heard.startswith(title, i + 1):
+                    at(i, i + 1 + len(title), SURNAMED)
+            at(i, i + 2, BY_NAME)
+            at(i, i + 3, BY_NAME)
+        elif letter in "老小阿大胖" and behind:
+            cost = SURNAMED if behind in _SURNAMES else BY_NAME
+            at(i, i + 2, cost)
+            if heard[i + 2 : i + 3] in ("头", "家"):
+                at(i, i + 3, cost)
+    return costs
+
+
 def _by_trade(heard: str) -> Costs:
     """Two to six syllables and 的: who is named by what he does."""
     n = len(heard)
@@ -312,9 +372,8 @@ def _judged(readings: Sequence[_Reading], contacts: Sequence[Contact]) -> Answer
     if best > dearest or rival < best - 0.6:
         shown = tuple(near) if best <= 1.1 * dearest and rival >= best - 0.6 else ()
         return Answer("unsure" if shown else "none", candidates=shown, cost=best)
-    needed = (
-        EXACTLY if best <= 0.05 or BARE <= best <= BARE + 0.05 else min(MARGIN_AT_MOST, MARGIN + MARGINS_SHARE * best)
-    )
+    exactly = best <= (BARE if reading.bare[order[0]] else 0.0) + 0.051
+    needed = EXACTLY if exactly else min(MARGIN_AT_MOST, MARGIN + MARGINS_SHARE * best)
     if rival - best < needed:
         return Answer("unsure", candidates=tuple(near), margin=rival - best, cost=best)
     return Answer("call", contacts[int(order[0])], tuple(near), margin=rival - best, cost=best)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from huozhong.apps.callhome.book import Book
-from huozhong.apps.callhome.places import PLACES
+from huozhong.apps.callhome.places import regions
 from huozhong.apps.callhome.resolve import Answer, who
 from huozhong.apps.callhome.words import sentence
 from huozhong.errors import SkillError
@@ -24,7 +24,7 @@ def open_link(folder: Path, secret: str) -> bool:
 
 def phone(visit: Visit) -> dict[str, Any]:
     told = Book(visit.folder).all() | {"may_change": visit.guest.role not in ("child", "link")}
-    return told | {"places": list(PLACES)} if told["may_change"] else told
+    return told | {"places": list(regions())} if told["may_change"] else told
 
 
 def set_dialect(visit: Visit) -> dict[str, Any]:

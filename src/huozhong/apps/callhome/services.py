@@ -37,7 +37,10 @@ SERVICES = {
                     "properties": {name: {"type": "string"} for name in ("id", "name", "relation", "number")},
                 },
             },
-            "dialect": {"type": "string", "description": "one of 25 places, or as people call it; empty: not known"},
+            "dialect": {
+                "type": "string",
+                "description": "city, county, province or tongue, as people call it; empty: not known",
+            },
         },
         ("said", "contacts"),
     )

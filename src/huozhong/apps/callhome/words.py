@@ -6,8 +6,14 @@ from huozhong.apps.callhome.resolve import Answer
 
 
 def sentence(answer: Answer, language: str) -> str:
-    """One sentence: whom to call, asked back; never more certain than the answer is."""
+    """One sentence: whom to call, asked back; never more certain than the answer is.  One more where the place that was
+    told is not known."""
     zh = language == "zh"
+    said = _sentence(answer, zh)
+    return said if answer.note is None else f"{said}{answer.note[0]}" if zh else f"{said} {answer.note[1]}"
+
+
+def _sentence(answer: Answer, zh: bool) -> str:
     if answer.decision == "call" and answer.contact is not None:
         who = answer.contact.shown
         return f"打给{who}，对吗？" if zh else f"Call {who}, right?"

@@ -1,6 +1,7 @@
 // The grandchild's side: the dialect, contacts, photos, three recordings of each name, the voice that asks back, the link.
 
 import { button, node, reason, sure } from '/page/house.js';
+import { isChinese } from '/page/language.js';
 import { recorderButton } from './record.js';
 import { face, shown } from './phone.js';
 
@@ -35,12 +36,15 @@ export function setup(room, place) {
   );
 
   function dialect() {
-    const choice = node('select', { id: 'dialect' }, [
-      node('option', { value: '', text: say('unknown') }),
-      ...told.places.map((name) => node('option', { value: name, text: name, selected: name === told.dialect })),
-    ]);
+    const choice = node('input', {
+      id: 'dialect', list: 'places', value: told.dialect, maxLength: 40, placeholder: say('unknown'), autocomplete: 'off',
+    });
     choice.addEventListener('change', () => room.put('dialect', { dialect: choice.value }).then(changed, trouble));
-    return node('div', { class: 'card-box' }, [node('label', { text: say('dialect') }, [choice])]);
+    return node('div', { class: 'card-box' }, [
+      node('label', { text: say('dialect') }, [choice]),
+      node('datalist', { id: 'places' }, told.places.map((name) => node('option', { value: name }))),
+      node('p', { class: 'hint', text: told.heard_as[isChinese() ? 'zh' : 'en'] }),
+    ]);
   }
 
   function person(one) {
