@@ -26,6 +26,7 @@ def test_people_come_change_their_password_and_go(tmp_path: Path) -> None:
     assert people(url, "add", "小明", "--role", "child", said="处处闻啼鸟 42\n").returncode == 0
     listed = people(url, "list").stdout
     assert "Ann" in listed
+    assert "child" in listed
     assert "小明" in listed
     for arguments, said, word in (
         (("add", "ann"), "春眠不觉晓 42\n", "taken"),

@@ -80,8 +80,15 @@ def test_the_snippet_stands_around_the_word(store: Store) -> None:
     assert "这里有一只猫" in hit.snippet
     assert hit.snippet.startswith("…甲")
     assert hit.snippet.endswith("乙…")
+    assert hit.snippet.index("一只猫") < 12, "a list is narrow"
     assert len(hit.snippet) < 150
     assert "\n" not in hit.snippet
+
+
+def test_a_snippet_has_no_marks_of_markdown(store: Store) -> None:
+    say(store, "和你的问题有关的：\n\n**[1] 《手册》第 3 页**\n\n> 桂花在**九月**开\n\n- `2*3` - 1\n")
+    (hit,) = find(store, "手册")
+    assert hit.snippet == "…： [1] 《手册》第 3 页 桂花在九月开 2*3 - 1"
 
 
 def test_answers_are_found_once_they_are_whole(store: Store) -> None:

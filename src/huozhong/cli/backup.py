@@ -56,9 +56,14 @@ def restore_command(file: File, database: Database = None, replace: Replace = Fa
         typer.echo(say(f"原来的数据库留在 {kept.old}。", f"The database that was there is kept as {kept.old}."))
 
 
+def _people(kept: Kept) -> int:
+    """Those with an account, or whoever uses a house without any; the house itself is one of the rows."""
+    return max(kept.people - 1, 1)
+
+
 def _chinese(kept: Kept) -> str:
-    return f"{kept.people} 个人，{kept.conversations} 个对话，{kept.messages} 条消息"
+    return f"{_people(kept)} 个人，{kept.conversations} 个对话，{kept.messages} 条消息"
 
 
 def _english(kept: Kept) -> str:
-    return f"{kept.people} people, {kept.conversations} conversations, {kept.messages} messages"
+    return f"{_people(kept)} people, {kept.conversations} conversations, {kept.messages} messages"

@@ -58,7 +58,7 @@ def list_command(database: Database = None) -> None:
     for heading in (say("名字", "name"), say("角色", "role"), say("休息时间", "quiet"), say("每天", "a day"), ""):
         table.add_column(heading)
     for person in people:
-        table.add_row(person.name, person.role, _quiet(person), _budget(person), _state(person))
+        table.add_row(person.name, _role(person.role), _quiet(person), _budget(person), _state(person))
     Console().print(table)
 
 
@@ -70,7 +70,7 @@ def add_command(name: Name, role: RoleOption = "member", database: Database = No
         raise ConfigError(f"--role is {role!r}; choose among {', '.join(ROLES)}.")
     password = _password()
     person = _act(database, lambda session: add_person(session, name, known, password))
-    typer.echo(say(f"添加了 {person.name}（{person.role}）。", f"Added {person.name} ({person.role})."))
+    typer.echo(say(f"添加了 {person.name}（{_role(person.role)}）。", f"Added {person.name} ({person.role})."))
 
 
 def password_command(name: Name, database: Database = None) -> None:
@@ -102,6 +102,10 @@ def remove_command(name: Name, yes: Yes = False, database: Database = None) -> N
     Collections(data_folder() / "vectors").delete_all(number)  # numbers come again: the next person gets none of it
     forget(number)
     typer.echo(say("已删除。", "Removed."))
+
+
+def _role(role: str) -> str:
+    return say({"owner": "管理员", "teacher": "老师", "member": "成员", "child": "孩子"}[role], role)
 
 
 def _password() -> str:

@@ -30,7 +30,8 @@ _PAGE = 200  # candidates that are looked at together
 _MOST_CANDIDATES = 5000
 _FIRST_WINDOW = 1000  # rows of the index
 _MOST_GRAMS = 40  # of a query: more narrow nothing down
-_AROUND = 40  # characters of a snippet before the word, and twice as many after it
+_BEFORE, _AFTER = 10, 80  # characters of a snippet before the word and after it: a list is narrow
+_MARKS = re.compile(r"^[ \t]*(?:#{1,6} |> ?|[-*+] )|\*\*|`+", re.MULTILINE)  # of Markdown, which nobody reads in a list
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,6 @@ def _snippet(content: str, words: list[str]) -> str | None:
         return None
     # Folding may change lengths a little; a snippet need not be exact.
     place = min(places)
-    start = max(0, place - _AROUND)
-    text = " ".join(content[start : place + 2 * _AROUND].split())
-    return ("…" if start else "") + text + ("…" if place + 2 * _AROUND < len(content) else "")
+    start, end = max(0, place - _BEFORE), place + _AFTER
+    text = " ".join(_MARKS.sub("", content[start:end]).split())
+    return ("…" if start else "") + text + ("…" if end < len(content) else "")

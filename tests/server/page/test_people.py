@@ -204,7 +204,7 @@ def test_who_reads_traditional_characters_gets_them_on_every_page(browser: Brows
             ("account.html", "登入著的裝置"),
             ("owner.html", "今天的日誌"),
             ("trust", "讓裝置信任這個家"),
-            ("apps.html", "找應用"),
+            ("apps.html", "新的應用"),
             ("apps.html?app=idioms", "開始"),
             ("tallies.html?app=tutor", "哪一步容易錯"),
         ):

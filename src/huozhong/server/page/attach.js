@@ -141,6 +141,10 @@ function sourceButton(source, text) {
   return button;
 }
 
+function withoutPlace(text, { name, page }) {
+  return page ? text.replace('《' + name + '》第 ' + page + ' 页', '《' + name + '》').replace(name + ', page ' + page, name) : text;
+}
+
 /** [2] in an answer's text becomes a button that opens the passage; returns the sources that it quotes. */
 export function linkSources(node, sources) {
   const byNumber = new Map(sources.map((source) => [String(source.n), source]));
@@ -151,10 +155,12 @@ export function linkSources(node, sources) {
   texts.forEach((text) => {
     const parts = text.textContent.split(/\[(\d{1,3})\]/);
     if (parts.length < 2) return;
+    let last = null; // what stands right before a piece of text has said the page already
     parts.forEach((part, index) => {
       const source = index % 2 ? byNumber.get(part) : null;
       if (source) quoted.push(source);
-      const plain = document.createTextNode(index % 2 ? '[' + part + ']' : part);
+      const plain = document.createTextNode(index % 2 ? '[' + part + ']' : last ? withoutPlace(part, last) : part);
+      last = source;
       text.parentNode.insertBefore(source ? sourceButton(source, where(source)) : plain, text);
     });
     text.remove();

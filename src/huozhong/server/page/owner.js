@@ -22,11 +22,17 @@ function clear(id) {
 }
 
 function bytes(value) {
-  return value === null ? '–' : short(value / 1e6) + ' MB';
+  if (value === null) return '–';
+  return value >= 1e9 ? short(value / 1e9) + ' GB' : short(value / 1e6) + ' MB';
 }
 
 function seconds(value) {
-  return value === null ? '–' : Number(value.toPrecision(2)) + ' s';
+  return value === null ? '–' : String(Number(value.toPrecision(2)));
+}
+
+/** Two digits behind the point are what money has. */
+function money(row) {
+  return (row.money >= 0.01 ? row.money.toFixed(2) : row.money > 0 ? '< 0.01' : '0') + ' ' + row.currency;
 }
 
 function nameOf(row) {
@@ -42,7 +48,7 @@ function showTiles() {
     [now.running, say('running')],
     [now.waiting, say('waiting')],
     [short(minute.tokens / 60), say('speed')],
-    [seconds(numbers.first_token.p50) + ' / ' + seconds(numbers.first_token.p95), say('first')],
+    [seconds(numbers.first_token.p50) + ' / ' + seconds(numbers.first_token.p95) + ' s', say('first')],
     [Math.round(100 * numbers.cache.hit_rate) + '%', say('hits')],
     [now.used_pages + ' / ' + now.num_pages, say('memory')],
     [bytes(numbers.disk.disk_free), say('disk')],
@@ -91,7 +97,7 @@ function showBars(id, title, value) {
 }
 
 function table(headings, rows, numeric) {
-  const head = node('tr', {}, headings.map((heading) => node('th', { text: heading })));
+  const head = node('tr', {}, headings.map((heading, index) => node('th', { class: index >= numeric ? 'number' : '', text: heading })));
   const body = rows.map((row) => node('tr', {}, row.map((cell, index) => node('td', { class: index >= numeric ? 'number' : '', text: cell }))));
   return node('table', { class: 'table' }, [node('thead', {}, [head]), node('tbody', {}, body)]);
 }
@@ -104,7 +110,7 @@ function showUsed() {
   }
   const rows = numbers.used.slice().reverse().map((row) => [
     row.day, nameOf(row), row.model, row.requests, short(row.prompt_tokens + row.completion_tokens),
-    short(row.joules), row.money.toPrecision(2) + ' ' + row.currency,
+    short(row.joules), money(row),
   ]);
   const headings = ['day', 'person', 'models', 'requests', 'tokens', 'joules', 'money'].map((key) => say(key));
   box.appendChild(table(headings, rows, 3));
@@ -127,7 +133,7 @@ function showLog() {
   }
   const names = new Map((people || []).map((one) => [one.id, one.name]));
   const rows = log.map((entry) => [
-    new Date(entry.time).toLocaleTimeString(isChinese() ? 'zh-CN' : 'en'), names.get(entry.person) || '', entry.message,
+    new Date(entry.time).toLocaleTimeString(isChinese() ? 'zh-CN' : 'en'), names.get(entry.person) || '', entry.path ? entry.method + ' ' + entry.path : entry.message,
     entry.status || entry.level, entry.ms === undefined ? '' : String(entry.ms),
   ]);
   box.appendChild(table(['time', 'person', 'what', 'status', 'milliseconds'].map((key) => say(key)), rows, 3));
@@ -312,6 +318,7 @@ async function loadPeople() {
   }
   showPeople();
   showCodes();
+  showLog(); // with their names
 }
 
 async function loadNumbers() {
