@@ -80,8 +80,19 @@ def build(target: Target, folder: Path, flags: Sequence[str] = (), level: str = 
     for name, own in target.units.items():
         source = "scan" if name == "avx512popcnt" else "kernels"
         objects.append(_compile(target, KERNELS / f"{source}_{name}.cpp", folder, (level, *own, *flags)))
-    for name in ("choose", "model", "moe", "experts", "attention", "sparse", "compressed", "compress", "streams",
-                 "unpack", "pool"):
+    for name in (
+        "choose",
+        "model",
+        "moe",
+        "experts",
+        "attention",
+        "sparse",
+        "compressed",
+        "compress",
+        "streams",
+        "unpack",
+        "pool",
+    ):
         objects.append(_compile(target, KERNELS / f"{name}.cpp", folder, ("-O2", *flags)))
     programs = {}
     for name in ("kernels", "model", "experts"):

@@ -138,7 +138,6 @@ def attend_grouped(
     scale: float,
     threads: int,
 ) -> _F32: ...
-
 def mix_streams(
     x: _F32, mix: Matrix, base: _F32, scale: _F32, rounds: int, norm_eps: float, eps: float, threads: int = 1
 ) -> tuple[_F32, _F32, _F32]: ...

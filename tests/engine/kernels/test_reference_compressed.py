@@ -76,7 +76,9 @@ def test_streams_do_not_depend_on_company_or_threads() -> None:
 def test_heads(width: int) -> None:
     x, rope = normal(5, 3, width), normal(30, 2, 3, seed=1)
     positions = np.array([0, 29, 3, 3, 7], np.int32)
-    np.testing.assert_allclose(on_each(lambda: native.head_norm(x, 1e-6)), steps.unit_rows(x, 1e-6), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        on_each(lambda: native.head_norm(x, 1e-6)), steps.unit_rows(x, 1e-6), rtol=1e-5, atol=1e-6
+    )
     for inverse in (False, True):
         y = on_each(lambda inverse=inverse: native.rotate_last(x, rope, positions, inverse))
         expected = steps.rotate_last(x, rope, positions.astype(np.int64), inverse=inverse)
