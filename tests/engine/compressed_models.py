@@ -9,7 +9,7 @@ from transformers import DeepseekV4Config
 VOCAB = 96
 KINDS = ["sliding_attention", "compressed_sparse_attention", "heavily_compressed_attention"]
 YARN = {
-    "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32, "beta_fast": 32, "beta_slow": 1,
+    "rope_type": "yarn", "factor": 16.0, "original_max_position_embeddings": 32, "beta_fast": 32, "beta_slow": 1,
 }  # fmt: skip
 
 

@@ -14,6 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.conftest import tiny_config
+from tests.engine.compressed_models import KINDS as LAYERS
+from tests.engine.compressed_models import v4_config
+from tests.engine.oracles import make_model
 from tests.engine.sparse_models import add_indexers
 from tests.model.tiny_models import lively_model
 
@@ -29,7 +32,7 @@ from huozhong.engine.weights.load import load_weights
 from huozhong.engine.weights.packing import pack_weights
 from huozhong.engine.weights.streaming import bounded
 from huozhong.formats.source import open_model
-from huozhong.model.architecture import CacheFormat, LatentAttention
+from huozhong.model.architecture import CacheFormat, CompressedAttention, LatentAttention
 from huozhong.text.template import ChatPrompt
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.model_folder import save_transformer
@@ -69,9 +72,29 @@ def weights(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return pack_weights(open_model(folder), request.param.partition(" ")[0].rstrip(","))
 
 
+@pytest.fixture(scope="module", params=["in memory", "on the disk"])
+def compressed_weights(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Weights:
+    """DeepSeek-V4's three kinds of layers, with windows and choices that a text of 40 tokens crosses many times."""
+    rates = {"compressed_sparse_attention": 2, "heavily_compressed_attention": 8}
+    config = v4_config(
+        kinds=LAYERS,
+        vocab_size=320,
+        hidden_size=64,
+        moe_intermediate_size=64,
+        n_routed_experts=16,
+        compress_rates=rates,
+    )
+    folder = tmp_path_factory.mktemp("models") / "compressed"
+    make_model(config).save_pretrained(folder)
+    loaded = load_weights(folder, "q8", folder.parent / "cache")
+    return bounded(loaded, 360_000, 0) if request.param == "on the disk" else loaded  # some of 48 experts
+
+
 def page_size(weights: Weights) -> int:
-    """Of pages as small as they can be: an indexer's keys lie in sixteens."""
+    """Of pages as small as they can be: an indexer's keys lie in sixteens, windows lie in one page."""
     attention = weights.architecture.attention
+    if isinstance(attention, CompressedAttention):
+        return attention.page_step
     return 16 if isinstance(attention, LatentAttention) and attention.indexer is not None else PAGE
 
 
@@ -165,8 +188,20 @@ class Oracle:
 @pytest.mark.parametrize(("kind", "seed"), [("native", s) for s in range(12)] + [("reference", s) for s in range(2)])
 def test_any_schedule(weights: Weights, tokenizer: Tokenizer, kind: str, seed: int, tmp_path: Path) -> None:
     kernels.use(kind if kind == "reference" else kernels.available()[0])
+    run_schedule(weights, tokenizer, 6 if kind == "reference" else 16, seed, tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_any_schedule_of_compressed_attention(
+    compressed_weights: Weights, tokenizer: Tokenizer, seed: int, tmp_path: Path
+) -> None:
+    kernels.use(kernels.available()[0])
+    run_schedule(compressed_weights, tokenizer, 10, seed, tmp_path)
+
+
+def run_schedule(weights: Weights, tokenizer: Tokenizer, count: int, seed: int, tmp_path: Path) -> None:
     dice = random.Random(seed)
-    requests = [some_request(dice, tokenizer) for _ in range(6 if kind == "reference" else 16)]
+    requests = [some_request(dice, tokenizer) for _ in range(count)]
     formats: tuple[CacheFormat, ...] = ("f32", "f16", "q8")
     cache_format = formats[seed % 3]
     alone = make(weights, tokenizer, speculation="off", cache_format=cache_format)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -17,17 +18,18 @@ from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.weights.packing import pack_weights
 from huozhong.errors import CheckpointError
 from huozhong.formats.source import open_model
+from huozhong.model.architecture import CompressedAttention
 
 TOP = {
-    "embed.weight": "token_embd.weight", "head.weight": "output.weight", "norm.weight": "output_norm.weight",
-    "hc_head_fn": "output_hc_fn.weight", "hc_head_base": "output_hc_base.weight",
-    "hc_head_scale": "output_hc_scale.weight",
+    "embed_tokens.weight": "token_embd.weight", "head.weight": "output.weight", "norm.weight": "output_norm.weight",
+    "hc_head.hc_fn": "output_hc_fn.weight", "hc_head.hc_base": "output_hc_base.weight",
+    "hc_head.hc_scale": "output_hc_scale.weight",
 }  # fmt: skip
 LAYER = {  # as llama.cpp's converter names them
     "attn_norm.weight": "attn_norm.weight", "ffn_norm.weight": "ffn_norm.weight",
     "attn.attn_sink": "attn_sinks.weight", "attn.wq_a.weight": "attn_q_a.weight", "attn.wq_b.weight": "attn_q_b.weight",
     "attn.q_norm.weight": "attn_q_a_norm.weight", "attn.wkv.weight": "attn_kv.weight",
-    "attn.kv_norm.weight": "attn_kv_a_norm.weight", "attn.norm.weight": "attn_kv_a_norm.weight",
+    "attn.norm.weight": "attn_kv_a_norm.weight",
     "attn.wo_a.weight": "attn_output_a.weight", "attn.wo_b.weight": "attn_output_b.weight",
     "attn.compressor.ape": "attn_compressor_ape.weight", "attn.compressor.wkv.weight": "attn_compressor_kv.weight",
     "attn.compressor.wgate.weight": "attn_compressor_gate.weight",
@@ -63,7 +65,7 @@ def write(folder: Path, file: Path, config: Any, **changes: Any) -> None:
     } | changes  # fmt: skip
     numbers = {
         "attention.layer_norm_rms_epsilon": 1e-6, "rope.freq_base": 1e4, "attention.compress_rope_freq_base": 16e4,
-        "hyper_connection.epsilon": 1e-6, "expert_weights_scale": 1.5, "rope.scaling.factor": 4.0,
+        "hyper_connection.epsilon": 1e-6, "expert_weights_scale": 1.5, "rope.scaling.factor": 16.0,
         "rope.scaling.yarn_beta_fast": 32.0, "rope.scaling.yarn_beta_slow": 1.0,
     }  # fmt: skip
     for key, value in keys.items():
@@ -106,7 +108,12 @@ def test_a_gguf_file_is_the_same_model(tmp_path: Path) -> None:
     write(tmp_path / "v4", tmp_path / "m.gguf", config)
     folder, file = open_model(tmp_path / "v4"), open_model(tmp_path / "m.gguf")
     a, b = folder.architecture, file.architecture
-    assert (b.family, b.experts, b.streams, b.attention.kinds) == (a.family, a.experts, a.streams, a.attention.kinds)  # type: ignore[union-attr]
+    assert isinstance(a.attention, CompressedAttention)
+    assert isinstance(b.attention, CompressedAttention)
+    assert a.streams is not None
+    eps = np.float64(np.float32(a.streams.eps))  # as GGUF keeps it
+    assert b.streams == dataclasses.replace(a.streams, eps=eps)
+    assert (b.family, b.experts, b.attention.kinds) == (a.family, a.experts, a.attention.kinds)
     for name in folder.names():
         if ".experts." not in name:  # which are one tensor there
             np.testing.assert_array_equal(file.tensor(name), folder.tensor(name), err_msg=name)

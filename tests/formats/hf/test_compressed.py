@@ -137,6 +137,17 @@ def test_a_folder_has_deepseeks_names(folder: Path) -> None:
     sizes = footprint(source)
     assert sizes.total == sum(tensor.numel() for tensor in stored.values())
     assert sizes.types == ("F32",)
+    before = {name: source.tensor(name) for name in source.names()}
+    plain = {}  # transformers gives back some of DeepSeek's names; these are all of them
+    for name, tensor in stored.items():
+        name = name.removeprefix("model.").replace("embed_tokens", "embed").replace("hc_head.hc", "hc_head")
+        plain[name.replace("attn.norm.", "attn.kv_norm.")] = tensor
+    plain["mtp.0.attn.wq_a.weight"] = torch.zeros(3, 3)
+    save_file(plain, folder / "model.safetensors")
+    again = open_model(folder)
+    assert again.names() == source.names()
+    for name in again.names():
+        np.testing.assert_array_equal(again.tensor(name), before[name], err_msg=name)
 
 
 def test_float8_and_four_bits_are_read_as_stored(folder: Path) -> None:
@@ -175,7 +186,7 @@ def test_float8_and_four_bits_are_read_as_stored(folder: Path) -> None:
     save_file(tensors, file)
     moe = pack_weights(open_model(folder), "none").layers[1].moe
     assert moe is not None
-    assert [matrix.format for matrix in (*moe.gate_up, moe.down)] == ["MXFP4", "MXFP4"]
+    assert [matrix.format for matrix in (*moe.gate_up, moe.down)] == ["mxfp4", "mxfp4"]
 
     tensors[expert.replace(".weight", ".scale")] = torch.zeros(2, 1, dtype=torch.uint8).view(torch.float8_e8m0fnu)
     save_file(tensors, file)

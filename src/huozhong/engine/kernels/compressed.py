@@ -1,4 +1,4 @@
-"""DeepSeek-V4's forward pass: its own steps in NumPy (reference_compressed.py), products on the kernels in use.
+"""DeepSeek-V4's forward pass in NumPy, the twin of compressed.cpp; its own steps are in reference_compressed.py.
 
 Every step of a row depends on positions alone: pieces, company, shared prompts and refused guesses change no bit.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from huozhong.engine.kernels import ops
+from huozhong.engine.kernels import reference, reference_matrices
 from huozhong.engine.kernels import reference_compressed as steps
 from huozhong.engine.kernels.batch import ForwardBatch, PagedCache, RowSpan
 from huozhong.engine.kernels.compressed_entries import Entries, IndexQueries
@@ -31,19 +31,18 @@ I64 = NDArray[np.int64]
 class CompressedModel:
     """See `RunnableModel`; a model of this kind has no prediction modules."""
 
-    def __init__(self, weights: Weights, rope: F32, compress_rope: F32, num_threads: int) -> None:
+    def __init__(self, weights: Weights, rope: F32, compress_rope: F32) -> None:
         attention = weights.architecture.attention
         assert isinstance(attention, CompressedAttention)
         assert weights.head_mix is not None
         self._weights, self._attention = weights, attention
         self._ropes = {"window": rope, "sparse": compress_rope, "heavy": compress_rope}
-        self._threads = num_threads
 
     def forward(self, cache: PagedCache, batch: ForwardBatch) -> tuple[F32, F32]:
         w, a = self._weights, self._weights.architecture
         assert a.streams is not None
         assert w.head_mix is not None
-        x_TSD = np.repeat(ops.embed(batch.tokens_T, w.embedding)[:, None], a.streams.count, axis=1)
+        x_TSD = np.repeat(reference.embed(batch.tokens_T, w.embedding)[:, None], a.streams.count, axis=1)
         for number, layer in enumerate(w.layers):
             x_TSD = self._layer(x_TSD, layer, number, cache, batch)
         x_TD = steps.collapse_streams(x_TSD, w.head_mix, a.streams, a.rms_norm_eps, self._linear)
@@ -170,10 +169,10 @@ class CompressedModel:
     # -- products ----------------------------------------------------------------------------------
 
     def _norm(self, x_TD: F32, weight_D: F32) -> F32:
-        return ops.rms_norm(x_TD, weight_D, self._weights.architecture.rms_norm_eps)
+        return reference.rms_norm(x_TD, weight_D, self._weights.architecture.rms_norm_eps)
 
     def _linear(self, x_TI: F32, matrix: PackedMatrix, index: int = 0) -> F32:
-        return ops.linear(np.ascontiguousarray(x_TI), matrix, index, self._threads)
+        return reference_matrices.linear(x_TI, matrix, index)
 
     def _linears(self, x_TI: F32, matrices: Matrices, index: int = 0) -> F32:
         return np.concatenate([self._linear(x_TI, matrix, index) for matrix in matrices], axis=1)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from huozhong.engine.kernels import reference_compressed as steps
 from huozhong.engine.kernels.batch import RowSpan
 from huozhong.engine.kernels.compressed_pages import LayerPages
-from huozhong.engine.kernels.ops import quantize_rows, rms_norm
+from huozhong.engine.kernels.reference import rms_norm
+from huozhong.engine.kernels.reference_matrices import quantize_rows
 from huozhong.engine.kernels.reference_sparse import best, index_scores
 from huozhong.engine.weights.layout import CompressorWeights
 from huozhong.model.architecture import CompressedAttention

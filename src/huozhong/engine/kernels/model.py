@@ -16,11 +16,12 @@ from huozhong.engine.kernels.batch import ForwardBatch, PagedCache
 from huozhong.engine.kernels.choose import native, used
 from huozhong.engine.kernels.compressed import CompressedModel
 from huozhong.engine.kernels.matrix import native_matrix
+from huozhong.engine.kernels.native_compressed import compressed_arrays, compressed_numbers, mix_arrays
 from huozhong.engine.weights.layout import IndexerWeights, LayerWeights, Weights
 from huozhong.engine.weights.quant import PackedMatrix
 from huozhong.engine.weights.streaming import READERS
 from huozhong.errors import CheckpointError
-from huozhong.model.architecture import Architecture, CompressedAttention, GroupedAttention, LatentAttention
+from huozhong.model.architecture import Architecture, CompressedAttention, GroupedAttention, LatentAttention, LayerKind
 
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
@@ -87,12 +88,11 @@ def _disk() -> Iterator[None]:
 
 def load(weights: Weights, rope: F32, num_threads: int, compress_rope: F32 | None = None) -> RunnableModel:
     """A model ready to run on the kernels in use.  rope: see `rope_table`; compress_rope: of layers with entries."""
-    if isinstance(weights.architecture.attention, CompressedAttention):
-        assert compress_rope is not None
-        return CompressedModel(weights, rope, compress_rope, num_threads)
-    if used() == "reference":
-        return _ReferenceModel(weights, rope)
-    return _NativeModel(weights, rope, num_threads)
+    if used() != "reference":
+        return _NativeModel(weights, rope, num_threads, compress_rope)
+    if compress_rope is not None:
+        return CompressedModel(weights, rope, compress_rope)
+    return _ReferenceModel(weights, rope)
 
 
 class _ReferenceModel:
@@ -129,7 +129,7 @@ def _rows(cache: PagedCache) -> reference.CacheRows:
 class _NativeModel:
     """Hands the packed arrays to C++ once; a forward pass is then one call."""
 
-    def __init__(self, weights: Weights, rope: F32, num_threads: int) -> None:
+    def __init__(self, weights: Weights, rope: F32, num_threads: int, compress_rope: F32 | None) -> None:
         self._threads = num_threads
         self._model = native.Model(
             config=_config_numbers(weights.architecture),
@@ -142,8 +142,13 @@ class _NativeModel:
             assert weights.mapped is not None
             with _disk():
                 self._model.stream(str(weights.mapped.path), weights.mapped.data, weights.expert_memory, READERS)
-        for layer in weights.layers:
-            self._model.add_layer(_layer_arrays(layer))
+        if compress_rope is not None:
+            end = mix_arrays("head_mix", weights.head_mix)
+            self._model.add_streams({name: _to_native(array) for name, array in end.items()}, compress_rope)
+        attention = weights.architecture.attention
+        kinds = attention.kinds if isinstance(attention, CompressedAttention) else (None,) * len(weights.layers)
+        for layer, kind in zip(weights.layers, kinds, strict=True):
+            self._model.add_layer(_layer_arrays(layer, kind))
         for m in weights.prediction:
             arrays = {"enorm": m.enorm, "hnorm": m.hnorm, "norm": m.norm, "eh_proj": native_matrix(m.eh_proj)}
             self._model.add_prediction(arrays | {"layer": _layer_arrays(m.layer)})
@@ -205,6 +210,8 @@ def _config_numbers(c: Architecture) -> dict[str, int | float | bool]:
         "normalize": e is not None and e.normalize,
         "routed_scale": 1.0 if e is None else float(e.scale),
     }
+    if isinstance(a, CompressedAttention):
+        return numbers | compressed_numbers(c)
     if isinstance(a, GroupedAttention):
         return numbers | {"grouped": True, "kv_heads": a.num_kv_heads, "dim": a.head_dim}
     assert isinstance(a, LatentAttention)
@@ -222,16 +229,20 @@ def _config_numbers(c: Architecture) -> dict[str, int | float | bool]:
     }
 
 
-def _layer_arrays(layer: LayerWeights) -> dict[str, object]:
+def _layer_arrays(layer: LayerWeights, kind: LayerKind | None = None) -> dict[str, object]:
     """What PyModel::add_layer reads; what a layer does not have is left out."""
     arrays: dict[str, object] = {"attention_norm": layer.attention_norm, "mlp_norm": layer.mlp_norm}
-    arrays |= {f.name: getattr(layer.attention, f.name) for f in dataclasses.fields(layer.attention)}
+    if kind is not None:
+        arrays |= compressed_arrays(layer, kind)
+    else:
+        arrays |= {f.name: getattr(layer.attention, f.name) for f in dataclasses.fields(layer.attention)}
     if (indexer := arrays.pop("indexer", None)) is not None:
         assert isinstance(indexer, IndexerWeights)
         arrays |= {f"index_{f.name}": getattr(indexer, f.name) for f in dataclasses.fields(indexer)}
     if layer.moe is not None:
         m = layer.moe
         arrays |= {"router": m.router, "router_bias": m.router_bias, "gate_up": m.gate_up, "mlp_down": m.down}
+        arrays["table"] = m.table
         if m.shared is not None:
             arrays |= {"shared_gate_up": m.shared.gate_up, "shared_down": m.shared.down}
     elif layer.dense is not None:

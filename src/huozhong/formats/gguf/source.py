@@ -52,7 +52,8 @@ class GgufSource:
         file = GgufFile(path)
         self.metadata: dict[str, Any] = file.metadata
         self._tensors: dict[str, GgufTensor] = {}
-        compressed = file.metadata.get("general.architecture") == "deepseek4"
+        word = file.metadata.get("general.architecture")
+        compressed = isinstance(word, str) and word == "deepseek4"
         for name, tensor in file.tensors.items():
             if (canonical := hf_name(name, compressed=compressed)) is not None:
                 self._tensors[canonical] = tensor
