@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from tests.engine.compressed_models import KINDS as LAYERS
 from tests.engine.compressed_models import v4_config
 from tests.engine.oracles import make_model
 from tests.engine.sparse_models import add_indexers
+from tests.formats.random_drafter import random_drafter
 from tests.model.tiny_models import lively_model
 
 from huozhong.cost import Meter
@@ -27,6 +28,7 @@ from huozhong.engine.loop import Engine, Handle
 from huozhong.engine.requests import Completion, Delta, GenerateRequest, SamplingParams
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.speculation.guessing import Proposal
+from huozhong.engine.weights.drafter import load_drafter
 from huozhong.engine.weights.layout import Weights
 from huozhong.engine.weights.load import load_weights
 from huozhong.engine.weights.packing import pack_weights
@@ -50,6 +52,7 @@ KINDS = [
     "f32",
     "q8",
     "q8 with a prediction module",
+    "q8 with a drafter",
     "q8, sparse, with a prediction module",
     "q8, experts on the disk, with a prediction module",
 ]
@@ -69,7 +72,11 @@ def weights(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         folder = add_indexers(folder, folder.parent / "sparse", top_k=20)
     if on_disk:  # five of 48
         return bounded(load_weights(folder, "q8", folder.parent / "cache"), 360_000, 0)
-    return pack_weights(open_model(folder), request.param.partition(" ")[0].rstrip(","))
+    packed = pack_weights(open_model(folder), request.param.partition(" ")[0].rstrip(","))
+    if "drafter" in request.param:
+        drafter = random_drafter(folder, folder.parent / "drafter", tuple(range(0, 320, 2)), spread=0.4)
+        packed = replace(packed, prediction=(load_drafter(drafter, open_model(folder)),))
+    return packed
 
 
 @pytest.fixture(scope="module", params=["in memory", "on the disk"])

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from huozhong.cli.asking import Ask, carefully, local, only_local_options_unset, remote
-from huozhong.cli.serve import CarefulOption, Context, Currency, Numbers, Price, Quant, Threads, engine_options, load
+from huozhong.cli.serve import (
+    CarefulOption,
+    Context,
+    Currency,
+    Draft,
+    Numbers,
+    Price,
+    Quant,
+    Threads,
+    engine_options,
+    load,
+)
 
 __all__ = [
-    "CarefulOption", "Context", "Currency", "Engine", "Numbers", "Price", "Quant", "Think", "Threads", "Url",
+    "CarefulOption", "Context", "Currency", "Draft", "Engine", "Numbers", "Price", "Quant", "Think", "Threads", "Url",
     "answerer",
 ]  # fmt: skip
 
@@ -34,6 +46,7 @@ class Engine:
     currency: str
     careful: bool
     numbers: str | None
+    draft: Path | None
 
 
 def answerer(
@@ -51,7 +64,7 @@ def answerer(
         only_local_options_unset(context)
         name, ask = remote(stack, url, model)
     else:
-        options = engine_options(engine.quantization, engine.threads, engine.max_context)
+        options = engine_options(engine.quantization, engine.threads, engine.max_context, draft=engine.draft)
         llm = stack.enter_context(load(model or "ember", options, Meter(engine.price, engine.currency)))
         name, ask, careful = llm.name, local(llm), careful or llm.is_built_in
     return name, carefully(ask, ring) if careful else ask

@@ -31,7 +31,7 @@ class Wish:
 Ask = Callable[[list[Message], Wish], Iterator[Piece]]
 
 # Options that say how a model is run here, by their parameters' names.
-LOCAL_OPTIONS = ("quantization", "threads", "max_context", "price", "currency")
+LOCAL_OPTIONS = ("quantization", "threads", "max_context", "price", "currency", "draft")
 
 
 def only_local_options_unset(context: typer.Context) -> None:

@@ -14,6 +14,7 @@ from huozhong.cli.answering import (
     CarefulOption,
     Context,
     Currency,
+    Draft,
     Engine,
     Numbers,
     Price,
@@ -53,11 +54,12 @@ def chat_command(
     currency: Currency = "CNY",
     careful: CarefulOption = False,
     numbers: Numbers = None,
+    draft: Draft = None,
 ) -> None:
     chosen = {"temperature": temperature, "max_tokens": max_tokens}
     given = {name: value for name, value in chosen.items() if value is not None}
     with ExitStack() as stack:
-        engine = Engine(quantization, threads, max_context, price, currency, careful, numbers)
+        engine = Engine(quantization, threads, max_context, price, currency, careful, numbers, draft)
         name, ask = answerer(stack, context, url, model, engine)
         Conversation(name, ask, Wish(think, given)).run()
 

@@ -20,6 +20,7 @@ from huozhong.cli.answering import (
     CarefulOption,
     Context,
     Currency,
+    Draft,
     Engine,
     Numbers,
     Price,
@@ -85,6 +86,7 @@ def run_command(
     currency: Currency = "CNY",
     careful: CarefulOption = False,
     numbers: Numbers = None,
+    draft: Draft = None,
 ) -> None:
     given = read_parameters(option or [])
     with ExitStack() as stack:
@@ -92,7 +94,7 @@ def run_command(
         before = _chat_before(chats, chat) if chats is not None and (go_on or chat is not None) else None
         model, asked = _model_and_words(words or [], before, url)
         prompt = _prompt(asked)
-        engine = Engine(quantization, threads, max_context, price, currency, careful, numbers)
+        engine = Engine(quantization, threads, max_context, price, currency, careful, numbers, draft)
         name, ask = answerer(stack, context, url, model, engine)
         chosen = _Chosen(name, ask, Wish(think, given), system, None if no_save else chats, before)
         talk = chosen.talk(context.get_parameter_source("think"))

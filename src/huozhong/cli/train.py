@@ -1,5 +1,5 @@
-"""`huozhong train pretrain | sft | rl | distill | mtp RECIPE.toml`, `pretrain --text FOLDER --size 10m`, and `sft | dpo
---base MODEL --data FILE.jsonl`.
+"""`huozhong train pretrain | sft | rl | distill | mtp RECIPE.toml`, `pretrain --text FOLDER --size 10m`, `sft | dpo
+--base MODEL --data FILE.jsonl`, and `draft MODEL --data FILE`.
 """
 
 from __future__ import annotations
@@ -118,6 +118,9 @@ def register(app: typer.Typer) -> None:
     commands.command("rl", help="用可核对的奖励做强化学习 / reinforce what a rule finds right")(rl_command)
     commands.command("distill", help="向更大的模型学 / learn from a larger model's right answers")(distill_command)
     commands.command("mtp", help="学会多猜几个词元，回答更快 / learn to guess ahead, for faster answers")(mtp_command)
+    commands.command("draft", help="给模型一个猜词元的小网络，回答更快 / a drafter for any model, for faster answers")(
+        draft_command
+    )
     commands.command("tensorboard", help="把训练曲线写给 TensorBoard / write a run's curves for TensorBoard")(
         tensorboard_command
     )
@@ -347,6 +350,41 @@ def mtp_command(recipe: RecipePath, resume: Resume = False, fresh: Fresh = False
     from huozhong.train.stages.mtp import train_mtp
 
     train_mtp(recipe, start=start)
+
+
+def draft_command(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="模型名、文件夹或 .gguf / a name, folder or .gguf")],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="问题（.jsonl）或文章，像以后要问的那样 / questions or texts, like those to come"
+        ),
+    ] = None,
+    out: Out = None,
+    kind: Annotated[
+        str,
+        typer.Option(help="mtp 一个接一个地猜，dspark 一次猜一段 / mtp: one from the other, dspark: a block at once"),
+    ] = "mtp",
+    tokens: Annotated[str, typer.Option(help="从多少词元学 / tokens to learn from, at most")] = "300k",
+    answer: Annotated[int, typer.Option(help="它自己每个回答的词元 / tokens of each of its own answers")] = 256,
+    epochs: Epochs = None,
+    lr: Rate = None,
+    seed: Seed = 0,
+    threads: Threads = None,
+    price: Price = 0.6,
+    plan: PlanOnly = False,
+    resume: Resume = False,
+    fresh: Fresh = False,
+) -> None:
+    start = _start(resume, fresh)
+    _need_torch()
+    from huozhong.cli.draft import run_draft
+    from huozhong.train.dial import read_size
+
+    run_draft(
+        model, data, out, kind=kind, tokens=read_size(tokens, "--tokens", "tokens"), answer=answer, epochs=epochs,
+        lr=lr, seed=seed, threads=threads, price=price, plan=plan, start=start,
+    )  # fmt: skip
 
 
 def tensorboard_command(

@@ -51,6 +51,19 @@ class Model:
         hidden_rows: _I32,
         threads: int,
     ) -> tuple[_F32, _F32]: ...
+    def forward_tapped(
+        self,
+        cache: _U8,
+        page_size: int,
+        cache_format: str,
+        tokens: _I32,
+        spans: _I64,
+        pages: _I32,
+        logit_rows: _I32,
+        hidden_rows: _I32,
+        threads: int,
+        taps: _I32,
+    ) -> tuple[_F32, _F32, _F32]: ...
     def draft(
         self,
         index: int,

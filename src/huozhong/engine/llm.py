@@ -49,14 +49,14 @@ from huozhong.engine.runner import Runner
 from huozhong.engine.several import Conversation, Prompt, are_several, each, listed
 from huozhong.engine.speculation.speculator import Speculation
 from huozhong.engine.stats import EngineStats
+from huozhong.engine.weights.drafter import with_guesser
 from huozhong.engine.weights.load import default_cache_dir, load_weights
 from huozhong.engine.weights.streaming import bounded
 from huozhong.formats.installed import name_of
 from huozhong.formats.ready import small_files_of
 from huozhong.formats.resolve import is_built_in, resolve_model
 from huozhong.formats.source import open_model
-from huozhong.model.architecture import Architecture, CacheFormat, page_size_for
-from huozhong.model.footprint import cache_bytes
+from huozhong.model.architecture import Architecture, CacheFormat, page_size_for, row_bytes
 from huozhong.text.messages import checked_messages
 from huozhong.text.template import Begun, ChatPrompt, ChatTemplate
 from huozhong.text.tokenizer import END_THINK, Tokenizer
@@ -102,6 +102,7 @@ class LLM:
         code can do exactly, code does.  False for what the model writes by itself.
     speculation: guess the next tokens from what was said before and check several at once: "auto" where it
         pays, "off", or a number: always so many (for measurements).  No answer depends on it.
+    draft: the folder of a drafter (`train draft`), which guesses beside that.
     max_running: how many requests are computed at the same time; others wait.  None for 32.
     step_tokens: how many tokens one step computes at most, so that a long prompt is read in pieces; None for 256.
     progress: called with (bytes packed, bytes in all) while the weights are packed, which the first start does.
@@ -123,6 +124,7 @@ class LLM:
         expert_memory: int | None = None,
         acts: bool = True,
         speculation: Speculation = "auto",
+        draft: str | Path | None = None,
         max_running: int | None = None,
         step_tokens: int | None = None,
         meter: Meter | None = None,
@@ -142,15 +144,16 @@ class LLM:
         if cache_format is None:
             cache_format = "f32" if source.kind == "folder" and quantization == "none" else "f16"
         options.check_cache_format(cache_format)
-        page_size, bytes_per_token = page_size_for(self.config), cache_bytes(self.config, 1, cache_format)
+        page_size = page_size_for(self.config)
+        layers = self.config.num_layers + int(draft is not None or self.config.num_nextn_predict_layers > 0)
+        bytes_per_token = layers * row_bytes(self.config, cache_format)
         num_pages = -(-options.checked_cache_tokens(cache_tokens, self.max_context, bytes_per_token) // page_size)
         eos_ids = {*self.config.eos_token_ids, *generation_config.eos_ids(self._files, where=self._where)}
         self._wants_acts = acts and generation_config.uses_acts(self._files, where=self._where)
         # The slow part comes last, so that a wrong option is told at once.
         weights = load_weights(source, quantization, cache_dir, progress)
         self.quantization = weights.format
-        # One module guesses (on its own guesses, where more are wanted); further ones would be for nothing.
-        weights = replace(weights, prediction=weights.prediction[: int(speculation not in ("off", 0))])
+        weights = with_guesser(weights, source, draft, speculation)
         weights = bounded(weights, expert_memory, num_pages * page_size * bytes_per_token)
         runner = Runner(weights, num_pages, page_size, num_threads, cache_format)
         self._engine = Engine(

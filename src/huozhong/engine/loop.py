@@ -39,7 +39,7 @@ from huozhong.engine.runner import Runner
 from huozhong.engine.sampler import TokenCounts
 from huozhong.engine.scheduler import Scheduler, Slice
 from huozhong.engine.sequence import Sequence
-from huozhong.engine.speculation.lookahead import LookAhead
+from huozhong.engine.speculation.block import module_of
 from huozhong.engine.speculation.speculator import Speculation, Speculator
 from huozhong.engine.stats import EngineStats, expert_counters
 from huozhong.engine.tasks import EmbedTask, GenerateTask, ScoreTask, Task
@@ -105,7 +105,7 @@ class Engine:
         self.meter = meter
         # A model's table may be longer than its tokenizer's: the tokens in between have no meaning.
         self.vocab_size = min(runner.architecture.vocab_size, tokenizer.vocab_size)
-        self.speculator = Speculator(speculation, ahead=LookAhead(runner) if runner.weights.prediction else None)
+        self.speculator = Speculator(speculation, ahead=module_of(runner))
         self.scheduler = Scheduler(
             PagePool(runner.num_pages, runner.page_size),
             token_budget=token_budget,

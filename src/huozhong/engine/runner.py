@@ -107,12 +107,27 @@ class Runner:
         return _outputs(chunks, *self._model.forward(self.cache, batch))
 
     def forward_with_states(self, chunks: Sequence[Chunk]) -> tuple[list[F32 | None], list[F32]]:
-        """`forward` without "hidden", and of every chunk the hidden states [T, D] that `draft` needs."""
+        """`forward` without "hidden", and of every chunk the states [T, D or more] that what guesses needs."""
+        block = self.weights.block
+        return self.forward_with_layers(chunks, () if block is None else block.config.taps)
+
+    def forward_with_layers(
+        self, chunks: Sequence[Chunk], layers: tuple[int, ...]
+    ) -> tuple[list[F32 | None], list[F32]]:
+        """The same with the states behind the last norm (no layers), or with what goes out of some layers, side by side
+        [T, layers * D]; out of the last it is what the last norm makes of that.
+        """
         batch = self._batch(chunks)
         batch = replace(batch, hidden_rows=np.arange(len(batch.tokens_T), dtype=np.int32))
-        logits, hidden_TD = self._model.forward(self.cache, batch)
+        if layers:
+            logits, hidden_TD, states = self._model.forward_tapped(self.cache, batch, np.array(layers, np.int32))
+            if layers[-1] == self.architecture.num_layers - 1:
+                states[:, -hidden_TD.shape[1] :] = hidden_TD
+        else:
+            logits, hidden_TD = self._model.forward(self.cache, batch)
+            states = hidden_TD
         ends = np.cumsum([len(chunk.tokens) for chunk in chunks])
-        return _outputs(chunks, logits, hidden_TD), np.split(hidden_TD, ends[:-1])
+        return _outputs(chunks, logits, hidden_TD), np.split(states, ends[:-1])
 
     def draft(self, chunks: Sequence[Chunk], states: Sequence[F32], module: int = 0) -> list[F32 | None]:
         """An MTP module's logits, as `forward` gives the model's: what comes after the tokens that follow.

@@ -14,6 +14,7 @@ from huozhong.engine.llm import LLM
 from huozhong.engine.options import checked_context
 from huozhong.errors import RequestError
 from huozhong.formats import installed
+from huozhong.formats.dspark import belongs
 from huozhong.formats.ready import check_words
 from huozhong.formats.resolve import BUILT_IN, built_in_names
 from huozhong.formats.source import ModelSource, open_model
@@ -54,9 +55,12 @@ class Opening:
     def open(self, path: Path, progress: Callable[[int, int], None]) -> LLM:
         """The model at `path`, loaded.  progress: of its weights' packing, as `LLM`'s.  Raises what `LLM` does."""
         options = dict(self.options)
-        options["max_context"] = context = self._context(open_model(path))
+        source = open_model(path)
+        options["max_context"] = context = self._context(source)
         if options.get("cache_tokens") is not None:
             options["cache_tokens"] = max(options["cache_tokens"], context)
+        if options.get("draft") is not None and not belongs(options["draft"], source):
+            options["draft"] = None  # it belongs to the model that the server was started with
         return LLM(path, progress=progress, meter=self.meter(), **options)
 
     def memory(self, path: Path) -> int:

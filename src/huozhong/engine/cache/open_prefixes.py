@@ -25,5 +25,6 @@ def open_prefixes(folder: Path, capacity: int, runner: Runner, source: ModelSour
             "page_size": runner.page_size,
             "page_bytes": page_bytes,
         }
+        | {f"drafter {i}": module.mark for i, module in enumerate(runner.weights.prediction) if module.mark}
     )
     return PrefixStore(folder, name, page_bytes, capacity)

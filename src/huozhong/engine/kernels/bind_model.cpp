@@ -110,7 +110,16 @@ class PyModel {
         model_.prediction.push_back({vector(w["enorm"], hidden, "enorm"), vector(w["hnorm"], hidden, "hnorm"),
                                      vector(w["norm"], hidden, "norm"),
                                      matrix(w["eh_proj"], hidden, 2 * hidden, 1, "eh_proj"),
-                                     layer(nb::cast<nb::dict>(w["layer"]))});
+                                     layer(nb::cast<nb::dict>(w["layer"])), {}, {}});
+        if (w.contains("guessed")) {
+            PredictionWeights& module = model_.prediction.back();
+            const auto guessed = nb::cast<In<int32_t, 1>>(w["guessed"]);
+            check(guessed.size() >= 1, "a prediction module's own head needs tokens");
+            for (size_t i = 0; i < guessed.size(); ++i)
+                check(guessed.data()[i] >= 0 && guessed.data()[i] < model_.config.vocab, "guessed: no such token");
+            module.guessed.assign(guessed.data(), guessed.data() + guessed.size());
+            module.head = matrix(w["head"], int64_t(guessed.size()), hidden, 1, "head");
+        }
         check(!model_.config.index_top || model_.prediction.back().layer.latent.index.there,
               "a prediction module needs an indexer of its own");
     }
@@ -125,6 +134,23 @@ class PyModel {
         return run(batch, threads, [&](float* logits, float* hidden) {
             model_.forward(*worker_, all, all.page_bytes * cache.shape(1), batch, logits, hidden);
         });
+    }
+
+    // The same, and what goes out of the layers `taps` at hidden_rows: [hidden_rows, taps * hidden].
+    nb::tuple forward_tapped(InOut<uint8_t, 3> cache, int64_t page_size, const std::string& cache_format,
+                             In<int32_t, 1> tokens, In<int64_t, 2> spans, In<int32_t, 1> pages, In<int32_t, 1> logit_rows,
+                             In<int32_t, 1> hidden_rows, int32_t threads, In<int32_t, 1> taps) {
+        const Batch batch = make_batch(cache, page_size, cache_format, tokens, spans, pages, logit_rows, hidden_rows);
+        const Cache all{cache.data(), int64_t(cache.shape(2)), int32_t(page_size), cache_format_of(cache_format)};
+        const std::vector<int32_t> layers(taps.data(), taps.data() + taps.size());
+        for (int32_t layer : layers)
+            check(layer >= 0 && size_t(layer) < model_.layers.size(), "there is no such layer to look at");
+        NewArray tapped({batch.hidden_rows.size(), layers.size() * size_t(model_.config.hidden)});
+        const nb::tuple found = run(batch, threads, [&](float* logits, float* hidden) {
+            model_.forward(*worker_, all, all.page_bytes * cache.shape(1), batch, logits, hidden, layers,
+                           tapped.data.get());
+        });
+        return nb::make_tuple(found[0], found[1], tapped.numpy());
     }
 
     // Prediction module `index`; its cache is the layer behind the model's own and the modules' before it.
@@ -437,5 +463,7 @@ void add_model(nb::module_& module) {
              "cache"_a.noconvert(), "page_size"_a, "cache_format"_a, "tokens"_a, "spans"_a, "pages"_a, "logit_rows"_a,
              "hidden_rows"_a, "threads"_a)
         .def("forward", &PyModel::forward, "cache"_a.noconvert(), "page_size"_a, "cache_format"_a, "tokens"_a, "spans"_a,
-             "pages"_a, "logit_rows"_a, "hidden_rows"_a, "threads"_a);
+             "pages"_a, "logit_rows"_a, "hidden_rows"_a, "threads"_a)
+        .def("forward_tapped", &PyModel::forward_tapped, "cache"_a.noconvert(), "page_size"_a, "cache_format"_a,
+             "tokens"_a, "spans"_a, "pages"_a, "logit_rows"_a, "hidden_rows"_a, "threads"_a, "taps"_a);
 }

@@ -206,8 +206,8 @@ void Model::finish(Worker& worker, const float* last_norm, const Batch& batch, c
     worker.logits(config, head, last_norm, batch, x, logits);
 }
 
-void Model::forward(Worker& worker, Cache cache, int64_t layer_stride, const Batch& batch, float* logits,
-                    float* hidden) const {
+void Model::forward(Worker& worker, Cache cache, int64_t layer_stride, const Batch& batch, float* logits, float* hidden,
+                    const std::vector<int32_t>& taps, float* tapped) const {
     const int32_t tokens = batch.tokens.size();
     const int64_t size = int64_t(tokens) * config.hidden;
     std::vector<float> part(config.compressed ? 2 * size : size), x;
@@ -221,6 +221,10 @@ void Model::forward(Worker& worker, Cache cache, int64_t layer_stride, const Bat
         if (config.compressed) run_compressed(worker, layers[i], cache, batch, part.data(), x.data());
         else run_layer(worker, layers[i], cache, batch, x.data());
         cache.base += layer_stride;
+        const size_t tap = std::find(taps.begin(), taps.end(), int32_t(i)) - taps.begin();
+        for (size_t r = 0; tap < taps.size() && r < batch.hidden_rows.size(); ++r)
+            std::copy_n(x.data() + int64_t(batch.hidden_rows[r]) * config.hidden, config.hidden,
+                        tapped + (r * taps.size() + tap) * config.hidden);
     }
     if (config.compressed) {
         worker.collapse(config, head_mix, x.data(), tokens, false, part.data());
@@ -245,8 +249,9 @@ void Model::draft_ahead(Worker& worker, int32_t index, const Cache& cache, Batch
                         float* probabilities) const {
     struct Chain { int32_t span, done; float probability; };
     const PredictionWeights& module = prediction[index];
-    Matrix head_part = head;
-    head_part.out = vocab;
+    const bool own_head = !module.guessed.empty();
+    Matrix head_part = own_head ? module.head : head;
+    if (!own_head) head_part.out = vocab;
     const int32_t d = config.hidden, spans = batch.spans.size();
     std::fill(tokens, tokens + int64_t(spans) * most, 0);
     std::fill(probabilities, probabilities + int64_t(spans) * most, 0.0f);
@@ -271,6 +276,8 @@ void Model::draft_ahead(Worker& worker, int32_t index, const Cache& cache, Batch
         for (int32_t i = 0; i < count; ++i)
             worker.norm(x.data() + int64_t(last[i]) * d, module.norm, config.eps, d, next.data() + int64_t(i) * d);
         worker.likeliest(next.data(), count, head_part, guess.data(), probability.data());
+        if (own_head)
+            for (int32_t& token : guess) token = module.guessed[token];
         // Every span that goes on gives the next pass one row, one position further.
         Batch ahead;
         std::vector<Chain> going;

@@ -163,6 +163,8 @@ struct PredictionWeights {
     const float *enorm, *hnorm, *norm;
     Matrix eh_proj;
     LayerWeights layer;
+    std::vector<int32_t> guessed;  // the tokens that it guesses, by the rows of its own head; empty: the model's head
+    Matrix head;
 };
 
 // Rows first_row ... of the batch: positions start ... of one sequence.  offset: where in the cache position p's row
@@ -375,9 +377,10 @@ struct Model {
     std::mutex busy;
 
     // logits [batch.logit_rows, vocab]; hidden [batch.hidden_rows, hidden]: rows after the last norm.
-    // The layers' caches lie layer_stride bytes apart.
-    void forward(Worker& worker, Cache cache, int64_t layer_stride, const Batch& batch, float* logits,
-                 float* hidden) const;
+    // The layers' caches lie layer_stride bytes apart.  tapped [batch.hidden_rows, taps.size() * hidden]: what goes out of
+    // the layers `taps`, which rise.
+    void forward(Worker& worker, Cache cache, int64_t layer_stride, const Batch& batch, float* logits, float* hidden,
+                 const std::vector<int32_t>& taps = {}, float* tapped = nullptr) const;
     // Module `index` on `states` [tokens, hidden], the rows after the last norm that belong to batch.tokens' positions;
     // batch.tokens are the tokens that follow them.  cache: of the module's own layer.
     void draft(Worker& worker, int32_t index, Cache cache, const Batch& batch, const float* states, float* logits,

@@ -59,6 +59,9 @@ class RunnableModel(Protocol):
     def forward(self, cache: PagedCache, batch: ForwardBatch) -> tuple[F32, F32]:
         """Logits [len(batch.logit_rows), V] and hidden states [len(batch.hidden_rows), D]; fills the cache."""
 
+    def forward_tapped(self, cache: PagedCache, batch: ForwardBatch, taps: I32) -> tuple[F32, F32, F32]:
+        """The same, and what goes out of the layers `taps` at hidden_rows, side by side: [hidden_rows, taps * D]."""
+
     def draft(self, module: int, states_TD: F32, cache: PagedCache, batch: ForwardBatch) -> tuple[F32, F32]:
         """The same from an MTP module: states_TD are the hidden states at the batch's positions, and its tokens
         those that follow there.  Fills the module's own layer of the cache."""
@@ -70,7 +73,7 @@ class RunnableModel(Protocol):
         gives each (0 where it stopped: behind limits[s], or where their product fell below `p_min`).
 
         states_TD and batch: as for `draft`; the page tables reach as far as the guesses.  vocab: the tokens looked at
-        are those below it.
+        are those below it; a module that has a head of its own looks at its own tokens.
         """
 
     def experts(self) -> ExpertStats | None:
@@ -100,7 +103,10 @@ class _ReferenceModel:
         self._weights, self._rope = weights, rope
 
     def forward(self, cache: PagedCache, batch: ForwardBatch) -> tuple[F32, F32]:
-        return reference.forward(self._weights, self._rope, _rows(cache), batch)
+        return reference.forward(self._weights, self._rope, _rows(cache), batch)[:2]
+
+    def forward_tapped(self, cache: PagedCache, batch: ForwardBatch, taps: I32) -> tuple[F32, F32, F32]:
+        return reference.forward(self._weights, self._rope, _rows(cache), batch, taps.tolist())
 
     def draft(self, module: int, states_TD: F32, cache: PagedCache, batch: ForwardBatch) -> tuple[F32, F32]:
         w = self._weights
@@ -151,6 +157,8 @@ class _NativeModel:
             self._model.add_layer(_layer_arrays(layer, kind))
         for m in weights.prediction:
             arrays = {"enorm": m.enorm, "hnorm": m.hnorm, "norm": m.norm, "eh_proj": native_matrix(m.eh_proj)}
+            if m.head is not None:
+                arrays |= {"head": native_matrix(m.head), "guessed": m.guessed}
             self._model.add_prediction(arrays | {"layer": _layer_arrays(m.layer)})
         with _disk():
             self._model.open()
@@ -162,6 +170,10 @@ class _NativeModel:
     def forward(self, cache: PagedCache, batch: ForwardBatch) -> tuple[F32, F32]:
         with _disk():
             return self._model.forward(*self._arguments(cache, batch))
+
+    def forward_tapped(self, cache: PagedCache, batch: ForwardBatch, taps: I32) -> tuple[F32, F32, F32]:
+        with _disk():
+            return self._model.forward_tapped(*self._arguments(cache, batch), taps)
 
     def draft(self, module: int, states_TD: F32, cache: PagedCache, batch: ForwardBatch) -> tuple[F32, F32]:
         with _disk():

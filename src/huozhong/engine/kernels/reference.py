@@ -8,6 +8,7 @@ A row's result never depends on the rows beside it: sums run in a fixed order pe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,8 +37,11 @@ INDEX_EPS = 1e-6  # of the norm of an indexer's keys
 CacheRows = NDArray[Any]  # rows of float32, float16, or bytes (cache_rows.py); what is read is computed with in float32
 
 
-def forward(weights: Weights, rope: F32, cache_LPSC: CacheRows, batch: ForwardBatch) -> tuple[F32, F32]:
-    """Logits [len(batch.logit_rows), V] and hidden states [len(batch.hidden_rows), D] behind the last norm.
+def forward(
+    weights: Weights, rope: F32, cache_LPSC: CacheRows, batch: ForwardBatch, taps: Sequence[int] = ()
+) -> tuple[F32, F32, F32]:
+    """Logits [len(batch.logit_rows), V], hidden states [len(batch.hidden_rows), D] behind the last norm, and what goes
+    out of the layers `taps`, side by side: [len(batch.hidden_rows), taps * D].
 
     Writes the batch's rows into the cache, which may have more layers than the model: those of its MTP modules.
     rope: [positions, 2, rope.dim / 2], cosines and sines.
@@ -45,10 +49,13 @@ def forward(weights: Weights, rope: F32, cache_LPSC: CacheRows, batch: ForwardBa
     architecture = weights.architecture
     x_TD = embed(batch.tokens_T, weights.embedding)
     chosen: Chosen = {}
-    for layer, cache_PSC in zip(weights.layers, cache_LPSC, strict=False):
+    tapped = np.zeros((len(batch.hidden_rows), len(taps), x_TD.shape[1]), np.float32)
+    for number, (layer, cache_PSC) in enumerate(zip(weights.layers, cache_LPSC, strict=False)):
         x_TD = block(x_TD, layer, rope, cache_PSC, batch, architecture, chosen)
+        if number in taps:
+            tapped[:, taps.index(number)] = x_TD[batch.hidden_rows]
     h_TD = rms_norm(x_TD, weights.norm, architecture.rms_norm_eps)
-    return linear(h_TD[batch.logit_rows], weights.head), h_TD[batch.hidden_rows]
+    return linear(h_TD[batch.logit_rows], weights.head), h_TD[batch.hidden_rows], tapped.reshape(len(tapped), -1)
 
 
 def draft_hidden(
@@ -85,9 +92,11 @@ def draft_ahead(
     for s, span in enumerate(batch.spans):
         state_D = hidden_TD[span.first_row + span.length - 1]
         for k in range(limits[s]):
-            logits_V = linear(state_D[None], weights.head)[0, :vocab]
-            tokens_SK[s, k] = token = logits_V.argmax()
-            probabilities_SK[s, k] = 1 / np.exp(logits_V - logits_V[token]).sum()
+            logits_V = linear(state_D[None], module.head or weights.head)[0]
+            logits_V = logits_V[:vocab] if module.guessed is None else logits_V[: len(module.guessed)]
+            best = logits_V.argmax()
+            tokens_SK[s, k] = token = best if module.guessed is None else module.guessed[best]
+            probabilities_SK[s, k] = 1 / np.exp(logits_V - logits_V[best]).sum()
             if k + 1 == limits[s] or probabilities_SK[s, : k + 1].prod() < p_min:
                 break
             one = np.array([token], np.int32)

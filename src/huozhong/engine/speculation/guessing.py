@@ -98,6 +98,47 @@ class UnreadStates:
         self.start, self.rows, self.parts = self.end, 0, []
 
 
+class SeenStates:
+    """What a block drafter keeps of a request: keys and values of its layers, of the positions start ... end - 1.
+
+    Of long texts the newest `most` positions stay, and up to as many more.  unread: states of the positions behind
+    them, of which there are no keys yet.
+    """
+
+    __slots__ = ("_used", "end", "keys", "most", "unread", "values")
+
+    def __init__(self, start: int, layers: int, groups: int, width: int, most: int) -> None:
+        self.end, self._used, self.most = start, 0, most
+        self.unread = UnreadStates(start)
+        self.keys = np.empty((layers, 64, groups, width), np.float16)
+        self.values = np.empty_like(self.keys)
+
+    @property
+    def count(self) -> int:
+        """Positions that are kept."""
+        return self._used
+
+    def add(self, keys_LTGK: NDArray[np.floating], values_LTGK: NDArray[np.floating]) -> None:
+        """Of the positions that follow."""
+        count = keys_LTGK.shape[1]
+        if self._used + count > 2 * self.most:
+            keep = max(0, min(self._used, self.most - count))
+            for kept in (self.keys, self.values):
+                kept[:, :keep] = kept[:, self._used - keep : self._used].copy()
+            self._used = keep
+        if self._used + count > self.keys.shape[1]:
+            size = max(2 * self.keys.shape[1], self._used + count)
+            self.keys, self.values = (self._longer(kept, size) for kept in (self.keys, self.values))
+        self.keys[:, self._used : self._used + count] = keys_LTGK
+        self.values[:, self._used : self._used + count] = values_LTGK
+        self._used, self.end = self._used + count, self.end + count
+
+    def _longer(self, kept: NDArray[np.float16], size: int) -> NDArray[np.float16]:
+        longer = np.empty((kept.shape[0], size, *kept.shape[2:]), np.float16)
+        longer[:, : self._used] = kept[:, : self._used]
+        return longer
+
+
 class Rate:
     """A share of successes that forgets slowly; starts from `prior` with the weight of `weight` trials."""
 
@@ -117,12 +158,13 @@ class Rate:
 
 @dataclass(eq=False, slots=True)
 class Guessing:
-    """ngrams: prompt and answer, indexed.  unread: for the prediction module; None: it cannot guess here.
+    """ngrams: prompt and answer, indexed.  unread: for a module that guesses, what it has to read, or has read; None:
+    it cannot guess here.
 
     proposal: the guess made for the step in progress.  rate: how often the look-up was right in this request.
     """
 
     ngrams: NgramIndex | None = None
-    unread: UnreadStates | None = None
+    unread: UnreadStates | SeenStates | None = None
     proposal: Proposal | None = None
     rate: Rate | None = None

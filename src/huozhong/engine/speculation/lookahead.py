@@ -1,4 +1,4 @@
-"""Guessing with the model's own multi-token-prediction module (DeepSeek-V3, arXiv:2412.19437, §2.2).
+"""Guessing with a multi-token-prediction module (DeepSeek-V3, arXiv:2412.19437, §2.2), the model's own or a drafter.
 
 The module reads the state in which the model leaves a position and the token that follows, and guesses the token
 after that; fed with its own state and guess, it guesses on.  It has its own layer of the cache, which it fills
@@ -23,14 +23,15 @@ F32 = NDArray[np.float32]
 MAX_GUESSES = 4  # tokens guessed at most: each costs a pass of the module
 MIN_CHANCE = 0.35  # guesses end where the module itself finds it less likely that all of them are right
 MAX_ABSORBED = 8  # rows that are computed as generated tokens are; more take the prompt's form, which is quicker then
-MAX_UNREAD = 256  # states kept at most; then the module catches up
+MAX_UNREAD = 1024  # states kept at most; then the module catches up, asked or not
 
 
 class LookAhead:
     """Asks the runner's first prediction module.
 
-    Only the first half of the vocabulary is guessed: byte-pair tokens are numbered roughly by how often they occur, and
-    the head is most of what a guess costs (Zhao et al. 2025, arXiv:2502.14856, rank tokens by frequency).
+    Of a module without a head of its own only the first half of the vocabulary is guessed: byte-pair tokens are
+    numbered roughly by how often they occur, and the head is most of what a guess costs (Zhao et al. 2025,
+    arXiv:2502.14856, rank tokens by frequency, which is how a drafter's own head is chosen).
     """
 
     EVIDENCE = 100  # a guess's evidence is this and more: how likely the module finds it, in twentieths
@@ -48,10 +49,15 @@ class LookAhead:
         """How likely the module found guesses with this evidence."""
         return (evidence - cls.EVIDENCE + 0.5) / cls._BINS
 
+    @classmethod
+    def evidence(cls, chance: float) -> int:
+        """What a guess is called that a module finds so likely."""
+        return cls.EVIDENCE + max(0, min(int(chance * cls._BINS), cls._BINS - 1))
+
     def observe(self, sequence: Sequence, start: int, states_TD: F32) -> None:
         """The model left the positions from `start` on in these states [T, D]."""
         unread = sequence.guessing.unread
-        if unread is None or unread.end != start:
+        if not isinstance(unread, UnreadStates) or unread.end != start:
             unread = sequence.guessing.unread = UnreadStates(start)
         unread.add(states_TD)
         if unread.rows > MAX_UNREAD:
@@ -63,7 +69,7 @@ class LookAhead:
         size = self._runner.page_size
         for sequence, limit in limits.items():
             unread = sequence.guessing.unread
-            if unread is None or unread.end != sequence.num_tokens - 1 or not unread.rows:
+            if not isinstance(unread, UnreadStates) or unread.end != sequence.num_tokens - 1 or not unread.rows:
                 continue
             # The k-th guess is made at position end + k - 2, which must have a place in the cache.
             room = len(sequence.pages) * size - unread.end + 1
@@ -77,7 +83,7 @@ class LookAhead:
         tokens_SK, chances_SK = self._runner.draft_ahead(chunks, states, counts, vocab=self._vocab, p_min=MIN_CHANCE)
         proposals = {}
         for sequence, tokens, chances in zip(asked, tokens_SK.tolist(), chances_SK.tolist(), strict=True):
-            evidence = [self.EVIDENCE + min(int(c * self._BINS), self._BINS - 1) for c in chances if c > 0]
+            evidence = [self.evidence(chance) for chance in chances if chance > 0]
             if evidence:
                 proposals[sequence] = Proposal(tokens[: len(evidence)], evidence)
         return proposals

@@ -14,7 +14,7 @@ seed: the answer does not depend on whether speculation is on, nor on what was g
 penalties and constraints need no correction, as each position is sampled as ever.
 
 Two things guess: the look-up in what was already said (`proposers`), which costs next to nothing, and the model's own
-multi-token-prediction module (`lookahead`), if it has one, which costs a part of a forward pass.
+multi-token-prediction module or a drafter beside it (`lookahead`, `block`), which cost a part of a forward pass.
 
 `Speculator` drafts only where it pays: it estimates how likely a draft token is accepted, for free, by
 comparing guesses that were not computed with what came; it measures what a further row costs; and it adds
@@ -32,7 +32,7 @@ from typing import Literal
 from huozhong.engine.sequence import Sequence
 from huozhong.engine.speculation.guessing import Proposal, Rate
 from huozhong.engine.speculation.lookahead import LookAhead
-from huozhong.engine.speculation.proposers import NgramProposer, Proposer
+from huozhong.engine.speculation.proposers import Ahead, NgramProposer, Proposer
 from huozhong.engine.tasks import GenerateTask
 
 MAX_DRAFT = 8
@@ -140,11 +140,11 @@ class Speculator:
     """Decides, step by step, how many guessed tokens each decoding request computes.
 
     mode: "auto" (where it pays), "off", or a number: always so many, where there is a guess.
-    ahead: the model's own module, if it has one.
+    ahead: the module that guesses, if there is one.
     """
 
     def __init__(
-        self, mode: Speculation = "auto", proposer: Proposer | None = None, ahead: LookAhead | None = None
+        self, mode: Speculation = "auto", proposer: Proposer | None = None, ahead: Ahead | None = None
     ) -> None:
         self.mode = mode
         self.ahead = ahead
@@ -165,20 +165,24 @@ class Speculator:
 
     @property
     def wants_states(self) -> bool:
-        """Whether the module should see what is computed now."""
-        if self.ahead is None or not self.is_on:
-            return False
-        return self.mode != "auto" or not self._trials or any(c.asks for c in self._trials.values())
+        """Whether the module should see what is computed now.
+
+        Also while it is not asked: keeping states costs next to nothing, and a module that is tried in the middle of
+        an answer, of whose beginning it saw nothing, guesses too badly for the trial to be fair.
+        """
+        return self.ahead is not None and self.is_on
 
     def plan(self, sequences: list[Sequence], room: int) -> dict[Sequence, list[int]]:
         """Drafts for the decoding requests of a step; at most `room` tokens in all."""
         self._asked, self._asking_took = False, 0.0
-        drafts = self._draft_by_lookup(sequences, room)
-        if self.ahead is not None and (self.mode != "auto" or self._trials[len(sequences)].asks):
+        asks = self.ahead is not None and (self.mode != "auto" or self._trials[len(sequences)].asks)
+        drafts = self._draft_by_lookup(sequences, room, asks)
+        if asks:
             drafts |= self._draft_ahead(sequences, drafts, room - sum(map(len, drafts.values())))
         return _allowed(drafts) if drafts else drafts
 
-    def _draft_by_lookup(self, sequences: list[Sequence], room: int) -> dict[Sequence, list[int]]:
+    def _draft_by_lookup(self, sequences: list[Sequence], room: int, asks: bool) -> dict[Sequence, list[int]]:
+        """asks: the module is asked after this, so that only what is trusted more than it is taken."""
         if self._pause_left > 0:
             self._pause_left -= 1
             return {}
@@ -187,7 +191,8 @@ class Speculator:
             sequence.guessing.proposal = None
             k = self._max_drafts(sequence)
             proposal = self.proposer.propose(sequence, k) if k > 0 else None
-            if proposal is not None and (sequence.guessing.unread is None or proposal.evidence[0] >= TRUSTED_MATCH):
+            left_to_module = asks and sequence.guessing.unread is not None
+            if proposal is not None and (not left_to_module or proposal.evidence[0] >= TRUSTED_MATCH):
                 proposals[sequence] = sequence.guessing.proposal = proposal
         if self.mode == "auto":
             cost = self._costs[len(sequences)]

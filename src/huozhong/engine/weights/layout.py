@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from huozhong.engine.weights.dspark import BlockWeights
 from huozhong.engine.weights.quant import PackedMatrix
 from huozhong.model.architecture import Architecture
 
@@ -162,7 +163,8 @@ class LayerWeights:
 class PredictionWeights:
     """A multi-token-prediction module (DeepSeek-V3 §2.2): norm(layer(eh_proj [enorm(embedding); hnorm(h)])).
 
-    eh_proj: hidden x 2 hidden.  Embedding and head are the model's own.
+    eh_proj: hidden x 2 hidden.  Embedding and head are the model's own, the head whole (None) or those rows of it that
+    a drafter guesses with, for the tokens `guessed` (int32).  mark: of a drafter, what it holds.
     """
 
     enorm: F32
@@ -170,6 +172,9 @@ class PredictionWeights:
     eh_proj: PackedMatrix
     layer: LayerWeights
     norm: F32
+    head: PackedMatrix | None = None
+    guessed: NDArray[np.int32] | None = None
+    mark: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +192,7 @@ class Weights:
     format: how it was quantised ("none": as stored).  prediction: MTP modules, if the model has some.
     head_mix: how several streams become the state behind the last layer.
     mapped: the file that it lies in; None in memory.  expert_memory: bytes for experts, which then stay in that file
-    (streaming.py); 0 where all are where their arrays are.
+    (streaming.py); 0 where all are where their arrays are.  block: a drafter of the DSpark kind beside it.
     """
 
     architecture: Architecture
@@ -200,3 +205,4 @@ class Weights:
     head_mix: MixWeights | None = None
     mapped: Mapped | None = None
     expert_memory: int = 0
+    block: BlockWeights | None = None

@@ -70,6 +70,11 @@ def pack_weights(
     )
 
 
+def pack_module(source: ModelSource, quantization: PackedFormat) -> PredictionWeights:
+    """Pack the first prediction module of a source that may hold nothing else.  Raises CheckpointError."""
+    return _Packer(source, quantization, new_array, None).prediction(source.architecture.num_layers)
+
+
 @dataclass(frozen=True, eq=False)
 class _Part:
     """`count` rows of a tensor from `first` on; order: in this order, counted from `first`."""
