@@ -105,11 +105,10 @@ def marked(
 
 def utterances(kind: str, count: int, seed: random.Random) -> list[tuple[Said, list[Contact], str]]:
     found: list[tuple[Said, list[Contact], str]] = []
-    people = lists(seed)
+    people, place = lists(seed), ""
     while len(found) < count:
         if len(found) % 20 == 0:
-            people = lists(seed)
-        place = seed.choice(EVERYWHERE)
+            people, place = lists(seed), seed.choice(EVERYWHERE)
         if kind in KINDS:
             said = order(people, place, seed, *KINDS[kind])
             if said is None:

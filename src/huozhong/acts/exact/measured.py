@@ -92,8 +92,8 @@ def _signs(ask: Asked, quantities: Sequence[Quantity], named: Sequence[Named]) -
 
 
 def _worked(ask: Asked, quantities: Sequence[Quantity], signs: Sequence[int], wanted: Sequence[Unit]) -> Done | None:
-    said = {unit.factor: unit for one in reversed(quantities) for _, unit in reversed(one.parts)}
-    units = [said[size] for size in sorted(said, reverse=True)]
+    named = {unit.factor: unit for one in reversed(quantities) for _, unit in reversed(one.parts)}
+    units = [named[size] for size in sorted(named, reverse=True)]
     into = list({unit.factor: unit for unit in wanted}.values())
     small = min([*units, *into], key=lambda unit: unit.factor)
     values = [one.base / small.factor for one in quantities]

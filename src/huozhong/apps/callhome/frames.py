@@ -19,6 +19,11 @@ from huozhong.apps.callhome.align import Costs, Words, after, joined, repeated, 
 from huozhong.apps.callhome.sounds import plain, token
 
 STRAY, STRAYING = 0.14, 0.40  # a syllable that no sentence has, and that there are such at all
+# what turns a sentence round must be heard plainly, and so must "my": in 疙妈 it may be half of 姑妈
+PLAINLY = {
+    "BADLEAD": 0.25, "BADTAIL": 0.6, "NOTCALL": 0.6, "BACK": 0.6, "SAY": 0.6, "FORHIM": 0.6, "AND": 0.6, "PURPOSE": 0.6,
+    "TELL": 0.6, "TOHIM": 0.6, "POSS": 0.3,
+}  # fmt: skip
 SOMEBODY, ANY_PURPOSE, MESSAGE = 0.10, 0.02, 0.30  # whoever; a syllable of what the call is for; what is to be told
 SKIPPED = {"PHONE": 1.3, "DIAL": 1.1}  # a part of a sentence that was not heard at all
 ELSE_SKIPPED = 0.8
@@ -105,17 +110,8 @@ class Around:
         for i in range(n):
             for j in range(i + 1, n + 1):
                 stray[i, j] = STRAYING + STRAY * (j - i)
-        for name in (
-            "BADLEAD",
-            "BADTAIL",
-            "NOTCALL",
-            "BACK",
-            "SAY",
-            "FORHIM",
-            "AND",
-            "PURPOSE",
-        ):  # what turns a sentence round must be heard plainly
-            self._steps[name] = np.where(self._steps[name] > 0.01, self._steps[name] + 0.6, 0.0).astype(np.float32)
+        for name, more in PLAINLY.items():
+            self._steps[name] = np.where(self._steps[name] > 0.01, self._steps[name] + more, 0.0).astype(np.float32)
         # whoever he is
         named = np.full((n + 1, n + 1), np.inf, np.float32)
         anything = np.full((n + 1, n + 1), np.inf, np.float32)
@@ -155,7 +151,7 @@ class Around:
 
     def and_(self) -> Costs:
         """[n + 1, n + 1]: what it costs that a span says "and"."""
-        return self._steps["AND"]
+        return np.asarray(self._steps["AND"], np.float32)
 
     def _before(self, at: Costs, frame: Frame) -> Costs:
         for name, optional in frame.before:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from huozhong.apps.callhome.places import regions
@@ -32,6 +32,7 @@ NO_RANK = (
     "细路 细路仔 大家 大官 满爷 小囡五 细伢子 细人子 细仔哥 细妹仔 大伯伯 大伯母 细佬哥 大家姐 大嫲 大嬷 大姆 尕娃 小孩子 小伙 小伙子 小大子 小伢 小伢子 小把戏 小丫头 小妮 小妮儿 小嫚 小囡鱼 小娘鱼 小小 小官儿 "
     "小鬼头 小大姐 大大爷 大爸爸 大娒 满满 晚晚 细伢子 细人 细妹仔 小老弟 细囝 细文仔 大老汉 大爷爷"
 ).split()
+_LATE = ("舅", "舅舅", "叔", "叔叔", "姑", "姨", "儿子", "儿", "闺女", "丫头", "姑娘", "疙瘩")
 ELSEWHERE = 0.4  # a word that means somebody else at the place that was told
 LESS_COMMON = 0.04  # words of other places
 
@@ -157,9 +158,12 @@ def rank_in(word: str) -> int | None:
     """二舅 -> 2: which of several a word names by its first character."""
     if len(word) < 2 or word in NO_RANK:
         return None
+    if word[0] == "老" and word[1:] in _LATE:  # 老舅, 老儿子: the youngest; 老弟 and 老妹 are any
+        return YOUNGEST
     return RANKS.get(word[0])
 
 
+@lru_cache(maxsize=2048)
 def relation_of(text: str) -> tuple[tuple[str, ...], int | None, str]:
     """What a contact list says of somebody ("大儿子", "younger son", "二舅", "儿子建国") -> what can be meant, which of
     several, what is left of the text.  Nothing where no relation can be found."""

@@ -65,11 +65,11 @@ def _read() -> tuple[dict[str, Region], dict[str, str]]:
     for name in found:
         other = name
         while other := also.get(other, ""):
-            for relation, words in found[other].said.items():
-                found[name].said.setdefault(relation, words)
-    for one, region in list(names.items()):
-        if spelled := "".join(pinyin_of(c) for c in one):
-            names.setdefault(spelled, region)
+            for relation, usual in found[other].said.items():
+                found[name].said.setdefault(relation, usual)
+    for spelled, which in [("".join(pinyin_of(c) for c in one), which) for one, which in names.items()]:
+        if spelled:
+            names.setdefault(spelled, which)
     return found, names
 
 

@@ -32,9 +32,11 @@ from huozhong.errors import SkillError
 LONGEST = 60  # characters
 # how much cheaper the answer must be than whatever else was meant: when it was written exactly so; otherwise at least,
 # more for what it costs itself, at most
-EXACTLY, MARGIN, MARGINS_SHARE, MARGIN_AT_MOST = 0.035, 0.12, 0.20, 0.28
-DEAREST, DEARER = 0.4, 0.10  # what an order may cost at most, and more for every syllable
+EXACTLY, MARGIN, MARGINS_SHARE, MARGIN_AT_MOST = 0.035, 0.10, 0.12, 0.25
+NAMED_SHARE = 0.3  # of that margin, towards a sentence that is no order, where the name itself was plain
+DEAREST, DEARER = 0.4, 0.08  # what an order may cost at most, and more for every syllable
 STRANGER, STRANGERS_SYLLABLE = 0.50, 0.28  # somebody whose name nobody knows
+SHORT_STRANGER = 0.28  # of one syllable: 嫡 is not surely 弟
 NOT_HERE = 0.20  # a relation that no contact has
 EMERGENCY = {
     "110": "110 幺幺零 幺幺洞 妖妖零 一一零 一一〇 腰腰零 警察 公安 派出所 报警电话 报警 差人 警察局 公安局 报警台",
@@ -42,8 +44,9 @@ EMERGENCY = {
     "120": "120 幺二零 一二零 腰二零 急救 救护车 急救中心 救命车 急救电话 白车 十字车 救护",
 }
 _CRIES = {
-    "120": "救命|叫救护车|喊救护车|叫白车|喊120|叫120|快不行了|晕倒|昏倒|喘不上气|喘不过气|胸口痛|胸口疼",
-    "119": "着火|起火|火烧|失火|火烛|家里冒烟",
+    "120": "救命|救护车|叫白车|喊120|叫120|"
+    "晕[了倒过左咗]|昏[了倒过左咗]|中风|透唔到气|快不行了|晕倒|昏倒|喘不上气|喘不过气|胸口痛|胸口疼",
+    "119": "着火|起火|火烧|烧起来|失火|火烛|家里冒烟",
     "110": "报警|报案|抢劫|小偷进|有贼|贼佬|打劫|叫警察|喊警察",
 }
 # "打个电话" that is written so is the sentence's: 大哥 is not looked for in it.
@@ -140,7 +143,7 @@ def _who(said: str, contacts: Sequence[Contact], at: Home) -> Answer:
         return Answer("none")
     slots = _slots(tuple(contacts), at)
     answer = _judged([slots.read(whole)], contacts)
-    if len(clauses) > 1 and answer.decision != "call":
+    if len(clauses) > 1 and (answer.decision != "call" or any(_DENIED.search(clause) for clause in clauses[1:])):
         answer = _together(clauses, [slots.read(clause) for clause in clauses], contacts, answer)
     if answer.decision in ("none", "unsure"):
         for number, cries in _CRIES.items():
@@ -154,6 +157,10 @@ def _clauses(said: str) -> list[str]:
     text = re.sub(r"\s+", "", plain(said))
     text = re.sub(f"({_NOT}[是系])(.{{1,8}}?)(而是|，是|是|系)(?=打|给|找|叫|喊|呼|拨)", r"\1\2，", text)
     text = re.sub("(?<=.)(不要|别|莫|唔好|勿要|先别)(打)", r"，\1\2", text)
+    # 打给儿子不对打给女儿, as a recogniser writes it
+    text = re.sub(
+        f"(?<=.)(?<!是)({_NOT}(?:是|系|对|啱)的?|[搞弄讲说]错了?|错了)(?=[打给跟找喊帮把畀俾拨敲])", r"，\1，", text
+    )
     pieces = [piece.lower() for piece in re.split(r"[^\w]+|_", text) if piece]
     for i in range(1, len(pieces)):  # 不是建国，是建军
         if re.match(_NOT + "[是系]", pieces[i - 1]) and len(pieces[i]) > 1:
@@ -226,6 +233,7 @@ class _Slots:
         strange = around.stray * (STRANGERS_SYLLABLE / 0.14) + (STRANGER - 0.40 * STRANGERS_SYLLABLE / 0.14)
         anybody = np.min(np.stack([*mine, *others]), axis=0)
         both = joined(anybody, joined(around.and_(), anybody))
+        strange[np.arange(len(heard)), np.arange(len(heard)) + 1] = SHORT_STRANGER
         rivals = np.stack([*others, both, strange, _titled(table[self._titles]), _by_trade(heard), _surnamed(heard)])
         everybody = np.concatenate([mine, rivals])
         # the same relation with another rank, or by name: whoever is meant then is none of these contacts
@@ -374,7 +382,8 @@ def _judged(readings: Sequence[_Reading], contacts: Sequence[Contact]) -> Answer
         return Answer("unsure" if shown else "none", candidates=shown, cost=best)
     exactly = best <= (BARE if reading.bare[order[0]] else 0.0) + 0.051
     needed = EXACTLY if exactly else min(MARGIN_AT_MOST, MARGIN + MARGINS_SHARE * best)
-    if rival - best < needed:
+    share = NAMED_SHARE if reading.named == order[0] else 1.0
+    if min(second, reading.rival, urgent) - best < needed or reading.no_order - best < share * needed:
         return Answer("unsure", candidates=tuple(near), margin=rival - best, cost=best)
     return Answer("call", contacts[int(order[0])], tuple(near), margin=rival - best, cost=best)
 
@@ -398,6 +407,8 @@ def _together(clauses: list[str], readings: list[_Reading], contacts: Sequence[C
         if reading.named is not None:
             named = reading.named
     if not called or taken_back:
+        if whole.decision == "call":
+            whole = replace(whole, decision="unsure", contact=None)
         return Answer("none", cost=whole.cost) if taken_back else whole
     meant = list(dict.fromkeys(answer.contact.id for answer in called if answer.contact))
     if len(meant) == 1 or any(_DENIED.search(clause) for clause in clauses):
