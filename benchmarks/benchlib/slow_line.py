@@ -20,15 +20,17 @@ _PIECE = 16384
 class SlowLine:
     """Forwards connections at its own port to `target`, `mbit` each way, as a line is shared by all that use it.
 
-    carried: bytes so far, both ways.
+    carried: bytes so far, both ways.  busy: seconds that each direction took for them.
     """
 
-    def __init__(self, target: tuple[str, int], mbit: float) -> None:
+    def __init__(self, target: tuple[str, int], mbit: float, port: int = 0) -> None:
+        """port: of its own; 0 is any."""
         self._target, self._bytes_per_second = target, mbit * 1e6 / 8
         self.carried = 0
+        self.busy = [0.0, 0.0]
         self._free_at = [0.0, 0.0]  # when each direction has sent what it was given
         self._locks = (threading.Lock(), threading.Lock())
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._socket = socket.create_server(("127.0.0.1", port), backlog=64)
         self.port: int = self._socket.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -56,7 +58,9 @@ class SlowLine:
             while piece := source.recv(_PIECE):
                 with self._locks[way]:
                     begins = max(time.monotonic(), self._free_at[way])
-                    self._free_at[way] = ends = begins + len(piece) / self._bytes_per_second
+                    took = len(piece) / self._bytes_per_second
+                    self._free_at[way] = ends = begins + took
+                    self.busy[way] += took
                     self.carried += len(piece)
                 time.sleep(max(0.0, ends - time.monotonic()))
                 sink.sendall(piece)
@@ -71,6 +75,20 @@ class SlowLine:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+
+
+def just_above(port: int, mbit: float) -> SlowLine:
+    """A line to a port of this machine, at the next free one.
+
+    Of two processes of gloo the one with the lower address waits for the other to call.  Each compares its own port
+    with the other's line, so lines must lie in the order of what they lead to, or both wait, or both call.
+    """
+    for own in range(port + 1, min(port + 50, 65536)):
+        try:
+            return SlowLine(("127.0.0.1", port), mbit, own)
+        except OSError:
+            continue  # somebody listens there
+    raise OSError(f"no port just above {port} is free")
 
 
 class SlowStore(dist.Store):  # type: ignore[misc]  # torch's stubs do not say that it may be subclassed
@@ -92,7 +110,7 @@ class SlowStore(dist.Store):  # type: ignore[misc]  # torch's stubs do not say t
             if value[at + 4 : at + 8] == here:
                 port = int.from_bytes(value[at + 2 : at + 4], "big")
                 if port and port not in self.lines:
-                    self.lines[port] = SlowLine(("127.0.0.1", port), self._mbit)
+                    self.lines[port] = just_above(port, self._mbit)
                 if port:
                     value = value[: at + 2] + self.lines[port].port.to_bytes(2, "big") + value[at + 4 :]
                 at += 8
@@ -122,3 +140,8 @@ class SlowStore(dist.Store):  # type: ignore[misc]  # torch's stubs do not say t
     @property
     def carried(self) -> int:
         return sum(line.carried for line in self.lines.values())
+
+    @property
+    def busy(self) -> float:
+        """Seconds of the busiest direction of the busiest line."""
+        return max((max(line.busy) for line in self.lines.values()), default=0.0)

@@ -84,7 +84,8 @@ def main() -> None:
     recipe_path.with_suffix("").mkdir(parents=True, exist_ok=True)
     sit(run, "fresh", threading.Event())
     dist.barrier()
-    print(json.dumps({"rank": rank, "seconds": time.monotonic() - began, "bytes": store.carried}), flush=True)
+    told = {"rank": rank, "seconds": time.monotonic() - began, "bytes": store.carried, "line_seconds": store.busy}
+    print(json.dumps(told), flush=True)
     # gloo's threads outlive the interpreter's end otherwise
     del run
     dist.destroy_process_group()

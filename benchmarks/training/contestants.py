@@ -50,6 +50,7 @@ class Size:
 
 
 SIZES = {
+    "0.2m": Size(64, 2, 1, 288, 176, dial.shape_of_width(64)),
     "1m": Size(128, 3, 2, 512, 352, dial.shape_of_width(128)),
     "3m": Size(192, 4, 3, 768, 512, dial.shape_of_width(192)),
     "10m": Size(320, 6, 5, 1280, 864, dial.shape_of_width(320)),

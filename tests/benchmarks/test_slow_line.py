@@ -7,8 +7,13 @@ import socket
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import pytest
+import torch
 import torch.distributed as dist
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
@@ -53,6 +58,28 @@ def test_addresses_in_a_value_are_the_lines() -> None:
     assert int.from_bytes(read[6:8], "big") == store.lines[4242].port
     for line in store.lines.values():
         line.close()
+
+
+def test_processes_of_gloo_find_one_another_whatever_their_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two the one with the lower address waits; by lines at any ports both waited, or both called, half the time."""
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+
+    def join(inner: dist.Store, rank: int) -> tuple[float, int]:
+        store = SlowStore(inner, 200.0)
+        group: Any = dist.ProcessGroupGloo(store, rank, 2, timedelta(seconds=60))
+        tensor = torch.full((1000,), float(rank + 1))
+        group.allreduce([tensor]).wait()
+        carried = store.carried
+        for line in store.lines.values():
+            line.close()
+        return float(tensor[0]), carried
+
+    for _ in range(6):
+        inner = dist.HashStore()
+        with ThreadPoolExecutor(2) as pool:
+            both = [each.result(timeout=120) for each in [pool.submit(join, inner, rank) for rank in range(2)]]
+        assert [total for total, _ in both] == [3.0, 3.0]
+        assert sum(carried for _, carried in both) >= 4000  # through the lines, and not past them
 
 
 def test_markets_are_the_same_for_the_same_seed_and_add_up(tmp_path: Path) -> None:

@@ -153,3 +153,10 @@ def test_a_column_or_place_that_is_not_there_is_told_with_those_that_are() -> No
         read_prices(table(head="日期,玉米,生猪\n", cell=lambda week: "2.4,14"), column="牛")
     with pytest.raises(SkillError, match=r"No row says"):
         read_prices(PLACES, only="四川")
+
+
+def test_a_price_that_a_spreadsheet_would_take_for_a_day() -> None:
+    """31156 counts days to 1985; in a list of prices of nickel it is one of them."""
+    values = [28764.0 + 299 * (place % 9) for place in range(40)]
+    assert 31156.0 in values
+    assert read_prices("\n".join(map(str, values))).values.tolist() == values

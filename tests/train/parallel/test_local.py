@@ -13,11 +13,14 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 from tests.train.parallel.rounds import SECRET, course, crcs, finished, processes, start, team_recipe, told, until
 
 from huozhong.errors import ConfigError
 from huozhong.formats.source import open_model
+from huozhong.train.feed import Rows
+from huozhong.train.parallel.leader import LeadingTeam
 from huozhong.train.parallel.line import call
 from huozhong.train.parallel.seat import KEY, Seat
 from huozhong.train.parallel.settings import TeamRecipe
@@ -173,6 +176,26 @@ def test_alone_a_recipe_with_a_team_trains_too(corpus: Path, console: Console) -
     recipe = load_recipe(team_recipe(corpus, "alone"), "pretrain")
     assert train(recipe, console=console).finished
     assert told(corpus / "alone")[-1]["round_members"] == 1
+
+
+@pytest.mark.parametrize(("micro_batches", "rows", "members"), [(4, 2, 2), (4, 2, 3), (1, 8, 3), (3, 1, 5), (2, 2, 3)])
+def test_every_row_is_somebodys_and_nobody_always_has_more(
+    console: Console, micro_batches: int, rows: int, members: int
+) -> None:
+    tokens = torch.arange(micro_batches * rows)[:, None]
+    parts = Rows(tokens, tokens, tokens).split(rows)
+    names = [f"school-{i}" for i in range(members)]
+    had = dict.fromkeys(names, 0)
+    for step in range(members):
+        seen: list[int] = []
+        for name in names:
+            team = LeadingTeam(TeamRecipe(), 12, console, name=name)
+            team.members, team.step = names, step
+            mine = [row for part in team.share(parts) for row in part.tokens_BT[:, 0].tolist()]
+            had[name] += len(mine)
+            seen += mine
+        assert sorted(seen) == list(range(micro_batches * rows))
+    assert len(set(had.values())) == 1
 
 
 BAD = {

@@ -151,8 +151,11 @@ def _listed(rows: list[tuple[int, list[str]]]) -> list[float]:
     if len(rows) > 5000:
         return []
     words = [word for _, row in rows for cell in row for word in re.split(r"[\s,，、;；]+", cell) if word]
-    numbers = [read_number(word) for word in words]
-    if any(number is None or read_date(word) for word, number in zip(words, numbers, strict=True)):
+    numbers, days = [read_number(word) for word in words], [read_date(word) for word in words]
+    # 31156 is a day to a spreadsheet and a price of nickel: among others in a single column it is a price
+    serial = [day for day in days if day is not None and day.kind == "serial"]
+    alone = len(words) == len(rows) and len(serial) < len(words)
+    if None in numbers or any(day is not None and not (alone and day.kind == "serial") for day in days):
         return []
     firsts = [read_number(row[0]) for _, row in rows]
     if (

@@ -66,7 +66,16 @@ class LocalTeam(Team):
     # -- a step ------------------------------------------------------------------------------------
 
     def share(self, parts: Sequence[Rows]) -> Sequence[Rows]:
-        return parts[self.members.index(self.name) :: len(self.members)]
+        """Micro-batches by turns, or pieces of them where members are more than they are.
+
+        Where they cannot be shared out evenly, another member has the larger share in the next step: the mean counts
+        all members alike, so who always had less would count for more.
+        """
+        count = len(self.members)
+        if len(parts) < count:
+            rows = sum(len(part.tokens_BT) for part in parts)
+            parts = [piece for part in parts for piece in part.split(max(1, rows // count))]
+        return parts[(self.members.index(self.name) + self.step) % count :: count]
 
     def counted(self, rows: Rows, parts: Sequence[Rows]) -> int:
         return sum(part.count for part in parts)  # each step is this member's own
