@@ -25,8 +25,8 @@ from huozhong.server.routes.page import FILES, serve_file
 
 log = logging.getLogger("huozhong.server")
 
-FIRST_BYTE_SECONDS = 10.0
-HANDSHAKE_SECONDS = 10.0
+FIRST_BYTE_SECONDS = 20.0  # as long as for the head of a request
+HANDSHAKE_SECONDS = 20.0
 _TLS = 0x16
 _TRUST_FILES = (
     *("boot.js", "page.css", "people.css", "flame.svg"),
