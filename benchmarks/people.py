@@ -224,7 +224,8 @@ async def crowd(house: House, visitors: list[Visitor], options: argparse.Namespa
         await asyncio.wait(tasks, timeout=options.seconds / 10)
         memory.append(memory_mb(pid)["VmRSS"])
         passed = time.monotonic() - began
-        say(f"{passed:5.0f} s  {seen.answers} answers, {len(seen.problems)} wrong, {memory[-1]:.0f} MB")
+        wrong = f"{len(seen.problems)} wrong" + (f" ({seen.problems[-1][:100]})" if seen.problems else "")
+        say(f"{passed:5.0f} s  {seen.answers} answers, {wrong}, {memory[-1]:.0f} MB")
     took = time.monotonic() - began
     for task in tasks:
         task.result()

@@ -1,6 +1,6 @@
 """Makes docs/images: the chat page in a real browser, talking to a running server.
 
-    python docs/screenshots.py http://127.0.0.1:8000 [--chromium /usr/bin/chromium] [--out docs/images]
+    python docs/screenshots.py http://127.0.0.1:8000 [--chromium /usr/bin/chromium] [--out docs/images] [--only NAME,…]
 
 Needs `huozhong[test]` (playwright) and a Chromium.  The answers shown are the served model's own.  The server's chats
 are cleared before each picture: point this at a server of its own (`huozhong serve --database sqlite://`).
@@ -37,6 +37,8 @@ SHOTS = [
     ("chat-bill", DESKTOP, "light", "zh", "list"),
     ("chat-keys", DESKTOP, "light", "zh", "list"),
     ("welcome-hant", DESKTOP, "light", "zh-Hant", ""),
+    ("chat-settings", DESKTOP, "light", "zh", "list"),
+    ("phone-settings", PHONE, "light", "en", "en"),
     ("phone-list", PHONE, "light", "zh", "list"),
     ("phone-welcome", PHONE, "light", "zh", ""),
     ("phone-chat", PHONE, "light", "zh", "zh"),
@@ -80,6 +82,8 @@ OPENED = {
     "chat-bill": lambda page: page.locator("[data-t-label=bill]").last.click(),
     "chat-keys": lambda page: page.keyboard.press("?"),
     "phone-list": lambda page: page.click("#side-open"),
+    "chat-settings": lambda page: page.click("#settings-button"),
+    "phone-settings": lambda page: page.click("#settings-button"),
 }
 
 
@@ -161,7 +165,7 @@ def shoot(browser: Browser, url: str, out: Path, shot: tuple[str, tuple[int, int
         page.evaluate("document.activeElement.blur()")
     if name in OPENED:
         OPENED[name](page)
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(1000)  # what is fetched when it is first wanted is there then
     page.screenshot(path=str(out / f"{name}.png"))
     context.close()
 
@@ -173,17 +177,19 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--chromium", default=shutil.which("chromium") or shutil.which("google-chrome"))
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
+    parser.add_argument("--only", type=lambda text: text.split(","), help="the pictures of these names alone")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=options.chromium, args=ARGS)
-        for shot in SHOTS:
+        for shot in (one for one in SHOTS if not options.only or one[0] in options.only):
             shoot(browser, options.url, options.out, shot)
             print(options.out / f"{shot[0]}.png")
-        for app in APPS:
+        for app in (one for one in APPS if not options.only or one[0] in options.only):
             shoot_app(browser, options.url, options.out, app)
             print(options.out / f"{app[0]}.png")
-        shoot_class(browser, options.url, options.out)
+        if not options.only or "app-tutor-class" in options.only:
+            shoot_class(browser, options.url, options.out)
         browser.close()
 
 

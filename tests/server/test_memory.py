@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -36,6 +38,17 @@ def test_the_program_is_set_aside() -> None:
         assert len(gc.get_objects()) < 1_000
     finally:
         gc.unfreeze()
+
+
+def test_a_server_loads_nothing_that_it_may_never_need() -> None:
+    """Each of these takes megabytes; they come when a model is fetched, a certificate made, a PDF read."""
+    program = "import sys, huozhong.cli.main, huozhong.cli.serve, huozhong.cli.lit, huozhong.server.app\n"
+    program += "import huozhong.server.secure, huozhong.store.database\nprint(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    loaded = {name.partition(".")[0] for name in said.split()}
+    assert {"fastapi", "sqlalchemy"} <= loaded
+    seldom = {"httpx", "rich", "pygments", "cryptography", "alembic", "latex2mathml", "pypdf", "docx", "mcp", "torch"}
+    assert loaded & seldom == set()
 
 
 def ask(server: Running, path: str) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import socket
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -60,19 +63,27 @@ def entrance(lan: bool, https: bool, listener: socket.socket, allow_hosts: Itera
     """What the options come to.  `ConfigError` where the certificates cannot be made."""
     own = socket.gethostname().lower()
     names = (own, f"{own}.local", MDNS_NAME, *own_addresses(), *allow_hosts)
-    authority = None
-    if https:
-        try:
-            from huozhong.server.certificates import authority_in
-        except ModuleNotFoundError:
-            raise ConfigError(
-                say(
-                    "--https 要先安装：pip install 'huozhong[lan]'。",
-                    "--https needs one more package: pip install 'huozhong[lan]'.",
-                )
-            ) from None
-        authority = authority_in(data_folder() / "authority", names)
+    authority = _certified(data_folder() / "authority", names) if https else None
     return Entrance(lan, names, listener.getsockname()[1], authority)
+
+
+def _certified(folder: Path, names: Iterable[str]) -> Authority:
+    """Certificates for these names, made by a process of its own: a server can do without the memory of what signs."""
+    if importlib.util.find_spec("cryptography") is None:
+        raise ConfigError(
+            say(
+                "--https 要先安装：pip install 'huozhong[lan]'。",
+                "--https needs one more package: pip install 'huozhong[lan]'.",
+            )
+        )
+    from huozhong.server.authority import Authority
+
+    command = [sys.executable, "-m", "huozhong.server.certificates", str(folder), *names]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        told = done.stdout.strip() or (done.stderr.strip().splitlines() or ["?"])[-1]
+        raise ConfigError(told)
+    return Authority(folder)
 
 
 def own_addresses() -> list[str]:

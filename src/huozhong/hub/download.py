@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
-
-import httpx
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from huozhong.errors import HubError
 from huozhong.files import sync
 from huozhong.hub.sources import Listing, RemoteFile, refusal
+
+if TYPE_CHECKING:
+    import httpx  # which takes 8 MB: where nothing is fetched, it is not imported
 
 RETRIES = 5
 LONGEST_WAIT = 300.0  # seconds; a hub that asks for more is told of, not waited for
@@ -147,6 +148,8 @@ class Download:
         return hashes.sha256
 
     def _stream(self, file: RemoteFile, out: BinaryIO, hashes: _Hashes, start: int) -> None:
+        import httpx
+
         address = self.listing.hub.address(self.listing, file)
         headers = {**self.listing.hub.headers, "Accept-Encoding": "identity"}
         if start:

@@ -9,9 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
-
-import httpx
+from typing import TYPE_CHECKING, Literal
 
 from huozhong.errors import HubError
 from huozhong.formats.installed import InstalledFile, InstalledModel, checked_name
@@ -22,8 +20,11 @@ from huozhong.hub.download import Download, Watcher, holds, part_path
 from huozhong.hub.names import HubName, WantedModel
 from huozhong.hub.sources import Hub, Listing, RemoteFile, Unreachable, hub_named
 
+if TYPE_CHECKING:
+    import httpx  # which takes 8 MB: where nothing is fetched, it is not imported
+
 From = Literal["auto", "huggingface", "modelscope"]
-_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+_SECONDS, _CONNECT_SECONDS = 60.0, 10.0
 _ATTEMPTS = 3  # to get a listing, before another hub is asked
 
 
@@ -50,8 +51,14 @@ def pull(
     cannot be reached.  revision: a branch, tag or commit; None for the hub's usual branch.
     Raises `HubError`; what has come so far is kept for the next try, unless it was wrong.
     """
+    import httpx
+
     name = checked_name(name or wanted.name)
-    with httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers={"User-Agent": "huozhong"}) as client:
+    with httpx.Client(
+        timeout=httpx.Timeout(_SECONDS, connect=_CONNECT_SECONDS),
+        follow_redirects=True,
+        headers={"User-Agent": "huozhong"},
+    ) as client:
         listing = _listing(client, wanted, origin, revision, watcher, sleep)
         files = choose(listing.files, wanted.select, f"{listing.hub.title} {listing.repository}")
         before = installed(name)

@@ -16,13 +16,14 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlsplit
-
-import httpx
 
 from huozhong.errors import HubError
 from huozhong.hub.names import HubName
+
+if TYPE_CHECKING:
+    import httpx  # which takes 8 MB: where nothing is fetched, it is not imported
 
 _MOST_FILES = 100_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -170,6 +171,8 @@ def hub_named(name: HubName) -> Hub:
 
 
 def _endpoint(variable: str, usual: str) -> str:
+    import httpx
+
     endpoint = (os.environ.get(variable) or usual).rstrip("/")
     if "://" not in endpoint:
         endpoint = f"https://{endpoint}"
@@ -189,6 +192,8 @@ def _endpoint(variable: str, usual: str) -> str:
 
 
 def _get(hub: Hub, client: httpx.Client, address: str, repository: str) -> httpx.Response:
+    import httpx
+
     try:
         answer = client.get(address, headers=hub.headers)
     except (httpx.TransportError, httpx.TooManyRedirects) as error:

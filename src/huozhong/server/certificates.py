@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -188,3 +189,17 @@ def _is_address(name: str) -> bool:
 def _is_local(address: str) -> bool:
     found = ipaddress.ip_address(address)
     return any(found in ipaddress.ip_network(network) for network in _LOCAL_NETWORKS)
+
+
+def main() -> None:
+    """In a process of its own, with a folder and names; what is wrong is one sentence on stdout, and status 1."""
+    folder, *names = sys.argv[1:]
+    try:
+        authority_in(Path(folder), names)
+    except ConfigError as error:
+        print(error)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

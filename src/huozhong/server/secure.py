@@ -25,16 +25,17 @@ from huozhong.server.routes.page import FILES, serve_file
 
 log = logging.getLogger("huozhong.server")
 
-FIRST_BYTE_SECONDS = 10.0
-HANDSHAKE_SECONDS = 10.0
+FIRST_BYTE_SECONDS = 20.0  # as long as for the head of a request
+HANDSHAKE_SECONDS = 20.0
 _TLS = 0x16
 _TRUST_FILES = (
     *("boot.js", "page.css", "people.css", "flame.svg"),
     *("trust.js", "house.js", "api.js", "language.js", "hant.js"),  # all that trust.js imports, too
 )
 _RETRY_SECONDS = 0.2  # after the system has no more sockets to give
-# Bytes that a connection reads at once.  asyncio would hold a quarter of a megabyte for each, fifty for 200 people.
-_READ_BYTES = 32 * 2**10
+# Bytes that a connection reads at once, a record of TLS.  asyncio would hold a quarter of a megabyte for each, fifty
+# for 200 people.
+_READ_BYTES = 17 * 2**10
 
 MakeProtocol = Callable[[], asyncio.Protocol]
 

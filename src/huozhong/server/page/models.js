@@ -2,8 +2,9 @@
 // It is fetched when somebody first opens it; its words are here, so that the page itself stays small.
 
 import { $, bindPanel, element, icon, iconButton, toast } from './dom.js';
-import { language } from './language.js';
 import { ask, listen } from './api.js';
+import { inOwn } from './hant.js';
+import { language } from './language.js';
 
 const WORDS = {
   zh: {
@@ -23,12 +24,6 @@ const WORDS = {
     failedAsk: 'That did not work: {why}', progress: '{name}: {share}% is here', built: 'built in', colon: ': ',
   },
 };
-WORDS['zh-Hant'] = Object.assign({}, WORDS.zh, {
-  inUse: '正在用', loaded: '在記憶體裡', loading: '正在載入', away: '移出記憶體', better: '更聰明的助手', offer: '{size}，約 {speed} 字/秒', fetch: '下載',
-  pulls: '正在下載', pause: '暫停', resume: '繼續', paused: '已暫停', waiting: '排隊中', failed: '沒有成功', done: '已就緒', left: '還要約 {time}',
-  minutes: '{n} 分鐘', hours: '{n} 小時', stick: '從 USB 隨身碟匯入', stickNone: '沒有找到插著的隨身碟或裡面的模型。', here: '這台機器上的模型', close: '關閉',
-  namePlace: 'hf:作者/倉庫 或簡稱', toSmall: '這個問題對我來說太難了。這台機器裝得下更聰明的助手：', noOffer: '以這台機器的空閒記憶體，沒有更大的模型可以推薦。', failedAsk: '沒有做成：{why}', progress: '{name} 已下載 {share}%', built: '內建',
-});
 
 let house = null; // {current(), choose(name), isOwner()}: what the page tells
 let sheet = null;
@@ -36,7 +31,7 @@ let stream = null;
 let looks = 0; // at the models: only the latest is shown
 
 function w(key, values) {
-  return WORDS[language()][key].replace(/\{(\w+)\}/g, (whole, name) => (values && name in values ? String(values[name]) : whole));
+  return inOwn({ zh: WORDS.zh[key], en: WORDS.en[key] }).replace(/\{(\w+)\}/g, (whole, name) => (values && name in values ? String(values[name]) : whole));
 }
 
 function size(bytes) {
@@ -206,7 +201,7 @@ function showPulls(place, pulls) {
     item.appendChild(element('small', '', told + left));
     if (pull.total) item.appendChild(bar(pull.name, pull.done, pull.total));
     const said = pull.error || pull.note;
-    if (said) item.appendChild(element('p', pull.error ? 'model-error' : 'note', said[language() === 'en' ? 'en' : 'zh']));
+    if (said) item.appendChild(element('p', pull.error ? 'model-error' : 'note', inOwn(said)));
     const tools = item.appendChild(element('div', 'model-tools'));
     const steps = running || pull.state === 'waiting' ? ['pause', 'cancel'] : ['resume', 'cancel'];
     steps.forEach((step) => {
@@ -232,7 +227,7 @@ function offer(model, then) {
   const item = element('div', 'model-offer');
   const about = item.appendChild(element('div', 'model-about'));
   about.appendChild(element('b', '', model.name));
-  about.appendChild(element('small', '', model[language() === 'en' ? 'en' : 'zh']));
+  about.appendChild(element('small', '', inOwn(model)));
   about.appendChild(element('small', '', w('offer', { size: size(model.size), speed: speed(model.tokens_per_second) })));
   const bring = item.appendChild(
     button(w('fetch'), 'button primary', async () => {

@@ -120,8 +120,9 @@ async def advice(request: Request) -> Response:
 
 @cache
 def _bandwidth() -> float:
-    """Measured once: it takes a moment of all cores, and does not change."""
-    return read_bandwidth()
+    """Measured once: it takes a moment of all cores, and does not change.  On less than elsewhere, since a small
+    machine serves meanwhile: an ordinary one's caches hold half of that at most."""
+    return read_bandwidth(64 << 20)
 
 
 def _machine() -> tuple[int | None, float]:

@@ -6,15 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from huozhong.engine.queueing import Progress
 from huozhong.engine.requests import Delta, FinishReason, Usage
 from huozhong.errors import EngineError, RequestError
 from huozhong.server.upstream.engines import CONNECT_SECONDS, Engine, Engines, none_left, retry_after
 from huozhong.text.wire import Used, error_sentence, pieces
+
+if TYPE_CHECKING:
+    import httpx  # which takes 8 MB: where nothing is fetched, it is not imported
 
 _REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 
@@ -54,6 +55,8 @@ class Distant:
         return Progress(place=0, seconds=None, prompt_done=0, prompt_total=0)
 
     def _run(self) -> None:
+        import httpx
+
         try:
             last = self._ask()
         except RequestError as error:
@@ -69,6 +72,8 @@ class Distant:
 
     def _ask(self) -> Delta:
         """The last delta, of the first engine that says anything."""
+        import httpx
+
         reasons: list[str] = []
         wait: float | None = None
         timeout = httpx.Timeout(self._engines.patience, connect=CONNECT_SECONDS)
@@ -95,6 +100,8 @@ class Distant:
 
     def _from(self, client: httpx.Client, engine: Engine) -> Delta | tuple[str, float | None]:
         """The last delta; or why this engine did not take it, and how long it asks to wait."""
+        import httpx
+
         address = f"{engine.url}/v1/chat/completions"
         with client.stream("POST", address, json=self._body, headers=engine.headers) as answer:
             self._answer = answer

@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import httpx
-
 from huozhong.errors import ConfigError, RequestError
+
+if TYPE_CHECKING:
+    import httpx  # which takes 8 MB: where nothing is fetched, it is not imported
 
 log = logging.getLogger("huozhong.server")
 
@@ -74,6 +76,8 @@ class Engines:
     """
 
     def __init__(self, urls: Sequence[str], keys: Sequence[str] = (), *, patience: float = 120.0) -> None:
+        import httpx
+
         if len(keys) not in (0, 1, len(urls)):
             raise ConfigError(
                 f"There are {len(urls)} upstreams and {len(keys)} keys: give one key for all, or one each."
@@ -106,6 +110,8 @@ class Engines:
 
     def check(self) -> None:
         """Ask each what it serves; one that does not answer serves nothing until it does."""
+        import httpx
+
         for engine in self.engines:
             try:
                 answer = self._client.get(f"{engine.url}/v1/models", headers=engine.headers)

@@ -9,9 +9,8 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -23,6 +22,9 @@ from huozhong.server.ledger import Ledger
 from huozhong.server.upstream.answering import usage_elsewhere
 from huozhong.server.upstream.engines import CONNECT_SECONDS, Engine, Engines, none_left, retry_after
 from huozhong.text.wire import Used, usage_of
+
+if TYPE_CHECKING:
+    import httpx  # which takes 8 MB: where nothing is fetched, it is not imported
 
 log = logging.getLogger("huozhong.server")
 
@@ -46,10 +48,14 @@ class _Passing:
     first: float | None = None
 
     def client(self) -> httpx.AsyncClient:
+        import httpx
+
         patience = httpx.Timeout(self.engines.patience, connect=CONNECT_SECONDS)
         return httpx.AsyncClient(timeout=patience)
 
     async def whole(self) -> Response:
+        import httpx
+
         async with self.client() as client:
             for engine in self.engines.candidates(self.model):
                 with self._busy(engine):
@@ -85,6 +91,8 @@ class _Passing:
 
     async def stream(self) -> Response:
         """Nothing goes out before the first piece of an answer is here: until then another engine can be asked."""
+        import httpx
+
         wants_usage = (self.body.get("stream_options") or {}).get("include_usage") is True
         self.body["stream_options"] = {**(self.body.get("stream_options") or {}), "include_usage": True}
         client = self.client()
@@ -143,6 +151,8 @@ class _Passing:
         events: AsyncIterator[str],
         usage: bool,
     ) -> AsyncIterator[bytes]:
+        import httpx
+
         used: Used | None = None
         number, is_done = 0, False
         try:
