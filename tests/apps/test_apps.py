@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from skills_ref import validate
-from tests.apps.script.sheets import EXAMPLE, honest
+from tests.apps.script.sheets import EXAMPLE, honest, honest_in_english
 from tests.skills.scripted import Scripted
 
 import huozhong
@@ -29,6 +32,33 @@ ANSWERS = {
     "script": honest(EXAMPLE, 0),
     "letter": "尊敬的县供电所领导：\n10 月 3 日起村口 4 盏路灯不亮，晚上老人摔倒过一次，恳请派人来修。" * 2,
 }
+
+
+# The same for readers of English, in the prompts that are theirs.
+WALK = "A walk with a neighbour, a little talk over the fence, and an early night: that is this day's work."
+IN_ENGLISH = {
+    "couplets": ANSWERS["couplets"],
+    "live": ANSWERS["live"],
+    "quiz": ANSWERS["quiz"],
+    "script": honest_in_english(),
+    "letter": "Dear Sir or Madam,\n\nRe: a swing\n\nThe swing has been broken since 3 October, and a child of 6 fell "
+    "off it. Please send somebody to mend it.\n\nYours faithfully,\nMary Field",
+}
+
+
+class Bilingual(Scripted):
+    """Answers a prompt in Chinese in one way, and one in English in the other."""
+
+    def __init__(self, chinese: str, english: str) -> None:
+        super().__init__(chinese)
+        self._english = Scripted(english)
+
+    def __call__(
+        self, messages: list[dict[str, Any]], *, schema: dict[str, Any] | None, max_tokens: int
+    ) -> Iterator[str]:
+        if re.match(r"\W*[A-Za-z]", messages[0]["content"]):
+            return self._english(messages, schema=schema, max_tokens=max_tokens)
+        return super().__call__(messages, schema=schema, max_tokens=max_tokens)
 
 
 @pytest.fixture
@@ -61,7 +91,7 @@ def test_its_examples_come_true(shelf: AppShelf, tmp_path: Path, name: str) -> N
     app = shelf.find(name)
     assert app.skill is not None
     assert read_examples(app.skill)
-    model = Scripted(ANSWERS.get(name, "一起去散散步，和邻居说说话，早点休息。"))
+    model = Bilingual(ANSWERS.get(name, "一起去散散步，和邻居说说话，早点休息。"), IN_ENGLISH.get(name, WALK))
     for outcome in check_examples(app.skill, model, tools_for(shelf, app, tmp_path)):
         assert outcome.problems == (), outcome
 
@@ -213,3 +243,80 @@ def test_a_letter_with_invented_numbers_is_told(shelf: AppShelf, tmp_path: Path)
     given = {"to": "供电所", "sender": "王芳", "about": "路灯", "facts": "10 月 3 日起路灯不亮", "wish": "来修"}
     said = "尊敬的供电所：路灯从 10 月 3 日起不亮，已经 15 天了。" * 3
     assert "15" in str(answer(shelf, "letter", tmp_path, Scripted(said), **given).problem)
+
+
+def in_english(shelf: AppShelf, name: str, folder: Path, model: Scripted, **given: Any) -> Piece:
+    app = shelf.find(name)
+    assert app.skill is not None
+    return list(run(app.skill, given, model, tools_for(shelf, app, folder), language="en"))[-1]
+
+
+def test_every_shelf_app_that_answers_has_an_example_in_english(shelf: AppShelf) -> None:
+    own_pages = {
+        "callhome",
+        "gallery",
+        "live",
+        "pen",
+        "prices",
+    }  # they speak the reader's language on pages of their own
+    for name in set(NAMES) - own_pages:
+        skill = shelf.find(name).skill
+        assert skill is not None
+        assert any(example.given.get("language") == "en" for example in read_examples(skill)), name
+
+
+CHINESE = re.compile("[\u4e00-\u9fff]")
+TEXT = (
+    "The honeybee visits flowers to collect nectar and pollen. A worker carries the pollen home in baskets on her "
+    "hind legs. In the dark hive she dances to tell the others where the flowers stand."
+)
+IN_WORDS = {
+    "homework": {"tasks": "maths 30\nreading 20", "start": "18:00", "bed": "21:00"},
+    "letter": {"to": "the council", "sender": "Ann Lee", "about": "a lamp", "facts": "It is out.", "wish": "mend it"},
+    "notice": {"who": "Class 3", "what": "a trip", "when": "Friday", "where": "the gate", "signed": "Ms Lee"},
+    "leaflet": {"leaflet": "Dosage: adults take 1 tablet daily. Store below 25 degrees.", "question": "怎么保存"},
+    "leftovers": {"have": "noodles, tomatoes and eggs", "people": 2, "minutes": 20},
+    "dictation": {"words": "orchard where apples grow"},
+    "quiz": {"text": TEXT, "number": "3"},
+    "fortune": {"born": "1988-08-08", "today": "2026-11-30", "mood": "开心"},
+}
+
+
+@pytest.mark.parametrize("name", sorted(IN_WORDS))
+def test_nothing_chinese_is_left_for_a_reader_of_english(shelf: AppShelf, tmp_path: Path, name: str) -> None:
+    model = Scripted('{"questions": []}' if name == "quiz" else "I am too small for that.")
+    found = in_english(shelf, name, tmp_path, model, **IN_WORDS[name])
+    assert found.text
+    assert CHINESE.search(found.text) is None
+    assert CHINESE.search(found.problem or "") is None
+    prompt = model.asked[0][0]["content"] if model.asked else ""
+    assert CHINESE.search(prompt) is None
+
+
+def test_a_quiz_in_english_takes_whole_words_that_stand_once(shelf: AppShelf, tmp_path: Path) -> None:
+    found = in_english(shelf, "quiz", tmp_path, Scripted('{"questions": []}'), text=TEXT, number="3").text
+    asked = found.split("**")[1::2]
+    keys = re.findall(r"\d\. ([A-D])", found.partition("Answers:")[2])
+    assert len(asked) == len(keys) == 3
+    for question, key in zip(asked, keys, strict=True):
+        right = re.search(rf"- {key}\. (\S+)", found.partition(question)[2])
+        assert right is not None
+        assert question.partition(". ")[2].replace("____", right[1]) in TEXT
+
+
+def test_a_letter_in_english_is_held_to_its_form(shelf: AppShelf, tmp_path: Path) -> None:
+    good = "Dear Sir or Madam,\nthe lamp in our street is out. " + "Please send somebody to mend it. " * 3
+    given = IN_WORDS["letter"]
+    held = in_english(shelf, "letter", tmp_path, Scripted(good + "Yours faithfully, Ann Lee"), **given)
+    assert (held.problem, held.by_model) == (None, True)
+    model = Scripted(good + "Yours faithfully, Ann Lee, since 15 days")
+    assert "15" in str(in_english(shelf, "letter", tmp_path, model, **given).problem)
+    assert "Dear" in str(in_english(shelf, "letter", tmp_path, Scripted("Mend it!"), **given).problem)
+
+
+def test_the_almanac_has_english_for_every_word_of_its_tables(shelf: AppShelf, tmp_path: Path) -> None:
+    """A day in every nine of twelve years, and what stands in the words that are not Chinese on purpose."""
+    day, tool = datetime.date(2020, 1, 1), shelf.tools()["almanac"].call
+    while day.year < 2032:
+        assert CHINESE.search(json.dumps(tool(str(day))["english"], ensure_ascii=False)) is None, day
+        day += datetime.timedelta(days=9)

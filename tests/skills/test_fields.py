@@ -82,3 +82,19 @@ def test_too_many_fields() -> None:
 
 def test_a_form_can_be_made_of_it() -> None:
     assert Field("a", "text", ("甲", "A")).as_json()["labels"] == {"zh": "甲", "en": "A"}
+
+
+def test_an_option_and_a_unit_have_a_name_in_each_language() -> None:
+    mood, price = read_fields(
+        "mood: choice(开心 / Happy, 平静) 心情 / Mood\nprice: number(1, 9, 元 / yuan) 价 / Price", 1
+    )
+    assert mood.options == ("开心", "平静")
+    assert [one["labels"] for one in mood.as_json()["options"]] == [
+        {"zh": "开心", "en": "Happy"},
+        {"zh": "平静", "en": "平静"},
+    ]
+    assert mood.read("开心") == mood.read("Happy") == "开心"
+    with pytest.raises(SkillError, match="choose one of Happy, 平静"):
+        mood.read("Sad")
+    assert price.as_json()["unit"] == {"zh": "元", "en": "yuan"}
+    assert price.read("9") == 9

@@ -26,7 +26,7 @@ def server(tmp_path: Path) -> StdioServerParameters:
     return StdioServerParameters(
         command=sys.executable,
         args=["-c", "from huozhong.cli.main import main; main()", "skill", "serve"],
-        env=os.environ | {"HUOZHONG_HOME": str(tmp_path)},
+        env=os.environ | {"HUOZHONG_HOME": str(tmp_path), "HUOZHONG_LANG": "en"},
     )
 
 
@@ -45,11 +45,23 @@ def test_every_app_is_a_tool(server: StdioServerParameters) -> None:
     assert {"almanac", "idioms", "double"} <= set(tools)
     assert all(name.isascii() for name in tools)
     assert tools["double"]["properties"]["n"] == {"type": "number", "title": "n", "minimum": 0, "maximum": 9}
+    assert tools["double"]["properties"]["language"]["enum"] == ["zh", "en"]
     assert double.content[0].text == "8"
     assert not double.is_error
     assert wrong.is_error
     assert "at most 9" in wrong.content[0].text
     assert unknown.is_error
     (name,) = (name for name in tools if name.startswith("app-"))  # the protocol's names are ASCII
-    _, (chinese,) = asked(server, (name, {"n": 3}))
+    day = {"day": "2026-02-17"}
+    _, (chinese, english, other, odd) = asked(
+        server,
+        (name, {"n": 3}),
+        ("almanac", day),
+        ("almanac", day | {"language": "zh"}),
+        ("almanac", day | {"language": "fr"}),
+    )
     assert chinese.content[0].text == "6"
+    assert "Tuesday" in english.content[0].text
+    assert "The almanac's advice is folklore" in english.content[0].text
+    assert "星期二" in other.content[0].text
+    assert odd.is_error

@@ -171,3 +171,56 @@ def test_a_model_that_says_no_is_not_asked_again_where_an_app_has_something_else
     done = last(list(run(app(f"Write a song.\n```python\n{code}\n```"), {}, model)))
     assert (done.text, done.by_model, len(model.asked)) == ("The plain way.", False, 1)
     assert last(list(run(app("Write a song."), {}, model))).by_model  # its no is an answer where there is no other
+
+
+TWICE = """```fields
+mood: choice(开心 / Happy, 平静 / Calm) 心情 / Mood
+sure: yes-no 确定 / Sure
+```
+心情{{mood}}，{{sure}}，用{{language}}写。
+```prompt-en
+Mood {{mood}}, {{sure}}; write in {{language}}.
+```
+```answer
+{"type": "object", "properties": {"said": {"type": "string", "title": "话"}}}
+```
+```answer-en
+{"type": "object", "properties": {"said": {"type": "string", "title": "Words"}}}
+```
+```python
+def check(answer):
+    return None if answer["said"] != "no" else {"zh": "不对", "en": "wrong"}[language] + mood
+{}
+```"""
+
+
+def test_an_app_answers_in_the_readers_language() -> None:
+    given = {"mood": "开心", "sure": "yes"}
+    for language, prompt, shown in (
+        ("zh", "心情开心，是，用中文写。", "**话**：x"),
+        ("en", "Mood Happy, yes; write in English.", "**Words**: x"),
+    ):
+        model = Scripted('{"said": "x"}')
+        done = last(list(run(app(TWICE), given, model, language=language)))  # type: ignore[arg-type]
+        assert model.asked[0][0]["content"] == prompt
+        assert done.text == shown
+    chinese = last(list(run(app(TWICE), given, Scripted('{"said": "no"}')))).problem
+    model = Scripted('{"said": "no"}')
+    english = last(list(run(app(TWICE), given | {"mood": "Happy"}, model, language="en"))).problem
+    assert (chinese, english) == ("不对开心", "wrong开心")  # a value is the same in both
+    assert model.asked[1][-1]["content"] == "Please correct this and write it again: wrong开心"
+
+
+def test_an_app_of_one_language_does_not_notice() -> None:
+    for language in ("zh", "en"):
+        model = Scripted("Hello")
+        skill = app("```fields\nlanguage: text\n```\nGreet in {{language}}.\n```python\n{'x': language}\n```")
+        list(run(skill, {"language": "Latin"}, model, language=language))  # type: ignore[arg-type]
+        assert model.asked[0][0]["content"].strip() == "Greet in Latin."
+
+
+def test_the_host_speaks_one_language() -> None:
+    code = "def instead(answer):\n    return None\n\n\n{}"
+    skill = app(f"Write a song.\n```python\n{code}\n```")
+    said = [last(list(run(skill, {}, Scripted("我不会。"), language=one))).problem for one in ("zh", "en")]
+    assert said == ["模型说它不会", "the model says that it cannot"]

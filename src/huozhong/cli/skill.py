@@ -129,7 +129,7 @@ def run_command(
     given = dict(_filled_in(skill, field or []))
     with _asking(model) as (ask, tools):
         written = False
-        for piece in run(skill, given, ask, tools(skill)):
+        for piece in run(skill, given, ask, tools(skill), language=language()):
             if piece.kind == "text":
                 written = True
                 typer.echo(piece.text, nl=False)
@@ -141,8 +141,7 @@ def run_command(
                 if piece.problem and piece.by_model:  # what is shown instead is no half answer
                     typer.echo(red(say(f"检查没通过：{piece.problem}", f"A check fails: {piece.problem}")), err=True)
                 if piece.by_model:
-                    extra = skill.metadata.get("label" if language() == "zh" else "label-en", "")
-                    typer.echo(dim(visible(model, extra, english=language() != "zh")))
+                    typer.echo(dim(visible(model, skill.label_in(language()), english=language() != "zh")))
                 if to is not None:
                     _keep(skill, piece, model, to)
 
@@ -204,7 +203,7 @@ def serve_command(model: Model = "ember") -> None:
     from huozhong.skills.mcp import mcp_server, serve_stdio
 
     with _asking(model) as (ask, tools):
-        asyncio.run(serve_stdio(mcp_server(app_shelf(), ask, tools, model)))
+        asyncio.run(serve_stdio(mcp_server(app_shelf(), ask, tools, model, language=language())))
 
 
 def _skill(name: str) -> Skill:
@@ -235,7 +234,7 @@ def _filled_in(skill: Skill, fields: list[str]) -> Iterator[tuple[str, str]]:
     yield from given.items()
     for field in skill.fields:
         if field.key not in given and sys.stdin.isatty():
-            options = f" ({'/'.join(field.options)})" if field.options else ""
+            options = f" ({'/'.join(field.shown(one, language()) for one in field.options)})" if field.options else ""
             default: Any = "" if field.optional else None
             yield (
                 field.key,

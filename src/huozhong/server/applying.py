@@ -21,6 +21,7 @@ from huozhong.server.permits import Permits
 from huozhong.server.remembered import remembered
 from huozhong.server.upstream.answering import Distant, chat_body
 from huozhong.server.upstream.engines import Engines
+from huozhong.skills.fields import Language
 from huozhong.skills.label import sealed
 from huozhong.skills.run import Ask, Piece, run
 from huozhong.skills.sandbox import Tools
@@ -125,7 +126,7 @@ def _said(start: Start) -> Iterator[str]:
 
 
 async def pieces(
-    skill: Skill, given: Mapping[str, Any], ask: Ask, tools: Tools, numbers: Mapping[str, str]
+    skill: Skill, given: Mapping[str, Any], ask: Ask, tools: Tools, numbers: Mapping[str, str], language: Language
 ) -> AsyncIterator[Piece]:
     """An app's run as it goes on, from a thread of its own; who stops listening ends it."""
     loop = asyncio.get_running_loop()
@@ -134,7 +135,7 @@ async def pieces(
 
     def work() -> None:
         try:
-            for piece in run(skill, given, ask, tools, numbers=numbers):
+            for piece in run(skill, given, ask, tools, numbers=numbers, language=language):
                 if left:
                     return
                 loop.call_soon_threadsafe(ready.put_nowait, piece)
@@ -157,7 +158,7 @@ def files_of(skill: Skill, piece: Piece, model: str, *, english: bool) -> dict[s
     """What a run made, as files to be handed on, by name: with the label, where a model wrote it."""
     if piece.kind != "done":
         return {}
-    extra = (english and skill.metadata.get("label-en")) or skill.metadata.get("label", "")
+    extra = skill.label_in("en" if english else "zh")
     if piece.script is None:
         text = sealed(piece.text, model, extra, english=english) if piece.by_model else piece.text + "\n"
         return {f"{skill.name}.txt": text}

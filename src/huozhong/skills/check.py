@@ -6,7 +6,7 @@
       → not 彩票
 
 A line with an arrow (→ or ->) is something that the answer holds, with `not` (不含) does not hold; and `error` (报错)
-says that what was filled in is refused.
+says that what was filled in is refused.  `language: en` is no field: so the example's reader reads English.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from huozhong.errors import HuozhongError, SkillError
+from huozhong.skills.fields import Language
 from huozhong.skills.run import Ask, run
 from huozhong.skills.sandbox import Tools
-from huozhong.skills.skill import Skill
+from huozhong.skills.skill import LANGUAGES, Skill
 from huozhong.skills.tools import keep_in
 
 MOST_EXAMPLES = 50
@@ -74,8 +75,9 @@ def check_examples(skill: Skill, ask: Ask, tools: Tools | None = None) -> Iterat
 
 def _outcome(skill: Skill, example: Example, ask: Ask, tools: Tools) -> Outcome:
     answer, refused = "", None
+    given, language = _read_by(skill, example.given)
     try:
-        for piece in run(skill, example.given, ask, tools):
+        for piece in run(skill, given, ask, tools, language=language):
             if piece.kind in ("done", "rule"):
                 answer = piece.text
                 # What the app shows instead of a failed answer is what its reader gets, and what the example is about.
@@ -89,6 +91,20 @@ def _outcome(skill: Skill, example: Example, ask: Ask, tools: Tools) -> Outcome:
         problems += [f"'{wanted}' is missing" for wanted in example.holds if wanted not in answer]
         problems += [f"'{unwanted}' stands there" for unwanted in example.lacks if unwanted in answer]
     return Outcome(example, answer, tuple(problems))
+
+
+def _read_by(skill: Skill, given: dict[str, str]) -> tuple[dict[str, str], Language]:
+    """The fields of an example, and its reader's language."""
+    if any(one.key == "language" for one in skill.fields):
+        return given, "zh"
+    wanted = given.get("language", "zh")
+    for language in LANGUAGES:
+        if wanted == language:
+            return {key: value for key, value in given.items() if key != "language"}, language
+    raise SkillError(
+        f"例子里的 language 是 {' 或 '.join(LANGUAGES)}，不是“{wanted[:20]}”。",
+        f"An example's language is {' or '.join(LANGUAGES)}, not '{wanted[:20]}'.",
+    )
 
 
 def _example(lines: list[str]) -> Example:

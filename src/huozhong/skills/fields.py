@@ -7,7 +7,8 @@
 
 A key (a Python identifier, Chinese ones too), a type, `?` where it may be left empty, and what people read: Chinese
 and, after ` / `, English.  Types: text, long, number(min, max, unit), choice(a, b, …), date, yes-no, photo, sound,
-file.
+file.  An option and a unit are written in both languages alike, choice(开心 / Happy, 平静 / Calm): the value is what
+stands first.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ import keyword
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from huozhong.errors import SkillError
 
@@ -33,13 +34,15 @@ _LINE = re.compile(
 _YES, _NO = ("yes", "true", "1", "是", "对", "on"), ("no", "false", "0", "否", "不", "不是", "off", "")
 
 Value = str | float | bool | None
+Language = Literal["zh", "en"]  # the reader's
 
 
 @dataclass(frozen=True)
 class Field:
-    """key: its name in prompts and blocks.  labels: Chinese, English.  options: of a choice.
+    """key: its name in prompts and blocks.  labels: Chinese, English.  options: of a choice; what they are called in
+    English, where that is another word, in `english`.
 
-    least, most, unit: of a number.
+    least, most, unit: of a number; the unit's English name in `english`, too.
     """
 
     key: str
@@ -50,6 +53,11 @@ class Field:
     least: float | None = None
     most: float | None = None
     unit: str = ""
+    english: Mapping[str, str] = field(default_factory=dict)
+
+    def shown(self, value: str, language: Language) -> str:
+        """An option or a unit as readers of a language see it."""
+        return self.english.get(value, value) if language == "en" else value
 
     def schema(self) -> dict[str, Any]:
         """The field as a JSON schema, for programs that fill it in."""
@@ -61,6 +69,8 @@ class Field:
                 schema |= {"maximum": self.most} if self.most is not None else {}
             case "choice":
                 schema["enum"] = list(self.options)
+                if self.english:
+                    schema["description"] = "; ".join(f"{value}: {word}" for value, word in self.english.items())
             case "date":
                 schema["format"] = "date"
             case "yes-no":
@@ -79,9 +89,11 @@ class Field:
             case "number":
                 return self._number(given)
             case "choice":
-                if given in self.options:
-                    return str(given)
-                raise self._wrong(f"请选一个：{'、'.join(self.options)}。", f"choose one of {', '.join(self.options)}.")
+                for option in self.options:
+                    if given in (option, self.english.get(option)):
+                        return option
+                english = ", ".join(self.shown(option, "en") for option in self.options)
+                raise self._wrong(f"请选一个：{'、'.join(self.options)}。", f"choose one of {english}.")
             case "date":
                 return self._date(given)
             case "yes-no":
@@ -140,10 +152,10 @@ class Field:
             "type": self.type,
             "labels": {"zh": self.labels[0], "en": self.labels[1]},
             "optional": self.optional,
-            "options": list(self.options),
+            "options": [{"value": one, "labels": {"zh": one, "en": self.shown(one, "en")}} for one in self.options],
             "least": self.least,
             "most": self.most,
-            "unit": self.unit,
+            "unit": {"zh": self.unit, "en": self.shown(self.unit, "en")},
         }
 
 
@@ -152,10 +164,10 @@ def read_fields(block: str, first_line: int) -> tuple[Field, ...]:
     fields: list[Field] = []
     for number, line in enumerate(block.splitlines(), start=first_line):
         if line.strip() and not line.lstrip().startswith("#"):
-            field = _read_field(line.strip(), number)
-            if field.key in (known.key for known in fields):
-                raise _bad(number, f"“{field.key}”写了两次", f"'{field.key}' stands there twice")
-            fields.append(field)
+            one = _read_field(line.strip(), number)
+            if one.key in (known.key for known in fields):
+                raise _bad(number, f"“{one.key}”写了两次", f"'{one.key}' stands there twice")
+            fields.append(one)
     if len(fields) > MOST_FIELDS:
         raise _bad(first_line, f"最多 {MOST_FIELDS} 个栏目", f"an app has at most {MOST_FIELDS} fields")
     return tuple(fields)
@@ -164,16 +176,16 @@ def read_fields(block: str, first_line: int) -> tuple[Field, ...]:
 def read_values(fields: tuple[Field, ...], given: Mapping[str, Any]) -> dict[str, Value]:
     """Everything that was filled in, as values; `SkillError` for the first that is wrong or that nobody asked for."""
     for key in given:
-        if key not in (field.key for field in fields):
+        if key not in (one.key for one in fields):
             raise SkillError(f"没有“{key}”这一栏。", f"There is no field {json.dumps(key, ensure_ascii=False)}.")
-    return {field.key: field.read(given.get(field.key)) for field in fields}
+    return {one.key: one.read(given.get(one.key)) for one in fields}
 
 
 def _read_field(line: str, number: int) -> Field:
     found = _LINE.match(line)
     if found is None:
         raise _bad(number, "一栏写成「名字: 类型 说明」", "a field is written 'key: type What people read'")
-    key, kind, options = found["key"], found["type"], _options(found["options"])
+    key, kind, (options, both) = found["key"], found["type"], _options(found["options"])
     if not key.isidentifier() or keyword.iskeyword(key) or len(key) > 40:
         raise _bad(
             number, f"“{key[:40]}”不能作名字，只用字母、汉字、数字和下划线", f"'{key[:40]}' is no name for a field"
@@ -186,22 +198,25 @@ def _read_field(line: str, number: int) -> Field:
         )
     chinese, _, english = (found["label"] or key).partition(" / ")
     labels = (chinese.strip()[:_LONGEST_LABEL], (english or chinese).strip()[:_LONGEST_LABEL])
-    field = Field(key, kind, labels, optional=bool(found["maybe"]))
+    read = Field(key, kind, labels, optional=bool(found["maybe"]), english=both)
     if kind == "choice":
         if len(options) < 2:
             raise _bad(
                 number, "choice 后面要有至少两个选项：choice(甲, 乙)", "a choice needs two options: choice(a, b)"
             )
-        return Field(**(vars(field) | {"options": options}))
+        return replace(read, options=options)
     if kind == "number" and options:
-        return Field(**(vars(field) | _bounds(options, number)))
+        return replace(read, **_bounds(options, number))
     if options:
         raise _bad(number, f"{kind} 后面不用括号", f"{kind} takes nothing in brackets")
-    return field
+    return read
 
 
-def _options(text: str | None) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in re.split("[,，、]", text or "") if part.strip()))
+def _options(text: str | None) -> tuple[tuple[str, ...], dict[str, str]]:
+    """What stands in the brackets, each once; and what of it is called otherwise in English."""
+    parts = [part.strip().partition(" / ") for part in re.split("[,，、]", text or "") if part.strip()]
+    english = {value.strip(): word.strip() for value, _, word in parts if word.strip()}
+    return tuple(dict.fromkeys(value.strip() for value, _, _ in parts)), english
 
 
 def _bounds(options: tuple[str, ...], number: int) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import huozhong
 from huozhong.errors import HuozhongError, SkillError
+from huozhong.skills.fields import Language
 from huozhong.skills.label import visible
 from huozhong.skills.run import Ask, run
 from huozhong.skills.sandbox import Tools
 from huozhong.skills.shelf import App, AppShelf
-from huozhong.skills.skill import Skill
+from huozhong.skills.skill import LANGUAGES, Skill
 from huozhong.verify.distress import CHINA
 
 if TYPE_CHECKING:
@@ -22,23 +23,47 @@ ToolsFor = Callable[[Skill], Tools]
 
 
 def input_schema(skill: Skill) -> dict[str, Any]:
-    """What an app is to be given, as a JSON schema."""
+    """What an app is to be given, as a JSON schema; `language` is the reader's, where no field is called so."""
+    language = {"type": "string", "enum": list(LANGUAGES), "title": "回答的语言 / Language of the answer"}
     return {
         "type": "object",
-        "properties": {field.key: field.schema() for field in skill.fields},
+        "properties": {"language": language} | {field.key: field.schema() for field in skill.fields},
         "required": [field.key for field in skill.fields if not field.optional],
         "additionalProperties": False,
     }
 
 
 def call(
-    skill: Skill, given: Mapping[str, Any], ask: Ask, tools: Tools, model: str, numbers: Mapping[str, str] = CHINA
+    skill: Skill,
+    given: Mapping[str, Any],
+    ask: Ask,
+    tools: Tools,
+    model: str,
+    numbers: Mapping[str, str] = CHINA,
+    language: Language = "zh",
 ) -> str:
     """What an app answers, with its label; `HuozhongError` where it cannot.  numbers: to ring in an emergency."""
-    *_, last = run(skill, given, ask, tools, numbers=numbers)
-    label = visible(model, skill.metadata.get("label", "")) if last.by_model else skill.metadata.get("label", "")
-    problem = f"检查没通过 / A check fails: {last.problem}" if last.problem and last.by_model else ""
-    return "\n\n".join(part for part in (last.text, problem, f"（{label}）" if label else "") if part)
+    *_, last = run(skill, given, ask, tools, numbers=numbers, language=language)
+    english, label = language == "en", skill.label_in(language)
+    if last.by_model:
+        label = visible(model, label, english=english)
+    problem = (
+        ("A check fails: " if english else "检查没通过：") + last.problem if last.problem and last.by_model else ""
+    )
+    line = (f"({label})" if english else f"（{label}）") if label else ""
+    return "\n\n".join(part for part in (last.text, problem, line) if part)
+
+
+def _read_by(skill: Skill, given: Mapping[str, Any], otherwise: Language) -> tuple[dict[str, Any], Language]:
+    """What was given without the reader's language, and that."""
+    if any(field.key == "language" for field in skill.fields):
+        return dict(given), otherwise
+    wanted = given.get("language", otherwise)
+    for language in LANGUAGES:
+        if wanted == language:
+            return {key: value for key, value in given.items() if key != "language"}, language
+    listed = " / ".join(LANGUAGES)
+    raise SkillError(f"language 是 {listed} 中的一个。", f"'language' is one of {listed}.")
 
 
 def mcp_server(
@@ -49,10 +74,12 @@ def mcp_server(
     *,
     sees: Callable[[App], bool] = lambda app: True,
     numbers: Mapping[str, str] = CHINA,
+    language: Language = "zh",
 ) -> Server[Any]:
     """A server of the protocol over a shelf.  model: its name, for the label.  sees: which apps whoever asks may see.
 
-    An app is named by its name where that is ASCII, as the protocol's clients want, and else by its number.
+    language: of answers and errors where a call names none.  An app is named by its name where that is ASCII, as the
+    protocol's clients want, and else by its number.
     """
     import mcp_types as types
     from mcp.server.lowlevel import Server
@@ -72,15 +99,16 @@ def mcp_server(
 
     async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
         skill = (await asyncio.to_thread(apps)).get(params.name)
-        given = params.arguments or {}
+        given, own = params.arguments or {}, language
         try:
             if skill is None:
                 shown = params.name[:60]
                 raise SkillError(f"没有叫“{shown}”的应用。", f"There is no app called '{shown}'.")
-            text = await asyncio.to_thread(call, skill, given, ask, tools_for(skill), model, numbers)
+            given, own = _read_by(skill, given, language)
+            text = await asyncio.to_thread(call, skill, given, ask, tools_for(skill), model, numbers, own)
             failed = False
         except HuozhongError as error:
-            text, failed = str(error), True
+            text, failed = (own == "zh" and error.chinese) or str(error), True
         return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=failed)
 
     return Server("huozhong", version=huozhong.__version__, on_list_tools=list_tools, on_call_tool=call_tool)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from huozhong.errors import ContextLengthError, HuozhongError, SkillError
-from huozhong.skills.fields import Value, read_values
+from huozhong.skills.fields import Field, Language, Value, read_values
 from huozhong.skills.sandbox import Block, Tools, sandbox
 from huozhong.skills.script import Script
 from huozhong.skills.skill import Skill
@@ -61,10 +61,13 @@ def run(
     tools: Tools | None = None,
     *,
     numbers: Mapping[str, str] = CHINA,
+    language: Language = "zh",
 ) -> Iterator[Piece]:
     """Runs an app with what was filled in.  tools: what this house has; the app gets those that it names.
 
-    numbers: to ring in an emergency.  Raises `SkillError` for a field that is wrong and for a block that fails.
+    numbers: to ring in an emergency.  language: the reader's, in which the host speaks, and which the block sees as
+    `language` unless that is a field of its own.  Raises `SkillError` for a field that is wrong and for a block that
+    fails.
     """
     values = read_values(skill.fields, given)
     if (fixed := _emergency(values, numbers)) is not None:
@@ -74,12 +77,13 @@ def run(
         block: Block | None = None
         if skill.python:
             block = stack.enter_context(sandbox(skill.python_line, _allowed(skill, ask, tools or {})))
-            block.run(skill.python, values)
+            block.run(skill.python, {"language": language} | values)
             if "answer" in block.values:
                 yield Piece("done", block.values["answer"], by_model=False)
                 return
-        texts = {key: _as_text(value) for key, value in values.items()} | (block.values if block else {})
-        yield from _answer(skill, skill.filled(texts), ask, block)
+        texts = {one.key: _told(one, values[one.key], language) for one in skill.fields}
+        texts |= block.values if block else {}
+        yield from _answer(skill, skill.filled(texts, language), ask, block, language)
 
 
 def _emergency(values: Mapping[str, Value], numbers: Mapping[str, str]) -> Piece | None:
@@ -110,7 +114,8 @@ def _allowed(skill: Skill, ask: Ask, tools: Tools) -> Tools:
     return {name: house[name] for name in skill.tools if name in house}
 
 
-def _answer(skill: Skill, prompt: str, ask: Ask, block: Block | None) -> Iterator[Piece]:
+def _answer(skill: Skill, prompt: str, ask: Ask, block: Block | None, language: Language) -> Iterator[Piece]:
+    schema = skill.answer_in(language)
     messages: list[dict[str, Any]] = [{"role": "user", "content": prompt}]
     problem: str | None = None
     said, data = "", None
@@ -120,45 +125,50 @@ def _answer(skill: Skill, prompt: str, ask: Ask, block: Block | None) -> Iterato
             yield Piece("again", problem or "")
         said, unfinished = "", None
         try:
-            for piece in ask(messages, schema=skill.answer, max_tokens=MOST_TOKENS):
+            for piece in ask(messages, schema=schema, max_tokens=MOST_TOKENS):
                 said += piece
-                if skill.answer is None:
+                if schema is None:
                     yield Piece("text", piece)
         except ContextLengthError as error:
             # A small model has no room for what it wrote first, or for the question itself.
             if data is None:
-                unfinished, problem = error, problem or str(error)
+                unfinished, problem = error, problem or _sentence(error, language)
             break
         try:
-            data = _data(said) if skill.answer is not None else said
+            data = _data(said) if schema is not None else said
             problem = block.check(data) if block else None
             if problem is None and block and block.has_instead and isinstance(data, str) and is_refusal(data):
-                problem = "模型说它不会 / The model says that it cannot"
+                problem = _CANNOT[language]
                 break
         except _Unfinished as error:
-            data, unfinished, problem = None, error, "没有写完，请写短一点 / It was not finished; write less"
+            data, unfinished, problem = None, error, _CUT[language]
         if problem is None:
             break
         messages = [
             *messages[:1],
             {"role": "assistant", "content": said},
-            {
-                "role": "user",
-                "content": f"这里不对，请改正后重新写一遍 / Please correct this and write it again: {problem}",
-            },
+            {"role": "user", "content": f"{_CORRECT[language]}{problem}"},
         ]
     other = block.instead(data) if block and problem is not None else None
     if unfinished is not None and other is None:
         raise unfinished
-    yield _done(skill, data if other is None else other, problem, block, other is None)
-
-
-def _done(skill: Skill, data: Any, problem: str | None, block: Block | None, by_model: bool) -> Piece:
+    data, by_model = (data, True) if other is None else (other, False)
     if isinstance(data, str):
-        return Piece("done", data, problem=problem, by_model=by_model)
-    shown = (block.show(data) if block else None) or as_markdown(data, skill.answer or {})
+        yield Piece("done", data, problem=problem, by_model=by_model)
+        return
+    shown = (block.show(data) if block else None) or as_markdown(data, schema or {}, language)
     script = block.script(data) if block else None
-    return Piece("done", shown, data=data, problem=problem, by_model=by_model, script=script)
+    yield Piece("done", shown, data=data, problem=problem, by_model=by_model, script=script)
+
+
+# What the host itself says while an app runs.
+_CANNOT = {"zh": "模型说它不会", "en": "the model says that it cannot"}
+_CUT = {"zh": "没有写完，请写短一点", "en": "it was not finished; write less"}
+_CORRECT = {"zh": "这里不对，请改正后重新写一遍：", "en": "Please correct this and write it again: "}
+
+
+def _sentence(error: HuozhongError, language: Language) -> str:
+    return (language == "zh" and error.chinese) or str(error)
 
 
 class _Unfinished(SkillError):
@@ -175,30 +185,41 @@ def _data(said: str) -> Any:
         ) from None
 
 
-def as_markdown(data: Any, schema: Mapping[str, Any]) -> str:
+def as_markdown(data: Any, schema: Mapping[str, Any], language: Language = "zh") -> str:
     """An answer that is JSON, to be read: its fields under their titles, lists as lists."""
     properties: Mapping[str, Any] = schema.get("properties") or {}
     if not isinstance(data, dict):
-        return _as_text(data)
+        return _as_text(data, language)
+    colon = _COLON[language]
     parts = []
     for key, value in data.items():
         own = properties.get(key)
         title = own.get("title", key) if isinstance(own, dict) else key
         if isinstance(value, list):
-            lines = "\n".join(f"- {_as_text(one)}" for one in value)
+            lines = "\n".join(f"- {_as_text(one, language)}" for one in value)
             parts.append(f"**{title}**\n\n{lines}")
         elif isinstance(value, dict):
-            parts.append(f"**{title}**\n\n{as_markdown(value, own if isinstance(own, dict) else {})}")
+            parts.append(f"**{title}**\n\n{as_markdown(value, own if isinstance(own, dict) else {}, language)}")
         else:
-            parts.append(f"**{title}**：{_as_text(value)}")
+            parts.append(f"**{title}**{colon}{_as_text(value, language)}")
     return "\n\n".join(parts)
 
 
-def _as_text(value: Any) -> str:
+_COLON, _COMMA = {"zh": "：", "en": ": "}, {"zh": "，", "en": ", "}
+_YES_NO = {"zh": ("否", "是"), "en": ("no", "yes")}
+
+
+def _told(field: Field, value: Value, language: Language) -> str:
+    """What was filled in, as it stands in a prompt for a reader of this language."""
+    return field.shown(value, language) if isinstance(value, str) else _as_text(value, language)
+
+
+def _as_text(value: Any, language: Language) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
-        return "是 / yes" if value else "否 / no"
+        return _YES_NO[language][value]
     if isinstance(value, dict):
-        return "，".join(f"{key}：{_as_text(one)}" for key, one in value.items())
+        colon = _COLON[language]
+        return _COMMA[language].join(f"{key}{colon}{_as_text(one, language)}" for key, one in value.items())
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

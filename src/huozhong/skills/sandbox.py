@@ -1,10 +1,11 @@
 """An app's Python block, run by Monty in a worker process: no file, no network, no process, bounded time and memory.
 
-The block sees the fields by their keys, and calls what `allowed-tools` names; nothing else is there to be called.  Its
-last expression is a dict of further values for the prompt, or one text, `{{result}}`; an "answer" in it needs no model.
-It may define `check(answer)`, which says what is wrong with an answer or returns None; `show(answer)`, which writes an
-answer that is JSON as Markdown; `cues(answer)`, the same as a script to be read aloud (`script.py`); and
-`instead(answer)`, for a model that could not do it: what to show instead, or None.
+The block sees the fields by their keys and the reader's language, "zh" or "en", as `language`, and calls what
+`allowed-tools` names; nothing else is there to be called.  Its last expression is a dict of further values for the
+prompt, or one text, `{{result}}`; an "answer" in it needs no model.  It may define `check(answer)`, which says what is
+wrong with an answer or returns None; `show(answer)`, which writes an answer that is JSON as Markdown; `cues(answer)`,
+the same as a script to be read aloud (`script.py`); and `instead(answer)`, for a model that could not do it: what to
+show instead, or None.
 """
 
 from __future__ import annotations

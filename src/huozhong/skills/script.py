@@ -59,10 +59,11 @@ class Cue:
         """As it is spoken."""
         return "".join(piece.say for piece in self.pieces)
 
-    @property
-    def show(self) -> str:
+    def show(self, *, english: bool = False) -> str:
         """With the digits behind what is spoken."""
-        return "".join(piece.say + (f"（{piece.written}）" if piece.written else "") for piece in self.pieces)
+        return "".join(
+            piece.say + (_in_brackets(piece.written, english) if piece.written else "") for piece in self.pieces
+        )
 
 
 @dataclass(frozen=True)
@@ -104,13 +105,15 @@ class Script:
 
     def text(self, model: str, extra: str = "", *, by_model: bool = True, english: bool = False) -> str:
         """The script as a text file: parts with their times, a paragraph a sentence.  by_model: it is labelled."""
-        paragraphs: list[str] = [f"（{visible(model, extra, english=english)}）"] if by_model else []
+        paragraphs: list[str] = (
+            [_in_brackets(visible(model, extra, english=english), english).strip()] if by_model else []
+        )
         part = None
         for cue in self.read_out:
             if cue.part != part:
                 part = cue.part
-                paragraphs.append(f"【{part}】{_clock(cue.start)}")
-            paragraphs.append(cue.show)
+                paragraphs.append(f"[{part}] {_clock(cue.start)}" if english else f"【{part}】{_clock(cue.start)}")
+            paragraphs.append(cue.show(english=english))
         whole = "\n\n".join(paragraphs)
         return sealed(whole, model, extra, english=english) if by_model else whole + "\n"
 
@@ -122,7 +125,7 @@ class Script:
         """
         shown = [(cue.start, cue.start + cue.seconds, cue.say) for cue in self.read_out]
         if by_model and shown:
-            line = f"（{visible(model, extra, english=english)}）"
+            line = _in_brackets(visible(model, extra, english=english), english).strip()
             start, end, say = shown[0]
             if end - start > LABEL_SECONDS:
                 shown[:1] = [(start, start + LABEL_SECONDS, f"{line}\n{say}"), (start + LABEL_SECONDS, end, say)]
@@ -211,6 +214,10 @@ def _seconds(one: Mapping[str, Any], name: str) -> float:
 
 def _bad(what: str) -> SkillError:
     return SkillError(f"这个应用给出的口播稿格式不对（{what}）。", f"The app's script has another form ({what}).")
+
+
+def _in_brackets(text: str, english: bool) -> str:
+    return f" ({text})" if english else f"（{text}）"
 
 
 def _clock(seconds: float) -> str:

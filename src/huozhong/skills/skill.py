@@ -5,6 +5,9 @@ Frontmatter: `name`, `description`, and where wanted `license`, `compatibility`,
 {{field}} where a value goes.  Three fenced blocks are taken out of it: `fields` (see `fields.py`), `python` (see
 `sandbox.py`) and `answer` (a JSON schema that the answer keeps to), and the section `## Examples` (see `check.py`).
 A skill without them is a prompt, and its `scripts/` are never run.
+
+For readers of another language than the prompt's, the blocks `prompt-en` or `prompt-zh` hold it once more, and
+`answer-en` or `answer-zh` the schema; {{language}} is the reader's language, by its own name.
 """
 
 from __future__ import annotations
@@ -19,12 +22,14 @@ from typing import Any
 import yaml
 
 from huozhong.errors import SkillError
-from huozhong.skills.fields import Field, read_fields
+from huozhong.skills.fields import Field, Language, read_fields
 
 LONGEST = 200_000  # characters of a SKILL.md
 _LONGEST_NAME, _LONGEST_DESCRIPTION, _LONGEST_COMPATIBILITY = 64, 1024, 500
 _KEYS = ("name", "description", "license", "compatibility", "metadata", "allowed-tools")
-BLOCKS = ("fields", "python", "answer")
+LANGUAGES: dict[Language, str] = {"zh": "中文", "en": "English"}  # of readers, each by its own name
+_TWICE = tuple(f"{kind}-{language}" for kind in ("prompt", "answer") for language in LANGUAGES)
+BLOCKS = ("fields", "python", "answer", *_TWICE)
 _FENCE = re.compile(
     r"^(?P<fence>`{3,}|~{3,})[ \t]*(?P<kind>[^\s`~]*)[^\n]*\n(?P<body>.*?)^(?P=fence)[ \t]*$\n?", re.M | re.S
 )
@@ -37,7 +42,7 @@ class Skill:
     """One app.  prompt: the body without blocks and examples.  text: the whole file, as it is handed on.
 
     python, answer: the blocks, "" and None where there is none.  python_line: where its block begins in the file.
-    foreign_blocks: that there is code which is not run here.
+    prompts, answers: what stands there once more for readers of one language.
     """
 
     name: str
@@ -53,6 +58,8 @@ class Skill:
     python_line: int = 0
     answer: dict[str, Any] | None = None
     examples: str = ""
+    prompts: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def titles(self) -> tuple[str, str]:
@@ -63,11 +70,21 @@ class Skill:
     @cached_property
     def places(self) -> frozenset[str]:
         """The names that stand in {{ }} in the prompt."""
-        return frozenset(_PLACE.findall(self.prompt))
+        return frozenset(place for prompt in (self.prompt, *self.prompts.values()) for place in _PLACE.findall(prompt))
 
-    def filled(self, values: dict[str, str]) -> str:
+    def filled(self, values: dict[str, str], language: Language = "zh") -> str:
         """The prompt with values in their places, each place once: what a value holds is never a place itself."""
-        return _PLACE.sub(lambda found: values.get(found[1], ""), self.prompt)
+        values = {"language": LANGUAGES[language]} | values
+        return _PLACE.sub(lambda found: values.get(found[1], ""), self.prompts.get(language) or self.prompt)
+
+    def answer_in(self, language: Language) -> dict[str, Any] | None:
+        """The schema of an answer to a reader of this language."""
+        return self.answers.get(language, self.answer)
+
+    def label_in(self, language: Language) -> str:
+        """The line under every result."""
+        chinese = self.metadata.get("label", "")
+        return chinese if language == "zh" else self.metadata.get("label-en", "") or chinese
 
 
 def read_skill(text: str) -> Skill:
@@ -95,8 +112,10 @@ def read_skill(text: str) -> Skill:
         python_line=blocks["python"][1] if "python" in blocks else 0,
         answer=_schema(*blocks["answer"]) if "answer" in blocks else None,
         examples=examples["body"].strip() if examples else "",
+        prompts={one: blocks[f"prompt-{one}"][0].strip() for one in LANGUAGES if f"prompt-{one}" in blocks},
+        answers={one: _schema(*blocks[f"answer-{one}"]) for one in LANGUAGES if f"answer-{one}" in blocks},
     )
-    if not skill.prompt and not skill.python:
+    if not skill.prompt and not skill.python and not skill.prompts:
         raise SkillError("文件里没有要对模型说的话。", "The file says nothing to the model: write what it should do.")
     _places_are_known(skill)
     return skill
@@ -220,7 +239,7 @@ def _schema(block: str, line: int) -> dict[str, Any]:
 
 def _places_are_known(skill: Skill) -> None:
     """Where a block makes values, what a place means is known only when it has run."""
-    unknown = sorted(skill.places - {one.key for one in skill.fields})
+    unknown = sorted(skill.places - {one.key for one in skill.fields} - {"language"})
     if unknown and not skill.python:
         raise SkillError(
             f"“{{{{{unknown[0]}}}}}”没有对应的栏目；请在 fields 里加上它。",

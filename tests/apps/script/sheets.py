@@ -209,3 +209,29 @@ def honest(given: dict[str, Any], seed: int, lies: tuple[str, ...] = ()) -> str:
     return json.dumps(
         {"segments": [{"part": part, "minutes": share, "say": say} for part, say in segments]}, ensure_ascii=False
     )
+
+
+def honest_in_english() -> str:
+    """A script in English of a minute for the English example of the app's own file."""
+    talk = (
+        "Good evening everybody, and welcome to the live stream. Please take a cup of tea and listen. ",
+        "Do you ever buy fruit and then worry about it on the way home? I think all of us have had that. ",
+        "Let me show you. Hold it up and look at it closely, with your own eyes. This is what you should know: ",
+        "Put one into your child's school bag in the morning, or on the table after dinner. ",
+        "Now to the page, line by line, slowly, so that nobody makes a mistake. What you order is ",
+        "Ask me in the comments if anything is not plain to you. What we have today is ",
+        "See you tomorrow, and thank you for watching.",
+    )
+    segments = [
+        ("opening", 0.1, [{"text": talk[0]}, {"text": "These are "}, {"ref": "product"}, {"text": ". "}]),
+        ("problem", 0.2, [{"text": talk[1]}]),
+        ("points", 0.3, [{"text": talk[2]}, {"ref": "point1"}, {"text": ". "}, {"text": talk[3]}]),
+        (
+            "price",
+            0.2,
+            [{"text": talk[4]}, {"ref": "pack"}, {"text": ". The price is "}, {"ref": "price"}, {"text": "."}],
+        ),
+        ("decide", 0.1, [{"text": talk[5]}, {"ref": "stock"}, {"text": "."}]),
+        ("closing", 0.1, [{"text": talk[6]}]),
+    ]
+    return json.dumps({"segments": [{"part": part, "minutes": m, "say": say} for part, m, say in segments]})

@@ -134,6 +134,31 @@ def test_an_app_on_a_phone(house: Running, browser: Browser) -> None:
     page.wait_for_selector("main > p svg, main > p:not([hidden])")
 
 
+def test_a_reader_of_english_fills_in_and_is_answered_in_english(house: Running, browser: Browser) -> None:
+    page = visit(browser, house.url, "/page/apps.html?app=notice", locale="en")
+    page.wait_for_selector("label[for=f0]")
+    for number, words in enumerate(("Class 3", "a trip to the farm", "Friday, 8 am", "the school gate")):
+        page.fill(f"#f{number}", words)
+    page.fill("#f5", "Ms Lee")
+    page.click("form button.main")
+    page.wait_for_selector(".said h2")
+    told = page.inner_text(".said")
+    assert "For the loudspeaker" in told
+    assert "A trip to the farm: on Friday, 8 am, at the school gate." in told
+
+    page.goto(house.url + "/page/apps.html?app=leaflet")
+    page.wait_for_selector(".choices")
+    shown = page.locator(".choices label").all_inner_texts()
+    assert [one.strip() for one in shown][:2] == ["What it is for", "How to take it"]
+    page.fill("#f0", "too short")
+    page.click(".choices label:has-text('Side effects')")
+    page.click("form button.main")
+    page.wait_for_selector(".said:has-text('Put the words of the leaflet in')")
+    for text in (told, page.inner_text("main")):
+        assert re.search("[\u4e00-\u9fff]", text) is None
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
 def test_a_table_from_a_spreadsheet_becomes_a_fan_and_an_advice(house: Running, browser: Browser) -> None:
     page = visit(browser, house.url, "/page/apps.html?app=prices")
     table = {"name": "价格.csv", "mimeType": "text/csv", "buffer": weekly().encode("gbk")}

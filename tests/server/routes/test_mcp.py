@@ -46,13 +46,15 @@ def asked(house: House, key: str, *calls: tuple[str, dict[str, Any]]) -> tuple[s
 def test_every_app_is_a_tool_and_a_models_words_are_labelled_and_counted(house: House) -> None:
     key = house.key("Bob", "chat")
     calls = (("almanac", {"day": "2026-02-17"}), ("hello", {"who": "小明"}), ("almanac", {}), ("nothing", {}))
-    tools, (exact, written, wrong, unknown) = asked(house, key, *calls)
+    english = ("almanac", {"day": "2026-02-17", "language": "en"})
+    tools, (exact, written, wrong, unknown, told) = asked(house, key, *calls, english)
     assert {"almanac", "idioms", "hello"} <= tools
     assert "春节" in exact.content[0].text
     assert "AI" not in exact.content[0].text
     assert "AI 生成" in written.content[0].text
     assert wrong.is_error
-    assert "fill it in" in wrong.content[0].text
+    assert "请填写" in wrong.content[0].text
+    assert "Spring Festival" in told.content[0].text
     assert unknown.is_error
     with house.visitor("Bob") as bob:
         assert bob.get("/user/balance").status_code == 200

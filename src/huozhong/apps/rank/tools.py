@@ -11,8 +11,11 @@ from huozhong.files import app_folder
 from huozhong.skills.tools import Tool
 
 
-def rank(who: str, what: str, top: int = 10) -> list[dict[str, Any]]:
-    """The best offers for somebody, or people for something; the other of the two is empty."""
+def rank(who: str, what: str, top: int = 10, language: str = "zh") -> list[dict[str, Any]]:
+    """The best offers for somebody, or people for something; the other of the two is empty.
+
+    language: of the reasons, "zh" or "en"; names are those of the table.
+    """
     folder = app_folder("rank")
     fitted = fitted_in(folder)
     found = offers(fitted, who=who or None, what=what or None, top=int(top))
@@ -20,7 +23,7 @@ def rank(who: str, what: str, top: int = 10) -> list[dict[str, Any]]:
         {
             "name": one.name,
             "chance": one.chance if fitted.task.target is not None else None,
-            "why": [[field_words(field, english=False), value, by] for field, value, by in one.reasons],
+            "why": [[field_words(field, english=language == "en"), value, by] for field, value, by in one.reasons],
         }
         for one in found
     ]

@@ -1,4 +1,7 @@
-"""What a text about goods says, for apps that check it: traced to a sheet, read aloud, held against the law's words."""
+"""What a text about goods says, for apps that check it: traced to a sheet, read aloud, held against the law's words.
+
+`language` is that of the texts and the sheet, "zh" or "en"; English has lists of its own (verify/goods_in_english.py).
+"""
 
 from __future__ import annotations
 
@@ -7,25 +10,26 @@ from typing import Any
 from huozhong.errors import SkillError
 from huozhong.skills.tools import Tool
 from huozhong.verify import advertising, amounts, claims
+from huozhong.verify import goods_in_english as english
 from huozhong.verify import spoken as speech
 from huozhong.verify import unsaid as words
 
 MOST_TEXTS, LONGEST = 400, 20_000  # texts in a call; characters of all of them
 
 
-def trace(texts: list[str], sheet: list[str]) -> list[list[dict[str, Any]]]:
+def trace(texts: list[str], sheet: list[str], language: str = "zh") -> list[list[dict[str, Any]]]:
     """For each text its numbers, names and claims: start, end, kind, text, line (of the sheet, from 1, or None)."""
     sheet = _texts(sheet)
     return [
         [
             {"start": one.start, "end": one.end, "kind": one.kind, "text": one.text, "line": one.line}
-            for one in claims.trace(text, sheet)
+            for one in (english.trace if language == "en" else claims.trace)(text, sheet)
         ]
         for text in _texts(texts)
     ]
 
 
-def unsaid(texts: list[str], sheet: list[str], places: list[list[list[int]]]) -> list[list[str]]:
+def unsaid(texts: list[str], sheet: list[str], places: list[list[list[int]]], language: str = "zh") -> list[list[str]]:
     """For each text the words that no line of the sheet has, and that are not on the list of harmless ones.
 
     places: in each text, the [start, end] of what the sheet itself says there.
@@ -33,27 +37,31 @@ def unsaid(texts: list[str], sheet: list[str], places: list[list[list[int]]]) ->
     sheet = _texts(sheet)
     found = []
     for text, own in zip(_texts(texts), _places(places, len(texts)), strict=True):
-        known = own + [(one.start, one.end) for one in claims.trace(text, sheet) if one.line is not None]
-        found.append([one.text for one in words.unsaid(text, sheet, known)])
+        traced = (english.trace if language == "en" else claims.trace)(text, sheet)
+        known = own + [(one.start, one.end) for one in traced if one.line is not None]
+        left = (english.unsaid if language == "en" else words.unsaid)(text, sheet, known)
+        found.append([one.text for one in left])
     return found
 
 
-def numerals(texts: list[str]) -> list[list[str]]:
+def numerals(texts: list[str], language: str = "zh") -> list[list[str]]:
     """For each text its numerals: digits and Chinese ones, not those of idioms (一定, 十分) and articles (一个)."""
-    return [amounts.numerals_in(text) for text in _texts(texts)]
+    found = english.numerals_in if language == "en" else amounts.numerals_in
+    return [found(text) for text in _texts(texts)]
 
 
-def spoken(texts: list[str]) -> list[str]:
-    """Each text with its numbers as they are said: 39.9元/斤 is 三十九块九一斤."""
-    return [speech.spoken(text) for text in _texts(texts)]
+def spoken(texts: list[str], language: str = "zh") -> list[str]:
+    """Each text with its numbers as they are said: 39.9元/斤 is 三十九块九一斤, $5 is five dollars."""
+    say = english.spoken if language == "en" else speech.spoken
+    return [say(text) for text in _texts(texts)]
 
 
-def banned(texts: list[str]) -> list[list[dict[str, Any]]]:
+def banned(texts: list[str], language: str = "zh") -> list[list[dict[str, Any]]]:
     """For each text the words that the advertising law does not allow: start, end, word, why, suggestion."""
     return [
         [
             {"start": hit.start, "end": hit.end, "word": hit.word, "why": hit.why, "suggestion": hit.suggestion}
-            for hit in advertising.banned(text)
+            for hit in (english.banned if language == "en" else advertising.banned)(text)
         ]
         for text in _texts(texts)
     ]

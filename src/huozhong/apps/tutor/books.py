@@ -52,14 +52,15 @@ def pages_below(lesson: Lesson | None, problem: str, pages: Sequence[str]) -> st
     """课本第 34 页, with its first words where they tell nothing: nothing is quoted that is worked out there, and no
     number that the problem does not tell, for the page may solve this very problem."""
     known = {number.value for number in known_numbers(problem)} | (lesson.known if lesson is not None else set())
+    english = is_english(problem)
     out = []
     for passage in pages[:_MOST_PAGES]:
         found = _PLACE.match(str(passage))
         if found is None:
             continue
-        place = f"{found[1]}第 {found[2]} 页"
+        place = f"{found[1][1:-1]}, page {found[2]}" if english else f"{found[1]}第 {found[2]} 页"
         words = " ".join(_WORKED.split(found[3], maxsplit=1)[0].split())
-        quote = f"{place}：{words[:_LONGEST_QUOTE]}…"
+        quote = f"{place}{': ' if english else '：'}{words[:_LONGEST_QUOTE]}…"
         is_plain = len(words) > 3 and {one.number.value for one in mentions(words)} <= known
         if is_plain and (lesson is None or lesson.is_safe(quote)):
             out.append(quote)

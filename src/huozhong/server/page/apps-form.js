@@ -10,9 +10,10 @@ export const current = { running: null };
 
 function inputFor(field, number) {
   const id = 'f' + number;
-  const title = inOwn(field.labels) + (field.unit && inOwn(field.labels).indexOf(field.unit) < 0 ? '（' + field.unit + '）' : '') + (field.optional ? say('optional') : '');
+  const unit = inOwn(field.unit);
+  const title = inOwn(field.labels) + (unit && inOwn(field.labels).indexOf(unit) < 0 ? say('unit', { unit }) : '') + (field.optional ? say('optional') : '');
   if (field.type === 'choice' || field.type === 'yes-no') {
-    const options = field.type === 'choice' ? field.options.map((one) => [one, one]) : [['yes', say('yes')], ['no', say('no')]];
+    const options = field.type === 'choice' ? field.options.map((one) => [one.value, inOwn(one.labels)]) : [['yes', say('yes')], ['no', say('no')]];
     const rows = options.map((option, place) => node('label', {}, [
       node('input', { type: 'radio', name: id, value: option[0], checked: place === 0 && !field.optional }), node('span', { text: option[1] }),
     ]));
@@ -74,7 +75,8 @@ function fileFor(input) {
 
 export function facts(app) {
   const rows = [];
-  if (app.notice) rows.push(node('p', { text: say('notice', { text: app.notice }) }));
+  const notice = inOwn(app.notice);
+  if (notice) rows.push(node('p', { text: say('notice', { text: notice }) }));
   const needs = inOwn(app.needs);
   if (needs) rows.push(node('p', { text: say('needs', { text: needs }) }));
   if (app.program) rows.push(node('p', { text: say('program') }));
@@ -91,7 +93,7 @@ export function formOf(app, start) {
   const said = node('div', { class: 'said answer', 'aria-live': 'polite' });
   const line = node('p', { class: 'label-line', hidden: true });
   const copy = node('button', { type: 'button', class: 'plain', hidden: true, text: sayHouse('copy'), onclick: () => {
-    copyText(copy.text + (line.textContent ? '\n\n（' + line.textContent + '）' : '')).then(() => { copy.textContent = sayHouse('copied'); }, () => {});
+    copyText(copy.text + (line.textContent ? '\n\n' + say('unit', { unit: line.textContent }).trim() : '')).then(() => { copy.textContent = sayHouse('copied'); }, () => {});
   } });
   const files = node('span', {});
   const go = node('button', { type: 'submit', class: 'main', text: say('run') });

@@ -8,7 +8,7 @@ export const WORDS = {
   zh: {
     shelf: '应用', all: '所有应用', room: '打开它的页面', lead: '每个应用是一张小表：填好，按一下。也可以自己做一个。',
     find: '找应用', make: '新的应用', none: '没有找到。', run: '开始', again: '再来一次', stop: '停下', busy: '正在写…',
-    file: '给别人用（.md 文件）', qr: '二维码', optional: '（可不填）', yes: '是', no: '否',
+    file: '给别人用（.md 文件）', qr: '二维码', optional: '（可不填）', unit: '（{unit}）', yes: '是', no: '否',
     may: '它可以：', program: '带有一小段程序，关在沙箱里运行：读不了文件，上不了网。', refused: '它还要过这些，这里一概不给：{list}', by: '作者：{name}',
     needs: '说明：{text}', notice: '提醒：{text}', checkAgain: '检查没通过，正在重写：{text}', problem: '检查还有一处没通过：{text}',
     tallies: '哪一步容易错',
@@ -17,7 +17,7 @@ export const WORDS = {
   en: {
     shelf: 'Apps', all: 'All apps', room: 'Open its page', lead: 'Each app is a small form: fill it in, press once. You can make one, too.',
     find: 'Find an app', make: 'New app', none: 'Nothing found.', run: 'Go', again: 'Once more', stop: 'Stop', busy: 'Writing…',
-    file: 'Hand it on (.md file)', qr: 'QR code', optional: ' (optional)', yes: 'Yes', no: 'No',
+    file: 'Hand it on (.md file)', qr: 'QR code', optional: ' (optional)', unit: ' ({unit})', yes: 'Yes', no: 'No',
     may: 'It may:', program: 'It has a small program, which runs in a sandbox: no files, no network.', refused: 'It asked for these too, and gets none of them here: {list}', by: 'By {name}',
     needs: 'Note: {text}', notice: 'Please note: {text}', checkAgain: 'A check failed, it is written anew: {text}', problem: 'One check still fails: {text}',
     tallies: 'Which steps go wrong',

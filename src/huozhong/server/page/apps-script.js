@@ -6,12 +6,12 @@ import { node } from './house.js';
 Object.assign(WORDS.zh, {
   prompter: '提词器', tapHint: '点一句话，看它对着商品单的哪一行。', rests: '对着单子的：', restsOnNothing: '单子上没有这句，念之前请自己看一遍。', partly: '这句话还有一部分单子上没有，念之前请自己看一遍。',
   heldBack: '这几个字单子上没有：{list}。核对过、真有这回事，才勾上念。', readIt: '我核对过，念这句',
-  sheet: '商品单', leftOut: '没有放进稿子的 {number} 句', instead: '可换成：{text}', about: '约 {seconds} 秒',
+  sheet: '商品单', leftOut: '没有放进稿子的 {number} 句', instead: '可换成：{text}', about: '约 {seconds} 秒', comma: '、', semicolon: '；',
 });
 Object.assign(WORDS.en, {
   prompter: 'Teleprompter', tapHint: 'Tap a sentence to see the line of the sheet that it rests on.', rests: 'It rests on:', restsOnNothing: 'The sheet does not say this: read it yourself before you say it.', partly: 'A part of this is not on the sheet: read it yourself before you say it.',
   heldBack: 'The sheet does not say: {list}. Tick it only if you have made sure that it is true.', readIt: 'I have made sure: read it',
-  sheet: 'The sheet', leftOut: '{number} sentences left out', instead: 'instead: {text}', about: 'about {seconds} s',
+  sheet: 'The sheet', leftOut: '{number} sentences left out', instead: 'instead: {text}', about: 'about {seconds} s', comma: ', ', semicolon: '; ',
 });
 
 document.head.appendChild(node('link', { rel: 'stylesheet', href: '/page/apps-script.css' }));
@@ -30,7 +30,7 @@ function marked(text, marks, offset) {
     .forEach((mark) => {
       if (mark.start < at) return;
       parts.push(text.slice(at, mark.start), node('mark', { title: mark.why, text: text.slice(mark.start, mark.end) }));
-      if (mark.suggestion) parts.push(node('small', { class: 'instead', text: '（' + say('instead', { text: mark.suggestion }) + '）' }));
+      if (mark.suggestion) parts.push(node('small', { class: 'instead', text: say('unit', { unit: say('instead', { text: mark.suggestion }) }) }));
       at = mark.end;
     });
   parts.push(text.slice(at));
@@ -87,14 +87,14 @@ export function scriptOf(script, label) {
       sentence.classList.toggle('held', !tick.checked);
       allowed.set(cue, tick.checked);
     } });
-    view.appendChild(node('label', { class: 'held-line' }, [tick, node('span', {}, [say('readIt')]), node('small', { text: say('heldBack', { list: cue.held.join('、') }) })]));
+    view.appendChild(node('label', { class: 'held-line' }, [tick, node('span', {}, [say('readIt')]), node('small', { text: say('heldBack', { list: cue.held.join(say('comma')) }) })]));
   });
   const opener = node('button', { type: 'button', class: 'main', text: say('prompter'), onclick: async () => {
     (await import('./apps-prompter.js')).openPrompter(script.cues.filter((cue) => !cue.held.length || allowed.get(cue)), label, opener);
   } });
   const left = script.left_out.length ? node('details', {}, [
     node('summary', { text: say('leftOut', { number: script.left_out.length }) }),
-    node('ul', {}, script.left_out.map((one) => node('li', {}, [...marked(one.say, one.marks, 0), node('small', { text: one.why.join('；') })]))),
+    node('ul', {}, script.left_out.map((one) => node('li', {}, [...marked(one.say, one.marks, 0), node('small', { text: one.why.join(say('semicolon')) })]))),
   ]) : null;
   const parts = [
     script.note ? node('p', { class: 'note', text: script.note }) : null,

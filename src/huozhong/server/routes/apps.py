@@ -146,7 +146,7 @@ async def _run(request: Request, skill: Skill, given: Mapping[str, Any], model: 
     assert isinstance(careful, Careful)
     name, ask = await asker(request, model)
     tools = tools_for(_shelf(request), skill, person, request.app.state.store)
-    running = pieces(skill, given, ask, tools, careful.numbers)
+    running = pieces(skill, given, ask, tools, careful.numbers, "en" if language_of(request) == "en" else "zh")
     return StreamingResponse(_events(request, skill, name, running), headers=EVENT_HEADERS)
 
 
@@ -172,10 +172,10 @@ async def _events(request: Request, skill: Skill, model: str, running: AsyncIter
                 yield server_sent(Event({"text": piece.text}, piece.kind))
                 continue
             html = await asyncio.to_thread(render_markdown, piece.text)
-            chinese, english = skill.metadata.get("label", ""), skill.metadata.get("label-en", "")
+            chinese, english = skill.label_in("zh"), skill.label_in("en")
             label = {
                 "zh": visible(model, chinese) if piece.by_model else chinese,
-                "en": visible(model, english or chinese, english=True) if piece.by_model else english or chinese,
+                "en": visible(model, english, english=True) if piece.by_model else english,
             }
             done = {"text": piece.text, "html": html, "data": piece.data, "problem": piece.problem, "label": label}
             done["script"] = piece.script.as_json() if piece.script is not None else None
@@ -242,6 +242,12 @@ def _room(app: App, here: Collection[str]) -> str:
     return f"/room/{app.name}/" if app.origin != "people" and app.name in here else ""
 
 
+def _both(skill: Skill, key: str) -> dict[str, str]:
+    """A text of an app's metadata, in English where it stands there so."""
+    chinese = skill.metadata.get(key, "")
+    return {"zh": chinese, "en": skill.metadata.get(f"{key}-en", "") or chinese}
+
+
 def _described(skill: Skill, shelf: AppShelf) -> dict[str, Any]:
     chinese, english = skill.titles
     known = {name: (tool.chinese, tool.english) for name, tool in shelf.tools().items()} | HOST
@@ -253,7 +259,7 @@ def _described(skill: Skill, shelf: AppShelf) -> dict[str, Any]:
         "description": skill.description,
         "about": {"zh": skill.metadata.get("about", "") or skill.description, "en": skill.description},
         "category": skill.metadata.get("category", "")[:20],
-        "notice": skill.metadata.get("notice", ""),
+        "notice": _both(skill, "notice"),
         "made_by": skill.metadata.get("made-by", ""),
         "needs": {"zh": skill.metadata.get("needs", "") or skill.compatibility, "en": skill.compatibility},
         "fields": [field.as_json() for field in skill.fields],
