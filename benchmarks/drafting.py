@@ -93,7 +93,8 @@ class Way:
     def ask(self, kind: str, question: str, tokens: int) -> tuple[int, ...]:
         """Its answer.  The prompt's own time is left out: what is measured begins with the first token."""
         params = SamplingParams(temperature=0.0, max_tokens=tokens)
-        spent, said = self.spent[kind], []
+        spent = self.spent[kind]
+        said: list[int] = []
         before: tuple[float, float, float, float, int, int, int] | None = None
         for delta in self.llm.chat_stream([{"role": "user", "content": question}], params):
             said += delta.token_ids
@@ -118,7 +119,8 @@ class Way:
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    model, ways = resolve_model(options.model), {}
+    model = resolve_model(options.model)
+    ways: dict[str, Way] = {}
     kinds = KINDS
     if options.questions is not None:
         lines = options.questions.read_text(encoding="utf-8").splitlines()

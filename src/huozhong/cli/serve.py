@@ -198,8 +198,7 @@ def serve_command(
     ring, keep_seconds, own_key = read_numbers(numbers or ""), read_keep(keep), new_key()
     keys = read_keys(api_key or "", api_key_file)
     check_log_format(log_format)
-    if lan:
-        _check_lan(keys, no_page)
+    _check_lan(lan, keys, no_page)
     if systemd:
         return typer.echo(unit(sys.argv[1:], say("systemd 服务：", "A systemd service:")))
     # First, so that a port in use is said before a model is loaded.
@@ -226,10 +225,10 @@ def serve_command(
     typer.echo(say("已停止。", "Stopped."))
 
 
-def _check_lan(keys: list[str], no_page: bool) -> None:
-    if keys:
+def _check_lan(lan: bool, keys: list[str], no_page: bool) -> None:
+    if lan and keys:
         raise ConfigError("With --lan every person has keys of their own (in the account sheet); leave --api-key out.")
-    if no_page:
+    if lan and no_page:
         raise ConfigError("With --lan people log in on the page; leave --no-page out.")
 
 

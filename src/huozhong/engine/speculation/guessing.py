@@ -118,7 +118,7 @@ class SeenStates:
         """Positions that are kept."""
         return self._used
 
-    def add(self, keys_LTGK: NDArray[np.floating], values_LTGK: NDArray[np.floating]) -> None:
+    def add(self, keys_LTGK: F32, values_LTGK: F32) -> None:
         """Of the positions that follow."""
         count = keys_LTGK.shape[1]
         if self._used + count > 2 * self.most:

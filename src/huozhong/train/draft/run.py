@@ -81,7 +81,9 @@ def train_drafter(
             base,
             items,
             settings,
-            told=lambda now: console.print(gathering_line(now, settings, time.monotonic() - began), highlight=False),
+            told=lambda now: console.print(
+                gathering_line(now, settings, time.monotonic() - began), highlight=False, soft_wrap=True
+            ),
             stop=stop.is_set,
         )
         if not done:
