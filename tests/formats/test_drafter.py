@@ -10,12 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from tests.conftest import tiny_config
+from tests.engine.compressed_models import v4_config
 from tests.formats.random_drafter import random_drafter
 from tests.model.tiny_models import lively_model
+from transformers import DeepseekV4ForCausalLM
 
 from huozhong.errors import CheckpointError, ConfigError
-from huozhong.formats.drafter import DrafterSource, fits, mark_of
+from huozhong.formats.drafter import DrafterSource, drafter_architecture, fits, mark_of
+from huozhong.formats.dspark import DSparkSource
 from huozhong.formats.gguf.export import export_gguf
 from huozhong.formats.source import open_model
 from huozhong.train.model_folder import save_transformer
@@ -97,3 +101,13 @@ def test_what_is_not_there_or_cut_off(drafter: Path, tiny_folder: Path, tmp_path
     (folder / "model.safetensors").write_bytes(whole[:-100])
     with pytest.raises(CheckpointError, match="truncated"):
         DrafterSource(folder, base)
+
+
+def test_a_model_whose_layers_no_drafter_has_is_refused_by_both_kinds(drafter: Path, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    DeepseekV4ForCausalLM(v4_config()).save_pretrained(tmp_path / "v4")
+    base = open_model(tmp_path / "v4")
+    with pytest.raises(ConfigError, match="compressed attention"):
+        drafter_architecture(base, 64)
+    with pytest.raises(ConfigError, match="compressed attention"):
+        DSparkSource(drafter, base)

@@ -15,7 +15,7 @@ from huozhong.engine.collector import Collector
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.errors import ConfigError
-from huozhong.formats.drafter import mark_of
+from huozhong.formats.drafter import check_can_have, mark_of
 from huozhong.formats.hf.view import HuggingFaceView
 from huozhong.formats.installed import name_of
 from huozhong.formats.source import open_model
@@ -125,6 +125,7 @@ def run_draft(
             say(f"--kind 写的是 {kind!r}；只能是 mtp 或 dspark。", f"--kind is {kind!r}; it must be mtp or dspark.")
         )
     source = open_model(find_model(model))
+    check_can_have(source)
     items, name = read_items(data), name_of(source.path)
     settings = DraftSettings(
         base=name,

@@ -144,9 +144,8 @@ class LLM:
         if cache_format is None:
             cache_format = "f32" if source.kind == "folder" and quantization == "none" else "f16"
         options.check_cache_format(cache_format)
-        page_size = page_size_for(self.config)
         layers = self.config.num_layers + int(draft is not None or self.config.num_nextn_predict_layers > 0)
-        bytes_per_token = layers * row_bytes(self.config, cache_format)
+        page_size, bytes_per_token = page_size_for(self.config), layers * row_bytes(self.config, cache_format)
         num_pages = -(-options.checked_cache_tokens(cache_tokens, self.max_context, bytes_per_token) // page_size)
         eos_ids = {*self.config.eos_token_ids, *generation_config.eos_ids(self._files, where=self._where)}
         self._wants_acts = acts and generation_config.uses_acts(self._files, where=self._where)

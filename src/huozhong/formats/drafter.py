@@ -28,7 +28,7 @@ from huozhong.formats.hf.safetensors import Entry, HfTensor, safetensors_pieces
 from huozhong.formats.hf.view import HuggingFaceView
 from huozhong.formats.source import ModelSource
 from huozhong.formats.stored import Rows, Stored
-from huozhong.model.architecture import Architecture, LatentAttention
+from huozhong.model.architecture import Architecture, CompressedAttention, LatentAttention
 from huozhong.model.tensors import Shape, expected_tensors
 
 MODEL_TYPE = "huozhong_drafter"
@@ -71,11 +71,18 @@ def mark_of(source: ModelSource) -> str:
     return mark.hexdigest()
 
 
+def check_can_have(base: ModelSource) -> None:
+    """Raises ConfigError for a model that no kind of drafter can guess for."""
+    if isinstance(base.architecture.attention, CompressedAttention):
+        raise ConfigError(f"{base.path}: models with compressed attention (DeepSeek-V4) cannot have a drafter yet.")
+
+
 def drafter_architecture(base: ModelSource, intermediate_size: int) -> Architecture:
     """The architecture whose only layer is a drafter's, with rows in the order of a folder.
 
     Raises ConfigError for a model that cannot have one.
     """
+    check_can_have(base)
     a = HuggingFaceView(base).architecture
     if isinstance(a.attention, LatentAttention) and a.attention.indexer is not None:
         raise ConfigError(

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.errors import CheckpointError, ConfigError
-from huozhong.formats.drafter import fits, mark_of
+from huozhong.formats.drafter import check_can_have, fits, mark_of
 from huozhong.formats.hf.configs import architecture_from_hf
 from huozhong.formats.hf.export import hf_config
 from huozhong.formats.hf.folder import (
@@ -99,6 +99,7 @@ class DSparkSource:
     """
 
     def __init__(self, folder: str | Path, base: ModelSource) -> None:
+        check_can_have(base)
         self.path = find_folder(folder)
         self.metadata = read_json(self.path / CONFIG)
         self.config = _read_config(self.path / CONFIG, self.metadata, base)

@@ -25,6 +25,7 @@ from huozhong.engine.weights.quant import PackedMatrix
 from huozhong.model.architecture import CompressedAttention, Experts, LayerKind
 
 F32 = NDArray[np.float32]
+I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 
 
@@ -48,6 +49,9 @@ class CompressedModel:
         x_TD = steps.collapse_streams(x_TSD, w.head_mix, a.streams, a.rms_norm_eps, self._linear)
         h_TD = self._norm(x_TD, w.norm)
         return self._linear(h_TD[batch.logit_rows], w.head), h_TD[batch.hidden_rows]
+
+    def forward_tapped(self, cache: PagedCache, batch: ForwardBatch, taps: I32) -> tuple[F32, F32, F32]:
+        raise AssertionError("no drafter is let in beside it")
 
     def draft(self, module: int, states_TD: F32, cache: PagedCache, batch: ForwardBatch) -> tuple[F32, F32]:
         raise AssertionError("there are no prediction modules")
