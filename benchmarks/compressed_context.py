@@ -3,8 +3,8 @@
     python benchmarks/compressed_context.py [--experts 8] [--context 32768] [--rows 256] [--cache f16]
 
 Weights and cache are random: speed depends on shapes and formats.  Every expert that a token meets is there, but fewer
-to choose from, and the vocabulary is small.  By turns, in one process: a token after 2,048 and after `--context` others,
-and a piece of a prompt there, of all three layers and of each alone; the streams' part is within all of them.
+to choose from, and the vocabulary is small.  By turns, in one process: a token after 2,048 and after `--context`
+others, and a piece of a prompt there, of all three layers and of each alone; the streams' part is within all of them.
 Ratios are of medians.  The last line is JSON.
 """
 
@@ -66,7 +66,7 @@ def shape(kinds: tuple[LayerKind, ...], experts: int) -> Architecture:
             bias=True,
             limit=10.0,
             scale=1.5,
-        ),  # fmt: skip
+        ),
         moe_layers=(True,) * len(kinds),
         max_position_embeddings=1 << 20,
     )
