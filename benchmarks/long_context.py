@@ -181,9 +181,9 @@ def runners(a: Architecture, context: int, cache: CacheFormat) -> tuple[Runner, 
     return runner_of(weights, context + 4096, cache), runner_of(without, context + 4096, cache)
 
 
-def seconds(runner: Runner, start: int, rows: int, prefill: bool) -> float:
+def seconds(runner: Runner, start: int, rows: int, prefill: bool, page: int = PAGE) -> float:
     tokens = random.integers(0, 4096, rows).astype(np.int32)
-    pages = np.arange(-(-(start + rows) // PAGE), dtype=np.int32)
+    pages = np.arange(-(-(start + rows) // page), dtype=np.int32)
     begin = time.perf_counter()
     runner.forward([Chunk(tokens, start, pages, "last", prefill)])
     return time.perf_counter() - begin

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
+from tests.cli.test_serve import process, url_in
 from tests.engine.compressed_models import KINDS, VOCAB, v4_config
 from tests.engine.oracles import make_model, oracle
 
@@ -14,6 +17,8 @@ from huozhong.engine import kernels
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.engine.runner import Chunk, Runner
 from huozhong.engine.weights.load import load_weights
+from huozhong.formats.ready import check_words
+from huozhong.formats.source import open_model
 from huozhong.text.tokenizer import Tokenizer
 
 PAGE = 64
@@ -106,13 +111,29 @@ def test_chunks_company_guesses_and_threads_change_no_bit(
         np.testing.assert_array_equal(run(pieces, 3, True), whole)
 
 
-def test_greedy_answers_are_those_of_transformers(tokenizer: Tokenizer, tmp_path: Path) -> None:
-    """Two at once through the engine, with a beginning that they share, and again from what it has kept of them."""
+@pytest.fixture(scope="module")
+def talking(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    """A model with words, and as DeepSeek publishes them without a chat template."""
     model = make_model(v4_config(vocab_size=tokenizer.vocab_size))
-    folder = tmp_path / "v4"
+    folder = tmp_path_factory.mktemp("talking") / "v4"
     model.save_pretrained(folder)
     for name, data in tokenizer.files().items():
-        (folder / name).write_bytes(data)
+        if name == "tokenizer_config.json":
+            data = json.dumps({k: v for k, v in json.loads(data).items() if k != "chat_template"}).encode()
+        if name != "chat_template.jinja":
+            (folder / name).write_bytes(data)
+    return model, folder
+
+
+def is_greedy(model: Any, prompt: list[int], answer: list[int]) -> bool:
+    """Whether transformers would have chosen every token of an answer."""
+    best = oracle(model, np.array([*prompt, *answer], np.int32)).argmax(axis=1)
+    return bool(best[len(prompt) - 1 : -1].tolist() == answer)
+
+
+def test_greedy_answers_are_those_of_transformers(talking: tuple[Any, Path], tmp_path: Path) -> None:
+    """Two at once through the engine, with a beginning that they share, and again from what it has kept of them."""
+    model, folder = talking
     shared = np.random.default_rng(1).integers(5, 320, 70).tolist()
     prompts = [[1, *shared, 20], [1, *shared, 30, 31, 32]]
     params = SamplingParams(temperature=0, max_tokens=20, ignore_eos=True)
@@ -122,5 +143,21 @@ def test_greedy_answers_are_those_of_transformers(tokenizer: Tokenizer, tmp_path
     assert [answer.token_ids for answer in again] == [answer.token_ids for answer in first]
     assert all(answer.usage.cache_hit_tokens == 64 for answer in again)
     for prompt, answer in zip(prompts, first, strict=True):
-        best = oracle(model, np.array([*prompt, *answer.token_ids], np.int32)).argmax(axis=1)
-        assert best[len(prompt) - 1 : -1].tolist() == list(answer.token_ids)
+        assert is_greedy(model, prompt, list(answer.token_ids))
+
+
+@pytest.mark.slow
+def test_a_server_answers_as_transformers_does(talking: tuple[Any, Path], tokenizer: Tokenizer, tmp_path: Path) -> None:
+    model, folder = talking
+    template = check_words(open_model(folder))
+    assert template is not None
+    assert template.tool_format.opens == "<｜DSML｜tool_calls>\n"
+    text = "春眠不觉晓，处处闻啼鸟。" * 3
+    ids = [tokenizer.bos_id, *tokenizer.encode(text)]
+    with process(folder, tmp_path, "--quantization", "none", seconds=300) as (_, said):
+        body = {"model": "v4", "prompt": text, "max_tokens": 12, "temperature": 0, "ignore_eos": True}
+        answer = httpx.post(f"{url_in(said)}/v1/completions", json=body, timeout=240).json()["choices"][0]["text"]
+    known = np.array(ids, np.int32)
+    for _ in range(12):
+        known = np.append(known, np.int32(oracle(model, known)[-1].argmax()))
+    assert answer == tokenizer.decode(known[len(ids) :].tolist())

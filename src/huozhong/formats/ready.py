@@ -10,25 +10,27 @@ import json
 
 from huozhong.formats.gguf import vocab
 from huozhong.formats.source import ModelSource
-from huozhong.text.default_template import DEEPSEEK_V32_TEMPLATE
+from huozhong.text.default_template import DEEPSEEK_V4_TEMPLATE, DEEPSEEK_V32_TEMPLATE
 from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
 
+_TEMPLATES = {"deepseek_v32": DEEPSEEK_V32_TEMPLATE, "deepseek_v4": DEEPSEEK_V4_TEMPLATE}
 _USER_MARK = "<｜User｜>".encode()
 
 
 def small_files_of(source: ModelSource) -> dict[str, bytes]:
     """tokenizer.json and its neighbours, of a folder or out of a GGUF file.  Raises TokenizerError.
 
-    DeepSeek-V3.2 comes without a chat template: its conversations are written as our default one does.
+    DeepSeek-V3.2 and V4 come without a chat template: their conversations are written as our default one does.
     """
     if source.kind == "gguf":
         files = vocab.small_files(source.metadata, where=str(source.path))
     else:
         files = source.small_files()
     words = files.get("tokenizer.json", b"")
-    if source.architecture.family == "deepseek_v32" and not _has_template(files) and _USER_MARK in words:
-        files["chat_template.jinja"] = DEEPSEEK_V32_TEMPLATE.encode()
+    template = _TEMPLATES.get(source.architecture.family)
+    if template is not None and not _has_template(files) and _USER_MARK in words:
+        files["chat_template.jinja"] = template.encode()
     return files
 
 

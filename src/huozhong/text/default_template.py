@@ -28,3 +28,4 @@ DEFAULT_TEMPLATE = """\
 
 # DeepSeek-V3.2's, which comes with a program instead of a template: the same, and calls between marks of DSML.
 DEEPSEEK_V32_TEMPLATE = "{#- calls: <｜DSML｜function_calls> -#}\n" + DEFAULT_TEMPLATE
+DEEPSEEK_V4_TEMPLATE = "{#- calls: <｜DSML｜tool_calls> -#}\n" + DEFAULT_TEMPLATE  # and DeepSeek-V4's
