@@ -53,7 +53,7 @@ def test_subtitles_show_the_label_and_hold_it_for_programs() -> None:
 
 def test_a_text_file_begins_and_ends_with_the_label() -> None:
     text = read_script(MADE).text("ember", "check it", english=True)
-    assert text.startswith("（Made by AI · check it · ember）\n\n【报价】0:00\n\n只要三十九块九（39.9元）。")
+    assert text.startswith("(Made by AI · check it · ember)\n\n[报价] 0:00\n\n只要三十九块九 (39.9元)。")
     assert text.count("Made by AI") == 2
     assert '"AIGC"' in text
 

@@ -17,8 +17,8 @@ def unsure(problem: str, working: Working) -> str:
     english = is_english(problem)
     lines = []
     for at, claim in enumerate(working.claims, 1):
-        name = f"Step {at}" if english else f"第 {at} 步"
-        lines.append(f"{'✓' if claim.is_right else '✗'} {name}：{claim.written}")
+        name = f"Step {at}: " if english else f"第 {at} 步："
+        lines.append(f"{'✓' if claim.is_right else '✗'} {name}{claim.written}")
         if not claim.is_right:
             break
     clauses = "\n".join(f"- {clause}" for clause in clauses_of(problem) if mentions(clause))

@@ -152,7 +152,7 @@ def _sign(claim: Claim) -> str:
 def _mark(lesson: Lesson, at: int, claim: Claim, sign: str) -> str:
     """Step 1 ✓, with what was written where that tells nothing."""
     name = f"Step {at}" if lesson.english else f"第 {at} 步"
-    line = f"{sign} {name}：{claim.written}"
+    line = f"{sign} {name}{': ' if lesson.english else '：'}{claim.written}"
     own = {*claim.operands, claim.claimed}  # which the pupil has written
     return line if lesson.is_safe(line, (claim.expression,), own) else f"{sign} {name}"
 
