@@ -122,8 +122,13 @@ class Found:
     broken: int = 0
 
 
-def kill_often(folder: Path, kills: int, seed: int, longest: float = 2.5) -> dict[str, Any]:
-    """So many kills, each at a random moment of up to `longest` seconds of streaming after a start."""
+def kill_often(
+    folder: Path, kills: int, seed: int, longest: float = 2.5, seconds: float = float("inf")
+) -> dict[str, Any]:
+    """So many kills, each at a random moment of up to `longest` seconds of streaming after a start.
+
+    seconds: no more kills once so many have passed.
+    """
     folder.mkdir()
     dice, found, began = random.Random(seed), Found(), time.monotonic()
     url = f"sqlite:///{folder}/house.db"
@@ -131,6 +136,8 @@ def kill_often(folder: Path, kills: int, seed: int, longest: float = 2.5) -> dic
     nursery = Nursery(folder)
     try:
         for number in range(kills + 1):
+            if time.monotonic() - began > seconds:
+                kills = number  # as many as there were: one more start, to look at all of it
             port = free_port()
             server = nursery.start(port, "--database", url, "--threads", "1", "--lan", "--host", "127.0.0.1")
             address = f"http://127.0.0.1:{port}/house"
@@ -145,9 +152,15 @@ def kill_often(folder: Path, kills: int, seed: int, longest: float = 2.5) -> dic
             for thread in talking if number < kills else ():
                 thread.join()
             found.broken += not is_whole(folder / "house.db")
-            if number % 20 == 19:
+            if number % 20 == 19 or number == kills:
                 seen = sum(len(talker.seen) for talker in talkers)
-                print(f"  {number + 1} kills, {seen} answers seen complete, {found}", file=sys.stderr, flush=True)
+                print(
+                    f"  {min(number + 1, kills)} kills, {seen} answers seen complete, {found}",
+                    file=sys.stderr,
+                    flush=True,
+                )
+            if number == kills:
+                break
     finally:
         nursery.close()
     return {
