@@ -51,7 +51,7 @@ def test_from_questions_to_quicker_answers_that_are_the_same(tiny_folder: Path, 
     for more in ([], ["--draft", str(folder)]):
         said = CliRunner().invoke(build(), [*asked, *more])
         assert said.exception is None, said.output
-        texts.append(json.loads(said.output)["text"])
+        texts.append(json.loads(said.output)["content"])
     assert texts[0] == texts[1]
 
 
@@ -60,5 +60,5 @@ def test_what_is_missing_is_said(tiny_folder: Path, tmp_path: Path) -> None:
     long = draft(str(tiny_folder), "--data", str(data(tmp_path / "q.jsonl")), "--answer", "250")
     assert isinstance(long.exception, ConfigError)
     assert "--answer 250 is too long" in str(long.exception)
-    elsewhere = CliRunner().invoke(build(), ["run", "hello", "--url", "http://127.0.0.1:9", "--draft", "x"])
+    elsewhere = CliRunner().invoke(build(), ["run", "m", "hello", "--url", "http://127.0.0.1:9", "--draft", "x"])
     assert "--draft is for a model on this machine" in str(elsewhere.exception or elsewhere.output)

@@ -182,7 +182,7 @@ def _read_config(path: Path, said: Mapping[str, Any]) -> DrafterConfig:
     for field in dataclasses.fields(DrafterConfig):
         value = said.get(field.name)
         if field.name == "guessed":
-            if not _is_rising(value):
+            if not isinstance(value, list) or not _is_rising(value):
                 raise CheckpointError(f"{path}: guessed must be a rising list of token numbers.")
             values["guessed"] = tuple(value)
         elif field.type == "int" and not (type(value) is int and value > 0):
@@ -197,8 +197,8 @@ def _read_config(path: Path, said: Mapping[str, Any]) -> DrafterConfig:
     return config
 
 
-def _is_rising(value: Any) -> bool:
-    if not isinstance(value, list) or not value or not all(type(one) is int and one >= 0 for one in value):
+def _is_rising(value: list[Any]) -> bool:
+    if not value or not all(type(one) is int and one >= 0 for one in value):
         return False
     return all(one < other for one, other in pairwise(value))
 

@@ -47,7 +47,7 @@ class Material:
     def __init__(self, folder: Path, width: int, key: Mapping[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.width = folder, self._agreed(folder / "shape.json", width, dict(key))
-        self._kinds = {
+        self._kinds: dict[str, tuple[np.dtype[Any], int]] = {
             "tokens.i32": (np.dtype("<i4"), 1),
             "states.f16": (np.dtype("<f2"), width),
             "likeliest.i32": (np.dtype("<i4"), TOP),
@@ -126,7 +126,7 @@ class Material:
                 index.write(json.dumps(entry).encode() + b"\n")
         self.documents += found
 
-    def array(self, name: str) -> NDArray[np.generic]:
+    def array(self, name: str) -> NDArray[Any]:
         """One of the files, mapped: [tokens] or [tokens, numbers]."""
         dtype, count = self._kinds[name]
         shape = (self.tokens,) if count == 1 else (self.tokens, count)

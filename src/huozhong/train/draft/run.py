@@ -181,8 +181,8 @@ class DraftRun(Run[Drafted]):
         self.meter = Meter(settings.price_per_kwh, settings.currency)
         self.guessed = material.most_said(view.architecture.vocab_size)
         # where a token stands among those that are guessed; −1: nowhere
-        self.place = np.full(view.architecture.vocab_size, -1, np.int64)
-        self.place[self.guessed] = np.arange(len(self.guessed))
+        self.number_of = np.full(view.architecture.vocab_size, -1, np.int64)
+        self.number_of[self.guessed] = np.arange(len(self.guessed))
         self.scores: dict[str, float] = {}
         self.peak = 0
 
@@ -270,7 +270,7 @@ class DraftRun(Run[Drafted]):
         found: list[list[NDArray[Any]]] = [[], [], [], []]
         for row in rows:
             tokens, states, likeliest, chances = (a[row.start : row.start + row.tokens] for a in arrays)
-            places = self.place[likeliest.astype(np.int64)]
+            places = self.number_of[likeliest.astype(np.int64)]
             places[: row.first] = -1
             for parts, values, padding in zip(found, (tokens, states, places, chances), (0, 0, -1, 0), strict=True):
                 wide = [(0, length - row.tokens)] + [(0, 0)] * (values.ndim - 1)
