@@ -49,13 +49,15 @@ def forward(
     architecture = weights.architecture
     x_TD = embed(batch.tokens_T, weights.embedding)
     chosen: Chosen = {}
-    tapped = np.zeros((len(batch.hidden_rows), len(taps), x_TD.shape[1]), np.float32)
+    width = x_TD.shape[1]
+    tapped = np.zeros((len(batch.hidden_rows), len(taps) * width), np.float32)
     for number, (layer, cache_PSC) in enumerate(zip(weights.layers, cache_LPSC, strict=False)):
         x_TD = block(x_TD, layer, rope, cache_PSC, batch, architecture, chosen)
         if number in taps:
-            tapped[:, taps.index(number)] = x_TD[batch.hidden_rows]
+            at = taps.index(number) * width
+            tapped[:, at : at + width] = x_TD[batch.hidden_rows]
     h_TD = rms_norm(x_TD, weights.norm, architecture.rms_norm_eps)
-    return linear(h_TD[batch.logit_rows], weights.head), h_TD[batch.hidden_rows], tapped.reshape(len(tapped), -1)
+    return linear(h_TD[batch.logit_rows], weights.head), h_TD[batch.hidden_rows], tapped
 
 
 def draft_hidden(
