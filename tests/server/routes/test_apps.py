@@ -141,7 +141,7 @@ def test_a_reader_of_english_fills_in_and_is_answered_in_english(house: Running,
         page.fill(f"#f{number}", words)
     page.fill("#f5", "Ms Lee")
     page.click("form button.main")
-    page.wait_for_selector(".said h2")
+    page.wait_for_selector(".said h3")
     told = page.inner_text(".said")
     assert "For the loudspeaker" in told
     assert "A trip to the farm: on Friday, 8 am, at the school gate." in told
