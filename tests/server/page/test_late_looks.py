@@ -115,6 +115,7 @@ def test_a_setting_stays_and_is_told(open_page: OpenPage, site: StandIn) -> None
     ask(page, "一")
     late = look_late(page)
     page.click("#settings-button")
+    page.wait_for_selector("#set-system")  # keys do not wait for it to be shown
     page.locator("#set-system").press_sequentially("你是海盗。")
     late.come()
     page.keyboard.press("Escape")
