@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from tests.native.build import ARM_EMULATOR, arm, arm_tools, build, processor_flags, run, this_machine
 
+# Each compiles every instruction set, beside another file of tests.
+pytestmark = pytest.mark.timeout(2400)
+
 IN_CI = os.environ.get("CI") == "true"
 ARM_NEEDED = "the ARM kernels were not tested: install g++-aarch64-linux-gnu and qemu-user (.ci/run does)."
 

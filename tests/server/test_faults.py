@@ -95,7 +95,7 @@ class Reader:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_killed_at_any_moment_it_keeps_what_was_seen_finished(endless_folder: Path, tmp_path: Path) -> None:
     """And of what was not finished all but the last two seconds (and the time that a busy machine takes)."""
     dice = random.Random(20)
