@@ -138,6 +138,28 @@ def test_a_setting_that_could_not_be_told_is_told_later(open_page: OpenPage, sit
     assert not site.requests[-1].thinking
 
 
+def test_a_setting_that_waited_behind_what_could_not_be_told_is_said_too(open_page: OpenPage, site: StandIn) -> None:
+    """Which version is shown is told without a word; what is set while that is on its way is not to be lost with it."""
+    page = open_page(script=CUT)
+    ask(page, "一")
+    page.locator("button[aria-label=重新回答]").click()
+    finished(page)
+    held: list[Route] = []
+    page.route(re.compile(CHAT), lambda route: held.append(route))
+    with page.expect_request(lambda request: request.method == "PATCH"):
+        page.locator(".answer .walk button").first.click()
+    page.click("#settings-button")
+    page.locator("#set-thinking").uncheck()
+    page.wait_for_timeout(50)  # it is to be told at once, and waits
+    for route in held:
+        route.abort("connectionrefused")
+    expect(page.locator("#toast")).to_contain_text("联系不上服务器")
+    page.keyboard.press("Escape")
+    page.unroute(re.compile(CHAT))
+    ask(page, QUESTION)
+    assert not site.requests[-1].thinking
+
+
 def test_who_reads_further_up_is_not_pulled_away(open_page: OpenPage) -> None:
     page = open_page(script=CUT, height=500)
     ask(page, "很长")

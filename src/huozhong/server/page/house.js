@@ -291,10 +291,14 @@ const WORDS = {
 
 export const $ = (id) => document.getElementById(id);
 
-/** A function that says `key` in the reader's language, with {name} filled in from `values`; words: {zh, en}. */
+/**
+ * A function that says `key` in the reader's language, with {name} filled in from `values`; words: {zh, en}, of which a
+ * page may have fetched only the half that is read.
+ */
 export function sayer(words) {
   return (key, values) => {
-    const text = inOwn({ zh: words.zh[key], en: words.en[key] });
+    const half = isChinese() ? 'zh' : 'en';
+    const text = inOwn({ [half]: words[half][key] });
     if (typeof text !== 'string') return text;
     return text.replace(/\{(\w+)\}/g, (whole, name) => (values && name in values ? String(values[name]) : whole));
   };

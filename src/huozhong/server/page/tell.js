@@ -3,7 +3,7 @@
 import { ApiError, ask } from './api.js';
 
 /**
- * of: {path(): where, or null as long as the server does not know it, changed(), failed(ApiError)}.  What could not be
+ * of: {path(): where, or null as long as the server does not know it, changed(), failed(ApiError, what is not told)}.  What could not be
  * told because the server was not there is told with the next flush().
  */
 export function createTeller(of) {
@@ -24,7 +24,8 @@ export function createTeller(of) {
       const again = failure && (failure.kind === 'offline' || failure.kind === 'busy');
       if (!again) Object.keys(sent).forEach((name) => untold[name] === sent[name] && delete untold[name]);
       of.changed();
-      if (failure) of.failed(failure, sent);
+      // What was changed while this was on its way waits with it, and is as untold.
+      if (failure) of.failed(failure, again ? Object.assign({}, untold) : sent);
       if (again) return;
     }
   }
