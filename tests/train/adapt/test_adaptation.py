@@ -29,7 +29,7 @@ from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.adapt.adaptation import adapt
 from huozhong.train.adapt.examples import Encoder, Example, read_examples, split, with_wordings
 from huozhong.train.adapt.lora import add_adapters, load_adapter, merged, read_adapter, trained_weights
-from huozhong.train.adapt.tasks import REHEARSED, TAUGHT, SftTask
+from huozhong.train.adapt.tasks import REHEARSED, REHEARSED_TOKENS, TAUGHT, SftTask
 from huozhong.train.content import content_of
 from huozhong.train.state import MetricsFile
 
@@ -170,6 +170,21 @@ def test_rehearsed_answers_keep_their_loss(folders: dict[str, Path], task: SftTa
     view, _ = opened(without.model or Path())
     forgot = with_it.score(load_causal_lm(view.architecture, view, storage="float32"), 500)
     assert after["kept"] < 0.9 * forgot["kept"]
+
+
+def test_many_facts_are_not_drowned_in_what_is_rehearsed() -> None:
+    """Eight looks at own answers for each of a few; of many, so many tokens an epoch, or as many as are taught."""
+
+    def of(tokens: int, count: int) -> list[Example]:
+        return [Example([1] * tokens, [False] + [True] * (tokens - 1), "x", "", i) for i in range(count)]
+
+    own = of(20, 2000)  # 1,800 of them are not held out
+    assert SftTask(of(20, 20), [], own).rehearsed == REHEARSED * 20
+    assert SftTask(of(20, 200), [], own).rehearsed == REHEARSED_TOKENS // 20
+    assert SftTask(of(100, 200), [], own).rehearsed == 200 * 100 // 20
+    assert SftTask(of(100, 200), [], of(100, 20)).rehearsed == 18  # there are no more
+    assert SftTask(of(20, 1), [], of(30_000, 20)).rehearsed == 1
+    assert SftTask(of(20, 200), []).rehearsed == 0
 
 
 def test_nonsense_is_refused(folders: dict[str, Path], task: SftTask, tmp_path: Path) -> None:

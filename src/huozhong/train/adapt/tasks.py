@@ -23,6 +23,9 @@ KEPT_SHARE = 0.1
 SCORED = 400  # taught examples that are scored after an epoch
 TAUGHT = 0.9  # of them are known by heart when the rate may fall, which teaches the rest
 REHEARSED = 8  # looks at own answers for each at an example: with one, sixty facts cost ember a quarter of its refusals
+REHEARSED_TOKENS = (
+    12_000  # ... and so many tokens an epoch, or as many as are taught: many facts rehearse for one another
+)
 KNOWN = math.log(0.5)  # a token that is likelier than all others together is what a greedy answer says
 
 
@@ -81,7 +84,7 @@ class SftTask:
 
     A look at an example is at its question as it was written or, half the time, in another wording if it has some
     (`wordings`).  rehearsed: what the untouched model said itself, so that it goes on saying it (`everyday`); an epoch
-    has up to four times as many of them as of people's examples, in turn; a tenth of them is held out and scored as
+    has up to eight times as many of them as of people's examples, in turn; a tenth of them is held out and scored as
     "kept".
 
     What was taught ends the run, and not what was held out: facts that stand in no other line cannot be guessed.
@@ -101,19 +104,30 @@ class SftTask:
         for example in self.training:
             self._wordings.append(range(len(self._rows), len(self._rows) + len(example.wordings)))
             self._rows += example.wordings
-        self.rehearsed, self.heldout = min(len(self.own_words), REHEARSED * len(self.training)), len(heldout)
+        self.lengths = [len(ids) for ids, _ in self._rows]
+        self.rehearsed, self.heldout = self._looks_at_own_words(), len(heldout)
         self.count = len(self.training) + self.rehearsed
         self.targets = sum(example.targets for example in self.training)
-        self.lengths = [len(ids) for ids, _ in self._rows]
         count = LIKELIEST if self.own_words else 1
         self._wanted = [Wanted.as_written(row, count) for row in self._rows]
         self.scored = self.training[:: math.ceil(len(self.training) / SCORED) or 1]
         self.heldout_lengths = [len(e.ids) for e in [*heldout, *self.kept, *self.scored]]
 
+    def _looks_at_own_words(self) -> int:
+        own = len(self.own_words)
+        if not own:
+            return 0
+        room = max(REHEARSED_TOKENS, self._taught_tokens) * own // sum(self.lengths[:own])
+        return min(own, REHEARSED * len(self.training), max(1, room))
+
+    @property
+    def _taught_tokens(self) -> int:
+        return sum(len(e.ids) for e in self.training)
+
     @property
     def epoch_tokens(self) -> int:
-        own, rest = len(self.own_words), sum(len(e.ids) for e in self.training)
-        return rest + (sum(self.lengths[:own]) * self.rehearsed // own if own else 0)
+        own = len(self.own_words)
+        return self._taught_tokens + (sum(self.lengths[:own]) * self.rehearsed // own if own else 0)
 
     def prepare(self, model: CausalLM, row_tokens: int) -> None:
         """What the untouched model would say where it spoke itself."""
