@@ -17,17 +17,15 @@ import sys
 from dataclasses import replace
 
 import numpy as np
-from long_context import matrix, noise, ones, random, seconds
+from long_context import matrix, mixture, noise, ones, random, seconds
 
 from huozhong.engine import kernels
 from huozhong.engine.runner import Runner
 from huozhong.engine.weights.layout import (
     CompressedAttentionWeights,
     CompressorWeights,
-    DenseWeights,
     LayerWeights,
     MixWeights,
-    MoeWeights,
     Weights,
 )
 from huozhong.model.architecture import Architecture, CompressedAttention, Experts, Indexer, LayerKind, Rope, Streams
@@ -112,13 +110,7 @@ def layer(c: Architecture, kind: LayerKind) -> LayerWeights:
             out=matrix(d, a.out_groups * a.out_rank),
             compressor=compressor(a, kind, d),
         ),
-        moe=MoeWeights(
-            router=matrix(e.count, d, "f32"),
-            router_bias=0 * ones(e.count),
-            gate_up=(matrix(2 * e.hidden, d, count=e.count),),
-            down=matrix(d, e.hidden, count=e.count),
-            shared=DenseWeights(gate_up=(matrix(2 * e.hidden, d),), down=matrix(d, e.hidden)),
-        ),
+        moe=mixture(e, d),
         attention_mix=mix(24, 4 * d, 3),
         mlp_mix=mix(24, 4 * d, 3),
     )

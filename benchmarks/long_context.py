@@ -84,6 +84,16 @@ def ones(width: int) -> NDArray[np.float32]:
     return np.ones(width, np.float32)
 
 
+def mixture(e: Experts, hidden: int) -> MoeWeights:
+    return MoeWeights(
+        router=matrix(e.count, hidden, "f32"),
+        router_bias=0 * ones(e.count),
+        gate_up=(matrix(2 * e.hidden, hidden, count=e.count),),
+        down=matrix(hidden, e.hidden, count=e.count),
+        shared=DenseWeights(gate_up=(matrix(2 * e.hidden, hidden),), down=matrix(hidden, e.hidden)),
+    )
+
+
 def layer(a: Architecture) -> LayerWeights:
     att, e, d = a.attention, a.experts, a.hidden_size
     assert isinstance(att, LatentAttention)
@@ -112,13 +122,7 @@ def layer(a: Architecture) -> LayerWeights:
                 bias=0 * ones(i.head_dim),
             ),
         ),
-        moe=MoeWeights(
-            router=matrix(e.count, d, "f32"),
-            router_bias=0 * ones(e.count),
-            gate_up=(matrix(2 * e.hidden, d, count=e.count),),
-            down=matrix(d, e.hidden, count=e.count),
-            shared=DenseWeights(gate_up=(matrix(2 * e.hidden, d),), down=matrix(d, e.hidden)),
-        ),
+        moe=mixture(e, d),
     )
 
 

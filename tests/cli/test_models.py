@@ -12,8 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 from tests.conftest import tiny_config
+from tests.engine.compressed_models import KINDS, v4_config
+from tests.engine.oracles import make_model
 from tests.engine.sparse_models import add_indexers
+from tests.formats.gguf import test_compressed as compressed_gguf
 from tests.hub.conftest import MODEL, StandIn, hub, tiny_gguf
 
 from huozhong.cli.main import main
@@ -221,3 +226,47 @@ def test_show_of_a_mixture_larger_than_memory_says_what_the_disk_gives(
     monkeypatch.setattr(machine, "available_memory", lambda: 25 * 10**6)  # the experts alone are 53 MB
     shown = " ".join(command("show", str(tmp_path / "mixture")).split())
     assert re.search(r"q8 \(default\).*experts stay on the disk \(.*/s measured\)", shown)
+
+
+def test_show_of_a_compressed_model_and_loading_it_tell_of_modules_that_are_not_used(
+    tokenizer: Tokenizer, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DeepSeek-V4 with a prediction module of its own, as a folder and as a GGUF file, and without one."""
+    rates = {"compressed_sparse_attention": 4, "heavily_compressed_attention": 128}
+    config = v4_config(
+        kinds=KINDS, compress_rates=rates, compress_rope_theta=16e4, vocab_size=tokenizer.vocab_size, sliding_window=16
+    )
+    folder = tmp_path / "v4"
+    make_model(config).save_pretrained(folder)
+    for name, data in tokenizer.files().items():
+        (folder / name).write_bytes(data)
+    shown = command("show", str(folder))
+    assert re.search(r"architecture +deepseek_v4, CSA/HCA, window 16, sparse \(6 keys\), MoE", shown)
+    assert "3 x 48, 3 of 8 experts" in shown
+    assert re.search(r"model's words +ready|ready", shown)
+    assert "prediction module" not in shown
+    run = ["run", str(folder), "hi", "-o", "max_tokens=2", "--no-save"]
+    command(*run)
+    assert "prediction module" not in command.errors
+
+    weights = load_file(folder / "model.safetensors")
+    with_module = weights | {"mtp.0.attn_norm.weight": torch.zeros(48), "mtp.0.norm.weight": torch.zeros(48)}
+    save_file(with_module, folder / "model.safetensors")
+    told = "1 prediction module in the files is not used: answers are the same, only without its guesses."
+    assert re.search(rf"not used +{told}", command("show", str(folder)))
+    command(*run)
+    assert command.errors.count(f"v4: {told}") == 1
+    monkeypatch.setenv("HUOZHONG_LANG", "zh")
+    assert "文件里的 1 个多词元预测模块没有用上" in command("show", str(folder))
+    monkeypatch.setenv("HUOZHONG_LANG", "en")
+
+    behind = weights | {"model.layers.3.attn_norm.weight": torch.zeros(48)}  # where llama.cpp has its modules
+    for stored, modules in ((weights, 0), (behind, 1)):
+        save_file(stored, folder / "model.safetensors")
+        keys = {"block_count": 3 + modules, "attention.compress_ratios": [0, 4, 128] + [0] * modules}
+        compressed_gguf.write(
+            folder, tmp_path / "v4.gguf", config, **keys | ({"nextn_predict_layers": modules} if modules else {})
+        )
+        shown = command("show", str(tmp_path / "v4.gguf"))
+        assert re.search(r"architecture +deepseek_v4, CSA/HCA, window 16, sparse \(6 keys\), MoE", shown)
+        assert (told in shown) == bool(modules)

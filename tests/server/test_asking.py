@@ -22,9 +22,11 @@ def ember(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running
 
 
-def asked(url: str, content: str, files: list[str], parent: str | None = None, id: str | None = None) -> dict[str, Any]:
+def asked(
+    url: str, content: str, files: list[str], parent: str | None = None, id: str | None = None, language: str = "zh"
+) -> dict[str, Any]:
     """The whole answer to a question about files, in a new conversation or after an answer of one."""
-    with httpx.Client(base_url=f"{url}/house", timeout=60) as house:
+    with httpx.Client(base_url=f"{url}/house", timeout=60, headers={"accept-language": language}) as house:
         settings = {"thinking": False, "temperature": 0.0, "max_tokens": 6}
         id = id or house.post("/conversations", json={"settings": settings}).json()["id"]
         turn = house.post(f"/conversations/{id}/ask", json={"parent": parent, "content": content, "files": files})
@@ -72,6 +74,22 @@ def test_a_model_that_is_too_small_says_so_and_shows_them(ember: Running) -> Non
     assert answer["files"][0]["page"] == 2
     assert answer["state"] == "done"
     assert answer["html"] is not None
+
+
+@pytest.mark.parametrize(
+    ("content", "language", "begins"),
+    [
+        ("When is the 卫生费 paid?", "en", "I am too small to read documents."),
+        ("卫生费什么时候交？", "en-GB", "I am too small to read documents."),
+        ("What does 量子 mean?", "en", "I am too small to read documents, and no passage"),
+        ("When is the fee paid?", "zh-CN", "我太小，读不了文件"),
+        ("When is the 卫生费 paid?", "zh-TW", "我太小，读不了文件"),
+    ],
+)
+def test_that_is_said_in_the_readers_language_whatever_the_questions_words(
+    ember: Running, content: str, language: str, begins: str
+) -> None:
+    assert asked(ember.url, content, [added(ember.url)], language=language)["content"].startswith(begins)
 
 
 def test_distress_is_answered_before_any_document(ember: Running) -> None:

@@ -53,7 +53,7 @@ def test_a_short_document_is_given_whole(store: Store) -> None:
 def test_a_document_that_shares_nothing_gives_nothing(store: Store, rules: StoredFile) -> None:
     with store.read() as session:
         assert excerpts(session, HOUSE, [rules.id], "quantum", room=500, count=len).sources == ()
-        shown = best(session, HOUSE, [rules.id], "quantum").shown("what about quantum")
+        shown = best(session, HOUSE, [rules.id], "quantum").shown("en")
     assert "no passage of yours" in shown
 
 
@@ -65,7 +65,9 @@ def test_others_documents_are_not_looked_at(store: Store, rules: StoredFile) -> 
 def test_a_model_that_is_too_small_shows_the_passages(store: Store, rules: StoredFile) -> None:
     with store.read() as session:
         found = best(session, HOUSE, [rules.id], "卫生费什么时候交？")
-    shown = found.shown("卫生费什么时候交？")
+    shown = found.shown("zh")
     assert shown.startswith("我太小")
     assert "**[1] 《村规.txt》第 17 页**" in shown
+    assert found.shown("en").startswith("I am too small to read documents.")
+    assert "**[1] 村规.txt, page 17**" in found.shown("en")
     assert found.sources[0].as_json() == {"n": 1, "id": rules.id, "name": "村规.txt", "page": 17, "passage": 16}

@@ -34,3 +34,9 @@ def test_the_devices_choice_comes_first_then_the_persons_then_the_browsers(house
         assert told(bob, **{"accept-language": "zh-CN"}) == {"en"}
         bob.cookies.set("language", "zh")
         assert told(bob, **{"accept-language": "en"}) == {"zh-CN"}
+
+
+def test_what_is_worded_in_two_languages_only_is_chinese_for_readers_of_traditional_characters(house: House) -> None:
+    with house.visitor("Bob") as bob:
+        bob.cookies.set("language", "zh-Hant")
+        assert told(bob, **{"accept-language": "en"}) == {"zh-Hant", "zh-CN"}

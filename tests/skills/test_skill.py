@@ -58,6 +58,15 @@ def test_what_it_says() -> None:
     assert skill.examples.startswith("- city: 长沙")
 
 
+def test_texts_for_readers_of_two_languages() -> None:
+    skill = read_skill(
+        GOOD.replace("metadata:\n", "metadata:\n  label: 看云\n  notice: 带伞\n  notice-en: An umbrella\n")
+    )
+    assert [skill.text_in("notice", "zh"), skill.text_in("notice", "en")] == ["带伞", "An umbrella"]
+    assert [skill.text_in("label", "zh"), skill.text_in("label", "en")] == ["看云", "看云"], "nothing else stands there"
+    assert skill.text_in("nothing", "en") == ""
+
+
 def test_the_reference_validator_agrees(tmp_path: Path) -> None:
     folder = tmp_path / "看天气说话"
     folder.mkdir()

@@ -28,7 +28,6 @@ from huozhong.train.sitting import Start
 
 LONGEST = 1024  # tokens of a text that are read, or of a question
 PIECE = 128  # tokens read at once: their scores of a whole vocabulary are in memory
-PAGE = 64
 KINDS: dict[str, Kind] = {"mtp": "mtp", "dspark": "dspark"}
 
 
@@ -49,10 +48,9 @@ class EngineBase:
                     f"--answer {answer} is too long: this model holds {self._llm.max_context} tokens in all.",
                 )
             )
-        longest = self._room + answer
-        self._runner = Runner(
-            self._llm.runner.weights, -(-longest // PAGE), PAGE, threads, self._llm.runner.cache.format
-        )
+        longest, engine = self._room + answer, self._llm.runner
+        size = engine.cache.page_size
+        self._runner = Runner(engine.weights, -(-longest // size), size, threads, engine.cache.format)
         self._pages = np.arange(self._runner.num_pages, dtype=np.int32)
 
     def close(self) -> None:

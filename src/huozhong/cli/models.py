@@ -225,6 +225,7 @@ def _sparse(a: Architecture) -> str:
 
 
 def _about(source: ModelSource, sizes: Footprint) -> Iterator[tuple[str, str]]:
+    from huozhong.formats.ready import left_out
     from huozhong.hub.arrival import gigabytes
     from huozhong.model.architecture import CacheFormat
     from huozhong.model.footprint import cache_bytes
@@ -248,6 +249,8 @@ def _about(source: ModelSource, sizes: Footprint) -> Iterator[tuple[str, str]]:
     )
     if a.num_nextn_predict_layers:
         yield say("多词元预测模块", "prediction modules"), str(a.num_nextn_predict_layers)
+    if (unused := left_out(source)) is not None:
+        yield say("没有用上", "not used"), say(*unused)
     yield say("词表", "vocabulary"), f"{a.vocab_size:,}"
     disk = sum(file.stat().st_size for file in source.files())
     yield say("磁盘上", "on disk"), f"{gigabytes(disk)} ({', '.join(sizes.types)})"

@@ -327,11 +327,14 @@ def engine_options(
 
 
 def load(model: str, options: dict[str, Any], meter: Meter) -> LLM:
-    """The model; packing shows a bar."""
+    """The model; packing shows a bar, and what of its files is not used is told on stderr."""
     from huozhong.engine.llm import LLM
 
     with packing_bar() as progress:
-        return LLM(find_model(model), progress=progress, meter=meter, **options)
+        llm = LLM(find_model(model), progress=progress, meter=meter, **options)
+    if llm.left_out is not None:
+        typer.echo(f"{llm.name}: {say(*llm.left_out)}", err=True)
+    return llm
 
 
 @contextlib.contextmanager

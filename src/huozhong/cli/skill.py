@@ -141,7 +141,7 @@ def run_command(
                 if piece.problem and piece.by_model:  # what is shown instead is no half answer
                     typer.echo(red(say(f"检查没通过：{piece.problem}", f"A check fails: {piece.problem}")), err=True)
                 if piece.by_model:
-                    typer.echo(dim(visible(model, skill.label_in(language()), english=language() != "zh")))
+                    typer.echo(dim(visible(model, skill.text_in("label", language()), english=language() != "zh")))
                 if to is not None:
                     _keep(skill, piece, model, to)
 

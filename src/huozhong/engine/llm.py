@@ -53,7 +53,7 @@ from huozhong.engine.weights.drafter import with_guesser
 from huozhong.engine.weights.load import default_cache_dir, load_weights
 from huozhong.engine.weights.streaming import bounded
 from huozhong.formats.installed import name_of
-from huozhong.formats.ready import small_files_of
+from huozhong.formats.ready import left_out, small_files_of
 from huozhong.formats.resolve import is_built_in, resolve_model
 from huozhong.formats.source import open_model
 from huozhong.model.architecture import Architecture, CacheFormat, page_size_for, row_bytes
@@ -136,7 +136,7 @@ class LLM:
         prefix_bytes = options.checked_prefix_bytes(prefix_cache_bytes, prefixes)
         source = open_model(resolve_model(path))
         self.config: Architecture = source.architecture
-        self._files, self._where = small_files_of(source), str(source.path)
+        self._files, self._where, self.left_out = small_files_of(source), str(source.path), left_out(source)
         self.tokenizer = Tokenizer.from_files(self._files, where=self._where)
         self.path, self.name = source.path, name_of(source.path)
         self.is_built_in = is_built_in(source.path)

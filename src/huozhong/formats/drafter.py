@@ -108,6 +108,7 @@ class DrafterSource:
     """
 
     kind: Literal["folder", "gguf"] = "folder"
+    modules_left_out = 0
 
     def __init__(self, folder: str | Path, base: ModelSource) -> None:
         self.path = find_folder(folder)

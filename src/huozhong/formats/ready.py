@@ -1,7 +1,7 @@
 """Whether a model can be talked to: its weights were checked when it was opened; here its words are.
 
 What opens here is what the engine needs: the tokenizer, and the chat template where there is one.  A model without a
-template only continues texts.
+template only continues texts.  What its files hold and nobody uses is told here too.
 """
 
 from __future__ import annotations
@@ -41,6 +41,18 @@ def check_words(source: ModelSource) -> ChatTemplate | None:
     if not _has_template(files):
         return None
     return ChatTemplate.from_files(files, tokenizer, where=where)
+
+
+def left_out(source: ModelSource) -> tuple[str, str] | None:
+    """One sentence, in Chinese and in English, where the files hold prediction modules that nothing here uses."""
+    if not (count := source.modules_left_out):
+        return None
+    modules = f"{count} prediction module{'s' if count > 1 else ''} in the files"
+    return (
+        f"文件里的 {count} 个多词元预测模块没有用上：回答不变，只是不靠它们猜词元。",
+        f"{modules} {'are' if count > 1 else 'is'} not used: answers are the same, only without "
+        f"{'their' if count > 1 else 'its'} guesses.",
+    )
 
 
 def _has_template(files: dict[str, bytes]) -> bool:

@@ -26,12 +26,14 @@ class ModelSource(Protocol):
     """A model on disk, checked when opened: every tensor that its architecture needs is there, whole and in shape.
 
     metadata: what the file says about itself: config.json, or the GGUF keys.
+    modules_left_out: how many prediction modules (MTP) there are tensors of that are none of `names`.
     """
 
     path: Path
     kind: Literal["folder", "gguf"]
     architecture: Architecture
     metadata: dict[str, Any]
+    modules_left_out: int
 
     def names(self) -> list[str]:
         """The tensors of the model by Hugging Face name, embedding first."""

@@ -158,7 +158,7 @@ def files_of(skill: Skill, piece: Piece, model: str, *, english: bool) -> dict[s
     """What a run made, as files to be handed on, by name: with the label, where a model wrote it."""
     if piece.kind != "done":
         return {}
-    extra = skill.label_in("en" if english else "zh")
+    extra = skill.text_in("label", "en" if english else "zh")
     if piece.script is None:
         text = sealed(piece.text, model, extra, english=english) if piece.by_model else piece.text + "\n"
         return {f"{skill.name}.txt": text}

@@ -31,6 +31,7 @@ from huozhong.server.preparing import PreparedChat, form_guide, read_prompt
 from huozhong.server.toolbox import Offer, Toolbox
 from huozhong.server.upstream.answering import Distant, chat_body
 from huozhong.server.upstream.engines import Elsewhere, Engines
+from huozhong.server.words import zh_or_en
 from huozhong.store.conversations import Turn
 from huozhong.store.database import Store
 from huozhong.store.tables.conversations import MessageRow
@@ -192,7 +193,7 @@ async def _looked_up(
         found = await asyncio.to_thread(_look_up, request.app.state.store, llm, turn, documents)
         sources = [source.as_json() for source in found.sources]
         if llm.acts:
-            return Fixed(found.shown(turn.question.content), sources=sources)
+            return Fixed(found.shown(zh_or_en(request)), sources=sources)
         call = replace(call, messages=with_passages(call.messages, found, turn.question.content))
     return call, sources
 

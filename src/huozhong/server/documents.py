@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
@@ -59,8 +59,11 @@ class Excerpts:
                 if is_english(question)
                 else "\n\n（查过文件了：没有一段和这个问题用词相同。请如实说明。）"
             )
-        told = "\n\n".join(f"[{source.n}] {_where(source, question)}\n{source.passage.text}" for source in self.sources)
-        if is_english(question):
+        english = is_english(question)
+        told = "\n\n".join(
+            f"[{source.n}] {_where(source, english=english)}\n{source.passage.text}" for source in self.sources
+        )
+        if english:
             rule = (
                 "Answer from the passages below alone, and put the number of each passage that you use behind the "
                 "sentence, like [2].  If the answer is not in them, say so."
@@ -69,9 +72,10 @@ class Excerpts:
         rule = "只根据下面的段落回答，用到哪一段，就在句末写出它的编号，如 [2]。段落里没有答案，就直说没有找到。"
         return f"{rule}\n\n{told}\n\n问题：{question}"
 
-    def shown(self, question: str) -> str:
-        """The passages themselves as an answer, for a model that is too small to read them."""
-        english = is_english(question)
+    def shown(self, language: Literal["zh", "en"]) -> str:
+        """The passages themselves as an answer, for a model that is too small to read them; in the reader's language,
+        whatever the question's: words of another one in it say nothing of who reads."""
+        english = language == "en"
         if not self.sources:
             return (
                 "I am too small to read documents, and no passage of yours has words of your question in it.  Ask in "
@@ -86,15 +90,15 @@ class Excerpts:
             else "我太小，读不了文件。和你的问题最有关的是这几段："
         )
         quoted = (
-            f"**[{source.n}] {_where(source, question)}**\n\n> " + source.passage.text.replace("\n", "\n> ")
+            f"**[{source.n}] {_where(source, english=english)}**\n\n> " + source.passage.text.replace("\n", "\n> ")
             for source in self.sources
         )
         return "\n\n".join((lead, *quoted))
 
 
-def _where(source: Source, question: str) -> str:
+def _where(source: Source, *, english: bool) -> str:
     page, number = source.passage.page, source.passage.number + 1
-    if is_english(question):
+    if english:
         return f"{source.file.name}, " + (f"page {page}" if page else f"passage {number}")
     return f"《{source.file.name}》" + (f"第 {page} 页" if page else f"第 {number} 段")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from huozhong.formats.source import ModelSource, open_model
 from huozhong.model.architecture import Architecture
 from huozhong.model.footprint import Packing, cache_bytes, footprint
 from huozhong.text.template import ChatTemplate
+
+log = logging.getLogger("huozhong.server")
 
 OVERHEAD = 64 * 2**20  # bytes of an engine beside weights and cache
 Signature = tuple[tuple[str, int, int, int], ...]
@@ -53,15 +56,25 @@ class Opening:
     meter: Callable[[], Meter] = Meter
 
     def open(self, path: Path, progress: Callable[[int, int], None]) -> LLM:
-        """The model at `path`, loaded.  progress: of its weights' packing, as `LLM`'s.  Raises what `LLM` does."""
+        """The model at `path`, loaded.  progress: of its weights' packing, as `LLM`'s.  Raises what `LLM` does.
+
+        The log tells in a sentence of what was given or is in its files and is not used.
+        """
         options = dict(self.options)
         source = open_model(path)
         options["max_context"] = context = self._context(source)
         if options.get("cache_tokens") is not None:
             options["cache_tokens"] = max(options["cache_tokens"], context)
         if options.get("draft") is not None and not belongs(options["draft"], source):
-            options["draft"] = None  # it belongs to the model that the server was started with
-        return LLM(path, progress=progress, meter=self.meter(), **options)
+            name, options["draft"] = installed.name_of(source.path), None
+            log.warning(  # it belongs to the model that the server was started with
+                "%s：--draft 给的小网络是给别的模型训练的，这里不用它；回答不变。 / %s: the drafter of --draft was "
+                "trained for another model and is not used; answers are the same.", name, name,
+            )  # fmt: skip
+        llm = LLM(path, progress=progress, meter=self.meter(), **options)
+        if llm.left_out is not None:
+            log.warning("%s：%s / %s: %s", llm.name, llm.left_out[0], llm.name, llm.left_out[1])
+        return llm
 
     def memory(self, path: Path) -> int:
         """About how many bytes the model at `path` takes: its weights, and the cache of 4,096 tokens."""

@@ -6,7 +6,7 @@ import json
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import Request
 
@@ -43,6 +43,12 @@ def language_of(request: Request) -> str:
     return "zh"
 
 
+def zh_or_en(request: Request) -> Literal["zh", "en"]:
+    """The reader's language for what is worded in these two only; what is wanted in traditional characters is Chinese
+    here."""
+    return "en" if language_of(request) == "en" else "zh"
+
+
 def sentence(error: HuozhongError, request: Request) -> str:
     """What went wrong, in the reader's language: in Chinese where there is any, else in English."""
-    return str(error) if language_of(request) == "en" else error.chinese or str(error)
+    return str(error) if zh_or_en(request) == "en" else error.chinese or str(error)

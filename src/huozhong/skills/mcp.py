@@ -44,7 +44,7 @@ def call(
 ) -> str:
     """What an app answers, with its label; `HuozhongError` where it cannot.  numbers: to ring in an emergency."""
     *_, last = run(skill, given, ask, tools, numbers=numbers, language=language)
-    english, label = language == "en", skill.label_in(language)
+    english, label = language == "en", skill.text_in("label", language)
     if last.by_model:
         label = visible(model, label, english=english)
     problem = (

@@ -81,10 +81,13 @@ class Skill:
         """The schema of an answer to a reader of this language."""
         return self.answers.get(language, self.answer)
 
-    def label_in(self, language: Language) -> str:
-        """The line under every result."""
-        chinese = self.metadata.get("label", "")
-        return chinese if language == "zh" else self.metadata.get("label-en", "") or chinese
+    def text_in(self, key: str, language: Language) -> str:
+        """A text of the metadata for readers of this language; in Chinese where it stands there in no other.
+
+        Apps have two: `label`, the line under every result, and `notice`, what is read before the form.
+        """
+        chinese = self.metadata.get(key, "")
+        return chinese if language == "zh" else self.metadata.get(f"{key}-en", "") or chinese
 
 
 def read_skill(text: str) -> Skill:

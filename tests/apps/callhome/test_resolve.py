@@ -129,6 +129,74 @@ def test_two_sons_are_told_apart_or_asked_about() -> None:
     assert who("给二儿子打电话", first).decision != "call"
 
 
+SONS = read_contacts(
+    [
+        {"name": "王建国", "relation": "大儿子"},
+        {"name": "王建军", "relation": "小儿子"},
+        {"name": "王丽", "relation": "女儿"},
+        {"name": "李和平", "relation": "老伴"},
+        {"name": "桂花", "relation": "妈妈"},
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "said", "wanted"),
+    [
+        ("", "给大儿子和女儿打电话", ["王建国", "王丽"]),
+        ("", "给女儿和大儿子打个电话", ["王丽", "王建国"]),
+        ("", "给女儿跟建军打电话", ["王丽", "王建军"]),
+        ("", "打电话给大儿子或者女儿", ["王建国", "王丽"]),
+        ("", "打给大儿子还是小儿子", ["王建国", "王建军"]),
+        ("", "给大儿子还是小儿子", ["王建国", "王建军"]),
+        ("", "帮我打给我女儿和我老伴", ["王丽", "李和平"]),
+        ("", "嗯，给女儿和建国打电话", ["王丽", "王建国"]),
+        ("", "给李和平和王丽打电话", ["李和平", "王丽"]),
+        ("", "给女儿、建国打电话", ["王丽", "王建国"]),
+        ("", "给女儿打电话，还有建国", ["王丽", "王建国"]),
+        ("", "打给女儿，建国", ["王丽", "王建国"]),
+        ("", "给儿子和女儿打电话", ["王建国", "王丽", "王建军"]),
+        ("广州", "打電話畀大仔同埋阿女", ["王建国", "王丽"]),
+    ],
+)
+def test_two_in_one_order_are_both_shown_and_none_is_dialled(dialect: str, said: str, wanted: list[str]) -> None:
+    answer = who(said, SONS, dialect)
+    assert (answer.decision, answer.contact) == ("unsure", None)
+    assert [one.name for one in answer.candidates] == wanted
+
+
+@pytest.mark.parametrize(
+    ("said", "decision", "wanted"),
+    [
+        ("给李和平打电话", "call", "李和平"),
+        ("给和平打电话", "call", "李和平"),
+        ("给我老伴打电话", "call", "李和平"),
+        ("打给女儿，还是打给建国吧", "call", "王建国"),
+        ("妈妈，给女儿打电话", "call", "王丽"),
+        ("你好、给女儿打电话", "call", "王丽"),
+        ("给女儿打电话，王丽", "call", "王丽"),
+        ("打给女儿，不对，建国", "call", "王建国"),
+        ("先打给女儿，再打给建国", "call", "王丽"),
+        ("叫女儿跟建国打电话", "none", None),
+        ("帮女儿给建国打电话", "none", None),
+        ("给女儿和建国做饭", "none", None),
+        ("不要给女儿和建国打电话", "none", None),
+        ("女儿和建国给我打电话了", "none", None),
+        ("女儿和建国今天回来吗", "none", None),
+    ],
+)
+def test_what_sounds_like_two_and_is_none(said: str, decision: str, wanted: str | None) -> None:
+    answer = who(said, SONS)
+    assert (answer.decision, answer.contact.name if answer.contact else None) == (decision, wanted)
+
+
+def test_the_speaker_himself_is_no_second_person() -> None:
+    for said in ("我和妈妈打电话", "我想和妈妈打个电话", "我要跟妈妈通电话"):
+        answer = who(said, SONS)
+        assert answer.candidates[:1] == (SONS[4],), said
+        assert len([one for one in answer.candidates if one in SONS[:4]]) == 0 or answer.decision == "call", said
+
+
 def test_the_same_word_is_somebody_else_elsewhere() -> None:
     both = read_contacts([{"name": "甲", "relation": "爸爸"}, {"name": "乙", "relation": "爷爷"}])
     changsha, beijing = who("给爷打电话", both, "长沙"), who("给爷爷打电话", both, "北京")

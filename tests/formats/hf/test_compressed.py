@@ -146,6 +146,7 @@ def test_a_folder_has_deepseeks_names(folder: Path) -> None:
     save_file(plain, folder / "model.safetensors")
     again = open_model(folder)
     assert again.names() == source.names()
+    assert (source.modules_left_out, again.modules_left_out) == (0, 1)
     for name in again.names():
         np.testing.assert_array_equal(again.tensor(name), before[name], err_msg=name)
 

@@ -73,10 +73,10 @@ def until(behind: Costs, step: Costs) -> Costs:
 
 
 def joined(first: Costs, second: Costs) -> Costs:
-    """[n + 1, n + 1]: one span after another, as one."""
-    out = np.full_like(first, np.inf)
-    for middle in range(first.shape[0]):
-        np.minimum(out, first[:, middle, None] + second[None, middle, :], out=out)
+    """[n + 1, n + 1]: one span after another, as one; of several tables, where there are such before these axes."""
+    out = np.full(np.broadcast_shapes(first.shape, second.shape), np.inf, np.float32)
+    for middle in range(first.shape[-1]):
+        np.minimum(out, first[..., middle, None] + second[..., middle, None, :], out=out)
     return out
 
 

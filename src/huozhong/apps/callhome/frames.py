@@ -1,9 +1,9 @@
 """Whole sentences: which cost the least on either side of whoever is meant.
 
 frames.txt lists the words and the sentences they make: orders to call; what looks like one and is none
-(给儿子做饭, 儿子给我打电话了); orders that do not say whom.  Every sentence is laid over all that was heard, from its
-first syllable to its last, so a name is never found inside other words: in 给二舅打个电话 the syllable 个 is the
-sentence's, not 哥哥's.
+(给儿子做饭, 儿子给我打电话了); orders that do not say whom; what is an order only of two people (给大儿子还是小儿子).
+Every sentence is laid over all that was heard, from its first syllable to its last, so a name is never found inside
+other words: in 给二舅打个电话 the syllable 个 is the sentence's, not 哥哥's.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from huozhong.apps.callhome.sounds import plain, token
 STRAY, STRAYING = 0.14, 0.40  # a syllable that no sentence has, and that there are such at all
 # what turns a sentence round must be heard plainly, and so must "my": in 疙妈 it may be half of 姑妈
 PLAINLY = {
-    "BADLEAD": 0.25, "BADTAIL": 0.6, "NOTCALL": 0.6, "BACK": 0.6, "SAY": 0.6, "FORHIM": 0.6, "AND": 0.6, "PURPOSE": 0.6,
-    "TELL": 0.6, "TOHIM": 0.6, "POSS": 0.3,
+    "BADLEAD": 0.25, "BADTAIL": 0.6, "NOTCALL": 0.6, "BACK": 0.6, "SAY": 0.6, "FORHIM": 0.6, "AND": 0.6, "OR": 0.6,
+    "PURPOSE": 0.6, "TELL": 0.6, "TOHIM": 0.6, "POSS": 0.3,
 }  # fmt: skip
 SOMEBODY, ANY_PURPOSE, MESSAGE = 0.10, 0.02, 0.30  # whoever; a syllable of what the call is for; what is to be told
 SKIPPED = {"PHONE": 1.3, "DIAL": 1.1}  # a part of a sentence that was not heard at all
@@ -53,10 +53,10 @@ class Frame:
 
 
 @cache
-def grammar() -> tuple[dict[str, tuple[str, ...]], tuple[Frame, ...], tuple[Frame, ...]]:
-    """Lists of words by name, sentences about somebody, and orders to call without saying whom."""
+def grammar() -> tuple[dict[str, tuple[str, ...]], tuple[Frame, ...], tuple[Frame, ...], tuple[Frame, ...]]:
+    """Lists of words by name, sentences about somebody, orders to call without saying whom, and orders of two."""
     text = Path(__file__).with_name("frames.txt").read_text(encoding="utf-8")
-    lists, orders, others, nobody = text.split("\n---\n")
+    lists, orders, others, nobody, two = text.strip().split("\n---\n")
     words = {}
     for line in lists.splitlines():
         if line and line[0] != "#":
@@ -78,7 +78,9 @@ def grammar() -> tuple[dict[str, tuple[str, ...]], tuple[Frame, ...], tuple[Fram
                         strict or line == _TIGHT,
                     )
                 )
-    return words, tuple(frames), tuple(Frame(_parts(one), (), True, False, False) for one in nobody.split("\n") if one)
+    without = tuple(Frame(_parts(one), (), True, False, False) for one in nobody.split("\n"))
+    of_two = tuple(Frame(_parts(one.removesuffix("@")), (), True, True, False, True) for one in two.split("\n"))
+    return words, tuple(frames), without, of_two
 
 
 def _parts(text: str) -> tuple[tuple[str, bool], ...]:
@@ -132,13 +134,15 @@ class Around:
         loose_end = np.minimum(loose_end, until(until(until(end, anything), self._steps["PURPOSE"]), self._lead))
         bad_begin = after(after(loose_begin, self._steps["BADLEAD"]), self._loose)
         bad_end = until(until(loose_end, self._steps["BADTAIL"]), self._loose)
-        _, frames, nobody = grammar()
+        _, frames, nobody, two = grammar()
         self.orders: list[tuple[Costs, Costs]] = []
         self.bare: list[tuple[Costs, Costs]] = []
         self.others: list[tuple[Costs, Costs]] = []
         self.nobody = min(
             float((self._before(after(begin, self._lead), one) + until(end, self._tail)).min()) for one in nobody
         )
+        alone, end_alone = after(begin, self._lead), until(end, self._tail)
+        self._two = [(self._before(alone, frame), self._behind(end_alone, frame)) for frame in two]
         for frame in frames:
             first = after(begin, self._lead) if frame.strict else begin if frame.first else loose_begin
             last = until(end, self._tail) if frame.tight else loose_end
@@ -150,8 +154,9 @@ class Around:
                     self.others.append((pair[0], self._behind(bad_end, frame)))
 
     def and_(self) -> Costs:
-        """[n + 1, n + 1]: what it costs that a span says "and"."""
-        return np.asarray(self._steps["AND"], np.float32)
+        """[n + 1, n + 1]: what it costs that a span says "and" or "or", and "my" behind it."""
+        either = np.minimum(self._steps["AND"], self._steps["OR"])
+        return np.asarray(np.minimum(either, joined(either, self._steps["POSS"])), np.float32)
 
     def _before(self, at: Costs, frame: Frame) -> Costs:
         for name, optional in frame.before:
@@ -178,6 +183,11 @@ class Around:
         found = (slots + self._around(self.orders)).min(axis=(1, 2))
         bare = BARE + BARES_SHARE * (slots + self._around(self.bare)).min(axis=(1, 2))
         return np.asarray(np.minimum(found, bare)), np.asarray(bare < found)
+
+    def orders_of_two(self, slots: Costs) -> Costs:
+        """[slots]: the cheapest order's cost around each, where each is two people: 给大儿子还是小儿子 is one, too."""
+        plainly = BARE + BARES_SHARE * (slots + self._around(self._two)).min(axis=(1, 2))
+        return np.asarray(np.minimum(self.orders_of(slots)[0], plainly))
 
     def _around(self, sentences: list[tuple[Costs, Costs]]) -> Costs:
         best = np.full((self._n + 1, self._n + 1), np.inf, np.float32)

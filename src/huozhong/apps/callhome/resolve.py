@@ -27,6 +27,7 @@ from huozhong.apps.callhome.frames import BARE, Around
 from huozhong.apps.callhome.kin import ONE_OF_A_KIND, RANKS, Word, relations, words_of
 from huozhong.apps.callhome.places import Home, home
 from huozhong.apps.callhome.sounds import Token, plain, token
+from huozhong.apps.callhome.two import both_of, of_two
 from huozhong.errors import SkillError
 
 LONGEST = 60  # characters
@@ -71,6 +72,8 @@ TITLED, BY_TRADE = 0.15, 0.25
 OTHERWISE_CALLED = 0.10
 _THEY = ("他", "她", "佢", "伊", "渠", "姖", "其", "俚", "它", "人家")
 _NOT = "(?:不|唔|毋|勿|冇|伓|弗|嗯|无|呒|嘸)"
+_ALSO = "^(?:还有|以及|加上|同埋|或者|或是|或)"
+_ORDERS = "[打给跟找喊叫帮把畀俾拨敲]"
 _DENIED = re.compile(
     "^(?:都系|还是|还系|不如|改打|换|要不|再不)|搞错|讲错|说错|记错|"
     + _NOT
@@ -120,6 +123,7 @@ class _Reading:
     numbers: Costs
     bare: NDArray[np.bool_]  # whether a contact is cheapest as a name alone
     named: int | None  # a contact that is plainly named in it, whatever the sentence
+    two: tuple[Costs, Costs]  # of each contact, with another behind it or before it
 
 
 def who(said: str, contacts: Sequence[Contact], dialect: str = "") -> Answer:
@@ -143,8 +147,13 @@ def _who(said: str, contacts: Sequence[Contact], at: Home) -> Answer:
         return Answer("none")
     slots = _slots(tuple(contacts), at)
     answer = _judged([slots.read(whole)], contacts)
-    if len(clauses) > 1 and (answer.decision != "call" or any(_DENIED.search(clause) for clause in clauses[1:])):
-        answer = _together(clauses, [slots.read(clause) for clause in clauses], contacts, answer)
+    if len(clauses) > 1:
+        denied = any(_DENIED.search(clause) for clause in clauses[1:])
+        also = [] if denied else [slots.read(re.sub(_ALSO, "", clause)) for clause in clauses]
+        if (both := _and_another(also, contacts)) is not None:
+            answer = both
+        elif denied or answer.decision != "call":
+            answer = _together(clauses, [slots.read(clause) for clause in clauses], contacts, answer)
     if answer.decision in ("none", "unsure"):
         for number, cries in _CRIES.items():
             if re.search(cries, whole) and not re.search("不要|别|莫|唔好", whole):
@@ -155,6 +164,7 @@ def _who(said: str, contacts: Sequence[Contact], at: Home) -> Answer:
 def _clauses(said: str) -> list[str]:
     """Without punctuation, simplified; a new one where somebody corrects himself."""
     text = re.sub(r"\s+", "", plain(said))
+    text = re.sub(rf"(?<=\w\w)、(?=\w)(?!{_ORDERS})", "和", text)  # 给儿子、女儿打电话
     text = re.sub(f"({_NOT}[是系])(.{{1,8}}?)(而是|，是|是|系)(?=打|给|找|叫|喊|呼|拨)", r"\1\2，", text)
     text = re.sub("(?<=.)(不要|别|莫|唔好|勿要|先别)(打)", r"，\1\2", text)
     # 打给儿子不对打给女儿, as a recogniser writes it
@@ -250,6 +260,7 @@ class _Slots:
             float(around.cheapest(table[self._they][None], True)[0]),
             around.nobody,
             around.cheapest(np.stack([table[group] for group in self._numbers.values()]), True), bare, named,
+            of_two(mine, around),
         )  # fmt: skip
 
     def _any(self, name: str, kin: dict[tuple[str, int | None], Costs], any_rank: Costs) -> Costs:
@@ -372,6 +383,11 @@ def _judged(readings: Sequence[_Reading], contacts: Sequence[Contact]) -> Answer
     if urgent < min(best, reading.no_order) and urgent <= 0.5 + 0.1 * reading.syllables:
         return Answer("emergency", number=list(EMERGENCY)[int(np.argmin(reading.numbers))], cost=urgent)
     dearest = DEAREST + DEARER * reading.syllables
+    two = both_of(
+        *reading.two, single=best, rival=min(reading.rival, urgent), no_order=reading.no_order, dearest=dearest
+    )
+    if two:
+        return Answer("unsure", candidates=tuple(contacts[i] for i in two[:3]), cost=float(reading.two[0].min()))
     near = [contacts[int(i)] for i in order if reading.costs[i] <= best + 1.2][:3]
     if reading.no_order < best + 0.05 and reading.no_order <= dearest:
         return Answer("none", margin=reading.no_order - best, cost=best)
@@ -386,6 +402,17 @@ def _judged(readings: Sequence[_Reading], contacts: Sequence[Contact]) -> Answer
     if min(second, reading.rival, urgent) - best < needed or reading.no_order - best < share * needed:
         return Answer("unsure", candidates=tuple(near), margin=rival - best, cost=best)
     return Answer("call", contacts[int(order[0])], tuple(near), margin=rival - best, cost=best)
+
+
+def _and_another(readings: Sequence[_Reading], contacts: Sequence[Contact]) -> Answer | None:
+    """给儿子打电话，还有女儿: behind an order somebody else's name alone; both are shown."""
+    found: list[Contact] = []
+    for reading in readings:
+        answer = _judged([reading], contacts)
+        if answer.contact is not None and bool(found) == bool(reading.bare[contacts.index(answer.contact)]):
+            found.append(answer.contact)
+    both = tuple(dict.fromkeys(found))
+    return Answer("unsure", candidates=both[:3]) if len(both) > 1 else None
 
 
 def _together(clauses: list[str], readings: list[_Reading], contacts: Sequence[Contact], whole: Answer) -> Answer:

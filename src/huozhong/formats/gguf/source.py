@@ -65,6 +65,7 @@ class GgufSource:
             self._check(name, shape)
             self._names.append(name)
         self._refuse_unknown()
+        self.modules_left_out = len(self._layers_behind())
 
     def names(self) -> list[str]:
         return list(self._names)
@@ -129,6 +130,12 @@ class GgufSource:
             raise CheckpointError(
                 f"{self.path}: tensor {tensor.name!r} has shape {list(tensor.shape)}; its keys need {list(shape)}."
             )
+
+    def _layers_behind(self) -> set[int]:
+        """Numbers of layers behind those of the model and of its modules, as far as there are tensors of them."""
+        every = self.architecture.num_layers + self.architecture.num_nextn_predict_layers
+        numbers = {name.split(".")[2] for name in self._tensors if name.startswith("model.layers.")}
+        return {int(number) for number in numbers if int(number) >= every}
 
     def _refuse_unknown(self) -> None:
         known = set(self._names)

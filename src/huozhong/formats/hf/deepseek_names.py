@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from huozhong.formats.hf.safetensors import Entry
 
@@ -41,13 +41,19 @@ _IN_LAYER = {
     "ffn.gate.tid2eid": "mlp.gate.tid2eid",
 }
 _LAYER = re.compile(r"layers\.(\d+)\.(.+)")
+_MODULE = re.compile(r"(?:model\.)?mtp\.([^.]*)")
 _EXPERT = re.compile(r"ffn\.(experts\.\d+|shared_experts)\.w([123])")
 _PARTS = {"1": "gate_proj", "2": "down_proj", "3": "up_proj"}
 
 
 def named_here(entries: Mapping[str, Entry]) -> dict[str, Entry]:
     """Entries by the names that we know them by; those of prediction modules are left out."""
-    return {_name(name): entry for name, entry in entries.items() if not name.removeprefix("model.").startswith("mtp.")}
+    return {_name(name): entry for name, entry in entries.items() if _MODULE.match(name) is None}
+
+
+def modules_of(names: Iterable[str]) -> set[str]:
+    """The numbers of the prediction modules that there are tensors of."""
+    return {found[1] for name in names if (found := _MODULE.match(name)) is not None}
 
 
 def _name(name: str) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from huozhong.errors import CheckpointError
 from huozhong.formats.gguf.blocks import dequantize
 from huozhong.formats.hf.configs import FP8_BLOCK, architecture_from_hf
-from huozhong.formats.hf.deepseek_names import named_here
+from huozhong.formats.hf.deepseek_names import modules_of, named_here
 from huozhong.formats.hf.folder import CONFIG, find_folder, needed_entry, read_entries, read_json, refuse_unknown
 from huozhong.formats.hf.fp4 import GROUP, Fp4Rows
 from huozhong.formats.hf.safetensors import Entry, decode
@@ -36,10 +36,12 @@ class FolderSource:
         self.path = find_folder(path)
         self.metadata: dict[str, Any] = read_json(self.path / CONFIG)
         self._entries = read_entries(self.path)
-        architecture = architecture_from_hf(self.metadata)
+        architecture, modules = architecture_from_hf(self.metadata), set[str]()
         if architecture.family == "deepseek_v4":
+            modules = modules_of(self._entries)
             self._entries = named_here(self._entries)
         self.architecture = self._with_modules_there(architecture)
+        self.modules_left_out = len(modules) + len(self._layers_behind())
         self._names: list[str] = []
         for name, shape in expected_tensors(self.architecture):
             self._check(name, shape)
@@ -91,12 +93,20 @@ class FolderSource:
     def _with_modules_there(self, architecture: Architecture) -> Architecture:
         """Prediction modules that the files leave out, as transformers does on saving, are not missed."""
         a = architecture
-        there = {name.split(".")[2] for name in self._entries if name.startswith("model.layers.")}
+        there = self._layers()
         modules = [i for i in range(a.num_nextn_predict_layers) if str(a.num_layers + i) in there]
         if len(modules) == a.num_nextn_predict_layers:
             return a
         count = len(modules) if modules == list(range(len(modules))) else 0
         return dataclasses.replace(a, num_nextn_predict_layers=count, moe_layers=a.moe_layers[: a.num_layers + count])
+
+    def _layers(self) -> set[str]:
+        return {name.split(".")[2] for name in self._entries if name.startswith("model.layers.")}
+
+    def _layers_behind(self) -> list[str]:
+        """Numbers of layers behind those of the model and of its modules."""
+        every = self.architecture.num_layers + self.architecture.num_nextn_predict_layers
+        return [number for number in self._layers() if number.isdecimal() and int(number) >= every]
 
     def _fp4(self, name: str) -> Fp4Rows | None:
         """The rows of an expert of four bits; None for any other tensor."""

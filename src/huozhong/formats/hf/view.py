@@ -39,6 +39,7 @@ class HuggingFaceView:
         self.source, self._changed = source, changed
         self.path: Path = source.path
         self.metadata, self.architecture = source.metadata, source.architecture
+        self.modules_left_out = source.modules_left_out
         if source.kind == "gguf":
             self.metadata = hf_config(source.architecture)
             self.architecture = _with_rows_of_a_folder(source.architecture, self.metadata)

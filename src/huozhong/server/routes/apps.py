@@ -23,7 +23,7 @@ from huozhong.server.permits import Permits
 from huozhong.server.qr import qr_svg
 from huozhong.server.render import render_markdown
 from huozhong.server.routes.models import model_for, model_name
-from huozhong.server.words import language_of, sentence
+from huozhong.server.words import sentence, zh_or_en
 from huozhong.skills.check import read_examples
 from huozhong.skills.fields import read_values
 from huozhong.skills.label import visible
@@ -31,7 +31,7 @@ from huozhong.skills.rooms import rooms
 from huozhong.skills.run import Ask
 from huozhong.skills.sandbox import is_here
 from huozhong.skills.shelf import App, AppShelf
-from huozhong.skills.skill import Skill, read_skill
+from huozhong.skills.skill import LANGUAGES, Skill, read_skill
 from huozhong.skills.tools import HOST
 
 router = APIRouter(include_in_schema=False)
@@ -146,7 +146,7 @@ async def _run(request: Request, skill: Skill, given: Mapping[str, Any], model: 
     assert isinstance(careful, Careful)
     name, ask = await asker(request, model)
     tools = tools_for(_shelf(request), skill, person, request.app.state.store)
-    running = pieces(skill, given, ask, tools, careful.numbers, "en" if language_of(request) == "en" else "zh")
+    running = pieces(skill, given, ask, tools, careful.numbers, zh_or_en(request))
     return StreamingResponse(_events(request, skill, name, running), headers=EVENT_HEADERS)
 
 
@@ -172,14 +172,14 @@ async def _events(request: Request, skill: Skill, model: str, running: AsyncIter
                 yield server_sent(Event({"text": piece.text}, piece.kind))
                 continue
             html = await asyncio.to_thread(render_markdown, piece.text)
-            chinese, english = skill.label_in("zh"), skill.label_in("en")
+            chinese, english = skill.text_in("label", "zh"), skill.text_in("label", "en")
             label = {
                 "zh": visible(model, chinese) if piece.by_model else chinese,
                 "en": visible(model, english, english=True) if piece.by_model else english,
             }
             done = {"text": piece.text, "html": html, "data": piece.data, "problem": piece.problem, "label": label}
             done["script"] = piece.script.as_json() if piece.script is not None else None
-            done["files"] = files_of(skill, piece, model, english=language_of(request) == "en")
+            done["files"] = files_of(skill, piece, model, english=zh_or_en(request) == "en")
             yield server_sent(Event(done | {"by_model": piece.by_model}, piece.kind))
     except HuozhongError as error:
         yield server_sent(Event({"message": sentence(error, request)}, "error"))
@@ -242,12 +242,6 @@ def _room(app: App, here: Collection[str]) -> str:
     return f"/room/{app.name}/" if app.origin != "people" and app.name in here else ""
 
 
-def _both(skill: Skill, key: str) -> dict[str, str]:
-    """A text of an app's metadata, in English where it stands there so."""
-    chinese = skill.metadata.get(key, "")
-    return {"zh": chinese, "en": skill.metadata.get(f"{key}-en", "") or chinese}
-
-
 def _described(skill: Skill, shelf: AppShelf) -> dict[str, Any]:
     chinese, english = skill.titles
     known = {name: (tool.chinese, tool.english) for name, tool in shelf.tools().items()} | HOST
@@ -259,7 +253,7 @@ def _described(skill: Skill, shelf: AppShelf) -> dict[str, Any]:
         "description": skill.description,
         "about": {"zh": skill.metadata.get("about", "") or skill.description, "en": skill.description},
         "category": skill.metadata.get("category", "")[:20],
-        "notice": _both(skill, "notice"),
+        "notice": {language: skill.text_in("notice", language) for language in LANGUAGES},
         "made_by": skill.metadata.get("made-by", ""),
         "needs": {"zh": skill.metadata.get("needs", "") or skill.compatibility, "en": skill.compatibility},
         "fields": [field.as_json() for field in skill.fields],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Literal
 from urllib.parse import quote
 
 import pydantic_core
@@ -18,7 +17,7 @@ from huozhong.server.dialects import Event
 from huozhong.server.http import json_response
 from huozhong.server.identity import person_of
 from huozhong.server.rendering import Ahead
-from huozhong.server.words import language_of
+from huozhong.server.words import zh_or_en
 from huozhong.store.conversations import Conversations
 from huozhong.store.database import Store
 from huozhong.store.exchange.keep import MAX_BYTES, import_file
@@ -42,7 +41,7 @@ async def export_one(request: Request, id: str) -> Response:
     kept = Conversations(request.app.state.store)
     conversation, messages = await run_in_threadpool(kept.get, person_of(request).id, id)
     if form == "md":
-        return _file(to_markdown(conversation, messages, _language(request)), _MARKDOWN, conversation.title, "md")
+        return _file(to_markdown(conversation, messages, zh_or_en(request)), _MARKDOWN, conversation.title, "md")
     body = pydantic_core.to_json([to_json(conversation, messages)], indent=1)
     return _file(body, _JSON, conversation.title, "json")
 
@@ -87,10 +86,6 @@ async def import_all(request: Request) -> Response:
     ahead: Ahead = request.app.state.ahead
     ahead.prepare(person, result.newest)
     return json_response({"imported": result.imported, "skipped": result.skipped})
-
-
-def _language(request: Request) -> Literal["zh", "en"]:
-    return "en" if language_of(request) == "en" else "zh"
 
 
 def _file(body: bytes | str, media_type: str, title: str, ending: str) -> Response:

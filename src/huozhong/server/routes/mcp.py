@@ -25,7 +25,7 @@ from huozhong.server.ledger import Ledger
 from huozhong.server.models import Shelf
 from huozhong.server.permits import Permits
 from huozhong.server.routes.models import model_for, model_name
-from huozhong.server.words import language_of
+from huozhong.server.words import zh_or_en
 from huozhong.skills.mcp import mcp_server
 from huozhong.skills.run import Ask
 from huozhong.skills.shelf import AppShelf
@@ -78,7 +78,7 @@ def _server(request: Request) -> Server[Any]:
         model_name(request, None),
         sees=lambda app: permits.may_see(person, app),
         numbers=careful.numbers,
-        language="en" if language_of(request) == "en" else "zh",
+        language=zh_or_en(request),
     )
 
 

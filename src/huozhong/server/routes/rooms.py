@@ -14,7 +14,7 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
@@ -28,7 +28,7 @@ from huozhong.server.household import admit
 from huozhong.server.http import EVENT_HEADERS, KEEP_ALIVE_SECONDS, json_body, json_response, server_sent
 from huozhong.server.identity import owner_only, person_of
 from huozhong.server.routes.apps import app_for, asker
-from huozhong.server.words import LANGUAGES, language_of, sentence
+from huozhong.server.words import LANGUAGES, language_of, sentence, zh_or_en
 from huozhong.skills.rooms import Blob, Door, Guest, Missing, Room, Visit, rooms
 
 PAGES, DOORS, LINKS = "/room/", "/house/room/", "/link/"
@@ -150,7 +150,7 @@ def _answer(found: Any) -> Response:
 async def _visit(request: Request, room: Room, door: Door, by_link: bool) -> Visit:
     folder = app_folder(room.name)
     folder.mkdir(parents=True, exist_ok=True)
-    language: Literal["zh", "en"] = "en" if language_of(request) == "en" else "zh"
+    language = zh_or_en(request)
     person = person_of(request)
     guest = Guest(0, "", "link", language) if by_link else Guest(person.id, person.name, person.role, language)
     ask = None
