@@ -135,8 +135,7 @@ class Encoder:
 
     def text(self, prompt: str, completion: str) -> Encoded:
         """A text and how it goes on, without a template."""
-        begin = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
-        before = begin + self.tokenizer.encode(prompt)
+        before = self.tokenizer.begin + self.tokenizer.encode(prompt)
         after = [*self.tokenizer.encode(completion), self.tokenizer.eos_id]
         return before + after, [False] * len(before) + [True] * len(after)
 
