@@ -114,10 +114,10 @@ class _MarkedText(str):
         return len(self._text)
 
     def __eq__(self, other: object) -> bool:
-        return self._text == _true(other)
+        return bool(self._text == _true(other))
 
     def __ne__(self, other: object) -> bool:
-        return self._text != _true(other)
+        return bool(self._text != _true(other))
 
     def __hash__(self) -> int:
         return hash(self._text)
