@@ -123,7 +123,7 @@ class _MarkedText(str):
         return hash(self._text)
 
     def __contains__(self, part: object) -> bool:
-        return str(_true(part)) in self._text
+        return bool(_true(part) in self._text)
 
     def startswith(self, start: Any, *range: Any) -> bool:
         return self._text.startswith(_true(start), *range)
