@@ -291,14 +291,16 @@ def test_sentencepiece_through_gguf_and_back() -> None:
             small_files(metadata | {"tokenizer.ggml.scores": wrong})
 
 
-def test_a_list_of_merges_beside_sentencepieces_spelling() -> None:
-    """Gemma 4: blanks as themselves, line breaks apart, no blank in front."""
+@pytest.mark.parametrize("named", [{"model": "gemma4"}, {"model": "gpt2", "pre": "sarvam-moe"}])
+def test_a_list_of_merges_beside_sentencepieces_spelling(named: dict[str, str]) -> None:
+    """Gemma 4 and Sarvam: blanks as themselves, line breaks apart, no blank in front."""
     tokens = [*(f"<0x{b:02X}>" for b in range(256)), *"▁\nab", "\n\n", "▁a", "ab", "▁ab", "<eos>"]
     kinds = np.array([6] * 256 + [1] * 8 + [3], np.int32)
     metadata = {
-        "tokenizer.ggml.model": "gemma4", "tokenizer.ggml.tokens": tokens, "tokenizer.ggml.token_type": kinds,
+        "tokenizer.ggml.tokens": tokens, "tokenizer.ggml.token_type": kinds,
         "tokenizer.ggml.merges": ["\n \n", "▁ a", "▁a b", "a b"], "tokenizer.ggml.eos_token_id": 264,
     }  # fmt: skip
+    metadata |= {f"tokenizer.ggml.{key}": value for key, value in named.items()}
     tokenizer = Tokenizer.from_files(small_files(metadata), where="here")
     assert [tokens[id] for id in tokenizer.encode("ab ab\n\nc")] == ["ab", "▁ab", "\n\n", "<0x63>"]
     assert tokenizer.decode(tokenizer.encode(" ab 火\n")) == " ab 火\n"

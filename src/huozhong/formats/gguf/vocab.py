@@ -29,6 +29,7 @@ _IDS = {  # where a vocabulary of such a kind does not name them
     "llama": {"unknown": 0, "bos": 1, "eos": 2},
     "bert": {"unknown": 100, "cls": 101, "seperator": 102},  # spelt as GGUF spells it
 }
+_SPELT_OUT = ("sarvam-moe", "gemma4")  # rules of `gpt2` that write text as it is, as Gemma 4 does
 _WHOLE_JSON = "tokenizer.huggingface.json"
 # What ends an answer, by its text, as llama.cpp finds it: many files name only one end (Llama 3's early ones the text's
 # and not the turn's), and some call such a token ordinary text.
@@ -179,7 +180,7 @@ def _tokenizer_json(metadata: Mapping[str, Any], tokens: list[str], kinds: list[
             added.append(_added_token(id, token, special=kind != _USER_DEFINED))
     texts = {token: id for token, id in vocab.items() if kinds[id] in (_NORMAL, _BYTE)}
     match metadata["tokenizer.ggml.model"]:
-        case "gpt2":
+        case "gpt2" if metadata.get("tokenizer.ggml.pre") not in _SPELT_OUT:
             parts = _byte_level(metadata, texts, where)
         case "bert":
             parts = _wordpiece(metadata, texts, tokens, where)
@@ -210,7 +211,7 @@ def _sentencepiece(
     metadata: Mapping[str, Any], texts: dict[str, int], kinds: list[int], tokens: list[str], where: str
 ) -> dict[str, Any]:
     unknown = _token_id(metadata, "unknown", len(tokens), where)
-    with_merges = metadata["tokenizer.ggml.model"] == "gemma4"
+    with_merges = metadata["tokenizer.ggml.model"] != "llama"
     if with_merges:
         merges = [(left, right) for left, right in _merges(metadata, where)]
     else:
