@@ -13,6 +13,7 @@ from huozhong.errors import TokenizerError
 from huozhong.formats.ready import check_words, small_files_of
 from huozhong.formats.resolve import BUILT_IN
 from huozhong.formats.source import open_model
+from huozhong.text.tokenizer import Tokenizer
 from huozhong.text.tools import Function
 
 
@@ -38,6 +39,22 @@ def test_what_is_missing(ember: Path) -> None:
     (ember / "tokenizer_config.json").write_text(json.dumps(config | {"eos_token": "<none>"}))
     with pytest.raises(TokenizerError, match="end-of-sequence"):
         check_words(open_model(ember))
+
+
+@pytest.mark.parametrize("said", [None, "", {"content": ""}, "absent"])
+def test_the_end_token_may_be_named_by_its_number_alone(said: object, ember: Path) -> None:
+    config = json.loads((ember / "tokenizer_config.json").read_text())
+    end = Tokenizer.load(ember).eos_id
+    words = json.loads((ember / "tokenizer.json").read_text().replace("<｜end▁of▁sentence｜>", "</s>"))
+    (ember / "tokenizer.json").write_text(json.dumps(words))
+    del config["eos_token"]
+    told = {} if said == "absent" else {"eos_token": said}
+    (ember / "tokenizer_config.json").write_text(json.dumps(config | told))
+    files = small_files_of(open_model(ember))
+    tokenizer = Tokenizer.from_files(files, where="ember")
+    assert (tokenizer.eos_id, tokenizer.bytes_of(end)) == (end, b"</s>")
+    (ember / "tokenizer_config.json").unlink()
+    assert check_words(open_model(ember)) is None
 
 
 def test_deepseek_v32_brings_no_template(ember: Path, tmp_path: Path) -> None:

@@ -156,6 +156,27 @@ def test_renderings_are_transformers(path: Path, tokenizer: Tokenizer, monkeypat
             assert "clear" in rendered
 
 
+@pytest.mark.parametrize("path", sorted(LLAMA_CPP.glob("templates/*.jinja")), ids=lambda path: path.stem)
+def test_an_old_thought_in_an_answer_is_left_out_as_transformers_does(
+    path: Path, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the reference shows it, because the template knows nothing of thoughts, it is left out all the same."""
+    for module in (huozhong.text.jinja, transformers.utils.chat_template_utils):
+        monkeypatch.setattr(module, "datetime", Frozen)
+    source = path.read_text(encoding="utf-8")
+    for answer in (
+        "<think>\n想一想\n</think>\n\n晴。",
+        "<think>\n想\n想一想</think>\n    晴",
+        "<think>想一想</think>晴",
+    ):
+        messages = [QUESTION, {"role": "assistant", "content": answer}, SECOND]
+        rendered = ChatTemplate(source, tokenizer).render(messages)
+        expected = reference(source, messages, False)
+        assert "晴" in rendered
+        if expected is not None and "想一想" not in expected:
+            assert rendered == expected, answer
+
+
 # Calls of these models are not recognised: the name stands in the turn's head, before a channel or a line of its own.
 # The engine runs none of them; a fallback form asks for the calls, and the template's own history looks otherwise.
 UNREAD = {

@@ -16,6 +16,10 @@ ASKED = {"role": "user", "content": "几点了？"}
 def test_reasoning_written_into_the_content_gets_its_own_key() -> None:
     said = {"role": "assistant", "content": " <think>想</think>答"}
     assert checked_messages([said]) == [{"role": "assistant", "content": "答", "reasoning_content": "想"}]
+    lines = {"role": "assistant", "content": "<think>\n想\n</think>\n\n  答"}
+    (turn,) = checked_messages([lines])
+    assert (turn["content"], turn["reasoning_content"]) == ("  答", "\n想\n")
+    assert turn["reasoning_content"].written == lines["content"]
     open_ended = {"role": "assistant", "content": "<think>想"}
     assert checked_messages([open_ended]) == [open_ended | {"reasoning_content": None}]
 

@@ -15,7 +15,8 @@ TRADITIONAL = "春天來了，學生們在學校門口說著話。他問：「�
 
 
 @pytest.mark.parametrize(("text", "encoding"), [
-    (SIMPLIFIED, "utf-8"), (SIMPLIFIED, "utf-8-sig"), (SIMPLIFIED, "utf-16"), (SIMPLIFIED, "gbk"),
+    (SIMPLIFIED, "utf-8"), (SIMPLIFIED, "utf-8-sig"), (SIMPLIFIED, "utf-16"), (SIMPLIFIED, "utf-32"),
+    (SIMPLIFIED, "gbk"),
     (SIMPLIFIED, "gb18030"), (TRADITIONAL, "gbk"), (TRADITIONAL, "big5"), (TRADITIONAL, "utf-8"), ("plain", "ascii"),
 ])  # fmt: skip
 def test_the_encoding_is_found(text: str, encoding: str) -> None:
@@ -38,6 +39,21 @@ def test_files_are_read_with_one_kind_of_line_end(tmp_path: Path) -> None:
     for name in ("b.txt.gz", "nowhere.txt"):
         with pytest.raises(DataError, match="cannot be read"):
             read_text(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (f"a\n{SIMPLIFIED}".encode()[:-1], "is UTF-8 up to line 2, which ends in the middle of a character"),
+        (f"{SIMPLIFIED}\n\n".encode() + b"\xff\n" + SIMPLIFIED.encode(), "line 3, which holds a byte that is not"),
+        ("naïve café".encode("latin-1"), "is not text in UTF-8, UTF-16, GB18030 or Big5"),
+        (f"{SIMPLIFIED}\0".encode() + b"\xff", "is not text in"),
+    ],
+)
+def test_what_is_wrong_with_a_text_is_said(data: bytes, why: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(data)
+    with pytest.raises(DataError, match=why):
+        read_text(tmp_path / "a.txt")
 
 
 def test_hidden_files_are_passed_over_and_told(tmp_path: Path) -> None:

@@ -53,6 +53,25 @@ def test_which_spelling(tokenizer: Tokenizer) -> None:
     assert find_spelling(without_prefix(llama_2()), "here").prefix == "never"
 
 
+def begins(single: list[str] | None, **config: Any) -> list[int]:
+    pieces = [{"Sequence": {"id": "A"}} if name == "$A" else {"SpecialToken": {"id": name}} for name in single or ()]
+    post = None if single is None else {"type": "TemplateProcessing", "single": pieces}
+    whole = {"type": "Sequence", "processors": [{"type": "ByteLevel"}, post]}
+    return Tokenizer(json.dumps(llama_2(post_processor=whole)).encode(), CONFIG | config).begin
+
+
+def test_what_a_text_begins_with(tokenizer: Tokenizer) -> None:
+    assert tokenizer.begin == [tokenizer.bos_id]  # whatever its config says
+    assert begins(["<s>", "$A"]) == [1]
+    assert begins(["<unk>", "<s>", "$A", "</s>"]) == [0, 1]  # GLM's two
+    assert begins(["$A", "</s>"]) == begins(None) == [1]  # Llama 2's class puts it there
+    assert begins(["<s>", "$A"], add_bos_token=False) == begins(None, bos_token=None) == []
+    byte_level = json.loads(tokenizer.files()["tokenizer.json"])
+    names = {"bos_token": "<｜User｜>", "eos_token": "<｜end▁of▁sentence｜>"}
+    assert Tokenizer(json.dumps(byte_level).encode(), names).begin == []  # GPT-2's does not
+    assert Tokenizer(json.dumps(byte_level).encode(), names | {"add_bos_token": True}).begin == [3]
+
+
 @pytest.mark.parametrize(
     "change", [{"normalizer": None, "decoder": None}, {"model": llama_2()["model"] | {"byte_fallback": False}}]
 )

@@ -245,6 +245,26 @@ def test_templates_may_look_into_contents(tokenizer: Tokenizer) -> None:
     assert [tokenizer.bytes_of(i).decode() for i in ids if tokenizer.is_control(i)] == [U, A, U, A]
 
 
+def test_a_template_that_finds_text_only_in_parts_gets_parts(tokenizer: Tokenizer) -> None:
+    """As SmolVLM's; given a text it says nothing of it, and the model would be asked nothing."""
+    parts = "{% for part in m.content %}{% if part.type == 'text' %}{{ part.text }}{% endif %}{% endfor %}"
+    template = ChatTemplate(f"{{% for m in messages %}}{{{{ m.role }}}}: {parts};{{% endfor %}}", tokenizer)
+    assert template.render([user("你好"), answer(""), user("<｜User｜>")]) == "user: 你好;assistant: ;user: <｜User｜>;"
+    assert not any(map(tokenizer.is_control, template.tokens([user("<｜User｜>")])))
+    either = ChatTemplate("{% for m in messages %}{{ m.content }}{% endfor %}", tokenizer)
+    assert either.render([user("你好")]) == "你好"
+
+
+def test_an_old_thought_is_the_templates_where_it_takes_thoughts_out(tokenizer: Tokenizer) -> None:
+    """Each trims in its own way; one that knows nothing of thoughts is shown none."""
+    said = [user("a"), answer("<think>\nold\n</think>\n\n  b"), user("c")]
+    cut = "{% set t = m.content.split('</think>')[-1]{} %}{{ t }}|"
+    for trimmed, shown in (("", "\n\n  b"), (".lstrip('\\n')", "  b"), ("|trim", "b")):
+        source = "{% for m in messages %}" + cut.replace("{}", trimmed) + "{% endfor %}"
+        assert ChatTemplate(source, tokenizer).render(said) == f"a|{shown}|c|"
+    assert ChatTemplate("{% for m in messages %}{{ m.content }}|{% endfor %}", tokenizer).render(said) == "a|  b|c|"
+
+
 def test_what_trainers_call_generation_is_content(tokenizer: Tokenizer) -> None:
     """llama-cpp-python issue 2225."""
     source = "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}|{% endfor %}"

@@ -360,11 +360,12 @@ class LLM:
         self._engine.check(EmbedRequest(ids))
 
     def text_tokens(self, prompt: Prompt) -> list[int]:
-        """The ids of a text that stands for itself: the begin-of-text token, then the text's.  Ids stay."""
+        """The ids of a text that stands for itself: what its texts begin with, then the text's.  Ids stay."""
         if not isinstance(prompt, str):
             return prompt
-        begin = [i for i in (self.tokenizer.bos_id,) if i is not None]
-        return begin + self.tokenizer.encode(prompt, begins=not begin, most=self.max_context)
+        begin = self.tokenizer.begin
+        ids = begin + self.tokenizer.encode(prompt, begins=not begin, most=self.max_context)
+        return ids or [id for id in (self.tokenizer.bos_id,) if id is not None]  # something has to be gone on from
 
     # -- end -------------------------------------------------------------------------------------
 

@@ -129,7 +129,7 @@ class LocalSubject:
         """Each window is read on its own, after a begin-of-text token that is not scored itself."""
         tokenizer = self._llm.tokenizer
         ids = tokenizer.encode(text)
-        begin = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
+        begin = tokenizer.begin
         step = min(self.window, self._llm.max_context) - len(begin)
         total = 0.0
         for start in range(0, len(ids), step):

@@ -26,12 +26,32 @@ def small_files_of(source: ModelSource) -> dict[str, bytes]:
     if source.kind == "gguf":
         files = vocab.small_files(source.metadata, where=str(source.path))
     else:
-        files = source.small_files()
+        files = _with_end(source.small_files(), source.architecture.eos_token_ids)
     words = files.get("tokenizer.json", b"")
     template = _TEMPLATES.get(source.architecture.family)
     if template is not None and not _has_template(files) and _USER_MARK in words:
         files["chat_template.jinja"] = template.encode()
     return files
+
+
+def _with_end(files: dict[str, bytes], ids: tuple[int, ...]) -> dict[str, bytes]:
+    """With the end token's name out of config.json's number, where tokenizer_config.json names none.
+
+    So are early conversions ("eos_token": ""), and folders that have tokenizer.json alone.
+    """
+    try:
+        config = json.loads(files.get("tokenizer_config.json", b"{}"))
+        end = config.get("eos_token")
+        is_named = bool(end.get("content") if isinstance(end, dict) else end)
+        words = {} if is_named else json.loads(files["tokenizer.json"])
+        names = {id: token for token, id in words["model"]["vocab"].items()} if words else {}
+        names |= {token["id"]: token["content"] for token in words.get("added_tokens") or ()}
+    except (ValueError, KeyError, AttributeError, TypeError):  # Tokenizer says so
+        return files
+    named = next((names[id] for id in ids if id in names), None)
+    if named is None:
+        return files
+    return files | {"tokenizer_config.json": json.dumps(config | {"eos_token": named}).encode()}
 
 
 def check_words(source: ModelSource) -> ChatTemplate | None:

@@ -104,15 +104,14 @@ def part_tokens(llm: LLM, parts: Sequence[str | int], field: str) -> list[int]:
     ids: list[int] = []
     for part in parts:
         if isinstance(part, str):
-            if not ids and tokenizer.bos_id is not None:
-                ids.append(tokenizer.bos_id)
-            found = tokenizer.encode(part, specials=True, begins=not ids, most=llm.max_context)
-            ids += found[1:] if len(ids) == 1 and found[:1] == ids else found  # who wrote it out means one
+            begin = tokenizer.begin if not ids else []
+            found = tokenizer.encode(part, specials=True, begins=not ids and not begin, most=llm.max_context)
+            ids += found if found[: len(begin)] == begin else begin + found  # who wrote it out means one
         elif 0 <= part < llm.config.vocab_size:
             ids.append(part)
         else:
             raise RequestError(f"'{field}' has the token id {part}, which is not in the vocabulary.", param=field)
-    return ids
+    return ids or [id for id in (tokenizer.bos_id,) if id is not None and parts]
 
 
 async def parsed(request: Request, parse: Callable[[], Result]) -> Result:

@@ -10,6 +10,7 @@ import tokenizers
 
 from huozhong.errors import TokenizerError
 
+WORDPIECE = "WordPiece"  # the kind of model that BERT's vocabularies have
 MAX_ID = 1 << 24  # far above any vocabulary, and small enough for a list of all ids
 
 
@@ -41,7 +42,7 @@ def check_vocabulary(data: dict[str, Any], where: str) -> None:
     if not isinstance(vocab, dict) or not vocab or not all(map(_is_id, vocab.values())):
         raise TokenizerError(f"{where} has no BPE vocabulary; it is not a tokenizer that Huozhong can read")
     for key in ("continuing_subword_prefix", "end_of_word_suffix"):
-        if model.get(key):  # the library panics where it does not fit the merges
+        if model.get(key) and model.get("type") != WORDPIECE:  # the library panics where it does not fit the merges
             raise TokenizerError(f"{where} has a {key}, which the BPE vocabularies read here do not; it cannot be read")
     unknown = model.get("unk_token")
     if unknown is not None and not isinstance(unknown, str):
@@ -132,8 +133,10 @@ def without_control_tokens(data: dict[str, Any], control: dict[int, str], where:
     merges = data["model"].get("merges") or []
     if not names.isdisjoint(data["model"]["vocab"]):  # merges that would spell one of them out
         merges = [m for m in merges if names.isdisjoint(pair := _pair(m)) and "".join(pair) not in names]
+    changed = {"vocab": vocab, "unk_token": unknown}
+    is_wordpiece = data["model"].get("type") == WORDPIECE
     plain = data | {
-        "model": data["model"] | {"vocab": vocab, "merges": merges, "unk_token": unknown},
+        "model": data["model"] | changed | ({} if is_wordpiece else {"merges": merges}),
         "added_tokens": ordinary,
         "post_processor": None,
         "truncation": None,
@@ -147,5 +150,6 @@ def without_control_tokens(data: dict[str, Any], control: dict[int, str], where:
         raise TokenizerError(f"{where} cannot be read as a tokenizer: {error}") from error
     # Its memory of words that were seen before makes nothing here faster (measured), grows by 2 KB a chat until
     # each thread has its 10,000 words, and keeps what users wrote.
-    core.model._resize_cache(0)
+    if not is_wordpiece:  # which has none
+        core.model._resize_cache(0)
     return core

@@ -63,13 +63,12 @@ def read_jsonl(path: str | Path) -> Iterator[dict[str, Any]]:
 
 def write_text_shard(folder: str | Path, name: str, tokenizer: Tokenizer, texts: Iterable[str]) -> ShardManifest:
     """A shard of plain documents (begin token, text, end token), every token learned; no blank texts."""
-    front = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
 
     def documents() -> Iterator[Document]:
         full = (t for t in texts if t.strip())
         while group := list(itertools.islice(full, 1024)):
             for ids in tokenizer.encode_batch(group):
-                yield [*front, *ids, tokenizer.eos_id], None
+                yield [*tokenizer.begin, *ids, tokenizer.eos_id], None
 
     return _write_for(tokenizer, folder, name, documents())
 

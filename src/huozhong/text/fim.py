@@ -24,8 +24,7 @@ def middle_prompt(tokenizer: Tokenizer, prefix: str, suffix: str) -> list[int] |
 
 
 def _between(tokenizer: Tokenizer, marks: tuple[str, str, str], prefix: str, suffix: str) -> Iterator[int]:
-    if tokenizer.bos_id is not None:
-        yield tokenizer.bos_id
+    yield from tokenizer.begin
     for mark, text in zip(marks, (prefix, suffix, ""), strict=True):
         yield tokenizer.token_id(mark)
         yield from tokenizer.encode(text)

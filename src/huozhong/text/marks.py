@@ -3,8 +3,9 @@
 A template gets the true text and may look into it (`'</think>' in content`, `/no_think`).  Only where the text spells a
 control token are there marks around it, and where its first or last characters could help to spell one a mark stands
 there.  Templates cut, join and trim; marks travel with the text.  Afterwards a marked token is plain text, and a mark
-that lost its partner still keeps apart what stands on either side of it.  A template that takes a slice of a content
-(`content[:48]`) gets that slice of the true text, marked anew.
+that lost its partner still keeps apart what stands on either side of it.  What a template asks of a content is
+answered of the true text (its length, how it begins), and what it takes of it (`content[:48]`, `.split('</think>')`)
+is marked anew.
 """
 
 from __future__ import annotations
@@ -99,6 +100,7 @@ class _MarkedText(str):
 
     _text: str
     _marker: Marker
+    __slots__ = ("_marker", "_text")
 
     def __new__(cls, shown: str, text: str, marker: Marker) -> _MarkedText:
         made = super().__new__(cls, shown)
@@ -106,9 +108,54 @@ class _MarkedText(str):
         return made
 
     def __getitem__(self, key: Any) -> str:
-        piece = self._text[key]
+        return self._again(self._text[key])
+
+    def __len__(self) -> int:
+        return len(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._text == _true(other))
+
+    def __ne__(self, other: object) -> bool:
+        return bool(self._text != _true(other))
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __contains__(self, part: object) -> bool:
+        return bool(_true(part) in self._text)
+
+    def startswith(self, start: Any, *range: Any) -> bool:
+        return self._text.startswith(_true(start), *range)
+
+    def endswith(self, end: Any, *range: Any) -> bool:
+        return self._text.endswith(_true(end), *range)
+
+    def find(self, part: Any, *range: Any) -> int:
+        return self._text.find(_true(part), *range)
+
+    def split(self, at: Any = None, most: Any = -1) -> list[str]:
+        return [self._again(piece) for piece in self._text.split(_true(at), most)]
+
+    def rsplit(self, at: Any = None, most: Any = -1) -> list[str]:
+        return [self._again(piece) for piece in self._text.rsplit(_true(at), most)]
+
+    def strip(self, what: Any = None) -> str:
+        return self._again(self._text.strip(_true(what)))
+
+    def lstrip(self, what: Any = None) -> str:
+        return self._again(self._text.lstrip(_true(what)))
+
+    def rstrip(self, what: Any = None) -> str:
+        return self._again(self._text.rstrip(_true(what)))
+
+    def _again(self, piece: str) -> str:
         marked: str = self._marker.mark(piece)
         return marked
+
+
+def _true(text: Any) -> Any:
+    return text._text if isinstance(text, _MarkedText) else text
 
 
 def without_marks(text: str) -> str:

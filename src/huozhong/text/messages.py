@@ -15,6 +15,17 @@ ROLES = ("system", "user", "assistant", "tool")
 _KEYS = {"role", "content", "reasoning_content", "tool_calls", "tool_call_id"}
 
 
+class InlineThought(str):
+    """A thought that was written into an answer; written: all of that, for templates that read it themselves."""
+
+    written: str
+
+    def __new__(cls, thought: str, written: str) -> InlineThought:
+        made = super().__new__(cls, thought)
+        made.written = written
+        return made
+
+
 def checked_messages(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Validated copies with the keys role, content, and for assistants reasoning_content (str or None).
 
@@ -22,7 +33,8 @@ def checked_messages(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, An
     tool_calls: [{"id": ..., "type": "function", "function": {"name": ..., "arguments": JSON text}}]; with them
     `content` may be None.  tool_call_id: which of these calls a message with role "tool" answers.
 
-    Reasoning written into an assistant's content as "<think>...</think>answer" is moved to its own key.
+    Reasoning written into an assistant's content as "<think>...</think>answer" is moved to its own key, as an
+    InlineThought.
     Raises RequestError with param "messages".
     """
     if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Sequence) or not messages:
@@ -68,7 +80,8 @@ def _checked_message(where: str, message: Mapping[str, Any]) -> dict[str, Any]:
         return {"role": role, "content": content}
     inline = content.lstrip()
     if reasoning is None and inline.startswith(THINK) and END_THINK in inline:
-        reasoning, content = inline.removeprefix(THINK).split(END_THINK, 1)
+        thought, rest = inline.removeprefix(THINK).split(END_THINK, 1)
+        reasoning, content = InlineThought(thought, content), rest.lstrip("\n")  # line breaks are marks, as tags are
     turn = {"role": role, "content": content, "reasoning_content": reasoning}
     return turn | {"tool_calls": _checked_calls(f"{where}.tool_calls", calls)} if calls else turn
 

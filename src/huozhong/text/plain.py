@@ -1,7 +1,7 @@
 """Plain text as it lies on people's disks: which files of a folder are text, and in which encoding.
 
-UTF-8, UTF-16 with its mark, GB18030 (with GBK and GB 2312) and Big5.  The last two decode each other's bytes to
-characters that hardly occur, so the one that gives more of the common characters is the right one.
+UTF-8, UTF-16 and UTF-32 with their marks, GB18030 (with GBK and GB 2312) and Big5.  The last two decode each other's
+bytes to characters that hardly occur, so the one that gives more of the common characters is the right one.
 """
 
 from __future__ import annotations
@@ -67,12 +67,27 @@ def read_text(file: Path) -> str:
         raise DataError(f"{file} cannot be read: {error}") from error
     text = decoded(data)
     if text is None:
-        raise DataError(f"{file} is not text in UTF-8, UTF-16, GB18030 or Big5; save it as UTF-8")
+        raise DataError(f"{file} {_why_not(data)}")
     return re.sub("\r\n?", "\n", text)
+
+
+def _why_not(data: bytes) -> str:
+    """What is wrong with bytes that are no text, for the end of a sentence."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if b"\0" not in data and not data[: error.start].isascii():  # UTF-8 to here: damaged, not of another encoding
+            line = data.count(b"\n", 0, error.start) + 1
+            cut = error.end == len(data) and error.reason == "unexpected end of data"
+            found = "ends in the middle of a character; copy it again" if cut else "holds a byte that is not; mend it"
+            return f"is UTF-8 up to line {line}, which {found}"
+    return "is not text in UTF-8, UTF-16, GB18030 or Big5; save it as UTF-8"
 
 
 def decoded(data: bytes) -> str | None:
     """Bytes as text, without a mark at its beginning; None when they are no text in any encoding that is known here."""
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):  # the first begins as UTF-16's mark does
+        return _strictly(data, "utf-32")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return _strictly(data, "utf-16")
     if b"\0" in data:

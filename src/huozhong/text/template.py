@@ -18,7 +18,7 @@ import jinja2
 from huozhong.errors import RequestError, TokenizerError
 from huozhong.text.jinja import dates, environment
 from huozhong.text.marks import Marker, RenderedText
-from huozhong.text.messages import checked_messages
+from huozhong.text.messages import InlineThought, checked_messages
 from huozhong.text.tokenizer import END_THINK, THINK, Tokenizer
 from huozhong.text.tool_formats import FIREFUNCTION, find_format
 from huozhong.text.tool_history import History, as_text, describe, with_ids
@@ -274,7 +274,7 @@ class ChatTemplate:
         if add_generation_prompt and messages and messages[-1]["role"] == "assistant":
             raise RequestError("The last message is the assistant's; the last one must be the user's", param="messages")
         offered = [f.for_template() for f in tools] or None
-        shown = [_without_nothing(m) for m in messages]
+        shown = [_without_nothing(self._as_written(m)) for m in messages]
         if offered or any(_uses_tools(m) for m in messages):
             shown, offered = self._with_tools(shown, tools)
         marked = [self._marker.message(m) for m in shown]
@@ -284,6 +284,24 @@ class ChatTemplate:
             # R1's template always opens a think block; closing it at once tells such a model not to think.
             spans.append(RenderedText(f"\n{END_THINK}\n\n", True))
         return spans
+
+    def _as_written(self, message: dict[str, Any]) -> dict[str, Any]:
+        """An answer with its thought in it, where the template takes it out itself, each in its own way."""
+        thought = message.get("reasoning_content")
+        if not isinstance(thought, InlineThought) or not self._reads_thoughts:
+            return message
+        return message | {"content": thought.written, "reasoning_content": None}
+
+    @cached_property
+    def _reads_thoughts(self) -> bool:
+        """Whether the template leaves thoughts out of earlier answers that have them in their text."""
+        said = {"role": "assistant", "content": f"{THINK}\nprobe thought\n{END_THINK}\n\nprobe answer"}
+        asked = {"role": "user", "content": "probe question"}
+        try:
+            text = self._rendered([asked, said, asked], None, True, True)
+        except (RequestError, TokenizerError):
+            return False
+        return "probe answer" in text and "probe thought" not in text
 
     def _with_tools(
         self, messages: list[dict[str, Any]], tools: Sequence[Function]
@@ -296,7 +314,27 @@ class ChatTemplate:
             return shown, [f.for_template() for f in tools] or None
         return describe(form.description(tools), shown, system=history.system), None
 
+    @cached_property
+    def _takes_parts(self) -> bool:
+        """Whether the template finds text only in lists of parts, as those of models that see pictures do."""
+        asked = {"role": "user", "content": "probe question"}
+        try:
+            as_text, as_parts = (self._as_given([m], None, True, True) for m in (asked, _in_parts(asked)))
+        except (RequestError, TokenizerError):
+            return False
+        return asked["content"] in as_parts and asked["content"] not in as_text
+
     def _rendered(
+        self,
+        messages: list[dict[str, Any]],
+        tools: list[dict[str, Any]] | None,
+        add_generation_prompt: bool,
+        thinking: bool,
+    ) -> str:
+        shown = [_in_parts(m) for m in messages] if self._takes_parts else messages
+        return self._as_given(shown, tools, add_generation_prompt, thinking)
+
+    def _as_given(
         self,
         messages: list[dict[str, Any]],
         tools: list[dict[str, Any]] | None,
@@ -319,7 +357,7 @@ class ChatTemplate:
             raise
         except Exception as error:  # a template is a program and can fail in any way
             if tools is None:  # Hermes' wants a list, be it an empty one
-                return self._rendered(messages, [], add_generation_prompt, thinking)
+                return self._as_given(messages, [], add_generation_prompt, thinking)
             raise TokenizerError(f"{self._where} failed: {error}") from error
 
     def _encode(self, spans: list[RenderedText], most: int | None = None) -> list[int]:
@@ -347,6 +385,12 @@ class ChatTemplate:
 def _to_text(tools: Sequence[Mapping[str, Any]] | None) -> str:
     """Tools as firefunction's template takes them: a text of its own, with the functions alone."""
     return json.dumps([tool["function"] for tool in tools or ()], ensure_ascii=False, indent=4)
+
+
+def _in_parts(message: dict[str, Any]) -> dict[str, Any]:
+    """A message with its text as a list of one part."""
+    content = message["content"]
+    return message | {"content": [{"type": "text", "text": content}] if content else []}
 
 
 def _uses_tools(message: Mapping[str, Any]) -> bool:

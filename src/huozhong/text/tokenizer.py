@@ -28,9 +28,9 @@ from huozhong.text.byte_level import (
 )
 from huozhong.text.default_template import DEFAULT_TEMPLATE
 from huozhong.text.long_texts import SHORT, encode_long
-from huozhong.text.spelling import BYTE_LEVEL, find_spelling, without_prefix
+from huozhong.text.spelling import BEGIN, BYTE_LEVEL, begin_tokens, find_spelling, without_prefix
 
-PAD, BOS, EOS = "<｜pad｜>", "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"
+PAD, BOS, EOS = "<｜pad｜>", BEGIN, "<｜end▁of▁sentence｜>"
 USER, ASSISTANT, SYSTEM = "<｜User｜>", "<｜Assistant｜>", "<｜System｜>"
 THINK, END_THINK = "<think>", "</think>"
 SPECIALS: tuple[str, ...] = (
@@ -81,6 +81,7 @@ class Tokenizer:
             self._inner = without_control_tokens(without_prefix(data), self._control, where)
         self.vocab_size: int = max(self._ids.values()) + 1
         self.bos_id: int | None = self._named("bos_token", BOS)
+        self.begin: list[int] = self._begin(data)
         eos = self._named("eos_token", EOS)
         if eos is None:
             raise TokenizerError(f"{where} names no end-of-sequence token; give eos_token in tokenizer_config.json")
@@ -309,6 +310,12 @@ class Tokenizer:
         if self._spelling is not BYTE_LEVEL or self._bpe.normalizer is not None:
             return None
         return max(len(self.bytes_of(i)) for i in self._tokens)
+
+    def _begin(self, data: dict[str, Any]) -> list[int]:
+        """What stands before a text that stands for itself, outside of any chat."""
+        bos = None if self.bos_id is None else self._tokens[self.bos_id]
+        named = begin_tokens(data, self.config, bos)
+        return [self._ids[token] for token in named if token in self._ids]
 
     def _named(self, key: str, default: str) -> int | None:
         entry = self.config.get(key, default)

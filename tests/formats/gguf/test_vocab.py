@@ -175,7 +175,7 @@ def test_added_letters_are_text_and_added_tags_are_not(tmp_path: Path) -> None:
     assert not ours.is_control(505)
 
 
-@pytest.mark.parametrize("model", ["bert", "t5", None, 7])
+@pytest.mark.parametrize("model", ["t5", "rwkv", None, 7])
 def test_other_kinds_are_refused_by_name(model: Any) -> None:
     with pytest.raises(TokenizerError, match=r"only byte-level BPE .*SentencePiece"):
         small_files({"tokenizer.ggml.model": model})
@@ -189,7 +189,7 @@ LIES: dict[str, tuple[dict[str, Any], str]] = {
     "tokens are numbers": ({"tokenizer.ggml.tokens": np.zeros(3)}, "no tokenizer.ggml.tokens"),
     "types": ({"tokenizer.ggml.token_type": np.ones(3, np.int32)}, "every token its type"),
     "float types": ({"tokenizer.ggml.token_type": np.ones(505, np.float32)}, "every token its type"),
-    "eos": ({"tokenizer.ggml.eos_token_id": 505}, "eos_token_id is 505"),
+    "eos": ({"tokenizer.ggml.eos_token_id": 1.5}, "eos_token_id is 1.5"),
     "bos": ({"tokenizer.ggml.bos_token_id": "x"}, "bos_token_id is 'x'"),
     "no merges": ({"tokenizer.ggml.merges": "x"}, "no tokenizer.ggml.merges"),
     "merge": ({"tokenizer.ggml.merges": ["a b c"]}, "merge 'a b c'"),
@@ -204,14 +204,75 @@ def test_a_broken_vocabulary_is_one_sentence(name: str) -> None:
         small_files(GOOD | changes)
 
 
-@pytest.mark.parametrize("nothing", [-1, 2**32 - 1])
-def test_minus_one_names_no_token(nothing: int) -> None:
+@pytest.mark.parametrize("nothing", [-1, 2**32 - 1, 505])
+def test_minus_one_or_past_the_end_names_no_token(nothing: int) -> None:
     """llama.cpp issue 6614's neighbours: converters write bos or padding -1 where a model has none."""
     changes = {f"tokenizer.ggml.{name}_token_id": nothing for name in ("bos", "padding")}
     files = small_files(GOOD | changes)
     config = json.loads(files["tokenizer_config.json"])
     assert (config["bos_token"], config["pad_token"]) == (None, None)
     assert Tokenizer.from_files(files, where="here").bos_id is None
+
+
+def chat_vocabulary(kinds: dict[str, int], **keys: Any) -> dict[str, Any]:
+    """GOOD with its last tokens renamed, each of the given kind (1 ordinary, 3 control, 4 user-defined)."""
+    tokens, types = list(GOOD["tokenizer.ggml.tokens"]), np.array(GOOD["tokenizer.ggml.token_type"])
+    for place, (token, kind) in enumerate(kinds.items()):
+        tokens[500 + place], types[500 + place] = token, kind
+    given = {f"tokenizer.ggml.{key}": value for key, value in keys.items()}
+    none = {"tokenizer.ggml.eot_token_id": -1, "tokenizer.ggml.bos_token_id": -1}
+    return GOOD | none | {"tokenizer.ggml.tokens": tokens, "tokenizer.ggml.token_type": types} | given
+
+
+@pytest.mark.parametrize(
+    ("kinds", "keys", "ends"),
+    [
+        # Llama 3's early files: the end of a text is named, that of a turn is not
+        ({"<bos>": 3, "<|end_of_text|>": 3, "<|eot_id|>": 3}, {"eos_token_id": 501}, ["<|end_of_text|>", "<|eot_id|>"]),
+        # Phi-3's, and ChatML on a Mistral whose converter wrote the mark down as ordinary text
+        ({"<|endoftext|>": 3, "<|end|>": 4}, {"eos_token_id": 500}, ["<|endoftext|>", "<|end|>"]),
+        ({"<s>": 3, "</s>": 3, "<|im_end|>": 1}, {"eos_token_id": 501}, ["</s>", "<|im_end|>"]),
+        ({"<bos>": 3, "<end_of_turn>": 1}, {"eos_token_id": -1}, ["<end_of_turn>"]),
+        ({"<bos>": 3, "<eos>": 1}, {"eos_token_id": 501}, ["<eos>"]),
+        ({"<|endoftext|>": 3, "</s>": 1}, {"eos_token_id": 500}, ["<|endoftext|>"]),  # words that people write
+        ({"<|return|>": 3, "<|call|>": 3, "<|end|>": 3}, {"eos_token_id": 500}, ["<|return|>", "<|call|>"]),
+    ],
+)
+def test_what_ends_an_answer_is_found_by_its_text_too(
+    kinds: dict[str, int], keys: dict[str, Any], ends: list[str]
+) -> None:
+    files = small_files(chat_vocabulary(kinds, **keys))
+    tokenizer = Tokenizer.from_files(files, where="here")
+    found = json.loads(files["generation_config.json"])["eos_token_id"]
+    assert [tokenizer.bytes_of(id).decode() for id in (found if isinstance(found, list) else [found])] == ends
+    for end in ends:
+        assert tokenizer.encode(f"a{end}b", specials=True).count(tokenizer.token_id(end)) == 1
+        assert tokenizer.token_id(end) not in tokenizer.encode(f"a{end}b")
+
+
+@pytest.mark.parametrize(
+    ("pre", "stated", "begins"),
+    [
+        ("smollm", False, False), ("qwen2", False, False), ("qwen2", None, False), ("llama-bpe", None, True),
+        ("llama-bpe", False, False), ("tekken", None, True), ("gpt-2", True, True),
+    ],
+)  # fmt: skip
+def test_a_text_begins_as_the_file_says_or_as_its_kind_does(pre: str, stated: bool | None, begins: bool) -> None:
+    """SmolLM2 and Qwen name a begin token that none of their texts begins with."""
+    files = small_files(chat_vocabulary({"<bos>": 3}, pre=pre, bos_token_id=500, add_bos_token=stated))
+    assert Tokenizer.from_files(files, where="here").begin == [500] * begins
+
+
+def test_what_a_text_begins_with_goes_into_the_file() -> None:
+    """Llama 3's tokenizer.json says it, its config does not; ours is told otherwise for the library's sake."""
+    assert GOOD["tokenizer.ggml.add_bos_token"] is OWN["tokenizer.ggml.add_bos_token"] is True
+    plain = vocab_metadata(folder_files(real_shaped("gpt-2", post_processor=None)), 505)
+    assert plain["tokenizer.ggml.add_bos_token"] is False
+
+
+def test_lists_may_be_longer_than_the_vocabulary() -> None:
+    more = GOOD | {"tokenizer.ggml.token_type": np.append(GOOD["tokenizer.ggml.token_type"], [3, 3]).astype(np.int32)}
+    assert small_files(more) == small_files(GOOD)
 
 
 def test_sentencepiece_through_gguf_and_back() -> None:
@@ -230,17 +291,46 @@ def test_sentencepiece_through_gguf_and_back() -> None:
             small_files(metadata | {"tokenizer.ggml.scores": wrong})
 
 
-def test_a_list_of_merges_beside_sentencepieces_spelling() -> None:
-    """Gemma 4: blanks as themselves, line breaks apart, no blank in front."""
+@pytest.mark.parametrize("named", [{"model": "gemma4"}, {"model": "gpt2", "pre": "sarvam-moe"}])
+def test_a_list_of_merges_beside_sentencepieces_spelling(named: dict[str, str]) -> None:
+    """Gemma 4 and Sarvam: blanks as themselves, line breaks apart, no blank in front."""
     tokens = [*(f"<0x{b:02X}>" for b in range(256)), *"▁\nab", "\n\n", "▁a", "ab", "▁ab", "<eos>"]
     kinds = np.array([6] * 256 + [1] * 8 + [3], np.int32)
     metadata = {
-        "tokenizer.ggml.model": "gemma4", "tokenizer.ggml.tokens": tokens, "tokenizer.ggml.token_type": kinds,
+        "tokenizer.ggml.tokens": tokens, "tokenizer.ggml.token_type": kinds,
         "tokenizer.ggml.merges": ["\n \n", "▁ a", "▁a b", "a b"], "tokenizer.ggml.eos_token_id": 264,
     }  # fmt: skip
+    metadata |= {f"tokenizer.ggml.{key}": value for key, value in named.items()}
     tokenizer = Tokenizer.from_files(small_files(metadata), where="here")
     assert [tokens[id] for id in tokenizer.encode("ab ab\n\nc")] == ["ab", "▁ab", "\n\n", "<0x63>"]
     assert tokenizer.decode(tokenizer.encode(" ab 火\n")) == " ab 火\n"
+
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *["▁h", "▁hello", "ello", "s", "▁,", "▁!", "▁火", "▁e", "▁cafe"]]
+
+
+def bert(**keys: Any) -> dict[str, Any]:
+    return {
+        "tokenizer.ggml.model": "bert", "tokenizer.ggml.tokens": WORDS,
+        "tokenizer.ggml.token_type": np.array([3] * 4 + [1] * 9, np.int32), "tokenizer.ggml.unknown_token_id": 1,
+        "tokenizer.ggml.cls_token_id": 2, "tokenizer.ggml.seperator_token_id": 3, **keys,
+    }  # fmt: skip
+
+
+def test_wordpiece() -> None:
+    """BERT's and bge's: words in small letters without accents, each the longest tokens; for embeddings."""
+    tokenizer = Tokenizer.from_files(small_files(bert()), where="here")
+    ids = tokenizer.encode("  Hello,Café hellos火种! x[CLS]")
+    assert [WORDS[id] for id in ids] == [
+        *["▁hello", "▁,", "▁cafe", "▁hello", "s", "▁火", "[UNK]", "▁!", "[UNK]", "[UNK]", "[UNK]", "[UNK]"]
+    ]  # fmt: skip
+    assert tokenizer.decode(tokenizer.encode("Hellos,  HELLO")) == "hellos , hello"
+    assert (tokenizer.begin, tokenizer.eos_id) == ([2], 3)
+    assert tokenizer.encode("[CLS]hello[SEP]", specials=True) == [2, WORDS.index("▁hello"), 3]
+    cased = {"tokenizer.ggml.normalizer.lowercase": False}
+    assert Tokenizer.from_files(small_files(bert(**cased)), where="here").encode("Hello hello") == [1, 5]
+    with pytest.raises(TokenizerError, match="has no unknown token"):
+        small_files(bert(**{"tokenizer.ggml.unknown_token_id": -1}))
 
 
 @pytest.mark.parametrize("whole", ["{", "[]", "{}", '{"model": {"vocab": {"a": 1}}, "added_tokens": []}', 3])

@@ -137,11 +137,11 @@ def test_our_own_config_is_the_same_either_way() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["DeepseekV2", "DeepseekV3", "Glm4MoeLite", "Llama", "Qwen2", "Qwen3", "Qwen3Moe", "Youtu"]
+    "kind", ["DeepseekV2", "DeepseekV3", "Glm4MoeLite", "Llama", "Mistral", "Qwen2", "Qwen3", "Qwen3Moe", "Youtu"]
 )
 def test_every_key_that_transformers_writes_is_known(kind: str) -> None:
-    given = {"num_experts_per_tok": 6} if kind == "DeepseekV2" else {}
-    config = getattr(transformers, f"{kind}Config")(**given)
+    needed: dict[str, Any] = {"DeepseekV2": {"num_experts_per_tok": 6}, "Mistral": {"sliding_window": None}}
+    config = getattr(transformers, f"{kind}Config")(**needed.get(kind, {}))
     architecture_from_hf(json.loads(config.to_json_string(use_diff=False)))
 
 
@@ -150,7 +150,10 @@ def test_keys_that_change_nothing() -> None:
     more: dict[str, Any] = {
         "unsloth_fixed": True, "unsloth_version": "2025.1.1", "_attn_implementation_autoset": True,
         "transformers.js_config": {"dtype": "q4"}, "tokenizer_class": "PreTrainedTokenizerFast", "top_k": 50,
-        "is_decoder": False, "torchscript": False, "task_specific_params": None,
+        "is_decoder": False, "torchscript": False, "task_specific_params": None, "use_liger_kernel": True,
+        "attn_implementation": "sdpa", "embd_pdrop": 0.1, "unk_token_id": 0, "base_model_tp_plan": {},
+        "peft_type": None,
+        "generation_config": {"top_p": 0.9}, "loss_type": "ForCausalLM", "license": "mit",
     }  # fmt: skip
     llama = more | {"is_llama_config": True, "rope_interleaved": False}
     assert architecture_from_hf(R1_LLAMA | llama) == architecture_from_hf(R1_LLAMA)
@@ -183,6 +186,7 @@ def test_keys_that_change_nothing() -> None:
         (R1_QWEN, {"quantization_config": {"quant_method": "gptq"}}, "quant_method is 'gptq'; only 'fp8'"),
         (R1_QWEN, {"quantization_config": {"quant_method": "fp8", "weight_block_size": [64, 64]}}, "weight_block_size"),
         (R1_QWEN, {"quantization_config": 4}, "quantization_config"),
+        (R1_QWEN, {"quantization": {"group_size": 64, "bits": 4}}, "quantization is MLX's own"),
         (R1_LLAMA, {"mlp_bias": True}, "mlp_bias is True; only False"),
         (R1_LLAMA, {"rope_interleaved": True}, "rope_interleaved is True; only False"),
         (R1_LLAMA, {"residual_multiplier": 2.0}, "unknown key 'residual_multiplier'"),

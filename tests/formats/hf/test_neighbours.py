@@ -140,3 +140,19 @@ def test_others_stay_as_they_are() -> None:
 def test_what_is_refused(base: dict[str, Any], changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         architecture_from_hf(base | changes)
+
+
+def test_mistral_is_a_llama_where_no_window_slides() -> None:
+    keys = {
+        "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 16,
+        "vocab_size": 100,
+        "rope_theta": 1e6, "head_dim": 8, "max_position_embeddings": 32768,
+    }  # fmt: skip
+    mistral = keys | {"model_type": "mistral", "sliding_window": None, "architectures": ["MistralForCausalLM"]}
+    llama = keys | {"model_type": "llama", "num_key_value_heads": 8}
+    assert architecture_from_hf(mistral) == architecture_from_hf(llama)
+    assert architecture_from_hf(mistral | {"sliding_window": 32768}) == architecture_from_hf(llama)
+    absent = {key: value for key, value in mistral.items() if key != "sliding_window"}
+    for sliding in (absent, mistral | {"sliding_window": 4096}, mistral | {"sliding_window": "all"}):
+        with pytest.raises(ConfigError, match=r"sliding_window is .*; attention to a part of the context"):
+            architecture_from_hf(sliding)

@@ -12,7 +12,7 @@ from huozhong.errors import DataError
 from huozhong.model.layers import IGNORED
 from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
-from huozhong.train.adapt.examples import Encoder, Example, groups, pack, read_examples, split
+from huozhong.train.adapt.examples import Encoder, Example, groups, pack, read_examples, read_rows, split
 
 R1 = (
     "{{bos_token}}{% for m in messages %}{% if m['role'] == 'user' %}{{'<｜User｜>' + m['content']}}"
@@ -242,6 +242,38 @@ def test_files_in_other_encodings_are_read(encoding: str, encoder: Encoder, tmp_
     )
     (example,) = read_examples(tmp_path / "a.jsonl", encoder)
     assert example.prompt == [{"role": "user", "content": text}]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize(("ending", "between"), [(".csv", ","), (".CSV", ";"), (".tsv", "\t")])
+def test_a_table_as_spreadsheets_save_it(encoding: str, ending: str, between: str, tmp_path: Path) -> None:
+    rows = [
+        ["问题", "答案", "备注"],
+        ["几点开门？", '"早上九点，\n周日休息""。"', ""],
+        ["", "", ""],
+        ["在哪里？", "在二楼。", ""],
+    ]
+    path = tmp_path / f"table{ending}"
+    path.write_bytes("\r\n".join(between.join(row) for row in rows).encode(encoding))
+    assert list(read_rows(path)) == [
+        (3, {"问题": "几点开门？", "答案": '早上九点，\n周日休息"。', "备注": ""}),
+        (5, {"问题": "在哪里？", "答案": "在二楼。", "备注": ""}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.csv", "question,answer\na,b\nc,d,e\n", "line 3 has more cells"),
+        ("a.csv", f'question,answer\na,"{"x" * 200_000}', "line 2 has more cells than .* never ends"),
+        ("a.csv", "question,answer\n", "has no lines"),
+        ("a.xlsx", "PK", "is a spreadsheet's own file; save it from there as CSV"),
+    ],
+)
+def test_a_table_that_cannot_be_read(name: str, text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=words):
+        list(read_rows(tmp_path / name))
 
 
 def test_a_model_without_a_template_says_what_to_write(tokenizer: Tokenizer, tmp_path: Path) -> None:

@@ -34,6 +34,15 @@ def plain(messages: list[dict[str, Any]]) -> list[tuple[str, str]]:
      [("system", "s"), ("user", "a"), ("assistant", "b")]),
     ({"conversations": [{"from": "system", "value": "s"}, USER, BOT], "id": "x"},
      [("system", "s"), ("user", "a"), ("assistant", "b")]),
+    ({"conversation": [{"system": "s", "input": "a", "output": "b"}, {"input": "c", "output": "d"}]},
+     [("system", "s"), ("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d")]),
+    ({"conversation": [{"human": "a", "assistant": "b"}], "dataset": "moss", "category": "x"},
+     [("user", "a"), ("assistant", "b")]),
+    ({"messages": '[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]'},
+     [("user", "a"), ("assistant", "b")]),
+    ({"指令": "q", "输入": "more", "输出": "r"}, [("user", "q\nmore"), ("assistant", "r")]),
+    ({" Question": "q", "ANSWER ": "r", "ID": 7}, [("user", "q"), ("assistant", "r")]),
+    ({"problem": "q", "solution": "r"}, [("user", "q"), ("assistant", "r")]),
     ({"prompt": [USER], "completion": [BOT]}, [("user", "a"), ("assistant", "b")]),
     ({"prompt": "a", "completion": [BOT]}, [("user", "a"), ("assistant", "b")]),
     ({"messages": [USER, BOT, USER, BOT | {"weight": 0}]}, [("user", "a"), ("assistant", "b")]),
@@ -42,7 +51,7 @@ def test_public_forms(row: dict[str, Any], messages: list[tuple[str, str]]) -> N
     taught = read_taught(row, "f line 1")
     assert plain(taught.messages) == messages
     assert taught.learnt[-1] is True
-    assert taught.labels <= {"id", "category"}
+    assert taught.labels <= {"id", "category", "dataset"}
 
 
 def test_only_the_answers_are_learnt_and_of_an_earlier_conversation_nothing() -> None:
@@ -122,6 +131,11 @@ def test_a_call_without_arguments_has_an_empty_object(arguments: Any) -> None:
     ({"prompt": "a", "completion": "b", "nonsense": "c"}, "'nonsense'"), ({"prompt": "a"}, "'completion' is missing"),
     ({"prompt": "a", "completion": ""}, "'completion' must be text that is not empty"),
     ({"prompt": [BOT], "completion": [BOT]}, "prompt must end with what is to be answered"),
+    ({"conversation": [{"human": "a", "assistant": "b", "mood": "x"}]}, "conversation[0]: the field 'mood'"),
+    ({"conversation": [{"human": "a", "assistant": ""}]}, "conversation[0]: the answer is empty"),
+    ({"conversation": [{"human": "", "assistant": "b"}]}, "conversation[0]: what the user says is empty"),
+    ({"Question": "a", "question": "b", "answer": "c"}, "'Question' is not known here; did you mean 'question'"),
+    ({"messages": "hello"}, "messages must be a list of objects"),
 ])  # fmt: skip
 def test_what_would_not_be_learnt_is_refused_by_name(row: dict[str, Any], words: str) -> None:
     with pytest.raises(DataError) as caught:

@@ -18,14 +18,36 @@ import numpy as np
 from huozhong.errors import TokenizerError
 from huozhong.formats.gguf.pre_tokenizers import DIGIT, GPT2, PRE_TOKENIZERS, PreTokenizer
 from huozhong.formats.gguf.sentencepiece import merges_of, model_json, scores_of
+from huozhong.formats.gguf.wordpiece import wordpiece_json
 from huozhong.text.byte_level import MAX_ID, byte_level_json
-from huozhong.text.spelling import BYTE_LEVEL, find_spelling
+from huozhong.text.spelling import BYTE_LEVEL, begin_tokens, find_spelling
 from huozhong.text.tokenizer import PATTERN
 
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = 1, 2, 3, 4, 5, 6
-_KINDS = ("gpt2", "llama", "gemma4")  # of tokenizer that can be read
-_LLAMA_IDS = {"unknown": 0, "bos": 1, "eos": 2}  # where a SentencePiece vocabulary does not name them
+_KINDS = ("gpt2", "llama", "gemma4", "bert")  # of tokenizer that can be read
+_IDS = {  # where a vocabulary of such a kind does not name them
+    "llama": {"unknown": 0, "bos": 1, "eos": 2},
+    "bert": {"unknown": 100, "cls": 101, "seperator": 102},  # spelt as GGUF spells it
+}
+_SPELT_OUT = ("sarvam-moe", "gemma4")  # rules of `gpt2` that write text as it is, as Gemma 4 does
 _WHOLE_JSON = "tokenizer.huggingface.json"
+# What ends an answer, by its text, as llama.cpp finds it: many files name only one end (Llama 3's early ones the text's
+# and not the turn's), and some call such a token ordinary text.
+_ENDS = frozenset({
+    "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>", "<end_of_turn>",
+    "<|endoftext|>", "<|eom_id|>", "<|end_of_text|>", "<end_of_utterance>", "<turn|>", "<|tool_response>", "[e~[",
+    "<｜end▁of▁sentence｜>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>",
+})  # fmt: skip
+_ENDS_IF_CONTROL = frozenset({"</s>", "<eos>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]"})  # people may write them, too
+# Beside these the text before them ends no answer.
+_NO_END = (
+    ("<|end|>", {"<|return|>", "<|call|>"}),
+    ("<|end|>", {"<|calls|>", "<|flush|>"}),
+    ("</s>", {"<|tool_response>"}),
+)
+# Whose texts begin with the begin token where the file does not say.
+_BEGINNING = {"llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "tekken",
+              "chameleon"}  # fmt: skip
 
 
 # The word whose rule cuts coarser than ours, which almost never changes an id of our merges: llama.cpp and we differ
@@ -44,28 +66,34 @@ def small_files(metadata: Mapping[str, Any], *, where: str = "the GGUF file") ->
     kind = metadata.get("tokenizer.ggml.model")
     if kind not in _KINDS:
         raise TokenizerError(
-            f"{where} has the tokenizer {kind!r}; only byte-level BPE ('gpt2') and SentencePiece's BPE ('llama', "
-            "'gemma4') can be read"
+            f"{where} has the tokenizer {kind!r}; only byte-level BPE ('gpt2'), SentencePiece's BPE ('llama', "
+            "'gemma4') and WordPiece ('bert') can be read"
         )
     tokens = _strings(metadata, "tokenizer.ggml.tokens", where)
+    names = ("bos", "eos", "eot", "eom", "padding", "unknown", "cls", "seperator")
+    ids = {name: _token_id(metadata, name, len(tokens), where) for name in names}
+    if kind == "bert":  # its texts stand between these
+        ids |= {"bos": ids["cls"], "eos": ids["seperator"]}
     kinds = _kinds(metadata, len(tokens), where)
+    ends = _ends(tokens, kinds, [ids[name] for name in ("eos", "eot", "eom")])
     whole = metadata.get(_WHOLE_JSON)
     if whole is not None:
         tokenizer = _checked_json(whole, tokens, kinds, where)
     else:
+        marks = {ids["bos"], *ends}
+        kinds = [_CONTROL if kind == _NORMAL and id in marks else kind for id, kind in enumerate(kinds)]
         tokenizer = _tokenizer_json(metadata, tokens, kinds, where)
-    names = ("bos", "eos", "eot", "eom", "padding", "unknown")
-    ids = {name: _token_id(metadata, name, len(tokens), where) for name in names}
     config: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
     for name, key in (("bos", "bos_token"), ("eos", "eos_token"), ("padding", "pad_token")):
         id = ids[name]
         config[key] = None if id is None else tokens[id]
-    for key in ("add_bos_token", "add_eos_token"):
-        config[key] = metadata.get(f"tokenizer.ggml.{key}") is True
+    if ids["eos"] is None and ends:
+        config["eos_token"] = tokens[ends[0]]
+    config["add_bos_token"] = _begins(metadata)
+    config["add_eos_token"] = metadata.get("tokenizer.ggml.add_eos_token") is True
     template = _chat_template(metadata)
     if template is not None:
         config["chat_template"] = template
-    ends = list(dict.fromkeys(ids[name] for name in ("eos", "eot", "eom") if ids[name] is not None))
     generation = {
         "bos_token_id": ids["bos"],
         "eos_token_id": ends[0] if len(ends) == 1 else ends,
@@ -74,6 +102,28 @@ def small_files(metadata: Mapping[str, Any], *, where: str = "the GGUF file") ->
     generation = {key: value for key, value in generation.items() if value not in (None, [])}
     files = {"tokenizer.json": tokenizer, "tokenizer_config.json": config, "generation_config.json": generation}
     return {name: json.dumps(value, ensure_ascii=False).encode() for name, value in files.items()}
+
+
+def _ends(tokens: list[str], kinds: list[int], named: list[int | None]) -> list[int]:
+    """The tokens that end an answer: those that the file names, and those that are known by their text."""
+    there = {
+        token: id
+        for id, (token, kind) in enumerate(zip(tokens, kinds, strict=True))
+        if (token in _ENDS and kind != _UNUSED)
+        or (token in _ENDS_IF_CONTROL and kind in (_UNKNOWN, _CONTROL, _USER_DEFINED))
+    }
+    for token, others in _NO_END:
+        if others <= there.keys():
+            there.pop(token, None)
+    return list(dict.fromkeys(id for id in (*named, *sorted(there.values())) if id is not None))
+
+
+def _begins(metadata: Mapping[str, Any]) -> bool:
+    """Whether texts begin with the begin token."""
+    kind, stated = metadata["tokenizer.ggml.model"], metadata.get("tokenizer.ggml.add_bos_token")
+    if kind in ("gemma4", "bert"):
+        return True  # also where a file says no, as early ones of Gemma 4 do
+    return stated if isinstance(stated, bool) else kind == "llama" or metadata.get("tokenizer.ggml.pre") in _BEGINNING
 
 
 def _strings(metadata: Mapping[str, Any], key: str, where: str) -> list[str]:
@@ -87,23 +137,23 @@ def _kinds(metadata: Mapping[str, Any], count: int, where: str) -> list[int]:
     value = metadata.get("tokenizer.ggml.token_type")
     if value is None:
         return [_NORMAL] * count
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu" or len(value) != count:
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu" or len(value) < count:
         raise TokenizerError(f"{where} does not give every token its type")
-    return [int(kind) for kind in value]
+    return [int(kind) for kind in value[:count]]
 
 
 def _token_id(metadata: Mapping[str, Any], name: str, count: int, where: str) -> int | None:
     key = f"tokenizer.ggml.{name}_token_id"
     value = metadata.get(key)
     if value is None:
-        value = _LLAMA_IDS.get(name) if metadata.get("tokenizer.ggml.model") == "llama" else None
-    if value is None or value == -1:  # converters write -1 for a token that the vocabulary does not have
+        value = _IDS.get(metadata["tokenizer.ggml.model"], {}).get(name)
+    if value is None:
         return None
-    if type(value) is int and value == 2**32 - 1:  # -1 in an unsigned field
-        return None
-    if type(value) is not int or not 0 <= value < count:
+    if type(value) is not int:
         raise TokenizerError(f"{where}: {key} is {value!r}, which is no token of its vocabulary")
-    return value
+    # -1, also in an unsigned field, is a token that the vocabulary does not have; a number past its end mostly that of
+    # a padding token, which whoever trained the model added and the converter did not.
+    return value if 0 <= value < count else None
 
 
 def _chat_template(metadata: Mapping[str, Any]) -> str | list[dict[str, str]] | None:
@@ -129,8 +179,13 @@ def _tokenizer_json(metadata: Mapping[str, Any], tokens: list[str], kinds: list[
         if kind in (_UNKNOWN, _CONTROL, _USER_DEFINED):
             added.append(_added_token(id, token, special=kind != _USER_DEFINED))
     texts = {token: id for token, id in vocab.items() if kinds[id] in (_NORMAL, _BYTE)}
-    byte_level = metadata["tokenizer.ggml.model"] == "gpt2"
-    parts = _byte_level(metadata, texts, where) if byte_level else _sentencepiece(metadata, texts, kinds, tokens, where)
+    match metadata["tokenizer.ggml.model"]:
+        case "gpt2" if metadata.get("tokenizer.ggml.pre") not in _SPELT_OUT:
+            parts = _byte_level(metadata, texts, where)
+        case "bert":
+            parts = _wordpiece(metadata, texts, tokens, where)
+        case _:
+            parts = _sentencepiece(metadata, texts, kinds, tokens, where)
     return {
         "version": "1.0",
         "truncation": None,
@@ -156,12 +211,12 @@ def _sentencepiece(
     metadata: Mapping[str, Any], texts: dict[str, int], kinds: list[int], tokens: list[str], where: str
 ) -> dict[str, Any]:
     unknown = _token_id(metadata, "unknown", len(tokens), where)
-    with_merges = metadata["tokenizer.ggml.model"] == "gemma4"
+    with_merges = metadata["tokenizer.ggml.model"] != "llama"
     if with_merges:
         merges = [(left, right) for left, right in _merges(metadata, where)]
     else:
         scores = metadata.get("tokenizer.ggml.scores")
-        if not isinstance(scores, np.ndarray) or len(scores) != len(tokens):
+        if not isinstance(scores, np.ndarray) or len(scores) < len(tokens):
             raise TokenizerError(f"{where} does not give every token its score")
         normal = {token: float(scores[id]) for token, id in texts.items() if kinds[id] == _NORMAL}
         merges = merges_of(normal, texts)
@@ -174,6 +229,16 @@ def _sentencepiece(
         prefix=metadata.get("tokenizer.ggml.add_space_prefix", not with_merges) is True,
         lines=with_merges,
     )
+
+
+def _wordpiece(metadata: Mapping[str, Any], texts: dict[str, int], tokens: list[str], where: str) -> dict[str, Any]:
+    unknown = _token_id(metadata, "unknown", len(tokens), where)
+    if unknown is None:
+        raise TokenizerError(f"{where} has no unknown token, which stands for words that its vocabulary does not have")
+    lowercase = metadata.get("tokenizer.ggml.normalizer.lowercase", True) is True
+    accents = metadata.get("tokenizer.ggml.normalizer.strip_accents", lowercase) is True
+    vocab = texts | {tokens[unknown]: unknown}
+    return wordpiece_json(vocab, unknown=tokens[unknown], lowercase=lowercase, strip_accents=accents)
 
 
 def _added_token(id: int, content: str, *, special: bool) -> dict[str, Any]:
@@ -254,8 +319,9 @@ def vocab_metadata(files: Mapping[str, bytes], vocab_size: int) -> dict[str, Any
     for end in ends if isinstance(ends, list) else []:
         if end != out.get("tokenizer.ggml.eos_token_id"):
             out.setdefault("tokenizer.ggml.eot_token_id", end)
-    for key in ("add_bos_token", "add_eos_token"):
-        out[f"tokenizer.ggml.{key}"] = config.get(key) is True
+    bos = out.get("tokenizer.ggml.bos_token_id")
+    out["tokenizer.ggml.add_bos_token"] = bos is not None and tokens[bos] in begin_tokens(data, config, tokens[bos])
+    out["tokenizer.ggml.add_eos_token"] = config.get("add_eos_token") is True
     template = files["chat_template.jinja"].decode() if "chat_template.jinja" in files else config.get("chat_template")
     if isinstance(template, list):
         named = {t["name"]: t["template"] for t in template}

@@ -26,11 +26,20 @@ IGNORED = {
     "_attn_implementation_autoset", "_attn_implementation_internal", "_flash_attn_2_enabled", "_commit_hash",
     "_experts_implementation", "_experts_implementation_internal", "gradient_checkpointing", "torchscript",
     "use_bfloat16", "tf_legacy_loss", "transformers.js_config", "unsloth_fixed", "unsloth_version",
+    "unsloth_tiled_mlp", "attn_implementation", "_flash_attn", "use_flash_attn", "use_flash_attention",
+    "use_liger_kernel", "gradient_checkpointing_kwargs", "use_reentrant", "cache_implementation", "name_or_path",
+    "base_model_tp_plan", "base_model_pp_plan", "tp_plan", "generation_config", "num_logits_to_keep",
+    "logits_to_keep",
     # Where it came from: a Llama under another name, its tokenizer's class, what it was tuned for.
     "is_llama_config", "tokenizer_class", "finetuning_task", "task_specific_params", "neftune_noise_alpha",
     # Encoders' and classifiers' keys that every config of transformers 4 had; a decoder does not read them.
     "is_decoder", "add_cross_attention", "cross_attention_hidden_size", "tie_encoder_decoder", "pruned_heads",
     "decoder_start_token_id", "sep_token_id", "num_labels", "_num_labels", "prefix",
+    # What is dropped at random in training, and nothing is when a model answers.
+    "attn_pdrop", "embd_pdrop", "resid_pdrop", "hidden_dropout", "hidden_dropout_prob", "classifier_dropout",
+    "attention_probs_dropout_prob", "residual_dropout", "loss_type",
+    # Tokens that a decoder's computation does not know, and words about the file.
+    "unk_token_id", "mask_token_id", "cls_token_id", "license", "language", "model_name",
     # How answers were sampled before there was a generation_config.json, where it belongs.
     "max_length", "min_length", "do_sample", "early_stopping", "num_beams", "num_beam_groups", "diversity_penalty",
     "temperature", "top_k", "top_p", "typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size",
@@ -70,7 +79,8 @@ class ConfigKeys(Keys):
             raise ConfigError(f"config.json: {key} is {found!r}; only {names} is supported.")
 
     def refuse_rest(self) -> None:
-        if unknown := sorted(set(self.raw) - self.asked - IGNORED):
+        said = {key for key, value in self.raw.items() if value is not None}  # null: nobody chose anything
+        if unknown := sorted(said - self.asked - IGNORED):
             known = ", ".join(sorted(self.asked))
             raise ConfigError(f"config.json: unknown key {unknown[0]!r}; known keys: {known}.")
 

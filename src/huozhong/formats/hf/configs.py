@@ -12,13 +12,13 @@ from typing import Any, get_args
 from huozhong.errors import ConfigError
 from huozhong.formats.hf.compressed import compressed
 from huozhong.formats.hf.config_keys import IGNORED, ConfigKeys, read_rope
-from huozhong.formats.hf.neighbours import NEIGHBOURS, as_deepseek_v3
+from huozhong.formats.hf.neighbours import LLAMAS, NEIGHBOURS, as_deepseek_v3, as_llama
 from huozhong.formats.hf.sparse import SPARSE, take_indexer
 from huozhong.model.architecture import Architecture, Experts, Family, GroupedAttention, LatentAttention
 from huozhong.model.config import ModelConfig
 
 FAMILIES: dict[str, Family] = {family: family for family in get_args(Family)}  # by model_type
-MODEL_TYPES: tuple[str, ...] = tuple(sorted([*FAMILIES, *NEIGHBOURS]))
+MODEL_TYPES: tuple[str, ...] = tuple(sorted([*FAMILIES, *NEIGHBOURS, *LLAMAS]))
 FP8_BLOCK = 128  # rows and columns that share one scale in DeepSeek's fp8 folders
 
 
@@ -31,12 +31,16 @@ def architecture_from_hf(raw: dict[str, Any]) -> Architecture:
         assert isinstance(dense.attention, LatentAttention)
         attention = dataclasses.replace(dense.attention, indexer=indexer)
         return dataclasses.replace(dense, family=FAMILIES[kind], attention=attention)
-    raw = as_deepseek_v3(raw)
+    raw = as_llama(as_deepseek_v3(raw))
     kind = raw.get("model_type")
     family = FAMILIES.get(kind) if isinstance(kind, str) else None
     if family is None:
         raise ConfigError(f"config.json: model_type is {kind!r}; the engine runs {', '.join(MODEL_TYPES)}.")
     _check_quantization(raw.get("quantization_config"))
+    if raw.get("quantization") is not None:
+        raise ConfigError(
+            "config.json: quantization is MLX's own, which is not read; take the model itself, or a GGUF file of it."
+        )
     if family == "deepseek_v3":
         return _deepseek_v3(raw)
     keys = ConfigKeys(raw)
@@ -67,7 +71,7 @@ def architecture_from_hf(raw: dict[str, Any]) -> Architecture:
 
 def _deepseek_v3(raw: dict[str, Any]) -> Architecture:
     ours = {field.name for field in dataclasses.fields(ModelConfig)}
-    raw = {key: value for key, value in raw.items() if key in ours or key not in IGNORED}
+    raw = {key: value for key, value in raw.items() if key in ours or (key not in IGNORED and value is not None)}
     found = Architecture.from_config(ModelConfig.from_hf(raw))
     return dataclasses.replace(found, eos_token_ids=_eos_ids(raw))  # a ModelConfig knows one of them only
 

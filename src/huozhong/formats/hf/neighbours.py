@@ -1,7 +1,8 @@
-"""Models that compute what DeepSeek-V3 does and say it in other words: their config.json as a `deepseek_v3` one.
+"""Models that compute what DeepSeek-V3 or Llama do and say it in other words: their config.json as one of those.
 
 glm4_moe_lite (GLM-4.7-Flash): latent attention and experts; which layers are dense may be a list.
 youtu (Youtu-LLM): latent attention, every layer dense.
+mistral (Mistral, Ministral 2410, Nemo): a Llama where no window slides.
 
 What an absent key means is each one's own affair, in its transformers class as here.  Moonlight and GigaChat 3 call
 themselves deepseek_v3; all that some such files need is null read as "none".
@@ -22,6 +23,10 @@ _YOUTU: dict[str, Any] = {
     "q_lora_rank": 1536, "rms_norm_eps": 1e-6, "max_position_embeddings": 131072, "tie_word_embeddings": True,
 }  # fmt: skip
 NEIGHBOURS: dict[str, dict[str, Any]] = {"glm4_moe_lite": _GLM, "youtu": _YOUTU}  # what absent keys mean, by model_type
+_MISTRAL: dict[str, Any] = {
+    "num_key_value_heads": 8, "rms_norm_eps": 1e-6, "max_position_embeddings": 131072, "sliding_window": 4096,
+}  # fmt: skip
+LLAMAS: dict[str, dict[str, Any]] = {"mistral": _MISTRAL}
 _LAYERS = "mlp_layer_types"
 
 
@@ -41,6 +46,20 @@ def as_deepseek_v3(raw: dict[str, Any]) -> dict[str, Any]:
         return out | {"n_routed_experts": 0, "first_k_dense_replace": out.get("num_hidden_layers")}
     if (kinds := out.pop(_LAYERS, None)) is not None:
         out["first_k_dense_replace"] = _dense_layers(kinds, out.get("num_hidden_layers"))
+    return out
+
+
+def as_llama(raw: dict[str, Any]) -> dict[str, Any]:
+    """A neighbour's config.json as llama's; any other one as it is.  Raises ConfigError."""
+    kind = raw.get("model_type")
+    if not isinstance(kind, str) or kind not in LLAMAS:
+        return raw
+    out = LLAMAS[kind] | raw | {"model_type": "llama"}
+    window, context = out.pop("sliding_window"), out.get("max_position_embeddings")
+    if window is not None and not (type(window) is type(context) is int and window >= context):
+        raise ConfigError(
+            f"config.json: sliding_window is {window!r}; attention to a part of the context is not supported."
+        )
     return out
 
 

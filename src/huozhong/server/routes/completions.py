@@ -86,7 +86,7 @@ async def _scored(
         texts = [ScoredText.from_deltas(deltas) for deltas in await answers.all()]
     found: list[list[TokenLogprob | str]] = []
     for given, prompt, text in zip(call.prompts, prompts, texts, strict=True):
-        is_marked = isinstance(given, str) and prompt.ids[0] == llm.tokenizer.bos_id
+        is_marked = isinstance(given, str) and prompt.ids[0] in llm.tokenizer.begin
         first = [] if is_marked else [llm.tokenizer.bytes_of(prompt.ids[0]).decode("utf-8", "replace")]
         found.append([*first, *text.tokens])
     return found

@@ -57,8 +57,8 @@ def _tokens(llm: LLM, asked: TokenizeRequest) -> list[Any]:
     ids: list[int] = []
     for piece in tokenizer.split_specials(asked.content) if asked.parse_special is not False else [asked.content]:
         ids += [piece] if isinstance(piece, int) else tokenizer.encode(piece)
-    if asked.add_special and tokenizer.bos_id is not None:
-        ids.insert(0, tokenizer.bos_id)
+    if asked.add_special:
+        ids = tokenizer.begin + ids
     if not asked.with_pieces:
         return ids
     return [{"id": token, "piece": _piece(tokenizer.bytes_of(token))} for token in ids]

@@ -73,6 +73,12 @@ class Columns:
         raise DataError(f"{self.where}: {what}{end}")
 
 
+def small_names(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A line with its columns' names as they are known: `Question` and " ANSWER " are, where no two become one."""
+    names = [name.strip().lower() for name in row]
+    return dict(zip(names, row.values(), strict=True)) if len(set(names)) == len(names) else dict(row)
+
+
 def kind(value: Any) -> str:
     """What JSON calls it."""
     if isinstance(value, bool):

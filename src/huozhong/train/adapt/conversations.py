@@ -2,6 +2,7 @@
 
 OpenAI and Hugging Face   {"role": "user", "content": "..."}, tool_calls, function_call, weight
 ShareGPT                  {"from": "human", "value": "..."}, function_call and observation
+XTuner, Firefly           {"input": "...", "output": "..."} or {"human": "...", "assistant": "..."}: two turns in one
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _ROLES = {
     "tool": "tool", "function": "tool", "observation": "tool",
     "function_call": "call", "tool_call": "call",
 }  # fmt: skip
+_PAIRS = (("input", "output"), ("human", "assistant"), ("user", "assistant"), ("question", "answer"))
 REASONING = ("reasoning_content", "reasoning", "thinking")
 _MESSAGE = frozenset({"role", "content", "tool_calls", "tool_call_id", "function_call", "weight", "name", *REASONING})
 
@@ -44,11 +46,23 @@ def read_conversation(value: Any, where: str, name: str) -> Conversation:
     messages: Messages = []
     learnt: list[bool] = []
     calls = _Calls()
-    for number, message in enumerate(value):
-        read, learn = _message(Columns(message, f"{where}: {name}[{number}]", _MESSAGE), message, calls)
-        messages.append(read)
-        learnt.append(learn)
+    for number, entry in enumerate(value):
+        for message in _turns(entry):
+            read, learn = _message(Columns(message, f"{where}: {name}[{number}]", _MESSAGE), message, calls)
+            messages.append(read)
+            learnt.append(learn)
     return Conversation(messages, tuple(learnt))
+
+
+def _turns(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """An entry as messages: it is one, or it holds what was asked and what was answered under names of their own."""
+    pair = next((pair for pair in _PAIRS if all(isinstance(entry.get(name), str) for name in pair)), None)
+    if pair is None or "role" in entry or "from" in entry:
+        return [entry]
+    rest = {name: value for name, value in entry.items() if name not in (*pair, "system")}
+    turns = [{"role": "user", "content": entry[pair[0]]}, {"role": "assistant", "content": entry[pair[1]]} | rest]
+    system = [{"role": "system", "content": entry["system"]}] if entry.get("system") else []
+    return [*system, *turns]
 
 
 def with_system(messages: Messages, system: str | None, where: str) -> Messages:
@@ -160,7 +174,7 @@ def split_thought(answer: dict[str, Any], line: Columns) -> None:
 def read_functions(value: Any, where: str) -> tuple[Function, ...]:
     """What may be called: OpenAI's list of tools or of functions, or that list as JSON text.  Raises DataError."""
     line = Columns({}, where)
-    value = _from_text(value)
+    value = from_text(value)
     if not isinstance(value, list) or not all(isinstance(tool, dict) for tool in value):
         line.refuse("'tools' must be a list of functions, each with name, description and parameters")
     return tuple(_function(tool, f"{where}: tools[{number}]") for number, tool in enumerate(value))
@@ -199,7 +213,7 @@ def _tool_calls(one: Columns, calls: _Calls) -> list[dict[str, Any]]:
 
 def _written_calls(one: Columns, content: str, calls: _Calls) -> list[dict[str, Any]]:
     """ShareGPT's function_call: the call, or a list of them, as JSON text."""
-    value = _from_text(content)
+    value = from_text(content)
     several = value if isinstance(value, list) else [value]
     if not several or not all(isinstance(call, dict) for call in several):
         one.refuse("a function_call must be JSON text with name and arguments")
@@ -210,7 +224,7 @@ def _call(one: Columns, function: Any, name_of_call: Any, calls: _Calls) -> dict
     name = function.get("name") if isinstance(function, dict) else None
     if not isinstance(name, str):
         one.refuse("a call must have the function's name and arguments")
-    arguments = _from_text(function.get("arguments"))
+    arguments = from_text(function.get("arguments"))
     if arguments in (None, ""):
         arguments = {}
     if not isinstance(arguments, dict):
@@ -219,7 +233,8 @@ def _call(one: Columns, function: Any, name_of_call: Any, calls: _Calls) -> dict
     return {"id": calls.made(name_of_call), "type": "function", "function": {"name": name, "arguments": text}}
 
 
-def _from_text(value: Any) -> Any:
+def from_text(value: Any) -> Any:
+    """What JSON text holds; anything else as it is, and None for nothing."""
     if not isinstance(value, str) or not value.strip():
         return value or None
     try:

@@ -5,7 +5,9 @@ Only what the model itself has to say carries loss.  A line that cannot be used 
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import json
 import random
 import re
@@ -31,6 +33,7 @@ from huozhong.train.feed import Rows
 
 HELDOUT_SHARE = 0.1
 LONG = 200  # characters of a question; what is longer has a text in it, of which every word may count
+_TABLES = (".csv", ".tsv")
 ROW_MULTIPLE = 64  # of the tokens in a row of examples
 Encoded = tuple[list[int], list[bool]]
 
@@ -135,8 +138,7 @@ class Encoder:
 
     def text(self, prompt: str, completion: str) -> Encoded:
         """A text and how it goes on, without a template."""
-        begin = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
-        before = begin + self.tokenizer.encode(prompt)
+        before = self.tokenizer.begin + self.tokenizer.encode(prompt)
         after = [*self.tokenizer.encode(completion), self.tokenizer.eos_id]
         return before + after, [False] * len(before) + [True] * len(after)
 
@@ -175,15 +177,39 @@ def load_template(files: Mapping[str, bytes], tokenizer: Tokenizer, where: str) 
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line numbers and JSON objects: one a line, or one list of them over many lines.  Raises DataError."""
-    text, found = read_text(path), False
-    for number, row in _listed(text) if text.lstrip().startswith("[") else _lined(text):
+    """Line numbers and JSON objects: one a line, or one list of them over many lines; or a table's rows.
+
+    Raises DataError.
+    """
+    ending, found = path.suffix.lower(), False
+    if ending in (".xlsx", ".xls", ".ods"):
+        raise DataError(f"{path} is a spreadsheet's own file; save it from there as CSV.")
+    text = read_text(path)
+    as_list = text.lstrip().startswith("[")
+    for number, row in _tabled(text) if ending in _TABLES else _listed(text) if as_list else _lined(text):
+        if not isinstance(row, dict) and ending in _TABLES:
+            raise DataError(
+                f"{path} line {number} has more cells than the first line has names, or one that never ends."
+            )
         if not isinstance(row, dict):
             raise DataError(f'{path} line {number} is not a JSON object like {{"question": "...", "answer": "..."}}.')
         found = True
         yield number, row
     if not found:
         raise DataError(f"{path} has no lines; write one question and answer a line.")
+
+
+def _tabled(text: str) -> Iterator[tuple[int, Any]]:
+    """The same of each row of a table whose first line names the columns, as spreadsheets write it."""
+    body = text.lstrip("\n")
+    first, blank = body.partition("\n")[0], len(text) - len(body)
+    rows = csv.DictReader(io.StringIO(body), delimiter=max(",;\t", key=first.count))
+    try:
+        for row in rows:
+            if any(row.values()):
+                yield blank + rows.line_num, None if None in row else row
+    except csv.Error:  # a cell of more than 131,072 characters: a quotation mark that is not closed
+        yield blank + rows.line_num + 1, None
 
 
 def _lined(text: str) -> Iterator[tuple[int, Any]]:

@@ -5,6 +5,8 @@ Answers, for `train sft`:
     {"instruction": "...", "input": "...", "output": "...", "system": "...", "history": [["...", "..."]]}      Alpaca
     {"messages": [{"role": "user", "content": "..."}, ...], "tools": [...]}                                   OpenAI
     {"conversations": [{"from": "human", "value": "..."}, ...], "system": "...", "tools": "..."}              ShareGPT
+    {"conversation": [{"system": "...", "input": "...", "output": "..."}, {"human": "...", "assistant": "..."}]}
+                                                                                                     XTuner, Firefly
     {"prompt": "Once upon", "completion": " a time"}                    without the chat template; messages with it
 Preferences, for `train dpo`:
     {"prompt": "借多久？", "chosen": "两周。", "rejected": "不知道。"}    each also as messages, or a question of above
@@ -21,20 +23,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from huozhong.text.tools import Function
-from huozhong.train.adapt.columns import Columns
+from huozhong.train.adapt.columns import Columns, small_names
 from huozhong.train.adapt.conversations import (
     REASONING,
     Conversation,
     Messages,
+    from_text,
     read_conversation,
     read_functions,
     split_thought,
     with_system,
 )
 
-_QUESTIONS = ("question", "问", "问题", "instruction", "query")
-_ANSWERS = ("answer", "答", "答案", "回答", "output", "response")
-_KNOWN = frozenset({*_QUESTIONS, *_ANSWERS, *REASONING, "input", "context", "system", "history", "messages",
+_QUESTIONS = ("question", "问", "问题", "提问", "instruction", "指令", "query", "problem")
+_ANSWERS = ("answer", "答", "答案", "回答", "回复", "output", "输出", "response", "target", "solution")
+_INPUTS = ("input", "输入")
+_KNOWN = frozenset({*_QUESTIONS, *_ANSWERS, *REASONING, *_INPUTS, "context", "system", "history", "messages",
                     "conversations", "tools", "functions", "prompt", "completion", "chosen", "rejected"})  # fmt: skip
 
 
@@ -70,11 +74,12 @@ class Preferred:
 
 def read_taught(row: Mapping[str, Any], where: str) -> Taught:
     """One line of any form.  Raises DataError that begins with `where`."""
+    row = small_names(row)
     line = Columns(row, where, _KNOWN)
     found = next((name for name in ("messages", "conversations", "conversation") if row.get(name) is not None), None)
     functions = _functions(line)
     if found is not None:
-        said = read_conversation(line.take(found) or [], where, found)
+        said = read_conversation(from_text(line.take(found)) or [], where, found)
         if len(said.messages) < 2:
             line.refuse(f"{found} must be a list of at least two, a question and its answer")
     elif row.get("completion") is not None or (row.get("prompt") is not None and not _asks(row)):
@@ -137,7 +142,7 @@ def _question_and_answer(line: Columns) -> Conversation:
 def _question(line: Columns) -> Messages:
     """What is asked, with what it is about, and what was said before."""
     history = line.take("history")
-    more, context = line.text("input"), line.text("context")
+    more, context = line.text(*_INPUTS), line.text("context")
     if more is not None and not any(name in line for name in (*_QUESTIONS, "prompt")):
         question = more  # a pair of input and output
     else:
@@ -161,6 +166,7 @@ def _history(value: Any, line: Columns) -> Messages:
 
 def read_preferred(row: Mapping[str, Any], where: str) -> Preferred:
     """One line of any form.  Raises DataError that begins with `where`."""
+    row = small_names(row)
     line = Columns(row, where, _KNOWN)
     if isinstance(row.get("input"), dict):
         request = Columns(line.take("input"), f"{where}: input")
