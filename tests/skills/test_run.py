@@ -83,6 +83,27 @@ def test_distress_is_answered_by_a_rule_in_every_app() -> None:
     assert "12356" in pieces[0].text
 
 
+FORM = """```fields
+who: text
+age: number(1, 9)?
+mood: choice(a, b)?
+born: date?
+sure: yes-no?
+```
+Joke about {{who}}."""
+
+
+@pytest.mark.parametrize(("cry", "number"), [("我不想活了", "12356"), ("I want to kill myself", "12356")])
+@pytest.mark.parametrize("key", ["who", "age", "mood", "born", "sure", "nobody's"])
+def test_distress_is_answered_where_a_number_or_a_date_belongs(key: str, cry: str, number: str) -> None:
+    model = Scripted("ha ha")
+    for given in ({"who": "x", key: cry}, {key: cry}, {"who": "x" * 600, key: [cry]}):
+        (piece,) = run(app(FORM), given, model)
+        assert piece.kind == "rule"
+        assert number in piece.text
+    assert not model.asked
+
+
 def test_only_named_tools_are_there() -> None:
     tools = {"almanac": lambda date: f"day {date}", "search": lambda question: []}
     body = "x {{result}}\n```python\nalmanac('2026-11-30')\n```"
