@@ -245,3 +245,23 @@ def test_the_host_speaks_one_language() -> None:
     skill = app(f"Write a song.\n```python\n{code}\n```")
     said = [last(list(run(skill, {}, Scripted("我不会。"), language=one))).problem for one in ("zh", "en")]
     assert said == ["模型说它不会", "the model says that it cannot"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "{'answer': 'x' * 200_000}",
+        "{'answer': 10**5000}",
+        "{'a' * 200_000: 1}",
+        "2**100_000",
+        "def check(answer):\n    return 'n' * 200_000\n{}",
+        "def show(answer):\n    return 'n' * 200_000\n{}",
+        "def show(answer):\n    return 10**5000\n{}",
+        "def check(answer):\n    return 'no'\ndef instead(answer):\n    return 'n' * 200_000\n{}",
+        "def check(answer):\n    return 'no'\ndef instead(answer):\n    return 10**5000\n{}",
+    ],
+)
+def test_whatever_a_block_writes_too_much_of_ends_in_one_sentence(code: str) -> None:
+    body = f"Write.\n```answer\n{ANSWER}\n```\n```python\n{code}\n```"
+    with pytest.raises(SkillError, match="wrote too much"):
+        list(run(app(body), {}, Scripted('{"title": "春", "lines": []}')))

@@ -101,9 +101,11 @@ def judged(lesson: Lesson, working: Working, mine: str, now: State) -> tuple[lis
     now["tried"] = now["tried"] or any(known_before & set(claim.operands) for claim in working.claims)
     lines: list[str] = []
     tallies: Tallies = []
-    parts = {part for one in lesson.known if one.denominator != 1 for part in (one.numerator, one.denominator)}
-    parts |= {part for one in told(lesson.problem) if one.style == "percent" for part in (one.value * 100, 100)}
-    known, useful, last = lesson.known.union(map(Fraction, parts)), True, working.claims[-1]  # 3/5 is written with a 3
+    parts = {Fraction(part) for one in lesson.known if one.denominator != 1 for part in one.as_integer_ratio()}
+    parts |= {
+        part for one in told(lesson.problem) if one.style == "percent" for part in (one.value * 100, Fraction(100))
+    }
+    known, useful, last = lesson.known | parts, True, working.claims[-1]  # 3/5 is written with a 3
     for at, claim in enumerate(working.claims, 1):
         # What a right side computes on with follows from the left one; a step may have been done in the head.
         of_itself = set(claim.made) if claim.is_right else set()
