@@ -15,6 +15,7 @@ from tests.apps.script.sheets import EXAMPLE, honest, honest_in_english
 from tests.skills.scripted import Scripted
 
 import huozhong
+from huozhong.errors import SkillError
 from huozhong.skills.check import check_examples, read_examples
 from huozhong.skills.run import Piece, run
 from huozhong.skills.sandbox import Tools
@@ -100,9 +101,38 @@ def test_the_almanac_is_computed(shelf: AppShelf, tmp_path: Path) -> None:
     found = answer(shelf, "almanac", tmp_path, Scripted("never"), day="2025-01-29")
     assert not found.by_model
     assert "春节" in found.text
-    assert (
-        "乙巳" not in answer(shelf, "almanac", tmp_path, Scripted("x"), day="2025-01-28").text
-    )  # the year turns at 立春
+    assert "乙巳" not in answer(shelf, "almanac", tmp_path, Scripted("x"), day="2025-01-28").text
+    assert "正月初一　乙巳年（属蛇）" in found.text  # the animal turns at the Spring Festival
+    assert "甲辰年 丁丑月 戊戌日" in found.text  # and the pillar of the year at 立春
+    late = answer(shelf, "almanac", tmp_path, Scripted("x"), day="2024-02-03", hour="23").text
+    assert "戊戌日 壬子时" in late  # the day's pillar turns at 23:00
+    for hour in ("24", "-1", "noon"):
+        with pytest.raises(SkillError):
+            answer(shelf, "almanac", tmp_path, Scripted("x"), day="2024-02-03", hour=hour)
+
+
+@pytest.mark.parametrize(
+    ("day", "lunar", "festival"),
+    [
+        ("2023-03-22", "二〇二三年闰二月初一", ""),
+        ("2033-12-22", "二〇三三年闰冬月初一", ""),
+        ("2034-02-18", "腊月三十", "除夕"),  # the leap month moves the year's end
+        ("2025-01-28", "腊月廿九", "除夕"),  # a twelfth month of 29 days
+        ("2020-06-20", "闰四月廿九", ""),
+        ("2009-07-21", "闰五月廿九", ""),
+        ("2025-08-29", "七月初七", "七夕节"),
+        ("2026-02-10", "腊月廿三", "北方小年"),
+        ("2026-12-22", "冬月十四", "冬至节"),
+        ("2100-02-09", "正月初一", "春节"),
+    ],
+)
+def test_leap_months_year_ends_and_the_days_that_people_keep(
+    shelf: AppShelf, tmp_path: Path, day: str, lunar: str, festival: str
+) -> None:
+    text = answer(shelf, "almanac", tmp_path, Scripted("x"), day=day).text
+    assert lunar in text
+    assert festival in text
+    assert festival or "节日" not in text
 
 
 WORDS = [
@@ -134,6 +164,45 @@ def test_a_fortune_that_talks_of_lotteries_is_asked_again_and_then_told(shelf: A
     assert answer(shelf, "fortune", tmp_path, model, **given).problem is None
     assert "属龙" in model.asked[0][0]["content"]
     assert "彩票" in str(answer(shelf, "fortune", tmp_path, Scripted("买彩票"), **given).problem)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("zh", "今天去买张刮刮乐吧，手气好得很，晚上再喝杯茶。"),
+        ("zh", "最近要注意身体，早点去体检，饭后散散步。"),
+        ("zh", "今年犯太岁，请张灵符放在枕头下面就好了。"),
+        ("zh", "这只基金会涨，今天适合买一点，再晒晒被子。"),
+        ("zh", "长辈要走了，今天适合看看墓地，顺便踏青。"),
+        ("en", "Buy bitcoin before noon, then have a slow cup of tea with a friend."),
+        ("en", "See your doctor soon, and walk home by the river in the evening light."),
+        ("en", "An amulet by the door will keep the neighbours friendly all week long."),
+        ("en", "You will surely meet somebody who changes everything by the evening."),
+    ],
+)
+def test_a_fortune_never_speaks_of_what_it_may_not(shelf: AppShelf, tmp_path: Path, language: Any, said: str) -> None:
+    skill = shelf.find("fortune").skill
+    assert skill is not None
+    lent = {name: tool.call for name, tool in shelf.tools().items()}
+    given = {"born": "1988-08-08", "today": "2026-11-30", "mood": "开心"}
+    *_, last = run(skill, given, Scripted(said), lent, language=language)
+    assert not last.by_model
+    assert said not in last.text
+
+
+def test_a_fortune_takes_nothing_of_death_illness_or_money_from_the_old_almanac(
+    shelf: AppShelf, tmp_path: Path
+) -> None:
+    found = {tool: lent.call for tool, lent in shelf.tools().items()}["almanac"]
+    days = [datetime.date(2026, 1, 1) + datetime.timedelta(days=17 * place) for place in range(20)]
+    days = [day for day in days if set("葬殓坟病医财墓丧柩") & set("".join(found(day.isoformat())["good_for"]))]
+    assert len(days) > 5
+    for day in days[:6]:
+        model = Scripted("买彩票")
+        told = answer(shelf, "fortune", tmp_path, model, born="1988-02-10", today=day.isoformat(), mood="开心").text
+        facts = model.asked[0][0]["content"].partition("生日那天")[2]
+        assert not set("葬殓坟病医财墓丧柩") & set(told + facts), (told, facts)
+        assert "属兔" in facts  # a week before the Spring Festival of 1988
 
 
 def test_the_chain_of_idioms_has_a_strict_judge(shelf: AppShelf, tmp_path: Path) -> None:

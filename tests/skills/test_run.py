@@ -83,6 +83,27 @@ def test_distress_is_answered_by_a_rule_in_every_app() -> None:
     assert "12356" in pieces[0].text
 
 
+FORM = """```fields
+who: text
+age: number(1, 9)?
+mood: choice(a, b)?
+born: date?
+sure: yes-no?
+```
+Joke about {{who}}."""
+
+
+@pytest.mark.parametrize(("cry", "number"), [("我不想活了", "12356"), ("I want to kill myself", "12356")])
+@pytest.mark.parametrize("key", ["who", "age", "mood", "born", "sure", "nobody's"])
+def test_distress_is_answered_where_a_number_or_a_date_belongs(key: str, cry: str, number: str) -> None:
+    model = Scripted("ha ha")
+    for given in ({"who": "x", key: cry}, {key: cry}, {"who": "x" * 600, key: [cry]}):
+        (piece,) = run(app(FORM), given, model)
+        assert piece.kind == "rule"
+        assert number in piece.text
+    assert not model.asked
+
+
 def test_only_named_tools_are_there() -> None:
     tools = {"almanac": lambda date: f"day {date}", "search": lambda question: []}
     body = "x {{result}}\n```python\nalmanac('2026-11-30')\n```"
@@ -224,3 +245,23 @@ def test_the_host_speaks_one_language() -> None:
     skill = app(f"Write a song.\n```python\n{code}\n```")
     said = [last(list(run(skill, {}, Scripted("我不会。"), language=one))).problem for one in ("zh", "en")]
     assert said == ["模型说它不会", "the model says that it cannot"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "{'answer': 'x' * 200_000}",
+        "{'answer': 10**5000}",
+        "{'a' * 200_000: 1}",
+        "2**100_000",
+        "def check(answer):\n    return 'n' * 200_000\n{}",
+        "def show(answer):\n    return 'n' * 200_000\n{}",
+        "def show(answer):\n    return 10**5000\n{}",
+        "def check(answer):\n    return 'no'\ndef instead(answer):\n    return 'n' * 200_000\n{}",
+        "def check(answer):\n    return 'no'\ndef instead(answer):\n    return 10**5000\n{}",
+    ],
+)
+def test_whatever_a_block_writes_too_much_of_ends_in_one_sentence(code: str) -> None:
+    body = f"Write.\n```answer\n{ANSWER}\n```\n```python\n{code}\n```"
+    with pytest.raises(SkillError, match="wrote too much"):
+        list(run(app(body), {}, Scripted('{"title": "春", "lines": []}')))

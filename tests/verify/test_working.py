@@ -50,3 +50,51 @@ def test_an_answer_may_have_two_units() -> None:
     quantity = read_working("2小时40分").quantity
     assert quantity is not None
     assert quantity.base == 160 * 60
+
+
+@pytest.mark.parametrize(
+    ("text", "claims"),
+    [
+        ("3÷4=四分之三", [("3÷4", Fraction(3, 4))]),
+        ("三除以四等于零点七五", [("3÷4", Fraction(3, 4))]),
+        ("三除以四等于四分之三", [("3÷4", Fraction(3, 4))]),
+        ("十五除以四分之三等于二十", [("15÷(3÷4)", Fraction(20))]),
+        ("3÷4=¾", [("3÷4", Fraction(3, 4))]),
+        ("3÷4=.75", [("3÷4", Fraction(3, 4))]),
+        ("four times five is twenty", [("4×5", Fraction(20))]),
+        ("thirty-six minus twenty equals sixteen", [("36-20", Fraction(16))]),
+        ("一百二十乘百分之三十等于三十六", [("120×30%", Fraction(36))]),
+    ],
+)
+def test_sums_in_words_with_fractions_and_decimals(text: str, claims: list[tuple[str, Fraction]]) -> None:
+    read = read_working(text)
+    assert [(one.written.partition("=")[0], one.claimed) for one in read.claims] == claims
+    assert all(one.is_right for one in read.claims)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("36-4×5", 16),
+        ("36-20", 16),
+        ("列式：(36-4)×5", 160),
+        ("4×5=", 20),
+        ("72/2", 36),
+        ("3/4", None),
+        ("16", None),
+        ("4×5=20", None),
+        ("1+2，3+4", None),
+    ],
+)
+def test_a_sum_without_its_result(text: str, value: int | None) -> None:
+    read = read_working(text).sum
+    assert (None if read is None else read.value) == value
+
+
+def test_numbers_of_a_right_side_are_made_and_not_taken() -> None:
+    first, second = read_working("36-4×5=36-20=16").claims
+    assert first.made == (36, 20)
+    assert second.made == ()
+    assert read_working("twelve point five").number == Fraction(25, 2)
+    assert read_working("¾").number == Fraction(3, 4)
+    assert read_working(".75").number == Fraction(3, 4)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from huozhong.errors import ContextLengthError, HuozhongError, SkillError
-from huozhong.skills.fields import Field, Language, Value, read_values
+from huozhong.skills.fields import LONGEST, Field, Language, Value, read_values
 from huozhong.skills.sandbox import Block, Tools, sandbox
 from huozhong.skills.script import Script
 from huozhong.skills.skill import Skill
@@ -24,6 +24,7 @@ from huozhong.verify.refusal import is_refusal
 TRIES = 2  # answers that are asked for before a failed check is told to the reader
 MOST_ASKED = 8  # times that a block may ask the model itself
 MOST_TOKENS = 1500  # of an answer
+_READ = max(LONGEST.values())  # characters of a field that are looked at, which is as many as one may hold
 
 
 class Ask(Protocol):
@@ -69,10 +70,10 @@ def run(
     `language` unless that is a field of its own.  Raises `SkillError` for a field that is wrong and for a block that
     fails.
     """
-    values = read_values(skill.fields, given)
-    if (fixed := _emergency(values, numbers)) is not None:
+    if (fixed := emergency(given, numbers)) is not None:
         yield fixed
         return
+    values = read_values(skill.fields, given)
     with ExitStack() as stack:
         block: Block | None = None
         if skill.python:
@@ -86,11 +87,16 @@ def run(
         yield from _answer(skill, skill.filled(texts, language), ask, block, language)
 
 
-def _emergency(values: Mapping[str, Value], numbers: Mapping[str, str]) -> Piece | None:
-    """What must not be left to a model is not left to an app either."""
-    for value in values.values():
-        if isinstance(value, str) and (finding := check([{"role": "user", "content": value}])) is not None:
-            return Piece("rule", finding.reply(language_of(value), numbers=numbers), by_model=False)
+def emergency(given: Mapping[str, Any], numbers: Mapping[str, str] = CHINA) -> Piece | None:
+    """What must not be left to a model is not left to an app either: the fixed text, or None.
+
+    Before anything else is said of what was filled in: who writes it where a number or a date belongs, or too long, or
+    in a field that nobody asked for, is not told to fill the form in properly.
+    """
+    for value in given.values():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and (finding := check([{"role": "user", "content": text[:_READ]}])) is not None:
+                return Piece("rule", finding.reply(language_of(text), numbers=numbers), by_model=False)
     return None
 
 

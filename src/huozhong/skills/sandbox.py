@@ -58,8 +58,8 @@ class Block:
             self.values = {str(key): _said(value) for key, value in made.items()}
         elif made is not None:
             self.values = {"result": _said(made)}
-        if sum(map(len, self.values.values())) > MOST_RESULT:
-            raise SkillError("这个应用的程序写出的东西太长。", "The app's program wrote too much.")
+        if sum(len(key) + len(value) for key, value in self.values.items()) > MOST_RESULT:
+            raise _too_much()
         for name in ("check", "show", "cues", "instead"):
             self._has[name] = re.search(rf"^def {name}\(", code, re.M) is not None
 
@@ -87,7 +87,9 @@ class Block:
 
     def instead(self, answer: Any) -> Any:
         """What to show for an answer that failed its checks, or that was never finished (None); None: nothing else."""
-        return self._feed("instead(__answer__)", {"__answer__": answer}) if self._has.get("instead") else None
+        other = self._feed("instead(__answer__)", {"__answer__": answer}) if self._has.get("instead") else None
+        _said(other)  # what is too long, or cannot be written, is refused here
+        return other
 
     def _feed(self, code: str, inputs: dict[str, Any]) -> Any:
         import pydantic_monty as monty
@@ -164,12 +166,26 @@ def _workers() -> Monty:
         return _pool
 
 
+def _too_much() -> SkillError:
+    return SkillError("这个应用的程序写出的东西太长。", "The app's program wrote too much.")
+
+
 def _said(value: Any) -> str:
-    """A value as it stands in a prompt."""
+    """A value as it stands in a prompt.  `SkillError` for one that is too long to be written."""
+    try:
+        text = _text(value)
+    except (ValueError, RecursionError):  # an integer of many thousand digits; lists in lists
+        raise _too_much() from None
+    if len(text) > MOST_RESULT:
+        raise _too_much()
+    return text
+
+
+def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, list | tuple):
-        return "\n".join(_said(one) for one in value)
+        return "\n".join(_text(one) for one in value)
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return "" if value is None else str(value)

@@ -36,6 +36,7 @@ _BASES = {
     "角": ("元", Fraction(1, 10)),
     "分钟": ("分钟", Fraction(1)),
     "小时": ("分钟", Fraction(60)),
+    "年": ("个月", Fraction(12)),
     "秒": ("分钟", Fraction(1, 60)),
 }
 
@@ -45,9 +46,17 @@ _N = r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?"
 _U = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
 _HAN = f"公斤|千克|毫升|毫克|厘米|毫米|公里|公分|分米|平方米|小时|分钟|个月|[{MEASURES}折两度号月日楼级码倍成]"
 _AMOUNT = re.compile(
-    rf"(?P<said>{_CN}[块元](?:零{_D}分|{_D}毛{_D}?|{_D}(?![十百千万点])(?!(?!包邮)[{MEASURES}]))?|[一二两三四五六七八九][毛角]{_D}?"
+    rf"(?P<said>{_CN}[块元](?:零{_D}(?:分|(?![毛角{MEASURES}]))|{_D}毛{_D}?|{_D}(?![十百千万点])(?!(?!包邮)[{MEASURES}]))?|[一二两三四五六七八九][毛角](?:{_D}(?=分|(?![{MEASURES}十百千万])))?"
     rf"|百分之{_CN}|{_CN}分之{_CN}|{_D}{{1,2}}折|[一二两三四五六七八九]米{_D}{{1,2}}(?![十百千])|{_CN}(?:斤|公斤|升|小时|年|米)半|{_CN})"
     rf"|(?<![A-Za-z])(?:(?P<top>\d+)/(?P<bottom>[1-9]\d*)(?![\d/])|(?P<figures>{_N}))(?P<fold>[万亿w](?![a-zA-Z]))?(?P<percent>[%‰])?"
+)
+# Digits in the forms of speech, 9块9, 39块9毛9, 1米8, 2斤半; and half of something.
+_LOOSE = re.compile(
+    rf"(?<![\d.])(?:(?P<yuan>\d+)块(?P<tenths>\d)毛?(?P<cents>\d)?(?![\d.]|[{MEASURES}折%])"
+    rf"|(?P<jiao>\d)[毛角](?P<fen>\d)(?![\d.]|[{MEASURES}折%])"
+    rf"|(?P<metres>\d)米(?P<parts>\d{{1,2}})(?![\d.个]|[{MEASURES}])"
+    rf"|(?P<more>\d+)(?=(?P<of>公斤|千克|斤|升|小时|年|米)半))"
+    rf"|(?<![\d一二两三四五六七八九十百千个斤米年升时块])半(?=(?P<half>公斤|千克|斤|升|米|年|小时|个月)(?!价))"
 )
 _UNIT = re.compile(rf"\s*(?P<unit>(?:{_U})(?![A-WYZa-wyz])|{_HAN})")
 _WRITTEN = re.compile(r"(?P<value>\d+(?:\.\d+)?)(?P<fold>[万亿])?(?P<rest>.*)")
@@ -76,9 +85,12 @@ def amounts(text: str) -> list[Amount]:
     """Every amount of a text, in order."""
     text = tidy(text)
     idioms = [set(range(*idiom.span())) for idiom in IDIOMS.finditer(text)]
-    found = []
+    found = [_loose(match) for match in _LOOSE.finditer(text)]
+    loose = {place for one in found for place in range(one.start, one.end)}
     for match in _AMOUNT.finditer(text):
         place = set(range(*match.span()))
+        if place & loose:
+            continue
         if any(place & idiom for idiom in idioms) or _IN_NAME.search(text[: match.start()]):
             continue
         if match["top"]:
@@ -87,7 +99,7 @@ def amounts(text: str) -> list[Amount]:
             amount = _figures(text, match) if match["figures"] else _said(text, match)
         if amount is not None:
             found.append(amount)
-    return found
+    return sorted(found, key=lambda one: one.start)
 
 
 def numerals_in(text: str) -> list[str]:
@@ -95,6 +107,19 @@ def numerals_in(text: str) -> list[str]:
     text = tidy(text)
     idioms = {place for idiom in IDIOMS.finditer(text) for place in range(*idiom.span())}
     return [match[0] for match in _NUMERAL.finditer(text) if not idioms & set(range(*match.span()))]
+
+
+def _loose(match: re.Match[str]) -> Amount:
+    groups = {name: value or "0" for name, value in match.groupdict().items()}
+    start, end = match.span()
+    if match["half"]:
+        return _based(start, end, Fraction(1, 2), match["half"])
+    if match["more"]:
+        return _based(start, end, Fraction(match["more"]) + Fraction(1, 2), match["of"])
+    if match["metres"]:
+        return Amount(start, end, Fraction(f"{match['metres']}.{match['parts']}"), "米")
+    tenths, cents = (groups["tenths"], groups["cents"]) if match["yuan"] else (groups["jiao"], groups["fen"])
+    return Amount(start, end, Fraction(f"{groups['yuan']}.{tenths}{cents}"), "元")
 
 
 def _figures(text: str, match: re.Match[str]) -> Amount | None:

@@ -4,8 +4,8 @@ A tutor that keeps an answer to itself must not say it in Chinese numerals, in E
 or as a sum that comes to it.  `leaks` finds the values that are secret in digits of every script (１６, ⑯, 𝟏𝟔), spaced
 and split digits (1 6, 十位是1，个位是6), Chinese numerals (十六, 一十六, 壹拾陆, 十6, 一六), pinyin, English (sixteen,
 16th, s-i-x-t-e-e-n), Roman numerals, fractions, percentages, units (1米20 for 120), rows of the same sign, sums in
-signs or words (`verify.told_sums`), and what is told by what becomes of it (`verify.told_riddles`).  What only numbers
-things (第2步, 第16页, 3月16日) tells nothing.
+signs or words (`verify.told_sums`), what is told by what becomes of it (`verify.told_riddles`), and otherwise
+(`verify.told_otherwise`).  What only numbers things (第2步, 第16页, 3月16日) tells nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Literal
 
 from huozhong.verify import number_words, numerals, units
 from huozhong.verify.numbers import mentions, number_at, tidy
+from huozhong.verify.told_otherwise import told_otherwise
 from huozhong.verify.told_riddles import riddles
 from huozhong.verify.told_sums import Operand, Written, sums
 
@@ -142,7 +143,7 @@ def _told(text: str) -> Iterator[_Told]:
     yield from _in_units(text)
     yield from _in_letters(text)
     yield from _in_signs(text)
-    for made in (*sums(text, operands), *riddles(text, operands)):
+    for made in (*sums(text, operands), *riddles(text, operands), *told_otherwise(text, operands)):
         yield made.start, made.end, made.value, "sum"
 
 
@@ -345,7 +346,7 @@ _SYLLABLE = rf"(?:{_SYLLABLES})[1-5]?"
 _IN_PINYIN = re.compile(rf"(?<![A-Za-z])(?:{_SYLLABLE})(?:[\s'\-]*(?:{_SYLLABLE}))+(?![A-Za-z])", re.IGNORECASE)
 _SPELLED = re.compile(r"(?<![A-Za-z])[A-Za-z](?:[\s.\-_*·]+[A-Za-z]){2,}(?![A-Za-z])")
 _ROMAN = re.compile(
-    r"(?<![A-Za-z])[IVXLCDM]{2,}(?![A-Za-z])|(?<![A-Za-z])[VX](?![A-Za-z\d])(?=[个只元。]|$)"
+    r"(?<![A-Za-z])(?:[IVXLCDM]{2,}|[ivxlcdm]{2,})(?![A-Za-z])|(?<![A-Za-z])[VX](?![A-Za-z\d])(?=[个只元。]|$)"
     r"|(?<=[是为得写＝=:：])[LCDM](?![A-Za-z\d])"
 )
 _LOOKALIKE = re.compile(
@@ -386,7 +387,7 @@ def _in_letters(text: str) -> Iterator[_Told]:
         if words is not None and words.end == len(letters):
             yield found.start(), found.end(), words.value, "english"
     for found in _ROMAN.finditer(text):
-        if (number := _roman(found[0])) is not None:
+        if (number := _roman(found[0].upper())) is not None:
             yield found.start(), found.end(), Fraction(number), "roman"
     for found in _LOOKALIKE.finditer(text):
         yield found.start(), found.end(), Fraction(found[0].translate(str.maketrans("lIOo", "1100"))), "digits"

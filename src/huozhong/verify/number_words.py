@@ -101,6 +101,13 @@ def read(text: str, at: int) -> Words | None:
     whole = reader.whole()
     if whole is None:
         return None
+    if reader.peek() == "point" and _ONES.get(reader.peek(1), 10) < 10:  # twelve point five
+        reader.take()
+        decimals = ""
+        while _ONES.get(reader.peek(), 10) < 10:
+            decimals += str(_ONES[reader.peek()])
+            reader.take()
+        return Words(reader.end, whole + Fraction(int(decimals), 10 ** len(decimals)), False)
     part = reader.peek().removesuffix("s")
     if part in _PARTS and part != "half" and 0 < whole < _PARTS[part]:
         if part == "quarter" and _COINS.search(text):

@@ -25,22 +25,24 @@ from huozhong.verify.numbers import tidy
 UNITS = {
     "kg": "公斤", "g": "克", "mg": "毫克", "μg": "微克", "µg": "微克", "ug": "微克", "t": "吨", "lb": "磅",
     "oz": "盎司", "L": "升", "l": "升", "ml": "毫升", "km": "公里", "m": "米", "dm": "分米", "cm": "厘米", "mm": "毫米",
-    "nm": "纳米",
+    "nm": "纳米", "μm": "微米", "µm": "微米", "um": "微米",
     "㎡": "平方米", "m²": "平方米", "m2": "平方米", "m³": "立方米", "m3": "立方米", "cm²": "平方厘米",
     "cm³": "立方厘米",
     "h": "小时", "min": "分钟", "s": "秒", "ms": "毫秒", "W": "瓦", "w": "瓦", "kW": "千瓦", "kWh": "度", "Wh": "瓦时",
-    "V": "伏", "mAh": "毫安时", "Ah": "安时", "mA": "毫安", "Hz": "赫兹", "MHz": "兆赫兹", "GHz": "吉赫兹", "Pa": "帕",
-    "kPa": "千帕", "dB": "分贝", "kcal": "千卡", "kJ": "千焦", "℃": "摄氏度", "°C": "摄氏度", "°": "度", "GB": "G",
-    "TB": "T", "MB": "兆", "rpm": "转每分钟", "KG": "公斤", "Kg": "公斤", "ML": "毫升", "mL": "毫升", "Ml": "毫升",
-    "KM": "公里", "CM": "厘米", "MM": "毫米",
+    "V": "伏", "v": "伏", "mAh": "毫安时", "Ah": "安时", "mA": "毫安", "Hz": "赫兹", "MHz": "兆赫兹", "GHz": "吉赫兹",
+    "Pa": "帕", "kPa": "千帕", "dB": "分贝", "Mbps": "兆", "kcal": "千卡", "kJ": "千焦", "℃": "摄氏度", "°C": "摄氏度",
+    "°": "度", "°P": "度", "GB": "G", "TB": "T", "MB": "兆", "rpm": "转每分钟", "r/min": "转每分钟", "KG": "公斤",
+    "Kg": "公斤", "ML": "毫升", "mL": "毫升", "Ml": "毫升", "KM": "公里", "CM": "厘米", "MM": "毫米",
 }  # fmt: skip
 
 # Characters that begin what is counted or measured: 2 before them is 两.
 MEASURES = (
     "个只条双盒袋瓶包箱罐桶支枝片张块斤公克升米厘毫吨千百万亿天年周小时分秒点人位名口次种款套份杯碗盘把台辆部本册页串粒颗枚根束"
-    "对组批层间家岁倍元角听卷管板排筐篓提捆朵头匹匙勺滴圈步味色单场盏副件抽毛架棵株筒尺寸立平代美G世T秒赫瓦吨顶"
+    "对组批层间家岁倍元角听卷管板排筐篓提捆朵头匹匙勺滴圈步味色单场盏副件抽毛架棵株筒尺寸立平代美G世T秒赫瓦吨顶饼坛壶尾羽挂扎窝亩磅缸篮桌遍趟"
 )
-PACKAGES = "袋瓶包盒罐片支箱个只条块枚颗听杯桶卷双件套份粒张根本台板提抽贴枝"
+# What stands before a measure (两大袋, 两英寸) or is a measure of two characters: 两 too, although none itself.
+_TWO_BEFORE = MEASURES + "大整英盎打伏安成微"
+PACKAGES = "袋瓶包盒罐片支箱个只条块枚颗听杯桶卷双件套份粒张根本台板提抽贴枝饼坛壶篮缸"
 _HAN_UNITS = "公斤|千克|毫升|毫克|平方米|平米|厘米|小时|分钟"
 DIGITS = "零一二三四五六七八九"
 NUMERAL = "零一二两三四五六七八九十百千万亿点"
@@ -48,6 +50,13 @@ NUMERAL = "零一二两三四五六七八九十百千万亿点"
 _N = r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?)"
 _TO = r"\s*[-~～—–]+\s*"
 _U = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
+# What a rate may be told for: 5g/100ml, 60km/h.  220V/50Hz is two things beside each other.
+_ELECTRIC = (
+    "W", "w", "kW", "Wh", "V", "v", "mAh", "Ah", "mA", "Hz", "MHz", "GHz", "dB", "Mbps", "rpm", "r/min", "℃", "°C",
+    "°P", "°", "GB", "TB", "MB",
+)  # fmt: skip
+_E = "|".join(sorted(map(re.escape, _ELECTRIC), key=len, reverse=True))
+_UNDER = "|".join(sorted(map(re.escape, set(UNITS) - set(_ELECTRIC)), key=len, reverse=True))
 _M = f"(?:{_HAN_UNITS}|[{MEASURES}])"
 _END_OF_UNIT = r"(?![A-WYZa-wyz²³])"
 _PER = rf"(?:\s*/\s*(?P<n>{_N})?\s*(?P<u>(?:{_U}){_END_OF_UNIT}|{_M}))?"
@@ -100,7 +109,7 @@ def say_number(written: str, *, before: str = "") -> str:
     said = re.sub("(?<![十百千零])二([万亿])", r"两\1", said)
     if point:
         return f"{said}点{_digits(decimals)}"
-    return "两" if said == "二" and before and before[0] in MEASURES else said
+    return "两" if said == "二" and before and before[0] in _TWO_BEFORE else said
 
 
 def say_money(written: str) -> str:
@@ -146,6 +155,14 @@ _SHOPPING_DAYS = {"11.11": "双十一", "12.12": "双十二", "618": "六一八"
 
 def _festival(match: re.Match[str]) -> str:
     return _SHOPPING_DAYS.get(match[0]) or _digits(match[0])
+
+
+def _volts(match: re.Match[str]) -> str:
+    return f"{say_number(match['volts'], before='伏')}伏{say_number(match['amperes'], before='安')}安"
+
+
+def _sizes(match: re.Match[str]) -> str:
+    return f"{match['small']}到{match['large']}"
 
 
 # -- dates and times ----------------------------------------------------------------------------------------
@@ -203,6 +220,11 @@ def _bare_price(match: re.Match[str]) -> str:
     return say_money(match["value"]) + _per(match)
 
 
+def _less(match: re.Match[str]) -> str:
+    """满300-50: 满三百减五十."""
+    return f"满{say_number(match[1])}减{say_number(match[2])}"
+
+
 def _currency(match: re.Match[str]) -> str:
     name = {"$": "美元", "€": "欧元", "£": "英镑"}[match["sign"]]
     return say_number(match["value"], before=name) + name
@@ -228,7 +250,8 @@ def _rate(match: re.Match[str]) -> str:
 
 
 def _metres(match: re.Match[str]) -> str:
-    return say_number(match["whole"], before="米") + "米" + _digits(match["parts"])
+    parts = match["parts"].rstrip("0") and match["parts"]  # 2.0 metres are two
+    return say_number(match["whole"], before="米") + "米" + _digits(parts)
 
 
 def _measured(match: re.Match[str]) -> str:
@@ -278,6 +301,12 @@ _RULES: list[tuple[re.Pattern[str], Callable[..., str] | str]] = [
     _rule(r"(?<![\d.])\d{1,2}\.\d{1,2}(?=(?:儿童|妇女|女神|女王|青年|劳动|国庆|吃货|宠粉)?节)", _festival),
     _rule(r"(?<![\d:.])(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?![\d:])", _time),
     _rule(r"PA(?P<signs>\+{1,5})", _plus_signs),
+    _rule(rf"(?P<volts>{_N})\s*[Vv]\s*[⎓=/*,]?\s*(?P<amperes>{_N})\s*A(?![A-Za-z\d])", _volts),
+    _rule(rf"(?<=\d[VvWw])\s*[/~～]\s*(?={_N}\s*(?:{_E}))|(?<=[zh])\s*/\s*(?={_N}\s*(?:{_E}))", ""),
+    _rule(rf"(?<=\d)\s*/\s*(?=\d+\s*(?:{_E}){_END_OF_UNIT})", "或"),
+    _rule(r"(?<![A-Za-z\d])(?P<small>X{0,4}[SML])\s*[-~～—]\s*(?P<large>\d?X{0,4}L)(?![A-Za-z\d])", _sizes),
+    _rule(r"(?<!\d)(?P<digits>1[3-9]\d/\d{2,3})(?=[ABCY](?![A-Za-z\d]))", _code),
+    _rule(r"(?<![\d.])(?P<digits>\d{3,4})(?=[Pp](?![A-Za-z\d]))", _code),
     _rule(r"(?<![A-Za-z])(?:GB|ISO|SC|QB|NY|DB|HACCP)(?:/[A-Z]+)?[ -]?\d{2,}(?:\.\d+)*(?:-\d+)*", _model),
     _rule(r"(?<![\d.])(?P<digits>9{2,4}0?|925)(?=银|足|纯|黄金|金)", _code),
     _rule(r"(?<![\d.])(?P<digits>304|316|430)(?=L?(?:不锈钢|食品级|钢))", _code),
@@ -297,19 +326,32 @@ _RULES: list[tuple[re.Pattern[str], Callable[..., str] | str]] = [
     ),
     _rule(rf"[¥￥]\s*(?P<value>{_N})(?:\s*元)?(?!万){_PER}", _price),
     _rule(
-        rf"(?:(?P<low>{_N}){_TO})?(?P<value>{_N})\s*(?P<myriads>万)?元(?![素宵旦气器件组])(?:钱(?!包))?{_PER}", _price
+        rf"(?:(?P<low>{_N}){_TO})?(?P<value>{_N})\s*(?P<myriads>万)?元(?![素宵旦气器件组店])(?:钱(?!包))?{_PER}", _price
     ),
     _rule(rf"(?P<sign>[$€£])\s*(?P<value>{_N})", _currency),
-    _rule(r"(?P<value>\d+\.\d{1,2})(?=包邮|秒杀|块)", _price),
+    _rule(rf"(?:RMB|rmb|CNY)\s*(?P<value>{_N}){_PER}", _price),
+    _rule(rf"(?P<value>{_N})\s*(?:RMB|rmb|CNY)(?![A-Za-z]){_PER}", _price),
+    _rule(rf"(?P<value>\d+\.\d{{1,2}})\s*块(?:钱(?!包))?{_PER}", _price),
+    _rule(r"(?P<value>\d+\.\d{1,2})(?=包邮|秒杀)", _price),
+    _rule(rf"满(\d+)\s*-\s*(\d+)(?!\d|\s*(?:{_U}|[{MEASURES}]))", _less),
+    _rule(rf"(?<=\d)\s*-\s*(?={_N}\s*元?\s*=)", "减"),
+    _rule(
+        rf"(?<![\d.])(?P<value>\d+\.\d{{1,2}})(?=(?:\s*[一二两三四五六七八九十]|\s+\d+\s*)(?:公斤|斤|[{PACKAGES}]))",
+        _price,
+    ),
+    _rule(
+        rf"(?<=[斤袋瓶包盒罐箱件套份])(?P<value>\d+\.\d{{1,2}})(?![\d.]|\s*(?:{_U}|[{MEASURES}%折成厚宽高长版])|\s*[/*×~～-])",
+        _price,
+    ),
     _rule(
         rf"(?P<word>{_PRICE_WORD})(?P<value>\d+\.\d{{1,2}})(?![\d.]|\s*(?:{_U}|[{MEASURES}%折成厚宽高长万亿])|\s*/\s*\d)",
         _price,
     ),
-    _rule(rf"(?<![\d/.])(?P<value>{_N})\s*/\s*(?P<n>{_N})?\s*(?P<u>(?:{_U}){_END_OF_UNIT}|{_M})", _bare_price),
+    _rule(rf"(?<![\d/.])(?P<value>{_N})\s*/\s*(?P<n>{_N})?\s*(?P<u>(?:{_UNDER}){_END_OF_UNIT}|{_M})", _bare_price),
     _rule(r"(?P<value>\d(?:\.\d+)?|\d\d)\s*折(?![叠扇])", _discount),
     _rule(
         rf"(?P<value>{_N})\s*(?P<unit>{_U}|[{MEASURES}])\s*/\s*(?P<amount>{_N})?\s*"
-        rf"(?P<under>(?:{_U})(?![A-Za-z²³])|小时|分钟|[天日次周月年秒人])",
+        rf"(?P<under>(?:{_UNDER})(?![A-Za-z²³])|小时|分钟|[天日次周月年秒人])",
         _rate,
     ),
     _rule(r"(?<![\d.])(?P<whole>[1-9])\.(?P<parts>\d{1,2})\s*(?:m(?![A-WYZa-wyz²³23])|米)", _metres),
@@ -332,6 +374,7 @@ _RULES: list[tuple[re.Pattern[str], Callable[..., str] | str]] = [
     ),
     _rule(rf"(?<=[\u4e00-\u9fff])\s*[*×✕xX]\s*(?=[{NUMERAL}])", "乘"),
     _rule(rf"(?<=[{NUMERAL}日号月年分克斤升米块毛度码岁天瓶件时钟个G]){_TO}(?=(?:零下)?[{NUMERAL}])", "到"),
+    _rule(rf"([{NUMERAL}][\u4e00-\u9fff]{{1,4}})\s*/\s*(?={_M}|打)", r"\1一"),
     _rule(rf"(?<=[{PACKAGES}斤克])\s*/\s*(?=[{PACKAGES}])", "一"),
     _rule(r"\s*\+(?:\s+(?=[\u4e00-\u9fff]))?", "加"),
     _rule(rf"(?<=[{NUMERAL}])\s+(?=[{MEASURES}])", ""),

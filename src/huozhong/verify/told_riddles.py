@@ -98,7 +98,7 @@ def _reversed(text: str, one: Operand) -> Iterator[Sum]:
         yield Sum(one.start, one.end, Fraction(int(str(one.value.numerator)[::-1])))
 
 
-_LAST = re.compile(r"末尾|末位|最后(?:一|那)?[个位]|个位|尾巴|尾数|结尾|后面")
+_LAST = re.compile(r"末尾|末位|最后(?:一|那)?[个位]|个位|尾巴|尾数|结尾|[后後]面")
 _TOGETHER = re.compile(r"\S{0,4}?(?:写|放|连|拼|排)(?:在一起|起来|成)")
 
 

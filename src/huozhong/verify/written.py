@@ -11,9 +11,10 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from huozhong.verify import numerals
-from huozhong.verify.spoken import DIGITS, MEASURES
+from huozhong.verify.spoken import DIGITS, MEASURES, NUMERAL
 
 _CN = r"[零〇一二两三四五六七八九十百千万亿]+(?:点[零〇一二三四五六七八九]+[万亿]?)?"
+_WHOLE = r"(?![十百千万亿](?![克卡米瓦焦帕]))"  # behind a numeral: not in its middle, but 五 of 五千克 is whole
 _D = "[零〇一二三四五六七八九]"
 _COUNTED = f"(?:公斤|千克|毫升|厘米|平方米|小时|分钟|[{MEASURES}号月日度折楼级码%])"
 _PER = rf"(?:一(?P<per>公斤|千克|升|米|[{MEASURES}])(?![{MEASURES}]))?"
@@ -25,6 +26,8 @@ IDIOMS = re.compile(
     r"|第一(?:次|步|时间|眼|口|反应)|[每逐唯同统专单万]一(?![元块件])|[说看等试想问聊尝闻摸]一[说看等下试想问聊尝闻摸]|十分(?!钟|之)"
     r"|千万(?=[别不要记注])|百(?:吃不厌|搭|姓|货|科|合|年老|分百)|十(?:足|全十美)|三(?:心二意|五好友|明治|文鱼)|四(?:季|周|川|海|处|面)"
     r"|五(?:花肉|谷|颜六色|湖四海)|六神|七(?:夕|上八下)|八(?:角|宝|仙)|九(?:寨|阳)|千(?:家|层|锤|元机|叶|禧)|万(?:能|家|里|万|众)|两(?:全|面|边|者|口子)"
+    r"|(?:三番五|三令五)[次申]|九牛一毛|说一千道一万|一分钱一分货|一五一十|三言两语|四通八达|四面八方|七嘴八舌|七七八八|八面玲珑|五花八门|十之八九"
+    r"|千方百计|百发百中|千真万确|千辛万苦|千变万化|[百千万]里挑一|[一两]举两得|一刀两断|三生有幸|三十而立|丢三落四|颠三倒四|一千零一夜|九九归一"
     r"|不三不四|乱七八糟|独一无二|举一反三|三三两两|二(?:维|手|话|十四节气)|双十[一二])(?![十百千万亿点])"
 )
 
@@ -126,6 +129,17 @@ def _discount(match: re.Match[str]) -> str:
     return ".".join(_digits(said)) + "折"
 
 
+def _same_place(match: re.Match[str]) -> str:
+    """两到三千 is 两千到三千."""
+    place = match.string[match.end() + 1]
+    return f"{match['a']}{place}到"
+
+
+def _product(match: re.Match[str]) -> str:
+    factors = [_figures(one) for one in re.split("乘以?", match[0])]
+    return match[0] if any(re.search(_CN, one) for one in factors) else "×".join(factors)
+
+
 def _time(match: re.Match[str]) -> str:
     hour, said = value_of(match["a"]), match["b"]
     minute = {"半": Fraction(30), "一刻": Fraction(15), "三刻": Fraction(45)}.get(said) or value_of(
@@ -174,10 +188,14 @@ def _counted(match: re.Match[str]) -> str:
     if said.endswith("两") and len(said) > 1:  # 十二两
         figures = _figures(said[:-1])
         return said if figures == said[:-1] else figures + "两"
+    if len(said) > 1 and said[-1] in "千一" and value_of(said) is None:  # 一千二百千卡, 一百八十八一箱
+        behind = "[克卡米瓦焦帕]" if said[-1] == "千" else f"[{MEASURES}]"
+        figures = _figures(said[:-1])
+        return said if figures == said[:-1] or not re.match(behind, text[end:]) else figures + said[-1]
     if len(said) == 1:
         before, after = text[match.start() - 1 : match.start()], text[end:]
         counted = re.match(_COUNTED, after) is not None and not (
-            said == "一" and re.match("[^斤克月号日楼两升%]", after)
+            said == "一" and re.match("(?!公斤|千克|毫升)[^斤克月号日楼两升%]", after)
         )
         if said in "百千万亿十" and said != "十":
             return said
@@ -200,20 +218,28 @@ _RULES = [
     _rule(rf"{_D}{{4}}(?=年)", _year),
     _rule(r"(?<=[A-Za-z])[零〇一二三四五六七八九十百千]+(?![个件])", _behind_letter),
     _rule(rf"百分之(?P<a>{_CN})(?:到(?:百分之)?(?P<b>{_CN}))?", _hundredths),
+    _rule(rf"千分之(?P<a>{_CN})", _one("{a}‰")),
     _rule(rf"(?P<a>{_CN})分之(?P<b>{_CN})", _two("{b}/{a}")),
     _rule(rf"(?<!\d)(?P<a>{_CN})比(?P<b>{_CN})(?!{_COUNTED})", _two("{a}:{b}")),
-    _rule(rf"(?P<word>[买拍])(?P<a>{_CN})(?P<verb>[送发得])(?P<b>{_CN})", _two("{word}{a}{verb}{b}")),
+    _rule(rf"(?P<word>[买拍])(?P<a>{_CN})(?P<verb>[送发得赠付])(?P<b>{_CN})", _two("{word}{a}{verb}{b}")),
     _rule(rf"满(?P<a>{_CN})(?P<unit>元|块)?减(?P<b>{_CN})(?:元|块)?", _two("满{a}减{b}")),
-    _rule(rf"(?P<a>{_D}{{1,2}})折", _discount),
+    _rule(rf"(?<!点)(?P<a>{_D}{{1,2}})折", _discount),
     _rule(rf"(?P<a>{_CN})点(?P<b>半|[一三]刻|[零〇一二三四五六七八九十]+分(?!之|钟))", _time),
     _rule(rf"(?<=[晚早午上天晨点])(?P<a>[一二两三四五六七八九十]+)点(?!{_D})", _one("{a}点")),
+    _rule(
+        rf"(?P<a>[一二两三四五六七八])(?:到|至)(?=[一二两三四五六七八九][十百千万](?![克卡米瓦焦帕{NUMERAL}]))",
+        _same_place,
+    ),
+    _rule(rf"(?P<a>{_CN})(?:到|至)(?P<b>{_D})(?=千[克米卡瓦])", _two("{a}-{b}")),
     _rule(rf"(?P<a>{_CN})(?:到|至)(?P<b>{_CN})(?:块|元)(?!{_D})(?:钱)?", _two("{a}-{b}元")),
     _rule(
-        rf"(?P<a>{_CN})(?:[块元]钱?)(?:零(?P<cent>{_D})分|(?P<tenths>{_D})毛(?P<cents>{_D})?分?"
+        rf"(?P<a>{_CN})(?:[块元]钱?)(?:零(?P<cent>{_D})(?:分|(?![毛角{MEASURES}]))|零?(?P<tenths>{_D})毛(?P<cents>{_D})?分?"
         rf"|(?<!钱)(?P<tenth>{_D})(?![十百千万点毛分])(?!(?!包邮)[{MEASURES.replace('一', '')}]))?{_PER}",
         _money,
     ),
-    _rule(rf"(?P<tenths>[一二两三四五六七八九])[毛角](?P<cents>{_D})?(?:分|钱)*{_PER}", _small_money),
+    _rule(
+        rf"(?P<tenths>[一二两三四五六七八九])[毛角](?:(?P<cents>{_D})(?:分|(?![{MEASURES}])))?钱?{_PER}", _small_money
+    ),
     _rule(rf"(?P<a>{_D})分钱", _cents),
     _rule(
         r"(?P<a>[一二两三四五六七八九])米(?P<b>[一二三四五六七八九]{1,2}|零[一二三四五六七八九])(?![十百千个米])",
@@ -222,9 +248,10 @@ _RULES = [
     _rule(rf"(?P<a>{_CN})个半(?P<unit>小时|月)", _and_half),
     _rule(rf"(?P<a>{_CN})(?P<unit>公斤|斤|小时|天|年|升|米|公里|千克)半", _and_half),
     _rule(r"(?<![一二两三四五六七八九十百千个])半(?P<unit>公斤|斤|升|米)", r"0.5\g<unit>"),
-    _rule(rf"(?P<a>{_CN})乘以?(?P<b>{_CN})", _two("{a}×{b}")),
+    _rule(rf"{_CN}(?:乘以?{_CN})+", _product),
+    _rule(rf"(?P<a>{_CN})加(?P<b>{_CN})(?![{NUMERAL}])", _two("{a}+{b}")),
     _rule(rf"零下(?P<a>{_CN})", _one("-{a}")),
-    _rule(rf"(?P<a>{_CN})(?:到|至)(?P<b>{_CN})(?={_COUNTED})", _two("{a}-{b}")),
+    _rule(rf"(?P<a>{_CN})(?:到|至)(?P<b>{_CN}){_WHOLE}(?={_COUNTED}|[千兆伏瓦赫安摄])", _two("{a}-{b}")),
     _rule(r"(?<=元)到(?=\d)", "-"),
     _rule(_CN, _counted),
 ]

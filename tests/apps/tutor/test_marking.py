@@ -60,3 +60,64 @@ def test_a_right_way_of_ones_own_is_right() -> None:
     ]
     assert turn(("小华有45元，买书用去3/5，用去多少元？", "45×(3/5)"), "45×3/5=27")["state"]["done"]
     assert turn(ROAD, "1.2千米=1200米，1200-350=850")["state"]["done"]
+
+
+@pytest.mark.parametrize(
+    "mine",
+    [
+        "36-20=16",
+        "36-4×5=36-20=16",
+        "三十六减二十等于十六",
+        "36减20等于16",
+        "36-(4×5)=16",
+        "4×5=20，36-20=16",
+        "sixteen",
+    ],
+)
+def test_a_step_in_the_head_and_a_chain_of_equations_are_no_mistake(mine: str) -> None:
+    said = turn(APPLES, mine)
+    assert said["state"]["done"]
+    assert "✗" not in said["answer"]
+
+
+@pytest.mark.parametrize(
+    ("mine", "words"),
+    [
+        ("36-4×5", "列对了"),
+        ("36-20", "列对了"),
+        ("4×5＝", "列对了"),
+        ("36÷4", "每个数"),
+        ("15+1", "每个数"),
+        ("10+6", "每个数"),
+    ],
+)
+def test_a_sum_without_its_result_is_no_wrong_result(mine: str, words: str) -> None:
+    said = turn(APPLES, mine)
+    assert words in said["answer"]
+    assert not said["state"]["done"]
+    assert said["state"]["tried"] == (words == "列对了")
+    assert "16" not in said["answer"]
+    assert "得数不对" not in said["answer"]
+
+
+PART = ("一本书120页，看了30%，看了多少页？", "120×30%")
+ROPE = ("一根绳子长3米，平均分成4段，每段长多少米？", "3÷4")
+
+
+@pytest.mark.parametrize(
+    ("problem", "mine"),
+    [
+        (PART, "120×30/100=36"),
+        (PART, "一百二十乘百分之三十等于三十六"),
+        (PART, "three dozen"),
+        (ROPE, "3÷4=四分之三"),
+        (ROPE, "三除以四等于零点七五"),
+        (ROPE, "¾"),
+        (ROPE, ".75"),
+        (ROPE, "zero point seven five"),
+        (ROPE, "75厘米"),
+        (ROPE, "3/4"),
+    ],
+)
+def test_a_right_answer_is_right_however_it_is_written(problem: tuple[str, str], mine: str) -> None:
+    assert turn(problem, mine)["state"]["done"]

@@ -70,6 +70,14 @@ def test_distress_is_answered_by_a_rule(house: Running) -> None:
     assert "12356" in told["text"]
 
 
+def test_distress_is_answered_by_a_rule_before_the_form_is_found_wrong(house: Running) -> None:
+    ((kind, told),) = events(house.url, "/almanac/run", {"fields": {"day": "我不想活了"}})
+    assert kind == "rule"
+    assert "12356" in told["text"]
+    ((kind, told),) = events(house.url, "/almanac/run", {"fields": {"day": "I want to kill myself"}, "model": "none"})
+    assert kind == "rule"
+
+
 def test_an_app_is_taken_in_handed_on_and_taken_away(house: Running) -> None:
     text = MINE.format(name="我的", body="Greet {{who}}.")
     assert httpx.post(house.url + PATH, json={"text": text}).status_code == 201

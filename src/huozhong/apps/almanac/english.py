@@ -39,6 +39,9 @@ FESTIVALS = {
     "圣诞节": "Christmas Day", "万圣节前夜": "Halloween", "万圣节": "All Saints' Day", "母亲节": "Mother's Day",
     "父亲节": "Father's Day", "全国中小学生安全教育日": "School Safety Education Day",
     "全国助残日": "Day for Helping the Disabled", "全民国防教育日": "National Defence Education Day",
+    "上巳节": "Shangsi, the Double Third", "中元节": "Zhongyuan, the Ghost Festival", "寒衣节": "Winter Clothes Day",
+    "下元节": "Xiayuan Festival", "北方小年": "Little New Year (North)", "南方小年": "Little New Year (South)",
+    "清明节": "Qingming, Tomb-Sweeping Day", "冬至节": "Winter Solstice Festival",
     "世界住房日": "World Habitat Day", "感恩节": "Thanksgiving Day",
 }  # fmt: skip
 # The old almanac's words; what is one and the same to a reader of English has one name.

@@ -76,6 +76,14 @@ _FROM_NOWHERE = (
 
 
 _SAYINGS["copied"] = _COPIED
+_SAYINGS["set up"] = (
+    "这个算式和我的思路不一样：想一想，每个数是题里的哪一个。",
+    "My way has no such sum: which number of the problem is each of these?",
+)
+_SAYINGS["work it out"] = (
+    "算式列对了。算一算，把得数写给我。",
+    "The sum is set up right. Work it out and write me the result.",
+)
 
 
 def say(lesson: Lesson, what: str) -> str:
@@ -85,21 +93,28 @@ def say(lesson: Lesson, what: str) -> str:
 
 def judged(lesson: Lesson, working: Working, mine: str, now: State) -> tuple[list[str], Tallies]:
     """What the pupil wrote, marked, and what may be counted of it; what was reached is remembered in `now`."""
+    if not working.claims and working.sum is not None:
+        return _judged_sum(lesson, working.sum, now)
     if not working.claims:
         return _judged_number(lesson, working, mine, now)
     known_before = {number.value for number in known_numbers(lesson.problem)}
     now["tried"] = now["tried"] or any(known_before & set(claim.operands) for claim in working.claims)
     lines: list[str] = []
     tallies: Tallies = []
-    parts = {part for one in lesson.known if one.denominator != 1 for part in (one.numerator, one.denominator)}
-    known, useful, last = lesson.known.union(map(Fraction, parts)), True, working.claims[-1]  # 3/5 is written with a 3
+    parts = {Fraction(part) for one in lesson.known if one.denominator != 1 for part in one.as_integer_ratio()}
+    parts |= {
+        part for one in told(lesson.problem) if one.style == "percent" for part in (one.value * 100, Fraction(100))
+    }
+    known, useful, last = lesson.known | parts, True, working.claims[-1]  # 3/5 is written with a 3
     for at, claim in enumerate(working.claims, 1):
-        strange = [value for value in claim.operands if value not in known | COMMON]
+        # What a right side computes on with follows from the left one; a step may have been done in the head.
+        of_itself = set(claim.made) if claim.is_right else set()
+        strange = [value for value in claim.operands if value not in known | COMMON | of_itself | lesson.between]
         if strange or not claim.is_right:
             why, kind = _why(lesson, claim, strange, known)
             lines.append(f"{_mark(lesson, at, claim, '✗')}\n{why[lesson.english]}")
             return lines, [*tallies, [_sign(claim), kind]]
-        known = known | {claim.value}
+        known = known | {claim.value, *of_itself}
         useful = claim.value in lesson.between | lesson.answers
         if useful and str(claim.value) not in now["reached"]:
             now["reached"] = [*now["reached"], str(claim.value)]
@@ -119,6 +134,17 @@ def judged(lesson: Lesson, working: Working, mine: str, now: State) -> tuple[lis
     else:
         lines.append(say(lesson, "left"))
     return lines, tallies
+
+
+def _judged_sum(lesson: Lesson, written: Claim, now: State) -> tuple[list[str], Tallies]:
+    """A sum without its result: whether it is one of the way, and no word of what it comes to."""
+    known = lesson.known | COMMON | lesson.between
+    fits = written.value in lesson.between | lesson.answers and known.issuperset(written.operands)
+    now["tried"] = now["tried"] or fits
+    if fits:  # 20 of 36-20, which was come to in the head
+        own = (lesson.between - lesson.known) & set(written.operands)
+        now["reached"] = [*now["reached"], *(str(one) for one in own if str(one) not in now["reached"])]
+    return [say(lesson, "work it out" if fits else "set up")], [[_sign(written), "unfinished" if fits else "other"]]
 
 
 def _judged_number(lesson: Lesson, working: Working, mine: str, now: State) -> tuple[list[str], Tallies]:

@@ -28,7 +28,7 @@ from huozhong.skills.check import read_examples
 from huozhong.skills.fields import read_values
 from huozhong.skills.label import visible
 from huozhong.skills.rooms import rooms
-from huozhong.skills.run import Ask
+from huozhong.skills.run import Ask, Piece, emergency
 from huozhong.skills.sandbox import is_here
 from huozhong.skills.shelf import App, AppShelf
 from huozhong.skills.skill import LANGUAGES, Skill, read_skill
@@ -140,14 +140,22 @@ async def favourite(request: Request, name: str) -> Response:
 async def _run(request: Request, skill: Skill, given: Mapping[str, Any], model: Any) -> Response:
     if model is not None and not isinstance(model, str):
         raise RequestError("'model' must be a name.", param="model")
-    read_values(skill.fields, given)  # what is filled in wrongly is a 400, not an event
-    await admit(request)
     person, careful = person_of(request), request.app.state.careful
     assert isinstance(careful, Careful)
+    if (
+        fixed := await asyncio.to_thread(emergency, given, careful.numbers)
+    ) is not None:  # waits for nobody, and for no model
+        return StreamingResponse(_events(request, skill, "", _only(fixed)), headers=EVENT_HEADERS)
+    read_values(skill.fields, given)  # what is filled in wrongly is a 400, not an event
+    await admit(request)
     name, ask = await asker(request, model)
     tools = tools_for(_shelf(request), skill, person, request.app.state.store)
     running = pieces(skill, given, ask, tools, careful.numbers, zh_or_en(request))
     return StreamingResponse(_events(request, skill, name, running), headers=EVENT_HEADERS)
+
+
+async def _only(piece: Piece) -> AsyncIterator[Piece]:
+    yield piece
 
 
 async def asker(request: Request, model: str | None = None) -> tuple[str, Ask]:
