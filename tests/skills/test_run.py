@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +43,24 @@ def test_a_block_makes_values_and_may_answer_itself() -> None:
     assert model.asked[0][0]["content"].strip() == "Say 8."
     exact = app('```fields\nn: number\n```\nx\n```python\n{"answer": f"{n} × 2 = {n * 2}"}\n```')
     assert last(list(run(exact, {"n": 4}, Scripted("never")))) == Piece("done", "4 × 2 = 8", by_model=False)
+
+
+def test_without_the_sandboxes_program_one_sentence_says_what_to_do(tmp_path: Path) -> None:
+    """The package may be there and its program not: copied elsewhere, or taken away by a scanner."""
+    asking = (
+        "from huozhong.skills.run import run\n"
+        "from huozhong.skills.skill import read_skill\n"
+        "skill = read_skill('---\\nname: a\\ndescription: b\\n---\\nx\\n```python\\n{}\\n```')\n"
+        "for once in range(2):\n"
+        "    try:\n"
+        "        list(run(skill, {}, None))\n"
+        "    except Exception as error:\n"
+        "        print(type(error).__name__, error)\n"
+    )
+    nowhere = os.environ | {"MONTY_BIN": str(tmp_path / "monty")}
+    done = subprocess.run([sys.executable, "-c", asking], env=nowhere, capture_output=True, text=True, check=True)
+    told = "SkillError This app has a program, which needs one more package: pip install 'huozhong[apps]'."
+    assert done.stdout.splitlines() == [told, told]
 
 
 CHECKED = "Write.\n```python\ndef check(answer):\n    return None if '对' in answer else '要有“对”字'\n{}\n```"

@@ -155,15 +155,23 @@ def _workers() -> Monty:
     with _opening:
         if _pool is None:
             if not is_here():
-                raise SkillError(
-                    "这个应用带有程序，运行它还需要一个包：pip install 'huozhong[apps]'。",
-                    "This app has a program, which needs one more package: pip install 'huozhong[apps]'.",
-                )
+                raise _missing()
             import pydantic_monty
 
-            _pool = pydantic_monty.Monty(max_processes=WORKERS, max_checkouts_per_worker=200)
-            _pool.__enter__()
+            try:
+                pool = pydantic_monty.Monty(max_processes=WORKERS, max_checkouts_per_worker=200)
+                pool.__enter__()
+            except (OSError, RuntimeError) as error:  # the program that it starts is not there, or may not be started
+                raise _missing() from error
+            _pool = pool
         return _pool
+
+
+def _missing() -> SkillError:
+    return SkillError(
+        "这个应用带有程序，运行它还需要一个包：pip install 'huozhong[apps]'。",
+        "This app has a program, which needs one more package: pip install 'huozhong[apps]'.",
+    )
 
 
 def _too_much() -> SkillError:

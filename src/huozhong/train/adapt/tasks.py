@@ -21,7 +21,9 @@ from huozhong.train.adapt.soft import LIKELIEST, SoftExamples, Wanted, as_likely
 
 KEPT_SHARE = 0.1
 SCORED = 400  # taught examples that are scored after an epoch
-TAUGHT = 0.75  # of them are known by heart when the rate may fall, which teaches the rest: at a full rate some come and go
+TAUGHT = (
+    0.75  # of them are known by heart when the rate may fall, which teaches the rest: at a full rate some come and go
+)
 REHEARSED = 8  # looks at own answers for each at an example: with one, sixty facts cost ember a quarter of its refusals
 REHEARSED_TOKENS = (
     12_000  # ... and so many tokens an epoch, or as many as are taught: many facts rehearse for one another
