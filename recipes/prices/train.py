@@ -86,6 +86,7 @@ def train(folder: Path, steps: int, minutes: float, seed: int, last: bool) -> Ne
         optimizer.load_state_dict(kept["optimizer"])
         average, done = kept["average"], kept["done"]
     held_x, held_came = batch_of(np.random.default_rng(HELD_OUT_SEED), HELD_OUT)
+    bf16 = torch.backends.cpu.get_cpu_capability() == "AVX512"  # elsewhere torch has no LSTM that learns in it
     begin, lost, stored = time.monotonic(), [], (torch.empty(0), torch.empty(0))
     while done < steps and time.monotonic() - begin < 60 * minutes:
         if not len(stored[0]):
@@ -97,7 +98,7 @@ def train(folder: Path, steps: int, minutes: float, seed: int, last: bool) -> Ne
         for group in optimizer.param_groups:
             group["lr"] = rate
         weeks = slice(FIRST + done % APART, None, APART)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
             told = network(x, weeks)
         loss = pinball(told.float(), came[:, weeks])
         optimizer.zero_grad(set_to_none=True)
