@@ -49,6 +49,10 @@ _SAYINGS = {
     "left": ("每一步都算对了，接着往下。", "Every step is right so far; go on."),
     "answer": ("算式都对，“答”里写的数却不是算出来的那个：再对一对。",
                "The sums are right, but the number behind 'Answer' is another one: compare them."),
+    "set up": ("这个算式和我的思路不一样：想一想，每个数是题里的哪一个。",
+               "My way has no such sum: which number of the problem is each of these?"),
+    "work it out": ("算式列对了。算一算，把得数写给我。",
+                    "The sum is set up right. Work it out and write me the result."),
 }  # fmt: skip
 
 _SLIPS: dict[Slip, tuple[str, str]] = {
@@ -76,14 +80,6 @@ _FROM_NOWHERE = (
 
 
 _SAYINGS["copied"] = _COPIED
-_SAYINGS["set up"] = (
-    "这个算式和我的思路不一样：想一想，每个数是题里的哪一个。",
-    "My way has no such sum: which number of the problem is each of these?",
-)
-_SAYINGS["work it out"] = (
-    "算式列对了。算一算，把得数写给我。",
-    "The sum is set up right. Work it out and write me the result.",
-)
 
 
 def say(lesson: Lesson, what: str) -> str:

@@ -142,9 +142,8 @@ async def _run(request: Request, skill: Skill, given: Mapping[str, Any], model: 
         raise RequestError("'model' must be a name.", param="model")
     person, careful = person_of(request), request.app.state.careful
     assert isinstance(careful, Careful)
-    if (
-        fixed := await asyncio.to_thread(emergency, given, careful.numbers)
-    ) is not None:  # waits for nobody, and for no model
+    fixed = await asyncio.to_thread(emergency, given, careful.numbers)
+    if fixed is not None:  # waits for nobody, and for no model
         return StreamingResponse(_events(request, skill, "", _only(fixed)), headers=EVENT_HEADERS)
     read_values(skill.fields, given)  # what is filled in wrongly is a 400, not an event
     await admit(request)
