@@ -296,6 +296,12 @@ def ask(page: Page, question: str) -> None:
     finished(page)
 
 
+def open_settings(page: Page) -> None:
+    """Its script is fetched when it is first wanted: until then a switch that looks off already is not pressed."""
+    page.click("#settings-button")
+    page.wait_for_selector("#settings")
+
+
 def finished(page: Page) -> None:
     page.wait_for_selector(DONE)
     page.wait_for_function("() => !document.querySelector('.body .tail:not([hidden])')")

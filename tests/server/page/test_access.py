@@ -7,7 +7,7 @@ from pathlib import Path
 import axe_playwright_python
 import pytest
 from playwright.sync_api import Page, expect
-from tests.server.page.standin import QUESTION, OpenPage, StandIn, ask
+from tests.server.page.standin import QUESTION, OpenPage, StandIn, ask, open_settings
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ def test_axe_finds_nothing(open_page: OpenPage, site: StandIn, locale: str, them
     page.locator("[data-t-label=again]:visible").last.click()
     page.wait_for_selector(".walk:visible")
     assert violations(page) == [], "a chat"
-    page.click("#settings-button")
+    open_settings(page)
     expect(page.locator("#set-thinking")).to_be_focused()
     assert violations(page) == [], "settings"
     page.keyboard.press("Escape")

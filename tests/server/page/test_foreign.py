@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.server.page.standin import OpenPage, StandIn, ask, finished
+from tests.server.page.standin import OpenPage, StandIn, ask, finished, open_settings
 
 from huozhong.server.toolbox import Toolbox
 from huozhong.skills import reach
@@ -46,7 +46,7 @@ def _offered(site: StandIn, toolbox: Toolbox) -> None:
 
 
 def switch_on(page: Page) -> None:
-    page.click("#settings-button")
+    open_settings(page)
     page.get_by_label("town").check()
     expect(page.locator("#set-tools")).to_contain_text("weather")
     page.click("#settings-close")

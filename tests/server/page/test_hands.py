@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import expect
-from tests.server.page.standin import QUESTION, OpenPage, StandIn, ask, finished
+from tests.server.page.standin import QUESTION, OpenPage, StandIn, ask, finished, open_settings
 
 pytestmark = pytest.mark.slow  # each test is a second or two of a browser's life
 
@@ -60,7 +60,7 @@ def test_enter_that_picks_a_word_in_an_input_method_does_not_send(open_page: Ope
 def test_every_control_has_a_name(open_page: OpenPage) -> None:
     page = open_page()
     ask(page, QUESTION)
-    page.click("#settings-button")
+    open_settings(page)
     expect(page.locator("#set-thinking")).to_be_focused()
     nameless = page.evaluate(
         """() => [...document.querySelectorAll('button, textarea, input, select')].filter((node) =>

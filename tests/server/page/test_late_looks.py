@@ -9,16 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 from tests.server.household import PASSWORD, House, household
-from tests.server.page.standin import (
-    CUT,
-    QUESTION,
-    Late,
-    OpenPage,
-    StandIn,
-    ask,
-    finished,
-    look_late,
-)
+from tests.server.page.standin import CUT, QUESTION, Late, OpenPage, StandIn, ask, finished, look_late, open_settings
 
 from huozhong.engine.llm import LLM
 
@@ -114,14 +105,13 @@ def test_a_setting_stays_and_is_told(open_page: OpenPage, site: StandIn) -> None
     page = open_page(script=CUT)
     ask(page, "一")
     late = look_late(page)
-    page.click("#settings-button")
-    page.wait_for_selector("#set-system")  # keys do not wait for it to be shown
+    open_settings(page)
     page.locator("#set-system").press_sequentially("你是海盗。")
     late.come()
     page.keyboard.press("Escape")
     ask(page, "二")
     assert site.requests[-1].messages[0] == {"role": "system", "content": "你是海盗。"}
-    page.click("#settings-button")
+    open_settings(page)
     expect(page.locator("#set-system")).to_have_value("你是海盗。")
 
 
@@ -129,7 +119,7 @@ def test_a_setting_that_could_not_be_told_is_told_later(open_page: OpenPage, sit
     page = open_page(script=CUT)
     ask(page, "一")
     page.route(re.compile(CHAT), lambda route: route.abort("connectionrefused"))
-    page.click("#settings-button")
+    open_settings(page)
     page.locator("#set-thinking").uncheck()
     expect(page.locator("#toast")).to_contain_text("联系不上服务器")
     page.keyboard.press("Escape")
@@ -148,7 +138,7 @@ def test_a_setting_that_waited_behind_what_could_not_be_told_is_said_too(open_pa
     page.route(re.compile(CHAT), lambda route: held.append(route))
     with page.expect_request(lambda request: request.method == "PATCH"):
         page.locator(".answer .walk button").first.click()
-    page.click("#settings-button")
+    open_settings(page)
     page.locator("#set-thinking").uncheck()
     page.wait_for_timeout(50)  # it is to be told at once, and waits
     for route in held:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.server.page.standin import OpenPage, StandIn, ask, finished, last_answer
+from tests.server.page.standin import OpenPage, StandIn, ask, finished, last_answer, open_settings
 
 pytestmark = pytest.mark.slow  # each test is a second or two of a browser's life
 
@@ -119,7 +119,7 @@ def test_for_the_next_pupil(open_page: OpenPage, site: StandIn) -> None:
     page.fill("#input", "我的常用话")
     page.click("#shelf-button")
     page.click("#shelf-save")
-    page.click("#settings-button")
+    open_settings(page)
     page.fill("#set-system", "我叫小明。")
     page.click("#set-default")
     page.keyboard.press("Escape")

@@ -10,7 +10,17 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 from pypdf import PdfReader
-from tests.server.page.standin import ATTACK, MARKDOWN, QUESTION, OpenPage, StandIn, ask, finished, last_answer
+from tests.server.page.standin import (
+    ATTACK,
+    MARKDOWN,
+    QUESTION,
+    OpenPage,
+    StandIn,
+    ask,
+    finished,
+    last_answer,
+    open_settings,
+)
 
 SMALL = """() => [...document.querySelectorAll('button, summary, .switch, textarea, select, #find')].filter((node) => {
     const box = node.getBoundingClientRect();
@@ -160,7 +170,7 @@ def test_a_phone_of_360_pixels(open_page: OpenPage) -> None:
         composer = page.locator("#composer").bounding_box()
         assert composer is not None
         assert composer["y"] + composer["height"] <= 640
-        page.click("#settings-button")
+        open_settings(page)
         expect(page.locator("#set-thinking")).to_be_focused()
         assert page.evaluate(SMALL) == []
         panel = page.locator("#settings").bounding_box()
@@ -190,7 +200,7 @@ def test_magnified_four_times_everything_can_be_used(open_page: OpenPage) -> Non
     page.locator("[role=menuitem]").last.scroll_into_view_if_needed()
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
-    page.click("#settings-button")
+    open_settings(page)
     page.locator("#set-reset").click()
 
 

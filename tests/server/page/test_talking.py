@@ -6,7 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.server.page.standin import QUESTION, OpenPage, StandIn, ask, finished, last_answer
+from tests.server.page.standin import QUESTION, OpenPage, StandIn, ask, finished, last_answer, open_settings
 
 from huozhong.engine.queueing import Progress
 from huozhong.engine.requests import SamplingParams
@@ -227,7 +227,7 @@ def test_the_live_speed_is_shown_while_an_answer_grows(open_page: OpenPage, site
 
 def test_settings_belong_to_a_conversation(open_page: OpenPage, site: StandIn) -> None:
     page = open_page()
-    page.click("#settings-button")
+    open_settings(page)
     expect(page.locator("#temperature-value")).to_have_text("0.0 · 模型自带")
     expect(page.locator("#top-p-value")).to_have_text("模型自带")
     page.locator("#set-thinking").uncheck()
@@ -246,7 +246,7 @@ def test_settings_belong_to_a_conversation(open_page: OpenPage, site: StandIn) -
         assert (request.params.temperature, request.params.top_p, request.params.max_tokens) == (0.8, 0.9, 300)
         assert request.messages[0] == {"role": "system", "content": "你是老师。"}
     assert page.locator(".thinking").last.is_hidden()
-    page.click("#settings-button")
+    open_settings(page)
     with page.expect_response(lambda response: response.request.method == "PATCH"):
         page.click("#set-reset")
     ask(page, QUESTION)
@@ -256,7 +256,7 @@ def test_settings_belong_to_a_conversation(open_page: OpenPage, site: StandIn) -
 
 def test_settings_can_be_kept_for_all_new_chats(open_page: OpenPage, site: StandIn) -> None:
     page = open_page()
-    page.click("#settings-button")
+    open_settings(page)
     page.fill("#set-system", "你是老师。")
     page.click("#set-default")
     page.fill("#set-system", "你是海盗。")

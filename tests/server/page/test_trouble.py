@@ -8,7 +8,7 @@ import time
 import pytest
 from playwright.sync_api import Page, Route, expect
 from tests.server.conftest import Running
-from tests.server.page.standin import CUT, QUESTION, OpenPage, StandIn, ask, finished, last_answer
+from tests.server.page.standin import CUT, QUESTION, OpenPage, StandIn, ask, finished, last_answer, open_settings
 
 pytestmark = pytest.mark.slow  # each test is a second or two of a browser's life
 
@@ -162,7 +162,7 @@ def test_the_real_server_and_engine(open_page: OpenPage, server: Running) -> Non
     """A random model says nonsense without end; everything around it is real."""
     page = open_page(url=server.url)
     assert page.locator("#model").inner_text() == server.llm.name
-    page.click("#settings-button")
+    open_settings(page)
     page.locator("#set-thinking").uncheck()
     page.locator("#set-temperature").fill("0")  # greedy, this model never ends
     page.keyboard.press("Escape")
