@@ -1,4 +1,4 @@
-"""Pictures of what `rounds.py` and `joules.py` found."""
+"""Pictures of what benchmarks found."""
 
 from __future__ import annotations
 
@@ -67,6 +67,41 @@ def draw_joules(rows: list[dict[str, Any]], file: Path) -> None:
     axes.set_title("To the same held-out bits per byte", fontsize=10)
     axes.legend(frameon=False, fontsize=8)
     axes.grid(alpha=0.2)
+    _save(file)
+
+
+def draw_bars(bars: list[tuple[str, float, str]], file: Path, *, title: str, axis: str, logarithmic: bool) -> None:
+    """Bars from above; ours in their own colour.  bars: who, how much, and what is written behind it."""
+    _, axes = plt.subplots(figsize=(8, 0.9 + 0.3 * len(bars)), dpi=110)
+    for place, (name, value, said) in enumerate(bars):
+        axes.barh(place, value, color=OURS if name.startswith("ours") else THEIRS, height=0.62)
+        axes.annotate(said, (value, place), (4, 0), textcoords="offset points", va="center", fontsize=8)
+    axes.set_yticks(range(len(bars)), [name for name, _, _ in bars], fontsize=8)
+    axes.invert_yaxis()
+    if logarithmic:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+    largest, least = max(value for _, value, _ in bars), min(value for _, value, _ in bars)
+    axes.set_xlim((least / 3, 4 * largest) if logarithmic else (0, 1.35 * largest))  # what is written stays inside
+    axes.set_xlabel(axis, fontsize=9)
+    axes.set_title(title, fontsize=10)
+    axes.grid(axis="x", alpha=0.2)
+    axes.set_axisbelow(True)
+    _save(file)
+
+
+def draw_ratios(rows: list[tuple[str, list[float]]], file: Path, *, title: str, axis: str, sets: list[str]) -> None:
+    """A dot for each set of series on a line for each peer; left of 1 is better than that peer."""
+    _, axes = plt.subplots(figsize=(8, 1.2 + 0.3 * len(rows)), dpi=110)
+    for number, (name, colour) in enumerate(zip(sets, COLOURS, strict=False)):
+        axes.plot([values[number] for _, values in rows], range(len(rows)), "o", color=colour, label=name)
+    axes.axvline(1, color="#999999", linewidth=0.8)
+    axes.set_yticks(range(len(rows)), [name for name, _ in rows], fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel(axis, fontsize=9)
+    axes.set_title(title, fontsize=10)
+    axes.legend(frameon=False, fontsize=8)
+    axes.grid(axis="x", alpha=0.2)
     _save(file)
 
 

@@ -22,9 +22,12 @@ NS_STEPS = 5
 EPS = 1e-7
 
 
-def orthogonalize(stack_NAB: Tensor, steps: int = NS_STEPS) -> Tensor:
-    """For each matrix G = U·S·Vᵀ of the stack, approximately U·Vᵀ.  Computed and returned in bf16."""
-    x_NAB = stack_NAB.to(torch.bfloat16)
+def orthogonalize(stack_NAB: Tensor, steps: int = NS_STEPS, compute: torch.dtype = torch.bfloat16) -> Tensor:
+    """For each matrix G = U·S·Vᵀ of the stack, approximately U·Vᵀ.  Taken and returned in bf16.
+
+    compute: of the products between; bf16 is enough, but many processors multiply float32 several times as fast.
+    """
+    x_NAB = stack_NAB.to(torch.bfloat16).to(compute)
     tall = x_NAB.shape[-2] > x_NAB.shape[-1]
     if tall:  # the Gram matrix of the short side is the cheap one
         x_NAB = x_NAB.mT
@@ -35,20 +38,26 @@ def orthogonalize(stack_NAB: Tensor, steps: int = NS_STEPS) -> Tensor:
         gram_NAA = torch.bmm(x_NAB, x_NAB.mT)
         poly_NAA = torch.baddbmm(gram_NAA, gram_NAA, gram_NAA, beta=NS_B, alpha=NS_C)
         x_NAB = torch.baddbmm(x_NAB, poly_NAA, x_NAB, beta=NS_A)
-    return x_NAB.mT if tall else x_NAB
+    return (x_NAB.mT if tall else x_NAB).to(torch.bfloat16)
 
 
 class Muon:
     """Momentum 0.95 (Nesterov), orthogonalisation and decoupled weight decay over 2-D (or stacked 3-D)
     weights.
 
-    Matrices of one shape share one stacked momentum buffer [N, A, B], kept in float32.
+    Matrices of one shape share one stacked momentum buffer [N, A, B], kept in float32.  compute: of `orthogonalize`.
     """
 
     def __init__(
-        self, named: Iterable[tuple[str, nn.Parameter]], *, lr: float, momentum: float, weight_decay: float
+        self,
+        named: Iterable[tuple[str, nn.Parameter]],
+        *,
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        compute: torch.dtype = torch.bfloat16,
     ) -> None:
-        self.lr, self.momentum, self.weight_decay = lr, momentum, weight_decay
+        self.lr, self.momentum, self.weight_decay, self.compute = lr, momentum, weight_decay, compute
         self.stacks: dict[tuple[int, int], list[tuple[str, nn.Parameter]]] = {}
         for name, weight in named:
             assert weight.ndim in (2, 3), f"{name} is not a matrix"
@@ -85,7 +94,7 @@ class Muon:
             momentum_NAB.mul_(self.momentum).add_(part_NAB)
             part_NAB.add_(momentum_NAB, alpha=self.momentum)
             start += len(momentum_NAB)
-        update_NAB = orthogonalize(update_NAB)
+        update_NAB = orthogonalize(update_NAB, compute=self.compute)
         lr = self.lr * lr_scale
         factor = lr * 0.2 * max(shape) ** 0.5
         start = 0
@@ -114,7 +123,7 @@ class MuonAdamW:
     Norm weights (1-D) take no weight decay.  `step(scale)` multiplies both learning rates by the
     schedule's scale.
 
-    muon: how the matrices lie (`train.shard` divides them among processes).
+    muon: how the matrices lie (`train.shard` divides them among processes).  compute: of `orthogonalize`.
     """
 
     def __init__(
@@ -127,9 +136,10 @@ class MuonAdamW:
         momentum: float = 0.95,
         betas: tuple[float, float] = (0.9, 0.95),
         muon: type[Muon] = Muon,
+        compute: torch.dtype = torch.bfloat16,
     ) -> None:
         hidden, decayed, plain = split_parameters(model)
-        self.muon = muon(hidden, lr=muon_lr, momentum=momentum, weight_decay=weight_decay)
+        self.muon = muon(hidden, lr=muon_lr, momentum=momentum, weight_decay=weight_decay, compute=compute)
         groups = [
             {"params": [weight for _, weight in decayed], "weight_decay": weight_decay},
             {"params": [weight for _, weight in plain], "weight_decay": 0.0},

@@ -162,6 +162,8 @@ class RunRecipe:
     shard: processes that torchrun started hold the model between them instead of each the whole (`parallel.shard`);
     the losses are the same, and it may change from sitting to sitting, as their number may.  One process alone has
     nobody to share with: there it changes nothing.  Not together with compile.
+
+    precision: of products; "auto" is what this machine multiplies faster, and then what the run began with.
     """
 
     out: str
@@ -174,7 +176,7 @@ class RunRecipe:
     eval_every: int = 250
     log_every: int = 10
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    precision: Literal["bf16", "float32"] = "bf16"
+    precision: Literal["auto", "bf16", "float32"] = "auto"
     compile: bool = False
     shard: bool = False
     threads: int | None = None

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import torch
 from rich.console import Console
@@ -25,6 +26,7 @@ from huozhong.train.content import content_of
 from huozhong.train.model_folder import save_transformer
 from huozhong.train.optim import MuonAdamW, WeightAverage, warmup_stable_decay
 from huozhong.train.parallel.team import Team
+from huozhong.train.precision import Precision, dtype_of, faster
 from huozhong.train.recipe import CostRecipe, Recipe
 from huozhong.train.rl.recipe import RlRecipe
 from huozhong.train.show import Display
@@ -137,14 +139,16 @@ class TransformerRun(Run[Result]):
         self, recipe: Recipe | RlRecipe, console: Console, team: Team | None = None, *, tokenizer: str
     ) -> None:
         run = recipe.run
-        self.recipe, self.console, self.team = recipe, console, team or Team()
+        self.console, self.team = console, team or Team()
         self.out, self.total_steps, self.log_every = Path(run.out), recipe.total_steps, run.log_every
         self.saving = Saving(run.checkpoint_minutes, run.checkpoint_steps, run.keep)
         if run.threads is not None:
             torch.set_num_threads(run.threads)
         torch.manual_seed(run.seed)
         self.device = _device(run.device)
-        self.dtype = torch.bfloat16 if run.precision == "bf16" else torch.float32
+        precision = self._precision(run.precision)
+        self.recipe = dataclasses.replace(recipe, run=dataclasses.replace(run, precision=precision))
+        self.dtype = dtype_of(precision)
         self.meter = _meter(recipe.cost, self.device)
         self.tokenizer = Tokenizer.load(tokenizer)
         self.model = self.team.spread(self.build_model())
@@ -152,6 +156,12 @@ class TransformerRun(Run[Result]):
         self.average = None if recipe.optim.ema is None else WeightAverage(self.model, recipe.optim.ema)
         self.tokens = 0
         self.last: dict[str, Any] = {}  # the scores that the outcome tells
+
+    def _precision(self, wish: Literal["auto", "bf16", "float32"]) -> Precision:
+        if wish != "auto":
+            return wish
+        found = faster(self.device)
+        return "float32" if self.team.heard(found == "float32") else found  # what none of them is slow in
 
     @abstractmethod
     def build_model(self) -> Transformer:
@@ -167,6 +177,7 @@ class TransformerRun(Run[Result]):
             momentum=optim.momentum,
             betas=optim.betas,
             muon=self.team.muon,
+            compute=self.dtype,
         )
 
     def identity(self) -> dict[str, Any]:

@@ -35,13 +35,14 @@ from huozhong.formats.hf.view import HuggingFaceView
 from huozhong.model.families import CausalLM, load_causal_lm
 from huozhong.train.adapt.fit import choose_fit
 from huozhong.train.adapt.lora import add_adapters, load_adapter, merged, save_adapter, trained_weights
-from huozhong.train.adapt.settings import Settings, as_before, choose_dtype, derive
+from huozhong.train.adapt.settings import Settings, as_before, derive
 from huozhong.train.adapt.show import RECORDED, preflight_table, score_line
 from huozhong.train.adapt.tasks import Task
 from huozhong.train.content import content_of
 from huozhong.train.optim import warmup_stable_decay
 from huozhong.train.parallel.team import Team
 from huozhong.train.plan import expected_bill
+from huozhong.train.precision import dtype_of, faster
 from huozhong.train.run import Run, Saving, check_finite
 from huozhong.train.sitting import Sitting, Start, sole_user, stop_switch
 
@@ -103,7 +104,7 @@ class Adaptation(Run[Adapted]):
         self.settings, self.console, self.out = settings, console, settings.out
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)
-        self.dtype = choose_dtype(settings.dtype)
+        self.dtype = dtype_of(settings.dtype or faster())
         self.fit = choose_fit(
             view,
             settings.method,

@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterator
 from typing import Literal
 
+from huozhong.train.adapt.familiar import familiar
 from huozhong.train.adapt.matters import matters
 from huozhong.verify.arithmetic import is_exam_expression
 
@@ -31,13 +32,6 @@ _PROBLEMS = (
     "{n} has {a} pencils and gives away {b}. How many are left?",
     "A box holds {c} eggs. How many eggs are in {d} boxes?",
 )  # fmt: skip
-_POEM_FORMS = ("五言绝句", "七言绝句", "五言律诗", "七言律诗")
-_POEM_THEMES = ("春天", "月亮", "雪", "故乡", "江水", "梅花", "秋风", "山中", "夜雨", "送别", "荷花", "黄昏", "松树")
-_POEMS = ("写一首关于{theme}的{form}", "请以{theme}为题作一首{form}。", "来一首{form}，写{theme}")
-_IDIOMS = ("叶公好龙", "塞翁失马", "开门见山", "三心二意", "百发百中", "五颜六色", "熟能生巧", "朝三暮四", "异口同声")
-_IDIOM = ("“{x}”是什么意思？", "解释成语：{x}", "{x}怎么讲？", "成语{x}的意思")
-_SAYINGS = ("丈二和尚", "姜太公钓鱼", "黄鼠狼给鸡拜年", "老鼠过街", "王婆卖瓜", "肉包子打狗", "兔子的尾巴")
-_SAYING = ("歇后语：{x}——？", "{x}，下一句是什么？", "接歇后语：{x}")
 _ANYTHING = (
     "你好", "你好呀，在吗？", "你是谁？", "你能做什么？", "谢谢你", "再见", "Hello!", "What can you do?",
     "你叫什么名字？",
@@ -137,7 +131,7 @@ Language = Literal["any", "en"]
 
 
 def everyday_prompts(count: int, seed: int, language: Language = "any") -> list[str]:
-    """So many different questions: sums and word problems, poems, sayings, and two thirds of anything else.
+    """So many different questions: sums and word problems, poems, sayings and greetings, and half of anything else.
 
     language: "any" is Chinese with some English between.  None asks for an expression of the exam's bucket.
     """
@@ -146,7 +140,8 @@ def everyday_prompts(count: int, seed: int, language: Language = "any") -> list[
         makers = [_english(rng), _english_anything(rng), matters(rng, english=True)]
     else:
         sums, problems, anything, asked, much = _sum(rng), _problem(rng), _anything(rng), _asked(rng), _matters(rng)
-        makers = [sums, problems, asked, much, much, anything, sums, much, asked, problems, much, _words(rng)]
+        known = familiar(rng)
+        makers = [sums, problems, known, much, asked, anything, sums, much, known, problems, much, asked, much, known]
     made: dict[str, None] = {}
     tries = 0
     while len(made) < count and tries < 50 * count:
@@ -225,10 +220,3 @@ def _matters(rng: random.Random) -> Iterator[str]:
     zh, en = matters(rng, english=False), matters(rng, english=True)
     while True:
         yield next(en if rng.random() < 0.1 else zh)
-
-
-def _words(rng: random.Random) -> Iterator[str]:
-    while True:
-        yield rng.choice(_POEMS).format(form=rng.choice(_POEM_FORMS), theme=rng.choice(_POEM_THEMES))
-        yield rng.choice(_IDIOM).format(x=rng.choice(_IDIOMS))
-        yield rng.choice(_SAYING).format(x=rng.choice(_SAYINGS))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +14,7 @@ from huozhong.errors import ConfigError
 from huozhong.model.frozen import Storage
 from huozhong.train.adapt.fit import SMALL, Fit, Method
 from huozhong.train.adapt.tasks import Task
+from huozhong.train.precision import Precision
 from huozhong.train.state import CheckpointFolder
 
 MOST_EPOCHS = 40
@@ -47,7 +47,7 @@ class Settings:
     adapter: Path | None = None
     memory: int | None = None
     threads: int | None = None
-    dtype: Literal["bf16", "float32"] | None = None
+    dtype: Precision | None = None
     price_per_kwh: float = 0.6
     currency: str = "CNY"
 
@@ -120,23 +120,5 @@ def as_before(settings: Settings) -> Settings:
         method, bits = ways[then["storage"]]
         settings = dataclasses.replace(settings, method=method, bits=bits)
     if settings.dtype is None:
-        dtype: Literal["bf16", "float32"] = "bf16" if then["dtype"] == str(torch.bfloat16) else "float32"
-        settings = dataclasses.replace(settings, dtype=dtype)
+        settings = dataclasses.replace(settings, dtype="bf16" if then["dtype"] == str(torch.bfloat16) else "float32")
     return settings
-
-
-def choose_dtype(wish: Literal["bf16", "float32"] | None) -> torch.dtype:
-    """bfloat16 where this processor multiplies it faster than float32, which a moment's trial tells."""
-    if wish is not None:
-        return torch.bfloat16 if wish == "bf16" else torch.float32
-
-    def seconds(dtype: torch.dtype) -> float:
-        one, other = torch.ones(256, 512, dtype=dtype), torch.ones(512, 512, dtype=dtype)
-        times = []
-        for _ in range(5):
-            began = time.perf_counter()
-            one @ other
-            times.append(time.perf_counter() - began)
-        return min(times)
-
-    return torch.bfloat16 if seconds(torch.bfloat16) < seconds(torch.float32) else torch.float32

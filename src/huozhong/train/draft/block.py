@@ -109,7 +109,9 @@ class BlockLearner(Learner):
 
     depth = BLOCK
 
-    def __init__(self, view: HuggingFaceView, guessed: NDArray[np.int32], settings: DraftSettings) -> None:
+    def __init__(
+        self, view: HuggingFaceView, guessed: NDArray[np.int32], settings: DraftSettings, dtype: torch.dtype
+    ) -> None:
         a = view.architecture
         self._view, self._guessed, self._settings = view, guessed, settings
         self.attention = attention_of(view)
@@ -117,8 +119,8 @@ class BlockLearner(Learner):
         self.mask_token = a.eos_token_ids[0] if a.eos_token_ids else 0
         self.net: BlockNetwork = BlockNetwork(view, self.attention, len(guessed), len(self._taps))
         self._begin(settings.seed)
-        self.embedding = table(view, EMBEDDING, torch.bfloat16)
-        head = self.embedding if a.tie_word_embeddings else table(view, HEAD, torch.bfloat16)
+        self.embedding = table(view, EMBEDDING, dtype)
+        head = self.embedding if a.tie_word_embeddings else table(view, HEAD, dtype)
         self.head = head[torch.from_numpy(guessed).long()]
         frequencies, self._factor = rope_frequencies(a.rope)
         self._frequencies = torch.from_numpy(frequencies)

@@ -78,10 +78,12 @@ class ModuleLearner(Learner):
 
     depth = DEPTH
 
-    def __init__(self, view: HuggingFaceView, guessed: NDArray[np.int32], settings: DraftSettings) -> None:
+    def __init__(
+        self, view: HuggingFaceView, guessed: NDArray[np.int32], settings: DraftSettings, dtype: torch.dtype
+    ) -> None:
         self._settings, self._guessed = settings, guessed
         self._architecture = drafter_architecture(view.source, view.architecture.intermediate_size)
-        self.net: Drafter = new_drafter(view, self._architecture, guessed, torch.bfloat16, settings.seed)
+        self.net: Drafter = new_drafter(view, self._architecture, guessed, dtype, settings.seed)
 
     def weights(self) -> nn.Module:
         return self.net.module

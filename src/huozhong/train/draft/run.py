@@ -36,6 +36,7 @@ from huozhong.train.draft.show import gathering_line, outlook_table, plan_table
 from huozhong.train.optim import MuonAdamW, warmup_stable_decay
 from huozhong.train.parallel.team import Team
 from huozhong.train.plan import expected_bill
+from huozhong.train.precision import Precision, begun_in, dtype_of, faster
 from huozhong.train.run import Run, Saving, check_finite
 from huozhong.train.sitting import Sitting, Start, sole_user, stop_switch
 
@@ -92,7 +93,8 @@ def train_drafter(
                 highlight=False,
             )
             return None
-        sitting = Sitting(DraftRun(view, material, settings, console))
+        precision = None if start == "fresh" else begun_in(settings.out, "precision")
+        sitting = Sitting(DraftRun(view, material, settings, console, precision))
         sitting.begin(start)
         return sitting.train(stop)
 
@@ -166,11 +168,19 @@ class DraftRun(Run[Drafted]):
     device = torch.device("cpu")
     log_every = 10
 
-    def __init__(self, view: HuggingFaceView, material: Material, settings: DraftSettings, console: Console) -> None:
+    def __init__(
+        self,
+        view: HuggingFaceView,
+        material: Material,
+        settings: DraftSettings,
+        console: Console,
+        precision: Precision | None = None,
+    ) -> None:
         self.view, self.material, self.settings = view, material, settings
         self.console, self.out = console, settings.out
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)
+        self.precision = precision or faster()
         self.rows, self.heldout = material.rows(heldout=False), material.rows(heldout=True)
         if not self.rows:
             raise DataError(f"{settings.data}: nothing in it is long enough to learn from; give more of it.")
@@ -190,15 +200,19 @@ class DraftRun(Run[Drafted]):
         values = dataclasses.asdict(self.settings)
         for free in ("out", "data", "threads", "price_per_kwh", "currency"):
             values.pop(free)
-        return values | {"epochs": self.epochs, "documents": len(self.material.documents)}
+        derived = {"epochs": self.epochs, "documents": len(self.material.documents), "precision": self.precision}
+        return values | derived
 
     # -- before the first step -------------------------------------------------------------------
 
     def _make(self) -> None:
         s = self.settings
         kind = ModuleLearner if s.kind == "mtp" else BlockLearner
-        self.learner: Learner = kind(self.view, self.guessed, s)
-        self.optimizer = MuonAdamW(self.learner.weights(), muon_lr=s.lr, adamw_lr=s.lr, weight_decay=0.01)
+        dtype = dtype_of(self.precision)
+        self.learner: Learner = kind(self.view, self.guessed, s, dtype)
+        self.optimizer = MuonAdamW(
+            self.learner.weights(), muon_lr=s.lr, adamw_lr=s.lr, weight_decay=0.01, compute=dtype
+        )
 
     def trial(self) -> float:
         """Seconds of a step."""

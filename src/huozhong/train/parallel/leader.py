@@ -185,9 +185,12 @@ class LeadingTeam(LocalTeam):
         self._been.add(name)
 
     def _check(self, theirs: dict[str, Any]) -> None:
-        """ConfigError naming the first key in which a newcomer's recipe differs."""
+        """ConfigError naming the first key in which a newcomer's recipe differs.
+
+        Its precision may: each machine multiplies as it is fast, and what they tell each other is float32.
+        """
         ours = json.loads(json.dumps(self._identity))
-        for key in sorted(ours.keys() | theirs.keys()):
+        for key in sorted((ours.keys() | theirs.keys()) - {"run.precision"}):
             if ours.get(key) != theirs.get(key):
                 raise ConfigError(
                     f"its recipe says {key} = {theirs.get(key)!r}, the team's says {ours.get(key)!r}; give all members "

@@ -116,6 +116,10 @@ class LocalTeam(Team):
         self.wish = self.wish or told
         return self.stopping
 
+    def heard(self, told: bool) -> bool:
+        """Each takes its steps by itself."""
+        return told
+
     def wait(self) -> None:
         """Members meet at the ends of rounds only."""
 

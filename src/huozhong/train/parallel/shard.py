@@ -189,9 +189,15 @@ class ShardMuon(Muon):
     """
 
     def __init__(
-        self, named: Iterable[tuple[str, nn.Parameter]], *, lr: float, momentum: float, weight_decay: float
+        self,
+        named: Iterable[tuple[str, nn.Parameter]],
+        *,
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        compute: torch.dtype = torch.bfloat16,
     ) -> None:
-        super().__init__(named, lr=lr, momentum=momentum, weight_decay=weight_decay)
+        super().__init__(named, lr=lr, momentum=momentum, weight_decay=weight_decay, compute=compute)
         self._momenta = {
             shape: [torch.zeros_like(weight, requires_grad=False) for _, weight in members]
             for shape, members in self.stacks.items()
@@ -219,9 +225,10 @@ class ShardMuon(Muon):
             updates.append(grad.add(mine, alpha=self.momentum))
             weights.append(_local(weight))
         if alike[0][0].ndim == 3:
-            parts = torch.split(orthogonalize(torch.cat(updates)), [len(update) for update in updates])
+            own_NAB = orthogonalize(torch.cat(updates), compute=self.compute)
+            parts = torch.split(own_NAB, [len(update) for update in updates])
         else:
-            parts = _orthogonalize_together(torch.stack(updates), shape[0]).unbind()
+            parts = _orthogonalize_together(torch.stack(updates), shape[0], self.compute).unbind()
         factor = lr * 0.2 * max(shape) ** 0.5
         for own, part in zip(weights, parts, strict=True):
             own.mul_(1 - lr * self.weight_decay).add_(part.to(own.dtype), alpha=-factor)
@@ -250,7 +257,7 @@ def _local(tensor: Tensor | None) -> Tensor:
     return tensor.to_local()
 
 
-def _orthogonalize_together(rows_NaB: Tensor, height: int) -> Tensor:
+def _orthogonalize_together(rows_NaB: Tensor, height: int, compute: torch.dtype) -> Tensor:
     """`orthogonalize` of N matrices of `height` rows of which each process has a share of a rows; bf16, and again the
     own rows.
     """
@@ -268,7 +275,7 @@ def _orthogonalize_together(rows_NaB: Tensor, height: int) -> Tensor:
     pieces = [
         piece.view(here, other, width) for piece, other in zip(torch.split(flat, as_matrices), heights, strict=True)
     ]
-    whole_nAB = orthogonalize(torch.cat(pieces, dim=1))
+    whole_nAB = orthogonalize(torch.cat(pieces, dim=1), compute=compute)
     back = rows_NaB.new_empty(sum(as_rows), dtype=torch.bfloat16)
     dist.all_to_all_single(
         back, torch.cat([piece.flatten() for piece in torch.split(whole_nAB, heights, dim=1)]), as_rows, as_matrices

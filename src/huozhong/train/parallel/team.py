@@ -116,6 +116,10 @@ class Team:
 
     def any(self, told: bool) -> bool:
         """Whether any of the processes says so: a stop must come to all in the same step."""
+        return self.heard(told)
+
+    def heard(self, told: bool) -> bool:
+        """Whether any of the processes that take each step together says so."""
         if self.size == 1:
             return told
         votes = torch.tensor([float(told)])

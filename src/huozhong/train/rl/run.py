@@ -27,6 +27,7 @@ from huozhong.errors import ConfigError
 from huozhong.model.transformer import Transformer
 from huozhong.text.data import NO_TARGET
 from huozhong.train.model_folder import load_transformer
+from huozhong.train.precision import as_begun
 from huozhong.train.rl.groups import Group, Practice
 from huozhong.train.rl.grpo import PolicyStats, group_advantages, policy_loss, token_logprobs
 from huozhong.train.rl.recipe import RlRecipe
@@ -53,6 +54,7 @@ def train_rl(recipe: RlRecipe, sampler: Sampler, *, start: Start = "auto", conso
     """Run `recipe` to its end, or until Ctrl-C; `start` and errors as in `pretrain.train`.  Closes the sampler."""
     try:
         with sole_user(Path(recipe.run.out)), stop_switch() as stop:
+            recipe = recipe if start == "fresh" else as_begun(recipe, Path(recipe.run.out))
             return sit(RlRun(recipe, sampler, console or Console()), start, stop)
     finally:
         sampler.close()

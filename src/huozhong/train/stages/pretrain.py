@@ -33,6 +33,7 @@ from huozhong.train.parallel.seat import Seat, seated
 from huozhong.train.parallel.settings import TeamRecipe
 from huozhong.train.parallel.team import Team
 from huozhong.train.plan import Trial, make_plan, plan_table
+from huozhong.train.precision import as_begun
 from huozhong.train.recipe import Recipe, load_recipe
 from huozhong.train.run import TransformerRun, check_finite
 from huozhong.train.score import Scorer, busiest, bytes_per_token
@@ -90,6 +91,8 @@ def train(
         stop_switch() as stop,
     ):
         shown = (console or Console()) if team.leads else Console(quiet=True)
+        if start != "fresh":
+            recipe = as_begun(recipe, Path(recipe.run.out))
         return sit((kind or TextRun)(recipe, shown, team), start, stop)
 
 
@@ -104,6 +107,7 @@ def _train_in_rounds(
                     seated(settings, recipe.total_steps, seat, console, stop) as team,
                     sole_user(team.folder(Path(recipe.run.out))),
                 ):
+                    recipe = recipe if start == "fresh" else as_begun(recipe, team.folder(Path(recipe.run.out)))
                     return sit(kind(recipe, console if team.leads else Console(quiet=True), team), start, stop)
             except LineLost as error:
                 if stop.is_set() or seat.orphaned.is_set():
