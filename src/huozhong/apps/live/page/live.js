@@ -223,7 +223,7 @@ $('other').addEventListener('click', () => {
   setLanguage(document.documentElement.lang === 'en' ? 'zh' : 'en');
   location.reload();
 });
-$('back').textContent = '← ' + say.back;
+$('back').textContent = say.back;
 $('other').textContent = say.other;
 document.title = say.title;
 $('say').placeholder = say.say;
