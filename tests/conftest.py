@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from huozhong.model.config import ModelConfig
@@ -37,6 +39,16 @@ def _home_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     """No test, and no command that one starts, touches the data of whoever runs them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HUOZHONG_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient_requests() -> Iterator[None]:
+    """A request that names no patience has a minute of it: five seconds, httpx's own, may pass on a busy machine."""
+    default = inspect.signature(httpx.get).parameters["timeout"].default  # the one object that all of httpx starts from
+    with pytest.MonkeyPatch.context() as patch:
+        for stage in ("connect", "read", "write", "pool"):
+            patch.setattr(default, stage, 60.0)
         yield
 
 

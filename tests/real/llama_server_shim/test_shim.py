@@ -61,7 +61,7 @@ def url(models: Path) -> Iterator[str]:
         yield found
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(120)
 
 
 def test_rows_of_the_rotation_go_from_pairs_to_halves(models: Path) -> None:

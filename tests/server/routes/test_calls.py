@@ -74,7 +74,7 @@ def odd() -> Iterator[Odd]:
 
 @pytest.fixture(scope="module")
 def house(llm: LLM, odd: Odd, _patient: None, town: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    engines = Engines([odd.url], (), patience=20.0)
+    engines = Engines([odd.url], (), patience=60.0)
     shelf = Shelf(llm, keep=None)
     shelf.engines = engines
     with pytest.MonkeyPatch.context() as patch:
