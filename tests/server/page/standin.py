@@ -357,7 +357,7 @@ class Late:
 
     def wait(self) -> None:
         """Until one has begun."""
-        for _ in range(600):
+        for _ in range(6000):
             if self._held:
                 return
             self._page.wait_for_timeout(50)

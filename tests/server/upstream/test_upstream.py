@@ -254,7 +254,7 @@ def test_a_conversation_of_this_house(two: tuple[Running, Odd, Odd]) -> None:
 
 
 def until_done(look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    until(lambda: look()["state"] != "running", 20)
+    until(lambda: look()["state"] != "running")
     return look()
 
 
