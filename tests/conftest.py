@@ -8,9 +8,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 
 from huozhong.model.config import ModelConfig
 from huozhong.text.tokenizer import Tokenizer
+
+# What the profile in use says, but that a fifth of a second, Hypothesis's own limit for an example, may pass on a busy
+# machine without any fault.
+settings.register_profile("patient", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
+settings.load_profile("patient")
 
 LINES = [
     "小明有3个苹果，又买了5个，一共有几个？3+5=8，一共有8个苹果。",

@@ -105,7 +105,7 @@ def test_killed_at_any_moment_it_keeps_what_was_seen_finished(endless_folder: Pa
         with process(endless_folder, tmp_path) as (server, url):
             check(url, finished, growing)
             readers = [Reader(url, f"reader {n}") for n in range(3)]
-            time.sleep(dice.uniform(0.1, 3) if number % 3 else 10)  # now and then so long that something must be kept
+            time.sleep(dice.uniform(0.1, 3) if number % 5 else 10)  # now and then so long that something must be kept
             server.send_signal(signal.SIGKILL)
             server.wait()
             killed = time.monotonic()
