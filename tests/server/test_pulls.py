@@ -47,6 +47,7 @@ def test_a_model_comes_and_is_seen_coming(hub: StandIn, pulls: Pulls) -> None:
     assert 0 < told["done"] < told["total"]
     assert told["bytes_per_second"] > 0
     assert told["seconds_left"] is not None
+    hub.delay = 0
     until(ended(begun))
     assert (begun.state, begun.done) == ("done", begun.total)
     assert find("tiny") is not None
