@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 
 from huozhong.model.config import ModelConfig
 from huozhong.text.tokenizer import Tokenizer
+
+# What the profile in use says, but that a fifth of a second, Hypothesis's own limit for an example, may pass on a busy
+# machine without any fault.
+settings.register_profile("patient", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
+settings.load_profile("patient")
 
 LINES = [
     "小明有3个苹果，又买了5个，一共有几个？3+5=8，一共有8个苹果。",
@@ -37,6 +45,16 @@ def _home_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     """No test, and no command that one starts, touches the data of whoever runs them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HUOZHONG_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient_requests() -> Iterator[None]:
+    """A request that names no patience has a minute of it: five seconds, httpx's own, may pass on a busy machine."""
+    default = inspect.signature(httpx.get).parameters["timeout"].default  # the one object that all of httpx starts from
+    with pytest.MonkeyPatch.context() as patch:
+        for stage in ("connect", "read", "write", "pool"):
+            patch.setattr(default, stage, 60.0)
         yield
 
 

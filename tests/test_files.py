@@ -121,6 +121,8 @@ def test_killed_at_any_moment(tmp_path: Path, kind: str) -> None:
         assert process.stdout is not None
         process.stdout.readline()
         time.sleep(0.02 + 0.013 * attempt)
+        while attempt == 9 and not path.exists():
+            time.sleep(0.01)  # a machine that did much else has not let it finish one yet
         process.kill()
         process.communicate()
         if kind == "file" and path.exists():

@@ -32,7 +32,7 @@ thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
 thread.start()
 body = {"model": llm.name, "messages": [{"role": "user", "content": "1+1"}], "max_tokens": 4}
 url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1/chat/completions"
-print(httpx.post(url, json=body, timeout=30).json()["usage"]["completion_tokens"] > 0)
+print(httpx.post(url, json=body, timeout=120).json()["usage"]["completion_tokens"] > 0)
 server.should_exit = True
 thread.join()
 llm.close()

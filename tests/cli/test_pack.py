@@ -42,7 +42,7 @@ ASK = textwrap.dedent(
     answer = json.load(urllib.request.urlopen(asked))["choices"][0]["message"]["content"]
     page = urllib.request.urlopen(url + "/").read().decode()
     server.send_signal(signal.SIGINT)
-    server.wait(30)
+    server.wait(120)
     print(json.dumps({"models": [model["id"] for model in models], "answer": answer, "page": "<html" in page}))
     """
 )

@@ -16,7 +16,7 @@ def people(url: str, *arguments: str, said: str = "") -> subprocess.CompletedPro
     command = [sys.executable, "-m", "huozhong.cli.main", "people", *arguments, "--database", url]
     environment = {"LC_ALL": "en_US.UTF-8", "PATH": "/usr/bin:/bin", "NO_COLOR": "1", "COLUMNS": "100"}
     environment["HUOZHONG_HOME"] = str(Path(url.removeprefix("sqlite:///")).parent)
-    return subprocess.run(command, text=True, capture_output=True, timeout=60, input=said, env=environment)
+    return subprocess.run(command, text=True, capture_output=True, timeout=300, input=said, env=environment)
 
 
 def test_people_come_change_their_password_and_go(tmp_path: Path) -> None:

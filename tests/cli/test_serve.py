@@ -24,7 +24,7 @@ COMMAND = [sys.executable, "-m", "huozhong.cli.main"]
 
 @contextmanager
 def process(
-    folder: Path, cache: Path, *options: str, lang: str = "en_US.UTF-8", seconds: float = 60
+    folder: Path, cache: Path, *options: str, lang: str = "en_US.UTF-8", seconds: float = 300
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The running command and what it has said up to its last line of greeting; killed after `seconds`."""
     environment = os.environ | {"LC_ALL": lang, "XDG_CACHE_HOME": str(cache), "PYTHONUNBUFFERED": "1"}
@@ -64,19 +64,19 @@ def test_serve_answers_and_ends_on_ctrl_c(tiny_folder: Path, tmp_path: Path) -> 
         assert "Open in a browser" in said
         url = url_in(said)
         body = {"model": "tiny", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 3}
-        usage = httpx.post(f"{url}/v1/chat/completions", json=body, timeout=30).json()["usage"]
+        usage = httpx.post(f"{url}/v1/chat/completions", json=body, timeout=120).json()["usage"]
         assert usage["cost"]["currency"] == "USD"
         assert usage["cost"]["money"] == pytest.approx(usage["cost"]["joules"] / 3.6e6 * 2)
-        assert "<html" in httpx.get(url, timeout=30).text
+        assert "<html" in httpx.get(url, timeout=120).text
         taken = url.rpartition(":")[2]
         second = subprocess.run(
-            [*COMMAND, "serve", str(tiny_folder), "--port", taken], text=True, capture_output=True, timeout=60
+            [*COMMAND, "serve", str(tiny_folder), "--port", taken], text=True, capture_output=True, timeout=300
         )
         assert second.returncode == 2
         assert f"--port {int(taken) + 1}" in second.stderr
         assert second.stderr.count("\n") == 1
         server.send_signal(signal.SIGINT)
-        rest, errors = server.communicate(timeout=30)
+        rest, errors = server.communicate(timeout=120)
         assert server.returncode == 0
         assert rest.strip() == "Stopped."
         assert errors == ""
@@ -88,13 +88,13 @@ def test_ctrl_c_ends_an_answer_in_flight_with_a_last_event(tiny_folder: Path, tm
         assert "没有密码" in said
         url = url_in(said)
         body = {"model": "tiny", "messages": [{"role": "user", "content": "hi"}], "stream": True}
-        with httpx.stream("POST", f"{url}/v1/chat/completions", json=body, timeout=30) as answer:
+        with httpx.stream("POST", f"{url}/v1/chat/completions", json=body, timeout=120) as answer:
             lines = answer.iter_lines()
             assert "assistant" in next(lines)
             server.send_signal(signal.SIGINT)
             last = [line for line in lines if line][-1]
         assert last == "data: [DONE]" or "stopped" in last
-        rest, errors = server.communicate(timeout=30)
+        rest, errors = server.communicate(timeout=120)
         assert (server.returncode, rest.strip(), errors) == (0, "已停止。", "")
 
 

@@ -89,5 +89,5 @@ def script() -> Iterator[Script]:
     wanted.url = f"http://127.0.0.1:{port}"
     yield wanted
     server.should_exit = True
-    thread.join(timeout=10)
+    thread.join(timeout=60)
     assert not thread.is_alive()

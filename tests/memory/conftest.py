@@ -27,7 +27,7 @@ def printed_pdf(printer: Browser) -> Callable[[list[str]], bytes]:
         try:
             return page.pdf()
         finally:
-            page.close()
+            page.context.close()
 
     return printed
 
@@ -42,6 +42,6 @@ def picture(printer: Browser) -> Callable[[str], bytes]:
         try:
             return page.screenshot()
         finally:
-            page.close()
+            page.context.close()
 
     return taken

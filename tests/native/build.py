@@ -74,8 +74,10 @@ def processor_flags() -> set[str]:
     return {flag for line in lines if line.startswith("flags") for flag in line.partition(":")[2].split()}
 
 
-def build(target: Target, folder: Path, flags: Sequence[str] = (), level: str = "-O3") -> dict[str, Path]:
-    """Compile the native code and the check programs into `folder`; the programs by name."""
+def build(
+    target: Target, folder: Path, names: Sequence[str], flags: Sequence[str] = (), level: str = "-O3"
+) -> dict[str, Path]:
+    """Compile the native code and the check programs of these names into `folder`; the programs by name."""
     objects = []
     for name, own in target.units.items():
         source = "scan" if name == "avx512popcnt" else "kernels"
@@ -95,7 +97,7 @@ def build(target: Target, folder: Path, flags: Sequence[str] = (), level: str = 
     ):
         objects.append(_compile(target, KERNELS / f"{name}.cpp", folder, ("-O2", *flags)))
     programs = {}
-    for name in ("kernels", "model", "experts"):
+    for name in names:
         own_object = _compile(target, HERE / f"check_{name}.cpp", folder, ("-O1", *flags))
         programs[name] = folder / f"check_{name}"
         run([target.compiler, *flags, *objects, own_object, "-pthread", "-o", programs[name]])

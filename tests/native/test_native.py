@@ -40,7 +40,7 @@ def expected_sets() -> set[str]:
 
 @pytest.mark.slow
 def test_instruction_sets_agree(tmp_path: Path) -> None:
-    programs = build(this_machine(), tmp_path)
+    programs = build(this_machine(), tmp_path, ["kernels"])
     assert set(agreed(run([programs["kernels"]]))) == expected_sets()
 
 
@@ -50,7 +50,7 @@ if arm_tools() or IN_CI:
     def test_arm_kernels_agree(tmp_path: Path) -> None:
         """In the emulator: with dotprod, and as on a Cortex-A72 (Raspberry Pi 4), which has none."""
         assert arm_tools(), ARM_NEEDED
-        programs = build(arm(), tmp_path)
+        programs = build(arm(), tmp_path, ["kernels", "model"])
         emulate = [ARM_EMULATOR, "-L", "/usr/aarch64-linux-gnu", "-cpu"]
         assert set(agreed(run([*emulate, "max", programs["kernels"]]))) == {"plain", "neon", "neondot"}
         assert set(agreed(run([*emulate, "cortex-a72", programs["kernels"]]))) == {"plain", "neon"}
@@ -60,13 +60,13 @@ if arm_tools() or IN_CI:
 @pytest.mark.slow
 def test_no_access_out_of_bounds_and_no_undefined_behaviour(tmp_path: Path) -> None:
     flags = ("-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-D_GLIBCXX_ASSERTIONS")
-    programs = build(this_machine(), tmp_path, flags, "-O1")
+    programs = build(this_machine(), tmp_path, ["kernels", "model", "experts"], flags, "-O1")
     for name, program in programs.items():
         assert set(agreed(run([program]))) == ({"shelf"} if name == "experts" else expected_sets())
 
 
 @pytest.mark.slow
 def test_no_races(tmp_path: Path) -> None:
-    programs = build(this_machine(), tmp_path, ("-g1", "-fsanitize=thread"), "-O1")
+    programs = build(this_machine(), tmp_path, ["model", "experts"], ("-g1", "-fsanitize=thread"), "-O1")
     assert len(agreed(run([programs["model"], "fastest"]))) == 1
     assert agreed(run([programs["experts"]])) == ["shelf"]

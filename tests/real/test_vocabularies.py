@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pytest
 from tests.real.fetch import LLAMA_CPP
@@ -28,8 +30,29 @@ REFUSED = {
 BETWEEN = "\n__ggml_vocab_test__\n"
 
 
-def read(name: str) -> Tokenizer:
-    return Tokenizer.from_files(small_files(GgufFile(LLAMA_CPP / f"ggml-vocab-{name}.gguf").metadata), where=name)
+@dataclass(frozen=True)
+class Vocabulary:
+    """One of llama.cpp's, as it is read here."""
+
+    name: str
+    files: Mapping[str, bytes]
+    tokenizer: Tokenizer
+
+
+def read(name: str) -> Vocabulary:
+    files = small_files(GgufFile(LLAMA_CPP / f"ggml-vocab-{name}.gguf").metadata)
+    return Vocabulary(name, files, Tokenizer.from_files(files, where=name))
+
+
+@pytest.fixture(scope="module")
+def vocabulary(request: pytest.FixtureRequest) -> Vocabulary:
+    """Read once for all tests of it, and let go before the next: the largest take ten seconds and much memory."""
+    return read(request.param)
+
+
+def of(*names: str) -> pytest.MarkDecorator:
+    """For each of these vocabularies; pytest takes all tests of one after another."""
+    return pytest.mark.parametrize("vocabulary", names, indirect=True, scope="module")
 
 
 def pairs(name: str) -> list[tuple[str, list[int]]]:
@@ -39,9 +62,10 @@ def pairs(name: str) -> list[tuple[str, list[int]]]:
     return list(zip(texts, ([int(id) for id in line.split()] for line in lines), strict=False))
 
 
-@pytest.mark.parametrize("name", WITH_PAIRS)
-def test_ids_are_llama_cpps(name: str) -> None:
-    tokenizer, found = read(name), pairs(name)
+@of(*WITH_PAIRS)
+def test_ids_are_llama_cpps(vocabulary: Vocabulary) -> None:
+    name, tokenizer = vocabulary.name, vocabulary.tokenizer
+    found = pairs(name)
     assert len(found) >= 46
     for text, ids in found:
         composed = unicodedata.normalize("NFC", text)
@@ -53,9 +77,9 @@ def test_ids_are_llama_cpps(name: str) -> None:
             assert tokenizer.decode(tokenizer.encode(text)) in (text, composed)
 
 
-@pytest.mark.parametrize("name", WITHOUT_PAIRS)
-def test_what_has_no_pairs_loses_no_text(name: str) -> None:
-    tokenizer = read(name)
+@of(*WITHOUT_PAIRS)
+def test_what_has_no_pairs_loses_no_text(vocabulary: Vocabulary) -> None:
+    tokenizer = vocabulary.tokenizer
     for text, _ in pairs("gpt-2"):
         assert tokenizer.decode(tokenizer.encode(text)) == text
 
@@ -81,20 +105,19 @@ BEGIN = {
 }
 
 
-@pytest.mark.parametrize("name", ENDS)
-def test_what_ends_an_answer(name: str) -> None:
+@of(*ENDS)
+def test_what_ends_an_answer(vocabulary: Vocabulary) -> None:
     """As llama.cpp finds it; the files themselves name the end of a text only, and a chat would never end."""
-    files = small_files(GgufFile(LLAMA_CPP / f"ggml-vocab-{name}.gguf").metadata)
-    found = json.loads(files["generation_config.json"])["eos_token_id"]
-    tokenizer = Tokenizer.from_files(files, where=name)
-    assert [tokenizer.bytes_of(id).decode() for id in (found if isinstance(found, list) else [found])] == ENDS[name]
+    found = json.loads(vocabulary.files["generation_config.json"])["eos_token_id"]
+    ids = found if isinstance(found, list) else [found]
+    assert [vocabulary.tokenizer.bytes_of(id).decode() for id in ids] == ENDS[vocabulary.name]
 
 
-@pytest.mark.parametrize("name", [*WITH_PAIRS, *WITHOUT_PAIRS])
-def test_what_a_text_begins_with(name: str) -> None:
+@of(*WITH_PAIRS, *WITHOUT_PAIRS)
+def test_what_a_text_begins_with(vocabulary: Vocabulary) -> None:
     """As in llama.cpp: with the begin token where the file or its kind of vocabulary says so, else with nothing."""
-    tokenizer = read(name)
-    assert tokenizer.begin == ([tokenizer.bos_id] if name in BEGIN else [])
+    tokenizer = vocabulary.tokenizer
+    assert tokenizer.begin == ([tokenizer.bos_id] if vocabulary.name in BEGIN else [])
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -15,6 +15,7 @@ import openai
 import pytest
 import uvicorn
 from tests.conftest import tiny_config
+from tests.server.slowly import slow_app
 
 from huozhong.cli.serve import listen, server_config
 from huozhong.engine.llm import LLM
@@ -59,7 +60,7 @@ class Running:
 @contextmanager
 def serving(llm: LLM, *, limits: Limits | None = None, **options: Any) -> Iterator[Running]:
     with listen("127.0.0.1", 0) as listener:
-        server = uvicorn.Server(server_config(create_app(llm, **options), limits))
+        server = uvicorn.Server(server_config(slow_app(create_app(llm, **options)), limits))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -16,6 +16,7 @@ from huozhong import LLM
 from huozhong.server.connections import Limits
 
 IMPATIENT = Limits(head_seconds=0.4, body_seconds=0.4, body_rate=1_000, max_silent=5)
+LATEST = 15.0  # the usual limits are 20 seconds: who hangs up before that keeps to the test's own
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
@@ -28,44 +29,48 @@ def impatient(llm: LLM) -> Iterator[Running]:
 def connect(running: Running) -> socket.socket:
     url = urlsplit(running.url)
     assert url.hostname is not None
-    return socket.create_connection((url.hostname, url.port or 80), timeout=5)
+    return socket.create_connection((url.hostname, url.port or 80), timeout=60)
 
 
-def ended_after(connection: socket.socket) -> float:
-    """Seconds until the other side hangs up without a word."""
-    began = time.monotonic()
+def ended(connection: socket.socket) -> float:
+    """Waits until the other side hangs up without a word; when that was."""
     with contextlib.suppress(ConnectionResetError):
         assert connection.recv(1) == b""
-    return time.monotonic() - began
+    return time.monotonic()
 
 
 @pytest.mark.parametrize("said", [b"", b"GET /hea", HEAD])
 def test_half_a_head_is_waited_for_only_so_long(impatient: Running, said: bytes) -> None:
+    began = time.monotonic()
     with connect(impatient) as connection:
         connection.sendall(said)
-        assert 0.2 < ended_after(connection) < 3
+        assert 0.3 < ended(connection) - began < LATEST
 
 
 def test_half_a_head_after_an_answer_is_no_better(impatient: Running) -> None:
+    began = time.monotonic()
     with connect(impatient) as connection:
         connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hea")
         answer = b""
         while not answer.endswith(b"}"):
             answer += connection.recv(4096)
         assert b"200 OK" in answer
-        assert ended_after(connection) < 3
+        assert ended(connection) - began < LATEST
 
 
 def test_a_body_that_trickles_is_given_up_and_one_that_flows_is_not(impatient: Running) -> None:
+    began = time.monotonic()
     with connect(impatient) as connection:
         connection.sendall(HEAD + b"Content-Length: 100000\r\n\r\n{")
-        assert 0.2 < ended_after(connection) < 3
+        assert 0.3 < ended(connection) - began < LATEST
     body = b'{"model": "' + impatient.llm.name.encode() + b'", "messages": [{"role": "user", "content": "'
     body += b"a" * 3_000 + b'"}], "max_tokens": 1}'
+    body += b" " * (40_000 - len(body))
     with connect(impatient) as connection:
-        connection.sendall(HEAD + f"Content-Length: {len(body)}\r\n\r\n".encode())
-        for at in range(0, len(body), 400):  # more than a second in all, at some 3,000 bytes a second
-            connection.sendall(body[at : at + 400])
+        begun = HEAD + f"Content-Length: {len(body)}\r\n\r\n".encode()
+        for at in range(0, len(body), 5_000):  # more than a second in all, and well ahead of the rate from the first on
+            connection.sendall(begun + body[at : at + 5_000])
+            begun = b""
             time.sleep(0.13)
         assert b"200 OK" in connection.recv(4096)
 
@@ -79,14 +84,14 @@ def test_an_answer_may_take_longer_than_any_request(llm: LLM) -> None:
 
 
 def test_the_silent_shut_nobody_out_and_the_newest_of_them_stay(llm: LLM) -> None:
-    with serving(llm, limits=Limits(max_silent=5)) as running:
+    with serving(llm, limits=Limits(head_seconds=600, max_silent=5)) as running:
         silent = []
         for _ in range(12):
             silent.append(connect(running))
             silent[-1].sendall(b"GET /hea")
         assert httpx.get(f"{running.url}/health").status_code == 200
         for connection in silent[:6]:
-            assert ended_after(connection) < 3
+            ended(connection)
         silent[-1].sendall(b"lth HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert b"200 OK" in silent[-1].recv(4096)
         for connection in silent:

@@ -80,7 +80,7 @@ def test_every_refusal_has_the_same_form(
     server: Running, method: str, path: str, headers: dict[str, str], body: bytes, status: int, words: str
 ) -> None:
     headers = {"content-type": "application/json"} | headers
-    answer = httpx.request(method, server.url + path, headers=headers, content=body, timeout=30)
+    answer = httpx.request(method, server.url + path, headers=headers, content=body, timeout=120)
     assert answer.status_code == status
     error = answer.json()["error"]
     assert set(error) == {"message", "type", "param", "code"}

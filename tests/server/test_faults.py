@@ -90,7 +90,7 @@ class Reader:
             house.http.close()
 
     def wait(self) -> None:
-        self._thread.join(30)
+        self._thread.join(120)
         assert not self._thread.is_alive()
 
 
@@ -105,7 +105,7 @@ def test_killed_at_any_moment_it_keeps_what_was_seen_finished(endless_folder: Pa
         with process(endless_folder, tmp_path) as (server, url):
             check(url, finished, growing)
             readers = [Reader(url, f"reader {n}") for n in range(3)]
-            time.sleep(dice.uniform(0.1, 4) if number % 3 else 8)  # now and then so long that something must be kept
+            time.sleep(dice.uniform(0.1, 3) if number % 5 else 10)  # now and then so long that something must be kept
             server.send_signal(signal.SIGKILL)
             server.wait()
             killed = time.monotonic()
@@ -113,12 +113,12 @@ def test_killed_at_any_moment_it_keeps_what_was_seen_finished(endless_folder: Pa
                 reader.wait()
                 finished |= reader.finished
                 if reader.last is not None and reader.growing:
-                    safe = [text for at, text in reader.growing if at < killed - 3.5]
+                    safe = [text for at, text in reader.growing if at < killed - 6]
                     growing.append((*reader.last, safe[-1] if safe else ""))
     with process(endless_folder, tmp_path) as (server, url):
         check(url, finished, growing)
         server.send_signal(signal.SIGINT)
-        assert server.wait(30) == 0
+        assert server.wait(120) == 0
     assert len(finished) > KILLS
     assert any(text for _, _, text in growing)
     with sqlite3.connect(tmp_path / "house.db") as connection:

@@ -51,9 +51,9 @@ def test_a_chunked_body_is_limited_too(server: Running) -> None:
             f"{server.url}/v1/chat/completions",
             content=pieces(),
             headers={"content-type": "application/json"},
-            timeout=30,
+            timeout=120,
         )
-    except httpx.WriteError:
+    except (httpx.NetworkError, httpx.RemoteProtocolError):
         pass  # the server has closed the connection before the client was through
     else:
         assert answer.status_code == 413

@@ -61,7 +61,7 @@ def test_who_leaves_ends_the_work_and_what_waits_is_never_begun() -> None:
         def wait(is_wanted: Callable[[], bool]) -> float:
             begun.append(name)
             began = time.monotonic()
-            while is_wanted() and time.monotonic() - began < 5:
+            while is_wanted() and time.monotonic() - began < 120:
                 time.sleep(0.01)
             return time.monotonic() - began
 
@@ -76,7 +76,7 @@ def test_who_leaves_ends_the_work_and_what_waits_is_never_begun() -> None:
                 await task
             assert caught.value.code == "aborted"
         assert await pool.run(lambda _: "next", stays) == "next"
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 60  # and not two minutes
         assert pool._inside <= 1
 
     asyncio.run(run())

@@ -46,10 +46,10 @@ def test_a_house_over_https_from_its_first_owner_to_its_end(tiny_folder: Path, t
         setup = re.search(r"#setup=(\w+)", said)
         assert setup, said
         context = ssl.create_default_context(cafile=authority.certificate)
-        with httpx.Client(base_url=url, verify=context, timeout=30) as client:
+        with httpx.Client(base_url=url, verify=context, timeout=120) as client:
             assert client.get("/v1/models").status_code == 401
             with pytest.raises(httpx.ConnectError, match="certificate"):
-                httpx.get(url, timeout=30)  # who does not trust us is right not to
+                httpx.get(url, timeout=120)  # who does not trust us is right not to
             body = {"code": setup[1], "name": "Ann", "password": "春眠不觉晓 42"}
             joined = client.post("/house/join", json=body)
             assert joined.status_code == 201
@@ -65,7 +65,7 @@ def test_a_house_over_https_from_its_first_owner_to_its_end(tiny_folder: Path, t
             a_browser_that_does_not_trust_us_learns_how(url, authority.fingerprint())
             others_hold_nobody_up(url, client)
             server.send_signal(signal.SIGTERM)
-            _, errors = server.communicate(timeout=30)
+            _, errors = server.communicate(timeout=120)
         assert server.returncode in (0, -signal.SIGTERM)
         assert '"path": "/house/join"' in errors
         assert setup[1] not in errors
@@ -130,7 +130,7 @@ def test_on_a_terminal_the_first_owner_is_asked(tiny_folder: Path, tmp_path: Pat
     def until(words: bytes, answer: bytes = b"", *, hidden: bool = False) -> None:
         nonlocal said
         while words not in said:
-            assert select.select([main], [], [], 60)[0], f"never said {words!r}: {said!r}"
+            assert select.select([main], [], [], 300)[0], f"never said {words!r}: {said!r}"
             said += os.read(main, 4096)
         said = said.partition(words)[2]
         while hidden and termios.tcgetattr(main)[3] & termios.ECHO:
@@ -151,7 +151,7 @@ def test_on_a_terminal_the_first_owner_is_asked(tiny_folder: Path, tmp_path: Pat
     finally:
         server.send_signal(signal.SIGINT)
         try:
-            server.wait(30)
+            server.wait(120)
         finally:
             server.kill()
             os.close(main)

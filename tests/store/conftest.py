@@ -56,10 +56,10 @@ class PostgresServer:
     def start(self) -> None:
         options = f"-h 127.0.0.1 -p {self._port} -k {self._folder} -c fsync=off"
         log = str(self._folder / "log")
-        self._run("pg_ctl", "-D", str(self._folder / "data"), "-w", "-l", log, "-o", options, "start")
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-w", "-t", "600", "-l", log, "-o", options, "start")
 
     def stop(self) -> None:
-        self._run("pg_ctl", "-D", str(self._folder / "data"), "-w", "-m", "immediate", "stop")
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-w", "-t", "600", "-m", "immediate", "stop")
 
     def new_database(self) -> str:
         """The URL of an empty one: a schema of its own, which is made at once where a database takes a while."""

@@ -65,30 +65,37 @@ def test_a_text_goes_through_in_pieces_and_comes_back(tokenizer: Tokenizer) -> N
 
 def test_what_is_far_too_long_is_not_read_to_its_end(tokenizer: Tokenizer) -> None:
     book = text(2, 300_000)
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ContextLengthError, match=r"far too long: its .* at least"):
         tokenizer.encode(book, most=1_000)
     with pytest.raises(ContextLengthError, match=r"first .* characters are .* context size of 300,000"):
         tokenizer.encode(book, most=300_000)
-    stopped = time.perf_counter() - began
-    began = time.perf_counter()
+    stopped = time.process_time() - began
+    began = time.process_time()
     assert len(tokenizer.encode(book)) > 800_000
-    assert stopped < (time.perf_counter() - began) / 2
+    assert stopped < (time.process_time() - began) / 2
 
 
 def test_others_get_on_meanwhile(tokenizer: Tokenizer) -> None:
     """The lock is not held: another thread's longest wait is far shorter than the whole takes."""
-    book, done, longest = text(3, 150_000), threading.Event(), 0.0
+    book = text(3, 150_000)
 
-    def read() -> None:
-        tokenizer.encode(book)
-        done.set()
+    def longest_wait() -> float:
+        """In parts of the whole."""
+        done, longest = threading.Event(), 0.0
 
-    reader = threading.Thread(target=read)
-    began = last = time.perf_counter()
-    reader.start()
-    while not done.is_set():
-        time.sleep(0.0005)
-        longest, last = max(longest, time.perf_counter() - last), time.perf_counter()
-    reader.join()
-    assert longest < (last - began) / 4
+        def read() -> None:
+            tokenizer.encode(book)
+            done.set()
+
+        reader = threading.Thread(target=read)
+        began = last = time.perf_counter()
+        reader.start()
+        while not done.is_set():
+            time.sleep(0.0005)
+            longest, last = max(longest, time.perf_counter() - last), time.perf_counter()
+        reader.join()
+        return longest / (last - began)
+
+    # What else a busy machine does holds us up too, but not each time; a lock would.
+    assert any(longest_wait() < 1 / 4 for _ in range(10))

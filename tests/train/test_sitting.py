@@ -116,7 +116,7 @@ def test_killed_at_random_moments_resumes_to_the_same_losses(
     path = recipe_file(change)
     path.write_text(path.read_text().replace("checkpoint_steps = 4", "checkpoint_steps = 1"))
     chance = random.Random(5)
-    for step in (3, 20, 40):
+    for step in (3, 14, 25):  # far from the end, where it might come before the signal
         process = start_process(path)
         wait_for_line(process, f"step {step}/60")
         time.sleep(chance.random() * 0.05)  # anywhere in a step, or in the middle of a checkpoint
@@ -139,7 +139,7 @@ def test_interrupt_saves_and_says_how_to_go_on(recipe_file: Callable[[str], Path
     process = start_process(path)
     wait_for_line(process, "step 7/2000")
     process.send_signal(signal.SIGINT)
-    text, _ = process.communicate(timeout=60)
+    text, _ = process.communicate(timeout=300)
     assert "run the same command again" in text
     assert text.endswith("stopped\n")
     assert process.returncode == 0

@@ -118,8 +118,8 @@ def test_tidy_changes_nothing_but_width() -> None:
 
 def test_a_question_is_read_in_a_moment() -> None:
     text = "学校买来3箱苹果，每箱25千克，第一天吃了三分之一，第二天吃了二十千克，还剩多少千克？" * 3
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(20):
         told(text)
-    assert (time.perf_counter() - started) / 20 < 0.05
+    assert (time.process_time() - started) / 20 < 0.05
     assert re.match("a=3", line(text))

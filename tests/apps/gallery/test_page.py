@@ -19,7 +19,6 @@ from tests.server.page.test_people import NAMELESS
 import huozhong
 from huozhong.engine.llm import LLM
 
-expect.set_options(timeout=60_000)
 RULES = {"place": "敬老院大门", "purpose": "开门", "other_way": "按门铃", "keeper": "王主任 138"}
 XSS = "<img src=x onerror=hacked=1>"
 PAGE = Path(huozhong.__file__).parent / "apps" / "gallery" / "page"
@@ -67,7 +66,6 @@ def opened(browser: Browser, address: str, **options: object) -> Iterator[Page]:
     """A visitor at the page; a script that fails, or a request that leaves the house, fails the test."""
     kept = {"viewport": {"width": 390, "height": 800}, "locale": "zh-CN", "service_workers": "block"} | options
     context = browser.new_context(**kept)  # type: ignore[arg-type]
-    context.set_default_timeout(60_000)
     page, problems = context.new_page(), []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda told: problems.append(told.text) if "Content Security Policy" in told.text else None)

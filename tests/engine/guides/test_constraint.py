@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -244,10 +244,10 @@ def test_a_hostile_guide_neither_hangs_nor_breaks_the_engine(
     llm: LLM, guide: Guide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(constraint, "TRIAL_SECONDS", 1)
-    begun = time.perf_counter()
+    begun = sum(os.times()[:4])  # of a processor, with the trials' processes
     with contextlib.suppress(RequestError):
         llm.generate("?", SamplingParams(seed=1, max_tokens=40, guide=guide))
-    assert time.perf_counter() - begun < 10
+    assert sum(os.times()[:4]) - begun < 10
     assert llm.generate("?", SamplingParams(max_tokens=2))[0].token_ids
 
 

@@ -51,8 +51,8 @@ def test_work_per_token_does_not_grow() -> None:
     """A text of nothing but one pair is the worst case for the look-up."""
     index = NgramIndex()
     index.extend([7] * 50_000)
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(1000):
         index.extend([7])
         assert index.propose(8) == Proposal([7] * 8, [12] * 8)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5

@@ -51,9 +51,9 @@ def packings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize("format", ["q8", "q4", "f32"])
 def test_second_load_maps_the_file(tiny_folder: Path, tmp_path: Path, packings: list[str], format: str) -> None:
     first = load_weights(tiny_folder, format, tmp_path)  # type: ignore[arg-type]
-    began = time.perf_counter()
+    began = time.process_time()
     second = load_weights(tiny_folder, format, tmp_path)  # type: ignore[arg-type]
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert packings == [format]
     assert_same(first, second)
     assert not second.head.data.flags.owndata

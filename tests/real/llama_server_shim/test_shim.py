@@ -51,7 +51,7 @@ def url(models: Path) -> Iterator[str]:
     process = subprocess.Popen(command, env=os.environ | {"HUOZHONG_SHIM_MODELS": str(models)})
     try:
         found = f"http://127.0.0.1:{port}"
-        for _ in range(600):
+        for _ in range(6000):
             try:
                 httpx.get(f"{found}/health")
                 break
@@ -61,7 +61,7 @@ def url(models: Path) -> Iterator[str]:
         yield found
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(120)
 
 
 def test_rows_of_the_rotation_go_from_pairs_to_halves(models: Path) -> None:

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page
 from tests.server.page.standin import OpenPage, StandIn, chromium, create_standin, serving
-
-expect.set_options(timeout=60_000)  # the machine may do much else
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +57,6 @@ def open_page(browser: Browser, site: StandIn) -> Iterator[OpenPage]:
             # What a service worker asks for does not come through a test's `route`.
             **({"service_workers": "block"} | options),
         )
-        context.set_default_timeout(60_000)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))

@@ -143,4 +143,4 @@ def firefox(folder: Path) -> Iterator[Firefox]:
             yield fox
     finally:
         running.terminate()
-        running.wait(30)
+        running.wait(_SECONDS)

@@ -19,6 +19,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from playwright.sync_api import APIResponse, Browser, Page, Route, expect, sync_playwright
+from tests.server.slowly import PATIENCE, patient, slow_app
 
 from huozhong.cost import Bill
 from huozhong.engine.queueing import Progress
@@ -33,6 +34,8 @@ from huozhong.store.people import HOUSE
 from huozhong.text.template import Begun, ChatPrompt
 from huozhong.text.tool_formats import HERMES
 from huozhong.text.tools import Function
+
+expect.set_options(timeout=PATIENCE)
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 CHROMIUM_ARGS = [
@@ -50,6 +53,7 @@ $$6\\times 24 = 144\\ \\text{（盒）}$$
 
 **答：** 还剩 **94** 盒。"""
 POEM = "**春雨**\n\n细雨润新苗，\n东风过小桥。\n渔翁归去晚，\n灯火隔云摇。"
+ENDLESS = "一句话。\n\n" * 20_000  # it grows until somebody stops it, however slow whoever watches is
 MARKDOWN = """## 小结
 
 1. 先算括号
@@ -113,7 +117,7 @@ class StandIn:
             return THOUGHTS, WORD_PROBLEM
         if "等一等" in question:
             return f"想一想{PAUSE}。", f"第一段。\n\n第二{PAUSE}段。"
-        scripts = {"绝句": POEM, "排版": MARKDOWN, "攻击": ATTACK, "很长": "一句话。\n\n" * 400}
+        scripts = {"绝句": POEM, "排版": MARKDOWN, "攻击": ATTACK, "很长": "一句话。\n\n" * 400, "无尽": ENDLESS}
         for word, text in scripts.items():
             if word in question:
                 return "", text
@@ -254,7 +258,7 @@ def _usage(characters: int) -> Usage:
 @contextlib.contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
     """Run an application on a free loopback port; yields its address."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", ws="none", lifespan="off")
+    config = uvicorn.Config(slow_app(app), host="127.0.0.1", port=0, log_level="warning", ws="none", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -266,7 +270,7 @@ def serving(app: FastAPI) -> Iterator[str]:
     finally:
         server.should_exit = True
         server.force_exit = True
-        thread.join(10)
+        thread.join(60)
 
 
 @contextlib.contextmanager
@@ -275,7 +279,7 @@ def chromium(*more: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*CHROMIUM_ARGS, *more])
         try:
-            yield browser
+            yield patient(browser)
         finally:
             browser.close()
 
@@ -305,6 +309,18 @@ def open_settings(page: Page) -> None:
 def finished(page: Page) -> None:
     page.wait_for_selector(DONE)
     page.wait_for_function("() => !document.querySelector('.body .tail:not([hidden])')")
+
+
+def at_rest(page: Page) -> None:
+    """Nothing moves any more."""
+    page.wait_for_function("() => document.getAnimations().every((one) => one.playState !== 'running')")
+
+
+def copied(page: Page, beginning: str) -> None:
+    """The clipboard, which takes a moment, has what begins so."""
+    page.wait_for_function(
+        "(beginning) => navigator.clipboard.readText().then((text) => text.startsWith(beginning))", arg=beginning
+    )
 
 
 def last_answer(page: Page) -> str:
@@ -341,7 +357,7 @@ class Late:
 
     def wait(self) -> None:
         """Until one has begun."""
-        for _ in range(600):
+        for _ in range(6000):
             if self._held:
                 return
             self._page.wait_for_timeout(50)

@@ -7,7 +7,7 @@ from pathlib import Path
 import axe_playwright_python
 import pytest
 from playwright.sync_api import Page, expect
-from tests.server.page.standin import QUESTION, OpenPage, StandIn, ask, open_settings
+from tests.server.page.standin import QUESTION, OpenPage, StandIn, ask, at_rest, open_settings
 
 pytestmark = pytest.mark.slow
 
@@ -62,7 +62,8 @@ def test_axe_finds_nothing_on_a_phone(open_page: OpenPage, site: StandIn, theme:
     ask(page, "排版")
     assert violations(page) == []
     page.click("#side-open")
-    page.wait_for_timeout(250)
+    expect(page.locator("#new")).to_be_visible()
+    at_rest(page)
     assert violations(page) == [], "the drawer"
 
 

@@ -48,7 +48,6 @@ def house(llm: LLM) -> Iterator[House]:
 @contextmanager
 def visit(browser: Browser, house: House, name: str | None, **options: Any) -> Iterator[Page]:
     context = browser.new_context(reduced_motion="reduce", service_workers="block", **options)
-    context.set_default_timeout(60_000)
     if name:
         with house.visitor(name) as client:
             cookie = next(iter(client.cookies.jar))
@@ -148,7 +147,7 @@ def test_an_app_is_found_filled_in_and_left_by_keyboard(browser: Browser, house:
         page.locator(".apps a").first.focus()
         page.keyboard.press("Enter")
         expect(page.locator("form")).to_be_visible()
-        assert page.evaluate("document.activeElement.id") == "main", "what is new is read first"
+        expect(page.locator("#main"), "what is new is read first").to_be_focused()
         page.go_back()
         expect(page.locator("input[type=search]")).to_be_visible()
 

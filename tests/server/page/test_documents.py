@@ -30,7 +30,7 @@ def test_a_file_is_asked_about_and_an_answer_leads_to_its_passage(
     ask(page, "第77号灯塔是什么造的？")
     assert "第77号灯塔是用石头造的" in site.requests[-1].messages[-1]["content"]
     expect(page.locator(".bubble .chip")).to_have_text("灯塔.txt")
-    assert page.locator("#attached").is_hidden()
+    expect(page.locator("#attached")).to_be_hidden()
     quote = page.locator(".body > p:first-child .source")
     expect(quote).to_have_count(1)
     assert "[99]" in page.locator(".body").inner_text()
@@ -49,12 +49,12 @@ def test_a_file_can_be_taken_off_again_dropped_and_refused(
     page = open_page()
     page.set_input_files("#attach-file", lighthouses)
     page.click("#attached [aria-label='不要 灯塔.txt']")
-    assert page.locator("#attached").is_hidden()
+    expect(page.locator("#attached")).to_be_hidden()
     broken = tmp_path / "x.pdf"
     broken.write_bytes(b"%PDF-1.7 nothing")
     page.set_input_files("#attach-file", broken)
     expect(page.locator("#toast")).not_to_be_empty()
-    assert page.locator(".chip").count() == 0
+    expect(page.locator(".chip")).to_have_count(0)
     page.evaluate(
         "() => { const data = new DataTransfer(); data.items.add(new File(['一二三'], '拖.txt'));"
         " document.body.dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true})) }"

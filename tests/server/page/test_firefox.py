@@ -39,7 +39,7 @@ def test_asking_stopping_branching_and_searching(fox: Firefox, site: StandIn) ->
     fox.has(".thinking .text", "6*24=144")
 
     site.pace = 0.02
-    fox.type("#input", "很长" + ENTER)
+    fox.type("#input", "无尽" + ENTER)
     fox.has(".live .body", "一句话。")
     fox.type("#input", ESCAPE)
     fox.has(".answer .note", "已停止")

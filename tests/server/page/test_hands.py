@@ -14,7 +14,7 @@ def test_everything_by_keyboard(open_page: OpenPage, site: StandIn) -> None:
     page.locator("body").press("Tab")
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("/")
-    assert page.evaluate("document.activeElement.id") == "input"
+    expect(page.locator("#input")).to_be_focused()
     page.keyboard.type("一行")
     page.keyboard.press("Shift+Enter")
     page.keyboard.type("1/2")
@@ -24,7 +24,7 @@ def test_everything_by_keyboard(open_page: OpenPage, site: StandIn) -> None:
     assert site.requests[-1].messages[-1]["content"] == "一行\n1/2"
     assert page.evaluate("document.activeElement.id") == "input"
     site.pace = 0.02
-    page.keyboard.type("很长")
+    page.keyboard.type("无尽")
     page.keyboard.press("Enter")
     page.wait_for_selector(".live .body:has-text('一句话。')")
     page.keyboard.press("Escape")
@@ -42,7 +42,7 @@ def test_everything_by_keyboard(open_page: OpenPage, site: StandIn) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#set-thinking")).to_be_focused()
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.id") == "settings-button"
+    expect(page.locator("#settings-button")).to_be_focused()
 
 
 def test_enter_that_picks_a_word_in_an_input_method_does_not_send(open_page: OpenPage, site: StandIn) -> None:
@@ -74,7 +74,7 @@ def test_every_control_has_a_name(open_page: OpenPage) -> None:
 def test_scrolling_up_is_left_alone_and_a_button_leads_back(open_page: OpenPage, site: StandIn) -> None:
     page = open_page(height=500)
     site.pace = 0.005
-    page.fill("#input", "很长")
+    page.fill("#input", "无尽")
     page.keyboard.press("Enter")
     page.wait_for_function("() => document.getElementById('scroll').scrollTop > 300")
     page.mouse.move(500, 200)
@@ -89,6 +89,7 @@ def test_scrolling_up_is_left_alone_and_a_button_leads_back(open_page: OpenPage,
     page.click("#to-end")
     page.wait_for_function("() => document.getElementById('scroll').scrollTop > 300")
     page.keyboard.press("Escape")
+    expect(page.locator(".live")).to_have_count(0)
 
 
 @pytest.mark.parametrize(("width", "height"), [(900, 560), (390, 640)])

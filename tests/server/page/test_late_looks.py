@@ -133,6 +133,7 @@ def test_a_setting_that_waited_behind_what_could_not_be_told_is_said_too(open_pa
     page = open_page(script=CUT)
     ask(page, "一")
     page.locator("button[aria-label=重新回答]").click()
+    expect(page.locator(".answer .walk")).to_have_text("2/2")
     finished(page)
     held: list[Route] = []
     page.route(re.compile(CHAT), lambda route: held.append(route))

@@ -27,10 +27,6 @@ def choose(page: Page, title: str, item: str) -> None:
     page.click(f"[role=menuitem]:has-text('{item}')")
 
 
-def names(page: Page) -> list[str]:
-    return page.locator(".item .name").all_inner_texts()
-
-
 def test_search_as_you_type_leads_to_the_message(open_page: OpenPage) -> None:
     page = open_page()
     talk(page, "苹果多少钱", "香蕉在哪里")
@@ -51,7 +47,7 @@ def test_search_as_you_type_leads_to_the_message(open_page: OpenPage) -> None:
 def test_rename_pin_and_delete_with_undo_by_keyboard(open_page: OpenPage) -> None:
     page = open_page()
     talk(page, "一", "二", "三")
-    assert names(page) == ["三", "二", "一"]
+    expect(page.locator(".item .name")).to_have_text(["三", "二", "一"])
     page.locator(".item", has_text="一").locator(".icon").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")  # rename, the first entry
@@ -63,7 +59,7 @@ def test_rename_pin_and_delete_with_undo_by_keyboard(open_page: OpenPage) -> Non
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.locator("#list h2").first).to_have_text("置顶")
-    assert names(page) == ["第一课", "三", "二"]
+    expect(page.locator(".item .name")).to_have_text(["第一课", "三", "二"])
     page.locator(".item", has_text="三").locator(".icon").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowUp")
@@ -130,8 +126,8 @@ def test_for_the_next_pupil(open_page: OpenPage, site: StandIn) -> None:
     page.click("[role=menuitem]:has-text('清空')")
     expect(page.locator(".item")).to_have_count(0)
     expect(page.locator("#attached")).to_be_hidden()
-    assert page.locator(".message").count() == 0
-    assert page.input_value("#input") == ""
+    expect(page.locator(".message")).to_have_count(0)
+    expect(page.locator("#input")).to_have_value("")
     page.click("#shelf-button")
     expect(page.locator("#shelf-empty")).to_be_visible()
     page.keyboard.press("Escape")
@@ -175,7 +171,7 @@ def test_two_tabs_show_the_same(open_page: OpenPage, site: StandIn) -> None:
     second.keyboard.press("Escape")  # either may stop it
     for page in (first, second):
         expect(page.locator(".answer .note")).to_contain_text("已停止")
-        assert page.locator(".message").count() == 4
+        expect(page.locator(".message")).to_have_count(4)
     choose(second, "你好", "删除")
     expect(first.locator(".item")).to_have_count(0)
     expect(first.locator("#welcome")).to_be_visible()
@@ -217,7 +213,7 @@ def test_saved_prompts(open_page: OpenPage) -> None:
     page.keyboard.press("Alt+p")
     expect(page.locator("#saved .take")).to_be_focused()
     page.keyboard.press("Enter")
-    assert page.input_value("#input") == "请用小学生能懂的话解释："
+    expect(page.locator("#input")).to_have_value("请用小学生能懂的话解释：")
     page.keyboard.press("Alt+p")
     page.click("#saved .icon")
     expect(page.locator("#shelf-empty")).to_be_visible()
@@ -229,7 +225,7 @@ def test_every_shortcut_of_the_list_is_told_in_it(open_page: OpenPage) -> None:
     page.keyboard.press("?")
     expect(page.locator("#keys dl div")).to_have_count(16)
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.id") == "keys-close"
+    expect(page.locator("#keys-close")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.locator("#keys")).to_be_hidden()
     page.keyboard.press("Alt+b")

@@ -60,7 +60,7 @@ def test_a_model_is_chosen_and_another_brought(
     expect(sheet).to_contain_text("1.1 GB，约 20 字/秒")
     expect(sheet.locator("li")).to_have_count(2)
     pictured(page, f"models-{width}")
-    hub.delay = 0.05
+    hub.delay = 1.0  # the rest takes far longer than the way to the next button
     sheet.get_by_role("button", name=f"下载 hf:{MODEL}").click()
     expect(sheet.locator(".model-pull progress")).to_be_visible()
     pictured(page, f"pull-{width}")

@@ -13,12 +13,12 @@ KEPT = """async () => {
   const cache = await caches.open('huozhong-chats');
   return (await cache.keys()).map((request) => new URL(request.url).pathname);
 }"""
+OF_ONE = "(path) => path.split('/').length > 3"  # of one conversation
 
 
-def kept(page: Page) -> list[str]:
-    """The paths of what is kept of conversations."""
-    paths: list[str] = page.evaluate(KEPT)
-    return paths
+def keeps(page: Page, what: str) -> None:
+    """Waits until this is true of `paths`, of what is kept of conversations: it is kept after it is shown."""
+    page.wait_for_function(f"() => ({KEPT})().then((paths) => {what})")
 
 
 def test_chats_that_were_opened_are_read_while_the_server_is_off(open_page: OpenPage) -> None:
@@ -35,6 +35,7 @@ def test_chats_that_were_opened_are_read_while_the_server_is_off(open_page: Open
         expect(page.locator(".body table")).to_have_count(1)
         page.reload()
         finished(page)
+        keeps(page, "paths.includes('/house/conversations/' + location.hash.slice(3))")
         assert standin.url == ""
     page.reload()
     expect(page.locator(".body table")).to_have_count(1)
@@ -51,16 +52,15 @@ def test_nothing_is_kept_after_clearing_or_for_somebody_else(open_page: OpenPage
     ask(page, "一")
     page.reload()
     finished(page)
-    page.wait_for_function("async () => (await caches.has('huozhong-chats'))")
-    assert "/house/conversations" in kept(page)
+    keeps(page, "paths.includes('/house/conversations')")
     page.click("#house-menu")
     page.click("[role=menuitem]:has-text('清空')")
     expect(page.locator(".item")).to_have_count(0)
-    assert not [path for path in kept(page) if path.count("/") > 2]
+    keeps(page, f"!paths.some({OF_ONE})")
     ask(page, "二")
     page.reload()
     finished(page)
-    assert [path for path in kept(page) if path.count("/") > 2]
+    keeps(page, f"paths.some({OF_ONE})")
     # The door's answer to who is not logged in: not a word of the one before stays.
     refused = '{"error": {"message": "no", "code": "other"}}'
     page.context.route("**/house/conversations?**", lambda route: route.fulfill(status=401, body=refused))

@@ -39,7 +39,7 @@ def test_a_question_that_does_not_reach_the_server_can_be_sent_again(open_page: 
     page.click(".problem button")
     expect(page.locator(".answer .body").last).to_have_text("你说的是“二”。")
     finished(page)
-    assert page.locator(".problem").count() == 0
+    expect(page.locator(".problem")).to_have_count(0)
     assert [m["content"] for m in site.requests[-1].messages] == ["一", "你说的是“一”。", "二"]
 
 
@@ -117,7 +117,7 @@ def test_too_long_a_conversation_offers_a_new_one(open_page: OpenPage) -> None:
     page.keyboard.press("Enter")
     page.wait_for_selector(".problem:has-text('记不下了')")
     page.click(".problem button:has-text('新对话')")
-    assert page.locator("#welcome").is_visible()
+    expect(page.locator("#welcome")).to_be_visible()
 
 
 def test_too_long_a_question_is_sent_without_its_middle(open_page: OpenPage, site: StandIn) -> None:
@@ -129,7 +129,7 @@ def test_too_long_a_question_is_sent_without_its_middle(open_page: OpenPage, sit
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")  # no, thank you
-    assert page.input_value("#input") == text
+    expect(page.locator("#input")).to_have_value(text)
     page.click("#send")
     page.click("#too-long button:has-text('略去中间再发')")
     finished(page)
@@ -161,7 +161,7 @@ def test_a_browser_without_mathml_draws_fractions(open_page: OpenPage) -> None:
 def test_the_real_server_and_engine(open_page: OpenPage, server: Running) -> None:
     """A random model says nonsense without end; everything around it is real."""
     page = open_page(url=server.url)
-    assert page.locator("#model").inner_text() == server.llm.name
+    expect(page.locator("#model")).to_have_text(server.llm.name)
     open_settings(page)
     page.locator("#set-thinking").uncheck()
     page.locator("#set-temperature").fill("0")  # greedy, this model never ends

@@ -54,7 +54,7 @@ def town() -> Iterator[str]:
         port = free.getsockname()[1]
     server = subprocess.Popen([sys.executable, str(SERVERS), "good", str(port)])
     try:
-        for _ in range(600):
+        for _ in range(6000):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
@@ -74,7 +74,7 @@ def odd() -> Iterator[Odd]:
 
 @pytest.fixture(scope="module")
 def house(llm: LLM, odd: Odd, _patient: None, town: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    engines = Engines([odd.url], (), patience=20.0)
+    engines = Engines([odd.url], (), patience=60.0)
     shelf = Shelf(llm, keep=None)
     shelf.engines = engines
     with pytest.MonkeyPatch.context() as patch:
@@ -99,7 +99,7 @@ def asked(client: httpx.Client, **settings: Any) -> tuple[str, str]:
 
 
 def ended(client: httpx.Client, id: str, message: str) -> dict[str, Any]:
-    for _ in range(600):
+    for _ in range(6000):
         found = client.get(f"/house/conversations/{id}").json()["messages"]
         answer: dict[str, Any] = next(one for one in found if one["id"] == message)
         if answer["state"] != "running":

@@ -94,8 +94,8 @@ def test_a_browser_without_modules_is_led_there_and_can_ask(http: httpx.Client, 
         page.wait_for_url("**/page/plain")
         page.fill("textarea", "你好")
         page.click("button")
-        page.wait_for_selector(".answer:has-text('你说的是')", timeout=20_000)
-        assert page.locator("textarea").count() == 1 or page.wait_for_selector("textarea", timeout=10_000)
+        page.wait_for_selector(".answer:has-text('你说的是')", timeout=60_000)
+        assert page.locator("textarea").count() == 1 or page.wait_for_selector("textarea", timeout=60_000)
         # A browser that has scripts but no modules runs what is marked nomodule, and nothing else.
         old = browser.new_page(locale="zh-CN")
         html = (

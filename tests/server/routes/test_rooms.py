@@ -165,7 +165,7 @@ def test_events_come_as_they_are_told_and_end_when_their_reader_leaves(running: 
 
     async def left() -> bool:
         async with httpx.AsyncClient() as client:
-            for _ in range(1000):
+            for _ in range(6000):
                 if (await client.get(f"{at}/left")).json()["left"]:
                     return True
                 await asyncio.sleep(0.01)

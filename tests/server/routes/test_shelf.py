@@ -81,7 +81,7 @@ def test_a_model_is_brought_and_answers_at_once(hub: StandIn, server: Running) -
     begun = httpx.post(f"{at}/pull", json={"name": f"hf:{MODEL}"})
     assert (begun.status_code, begun.json()["name"]) == (202, "tiny")
     told = ""
-    with httpx.stream("GET", f"{at}/pulls/events", timeout=30) as events:
+    with httpx.stream("GET", f"{at}/pulls/events", timeout=120) as events:
         for line in events.iter_lines():
             told += line
             if '"state":"done"' in line:
@@ -114,7 +114,7 @@ def test_from_a_stick(hub: StandIn, server: Running, tiny_gguf: Path, tmp_path: 
 
 
 def test_advice_is_for_this_machine(server: Running) -> None:
-    told = httpx.get(f"{server.url}/house/models/advice", timeout=30).json()
+    told = httpx.get(f"{server.url}/house/models/advice", timeout=120).json()
     assert told["bytes_per_second"] > 1e8
     for model in told["models"]:
         assert model["size"] < told["memory_free"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from tests.server.household import PASSWORD, House, household
 from tests.server.page.standin import chromium
 
@@ -111,13 +111,13 @@ def test_the_page_draws_the_class_in_two_languages(house: House, browser: Browse
     page = context.new_page()
     page.goto(f"{house.url}/page/tallies.html?app=tutor")
     page.get_by_role("heading", name="全班").wait_for()
-    assert page.locator(".bar").count() >= 2
-    assert page.get_by_text("1 位同学").count() == 1
+    expect(page.locator(".bar").nth(1)).to_be_attached()
+    expect(page.get_by_text("1 位同学")).to_have_count(1)
     page.get_by_role("button", name="English").click()
     page.get_by_role("heading", name="The class").wait_for()
     assert page.pdf()[:4] == b"%PDF"  # what the print button prints
     page.emulate_media(media="print")
-    assert not page.get_by_role("button", name="Print").is_visible()
+    expect(page.get_by_role("button", name="Print")).to_be_hidden()
     page.set_viewport_size({"width": 320, "height": 600})
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     page.emulate_media(media="screen")

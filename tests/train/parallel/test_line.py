@@ -20,7 +20,7 @@ def pair() -> tuple[Line, Line]:
     hub = Hub(KEY, host="127.0.0.1")
     member = call(("127.0.0.1", hub.port), KEY, seconds=30)
     assert member is not None
-    leader = hub.arrived.get(timeout=30)
+    leader = hub.arrived.get(timeout=120)
     hub.close()
     return leader, member
 
@@ -76,7 +76,7 @@ def test_strangers_stay_outside() -> None:
     address = ("127.0.0.1", hub.port)
     with pytest.raises(ConfigError, match="its key is not ours"):
         call(address, "another key of sixteen letters", seconds=30)
-    with socket.create_connection(address, timeout=30) as stranger:
+    with socket.create_connection(address, timeout=120) as stranger:
         stranger.sendall(b"GET / HTTP/1.1\r\n" + bytes(48))  # as long as a number and a proof
         seen = b""
         while piece := stranger.recv(4096):
@@ -84,7 +84,7 @@ def test_strangers_stay_outside() -> None:
     assert len(seen) <= 64  # a number and a proof, which is worth nothing without the key
     assert hub.arrived.empty()
     # one who sends back what it is sent proves nothing: each end proves another word
-    with socket.create_connection(address, timeout=30) as mirror:
+    with socket.create_connection(address, timeout=120) as mirror:
         nonce = mirror.recv(32)
         mirror.sendall(nonce)
         mirror.sendall(mirror.recv(32))

@@ -160,9 +160,9 @@ def test_long_messages_do_not_stall() -> None:
     pieces = ["我", "我想", "a b ", "死", "爸爸打", "1 ", "我，", "i want to ", "吃了一瓶1", "how many # 1 "]
     worst = [piece * (100_000 // len(piece)) for piece in pieces]
     for text in worst:
-        start = time.perf_counter()
+        start = time.process_time()
         check(said(text))
-        assert time.perf_counter() - start < 1.0, text[:10]
+        assert time.process_time() - start < 1.0, text[:10]
 
 
 def test_the_head_and_the_tail_of_a_long_message_are_read() -> None:
