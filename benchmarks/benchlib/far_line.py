@@ -75,7 +75,11 @@ def far_line(port: int, *, round_trip: float, kbit: float | None = None) -> Iter
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)  # connections close in the loop's next turn
 
-    thread = threading.Thread(target=lambda: (loop.run_until_complete(run()), loop.close()))
+    def in_thread() -> None:
+        loop.run_until_complete(run())
+        loop.close()
+
+    thread = threading.Thread(target=in_thread)
     thread.start()
     try:
         yield found.get(timeout=30)
