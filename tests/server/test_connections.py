@@ -8,12 +8,13 @@ import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+import h11
 import httpx
 import pytest
 from tests.server.conftest import Running, serving
 
 from huozhong import LLM
-from huozhong.server.connections import Limits
+from huozhong.server.connections import Limits, Straight
 
 IMPATIENT = Limits(head_seconds=0.4, body_seconds=0.4, body_rate=1_000, max_silent=5)
 LATEST = 15.0  # the usual limits are 20 seconds: who hangs up before that keeps to the test's own
@@ -96,3 +97,39 @@ def test_the_silent_shut_nobody_out_and_the_newest_of_them_stay(llm: LLM) -> Non
         assert b"200 OK" in silent[-1].recv(4096)
         for connection in silent:
             connection.close()
+
+
+@pytest.mark.parametrize("version", [b"1.1", b"1.0"])
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+@pytest.mark.parametrize("headers", [[], [("Content-Length", "12")], [("Transfer-Encoding", "chunked")]])
+def test_pieces_that_go_the_short_way_are_h11s_own_bytes(
+    version: bytes, method: bytes, headers: list[tuple[str, str]]
+) -> None:
+    asked = method + b" / HTTP/" + version + b"\r\nHost: a\r\nConnection: keep-alive\r\n\r\n"
+    said: list[bytes] = []
+    for connection in (h11.Connection(h11.SERVER), Straight(h11.SERVER)):
+        out = b""
+        for status in (200, 201):
+            connection.receive_data(asked)
+            while connection.next_event() not in (h11.NEED_DATA, h11.PAUSED):
+                pass
+            pieces = [b""] * 2 if method == b"HEAD" else [b"data: ", "火".encode(), b"\r\n\n"]
+            events = [h11.Response(status_code=status, headers=headers), *(h11.Data(data=piece) for piece in pieces)]
+            for event in [*events, h11.EndOfMessage()]:
+                out += connection.send(event) or b""
+            if connection.our_state is h11.MUST_CLOSE:
+                break
+            connection.start_next_cycle()
+        said.append(out)
+    assert said[0] == said[1]
+
+
+def test_a_piece_after_the_end_is_refused_on_the_short_way_too() -> None:
+    connection = Straight(h11.SERVER)
+    connection.receive_data(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    connection.next_event()
+    connection.send(h11.Response(status_code=200, headers=[]))
+    assert connection.send(h11.Data(data=b"a" * 17)) == b"11\r\n" + b"a" * 17 + b"\r\n"
+    connection.send(h11.EndOfMessage())
+    with pytest.raises(h11.LocalProtocolError):
+        connection.send(h11.Data(data=b"more"))

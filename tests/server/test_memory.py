@@ -43,8 +43,12 @@ def test_the_program_is_set_aside() -> None:
 def test_a_server_loads_nothing_that_it_may_never_need() -> None:
     """Each of these takes megabytes; they come when a model is fetched, a certificate made, a PDF read."""
     program = "import sys, huozhong.cli.main, huozhong.cli.serve, huozhong.cli.lit, huozhong.server.app\n"
-    program += "import huozhong.server.secure, huozhong.store.database\nprint(*sys.modules)"
+    program += "import huozhong.server.secure, huozhong.store.database, huozhong.store.usage\n"
+    program += "huozhong.store.database.create_engine('sqlite://')\n"
+    program += "with huozhong.cli.serve.packing_bar() as show: show(1, 2)\nprint(*sys.modules)"
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert "sqlalchemy.dialects.sqlite" in said.split()
+    assert "sqlalchemy.dialects.postgresql" not in said.split()
     loaded = {name.partition(".")[0] for name in said.split()}
     assert {"fastapi", "sqlalchemy"} <= loaded
     seldom = {"httpx", "rich", "pygments", "cryptography", "alembic", "latex2mathml", "pypdf", "docx", "mcp", "torch"}

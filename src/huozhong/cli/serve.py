@@ -33,6 +33,8 @@ from huozhong.cli.words import say
 from huozhong.errors import ConfigError, HuozhongError
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from huozhong.cost import Meter
     from huozhong.engine.llm import LLM
     from huozhong.server.models import Shelf
@@ -337,25 +339,30 @@ def load(model: str, options: dict[str, Any], meter: Meter) -> LLM:
     return llm
 
 
+def _bar(total: int) -> Progress:
+    from rich.console import Console  # megabytes, which a small model does without
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    text = TextColumn(say("第一次使用，正在整理权重", "First use: packing the weights"))
+    columns = (text, BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=console, disable=not console.is_terminal)
+    bar.add_task("", total=total)
+    return bar
+
+
 @contextlib.contextmanager
 def packing_bar() -> Iterator[Callable[[int, int], None]]:
     """A progress bar on a terminal's stderr that appears when a large model begins to be packed."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    text = say("第一次使用，正在整理权重", "First use: packing the weights")
-    console = Console(stderr=True)
-    columns = (TextColumn(text), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with contextlib.ExitStack() as stack:
         bar: Progress | None = None
 
         def show(done: int, total: int) -> None:
             nonlocal bar
-            if total < _LONG_TO_PACK or not console.is_terminal:
+            if total < _LONG_TO_PACK:
                 return
             if bar is None:
-                bar = stack.enter_context(Progress(*columns, console=console))
-                bar.add_task("", total=total)
+                bar = stack.enter_context(_bar(total))
             bar.update(bar.task_ids[0], completed=done)
 
         yield show

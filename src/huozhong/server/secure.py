@@ -33,9 +33,9 @@ _TRUST_FILES = (
     *("trust.js", "house.js", "api.js", "language.js", "hant.js"),  # all that trust.js imports, too
 )
 _RETRY_SECONDS = 0.2  # after the system has no more sockets to give
-# Bytes that a connection reads at once, a record of TLS.  asyncio would hold a quarter of a megabyte for each, fifty
-# for 200 people.
-_READ_BYTES = 17 * 2**10
+# Bytes that a connection reads at once, half a record of TLS: most requests are far shorter.  asyncio would hold a
+# quarter of a megabyte for each, fifty for 200 people.
+_READ_BYTES = 8 * 2**10
 
 MakeProtocol = Callable[[], asyncio.Protocol]
 

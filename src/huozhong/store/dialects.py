@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from sqlalchemy import ARRAY, ColumnElement, Connection, Dialect, Integer, Table, Text, TypeDecorator, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
 
@@ -88,7 +87,12 @@ def lock_for_migration(connection: Connection) -> None:
 
 def insert_or_add(session: Session, table: type[Base], key: Mapping[str, Any], amounts: Mapping[str, Any]) -> None:
     """A row of a table by its primary key; where there is one, the amounts are added to its own."""
-    build = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement: Any = build(table).values(**key, **amounts)
+    # Only the database's own: each brings all of its drivers along, PostgreSQL's several megabytes.
+    build: Any
+    if session.get_bind().dialect.name == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert as build
+    else:
+        from sqlalchemy.dialects.postgresql import insert as build
+    statement = build(table).values(**key, **amounts)
     added = {name: getattr(table, name) + statement.excluded[name] for name in amounts}
     session.execute(statement.on_conflict_do_update(index_elements=list(key), set_=added))

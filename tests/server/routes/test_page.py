@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -32,6 +34,10 @@ def test_every_file_in_the_folder_is_served_with_its_type(http: httpx.Client) ->
         if name.endswith(".js"):
             assert response.content.count(b"\n") == source.count(b"\n")
             assert not re.search(rb"^ *(?://|/\*\*)", response.content, re.MULTILINE)
+        elif name.endswith(".html"):  # what it paints first is written into its head, and words into its body
+            body = re.escape(source.partition(b"</head>")[2].decode())
+            body = re.sub(r'(data\\-t="\w+">)', r"\1[^<]+", body)
+            assert re.fullmatch(body, response.text.partition("</head>")[2])
         else:
             assert response.content == source
         assert response.headers["x-content-type-options"] == "nosniff"
@@ -73,15 +79,35 @@ def test_the_service_worker_knows_what_to_keep_and_changes_with_it(http: httpx.C
     assert set(loaded) - set(kept) == {"/page/old.js"}
 
 
-def test_every_module_is_announced_in_the_page(http: httpx.Client) -> None:
+SHEETS = ["/", *(f"/page/{name}" for name in page_routes.FILES if name.endswith(".html"))]
+
+
+@pytest.mark.parametrize("path", SHEETS)
+def test_every_module_is_announced_in_the_page(http: httpx.Client, path: str) -> None:
     """A browser need not learn of each from the one that imports it, one trip after another."""
-    html = http.get("/").text
-    imported = {
-        name
-        for path in (FOLDER / name for name in page_routes.FIRST_LOAD if name.endswith(".js"))
-        for name in re.findall(r"from '\./([\w.]+)'", path.read_text(encoding="utf-8"))
-    }
-    assert imported == set(re.findall(r'modulepreload" href="/page/([\w.]+)"', html)) - {"page.js"}
+    html = http.get(path).text
+    asked = re.findall(r'<script type="module" src="/page/([\w.-]+)"', html)
+    assert asked
+    for name in asked:
+        asked += set(re.findall(r"from '\./([\w.-]+)'", (FOLDER / name).read_text(encoding="utf-8"))) - set(asked)
+    assert sorted(re.findall(r'modulepreload" href="/page/([\w.-]+)"', html)) == sorted(asked)
+
+
+@pytest.mark.parametrize("path", SHEETS)
+def test_a_first_paint_waits_for_nothing_but_the_document(http: httpx.Client, path: str) -> None:
+    head = http.get(path).text.partition("</head>")[0]
+    assert re.findall(r"<style>[^<]*--ink:", head)
+    assert "data-theme" in head.partition("<script>")[2].partition("</script>")[0]
+    assert not re.search(r'<script src=|<link rel="stylesheet" href="[^"]+">', head)
+
+
+@pytest.mark.parametrize("language", ["zh", "zh-Hant", "en"])
+def test_the_document_comes_without_waiting_for_the_browsers_word(http: httpx.Client, language: str) -> None:
+    """Ten packets may be sent before any is acknowledged (RFC 6928)."""
+    headers = {"Accept-Encoding": "gzip", "Accept-Language": language}
+    with http.stream("GET", "/", headers=headers) as response:
+        sent = len(b"".join(response.iter_raw())) + sum(len(n) + len(v) + 4 for n, v in response.headers.raw) + 19
+    assert sent <= 10 * 1440
 
 
 @pytest.mark.parametrize("name", ["../render.py", "..%2frender.py", "%2e%2e/app.py", "page.css.bak", "", "."])
@@ -90,12 +116,20 @@ def test_nothing_else_is_served(http: httpx.Client, name: str) -> None:
 
 
 def test_scripts_come_from_the_server_only(http: httpx.Client) -> None:
-    policy = http.get("/").headers["content-security-policy"]
-    assert "default-src 'self'" in policy
-    assert "script-src 'self';" in policy
-    assert "unsafe" not in policy
-    html = http.get("/").text
-    assert not re.search(r"<script>|<style|\son\w+=|\sstyle=|https?://(?!www\.w3\.org)", html)
+    """From its files, or in its documents: those are told apart from what somebody smuggled in by their hashes."""
+    for path in SHEETS:
+        response = http.get(path)
+        policy, html = response.headers["content-security-policy"], response.text
+        assert "default-src 'self'" in policy
+        assert "unsafe" not in policy
+        for kind in ("script", "style"):
+            hashes = "".join(
+                f" 'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+                for text in re.findall(rf"<{kind}>([^<]*)</{kind}>", html)
+            )
+            assert f"; {kind}-src 'self'{hashes};" in policy
+            assert html.count(f"<{kind}>") == hashes.count("sha256-") == 1
+        assert not re.search(r"<style\s|\son\w+=|\sstyle=|https?://(?!www\.w3\.org)", html)
 
 
 def test_files_are_compressed_and_not_sent_twice(http: httpx.Client) -> None:

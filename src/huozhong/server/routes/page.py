@@ -18,7 +18,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from huozhong.errors import RequestError
-from huozhong.server.assets import BY_READER, HTML, TYPES, Asset, in_language, made, serve, without_comments
+from huozhong.server.assets import BY_READER, HTML, TYPES, Asset, at_once, in_language, made, serve, without_comments
 from huozhong.server.http import json_response
 from huozhong.server.render import render_markdown
 from huozhong.server.words import FOLDER, LANGUAGES, language_of, words_in
@@ -26,12 +26,9 @@ from huozhong.server.words import FOLDER, LANGUAGES, language_of, words_in
 MAX_RENDER_CHARACTERS = 100_000
 # JSON may spell a character in up to twelve bytes (an escaped surrogate pair).
 MAX_RENDER_BYTES = 12 * MAX_RENDER_CHARACTERS + 1000
-# What every visit loads, and the service worker keeps; index.html comes as "/".
+# What every visit loads, and the service worker keeps; index.html comes as "/", with what it paints first in itself.
 FIRST_LOAD = [
-    "page.css",
     "answer.css",
-    "panels.css",
-    "boot.js",
     "page.js",
     "api.js",
     "attach.js",
@@ -59,6 +56,9 @@ FIRST_LOAD = [
 # What a visit may want later.
 _LATER = ["settings.js", "shelf.js", "shorten.js"]
 _OTHERS = [
+    "boot.js",
+    "page.css",
+    "panels.css",
     "foreign.js",
     "foreign.css",
     "hant.js",
@@ -126,14 +126,30 @@ def _data(name: str) -> bytes:
         "print.css",
         *(f"words-{language}.json" for language in LANGUAGES),
     ]
-    version = hashlib.sha256(b"".join((FOLDER / other).read_bytes() for other in ["index.html", *kept])).hexdigest()
+    pages = [_index(language).plain for language in LANGUAGES]
+    version = hashlib.sha256(b"".join([*pages, *((FOLDER / other).read_bytes() for other in kept)])).hexdigest()
     text = data.decode().replace("'@version@'", json.dumps(version[:12]))
     return text.replace("['@files@']", json.dumps([f"/page/{other}" for other in kept])).encode()
+
+
+def source_of(address: str) -> bytes:
+    """The file that an address in one of the pages means, as it is sent."""
+    return _data(address.removeprefix("/page/"))
 
 
 @cache
 def _index(language: str) -> Asset:
     """index.html with a language's words in their places, and all of them for the page's scripts."""
+    html = (FOLDER / "index.html").read_text(encoding="utf-8")
+    html = at_once(in_language(_filled(html, language), LANGUAGES[language]), source_of)
+    # Inside a script element only "<" could end it; JSON may spell it otherwise.
+    told = json.dumps(words_in(language), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    html = html.replace("</body>", f'<script type="application/json" id="words">{told}</script>\n</body>', 1)
+    return made(HTML, html.encode())
+
+
+def _filled(html: str, language: str) -> str:
+    """A page with a language's words where its elements ask for them."""
     words = words_in(language)
 
     def filled(match: re.Match[str]) -> str:
@@ -146,23 +162,14 @@ def _index(language: str) -> Asset:
         content = re.search(r'data-t="([\w.]+)"', attributes)
         return f"<{tag}{attributes}>" + (escape(words[content[1]]) if content else "")
 
-    html = (FOLDER / "index.html").read_text(encoding="utf-8")
-    html = re.sub(r'<(\w+)([^<>]*\sdata-t(?:-\w+)?="[^<>]*)>', filled, html)
-    html = in_language(html, LANGUAGES[language])
-    # All modules at once: without it a browser learns of each only from the one that imports it, one after another.
-    modules = [name for name in FIRST_LOAD if name.endswith(".js") and name != "boot.js"]
-    preloads = "".join(f'<link rel="modulepreload" href="/page/{name}">\n' for name in modules)
-    html = html.replace("</head>", preloads + "</head>", 1)
-    # Inside a script element only "<" could end it; JSON may spell it otherwise.
-    told = json.dumps(words, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    html = html.replace("</body>", f'<script type="application/json" id="words">{told}</script>\n</body>', 1)
-    return made(HTML, html.encode())
+    return re.sub(r'<(\w+)([^<>]*\sdata-t(?:-\w+)?="[^<>]*)>', filled, html)
 
 
 @cache
 def _sheet(name: str, language: str) -> Asset:
     """A page other than index.html; its scripts have the words, and learn from it in which language."""
-    return made(HTML, in_language(_data(name).decode(), LANGUAGES[language]).encode())
+    html = in_language(_filled(_data(name).decode(), language), LANGUAGES[language])
+    return made(HTML, at_once(html, source_of).encode())
 
 
 def serve_file(request: Request, name: str) -> Response:

@@ -22,12 +22,24 @@ from starlette.responses import Response, StreamingResponse
 
 from huozhong.errors import HuozhongError, RequestError, SkillError
 from huozhong.files import app_folder
-from huozhong.server.assets import BY_READER, HTML, SECURITY, TYPES, Asset, in_language, made, serve, without_comments
+from huozhong.server.assets import (
+    BY_READER,
+    HTML,
+    SECURITY,
+    TYPES,
+    Asset,
+    at_once,
+    in_language,
+    made,
+    serve,
+    without_comments,
+)
 from huozhong.server.dialects import Event
 from huozhong.server.household import admit
 from huozhong.server.http import EVENT_HEADERS, KEEP_ALIVE_SECONDS, json_body, json_response, server_sent
 from huozhong.server.identity import owner_only, person_of
 from huozhong.server.routes.apps import app_for, asker
+from huozhong.server.routes.page import source_of
 from huozhong.server.words import LANGUAGES, language_of, sentence, zh_or_en
 from huozhong.skills.rooms import Blob, Door, Guest, Missing, Room, Visit, rooms
 
@@ -104,8 +116,11 @@ def _asset(page: Path, name: str) -> Asset:
 
 @cache
 def _sheet(page: Path, name: str, language: str) -> Asset:
-    html = (page / name).read_text(encoding="utf-8")
-    return made(HTML, in_language(html, LANGUAGES[language]).encode())
+    def source(address: str) -> bytes:
+        return source_of(address) if address.startswith("/") else _asset(page, address).plain
+
+    html = in_language((page / name).read_text(encoding="utf-8"), LANGUAGES[language])
+    return made(HTML, at_once(html, source).encode())
 
 
 # -- doors ---------------------------------------------------------------------------------
