@@ -147,8 +147,25 @@ LABELS = r"第\s*\d+\s*[步页题课]|例题?\s*\d+|Step \d+|page \d+"
 _BACK = {"加|plus": "-", "减|minus": "+", "乘|倍|times": "÷", "除": "×", "差": "-"}
 
 
+def without_quotations(text: str, problem: str) -> str:
+    """A text without the problem's own clauses where they are quoted as such.
+
+    Only what stands whole and letter by letter between “ ”, or on a line behind "- ", and has at least two characters
+    that are no digit: “12” alone says 12.
+    """
+    clauses = sorted(re.split(r"[，。；！？．,;!?\n]|\.(?!\d)", problem), key=len, reverse=True)
+    for clause in (one.strip() for one in clauses):
+        if len(re.sub(r"[\W\d_零一二三四五六七八九十百千万]", "", clause)) >= 2:
+            text = text.replace(f"“{clause}”", "□")
+            text = re.sub(rf"(?m)^- {re.escape(clause)}$", "□", text)
+    return text
+
+
 def given_away(text: str, secrets: Iterable[Fraction], free: Iterable[Fraction], sum_: str, problem: str) -> list[str]:
-    """What of the secrets a text tells.  free: numbers everybody has; sum_: the one sum that may stand there."""
+    """What of the secrets a text tells.  free: numbers everybody has; sum_: the one sum that may stand there.
+
+    A clause of the problem may be repeated anywhere here; where it may not, leave it out of `problem`.
+    """
     plain = unicodedata.normalize("NFKC", text).replace("\u200b", "")
     for quoted in (sum_, *re.split("[，。？；,.?;]", unicodedata.normalize("NFKC", problem))):
         quoted = unicodedata.normalize("NFKC", quoted).strip()
