@@ -150,14 +150,18 @@ _BACK = {"加|plus": "-", "减|minus": "+", "乘|倍|times": "÷", "除": "×", 
 def without_quotations(text: str, problem: str) -> str:
     """A text without the problem's own clauses where they are quoted as such.
 
-    Only what stands whole and letter by letter between “ ”, or on a line behind "- ", and has at least two characters
-    that are no digit: “12” alone says 12.
+    Only whole clauses, letter by letter, between “ ” or on a line behind "- ", and with at least two characters that
+    are no digit: “12” alone says 12.
     """
-    clauses = sorted(re.split(r"[，。；！？．,;!?\n]|\.(?!\d)", problem), key=len, reverse=True)
-    for clause in (one.strip() for one in clauses):
-        if len(re.sub(r"[\W\d_零一二三四五六七八九十百千万]", "", clause)) >= 2:
-            text = text.replace(f"“{clause}”", "□")
-            text = re.sub(rf"(?m)^- {re.escape(clause)}$", "□", text)
+    ends = r"[，。；！？．,;!?\n]|\.(?!\d)"
+    clauses = {one.strip() for one in re.split(ends, problem)} - {""}
+
+    def is_quoted(piece: str) -> bool:
+        said = {one.strip() for one in re.split(ends, piece)} - {""}
+        return said <= clauses and len(re.sub(r"[\W\d_零一二三四五六七八九十百千万]", "", piece)) >= 2
+
+    for pattern in (r"“([^“”\n]*)”", r"(?m)^- (.*)$"):
+        text = re.sub(pattern, lambda found: "□" if is_quoted(found[1]) else found[0], text)
     return text
 
 

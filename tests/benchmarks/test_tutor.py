@@ -36,7 +36,7 @@ def test_a_whole_clause_between_quotation_marks_tells_nothing(said: str) -> None
         "- 2",
         "“每2个装一袋。是2”",
         "“每2个装一袋”，就是2",
-        "- 每2个装一袋。",
+        "- 每2个装一袋。是2",
     ],
 )
 def test_anything_else_says_the_number(said: str) -> None:
