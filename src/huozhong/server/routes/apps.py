@@ -143,15 +143,15 @@ async def _run(request: Request, skill: Skill, given: Mapping[str, Any], model: 
         raise RequestError("'model' must be a name.", param="model")
     person, careful = person_of(request), request.app.state.careful
     assert isinstance(careful, Careful)
-    given = await asyncio.to_thread(Given, given, careful.numbers)
-    if given.rule is not None:  # waits for nobody, and for no model
-        fixed = Piece("rule", given.rule, by_model=False)
+    looked = await asyncio.to_thread(Given, given, careful.numbers)
+    if looked.rule is not None:  # waits for nobody, and for no model
+        fixed = Piece("rule", looked.rule, by_model=False)
         return StreamingResponse(_events(request, skill, "", _only(fixed)), headers=EVENT_HEADERS)
-    read_values(skill.fields, given)  # what is filled in wrongly is a 400, not an event
+    read_values(skill.fields, looked)  # what is filled in wrongly is a 400, not an event
     await admit(request)
     name, ask = await asker(request, model)
     tools = tools_for(_shelf(request), skill, person, request.app.state.store)
-    running = pieces(skill, given, ask, tools, careful.numbers, zh_or_en(request))
+    running = pieces(skill, looked, ask, tools, careful.numbers, zh_or_en(request))
     return StreamingResponse(_events(request, skill, name, running), headers=EVENT_HEADERS)
 
 
