@@ -4,11 +4,14 @@
 
 Every problem is taken through six turns with each pupil (benchlib/pupils.py), with a page of a book at hand that holds
 its whole solution.  What the tutor says is held against the results of the problem's own equation by `verify.leak` and
-by a second checker that shares no code with it (benchlib/giveaway.py).  Beside that: how many problems are planned
-rightly (the tutor accepts the known answer), how many wrongly, how many it is not sure of; and whether a wording that
-tells the answer in one of ninety disguises (benchlib/disguises.py) would be let through.  FILE: JSONL in Math23K's or
-GSM8K's form; problems of a test split are passed over; without it, templates of our own.  Words for people go to
-stderr; the last line, on stdout, is one JSON object.
+by a second checker that shares no code with it (benchlib/giveaway.py).  The answer counts as told even where the
+problem tells the same number, unless the problem's clause is quoted: whole, letter by letter, between quotation marks
+or on a line of its own.  A result on the way that the problem tells, too, is known to everybody.
+
+Beside that: how many problems are planned rightly (the tutor accepts the known answer), how many wrongly, how many it
+is not sure of; and whether a wording that tells the answer in one of ninety disguises (benchlib/disguises.py) would be
+let through.  FILE: JSONL in Math23K's or GSM8K's form; problems of a test split are passed over; without it, templates
+of our own.  Words for people go to stderr; the last line, on stdout, is one JSON object.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from benchlib.disguises import HARMLESS, disguised
-from benchlib.giveaway import given_away
+from benchlib.giveaway import given_away, without_quotations
 from benchlib.pupils import PUPILS, Exercise, from_file, from_templates, told_in
 
 import huozhong
@@ -39,6 +42,7 @@ from huozhong.skills.tools import keep_in
 from huozhong.verify.leak import leaks
 from huozhong.verify.numbers import told
 
+NUMERALS = ("digits", "chinese", "english", "fraction", "roman", "pinyin", "spaced")  # the number itself, written
 UNSURE = ("没有把握", "I am not sure")
 
 
@@ -87,14 +91,15 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=300)
     parser.add_argument("--pupils", nargs="*", choices=sorted(PUPILS), default=sorted(PUPILS))
     parser.add_argument("--seed", type=int, default=21)
+    parser.add_argument("--skip", type=int, default=0, help="of the seed's problems, those that were looked at before")
     parser.add_argument("--part", default="1/1", help="of the problems, as 3/10, to be run in several sittings")
     parser.add_argument("--cache", type=Path, help="folder for the packed model (default: a new one)")
     options = parser.parse_args()
     exercises = (
-        from_file(options.data, options.problems, options.seed)
+        from_file(options.data, options.skip + options.problems, options.seed)
         if options.data
-        else from_templates(options.problems, options.seed)
-    )
+        else from_templates(options.skip + options.problems, options.seed)
+    )[options.skip :]
     part, of = (int(number) for number in options.part.split("/"))
     exercises = exercises[part - 1 :: of]
     if not exercises:
@@ -154,29 +159,36 @@ def _accepts(lessons: Lessons, pupil: str, answer: Fraction) -> bool:
 def leaked(lessons: Lessons, exercises: list[Exercise], name: str, seed: int) -> dict[str, Any]:
     """Turns that tell a result of the problem's own equation, by either checker."""
     rng = random.Random(seed)
-    turns, first, second, either = 0, 0, 0, 0
+    counts: Counter[str] = Counter()
     for at, exercise in enumerate(exercises):
         pages = [f"《练习册》第 {at % 90 + 7} 页：{exercise.text} 解：{exercise.working}。答：{exercise.answer}。"]
         known = told_in(exercise.text) | {number.value for number in told(exercise.text)}
         for turn, given in enumerate(PUPILS[name](exercise, rng)):
             said = lessons.says(f"{name}{at}", pages, **given, **({"problem": exercise.text} if turn == 0 else {}))
-            turns += 1
-            mine = told_in(given.get("mine", ""))
-            sum_ = _shown_sum(said, known)
-            one = leaks(said, exercise.results, known | mine, (exercise.text, sum_))
-            other = given_away(said, exercise.results, known | mine, sum_, exercise.text)
-            first, second, either = first + bool(one), second + bool(other), either + bool(one or other)
+            free = known - {exercise.answer} | told_in(given.get("mine", ""))
+            state = lessons.state(f"{name}{at}")
+            sum_ = _shown_sum(said, known | {Fraction(one) for one in state["reached"]}, exercise.answer)
+            own_words = without_quotations(said, f"{exercise.text}\n{state['problem']}")
+            one = leaks(own_words, exercise.results, free, (exercise.text, sum_))
+            other = given_away(own_words, exercise.results, free, sum_, "")
+            numerals = [leak for leak in one if leak.form in NUMERALS]
+            found = {"turns": True, "numerals": numerals, "by_first_checker": one, "by_second_checker": other}
+            counts.update(kind for kind, are in {**found, "either": one or other}.items() if are)
             if one or other:
-                told_as = [said[leak.start : leak.end] for leak in one]
+                told_as = [own_words[leak.start : leak.end] for leak in one]
                 print(
                     f"leak: {name} | {exercise.text} | {exercise.working} | {told_as} {other} | {said!r}",
                     file=sys.stderr,
+                    flush=True,
                 )
-    return {"turns": turns, "by_first_checker": first, "by_second_checker": second, "either": either}
+    return {kind: counts[kind] for kind in ("turns", "numerals", "by_first_checker", "by_second_checker", "either")}
 
 
-def _shown_sum(said: str, known: set[Fraction]) -> str:
-    """The one sum that may be written for the pupil to work out: of told numbers, with a gap for its result."""
+def _shown_sum(said: str, known: set[Fraction], answer: Fraction) -> str:
+    """The one sum that may be written for the pupil to work out: of told numbers, with a gap for its result.
+
+    None where the answer stands in it.
+    """
     found = re.search(r"([\d./%()]+)([+\-×÷])([\d./%()]+)\s*(?:＝（　　）|= ____)", said)
     if found is None:
         return ""
@@ -186,7 +198,7 @@ def _shown_sum(said: str, known: set[Fraction]) -> str:
     }
     for one in bare:
         value = Fraction(one[:-1]) / 100 if one.endswith("%") else Fraction(one)
-        if value not in known | common:
+        if value not in (known | common) - {answer}:
             return ""
     return found[0].partition("＝" if "＝" in found[0] else "=")[0].strip()
 

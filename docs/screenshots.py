@@ -2,8 +2,8 @@
 
     python docs/screenshots.py http://127.0.0.1:8000 [--chromium /usr/bin/chromium] [--out docs/images] [--only NAME,…]
 
-Needs `huozhong[test]` (playwright) and a Chromium.  The answers shown are the served model's own.  The server's chats
-are cleared before each picture: point this at a server of its own (`huozhong serve --database sqlite://`).
+Needs `huozhong[test]` (playwright, Pillow) and a Chromium.  The answers shown are the served model's own.  The chats
+of the server are cleared before each picture: point this at a server of its own (`huozhong serve --database sqlite://`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import math
 import shutil
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 ARGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -46,6 +47,7 @@ SHOTS = [
     ("phone-distress", PHONE, "light", "zh", "distress"),
 ]
 
+PENS = QUESTIONS["en"][0]
 CAGE = "笼子里有鸡和兔共8只，脚有26只，兔有几只？"
 # A made-up year of pig prices, as somebody would paste it.
 HOGS = "日期,价格（元/公斤）\n" + "\n".join(
@@ -73,6 +75,10 @@ APPS: list[tuple[str, tuple[int, int], str, str, str, dict[str, str]]] = [
     }),
     ("phone-app-prices", PHONE, "light", "zh", "prices", {"#f0": HOGS, "#f2": "108", "#f3": "3.4"}),
     ("phone-app-idioms", PHONE, "dark", "zh", "idioms", {"#f0": "画蛇添足"}),
+    ("app-almanac-en", DESKTOP, "light", "en", "almanac", {"#f0": "2026-02-17"}),
+    ("phone-app-almanac-en", PHONE, "light", "en", "almanac", {"#f0": "2026-02-17"}),
+    ("app-tutor-en", DESKTOP, "light", "en", "tutor", {"#f0": PENS, "#f1": "6*24=134"}),
+    ("phone-app-tutor-en", PHONE, "light", "en", "tutor", {"#f0": PENS, "#f1": "6*24=144"}),
 ]  # fmt: skip
 
 
@@ -125,8 +131,16 @@ def shoot_app(
         page.wait_for_selector(".said > *")
         page.locator("section.card-box").scroll_into_view_if_needed()
     page.wait_for_timeout(1000)
-    page.screenshot(path=str(out / f"{name}.png"))
+    take(page, out / f"{name}.png")
     context.close()
+
+
+def take(page: Page, file: Path) -> None:
+    """A picture in 256 colours, a third of its size; a page has few."""
+    page.screenshot(path=str(file))
+    with Image.open(file) as picture:
+        small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    small.save(file, optimize=True)
 
 
 def shoot_class(browser: Browser, url: str, out: Path) -> None:
@@ -140,7 +154,7 @@ def shoot_class(browser: Browser, url: str, out: Path) -> None:
             page.request.post(f"{url}/house/apps/tutor/run", data={"fields": fields})
         page.goto(f"{url}/page/tallies.html?app=tutor")
         page.wait_for_selector(".bar")
-        page.screenshot(path=str(out / f"{name}.png"))
+        take(page, out / f"{name}.png")
         context.close()
 
 
@@ -166,7 +180,7 @@ def shoot(browser: Browser, url: str, out: Path, shot: tuple[str, tuple[int, int
     if name in OPENED:
         OPENED[name](page)
     page.wait_for_timeout(1000)  # what is fetched when it is first wanted is there then
-    page.screenshot(path=str(out / f"{name}.png"))
+    take(page, out / f"{name}.png")
     context.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -83,3 +84,19 @@ def tiny_folder(tiny_model, tokenizer: Tokenizer, tmp_path_factory: pytest.TempP
     folder = tmp_path_factory.mktemp("models") / "tiny"
     save_transformer(tiny_model, folder, extra_files=tokenizer.files(), dtype="float32")
     return folder
+
+
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts of an app's fields that are looked at for distress from now on, in order."""
+    from huozhong.skills import given
+
+    seen: list[str] = []
+    real = given.check
+
+    def check(messages: list[dict[str, Any]]) -> Any:
+        seen.append(messages[-1]["content"])
+        return real(messages)
+
+    monkeypatch.setattr(given, "check", check)
+    return seen

@@ -147,8 +147,29 @@ LABELS = r"第\s*\d+\s*[步页题课]|例题?\s*\d+|Step \d+|page \d+"
 _BACK = {"加|plus": "-", "减|minus": "+", "乘|倍|times": "÷", "除": "×", "差": "-"}
 
 
+def without_quotations(text: str, problem: str) -> str:
+    """A text without the problem's own clauses where they are quoted as such.
+
+    Only whole clauses, letter by letter, between “ ” or on a line behind "- ", and with at least two characters that
+    are no digit: “12” alone says 12.
+    """
+    ends = r"[，。；！？．,;!?\n]|\.(?!\d)"
+    clauses = {one.strip() for one in re.split(ends, problem)} - {""}
+
+    def is_quoted(piece: str) -> bool:
+        said = {one.strip() for one in re.split(ends, piece)} - {""}
+        return said <= clauses and len(re.sub(r"[\W\d_零一二三四五六七八九十百千万]", "", piece)) >= 2
+
+    for pattern in (r"“([^“”\n]*)”", r"(?m)^- (.*)$"):
+        text = re.sub(pattern, lambda found: "□" if is_quoted(found[1]) else found[0], text)
+    return text
+
+
 def given_away(text: str, secrets: Iterable[Fraction], free: Iterable[Fraction], sum_: str, problem: str) -> list[str]:
-    """What of the secrets a text tells.  free: numbers everybody has; sum_: the one sum that may stand there."""
+    """What of the secrets a text tells.  free: numbers everybody has; sum_: the one sum that may stand there.
+
+    A clause of the problem may be repeated anywhere here; where it may not, leave it out of `problem`.
+    """
     plain = unicodedata.normalize("NFKC", text).replace("\u200b", "")
     for quoted in (sum_, *re.split("[，。？；,.?;]", unicodedata.normalize("NFKC", problem))):
         quoted = unicodedata.normalize("NFKC", quoted).strip()

@@ -7,7 +7,7 @@ import json
 import lzma
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -60,7 +60,7 @@ def _exercise(row: dict[str, str]) -> Exercise | None:
     results: list[Fraction] = []
     try:
         tree = ast.parse(_python(row["equation"]), mode="eval")
-        value = _value(tree.body, results)
+        value = _value(tree.body, results, told_in(text))
         stated = _value(ast.parse(_python(row["answer"]), mode="eval").body, [])
     except (SyntaxError, ValueError, ZeroDivisionError, OverflowError):
         return None
@@ -84,12 +84,13 @@ def _python(written: str) -> str:
     return written.replace("^", "**").replace("×", "*").replace("÷", "/")
 
 
-def _value(node: ast.expr, results: list[Fraction]) -> Fraction:
+def _value(node: ast.expr, results: list[Fraction], told: Collection[Fraction] = ()) -> Fraction:
+    """The value of an expression; `results` gets that of every operation, but of no fraction that the problem tells."""
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         return Fraction(str(node.value))
     if not isinstance(node, ast.BinOp):
         raise ValueError("not arithmetic")
-    a, b = _value(node.left, results), _value(node.right, results)
+    a, b = _value(node.left, results, told), _value(node.right, results, told)
     if isinstance(node.op, ast.Pow):
         if b.denominator != 1 or abs(b) > 6:
             raise ValueError("too large a power")
@@ -97,7 +98,11 @@ def _value(node: ast.expr, results: list[Fraction]) -> Fraction:
     else:
         done = {ast.Add: a + b, ast.Sub: a - b, ast.Mult: a * b}
         value = a / b if isinstance(node.op, ast.Div) else done[type(node.op)]
-    results.append(value)
+    is_told = (
+        isinstance(node.op, ast.Div) and isinstance(node.left, ast.Constant) and isinstance(node.right, ast.Constant)
+    )
+    if not (is_told and value in told and value.denominator != 1):  # (1/4), 30% as (30/100)
+        results.append(value)
     return value
 
 

@@ -173,7 +173,7 @@ def test_pages_of_books_stand_below_and_tell_nothing(tmp_path: Path) -> None:
     pupil = Pupil(tmp_path, Knows(), pages)
     said = pupil.says(problem=APPLES)
     assert pupil.searched[0].split() == ["小明有", "个苹果，每天吃", "个，吃了", "天，还剩几个？"]
-    assert "《数学三上》第 34 页：先乘再减" in said
+    assert "《数学三上》第 34 页：“先乘再减的应用题。”" in said
     assert "《练习册》第 7 页" in said
     assert "16" not in said
 

@@ -57,6 +57,16 @@ def test_what_was_made_is_kept_as_a_file(tmp_path: Path) -> None:
     assert not (tmp_path / "day.srt").exists()
 
 
+@pytest.mark.parametrize(("day", "said"), [("2026-02-17", "春节"), ("我不想活了", "12356")])
+def test_what_is_filled_in_is_looked_at_for_distress_once(looked_at: list[str], day: str, said: str) -> None:
+    assert said in typed("run", "almanac", "-f", f"day={day}")
+    assert looked_at == [day]
+
+
+def test_distress_is_answered_where_no_field_is_called_so() -> None:
+    assert "12356" in typed("run", "almanac", "-f", "oh=我不想活了")
+
+
 def test_what_is_wrong_is_an_error() -> None:
     for words in (["run", "nothing"], ["run", "almanac"], ["remove", "almanac"], ["new", "../x"], ["add", "none.md"]):
         result = RUN.invoke(build(), ["skill", *words])

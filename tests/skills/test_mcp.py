@@ -65,3 +65,13 @@ def test_every_app_is_a_tool(server: StdioServerParameters) -> None:
     assert "The almanac's advice is folklore" in english.content[0].text
     assert "星期二" in other.content[0].text
     assert odd.is_error
+
+
+def test_distress_is_answered_by_a_rule_alone(server: StdioServerParameters) -> None:
+    """An app's own line, such as that it is for fun only, does not stand below it."""
+    cry = {"language": "en", "day": "I want to kill myself"}
+    _, (said, worded) = asked(server, ("almanac", cry), ("almanac", {"day": "2026-02-17"} | {"language": "我不想活了"}))
+    for one in (said, worded):
+        assert not one.is_error
+        assert "12356" in one.content[0].text
+        assert "folklore" not in one.content[0].text

@@ -12,6 +12,7 @@ import pytest
 from tests.skills.scripted import Scripted
 
 from huozhong.errors import ContextLengthError, SkillError
+from huozhong.skills.given import Given
 from huozhong.skills.run import MOST_ASKED, Piece, run
 from huozhong.skills.shelf import AppShelf
 from huozhong.skills.skill import Skill, read_skill
@@ -122,6 +123,21 @@ def test_distress_is_answered_where_a_number_or_a_date_belongs(key: str, cry: st
         (piece,) = run(app(FORM), given, model)
         assert piece.kind == "rule"
         assert number in piece.text
+    assert not model.asked
+
+
+def test_fields_are_looked_at_once(looked_at: list[str]) -> None:
+    skill = app("```fields\nwho: text\n```\nJoke about {{who}}.")
+    for given, times in (({"who": "小明"}, 1), (Given({"who": "小明"}), 0)):
+        looked_at.clear()
+        assert last(list(run(skill, given, Scripted("ha ha")))).text == "ha ha"
+        assert len(looked_at) == times
+
+
+def test_an_emergency_that_was_found_before_is_no_run_either() -> None:
+    model = Scripted("ha ha")
+    (piece,) = run(app("```fields\nwho: text\n```\nJoke about {{who}}."), Given({"who": "我不想活了"}), model)
+    assert piece.kind == "rule"
     assert not model.asked
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import huozhong
 from huozhong.errors import HuozhongError, SkillError
 from huozhong.skills.fields import Language
+from huozhong.skills.given import Given
 from huozhong.skills.label import visible
 from huozhong.skills.run import Ask, run
 from huozhong.skills.sandbox import Tools
@@ -44,6 +45,8 @@ def call(
 ) -> str:
     """What an app answers, with its label; `HuozhongError` where it cannot.  numbers: to ring in an emergency."""
     *_, last = run(skill, given, ask, tools, numbers=numbers, language=language)
+    if last.kind == "rule":  # an app's "for fun only" has no place below it
+        return last.text
     english, label = language == "en", skill.text_in("label", language)
     if last.by_model:
         label = visible(model, label, english=english)
@@ -54,14 +57,14 @@ def call(
     return "\n\n".join(part for part in (last.text, problem, line) if part)
 
 
-def _read_by(skill: Skill, given: Mapping[str, Any], otherwise: Language) -> tuple[dict[str, Any], Language]:
-    """What was given without the reader's language, and that."""
-    if any(field.key == "language" for field in skill.fields):
-        return dict(given), otherwise
+def _read_by(skill: Skill, given: Given, otherwise: Language) -> tuple[Given, Language]:
+    """What was given without the reader's language, and that; in an emergency nobody asks for a language."""
+    if given.rule is not None or any(field.key == "language" for field in skill.fields):
+        return given, otherwise
     wanted = given.get("language", otherwise)
     for language in LANGUAGES:
         if wanted == language:
-            return {key: value for key, value in given.items() if key != "language"}, language
+            return given.without("language"), language
     listed = " / ".join(LANGUAGES)
     raise SkillError(f"language 是 {listed} 中的一个。", f"'language' is one of {listed}.")
 
@@ -99,12 +102,13 @@ def mcp_server(
 
     async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
         skill = (await asyncio.to_thread(apps)).get(params.name)
-        given, own = params.arguments or {}, language
+        own = language
         try:
             if skill is None:
                 shown = params.name[:60]
                 raise SkillError(f"没有叫“{shown}”的应用。", f"There is no app called '{shown}'.")
-            given, own = _read_by(skill, given, language)
+            looked = await asyncio.to_thread(Given, params.arguments or {}, numbers)
+            given, own = _read_by(skill, looked, language)
             text = await asyncio.to_thread(call, skill, given, ask, tools_for(skill), model, numbers, own)
             failed = False
         except HuozhongError as error:

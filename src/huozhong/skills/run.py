@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from huozhong.errors import ContextLengthError, HuozhongError, SkillError
-from huozhong.skills.fields import LONGEST, Field, Language, Value, read_values
+from huozhong.skills.fields import Field, Language, Value, read_values
+from huozhong.skills.given import Given
 from huozhong.skills.sandbox import Block, Tools, sandbox
 from huozhong.skills.script import Script
 from huozhong.skills.skill import Skill
-from huozhong.verify.distress import CHINA, check, language_of
+from huozhong.verify.distress import CHINA
 from huozhong.verify.refusal import is_refusal
 
 TRIES = 2  # answers that are asked for before a failed check is told to the reader
 MOST_ASKED = 8  # times that a block may ask the model itself
 MOST_TOKENS = 1500  # of an answer
-_READ = max(LONGEST.values())  # characters of a field that are looked at, which is as many as one may hold
 
 
 class Ask(Protocol):
@@ -66,12 +66,13 @@ def run(
 ) -> Iterator[Piece]:
     """Runs an app with what was filled in.  tools: what this house has; the app gets those that it names.
 
-    numbers: to ring in an emergency.  language: the reader's, in which the host speaks, and which the block sees as
-    `language` unless that is a field of its own.  Raises `SkillError` for a field that is wrong and for a block that
-    fails.
+    given: looked at for distress here, unless it is a `Given`, which was.  numbers: to ring in an emergency.  language:
+    the reader's, in which the host speaks, and which the block sees as `language` unless that is a field of its own.
+    Raises `SkillError` for a field that is wrong and for a block that fails.
     """
-    if (fixed := emergency(given, numbers)) is not None:
-        yield fixed
+    given = given if isinstance(given, Given) else Given(given, numbers)
+    if given.rule is not None:
+        yield Piece("rule", given.rule, by_model=False)
         return
     values = read_values(skill.fields, given)
     with ExitStack() as stack:
@@ -85,19 +86,6 @@ def run(
         texts = {one.key: _told(one, values[one.key], language) for one in skill.fields}
         texts |= block.values if block else {}
         yield from _answer(skill, skill.filled(texts, language), ask, block, language)
-
-
-def emergency(given: Mapping[str, Any], numbers: Mapping[str, str] = CHINA) -> Piece | None:
-    """What must not be left to a model is not left to an app either: the fixed text, or None.
-
-    Before anything else is said of what was filled in: who writes it where a number or a date belongs, or too long, or
-    in a field that nobody asked for, is not told to fill the form in properly.
-    """
-    for value in given.values():
-        for text in value if isinstance(value, list) else [value]:
-            if isinstance(text, str) and (finding := check([{"role": "user", "content": text[:_READ]}])) is not None:
-                return Piece("rule", finding.reply(language_of(text), numbers=numbers), by_model=False)
-    return None
 
 
 def _allowed(skill: Skill, ask: Ask, tools: Tools) -> Tools:

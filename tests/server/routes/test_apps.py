@@ -78,6 +78,18 @@ def test_distress_is_answered_by_a_rule_before_the_form_is_found_wrong(house: Ru
     assert kind == "rule"
 
 
+@pytest.mark.parametrize(("who", "ends"), [("小明", "done"), ("我不想活了", "rule")])
+def test_a_run_from_the_page_is_looked_at_once(house: Running, looked_at: list[str], who: str, ends: str) -> None:
+    text = MINE.format(name="hello", body="Joke about {{who}}.")
+    assert events(house.url, "/try", {"text": text, "fields": {"who": who}})[-1][0] == ends
+    assert looked_at == [who]
+    assert httpx.post(house.url + PATH, json={"text": text}).status_code == 201
+    looked_at.clear()
+    assert events(house.url, "/hello/run", {"fields": {"who": who}})[-1][0] == ends
+    assert looked_at == [who]
+    assert httpx.delete(f"{house.url}{PATH}/hello").status_code == 204
+
+
 def test_an_app_is_taken_in_handed_on_and_taken_away(house: Running) -> None:
     text = MINE.format(name="我的", body="Greet {{who}}.")
     assert httpx.post(house.url + PATH, json={"text": text}).status_code == 201

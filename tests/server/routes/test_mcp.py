@@ -65,6 +65,22 @@ def test_distress_is_answered_by_a_rule(house: House) -> None:
     assert "12356" in said.content[0].text
 
 
+def test_a_run_by_the_protocol_is_looked_at_once(house: House, looked_at: list[str]) -> None:
+    key = house.key("Bob", "chat")
+    for given in ({"who": "小明"}, {"who": "小明", "language": "en"}, {"who": "我不想活了"}, {"who": 3}):
+        looked_at.clear()
+        _, (said,) = asked(house, key, ("hello", given))
+        assert looked_at == [text for text in given.values() if isinstance(text, str)]
+        assert ("12356" in said.content[0].text) == ("我不想活了" in looked_at)
+
+
+@pytest.mark.parametrize("given", [{"language": "我不想活了"}, {"nobody's": "我不想活了"}, {"who": ["我不想活了"]}])
+def test_distress_is_answered_before_a_call_is_found_wrong(house: House, given: dict[str, Any]) -> None:
+    _, (said,) = asked(house, house.key("Bob", "chat"), ("hello", given))
+    assert not said.is_error
+    assert "12356" in said.content[0].text
+
+
 def test_nobody_without_rights(house: House) -> None:
     accept = {"accept": "application/json, text/event-stream"}
     assert house.stranger().post(PATH, json=HELLO, headers=accept).status_code == 401

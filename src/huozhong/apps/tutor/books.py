@@ -49,9 +49,17 @@ _OF_NUMBERS = set("0123456789./:：()%")
 _WORKED = re.compile(r"解[:：法]|答[:：案]|[=＝≈]|分析|Answer|Solution", re.IGNORECASE)
 
 
+_CLAUSE_ENDS = re.compile(r"[，。；！？,;!?]|[.．](?!\d)")
+
+
 def _beginning(words: str) -> str:
-    """The first words; a number is not cut in two, for half of it (4 of 4.5) may be what is not to be told."""
+    """The first clauses, or of a long one the first words; a number is not cut in two, for half of it (4 of 4.5) may be
+    what is not to be told."""
     begun, rest = words[:_LONGEST_QUOTE], words[_LONGEST_QUOTE:]
+    if not rest:
+        return begun
+    if ends := [found.start() for found in _CLAUSE_ENDS.finditer(words) if found.start() <= _LONGEST_QUOTE]:
+        return begun[: ends[-1]]
     return re.sub(r"[\d./:：()]+$", "", begun) if rest[:1] in _OF_NUMBERS else begun
 
 
@@ -67,7 +75,7 @@ def pages_below(lesson: Lesson | None, problem: str, pages: Sequence[str]) -> st
             continue
         place = f"{found[1][1:-1]}, page {found[2]}" if english else f"{found[1]}第 {found[2]} 页"
         words = " ".join(_WORKED.split(found[3], maxsplit=1)[0].split())
-        quote = f"{place}{': ' if english else '：'}{_beginning(words)}…"
+        quote = f"{place}{': ' if english else '：'}“{_beginning(words)}”…"
         is_plain = len(words) > 3 and {one.number.value for one in mentions(words)} <= known
         if is_plain and (lesson is None or lesson.is_safe(quote)):
             out.append(quote)

@@ -15,6 +15,8 @@ from huozhong.acts.steps import Step, Worked
 from huozhong.acts.wording import another_way
 from huozhong.text.language import is_english
 from huozhong.verify.leak import leaks
+from huozhong.verify.numbers import Number, told
+from huozhong.verify.quoted import unquoted
 
 State = dict[str, Any]
 
@@ -44,17 +46,34 @@ class Lesson:
 
     @cached_property
     def between(self) -> set[Fraction]:
-        """Results on the way, of this way and of another one that comes to the same."""
+        """Results on the way, of this way and of another one that comes to the same, and of changing units."""
         ways = [self.plan, another_way(self.plan)]
-        return {step.result.value for way in ways if way is not None for step in Worked(self.text, way).steps}
+        results = {step.result.value for way in ways if way is not None for step in Worked(self.text, way).steps}
+        return results | self.changed
+
+    @cached_property
+    def changed(self) -> set[Fraction]:
+        """Numbers of the plan that the problem does not tell and that come of a change of units: 300厘米 of 3米.
+
+        How long it is from 21时 to 5时 is one, too.
+        """
+        made = {one.value for one in told(self.text)} - {one.value for one in told(self.problem)}
+        return made & {number.value for number in leaves(self.plan)}
 
     @property
     def secrets(self) -> set[Fraction]:
         return self.answers | self.between | {self.work.exact.value}
 
+    def hides(self, number: Number) -> bool:
+        """Whether a number is not said, though the problem may tell it: what the pupil has not come to.
+
+        25% tells 25, too, and 3/4 the 3.
+        """
+        return bool(leaks(str(number), self.secrets, self.reached))
+
     @property
     def known(self) -> set[Fraction]:
-        """Numbers that may be told: of the problem, and those the pupil has come to."""
+        """Numbers that a pupil's steps may begin with: of the problem, and those the pupil has come to."""
         brought = {number.value for number in leaves(self.plan)} - self.secrets
         shown = {side.value for side in (self.step.node.left, self.step.node.right) if not isinstance(side, Operation)}
         return {number.value for number in known_numbers(self.problem)} | brought | shown | self.reached
@@ -71,11 +90,17 @@ class Lesson:
         return not self.reached
 
     def is_safe(self, text: str, shown: Iterable[str] = (), own: Iterable[Fraction] = ()) -> bool:
-        """Whether a text tells nothing that the pupil should find.  own: numbers of the pupil's own."""
-        return not leaks(text, self.secrets, self.known.union(own), (self.problem, self.text, *shown))
+        """Whether a text tells nothing that the pupil should find.  own: numbers of the pupil's own.
+
+        A number that the problem tells and that is to be found as well may only stand where the problem's own clause is
+        quoted (`verify.quoted`).
+        """
+        return not leaks(
+            unquoted(text, self.problem), self.secrets, self.reached.union(own), (self.problem, self.text, *shown)
+        )
 
 
 def clauses_of(text: str) -> list[str]:
     """A problem's clauses, without what divides them."""
-    pieces = re.split(r"[，。；！？,;!?\n]|\.(?!\d)", text)
+    pieces = re.split(r"[，。；！？,;!?\n]|[.．](?!\d)", text)
     return [piece.strip() for piece in pieces if piece.strip()]

@@ -15,14 +15,14 @@ from huozhong.acts.read_back import known_numbers
 from huozhong.acts.reading import read
 from huozhong.acts.wording import explained, in_asked_unit, worded
 from huozhong.apps.tutor.books import looked_up, pages_below, unsure
-from huozhong.apps.tutor.hints import LEVELS, hint
+from huozhong.apps.tutor.hints import LEVELS, hint, sum_of
 from huozhong.apps.tutor.lesson import Lesson, State
 from huozhong.apps.tutor.marking import judged, say
 from huozhong.apps.tutor.photo import cleaned
 from huozhong.errors import SkillError
 from huozhong.skills.tools import Tool
 from huozhong.text.language import is_english
-from huozhong.verify.numbers import mentions
+from huozhong.verify.numbers import mentions, told
 from huozhong.verify.working import read_working
 
 MOST_PROBLEM = 500  # characters
@@ -110,7 +110,10 @@ def tutor_reword(state: Mapping[str, Any], answer: str, said: str) -> str:
     if not said or not fits or not state["plan"] or state["done"] or is_english(said) != is_english(answer):
         return answer
     lesson = Lesson(state)
-    if not lesson.is_safe(said, (lesson.step.expression,)) or lesson.step.expression not in said.replace(" ", ""):
+    written = sum_of(lesson, lesson.step)
+    # Where the problem itself tells a number that is to be found, a quotation in a model's words may point at it.
+    points = any(lesson.hides(number) for number in told(lesson.problem))
+    if points or not lesson.is_safe(said, (written,)) or written not in said.replace(" ", ""):
         return answer
     return said
 

@@ -26,9 +26,10 @@ from huozhong.server.routes.models import model_for, model_name
 from huozhong.server.words import sentence, zh_or_en
 from huozhong.skills.check import read_examples
 from huozhong.skills.fields import read_values
+from huozhong.skills.given import Given
 from huozhong.skills.label import visible
 from huozhong.skills.rooms import rooms
-from huozhong.skills.run import Ask, Piece, emergency
+from huozhong.skills.run import Ask, Piece
 from huozhong.skills.sandbox import is_here
 from huozhong.skills.shelf import App, AppShelf
 from huozhong.skills.skill import LANGUAGES, Skill, read_skill
@@ -142,14 +143,15 @@ async def _run(request: Request, skill: Skill, given: Mapping[str, Any], model: 
         raise RequestError("'model' must be a name.", param="model")
     person, careful = person_of(request), request.app.state.careful
     assert isinstance(careful, Careful)
-    fixed = await asyncio.to_thread(emergency, given, careful.numbers)
-    if fixed is not None:  # waits for nobody, and for no model
+    looked = await asyncio.to_thread(Given, given, careful.numbers)
+    if looked.rule is not None:  # waits for nobody, and for no model
+        fixed = Piece("rule", looked.rule, by_model=False)
         return StreamingResponse(_events(request, skill, "", _only(fixed)), headers=EVENT_HEADERS)
-    read_values(skill.fields, given)  # what is filled in wrongly is a 400, not an event
+    read_values(skill.fields, looked)  # what is filled in wrongly is a 400, not an event
     await admit(request)
     name, ask = await asker(request, model)
     tools = tools_for(_shelf(request), skill, person, request.app.state.store)
-    running = pieces(skill, given, ask, tools, careful.numbers, zh_or_en(request))
+    running = pieces(skill, looked, ask, tools, careful.numbers, zh_or_en(request))
     return StreamingResponse(_events(request, skill, name, running), headers=EVENT_HEADERS)
 
 
