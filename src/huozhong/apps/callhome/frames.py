@@ -103,9 +103,9 @@ class Around:
     and of orders that are taken back, denied, asked about or reported.
     """
 
-    def __init__(self, heard: str, point: int | None) -> None:
+    def __init__(self, heard: str, point: int | None, misheard: bool = False) -> None:
         names, words = _frame_words(point)
-        costs = spans(heard, words)
+        costs = spans(heard, words, misheard)
         self._steps = dict(zip(names, costs, strict=True))
         self._n = n = len(heard)
         stray = np.full((n + 1, n + 1), np.inf, np.float32)
@@ -135,37 +135,48 @@ class Around:
         bad_begin = after(after(loose_begin, self._steps["BADLEAD"]), self._loose)
         bad_end = until(until(loose_end, self._steps["BADTAIL"]), self._loose)
         _, frames, nobody, two = grammar()
-        self.orders: list[tuple[Costs, Costs]] = []
-        self.bare: list[tuple[Costs, Costs]] = []
-        self.others: list[tuple[Costs, Costs]] = []
-        self.nobody = min(
-            float((self._before(after(begin, self._lead), one) + until(end, self._tail)).min()) for one in nobody
-        )
         alone, end_alone = after(begin, self._lead), until(end, self._tail)
-        self._two = [(self._before(alone, frame), self._behind(end_alone, frame)) for frame in two]
+        self._edges = {"": begin, "alone": alone, "loose": loose_begin, "bad": bad_begin}
+        self._ends = {"": end_alone, "loose": loose_end, "bad": bad_end}
+        self._read: dict[tuple[str, tuple[tuple[str, bool], ...]], Costs] = {}
+        self._two = self._around([(self._before("alone", frame), self._behind("", frame)) for frame in two])
+        orders: list[tuple[Costs, Costs]] = []
+        bare: list[tuple[Costs, Costs]] = []
+        others: list[tuple[Costs, Costs]] = []
         for frame in frames:
-            first = after(begin, self._lead) if frame.strict else begin if frame.first else loose_begin
-            last = until(end, self._tail) if frame.tight else loose_end
-            pair = self._before(first, frame), self._behind(last, frame)
-            (self.bare if frame.strict else self.orders if frame.order else self.others).append(pair)
+            first = "alone" if frame.strict else "" if frame.first else "loose"
+            pair = self._before(first, frame), self._behind("" if frame.tight else "loose", frame)
+            (bare if frame.strict else orders if frame.order else others).append(pair)
             if frame.order:
-                self.others.append((self._before(bad_begin, frame), pair[1]))
+                others.append((self._before("bad", frame), pair[1]))
                 if not frame.strict:
-                    self.others.append((pair[0], self._behind(bad_end, frame)))
+                    others.append((pair[0], self._behind("bad", frame)))
+        self.nobody = min(float((self._before("alone", one) + end_alone).min()) for one in nobody)
+        self._orders, self._bare, self._others = self._around(orders), self._around(bare), self._around(others)
 
     def and_(self) -> Costs:
         """[n + 1, n + 1]: what it costs that a span says "and" or "or", and "my" behind it."""
         either = np.minimum(self._steps["AND"], self._steps["OR"])
         return np.asarray(np.minimum(either, joined(either, self._steps["POSS"])), np.float32)
 
-    def _before(self, at: Costs, frame: Frame) -> Costs:
-        for name, optional in frame.before:
-            at = np.minimum(after(at, self._steps[name]), at + _skip(name, optional))
+    def _before(self, edge: str, frame: Frame) -> Costs:
+        """What stands before whoever is meant; many sentences begin alike, and are read once so far."""
+        at = self._edges[edge]
+        for count, (name, optional) in enumerate(frame.before, 1):
+            key = f"<{edge}", frame.before[:count]
+            if key not in self._read:
+                self._read[key] = np.minimum(after(at, self._steps[name]), at + _skip(name, optional))
+            at = self._read[key]
         return at
 
-    def _behind(self, at: Costs, frame: Frame) -> Costs:
-        for name, optional in reversed(frame.behind):
-            at = np.minimum(until(at, self._steps[name]), at + _skip(name, optional))
+    def _behind(self, edge: str, frame: Frame) -> Costs:
+        at = self._ends[edge]
+        for count in range(len(frame.behind) - 1, -1, -1):
+            key = f">{edge}", frame.behind[count:]
+            if key not in self._read:
+                name, optional = frame.behind[count]
+                self._read[key] = np.minimum(until(at, self._steps[name]), at + _skip(name, optional))
+            at = self._read[key]
         return at
 
     def cheapest(self, slots: Costs, order: bool) -> Costs:
@@ -174,19 +185,19 @@ class Around:
         slots: [slots, n + 1, n + 1]."""
         if order:
             return self.orders_of(slots)[0]
-        return np.asarray((slots + self._around(self.others)).min(axis=(1, 2)))
+        return np.asarray((slots + self._others).min(axis=(1, 2)))
 
     def orders_of(self, slots: Costs) -> tuple[Costs, NDArray[np.bool_]]:
         """[slots]: the cheapest order's cost around each, and whether that is the name alone.
 
         A name alone must be heard the more plainly."""
-        found = (slots + self._around(self.orders)).min(axis=(1, 2))
-        bare = BARE + BARES_SHARE * (slots + self._around(self.bare)).min(axis=(1, 2))
+        found = (slots + self._orders).min(axis=(1, 2))
+        bare = BARE + BARES_SHARE * (slots + self._bare).min(axis=(1, 2))
         return np.asarray(np.minimum(found, bare)), np.asarray(bare < found)
 
     def orders_of_two(self, slots: Costs) -> Costs:
         """[slots]: the cheapest order's cost around each, where each is two people: 给大儿子还是小儿子 is one, too."""
-        plainly = BARE + BARES_SHARE * (slots + self._around(self._two)).min(axis=(1, 2))
+        plainly = BARE + BARES_SHARE * (slots + self._two).min(axis=(1, 2))
         return np.asarray(np.minimum(self.orders_of(slots)[0], plainly))
 
     def _around(self, sentences: list[tuple[Costs, Costs]]) -> Costs:

@@ -229,17 +229,14 @@ class _Slots:
         self._group += 1
         return self._group - 1
 
-    def read(self, heard: str) -> _Reading:
-        table = spans(heard, self._ready)
-        around = Around(heard, self._point)
-        kin = {key: table[group] for key, group in self._kin_groups.items()}
-        by_rank = {rank: table[group] for rank, group in self._rank_groups.items()}
-        any_rank = np.min(np.stack(list(by_rank.values())), axis=0)
-        any_kin = np.min(np.stack(list(kin.values())), axis=0)
-        mine = np.stack([self._slot(i, one, table, kin, by_rank, any_kin) for i, one in enumerate(self._contacts)])
+    def read(self, heard: str, misheard: bool = False) -> _Reading:
+        table = spans(heard, self._ready, misheard)
+        around = Around(heard, self._point, misheard)
+        kin = _Kin(table, self._kin_groups, self._rank_groups)
+        mine = np.stack([self._slot(i, one, table, kin) for i, one in enumerate(self._contacts)])
         mine = mine + _dialled(heard)
         have = {name for one in self._contacts for name in one.relations}
-        others = [self._any(name, kin, any_rank) + NOT_HERE for name in relations() if name not in have]
+        others = [kin.any[name] + NOT_HERE for name in relations() if name not in have]
         strange = around.stray * (STRANGERS_SYLLABLE / 0.14) + (STRANGER - 0.40 * STRANGERS_SYLLABLE / 0.14)
         anybody = np.min(np.stack([*mine, *others]), axis=0)
         both = joined(anybody, joined(around.and_(), anybody))
@@ -247,7 +244,7 @@ class _Slots:
         rivals = np.stack([*others, both, strange, _titled(table[self._titles]), _by_trade(heard), _surnamed(heard)])
         everybody = np.concatenate([mine, rivals])
         # the same relation with another rank, or by name: whoever is meant then is none of these contacts
-        wrong = [self._any(name, kin, any_rank) + 0.30 for name in have]
+        wrong = [kin.any[name] + 0.30 for name in have]
         if wrong:
             rivals = np.concatenate([rivals, np.stack(wrong)])
         plainly = mine.min(axis=(1, 2))
@@ -263,39 +260,27 @@ class _Slots:
             of_two(mine, around),
         )  # fmt: skip
 
-    def _any(self, name: str, kin: dict[tuple[str, int | None], Costs], any_rank: Costs) -> Costs:
-        found = [costs for (relation, _), costs in kin.items() if relation == name]
-        bare = np.min(np.stack(found), axis=0)
-        return np.asarray(np.minimum(bare, joined(any_rank, bare)))
-
-    def _slot(
-        self,
-        i: int,
-        contact: Contact,
-        table: Costs,
-        kin: dict[tuple[str, int | None], Costs],
-        by_rank: dict[int, Costs],
-        any_kin: Costs,
-    ) -> Costs:
+    def _slot(self, i: int, contact: Contact, table: Costs, kin: _Kin) -> Costs:
         """What it costs to call a contact by name, by relation, by relation and rank, by relation and name."""
         named = table[self._name_group[i]]
-        best = np.array(named, np.float32)
+        found = [named]
+        bare = []
         for relation in contact.relations:
-            for (name, rank), costs in kin.items():
-                if name != relation:
-                    continue
-                fits = self._fits(rank, contact)
-                if fits is not None:
-                    np.minimum(best, costs + fits, out=best)
-                if rank is None:
-                    for said, which in () if name in ONE_OF_A_KIND else by_rank.items():
-                        if (fits := self._fits(said, contact)) is not None:
-                            np.minimum(best, joined(which, costs) + fits, out=best)
-                    np.minimum(best, joined(costs, named), out=best)
-                    np.minimum(best, joined(named, costs), out=best)
+            for rank, costs in kin.words[relation].items():
+                if (fits := self._fits(rank, contact)) is not None:
+                    found.append(costs + fits)
+            if (costs := kin.words[relation].get(None)) is None:
+                continue
+            bare.append(costs)
+            for said, ranked in kin.ranked[relation].items():
+                if (fits := self._fits(said, contact)) is not None:
+                    found.append(ranked + fits)
+        if bare:
+            either = np.stack(bare)
+            found += [*joined(either, named), *joined(named, either)]
         if contact.relations:  # 孙仔浩浩, who is a daughter's son
-            np.minimum(best, joined(any_kin, named) + OTHERWISE_CALLED, out=best)
-        return best
+            found.append(joined(kin.anybody, named) + OTHERWISE_CALLED)
+        return np.asarray(np.min(np.stack(found), axis=0), np.float32)
 
     def _fits(self, said: int | None, contact: Contact) -> float | None:
         """What it costs that this rank was said of this contact; None where somebody else is meant."""
@@ -316,6 +301,24 @@ class _Slots:
         if said == 1 and 1 not in known and contact.rank == (known or [0])[0] and len(alike) > 1:
             return 0.10
         return None
+
+
+class _Kin:
+    """Tables of one utterance.  words: of a relation, by the rank that a word says itself (None: none).  ranked: with a
+    rank's word before it.  any: whichever of these is cheapest.  anybody: the same of all relations."""
+
+    def __init__(self, table: Costs, groups: dict[tuple[str, int | None], int], ranks: dict[int, int]) -> None:
+        self.words: dict[str, dict[int | None, Costs]] = {}
+        for (name, rank), group in groups.items():
+            self.words.setdefault(name, {})[rank] = table[group]
+        which = table[list(ranks.values())]
+        bare = np.stack([np.min(np.stack(list(words.values())), axis=0) for words in self.words.values()])
+        self.any = dict(zip(self.words, np.minimum(bare, joined(which.min(axis=0), bare)), strict=True))
+        self.anybody = np.asarray(bare.min(axis=0))
+        several = [name for name in self.words if name not in ONE_OF_A_KIND and None in self.words[name]]
+        ranked = joined(which[None], np.stack([self.words[name][None] for name in several])[:, None])
+        self.ranked: dict[str, dict[int, Costs]] = {name: {} for name in self.words}
+        self.ranked.update({name: dict(zip(ranks, ranked[i], strict=True)) for i, name in enumerate(several)})
 
 
 YOUNGEST = -1
