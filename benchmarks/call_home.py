@@ -21,7 +21,7 @@ import difflib
 import json
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -133,10 +133,14 @@ def marked(utterances: Iterable[tuple[Said, list[Contact], str]], judge: Judge, 
 
 
 def utterances(kind: str, count: int, seed: random.Random) -> list[tuple[Said, list[Contact], str]]:
-    found: list[tuple[Said, list[Contact], str]] = []
+    return list(one_by_one(kind, count, seed))
+
+
+def one_by_one(kind: str, count: int, seed: random.Random) -> Iterator[tuple[Said, list[Contact], str]]:
     people, place = lists(seed), ""
-    while len(found) < count:
-        if len(found) % 20 == 0:
+    found = 0
+    while found < count:
+        if found % 20 == 0:
             people, place = lists(seed), seed.choice(EVERYWHERE)
         if kind in KINDS:
             said = order(people, place, seed, *KINDS[kind])
@@ -144,8 +148,8 @@ def utterances(kind: str, count: int, seed: random.Random) -> list[tuple[Said, l
                 continue
         else:
             said = (no_order if kind == "no order" else stranger)(people, place, seed, seed.choice((0.0, 0.12)))
-        found.append((said, people, place))
-    return found
+        found += 1
+        yield said, people, place
 
 
 def one_left_out(made: list[tuple[Said, list[Contact], str]]) -> dict[str, Any]:
@@ -189,9 +193,11 @@ def kinds(names: Sequence[str], count: int, seed: int) -> dict[str, Any]:
     results: dict[str, Any] = {}
     for name in names:
         wrongs = Wrongs()
-        made = utterances(name.removeprefix("left out "), count, random.Random(seed))
-        if name.startswith("left out "):
-            made = [(said, people, regions()[place].near[0]) for said, people, place in made]
+        left_out = name.startswith("left out ")
+        made = (
+            (said, people, regions()[place].near[0] if left_out else place)
+            for said, people, place in one_by_one(name.removeprefix("left out "), count, random.Random(seed))
+        )
         results[name] = marked(made, ours, wrongs, 500) | {"another's name": wrongs.named}
         print(name, results[name], flush=True)
     return results

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from huozhong.apps.callhome.sounds import Sayings, Token, unlikeness
 
 GAP = 0.75
+UNUSUAL = 3.0  # how many times as dear an unusual word is where the ear errs: it would be two rare things at once
 Costs = NDArray[np.float32]
 
 
@@ -47,6 +48,7 @@ def spans(heard: str, words: Words, misheard: bool = False) -> Costs:
     misheard: as in `unlikeness`."""
     n, longest, reach = len(heard), words.longest, words.reach
     unlike = unlikeness(words.sayings, heard, misheard)
+    base = words.base * np.float32(UNUSUAL if misheard else 1.0)
     beyond = np.ones((words.tokens, longest + 1), np.float32)
     there = np.concatenate([unlike, beyond], 1)
     costs = [there[column] for column in words.spelled]  # [words, n + longest + 1]
@@ -65,7 +67,7 @@ def spans(heard: str, words: Words, misheard: bool = False) -> Costs:
             new.append(best)
         row = new
         whole = np.concatenate([row[k][reach[k + 1] :] for k in range(longest, -1, -1)])[words.place]
-        whole += words.base[:, None]
+        whole += base[:, None]
         least = np.minimum.reduceat(whole, words.first, axis=0)  # [groups, n]
         ends = starts + step + 1
         inside = ends <= n

@@ -23,7 +23,7 @@ HOMOPHONE = 0.16  # another character of the same sound
 FAREST = 1.0
 # An ear that errs writes one of a dozen like syllables, the likest no oftener than the others, and seldom the very
 # character: so where one is wrong at all, its likeness says little about what was said.
-MISHEARD = 0.6
+MISHEARD = 0.4
 
 # characters that mean the same word in writing, however they are written
 VARIANTS = str.maketrans(
