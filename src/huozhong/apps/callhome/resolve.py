@@ -268,9 +268,9 @@ class _Slots:
             for rank, costs in kin.words[relation].items():
                 if (fits := self._fits(rank, contact)) is not None:
                     found.append(costs + fits)
-            if (costs := kin.words[relation].get(None)) is None:
+            if (unranked := kin.words[relation].get(None)) is None:
                 continue
-            bare.append(costs)
+            bare.append(unranked)
             for said, ranked in kin.ranked[relation].items():
                 if (fits := self._fits(said, contact)) is not None:
                     found.append(ranked + fits)
