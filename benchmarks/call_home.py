@@ -1,8 +1,11 @@
 """The elders' phone, measured: `python benchmarks/call_home.py [--orders 20000] [--tags] [--model ember]`.
 
+`--each 20000 --kinds "12% wrong;clean"` asks for so many of these kinds alone, and says how it stands as it goes.
+
     orders    simulated sentences of people of 33 regions (benchlib/orders.py): written cleanly; with 12% of their
               syllables wrong; by an ear that only knows Mandarin, which is harder; told the place, not told it, told a
-              neighbour
+              neighbour.  Every false dial is printed: the place, what was said, what was heard, who was meant, who was
+              rung; "another's name" where the noise wrote the very word for somebody else of the list
     none      sentences that ask for no call, and orders for people who are not in the list: nobody may be dialled
     baselines the same sentences by exact match, by likeness of pinyin (difflib), and by a language model with the list
     tags      recorded names (espeak-ng, several voices in four tongues), said again in a room with noise
@@ -18,15 +21,17 @@ import difflib
 import json
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from benchlib.orders import Said, lists, no_order, order, stranger
 
-from huozhong.apps.callhome.contacts import Contact
-from huozhong.apps.callhome.kin import relations
-from huozhong.apps.callhome.places import regions
+from huozhong.apps.callhome.contacts import Contact, names_of
+from huozhong.apps.callhome.kin import relations, words_of
+from huozhong.apps.callhome.places import home, regions
 from huozhong.apps.callhome.resolve import who
 from huozhong.apps.callhome.sounds import pinyin_of, plain
 
@@ -78,12 +83,35 @@ def language_model(name: str) -> Judge:
     return judge
 
 
-def marked(
-    utterances: list[tuple[Said, list[Contact], str]], judge: Judge, wrongs: list[str] | None = None
-) -> dict[str, float]:
-    answered = right = wrong = 0
+@dataclass
+class Wrongs:
+    """False dials as they come.  named: of how many the noise wrote another contact's own name."""
+
+    lines: list[str] = field(default_factory=list)
+    named: int = 0
+
+    def add(self, said: Said, people: Sequence[Contact], told: str, rung: Contact) -> None:
+        meant = "nobody" if said.wanted is None else people[said.wanted].shown
+        named = plain(said.slot) in spelled(rung, told)
+        self.named += named
+        self.lines.append("\t".join((told, said.said, said.text, meant, rung.shown, "another's name" * named)))
+        print(self.lines[-1], flush=True)
+
+
+@lru_cache(maxsize=256)
+def spelled(one: Contact, dialect: str) -> frozenset[str]:
+    """Every way to write whom one can call."""
+    at = home(dialect)
+    kin = (word.written for name in one.relations for word in words_of(name, at.point, at.near, at.region))
+    return frozenset(plain(word) for word in (*(name for name, _ in names_of(one)), *kin))
+
+
+def marked(utterances: Iterable[tuple[Said, list[Contact], str]], judge: Judge, wrongs: Wrongs | None = None,
+           every: int = 0) -> dict[str, float]:  # fmt: skip
+    """every: after how many a line says how it stands."""
+    answered = right = wrong = n = 0
     seconds = []
-    for said, people, told in utterances:
+    for n, (said, people, told) in enumerate(utterances, 1):
         begin = time.process_time()
         one = judge(said, people, told)
         seconds.append(time.process_time() - begin)
@@ -92,9 +120,10 @@ def marked(
         if one is not None and (said.wanted is None or one != people[said.wanted]):
             wrong += 1
             if wrongs is not None:
-                meant = "nobody" if said.wanted is None else people[said.wanted].shown
-                wrongs.append(f"{told}\t{said.text}\t{meant}\t{one.shown}")
-    n = max(1, len(utterances))
+                wrongs.add(said, people, told, one)
+        if every and n % every == 0:
+            print(f"{n}: {answered} answered, {right} right, {wrong} wrong", flush=True)
+    n = max(1, n)
     return {
         "n": n, "answered": round(answered / n, 4), "right": round(right / n, 4),
         "right of answered": round(right / max(1, answered), 4),
@@ -104,10 +133,14 @@ def marked(
 
 
 def utterances(kind: str, count: int, seed: random.Random) -> list[tuple[Said, list[Contact], str]]:
-    found: list[tuple[Said, list[Contact], str]] = []
+    return list(one_by_one(kind, count, seed))
+
+
+def one_by_one(kind: str, count: int, seed: random.Random) -> Iterator[tuple[Said, list[Contact], str]]:
     people, place = lists(seed), ""
-    while len(found) < count:
-        if len(found) % 20 == 0:
+    found = 0
+    while found < count:
+        if found % 20 == 0:
             people, place = lists(seed), seed.choice(EVERYWHERE)
         if kind in KINDS:
             said = order(people, place, seed, *KINDS[kind])
@@ -115,8 +148,8 @@ def utterances(kind: str, count: int, seed: random.Random) -> list[tuple[Said, l
                 continue
         else:
             said = (no_order if kind == "no order" else stranger)(people, place, seed, seed.choice((0.0, 0.12)))
-        found.append((said, people, place))
-    return found
+        found += 1
+        yield said, people, place
 
 
 def one_left_out(made: list[tuple[Said, list[Contact], str]]) -> dict[str, Any]:
@@ -132,7 +165,7 @@ def one_left_out(made: list[tuple[Said, list[Contact], str]]) -> dict[str, Any]:
 
 def orders(count: int, seed: random.Random, model: str | None) -> dict[str, Any]:
     results: dict[str, Any] = {}
-    wrongs: list[str] = []
+    wrongs = Wrongs()
     share = max(40, count // 6)
     for kind in (*KINDS, "no order", "stranger"):
         made = utterances(kind, share, seed)
@@ -148,8 +181,25 @@ def orders(count: int, seed: random.Random, model: str | None) -> dict[str, Any]
                 results[name] = marked(made[: 100 if model and "model" in name else share], judge)
                 print(name, results[name], flush=True)
     every = [results[kind] for kind in (*KINDS, "no order", "stranger")]
-    results["false dials of all"] = round(len(wrongs) / sum(one["n"] for one in every), 6)
-    print(*wrongs, sep="\n")
+    results["false dials of all"] = round(len(wrongs.lines) / sum(one["n"] for one in every), 6)
+    results["of these another's name"] = wrongs.named
+    return results
+
+
+def kinds(names: Sequence[str], count: int, seed: int) -> dict[str, Any]:
+    """So many utterances of some kinds alone, each kind from its own start of the same seed.
+
+    "left out KIND": every place's own words and sounds unknown, its nearest neighbour told instead."""
+    results: dict[str, Any] = {}
+    for name in names:
+        wrongs = Wrongs()
+        left_out = name.startswith("left out ")
+        made = (
+            (said, people, regions()[place].near[0] if left_out else place)
+            for said, people, place in one_by_one(name.removeprefix("left out "), count, random.Random(seed))
+        )
+        results[name] = marked(made, ours, wrongs, 500) | {"another's name": wrongs.named}
+        print(name, results[name], flush=True)
     return results
 
 
@@ -225,6 +275,10 @@ def whisper(folder: str, seed: random.Random) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--orders", type=int, default=1200, help="sentences in all; 20000 for the full run")
+    parser.add_argument("--each", type=int, help="only this many of each of --kinds")
+    parser.add_argument(
+        "--kinds", default="12% wrong;clean", help='with --each; "left out" before one tells the neighbour'
+    )
     parser.add_argument("--tags", action="store_true", help="recorded names too (needs espeak-ng)")
     parser.add_argument("--voices", default="m2,f1,f3", help="espeak-ng's variants")
     parser.add_argument("--model", help="a language model as one more baseline, e.g. ember")
@@ -233,7 +287,9 @@ def main() -> None:
     given = parser.parse_args()
     seed = random.Random(given.seed)
     result: dict[str, Any] = {}
-    if given.orders:
+    if given.each:
+        result["kinds"] = kinds(given.kinds.split(";"), given.each, given.seed)
+    elif given.orders:
         result["orders"] = orders(given.orders, seed, given.model)
     if given.tags:
         result["tags"] = tags(given.voices.split(","), given.seed)

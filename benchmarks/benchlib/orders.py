@@ -67,11 +67,14 @@ NO_ORDERS = (
 
 @dataclass(frozen=True)
 class Said:
-    """text: what was written of it.  wanted: the number of the contact that is meant, or None."""
+    """text: what was written of it.  wanted: the number of the contact that is meant, or None.  said: what was said,
+    a character a syllable.  slot: what was written where whoever is meant was said."""
 
     text: str
     dialect: str
     wanted: int | None
+    said: str
+    slot: str
 
 
 def _common(character: str) -> bool:
@@ -144,7 +147,11 @@ def order(
     frame = seed.choice(FRAMES + 3 * AT.get(dialect, ()))
     before, behind = frame.split("{}")
     tokens = [*(token(c, point) for c in plain(before)), *slot, *(token(c, point) for c in plain(behind))]
-    return Said(heard(tokens, seed, wrong, clean), dialect, wanted)
+    return _said(heard(tokens, seed, wrong, clean), tokens, len(before), len(slot), dialect, wanted)
+
+
+def _said(text: str, tokens: Sequence[Token], before: int, slot: int, dialect: str, wanted: int | None) -> Said:
+    return Said(text, dialect, wanted, "".join(one.written for one in tokens), text[before : before + slot])
 
 
 def _is_another(tokens: tuple[Token, ...], meant: Sequence[str], people: Sequence[Contact], dialect: str) -> bool:
@@ -164,7 +171,7 @@ def no_order(people: Sequence[Contact], dialect: str, seed: random.Random, wrong
     before, hole, behind = seed.choice(NO_ORDERS).partition("{}")
     slot = seed.choice(words).tokens if hole and words else ()
     tokens = [*(token(c, point) for c in before), *slot, *(token(c, point) for c in behind)]
-    return Said(heard(tokens, seed, wrong), dialect, None)
+    return _said(heard(tokens, seed, wrong), tokens, len(before), len(slot), dialect, None)
 
 
 def stranger(people: Sequence[Contact], dialect: str, seed: random.Random, wrong: float) -> Said:
@@ -185,12 +192,9 @@ def stranger(people: Sequence[Contact], dialect: str, seed: random.Random, wrong
     if not words:
         return no_order(people, dialect, seed, wrong)
     before, behind = seed.choice(FRAMES + AT.get(dialect, ())).split("{}")
-    tokens = [
-        *(token(c, point) for c in plain(before)),
-        *seed.choice(words).tokens,
-        *(token(c, point) for c in plain(behind)),
-    ]
-    return Said(heard(tokens, seed, wrong), dialect, None)
+    slot = seed.choice(words).tokens
+    tokens = [*(token(c, point) for c in plain(before)), *slot, *(token(c, point) for c in plain(behind))]
+    return _said(heard(tokens, seed, wrong), tokens, len(before), len(slot), dialect, None)
 
 
 __all__ = ["Said", "heard", "lists", "no_order", "order", "points", "stranger"]

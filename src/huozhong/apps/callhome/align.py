@@ -10,9 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from huozhong.apps.callhome.sounds import Token, unlikeness
+from huozhong.apps.callhome.sounds import Sayings, Token, unlikeness
 
 GAP = 0.75
+UNUSUAL = 3.0  # how many times as dear an unusual word is where the ear errs: it would be two rare things at once
 Costs = NDArray[np.float32]
 
 
@@ -26,39 +27,51 @@ class Words:
     def __init__(self, words: Sequence[Sequence[Token]], base: Sequence[float], groups: Sequence[int]) -> None:
         numbers: dict[Token, int] = {}
         self.longest = max(len(word) for word in words)
-        self.spelled = np.zeros((len(words), self.longest), np.int64)
-        for i, word in enumerate(words):
-            for k, one in enumerate(word):
-                self.spelled[i, k] = numbers.setdefault(one, len(numbers))
-        self.tokens = tuple(numbers)
-        self.lengths = np.array([len(word) for word in words])
+        # the longest first, so that those with a k-th syllable are the first `reach[k]`
+        order = sorted(range(len(words)), key=lambda i: -len(words[i]))
+        self.spelled = tuple(
+            np.array([numbers.setdefault(words[i][k], len(numbers)) for i in order if len(words[i]) > k])
+            for k in range(self.longest)
+        )
+        self.sayings = Sayings(tuple(numbers))
+        self.tokens = len(numbers)
+        self.reach = (len(words), *(len(column) for column in self.spelled), 0)
         self.base = np.asarray(base, np.float32)
+        self.place = np.argsort(np.array(order))  # of each word its row
         self.first = np.flatnonzero(np.diff(np.array(groups), prepend=-1))
         self.count = max(groups) + 1
 
 
-def spans(heard: str, words: Words) -> Costs:
-    """[groups, n + 1, n + 1] float32: the least that any word of a group costs on heard[i:j]; inf where j <= i."""
-    n, longest = len(heard), words.longest
-    unlike = np.concatenate([unlikeness(words.tokens, heard), np.ones((len(words.tokens), longest + 1), np.float32)], 1)
+def spans(heard: str, words: Words, misheard: bool = False) -> Costs:
+    """[groups, n + 1, n + 1] float32: the least that any word of a group costs on heard[i:j]; inf where j <= i.
+
+    misheard: as in `unlikeness`."""
+    n, longest, reach = len(heard), words.longest, words.reach
+    unlike = unlikeness(words.sayings, heard, misheard)
+    base = words.base * np.float32(UNUSUAL if misheard else 1.0)
+    beyond = np.ones((words.tokens, longest + 1), np.float32)
+    there = np.concatenate([unlike, beyond], 1)
+    costs = [there[column] for column in words.spelled]  # [words, n + longest + 1]
     out = np.full((words.count, n + 1, n + 1), np.inf, np.float32)
-    # row[i, w, k]: the first k syllables of word w on heard[i : i + step]
-    shape = (n, len(words.lengths), longest + 1)
-    row = np.broadcast_to(np.arange(longest + 1, dtype=np.float32) * np.float32(GAP), shape).copy()
+    # row[k][w, i]: the first k syllables of word w on heard[i : i + step]
+    gap = np.float32(GAP)
+    row = [np.full((reach[k], n), k * gap, np.float32) for k in range(longest + 1)]
     starts = np.arange(n)
     for step in range(longest + 1):
-        new = np.empty_like(row)
-        new[:, :, 0] = (step + 1) * GAP
-        there = unlike[:, starts + step].T  # [n, tokens]
+        new = [np.full((reach[0], n), (step + 1) * gap, np.float32)]
         for k in range(1, longest + 1):
-            same = row[:, :, k - 1] + there[:, words.spelled[:, k - 1]]
-            new[:, :, k] = np.minimum(np.minimum(same, row[:, :, k] + GAP), new[:, :, k - 1] + GAP)
+            many = reach[k]
+            best = row[k - 1][:many] + costs[k - 1][:, step : step + n]
+            np.minimum(best, row[k] + gap, out=best)
+            np.minimum(best, new[k - 1][:many] + gap, out=best)
+            new.append(best)
         row = new
-        whole = np.take_along_axis(row, words.lengths[None, :, None], axis=2)[:, :, 0] + words.base
-        least = np.minimum.reduceat(whole, words.first, axis=1)  # [n, groups]
+        whole = np.concatenate([row[k][reach[k + 1] :] for k in range(longest, -1, -1)])[words.place]
+        whole += base[:, None]
+        least = np.minimum.reduceat(whole, words.first, axis=0)  # [groups, n]
         ends = starts + step + 1
         inside = ends <= n
-        out[:, starts[inside], ends[inside]] = least[inside].T
+        out[:, starts[inside], ends[inside]] = least[:, inside]
     return out
 
 

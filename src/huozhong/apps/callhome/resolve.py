@@ -27,13 +27,16 @@ from huozhong.apps.callhome.frames import BARE, Around
 from huozhong.apps.callhome.kin import ONE_OF_A_KIND, RANKS, Word, relations, words_of
 from huozhong.apps.callhome.places import Home, home
 from huozhong.apps.callhome.sounds import Token, plain, token
+from huozhong.apps.callhome.strangers import TITLES, by_trade, dialled, surnamed, titled
 from huozhong.apps.callhome.two import both_of, of_two
 from huozhong.errors import SkillError
 
 LONGEST = 60  # characters
-# how much cheaper the answer must be than whatever else was meant: when it was written exactly so; otherwise at least,
-# more for what it costs itself, at most
-EXACTLY, MARGIN, MARGINS_SHARE, MARGIN_AT_MOST = 0.035, 0.10, 0.12, 0.25
+# how much cheaper the answer must be than whatever else was meant, when it was written exactly so; what a "he" is given
+EXACTLY, MARGIN = 0.035, 0.10
+# where something was misheard: how much cheaper than anybody else; and the same as the ear errs (sounds.MISHEARD)
+HEARD_MARGIN, MISHEARD_MARGIN = 0.05, 0.15
+ABSENT = 0.02  # a relation that no contact has may not be cheaper by more than this
 NAMED_SHARE = 0.3  # of that margin, towards a sentence that is no order, where the name itself was plain
 DEAREST, DEARER = 0.4, 0.08  # what an order may cost at most, and more for every syllable
 STRANGER, STRANGERS_SYLLABLE = 0.50, 0.28  # somebody whose name nobody knows
@@ -50,25 +53,6 @@ _CRIES = {
     "119": "着火|起火|火烧|烧起来|失火|火烛|家里冒烟",
     "110": "报警|报案|抢劫|小偷进|有贼|贼佬|打劫|叫警察|喊警察",
 }
-# "打个电话" that is written so is the sentence's: 大哥 is not looked for in it.
-_DIALLING = re.compile("[打拨挂敲拍](?:一?[个只通下]|一?哈)?(?:电话|电)")
-_OVER_IT = 1.5
-# What strangers are called by: one syllable and a title (王老师), or a trade (修水管的).
-_TITLES = (
-    "老师", "医生", "大夫", "师傅", "书记", "主任", "老板", "村长", "校长", "队长", "经理", "护士", "阿姨", "大姐",
-    "大哥", "大爷", "大妈", "伯伯", "叔叔", "同志", "警官", "律师",
-)  # fmt: skip
-_SURNAMES = frozenset(
-    "王李张刘陈杨赵黄周吴徐朱马胡郭林何高梁郑罗宋谢唐韩曹许邓萧冯曾程蔡彭潘袁于董余苏叶吕魏蒋田杜丁沈姜范"
-    "江傅钟卢汪戴崔任陆廖姚方金邱夏谭韦贾邹石熊孟秦阎薛侯雷龙史陶黎贺顾毛郝龚邵万钱严覃武莫孔向汤常温康施"
-    "文牛樊葛邢安齐易乔伍庞颜倪庄聂章鲁岳翟殷詹申欧耿关兰焦俞柳甘祝"
-)
-_CALLED = (
-    "婶", "嫂", "叔", "哥", "姐", "姨", "婆", "伯", "总", "头", "爷", "妈", "娘", "公", "妹", "弟", "大嫂", "大叔",
-    "大爷", "大妈", "大娘", "大婶", "大伯", "大姐", "大哥", "阿姨", "家", "工", "导", "局", "处", "科",
-)  # fmt: skip
-SURNAMED, BY_NAME = 0.05, 0.35
-TITLED, BY_TRADE = 0.15, 0.25
 OTHERWISE_CALLED = 0.10
 _THEY = ("他", "她", "佢", "伊", "渠", "姖", "其", "俚", "它", "人家")
 _NOT = "(?:不|唔|毋|勿|冇|伓|弗|嗯|无|呒|嘸)"
@@ -112,11 +96,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Reading:
-    """One clause: costs of each contact in it, of the cheapest rival, of the cheapest sentence that is no order."""
+    """One clause: costs of each contact in it, of the cheapest rival, of the cheapest sentence that is no order.
 
-    syllables: int
+    absent: of the cheapest relation that no contact has.  misheard: the same clause, read as by an ear that errs."""
+
+    slots: _Slots
+    heard: str
     costs: Costs
     rival: float
+    absent: float
     no_order: float
     they: float
     nobody: float
@@ -124,6 +112,10 @@ class _Reading:
     bare: NDArray[np.bool_]  # whether a contact is cheapest as a name alone
     named: int | None  # a contact that is plainly named in it, whatever the sentence
     two: tuple[Costs, Costs]  # of each contact, with another behind it or before it
+
+    @cached_property
+    def misheard(self) -> _Reading:
+        return self.slots.read(self.heard, True)
 
 
 def who(said: str, contacts: Sequence[Contact], dialect: str = "") -> Answer:
@@ -209,7 +201,7 @@ class _Slots:
             ranks.setdefault(rank, []).extend(f"第{'一二三四五'[rank - 1]}{count}" for count in ("个", "只", ""))
         self._rank_groups = {rank: self._add([(self._tokens(one), 0.0) for one in texts])
                              for rank, texts in ranks.items()}  # fmt: skip
-        self._titles = self._add([(self._tokens(one), 0.0) for one in _TITLES])
+        self._titles = self._add([(self._tokens(one), 0.0) for one in TITLES])
         self._they = self._add([(self._tokens(one), 0.0) for one in _THEY])
         self._numbers = {number: self._add([(self._tokens(plain(one)), 0.0) for one in words.split()])
                          for number, words in EMERGENCY.items()}  # fmt: skip
@@ -229,33 +221,37 @@ class _Slots:
         self._group += 1
         return self._group - 1
 
-    def read(self, heard: str) -> _Reading:
-        table = spans(heard, self._ready)
-        around = Around(heard, self._point)
-        kin = {key: table[group] for key, group in self._kin_groups.items()}
-        by_rank = {rank: table[group] for rank, group in self._rank_groups.items()}
-        any_rank = np.min(np.stack(list(by_rank.values())), axis=0)
-        any_kin = np.min(np.stack(list(kin.values())), axis=0)
-        mine = np.stack([self._slot(i, one, table, kin, by_rank, any_kin) for i, one in enumerate(self._contacts)])
-        mine = mine + _dialled(heard)
+    def same(self, one: int, other: int) -> bool:
+        """Whether two numbers are one contact."""
+        return self._contacts[one] == self._contacts[other]
+
+    def read(self, heard: str, misheard: bool = False) -> _Reading:
+        table = spans(heard, self._ready, misheard)
+        around = Around(heard, self._point, misheard)
+        kin = _Kin(table, self._kin_groups, self._rank_groups)
+        mine = np.stack([self._slot(i, one, table, kin) for i, one in enumerate(self._contacts)])
+        mine = mine + dialled(heard)
         have = {name for one in self._contacts for name in one.relations}
-        others = [self._any(name, kin, any_rank) + NOT_HERE for name in relations() if name not in have]
+        others = [kin.any[name] + NOT_HERE for name in relations() if name not in have]
         strange = around.stray * (STRANGERS_SYLLABLE / 0.14) + (STRANGER - 0.40 * STRANGERS_SYLLABLE / 0.14)
         anybody = np.min(np.stack([*mine, *others]), axis=0)
         both = joined(anybody, joined(around.and_(), anybody))
         strange[np.arange(len(heard)), np.arange(len(heard)) + 1] = SHORT_STRANGER
-        rivals = np.stack([*others, both, strange, _titled(table[self._titles]), _by_trade(heard), _surnamed(heard)])
+        rivals = np.stack(
+            [*others, both, strange, titled(table[self._titles]), by_trade(heard), surnamed(heard, misheard)]
+        )
         everybody = np.concatenate([mine, rivals])
         # the same relation with another rank, or by name: whoever is meant then is none of these contacts
-        wrong = [self._any(name, kin, any_rank) + 0.30 for name in have]
+        wrong = [kin.any[name] + 0.30 for name in have]
         if wrong:
             rivals = np.concatenate([rivals, np.stack(wrong)])
         plainly = mine.min(axis=(1, 2))
         named = int(np.argmin(plainly)) if (plainly <= 0.05).sum() == 1 else None
         costs, bare = around.orders_of(mine)
+        against = around.cheapest(rivals, True)
         return _Reading(
-            len(heard),
-            costs, float(around.cheapest(rivals, True).min()),
+            self, heard,
+            costs, float(against.min()), float(against[: len(others)].min(initial=np.inf)) - NOT_HERE,
             float(around.cheapest(np.concatenate([everybody, table[self._they][None]]), False).min()),
             float(around.cheapest(table[self._they][None], True)[0]),
             around.nobody,
@@ -263,39 +259,27 @@ class _Slots:
             of_two(mine, around),
         )  # fmt: skip
 
-    def _any(self, name: str, kin: dict[tuple[str, int | None], Costs], any_rank: Costs) -> Costs:
-        found = [costs for (relation, _), costs in kin.items() if relation == name]
-        bare = np.min(np.stack(found), axis=0)
-        return np.asarray(np.minimum(bare, joined(any_rank, bare)))
-
-    def _slot(
-        self,
-        i: int,
-        contact: Contact,
-        table: Costs,
-        kin: dict[tuple[str, int | None], Costs],
-        by_rank: dict[int, Costs],
-        any_kin: Costs,
-    ) -> Costs:
+    def _slot(self, i: int, contact: Contact, table: Costs, kin: _Kin) -> Costs:
         """What it costs to call a contact by name, by relation, by relation and rank, by relation and name."""
         named = table[self._name_group[i]]
-        best = np.array(named, np.float32)
+        found = [named]
+        bare = []
         for relation in contact.relations:
-            for (name, rank), costs in kin.items():
-                if name != relation:
-                    continue
-                fits = self._fits(rank, contact)
-                if fits is not None:
-                    np.minimum(best, costs + fits, out=best)
-                if rank is None:
-                    for said, which in () if name in ONE_OF_A_KIND else by_rank.items():
-                        if (fits := self._fits(said, contact)) is not None:
-                            np.minimum(best, joined(which, costs) + fits, out=best)
-                    np.minimum(best, joined(costs, named), out=best)
-                    np.minimum(best, joined(named, costs), out=best)
+            for rank, costs in kin.words[relation].items():
+                if (fits := self._fits(rank, contact)) is not None:
+                    found.append(costs + fits)
+            if (unranked := kin.words[relation].get(None)) is None:
+                continue
+            bare.append(unranked)
+            for said, ranked in kin.ranked[relation].items():
+                if (fits := self._fits(said, contact)) is not None:
+                    found.append(ranked + fits)
+        if bare:
+            either = np.stack(bare)
+            found += [*joined(either, named), *joined(named, either)]
         if contact.relations:  # 孙仔浩浩, who is a daughter's son
-            np.minimum(best, joined(any_kin, named) + OTHERWISE_CALLED, out=best)
-        return best
+            found.append(joined(kin.anybody, named) + OTHERWISE_CALLED)
+        return np.asarray(np.min(np.stack(found), axis=0), np.float32)
 
     def _fits(self, said: int | None, contact: Contact) -> float | None:
         """What it costs that this rank was said of this contact; None where somebody else is meant."""
@@ -318,57 +302,25 @@ class _Slots:
         return None
 
 
+class _Kin:
+    """Tables of one utterance.  words: of a relation, by the rank that a word says itself (None: none).  ranked: with a
+    rank's word before it.  any: whichever of these is cheapest.  anybody: the same of all relations."""
+
+    def __init__(self, table: Costs, groups: dict[tuple[str, int | None], int], ranks: dict[int, int]) -> None:
+        self.words: dict[str, dict[int | None, Costs]] = {}
+        for (name, rank), group in groups.items():
+            self.words.setdefault(name, {})[rank] = table[group]
+        which = table[list(ranks.values())]
+        bare = np.stack([np.min(np.stack(list(words.values())), axis=0) for words in self.words.values()])
+        self.any = dict(zip(self.words, np.minimum(bare, joined(which.min(axis=0), bare)), strict=True))
+        self.anybody = np.asarray(bare.min(axis=0))
+        several = [name for name in self.words if name not in ONE_OF_A_KIND and None in self.words[name]]
+        ranked = joined(which[None], np.stack([self.words[name][None] for name in several])[:, None])
+        self.ranked: dict[str, dict[int, Costs]] = {name: {} for name in self.words}
+        self.ranked.update({name: dict(zip(ranks, ranked[i], strict=True)) for i, name in enumerate(several)})
+
+
 YOUNGEST = -1
-
-
-def _dialled(heard: str) -> Costs:
-    """[n + 1, n + 1]: what it costs to hear a name on words that are plainly the order itself."""
-    costs = np.zeros((len(heard) + 1, len(heard) + 1), np.float32)
-    for match in _DIALLING.finditer(heard):
-        costs[: match.end(), match.start() + 1 :] = _OVER_IT
-    return costs
-
-
-def _titled(titles: Costs) -> Costs:
-    """Any one syllable, and a title."""
-    costs = np.full_like(titles, np.inf)
-    costs[:-1] = titles[1:] + TITLED
-    return costs
-
-
-def _surnamed(heard: str) -> Costs:
-    """张婶, 老王, 小李, 老王头, 李建新, 阿福: who is called by a surname, or as one calls a neighbour."""
-    n = len(heard)
-    costs = np.full((n + 1, n + 1), np.inf, np.float32)
-
-    def at(start: int, end: int, cost: float) -> None:
-        if end <= n:
-            costs[start, end] = min(float(costs[start, end]), cost)
-
-    for i, letter in enumerate(heard):
-        behind = heard[i + 1 : i + 2]
-        if letter in _SURNAMES:
-            for title in _CALLED:
-                if heard.startswith(title, i + 1):
-                    at(i, i + 1 + len(title), SURNAMED)
-            at(i, i + 2, BY_NAME)
-            at(i, i + 3, BY_NAME)
-        elif letter in "老小阿大胖" and behind:
-            cost = SURNAMED if behind in _SURNAMES else BY_NAME
-            at(i, i + 2, cost)
-            if heard[i + 2 : i + 3] in ("头", "家"):
-                at(i, i + 3, cost)
-    return costs
-
-
-def _by_trade(heard: str) -> Costs:
-    """Two to six syllables and 的: who is named by what he does."""
-    n = len(heard)
-    costs = np.full((n + 1, n + 1), np.inf, np.float32)
-    for end, letter in enumerate(heard, 1):
-        if letter in "的嘅":
-            costs[max(0, end - 7) : max(0, end - 2), end] = BY_TRADE
-    return costs
 
 
 def _judged(readings: Sequence[_Reading], contacts: Sequence[Contact]) -> Answer:
@@ -380,9 +332,9 @@ def _judged(readings: Sequence[_Reading], contacts: Sequence[Contact]) -> Answer
         second = float(reading.costs[order[2]]) if len(order) > 2 else np.inf
     urgent = float(reading.numbers.min())
     rival = min(second, reading.rival, reading.no_order, urgent)
-    if urgent < min(best, reading.no_order) and urgent <= 0.5 + 0.1 * reading.syllables:
+    if urgent < min(best, reading.no_order) and urgent <= 0.5 + 0.1 * len(reading.heard):
         return Answer("emergency", number=list(EMERGENCY)[int(np.argmin(reading.numbers))], cost=urgent)
-    dearest = DEAREST + DEARER * reading.syllables
+    dearest = DEAREST + DEARER * len(reading.heard)
     two = both_of(
         *reading.two, single=best, rival=min(reading.rival, urgent), no_order=reading.no_order, dearest=dearest
     )
@@ -396,12 +348,29 @@ def _judged(readings: Sequence[_Reading], contacts: Sequence[Contact]) -> Answer
     if best > dearest or rival < best - 0.6:
         shown = tuple(near) if best <= 1.1 * dearest and rival >= best - 0.6 else ()
         return Answer("unsure" if shown else "none", candidates=shown, cost=best)
-    exactly = best <= (BARE if reading.bare[order[0]] else 0.0) + 0.051
-    needed = EXACTLY if exactly else min(MARGIN_AT_MOST, MARGIN + MARGINS_SHARE * best)
-    share = NAMED_SHARE if reading.named == order[0] else 1.0
-    if min(second, reading.rival, urgent) - best < needed or reading.no_order - best < share * needed:
+    if not _sure(reading, int(order[0]), best, second, urgent):
         return Answer("unsure", candidates=tuple(near), margin=rival - best, cost=best)
     return Answer("call", contacts[int(order[0])], tuple(near), margin=rival - best, cost=best)
+
+
+def _sure(reading: _Reading, first: int, best: float, second: float, urgent: float) -> bool:
+    """Whether nobody else may have been meant.  second: what the next contact costs.
+
+    What is written exactly so wants a small margin.  Anything else was misheard somewhere, and is read once more as by
+    an ear that errs: 崽子 behind a syllable that nobody knows is any of 孙崽子 and 郎崽子, however like it sounds.
+    """
+    if reading.absent < best - ABSENT:
+        return False
+    others = min(second, reading.rival, urgent) - best
+    named = reading.named == first
+    if best <= (BARE if reading.bare[first] else 0.0) + 0.051:
+        return others >= EXACTLY and reading.no_order - best >= (NAMED_SHARE if named else 1.0) * EXACTLY
+    if others < HEARD_MARGIN:
+        return False
+    again = reading.misheard
+    cost = float(again.costs[first])
+    apart = [float(one) for i, one in enumerate(again.costs) if i != first and not reading.slots.same(i, first)]
+    return min([*apart, again.rival, float(again.numbers.min())]) - cost >= MISHEARD_MARGIN
 
 
 def _and_another(readings: Sequence[_Reading], contacts: Sequence[Contact]) -> Answer | None:

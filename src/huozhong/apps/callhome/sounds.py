@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 ONSET_WEIGHT, RIME_WEIGHT = 0.42, 0.58
 HOMOPHONE = 0.16  # another character of the same sound
 FAREST = 1.0
+# An ear that errs writes one of a dozen like syllables, the likest no oftener than the others, and seldom the very
+# character: so where one is wrong at all, its likeness says little about what was said.
+MISHEARD = 0.4
 
 # characters that mean the same word in writing, however they are written
 VARIANTS = str.maketrans(
@@ -109,24 +112,36 @@ def _from_pinyin() -> NDArray[np.float32]:
     return np.asarray((ONSET_WEIGHT * onset + RIME_WEIGHT * rime) / 255, np.float32)
 
 
-def unlikeness(said: Sequence[Token], heard: str) -> NDArray[np.float32]:
+class Sayings:
+    """Syllables that may be said, made ready once to be compared with what is heard."""
+
+    def __init__(self, said: Sequence[Token]) -> None:
+        self.sounds = np.array([one.sound for one in said])
+        self.readings = np.array([_readings().get(one.written, 0) for one in said])
+        self.written = np.array([one.written for one in said])
+
+
+def unlikeness(said: Sayings, heard: str, misheard: bool = False) -> NDArray[np.float32]:
     """[said, heard] float32, 0 (the same) to 1 (nothing in common): characters that were written, beside syllables that
-    may have been said."""
+    may have been said.
+
+    misheard: what is not written the same costs nearly the same, however like it sounds (see `MISHEARD`)."""
     readings = np.array([_readings().get(c, 0) for c in heard])
-    sounds = np.array([one.sound for one in said])
-    others = np.array([_readings().get(one.written, 0) for one in said])
+    sounds, others = said.sounds, said.readings
     by_sound = np.where(sounds[:, None] > 0, _from_sound()[np.ix_(sounds, readings)], FAREST)
     by_reading = np.where(others[:, None] > 0, _from_pinyin()[np.ix_(others, readings)], FAREST)
     found = np.minimum(1.0, SHARPNESS * np.minimum(by_sound, by_reading))
     found = HOMOPHONE + (1 - HOMOPHONE) * found
+    if misheard:
+        found = MISHEARD + (1 - MISHEARD) * found
     found[:, readings == 0] = FAREST
-    found[np.array([one.written for one in said])[:, None] == np.array(list(heard))[None, :]] = 0.0
+    found[said.written[:, None] == np.array(list(heard))[None, :]] = 0.0
     return np.asarray(found, np.float32)
 
 
 def far(heard: str, said: Token) -> float:
     """The same for one of each."""
-    return float(unlikeness((said,), heard)[0, 0])
+    return float(unlikeness(Sayings((said,)), heard)[0, 0])
 
 
 SHARPNESS = 1.6  # so that two unlike syllables cost nearly 1, and a slight accent little
