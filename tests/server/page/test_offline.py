@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from tests.server.page.standin import OpenPage, StandIn, ask, create_standin, finished, serving
 
 pytestmark = pytest.mark.slow
@@ -67,6 +67,31 @@ def test_nothing_is_kept_after_clearing_or_for_somebody_else(open_page: OpenPage
     page.context.route("**/house/me", lambda route: route.fulfill(status=401, body=refused))
     page.evaluate("fetch('/house/me')")
     page.wait_for_function("async () => !(await caches.has('huozhong-chats'))")
+
+
+def test_what_was_on_its_way_when_all_was_forgotten_is_not_kept(open_page: OpenPage, site: StandIn) -> None:
+    """On a shared computer the next pupil would find it."""
+    page = open_page(service_workers="allow")
+    page.wait_for_function(READY)
+    ask(page, "一")
+    page.reload()
+    finished(page)
+    keeps(page, f"paths.some({OF_ONE})")
+    chat = "/house/conversations/" + page.evaluate("location.hash.slice(3)")
+    held: list[Route] = []
+    page.context.route(f"**{chat}?late", lambda route: held.append(route))
+    page.evaluate("(path) => { window.late = fetch(path).then((response) => response.text()); }", f"{chat}?late")
+    for _ in range(600):
+        if held:
+            break
+        page.wait_for_timeout(100)
+    page.evaluate("navigator.serviceWorker.controller.postMessage('forget')")
+    page.wait_for_function("async () => !(await caches.has('huozhong-chats'))")
+    held[0].continue_()
+    assert '"一"' in page.evaluate("window.late"), "who asked is answered"
+    page.evaluate("fetch('/house/conversations').then((response) => response.text())")  # asked for after it: kept
+    keeps(page, "paths.length > 0")
+    assert not page.evaluate(f"({KEPT})().then((paths) => paths.some({OF_ONE}))")
 
 
 def test_the_page_can_be_installed(open_page: OpenPage) -> None:

@@ -7,6 +7,7 @@ const FILES = ['@files@'];
 const SHELL = 'huozhong-' + VERSION;
 const CHATS = 'huozhong-chats';
 const MOST_CHATS = 300;
+let cleared = 0; // how often all conversations were forgotten: what was asked for before is not kept after it
 
 self.addEventListener('install', (event) => {
   const requests = ['/'].concat(FILES).map((path) => new Request(path, { cache: 'no-cache', credentials: 'same-origin' }));
@@ -24,8 +25,13 @@ self.addEventListener('activate', (event) => {
 });
 
 self.addEventListener('message', (event) => {
-  if (event.data === 'forget') event.waitUntil(caches.delete(CHATS));
+  if (event.data === 'forget') event.waitUntil(forgetAll());
 });
+
+function forgetAll() {
+  cleared += 1;
+  return caches.delete(CHATS);
+}
 
 function isChat(url) {
   return /^\/house\/(?:me|conversations|conversations\/[\w-]+(?:\/html)?)$/.test(url.pathname) && !/[?&]search=/.test(url.search);
@@ -38,7 +44,7 @@ self.addEventListener('fetch', (event) => {
   if (request.method !== 'GET') {
     const clears = /^\/house\/(?:logout|login|join|clear)$/.test(url.pathname);
     const one = /^\/house\/conversations\/[\w-]+$/.exec(url.pathname);
-    if (clears) event.waitUntil(caches.delete(CHATS));
+    if (clears) event.waitUntil(forgetAll());
     else if (one && request.method === 'DELETE') event.waitUntil(forget(one[0]));
     return;
   }
@@ -66,6 +72,7 @@ async function online(event, request, name, key) {
 
 async function chats(event, request, url) {
   const key = url.pathname + url.search;
+  const before = cleared;
   let response;
   try {
     response = await fetch(request);
@@ -76,19 +83,21 @@ async function chats(event, request, url) {
     throw error;
   }
   if (response.status === 401 || response.status === 403) {
-    event.waitUntil(caches.delete(CHATS));
+    event.waitUntil(forgetAll());
   } else if (response.status === 404) {
     event.waitUntil(forget(key));
   } else if (response.ok) {
-    event.waitUntil(keep(key, response.clone()));
+    event.waitUntil(keep(key, response.clone(), before));
   }
   return response;
 }
 
-async function keep(key, response) {
+async function keep(key, response, before) {
+  if (before !== cleared) return;
   if (key === '/house/me') await forgetOthers(response.clone());
   const cache = await caches.open(CHATS);
   await cache.put(key, response);
+  if (before !== cleared) await cache.delete(key);
   const keys = await cache.keys();
   for (const old of keys.slice(0, Math.max(0, keys.length - MOST_CHATS))) await cache.delete(old);
 }
