@@ -198,6 +198,10 @@ class TextRun(TransformerRun[Outcome]):
         """
         began = time.perf_counter()
         if self.recipe.run.compile:
+            self.console.print(
+                "先编译，再试一步，要一两分钟 …\nCompiling first, then trying a step: a minute or two ...",
+                highlight=False,
+            )
             self._compile()
         self._rehearse()
         self.meter.lap()
