@@ -280,3 +280,34 @@ def test_a_trial_says_what_the_model_made_of_three_sentences(running: Running) -
     assert found["can"]
     assert [one["zh"] for one in found["said"]][1] == "这个苹果很好吃。"
     assert "apples" in found["said"][1]["en"]
+
+
+def test_where_the_model_cannot_translate_viewers_read_what_was_said(
+    llm: LLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: Browser
+) -> None:
+    """Tried by itself when a stream begins: a model that talks nonsense would be read by everybody."""
+    monkeypatch.setenv("HUOZHONG_HOME", str(tmp_path / "home"))
+    with afar(llm) as shelf, serving(llm, shelf=shelf) as server:  # the random model of this house answers
+        page = browser.new_context(locale="zh-CN", viewport={"width": 360, "height": 640}).new_page()
+        page.on("pageerror", lambda error: pytest.fail(str(error)))
+        page.goto(f"{server.url}/room/live/")
+        page.click("#live")
+        expect(page.locator("#cannot")).to_contain_text("观众看到的是你的原话")
+        english = viewer(browser, page.input_value("#link"), "en-US")
+        page.fill("#say", "今天苹果三十九块九一斤，包邮")
+        page.press("#say", "Enter")
+        expect(english.locator("#lines")).to_contain_text("今天苹果三十九块九一斤，包邮")
+        page.reload()
+        expect(page.locator("#cannot")).to_be_visible()
+        page.click("#live")  # the end
+        shelf.far = True  # another model
+        expect(page.locator("#state")).to_contain_text("没有开播")
+        page.click("#live")
+        expect(page.locator("#share")).to_be_visible()
+        expect(page.locator("#cannot")).to_be_hidden()
+        again = viewer(browser, page.input_value("#link"), "en-US")
+        page.fill("#say", "大家赶紧下单")
+        page.press("#say", "Enter")
+        expect(again.locator("#lines")).to_contain_text("everyone quickly order")
+        for one in (english, again, page):
+            one.context.close()

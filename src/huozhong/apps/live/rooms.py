@@ -65,6 +65,7 @@ def state(visit: Visit) -> dict[str, Any]:
         "glossary": settings.glossary,
         "link": link,
         "viewers": stage.viewers,
+        "can": stage.can,
         "label": visible("live", english=visit.guest.language == "en"),
         "face": face.state(visit.folder, visit.guest.id),
     }
@@ -122,7 +123,9 @@ def mouth(visit: Visit) -> None:
 
 def can(visit: Visit) -> dict[str, Any]:
     assert visit.ask is not None
-    return trial(ByModel(visit.ask))
+    found, stage = trial(ByModel(visit.ask)), _stage(visit)
+    stage.can = found["can"]
+    return found
 
 
 async def captions(visit: Visit) -> AsyncIterator[dict[str, Any]]:

@@ -84,11 +84,16 @@ def link_is_good(folder: Path, secret: str) -> bool:
 
 
 class Stage:
-    """Safe to use from several threads."""
+    """Safe to use from several threads.
+
+    can: whether the model can translate, as far as it was tried since the start.  Where it cannot, viewers read what
+    was said, and not what such a model makes of it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.settings = read_settings(folder)
+        self.can: bool | None = None
         self.lines: list[Line] = self._kept()
         self._growing: dict[str, Agreement] = {}
         self._turn = threading.Lock()  # one sentence after another
@@ -105,6 +110,7 @@ class Stage:
         with self._turn:
             self.settings.secret = secrets.token_urlsafe(16)
             self.settings.started, self.settings.seller = time.time(), seller
+            self.can = None
             self.lines, self._growing = [], {}
             write_whole(self.folder / "lines.jsonl", b"")
             self._save()
@@ -158,9 +164,10 @@ class Stage:
         if final:
             line.texts["zh"] = source
         self._tell_line(line, "zh")
+        growing = {} if self.can is False else self._growing
         jobs = {
             language: self._pool.submit(one.grow, source, words, translator, final=final)
-            for language, one in self._growing.items()
+            for language, one in growing.items()
         }
         try:
             for language, job in jobs.items():
@@ -208,7 +215,7 @@ class Stage:
         return [Cue(line.at, line.texts[language]) for line in lines if line.final and line.texts.get(language)]
 
     def _tell_line(self, line: Line, language: str) -> None:
-        known = {"zh", *self.settings.languages}
+        known = {"zh"} if self.can is False else {"zh", *self.settings.languages}
         for listener in list(self._listeners):
             if listener.language == language or (language == "zh" and listener.language not in known):
                 listener.tell(line.told(listener.language))

@@ -61,6 +61,13 @@ function glossary() {
     .filter((row) => row.zh);
 }
 
+/** Whether the model here can translate. */
+async function tryOut() {
+  const { can } = await ask('POST', HOUSE + 'trial');
+  $('cannot').hidden = can;
+  return can;
+}
+
 async function save() {
   const languages = Array.from($('languages').querySelectorAll('input:checked'), (one) => one.value);
   show(await ask('PUT', HOUSE + 'settings', { languages, glossary: glossary() }));
@@ -93,6 +100,7 @@ function show(state) {
   $('live').textContent = state.live ? say.stop : say.start;
   $('live').classList.toggle('on', state.live);
   $('state').textContent = state.live ? say.live + ' · ' + state.viewers + ' ' + say.viewers : say.off;
+  $('cannot').hidden = state.can !== false;
   $('share').hidden = !state.link;
   $('no-share').hidden = Boolean(state.link);
   if (state.link) {
@@ -169,7 +177,13 @@ function dictate() {
   });
 }
 
-$('live').addEventListener('click', () => doing(async () => show(await ask('POST', HOUSE + (now.live ? 'stop' : 'start')))));
+$('live').addEventListener('click', () =>
+  doing(async () => {
+    const starts = !now.live;
+    show(await ask('POST', HOUSE + (starts ? 'start' : 'stop')));
+    if (starts) await tryOut(); // nobody should read nonsense before somebody presses the other button
+  })
+);
 $('say').addEventListener('input', () => send(false));
 $('say').addEventListener('keydown', (event) => {
   if (event.key !== 'Enter' || event.isComposing || event.shiftKey) return;
@@ -186,8 +200,7 @@ $('copy').addEventListener('click', () => {
 $('trial').addEventListener('click', () =>
   doing(async () => {
     $('trial-said').textContent = say.busy;
-    const found = await ask('POST', HOUSE + 'trial');
-    $('trial-said').textContent = found.can ? say.trialGood : say.trialBad;
+    $('trial-said').textContent = (await tryOut()) ? say.trialGood : say.trialBad;
   })
 );
 $('mouth').addEventListener('click', () =>
