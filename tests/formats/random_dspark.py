@@ -19,7 +19,7 @@ def random_dspark(base: Path, folder: Path, guessed: tuple[int, ...], spread: fl
     """Write one; returns it in torch, float32."""
     view = HuggingFaceView(open_model(base))
     settings = DraftSettings(base=base.name, base_mark="", data=base, data_content="", out=folder)
-    learner = BlockLearner(view, np.array(guessed, np.int32), settings)
+    learner = BlockLearner(view, np.array(guessed, np.int32), settings, torch.bfloat16)
     torch.manual_seed(1)
     with torch.no_grad():
         for name, weight in learner.net.named_parameters():

@@ -292,6 +292,7 @@ def test_where_the_model_cannot_translate_viewers_read_what_was_said(
         page.on("pageerror", lambda error: pytest.fail(str(error)))
         page.goto(f"{server.url}/room/live/")
         page.click("#live")
+        expect(page.locator("#cannot")).to_be_visible()
         expect(page.locator("#cannot")).to_contain_text("观众看到的是你的原话")
         english = viewer(browser, page.input_value("#link"), "en-US")
         page.fill("#say", "今天苹果三十九块九一斤，包邮")
