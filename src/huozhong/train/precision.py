@@ -51,15 +51,18 @@ def _seconds(dtype: torch.dtype) -> float:
     return min(times)
 
 
-def as_begun(recipe: AnyRecipe, out: Path) -> AnyRecipe:
+def as_begun(recipe: AnyRecipe, out: Path, *, fresh: bool) -> AnyRecipe:
     """The recipe with the precision of the run that lies under `out`, where it leaves that to the machine."""
-    then = begun_in(out) if recipe.run.precision == "auto" else None
+    then = begun_in(out, fresh=fresh) if recipe.run.precision == "auto" else None
     return recipe if then is None else dataclasses.replace(recipe, run=dataclasses.replace(recipe.run, precision=then))
 
 
-def begun_in(out: Path, key: str = "run.precision") -> Precision | None:
-    """What the run whose checkpoints lie under `out` says under `key` of its identity; None where there is none."""
+def begun_in(out: Path, key: str = "run.precision", *, fresh: bool) -> Precision | None:
+    """What the run whose checkpoints lie under `out` says under `key` of its identity; None where there is none.
+
+    fresh: another takes its place, which goes on from nothing.
+    """
     checkpoints = CheckpointFolder(out)
-    steps = checkpoints.steps()
+    steps = [] if fresh else checkpoints.steps()
     then: Any = checkpoints.read_meta(steps[-1])["identity"].get(key) if steps else None
     return then if then in _TYPES else None

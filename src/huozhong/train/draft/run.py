@@ -93,7 +93,7 @@ def train_drafter(
                 highlight=False,
             )
             return None
-        precision = None if start == "fresh" else begun_in(settings.out, "precision")
+        precision = begun_in(settings.out, "precision", fresh=start == "fresh")
         sitting = Sitting(DraftRun(view, material, settings, console, precision))
         sitting.begin(start)
         return sitting.train(stop)

@@ -54,7 +54,7 @@ def train_rl(recipe: RlRecipe, sampler: Sampler, *, start: Start = "auto", conso
     """Run `recipe` to its end, or until Ctrl-C; `start` and errors as in `pretrain.train`.  Closes the sampler."""
     try:
         with sole_user(Path(recipe.run.out)), stop_switch() as stop:
-            recipe = recipe if start == "fresh" else as_begun(recipe, Path(recipe.run.out))
+            recipe = as_begun(recipe, Path(recipe.run.out), fresh=start == "fresh")
             return sit(RlRun(recipe, sampler, console or Console()), start, stop)
     finally:
         sampler.close()

@@ -91,8 +91,7 @@ def train(
         stop_switch() as stop,
     ):
         shown = (console or Console()) if team.leads else Console(quiet=True)
-        if start != "fresh":
-            recipe = as_begun(recipe, Path(recipe.run.out))
+        recipe = as_begun(recipe, Path(recipe.run.out), fresh=start == "fresh")
         return sit((kind or TextRun)(recipe, shown, team), start, stop)
 
 
@@ -107,7 +106,7 @@ def _train_in_rounds(
                     seated(settings, recipe.total_steps, seat, console, stop) as team,
                     sole_user(team.folder(Path(recipe.run.out))),
                 ):
-                    recipe = recipe if start == "fresh" else as_begun(recipe, team.folder(Path(recipe.run.out)))
+                    recipe = as_begun(recipe, team.folder(Path(recipe.run.out)), fresh=start == "fresh")
                     return sit(kind(recipe, console if team.leads else Console(quiet=True), team), start, stop)
             except LineLost as error:
                 if stop.is_set() or seat.orphaned.is_set():
