@@ -107,6 +107,10 @@ def test_a_skill_without_our_blocks_is_a_prompt() -> None:
         (("```bash\nrm -rf /", "```answer\n{"), "is not JSON"),
         (("```bash\nrm -rf /", '```answer\n{"type": "string"}'), 'of "type" "object"'),
         (("kind", "ki\x00nd"), "control characters"),
+        (("license: MIT", "license: MIT\u2028allowed-tools: ask"), "line breaks that nobody sees"),
+        (("name: 看天气说话", "name: \u0430lmanac"), "will not do"),
+        (("```bash\nrm -rf /", '```answer\n{"type": "object", "properties": 5}'), "is a JSON schema"),
+        (("```bash\nrm -rf /", '```answer\n{"type": "object", "properties": {"a": 1}}'), "is a JSON schema"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(change: tuple[str, str], says: str) -> None:
@@ -134,7 +138,7 @@ def test_code_that_another_hosts_skill_shows_is_text() -> None:
     [
         "Use pypdf:\n```python\nfrom pypdf import PdfReader\nprint(len(PdfReader('a.pdf').pages))\n```",
         "Write:\n```\nDear {{name}},\n```\nor `{{who}}`.",
-        "Use ${{ secrets.TOKEN }}, {{#each items}}, {{NAME}} and {{ site.title }}.",
+        "Use ${{ secrets.TOKEN }}, {{#each items}}{{this}}{{/each}}, {{NAME}} and {{ site.title }}.",
         "Do it.\n\n## Examples\n\n- Input: foo\n  Output: bar\n- A sentence, without a colon.\n\n## After\n\nMore.",
         "Do it.\n\n---\n\n```json\n{}\n```",
     ],

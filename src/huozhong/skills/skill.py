@@ -107,10 +107,12 @@ def read_skill(text: str) -> Skill:
     """What a SKILL.md says.  `SkillError` names the first thing that is wrong, where, and what to do."""
     if len(text) > LONGEST:
         raise SkillError(f"文件太长，最多 {LONGEST} 个字。", f"The file is too long: at most {LONGEST} characters.")
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n")
     if any(ord(character) < 32 and character not in "\n\t" for character in text):
         raise SkillError("文件里有看不见的控制字符。", "The file holds control characters.")
     head, body, body_line = _split(text)
+    if re.search("[\u0085\u2028\u2029]", head):  # to YAML a new line, to whoever looks at it none
+        raise SkillError("开头里有看不见的换行。", "What stands between the --- holds line breaks that nobody sees.")
     values = _frontmatter(head)
     blocks, prompt = _blocks(body, body_line)
     metadata, examples = _metadata(values), _EXAMPLES.search(prompt)
@@ -118,7 +120,8 @@ def read_skill(text: str) -> Skill:
         blocks
         or _OF_OURS & metadata.keys()
         or (examples and _EXPECTS.search(examples["body"]))
-        or _FIELD_OF_OURS.search(_SHOWN.sub("", body))  # which somebody forgot to make
+        # a field that somebody forgot to make; templates of others have signs of their own
+        or (_FIELD_OF_OURS.search(_SHOWN.sub("", body)) and not re.search(r"\{\{\s*[#/>^!&-]|\{%|\$\{\{", body))
     )
     if foreign:
         examples = None
@@ -208,6 +211,7 @@ def _text(values: dict[str, Any], key: str, longest: int, *, needed: bool = Fals
 def _name(values: dict[str, Any]) -> str:
     name = unicodedata.normalize("NFKC", _text(values, "name", 200, needed=True))
     good = all(part and part.isalnum() for part in name.split("-")) and name == name.lower()
+    good = good and not (re.search("[a-z]", name) and re.search("[\u0370-\u052f]", name))  # аlmanac with a Cyrillic а
     if not good or len(name) > _LONGEST_NAME:
         raise SkillError(
             f"名字“{name[:40]}”不行：只用小写字母、汉字、数字和中间的 -，最多 {_LONGEST_NAME} 个字。",
@@ -281,6 +285,12 @@ def _schema(block: str, line: int) -> dict[str, Any]:
         raise SkillError(
             f'第 {line} 行起：answer 是一个 JSON schema，"type" 为 "object"。',
             f'From line {line}: the answer is a JSON schema of "type" "object".',
+        )
+    properties = schema.get("properties", {})
+    if not isinstance(properties, dict) or not all(isinstance(one, dict) for one in properties.values()):
+        raise SkillError(
+            f'第 {line} 行起：answer 的 "properties" 里每一项都是一个 JSON schema。',
+            f'From line {line}: each of the answer\'s "properties" is a JSON schema.',
         )
     return schema
 
