@@ -137,6 +137,7 @@ def shoot_app(
     page = context.new_page()
     page.goto(f"{url}/page/apps.html" + ("?new" if app == "new" else f"?app={app}" if app else ""))
     page.wait_for_selector("main h1")
+    page.wait_for_load_state("networkidle")
     for field, text in filled.items():
         page.locator(field).first.fill(text)
     if app and app != "new":
@@ -148,11 +149,11 @@ def shoot_app(
     context.close()
 
 
-def take(page: Page, file: Path) -> None:
-    """A picture in 256 colours, a third of its size; a page has few."""
+def take(page: Page, file: Path, colours: int = 256) -> None:
+    """A picture in 256 colours, a third of its size; a page has few, and one with a photo makes do with fewer."""
     page.screenshot(path=str(file))
     with Image.open(file) as picture:
-        small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        small = picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
     small.save(file, optimize=True)
 
 
@@ -196,13 +197,16 @@ def live_said(page: Page, url: str, viewer: bool) -> None:
     """A stream, as its seller sees it or a viewer."""
     page.goto(f"{url}/room/live/")
     page.wait_for_selector("#live:not([disabled])")
-    if page.get_attribute("#live", "class") != "main on":
+    if page.get_attribute("#live", "class") == "main on":  # a stream of before
         page.click("#live")
-    page.wait_for_selector("#share:not([hidden])")
+        page.wait_for_selector("#live:not(.on)")
+    page.click("#live")
+    page.wait_for_selector("#live.on")
+    page.wait_for_selector("#cannot:not([hidden])", timeout=120_000)  # once ember was tried
     link = page.input_value("#link")
     page.fill("#say", SAID)
     page.press("#say", "Enter")
-    page.wait_for_selector("#said p:not([hidden])")
+    page.wait_for_selector("#said p:not([hidden])", timeout=120_000)
     if viewer:
         page.goto(link)
         page.wait_for_selector("#lines p:not([hidden])")
@@ -229,9 +233,8 @@ def shoot_rooms(browser: Browser, url: str, out: Path, only: list[str] | None, p
     """The apps with a page of their own: the elders' phone, a stream, a pen."""
     for language in ("zh", "en"):
         for size in (DESKTOP, PHONE):
-            said = {"zh": "给大儿子打个电话", "en": "call my daughter"}[language]
             rooms: dict[str, Callable[[Page], None]] = {
-                "callhome": partial(phone_said, url=url, said=said),
+                "callhome": partial(phone_said, url=url, said="给我女儿打个电话"),
                 "live": partial(live_said, url=url, viewer=size == PHONE),
             }
             if pen:
@@ -244,7 +247,7 @@ def shoot_rooms(browser: Browser, url: str, out: Path, only: list[str] | None, p
                 page = context.new_page()
                 done(page)
                 page.wait_for_timeout(1000)
-                take(page, out / f"{name}.png")
+                take(page, out / f"{name}.png", 24 if room == "pen" else 256)
                 context.close()
                 print(out / f"{name}.png")
 

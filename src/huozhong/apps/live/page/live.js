@@ -14,6 +14,7 @@ let wanted = null; // what waits to be sent: {final}
 let boards = {};
 let whose = {}; // by language, whose words stand on its board
 let tried = null; // what this page's own trial found
+let trying = Promise.resolve(); // what is said while it runs waits for it
 let feeds = [];
 let quiet = null;
 const face = head($('head'));
@@ -139,6 +140,7 @@ async function send(final) {
   wanted = { final: final || Boolean(wanted && wanted.final) };
   if (busy) return;
   busy = true;
+  await trying.catch(() => false); // why it failed is told by who began it
   while (wanted) {
     const { final: last } = wanted;
     wanted = null;
@@ -189,7 +191,9 @@ $('live').addEventListener('click', () =>
     const starts = !now.live;
     if (starts) tried = null; // another model may be served by now
     show(await ask('POST', HOUSE + (starts ? 'start' : 'stop')));
-    if (starts) await tryOut(); // nobody should read nonsense before somebody presses the other button
+    if (!starts) return;
+    trying = tryOut(); // nobody should read nonsense before somebody presses the other button
+    await trying;
   })
 );
 $('say').addEventListener('input', () => send(false));
