@@ -114,10 +114,13 @@ def read_skill(text: str) -> Skill:
     if re.search("[\u0085\u2028\u2029]", head):  # to YAML a new line, to whoever looks at it none
         raise SkillError("开头里有看不见的换行。", "What stands between the --- holds line breaks that nobody sees.")
     values = _frontmatter(head)
-    blocks, prompt = _blocks(body, body_line)
+    tools = _tools(values)
+    asks = any(re.fullmatch("[a-z_]+", tool) for tool in tools)  # ours; those of other hosts are Read and Bash(git:*)
+    blocks, prompt = _blocks(body, body_line, asks)
     metadata, examples = _metadata(values), _EXAMPLES.search(prompt)
     foreign = not (
         blocks
+        or asks
         or _OF_OURS & metadata.keys()
         or (examples and _EXPECTS.search(examples["body"]))
         # a field that somebody forgot to make; templates of others have signs of their own
@@ -131,7 +134,7 @@ def read_skill(text: str) -> Skill:
         license=_text(values, "license", 500),
         compatibility=_text(values, "compatibility", _LONGEST_COMPATIBILITY),
         metadata=metadata,
-        tools=_tools(values),
+        tools=tools,
         prompt=(prompt if foreign else _EXAMPLES.sub("", prompt)).strip(),
         text=text,
         fields=read_fields(*blocks["fields"]) if "fields" in blocks else (),
@@ -243,8 +246,8 @@ def _metadata(values: dict[str, Any]) -> dict[str, str]:
     return metadata
 
 
-def _blocks(body: str, body_line: int) -> tuple[dict[str, tuple[str, int]], str]:
-    """Our blocks with the line each begins at, and the body without them."""
+def _blocks(body: str, body_line: int, asks: bool) -> tuple[dict[str, tuple[str, int]], str]:
+    """Our blocks with the line each begins at, and the body without them.  asks: for tools of ours."""
     blocks: dict[str, tuple[str, int]] = {}
     fenced = list(_FENCE.finditer(body))
     kinds = [found["kind"] for found in fenced]
@@ -253,7 +256,8 @@ def _blocks(body: str, body_line: int) -> tuple[dict[str, tuple[str, int]], str]
     foreign = "fields" not in kinds and (
         kinds.count("python") > 1
         or not (
-            set(kinds) & set(BLOCKS) - {"python"}
+            asks
+            or set(kinds) & set(BLOCKS) - {"python"}
             or _PLACE.search(body)
             or any(_PROGRAM.search(found["body"].rstrip()) for found in fenced if found["kind"] == "python")
         )
