@@ -100,7 +100,7 @@ def perfect(truths: Sequence[Truth], random: np.random.Generator) -> list[Seen]:
     for one in truths:
         if one.visible < 0.35 or random.random() < 0.05:
             continue
-        ends = np.array([one.snout, one.tail])
+        ends = np.array([one.snout, one.tail], np.float64)
         ends += random.normal(0, 0.02 * np.linalg.norm(ends[0] - ends[1]), (2, 2))
         seen.append(Seen((ends[0, 0], ends[0, 1]), (ends[1, 0], ends[1, 1]), 0.5 + 0.5 * one.visible))
     return seen

@@ -97,7 +97,7 @@ def test_changes_say_when_and_of_whom() -> None:
 
 
 def test_numbered_as_the_truth_is_what_finding_alone_allows() -> None:
-    frames = [Frame([1, 2], [7 + place, 9, 30], np.array([[1.0, 0, 0], [0, 0.8, 0]])) for place in range(6)]
+    frames = [Frame([1, 2], [40 + place, 9, 30], np.array([[1.0, 0, 0], [0, 0.8, 0]])) for place in range(6)]
     right = numbered(frames)
     assert [one.found[:2] for one in right] == [[1, 2]] * 6
     assert len({one.found[2] for one in right}) == 6  # what is nobody's has another number each time
