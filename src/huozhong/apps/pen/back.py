@@ -19,7 +19,7 @@ _BEGIN, _END, _SIDE = (
     0.1,
     0.9,
     0.075,
-)  # of the length: where the strip begins and ends (alike from both ends), half of its width
+)  # of the length: where the strip begins and ends; half its width
 _POINTS = (3, 2)  # that are read in a cell, along and across
 _HIDES = 0.13  # of a length from another pig's line: it may hide what lies there
 _DARK = 8.0  # added to colours, so that the logarithm of a dark one does not shake
