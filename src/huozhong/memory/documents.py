@@ -125,8 +125,8 @@ def _other(name: str, data: bytes) -> DocumentError:
         )
     elif data.startswith(b"PK\x03\x04"):
         inside = {"", *_names(data)}
-        chinese, english, todo = next(rest for part, *rest in _PACKED if part in inside)
-    elif found := next((rest for at, mark, *rest in _OTHERS if data[at : at + len(mark)] == mark), None):
+        chinese, english, todo = next((zh, en, do) for part, zh, en, do in _PACKED if part in inside)
+    elif found := next(((zh, en, do) for at, mark, zh, en, do in _OTHERS if data[at : at + len(mark)] == mark), None):
         chinese, english, todo = found
     else:
         return DocumentError(
