@@ -61,6 +61,7 @@ class FineTuneOptions:
     wordings: int | None = None
     method: str = "auto"
     rank: int | None = None
+    layers: int | None = None
     seed: int = 0
     price: float = 0.6
     plan: bool = False
@@ -247,6 +248,7 @@ class _Bench:
             low_rank=options.rank is not None or options.adapter is not None,
             rank=rank,
             alpha=alpha,
+            layers=self._layers(),
             lr=options.lr,
             epochs=options.epochs,
             batch=options.batch,
@@ -272,6 +274,20 @@ class _Bench:
                 f"--rank is {options.rank}, but {options.adapter} has rank {config['r']}; leave --rank out."
             )
         return config["r"], float(config["lora_alpha"])
+
+    def _layers(self) -> int | None:
+        """How many learn, which --adapter brings along, too."""
+        from huozhong.train.adapt.lora import lowest_layer
+
+        options, whole = self.options, self.view.architecture.num_layers
+        if options.adapter is None:
+            return options.layers
+        brought = whole - lowest_layer(options.adapter)
+        if options.layers is not None and options.layers < brought:
+            raise ConfigError(
+                f"--layers is {options.layers}, but {options.adapter} changes the upper {brought}; leave --layers out."
+            )
+        return options.layers or (brought if brought < whole else None)
 
     def run(self, task: Task, settings: Settings, taught: Sequence[Prompted], heldout: Sequence[Prompted]) -> None:
         """Ask, train, ask again, show."""
