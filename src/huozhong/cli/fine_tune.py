@@ -36,6 +36,7 @@ SMALL = 100e6  # parameters that a token meets, of a model whose tokens cost lit
 ASKED = 40  # taught questions, and held-out ones, that are put to the model
 RANK = 16
 REWORDED, WORDINGS = 2000, 16  # so many examples at most get so many wordings of their questions
+FEWER = 4  # ... where each has to go once through layers that do not learn, and is soon met again
 NEAR = 4  # rehearsed questions in the form of each that is taught
 METHODS = ("auto", "lora", "qlora", "full")
 DTYPES = {"bf16": "bf16", "float32": "float32"}
@@ -95,7 +96,8 @@ def run_sft(options: FineTuneOptions) -> None:
     settings = bench.settings()
     training, heldout = bench.divided(read_examples(data, bench.encoder, bench.labels), read_examples)
     rehearsed = bench.rehearsed(training)
-    count = options.wordings if options.wordings is not None else WORDINGS if len(training) <= REWORDED else 0
+    count = WORDINGS if settings.layers is None else FEWER
+    count = options.wordings if options.wordings is not None else count if len(training) <= REWORDED else 0
     training = with_wordings(training, bench.encoder, count, options.seed)
     bench.run(SftTask(training, heldout, rehearsed), settings, training, heldout)
 

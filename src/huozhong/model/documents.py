@@ -59,7 +59,7 @@ class Documents:
 
     def apart(self, x_BTHK: Tensor) -> Tensor:
         """The documents side by side [S, L, H, K], each with the shared beginning before it."""
-        return _apart(x_BTHK[0], self).unflatten(0, (self.count, self.longest))
+        return _apart(x_BTHK[0], self).view(self.count, self.longest, *x_BTHK.shape[2:])
 
     def together(self, x_SLw: Tensor) -> Tensor:
         """Back in one row [1, T, w]."""
@@ -83,7 +83,8 @@ class _Apart(torch.autograd.Function):
         docs, grad_N = ctx.docs, grads[0]
         grad_T = grad_N.index_select(0, docs.back_T)
         if docs.shared:
-            grad_T[: docs.shared] = grad_N.unflatten(0, (docs.count, docs.longest))[:, : docs.shared].sum(0)
+            grad_SL = grad_N.view(docs.count, docs.longest, *grad_N.shape[1:])
+            grad_T[: docs.shared] = grad_SL[:, : docs.shared].sum(0)
         return grad_T, None
 
 

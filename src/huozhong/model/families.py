@@ -232,7 +232,8 @@ class CausalLM(LanguageModel):
         hidden_ND, places_M = self(tokens_BT, doc_BT=doc_BT, pos_BT=pos_BT).flatten(0, 1), _places(targets_BT)
         short = -len(places_M) % SHAPES  # few shapes: torch keeps code and memory for each
         hidden_MD, wanted = hidden_ND[F.pad(places_M, (0, short))], F.pad(wanted_MK, (0, 0, 0, short))
-        weight, together = self.head_weight, zip(hidden_MD.split(self._rows), wanted.split(self._rows), strict=True)
+        weight, rows = self.head_weight, self._rows
+        together = zip(torch.split(hidden_MD, rows), torch.split(wanted, rows), strict=True)
         if weight.requires_grad:
             parts = [checkpoint(_chosen_log_probs, x, weight, chosen, use_reentrant=False) for x, chosen in together]
         else:

@@ -123,6 +123,7 @@ class Adaptation(Run[Adapted]):
         self.total_steps = self.plan.total_steps
         self.saving = Saving(SAVE_SECONDS / 60, self.plan.steps_per_epoch, keep=1)
         self.meter = Meter(settings.price_per_kwh, settings.currency)
+        self.beneath: Beneath | None = None
         self.before: dict[str, float] = {}
         self.best: dict[str, Tensor] = {}
         self.best_score, self.best_epoch = math.inf, 0
@@ -180,7 +181,7 @@ class Adaptation(Run[Adapted]):
             if self.settings.adapter is not None:
                 load_adapter(model, self.settings.adapter)
         if self.fit.still:
-            model.beneath = Beneath(model, self.task.rows, self.fit.row_tokens)
+            self.beneath = model.beneath = Beneath(model, self.task.rows, self.fit.row_tokens)
         return model.train()
 
     def _expected(self, steps: int) -> Bill:
@@ -191,8 +192,9 @@ class Adaptation(Run[Adapted]):
         # scoring goes one way only: about a third of the work of a step
         work = tokens + math.ceil(share) * sum(self.task.heldout_lengths) / 3
         seconds *= work
-        if (beneath := self.model.beneath) is not None:  # what is not kept is worked out each time
-            seconds += below * (beneath.kept + work * beneath.left / (beneath.kept + beneath.left))
+        if self.beneath is not None:  # what is not kept is worked out each time
+            kept, left = self.beneath.kept, self.beneath.left
+            seconds += below * (kept + work * left / (kept + left))
         return expected_bill(trial, seconds, int(tokens))
 
     def _rehearse(self) -> tuple[float, float, Bill]:
