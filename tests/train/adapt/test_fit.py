@@ -42,6 +42,23 @@ def test_fewer_layers_take_less(folders: dict[str, Path]) -> None:
         assert upper.bytes < whole.bytes
         kept = choose_fit(view, method, layers=1, kept=10**8, **common)  # type: ignore[arg-type]
         assert kept.bytes == upper.bytes + 10**8
+    auto = choose_fit(view, "auto", layers=1, whole=True, **common)
+    assert (auto.method, auto.still) == ("full", 1)
+    assert choose_fit(view, "auto", layers=1, whole=False, **common).method == "lora"
     assert count_trained(view, 1) == sum(
         view.tensor(name).size for name in view.names() if name.startswith("model.layers.1.")
     )
+
+
+def test_few_layers_of_a_larger_model_are_trained_whole(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is what learns that must be small: its gradients and moments are what there is room and time for."""
+    from huozhong.train.adapt import fit as module
+
+    view, _ = opened(folders["llama"])
+    monkeypatch.setattr(module, "SMALL", count_trained(view, 1))
+    common: dict[str, Any] = {"bits": None, "rank": 16, "longest": 100, "dtype_bytes": 4, "memory": None}
+    assert choose_fit(view, "auto", layers=1, whole=True, **common).method == "full"
+    assert choose_fit(view, "auto", layers=2, whole=True, **common).method == "lora"
+    assert choose_fit(view, "auto", whole=True, **common).method == "lora"

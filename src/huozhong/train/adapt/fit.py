@@ -3,7 +3,7 @@
 LoRA with the base in bfloat16 (a small one in the arithmetic's own numbers) where there is room; else the base in 8,
 then 4 bits; and rather fewer bits than blocks computed twice, because that costs a third of the time.  Of a very small
 model all of it is trained: there adapters need more than twice the epochs for the same facts, and forget more of the
-rest (docs/log/adapting.md).
+rest (docs/log/adapting.md); and so of the layers that learn, where only the upper ones do and they are as small.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def choose_fit(
 ) -> Fit:
     """The best way that fits.
 
-    whole: "auto" may train all of a small model.  layers: so many upper ones learn, None: all.  kept: bytes that are
+    whole: "auto" may train all of a small model, or of few upper layers.  layers: so many upper ones learn, None: all.  kept: bytes that are
     kept of what the others make of the examples.
     longest: tokens of the longest row that cannot be cut.  dtype_bytes: of the arithmetic.  memory: bytes there are,
     None when unknown (then the first choice is taken).  Raises ConfigError when nothing fits.
@@ -74,7 +74,7 @@ def choose_fit(
     check_trainable(view.architecture)
     still = _still(view.architecture, layers)
     sizes = [size for size in ROW_TOKENS if size > longest] or [longest]
-    whole = whole and method == "auto" and bits is None and count_trained(view) <= SMALL
+    whole = whole and method == "auto" and bits is None and count_trained(view, still) <= SMALL
     # a small model's products need not wait for its numbers to be widened, twice for each row
     as_it_is = dtype_bytes == 4 and count_trained(view) <= WIDE
     # every row unpacks the whole base twice, so rows of one example come last
