@@ -66,8 +66,8 @@ def choose_fit(
 ) -> Fit:
     """The best way that fits.
 
-    whole: "auto" may train all of a small model, or of few upper layers.  layers: so many upper ones learn, None: all.  kept: bytes that are
-    kept of what the others make of the examples.
+    whole: "auto" may train all of a small model, or of few upper layers.  layers: so many upper ones learn, None: all.
+    kept: bytes that are kept of what the others make of the examples.
     longest: tokens of the longest row that cannot be cut.  dtype_bytes: of the arithmetic.  memory: bytes there are,
     None when unknown (then the first choice is taken).  Raises ConfigError when nothing fits.
     """
