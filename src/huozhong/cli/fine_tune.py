@@ -55,6 +55,7 @@ class FineTuneOptions:
     lr: float | None = None
     epochs: int | None = None
     batch: int | None = None
+    layers: int | None = None
     adapter: Path | None = None
     threads: int | None = None
     dtype: str | None = None
@@ -62,7 +63,6 @@ class FineTuneOptions:
     wordings: int | None = None
     method: str = "auto"
     rank: int | None = None
-    layers: int | None = None
     seed: int = 0
     price: float = 0.6
     plan: bool = False
