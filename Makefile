@@ -61,7 +61,7 @@ train: $(SERVE)/huozhong.stamp
 	@echo "可以训练了：$(SERVE)/bin/huozhong train --help / Ready to train: $(SERVE)/bin/huozhong train --help"
 
 test: check
-	$(TEST)/bin/python -m pytest -n $(TESTERS) --dist loadfile
+	$(TEST)/bin/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 real: $(TEST)/tools.stamp
 	@$(TEST)/bin/python tests/real/fetch.py

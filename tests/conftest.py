@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,19 @@ def tiny_config(vocab_size: int, **changes: object) -> ModelConfig:
         "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0,
     }  # fmt: skip
     return ModelConfig(**(values | changes))  # type: ignore[arg-type]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that no process is left alone with one while the others have nothing to do.
+
+    Longest are those with a test that asks for more time than all have, then those with many tests.
+    """
+    tests, patience = Counter[Path](), Counter[Path]()
+    for item in items:
+        tests[item.path] += 1
+        asked = item.get_closest_marker("timeout")
+        patience[item.path] = max(patience[item.path], asked.args[0] if asked else 0)
+    items.sort(key=lambda item: (-patience[item.path], -tests[item.path]))  # a file's tests keep their order
 
 
 @pytest.fixture(scope="session", autouse=True)
