@@ -1,9 +1,12 @@
 // What the menus do: of one conversation, and of all of them.
 
 import { ask, conversationPath, send } from './api.js';
+import { isTooLarge } from './attach.js';
 import { $, download, toast } from './dom.js';
 import { hasLargeLetters, hideList, isListShown, isNarrow, setLetters, showList } from './frame.js';
 import { t } from './i18n.js';
+
+const LARGEST_IMPORT = 64; // MiB
 
 /**
  * house: {chat, list, openChat(id), failed(ApiError), person(): what /house/me says, showKeys(), cleared(): this browser
@@ -115,7 +118,7 @@ export function createMenus(house) {
   async function importFile() {
     const file = $('import-file').files[0];
     $('import-file').value = '';
-    if (!file) return;
+    if (!file || isTooLarge(file, LARGEST_IMPORT, 'importTooLarge')) return;
     try {
       const result = await ask('POST', '/house/import', file);
       const skipped = result.skipped.map((one) => '\n' + (one.title ? one.title + ': ' : '') + (t('skip.' + one.code) || one.why)).join('');
@@ -139,6 +142,7 @@ export function createMenus(house) {
     chat.start(); // what was not sent goes back to the field, which is emptied then
     const bringBack = house.cleared();
     await list.load().catch(failed);
+    $('toast').textContent = ''; // what was offered there was the last one's
     toast(t('clearedAll', { count: done.cleared }), t('undo'), () => {
       bringBack();
       ask('POST', '/house/clear/undo', { at: done.at }).then(() => list.load()).catch(failed);
