@@ -257,7 +257,9 @@ def test_what_is_no_file_of_conversations(store: Store, data: bytes, words: str)
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
 def test_a_file_that_a_program_saved_in_another_encoding(store: Store, encoding: str) -> None:
     exported = to_json(*Conversations(store).get(HOUSE, filled(store)))
-    assert take(store, json.dumps([exported], ensure_ascii=False).encode(encoding), add_person(store)).imported == 1
+    assert (
+        take(store, json.dumps([exported], ensure_ascii=False).encode(encoding), add_person(store, "李")).imported == 1
+    )
 
 
 def test_a_zip_without_conversations_and_one_that_unpacks_to_too_much(
