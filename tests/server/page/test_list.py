@@ -127,6 +127,33 @@ def test_each_of_several_deletions_can_be_taken_back(open_page: OpenPage) -> Non
     expect(page.locator(".item .name")).to_have_text(["三", "二", "一"])
 
 
+def test_a_deletion_can_be_taken_back_after_a_reload_but_not_by_the_next_pupil(open_page: OpenPage) -> None:
+    page = open_page()
+    talk(page, "一", "二")
+    page.click("#chat-menu")
+    page.click("[role=menuitem]:has-text('删除')")
+    expect(page.locator(".item .name")).to_have_text(["一"])
+    page.reload()
+    page.click("#toast button:has-text('撤销')")
+    expect(page.locator(".item .name")).to_have_text(["二", "一"])
+    expect(page.locator(".bubble")).to_contain_text("二")
+    page.reload()
+    expect(page.locator(".item .name")).to_have_text(["二", "一"])
+    page.wait_for_timeout(300)
+    expect(page.locator("#toast button")).to_have_count(0)
+    page.click("#chat-menu")
+    page.click("[role=menuitem]:has-text('删除')")
+    expect(page.locator("#toast button")).to_have_count(1)
+    page.click("#house-menu")
+    page.click("[role=menuitem]:has-text('清空')")
+    expect(page.locator("#toast")).to_contain_text("已清空 1 段")
+    expect(page.locator("#toast button")).to_have_count(1)
+    page.reload()
+    page.wait_for_selector("#model:not(:empty)")
+    page.wait_for_timeout(300)
+    expect(page.locator("#toast button")).to_have_count(0)
+
+
 def test_for_the_next_pupil(open_page: OpenPage, site: StandIn) -> None:
     page = open_page()
     talk(page, "一", "二")

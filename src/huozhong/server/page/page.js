@@ -434,6 +434,7 @@ async function begin() {
   listenToHouse();
   await tried;
   offerFirst();
+  menus.offerAgain();
   keepForLater();
 }
 
