@@ -367,3 +367,14 @@ def test_markdown_is_the_shown_branch(store: Store) -> None:
     text = to_markdown(*kept.get(HOUSE, id), language="en")
     assert "## Question" in text
     assert "## Answer · ember\n\n> **Reasoning**\n>\n> 想一想\n\n一个**种子**。\n" in text
+
+
+def test_code_that_was_cut_does_not_take_in_the_rest(store: Store) -> None:
+    kept = Conversations(store)
+    id = kept.create(HOUSE).id
+    turn = kept.ask(HOUSE, id, parent=None, content="写代码")
+    kept.keep([(HOUSE, turn.answer.id, {"content": "````py\n```\nx = 1", "state": "cut"})])
+    further = kept.ask(HOUSE, id, parent=turn.answer.id, content="```\n全的\n```")
+    kept.keep([(HOUSE, further.answer.id, {"content": "好", "state": "done"})])
+    text = to_markdown(*kept.get(HOUSE, id))
+    assert "x = 1\n````\n\n*（没有写完）*\n\n## 问\n\n```\n全的\n```\n\n## 答" in text
