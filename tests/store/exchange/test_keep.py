@@ -237,6 +237,23 @@ def test_open_webuis_older_forms(store: Store) -> None:
         assert messages[1].state == "cut"
 
 
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        ({"content": "<think>\n想\n</think>\n\n答"}, ("想", "答")),
+        ({"content": "答", "reasoning_content": "想"}, ("想", "答")),
+        ({"content": "<think></think>答"}, ("", "<think></think>答")),
+        ({"content": "标签 <think>x</think> 是什么"}, ("", "标签 <think>x</think> 是什么")),
+    ],
+)
+def test_thoughts_that_stand_in_an_answer_are_its_reasoning(
+    store: Store, answer: dict[str, str], kept: tuple[str, str]
+) -> None:
+    take(store, [{"messages": [{"role": "user", "content": "问"}, {"role": "assistant", **answer}]}])
+    _, messages = only(store)
+    assert (messages[1].reasoning, messages[1].content) == kept
+
+
 # -- what is odd ---------------------------------------------------------------------------------------
 
 
