@@ -95,6 +95,118 @@ def test_headings_are_those_whose_style_is_called_so(namespace: str) -> None:
     assert said(document(body, namespace=namespace, styles=styles)) == ["# 村规", "正文"]
 
 
+def level(at: int, form: str, text: str, more: str = "", start: int = 1) -> str:
+    return (
+        f'<w:lvl w:ilvl="{at}"><w:start w:val="{start}"/><w:numFmt w:val="{form}"/>{more}<w:lvlText w:val="{text}"/>'
+        "</w:lvl>"
+    )
+
+
+def numbering(*levels: str, nums: str = '<w:num w:numId="1"><w:abstractNumId w:val="0"/></w:num>') -> str:
+    return f'<w:abstractNum w:abstractNumId="0">{"".join(levels)}</w:abstractNum>{nums}'
+
+
+def item(text: str, at: int = 0, num: int = 1, more: str = "") -> str:
+    settings = f'<w:pPr><w:numPr><w:ilvl w:val="{at}"/><w:numId w:val="{num}"/></w:numPr>{more}</w:pPr>'
+    return paragraph(settings, run(text) if text else "")
+
+
+def test_numbers_that_word_counts_itself_are_read() -> None:
+    lists = numbering(
+        level(0, "chineseCountingThousand", "第%1条"),
+        level(1, "decimal", "%1.%2", "<w:isLgl/>"),
+        level(2, "lowerLetter", "(%3)"),
+    )
+    body = [
+        item("总则"),
+        item("姓名", 1),
+        item("年龄", 1),
+        item("甲", 2),
+        paragraph(run("说明")),
+        item("费用"),
+        item("押金", 1),
+    ]
+    assert said(document("".join(body), numbering=lists)) == [
+        "第一条 总则", "1.1 姓名", "1.2 年龄", "(a) 甲", "说明", "第二条 费用", "2.1 押金",
+    ]  # fmt: skip
+
+
+def test_a_list_begins_anew_only_where_it_says_so() -> None:
+    nums = (
+        '<w:num w:numId="1"><w:abstractNumId w:val="0"/></w:num><w:num w:numId="2"><w:abstractNumId w:val="0"/></w:num>'
+        '<w:num w:numId="3"><w:abstractNumId w:val="0"/><w:lvlOverride w:ilvl="0"><w:startOverride w:val="1"/>'
+        "</w:lvlOverride></w:num>"
+    )
+    body = [item("a"), item("b", num=2), item("c", num=3), item("d", num=3), item("none", num=0)]
+    assert said(document("".join(body), numbering=numbering(level(0, "decimal", "%1."), nums=nums))) == [
+        "1. a", "2. b", "1. c", "2. d", "none",
+    ]  # fmt: skip
+    kept = numbering(level(0, "decimal", "%1."), level(1, "decimal", "%2)", '<w:lvlRestart w:val="0"/>'))
+    body = [item("a"), item("b", 1), item("c"), item("d", 1)]
+    assert said(document("".join(body), numbering=kept)) == ["1. a", "1) b", "2. c", "2) d"]
+
+
+def test_an_empty_item_counts_and_one_struck_out_does_not() -> None:
+    struck = item("", more='<w:rPr><w:del w:id="1"/></w:rPr>')
+    lists = numbering(level(0, "upperRoman", "%1.", start=3))
+    assert said(document(item("a") + item("") + struck + item("b"), numbering=lists)) == ["III. a", "V. b"]
+
+
+def test_a_heading_has_its_number_from_its_style() -> None:
+    listed = '<w:pPr><w:numPr><w:numId w:val="1"/></w:numPr></w:pPr>'
+    styles = (
+        f'<w:style w:styleId="h1"><w:name w:val="heading 1"/>{listed}</w:style>'
+        f'<w:style w:styleId="h2"><w:name w:val="heading 2"/>{listed}</w:style>'
+        '<w:style w:styleId="own"><w:name w:val="Own"/><w:basedOn w:val="h2"/></w:style>'
+    )
+    lists = numbering(
+        level(0, "chineseCounting", "%1、", '<w:pStyle w:val="h1"/><w:suff w:val="nothing"/>'),
+        level(1, "decimal", "%2．", '<w:pStyle w:val="h2"/><w:suff w:val="nothing"/>'),
+    )
+    rows = [("h1", "背景"), ("h2", "人口"), ("own", "耕地"), ("h1", "办法")]
+    body = "".join(paragraph(f'<w:pPr><w:pStyle w:val="{style}"/></w:pPr>', run(text)) for style, text in rows)
+    assert said(document(body, styles=styles, numbering=lists)) == ["# 一、背景", "# 1．人口", "2．耕地", "# 二、办法"]
+
+
+@pytest.mark.parametrize(
+    ("form", "number", "mark"),
+    [
+        ("bullet", 1, "- x"), ("none", 1, "x"), ("chineseCounting", 10, "十. x"),
+        ("chineseCountingThousand", 103, "一百零三. x"),
+        ("chineseLegalSimplified", 12, "壹拾贰. x"), ("ideographTraditional", 3, "丙. x"),
+        ("decimalEnclosedCircle", 9, "⑨. x"),
+        ("lowerRoman", 49, "xlix. x"), ("upperLetter", 28, "BB. x"),
+        ("decimalZero", 7, "07. x"), ("hebrew1", 4, "4. x"),
+        ("chineseCountingThousand", 1010, "一千零一十. x"), ("ideographEnclosedCircle", 21, "21. x"),
+    ],
+)  # fmt: skip
+def test_forms_of_numbers(form: str, number: int, mark: str) -> None:
+    text = "" if form == "none" else "%1."
+    assert said(document(item("x"), numbering=numbering(level(0, form, text, start=number)))) == [mark]
+
+
+def test_ticked_boxes_and_formulas_are_not_lost() -> None:
+    boxes = (
+        '<w:r><w:sym w:font="Wingdings" w:char="F0FE"/></w:r>',
+        '<w:r><w:sym w:font="Wingdings" w:char="F0A8"/></w:r>',
+    )
+    ornament = '<w:r><w:sym w:font="Webdings" w:char="F0E4"/></w:r>'
+    assert said(document(paragraph(boxes[0], run("同意 "), boxes[1], run("不同意"), ornament))) == ["☑同意 ☐不同意"]
+    math = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+
+    def m(inner: str) -> str:
+        return f'<m:oMath xmlns:m="{math}">{inner}</m:oMath>'
+
+    def part(name: str, text: str) -> str:
+        return f"<m:{name}><m:r><m:t>{text}</m:t></m:r></m:{name}>"
+
+    half = f"<m:f>{part('num', '1')}{part('den', 'a+2')}</m:f>"
+    square = f"<m:sSup>{part('e', 'x')}{part('sup', '2')}</m:sSup>"
+    root = f"<m:rad><m:radPr><m:degHide/></m:radPr><m:deg/>{part('e', '2')}</m:rad>"
+    shape = '<w:pict><v:f xmlns:v="urn:schemas-microsoft-com:vml" eqn="sum 1 2 3"/></w:pict>'
+    assert said(document(paragraph(m(half + square + root), shape))) == ["1/(a+2)x^2√2"]
+
+
 def test_what_is_damaged() -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as packed:

@@ -68,6 +68,26 @@ def test_a_query_is_only_words(store: Store, query: str) -> None:
     assert found(store, "机器")
 
 
+def test_a_sign_that_is_part_of_a_name_is_sought(store: Store) -> None:
+    other = say(store, "a cup of coffee, C")
+    cpp, sharp = say(store, "用 C++ 写"), say(store, "question", title="Ｃ# 的问题")
+    assert found(store, "c++") == [cpp]
+    assert found(store, "C#") == [sharp]
+    assert set(found(store, "c")) == {other, cpp, sharp}
+    assert found(store, "c++ 写，") == [cpp]
+
+
+def test_an_emoji_or_a_mark_alone_is_sought_as_it_is(store: Store) -> None:
+    ann = add_person(store, "Ann")
+    say(store, "她的👍", ann)
+    family, thumb = say(store, "问", title="👨\u200d👩\u200d👧 家"), say(store, "答得好👍！")
+    assert found(store, "👍") == [thumb]
+    assert found(store, "👨\u200d👩\u200d👧") == [family]
+    assert found(store, "！ 👍") == [thumb]
+    assert found(store, "🙈") == []
+    assert found(store, "  ") == []
+
+
 def test_titles_count_too(store: Store) -> None:
     id = say(store, "第一题怎么做", title="数学 Homework")
     (hit,) = find(store, "homework")

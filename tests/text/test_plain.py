@@ -23,6 +23,28 @@ def test_the_encoding_is_found(text: str, encoding: str) -> None:
     assert decoded(text.encode(encoding)) == text
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the cat sat on the mat.\r\n",
+        f"{SIMPLIFIED}\r\n第二行",
+        SIMPLIFIED.replace(" ", ""),
+        TRADITIONAL,
+        "name,价\r\n米,3\r\n",
+    ],
+)
+def test_utf_16_without_its_mark_is_found(text: str, encoding: str) -> None:
+    assert decoded(text.encode(encoding)) == text
+
+
+def test_bytes_that_are_not_utf_16_are_not_read_as_it() -> None:
+    assert decoded(bytes(range(256)) * 2) is None
+    assert decoded(b"\0\1\0\2\0\3\0\4") is None
+    assert decoded("нет текста".encode("cp1251") * 2) is None
+    assert decoded(b"a\0") is None
+
+
 def test_what_is_no_text_is_none() -> None:
     assert decoded(b"\x89PNG\r\n\x1a\n\0\0") is None
     assert decoded(bytes(range(1, 256)) * 3) is None

@@ -1,7 +1,8 @@
 """The words of a Word document (.docx), as its reader sees them: straight from its XML, whatever program wrote it.
 
-What stands in tracked insertions, content controls, text boxes, footnotes and under pinyin is text like any other; what
-was struck out, or says how something is drawn, is none.
+Numbers that Word counts itself stand before their paragraphs.  What stands in tracked insertions, content controls,
+text boxes, footnotes and under pinyin is text like any other; what was struck out, or says how something is drawn, is
+none.
 """
 
 from __future__ import annotations
@@ -12,7 +13,12 @@ import zipfile
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
+from huozhong.memory.word_lists import Lists
+from huozhong.memory.word_marks import formula, symbol
+from huozhong.memory.word_xml import below, local, value
+
 DOCUMENT = "word/document.xml"
+_NUMBERING = "word/numbering.xml"
 _NOTES = {"footnoteReference": "word/footnotes.xml", "endnoteReference": "word/endnotes.xml"}
 # Not what a reader reads: struck out, moved away, drawn again for older programs, the reading above a character.
 _UNREAD = frozenset(("del", "moveFrom", "Fallback", "rt", "instrText", "delText", "pPr", "rPr", "sdtPr"))
@@ -30,11 +36,11 @@ def words(data: bytes) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             names = set(packed.namelist())
-            parts = {name: _tree(packed.read(name)) for name in (DOCUMENT, "word/styles.xml", *_NOTES.values())
-                     if name in names}  # fmt: skip
+            wanted = (DOCUMENT, "word/styles.xml", _NUMBERING, *_NOTES.values())
+            parts = {name: _tree(packed.read(name)) for name in wanted if name in names}
     except (zipfile.BadZipFile, ElementTree.ParseError, KeyError, OSError, RuntimeError, NotImplementedError) as error:
         raise NotWord(str(error)) from None
-    body = next((one for one in parts[DOCUMENT] if _name(one) == "body"), None)
+    body = next((one for one in parts[DOCUMENT] if local(one) == "body"), None)
     if body is None:
         raise NotWord("it has no body")
     return "\n".join(_Reader(parts).blocks(body))
@@ -47,39 +53,23 @@ def _tree(xml: bytes) -> ElementTree.Element:
     return ElementTree.fromstring(xml)
 
 
-def _name(element: ElementTree.Element) -> str:
-    """Without its namespace: there are two, of old and of strict files."""
-    return element.tag.rpartition("}")[2]
-
-
-def _value(element: ElementTree.Element | None, name: str = "val") -> str:
-    attributes = {} if element is None else element.attrib
-    return next((value for key, value in attributes.items() if key.rpartition("}")[2] == name), "")
-
-
-def _below(element: ElementTree.Element, *path: str) -> ElementTree.Element | None:
-    found: ElementTree.Element | None = element
-    for step in path:
-        found = None if found is None else next((one for one in found if _name(one) == step), None)
-    return found
-
-
 class _Reader:
     def __init__(self, parts: dict[str, ElementTree.Element]) -> None:
         styles = parts.get("word/styles.xml")
         self._headings = {
-            _value(style, "styleId")
+            value(style, "styleId")
             for style in (styles if styles is not None else ())
-            if _HEADING.match(_value(_below(style, "name")))
+            if _HEADING.match(value(below(style, "name")))
         }
+        self._lists = Lists(parts.get(_NUMBERING), styles)
         self._notes = {
-            (kind, _value(note, "id")): note for kind, part in _NOTES.items() if part in parts for note in parts[part]
+            (kind, value(note, "id")): note for kind, part in _NOTES.items() if part in parts for note in parts[part]
         }
 
     def blocks(self, parent: ElementTree.Element) -> Iterator[str]:
         """The paragraphs and tables below an element, each with an empty line after it."""
         for one in parent:
-            name = _name(one)
+            name = local(one)
             if name == "p":
                 yield from (self._paragraph(one), "")
             elif name == "tbl":
@@ -90,27 +80,37 @@ class _Reader:
     def _paragraph(self, paragraph: ElementTree.Element) -> str:
         boxes: list[str] = []
         text = "".join(self._pieces(paragraph, boxes))
-        style = _value(_below(paragraph, "pPr", "pStyle"))
+        style = value(below(paragraph, "pPr", "pStyle"))
+        number = self._lists.mark(paragraph)  # also of an empty one: it counts
         heading = "# " if text.strip() and (style in self._headings or _HEADING.match(style)) else ""
+        text = number + text if text.strip() else text
         return "\n".join([heading + text, *boxes] if text or not boxes else boxes)
 
     def _pieces(self, parent: ElementTree.Element, boxes: list[str]) -> Iterator[str]:
         """The text of a paragraph; boxes: what stands in text boxes that hang on it."""
+
+        def inside(part: ElementTree.Element) -> str:
+            return "".join(self._pieces(part, boxes))
+
         for one in parent:
-            name = _name(one)
+            name = local(one)
             if name == "t":
                 yield one.text or ""
+            elif name == "sym":
+                yield symbol(one)
+            elif (drawn := formula(one, inside)) is not None:
+                yield drawn
             elif name in _MARKS:
                 yield _MARKS[name]
             elif name in _NOTES:
                 yield self._note(name, one)
             elif name == "txbxContent":
-                boxes += [line for line in self.blocks(one) if line]
+                boxes.extend(line for line in self.blocks(one) if line)
             elif name not in _UNREAD:
                 yield from self._pieces(one, boxes)
 
     def _note(self, kind: str, reference: ElementTree.Element) -> str:
-        note = self._notes.get((kind, _value(reference, "id")))
+        note = self._notes.get((kind, value(reference, "id")))
         text = "" if note is None else " ".join(" ".join(line.split()) for line in self.blocks(note) if line.strip())
         if not text:
             return ""
@@ -119,29 +119,29 @@ class _Reader:
     def _rows(self, table: ElementTree.Element) -> Iterator[str]:
         above: dict[int, str] = {}  # by column: what a cell that is merged with those below says
         for row in table:
-            if _name(row) in _UNREAD:
+            if local(row) in _UNREAD:
                 continue
-            if _name(row) != "tr":  # rows in a content control, or the table's own settings
+            if local(row) != "tr":  # rows in a content control, or the table's own settings
                 yield from self._rows(row)
                 continue
-            if _below(row, "trPr", "del") is not None:
+            if below(row, "trPr", "del") is not None:
                 continue
             cells, column = [], 0
             for cell in _cells(row):
-                merged = _below(cell, "tcPr", "vMerge")
+                merged = below(cell, "tcPr", "vMerge")
                 text = " ".join(line.strip() for line in self.blocks(cell) if line.strip())
-                if merged is not None and _value(merged) != "restart":
+                if merged is not None and value(merged) != "restart":
                     text = above.get(column, "")
                 above[column] = text
                 cells.append(text)
-                span = _value(_below(cell, "tcPr", "gridSpan"))
+                span = value(below(cell, "tcPr", "gridSpan"))
                 column += int(span) if span.isdecimal() else 1
             yield " | ".join(cells)
 
 
 def _cells(row: ElementTree.Element) -> Iterator[ElementTree.Element]:
     for one in row:
-        if _name(one) == "tc":
+        if local(one) == "tc":
             yield one
-        elif _name(one) in ("sdt", "sdtContent", "customXml"):
+        elif local(one) in ("sdt", "sdtContent", "customXml"):
             yield from _cells(one)

@@ -6,10 +6,10 @@ an allow-list; and nh3 (ammonia) cleans the whole result once more.
 
 Differences from CommonMark, each because of how models and Chinese readers write:
 a newline is a line break (poems); four leading spaces are not code; `**重点:**下文` is bold although a
-punctuation mark stands before the closing stars; the stars in 3*4*5 multiply; images are shown as links;
-only http, https and mailto links are links; headings start at <h3>, below the page's own,
-however many # they have, and need one;
-`- [x]` is a ticked box; code is in colours where `highlight` knows the language.
+punctuation mark stands before the closing stars; the stars in 3*4*5 and in 体积=长*宽*高 multiply; what
+`markup` says is read besides; images are shown as links; only http, https and mailto links are links;
+headings start at <h3>, below the page's own, however many # they have, and need one; `- [x]` is a
+ticked box; code is in colours where `highlight` knows the language.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
 
 from huozhong.server.highlight import KINDS, highlight
+from huozhong.server.markup import TAGS, inline_html, link_addresses, pictures_as_links, table
 from huozhong.server.mathml import MATHML_ATTRIBUTES, MATHML_TAGS, MAX_TEX, tex_to_mathml
 from huozhong.skills.fan import SVG, draw, read_fan
 
@@ -62,6 +63,7 @@ _TAGS = (
         "div",
         "span",
     }
+    | TAGS
     | MATHML_TAGS
     | SVG.keys()
 )
@@ -220,10 +222,12 @@ def _emphasis(state: StateInline, silent: bool) -> bool:
     if marker == "*":
         before = state.src[start - 1] if start > 0 else " "
         after = state.src[start + length] if start + length < state.posMax else " "
-        can_open = can_open or (not after.isspace() and _CJK_CHARACTER.match(before) is not None)
-        can_close = can_close or (not before.isspace() and _CJK_CHARACTER.match(after) is not None)
-        if (before.isdigit() or before == ")") and (after.isdigit() or after == "("):
-            can_open = can_close = False  # a multiplication
+        # One side is enough: `**火（huǒ）**is` closes, though a mark stands before the stars and a letter behind.
+        is_chinese = any(_CJK_CHARACTER.match(side) is not None for side in (before, after))
+        can_open = can_open or (not after.isspace() and is_chinese)
+        can_close = can_close or (not before.isspace() and is_chinese)
+        if _multiplies(state, before, after, length):
+            can_open = can_close = False
     for _ in range(length):
         state.push("text", "", 0).content = marker
         state.delimiters.append(
@@ -238,6 +242,15 @@ def _emphasis(state: StateInline, silent: bool) -> bool:
         )
     state.pos += length
     return True
+
+
+def _multiplies(state: StateInline, before: str, after: str, length: int) -> bool:
+    if (before.isdigit() or before == ")") and (after.isdigit() or after == "("):
+        return True
+    if length > 1 or not (before.isalnum() or before in ")）") or not (after.isalnum() or after in "(（"):
+        return False
+    line_starts = state.src.rfind("\n", 0, state.pos) + 1
+    return re.search("[=＝≈]", state.src[line_starts : state.pos]) is not None  # an equation's other side
 
 
 def _adapt(state: StateCore) -> None:
@@ -294,7 +307,11 @@ def _build() -> MarkdownIt:
     markdown.validateLink = lambda url: _LINK.match(url) is not None  # type: ignore[method-assign]
     markdown.inline.ruler.before("escape", "math", _inline_math)
     markdown.inline.ruler.at("emphasis", _emphasis)
+    markdown.inline.ruler.before("html_inline", "some_html", inline_html)
+    markdown.block.ruler.at("table", table, {"alt": ["paragraph", "reference"]})
     markdown.block.ruler.before("fence", "math", _block_math, {"alt": ["paragraph", "reference", "blockquote", "list"]})
+    markdown.core.ruler.push("addresses", link_addresses)
+    markdown.core.ruler.push("pictures", pictures_as_links)
     markdown.core.ruler.push("adapt", _adapt)
     markdown.add_render_rule("math_inline", _render_math)
     markdown.add_render_rule("math_block", _render_math)

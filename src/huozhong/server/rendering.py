@@ -20,7 +20,7 @@ from huozhong.server.render import render_markdown
 from huozhong.store.conversations import Conversations
 from huozhong.store.tables.conversations import MessageRow
 
-_MADE_BY = ("render.py", "mathml.py", "highlight.py")
+_MADE_BY = ("render.py", "markup.py", "mathml.py", "highlight.py")
 LONGEST = 100_000  # characters; a longer answer is shown as the plain text that it is
 AT_ONCE_SECONDS = 0.1  # of rendering that whoever opens a conversation waits for
 _SLICE_SECONDS = 0.05

@@ -24,6 +24,7 @@ from huozhong.store.tables.conversations import ConversationRow, MessageRow, Sea
 _CJK = r"\u2e80-\u2fdf\u3005-\u3007\u3021-\u30ff\u3105-\u312f\u31a0-\u31bf\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _CJK += r"\U00020000-\U0003ffff"
 _RUN = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
+_SIGNED = re.compile(r"[a-z0-9]+[+#]+")  # names of which the sign is a part
 _IS_CJK = re.compile(rf"[{_CJK}]")
 _LONGEST_WORD = 64  # letters; what is longer is no word, and its beginning is enough to find it
 _PAGE = 200  # candidates that are looked at together
@@ -51,6 +52,12 @@ def fold(text: str) -> str:
 def words_of(query: str) -> list[str]:
     """The runs of a query, folded, each once."""
     return list(dict.fromkeys(run[:_LONGEST_WORD] for run in _RUN.findall(fold(query))))
+
+
+def _exact(query: str) -> list[str]:
+    """What a text must hold letter by letter: C++ and C# are not C; an emoji or a mark alone is no word at all."""
+    folded = fold(query)
+    return _SIGNED.findall(folded) if _RUN.search(folded) else [one[:_LONGEST_WORD] for one in folded.split()]
 
 
 def _grams_of_text(run: str) -> Iterator[str]:
@@ -106,10 +113,11 @@ def search(session: Session, person_id: int, query: str, limit: int) -> list[Hit
     At most `limit` conversations, each with the newest of its messages that was found (a title alone: with none).
     """
     words = words_of(query)
-    if not words:
+    sought = list(dict.fromkeys([*words, *_exact(query)]))
+    if not sought:
         return []
     hits: dict[str, Hit] = {}
-    for conversation in _titled(session, person_id, words):
+    for conversation in _titled(session, person_id, sought):
         if len(hits) < limit:
             hits[conversation.id] = Hit(conversation, "", "")
     grams = list(dict.fromkeys(gram for word in words for gram in _grams_of_query(word)))[:_MOST_GRAMS]
@@ -120,7 +128,7 @@ def search(session: Session, person_id: int, query: str, limit: int) -> list[Hit
         known = hits.get(conversation.id)
         if known.message_id if known is not None else len(hits) >= limit:
             continue
-        snippet = _snippet(content, words)
+        snippet = _snippet(content, sought)
         if snippet is not None:
             hits[conversation.id] = Hit(conversation, message_id, snippet)
     return sorted(hits.values(), key=lambda hit: -hit.conversation.updated)

@@ -1,7 +1,8 @@
 """Plain text as it lies on people's disks: which files of a folder are text, and in which encoding.
 
-UTF-8, UTF-16 and UTF-32 with their marks, GB18030 (with GBK and GB 2312) and Big5.  The last two decode each other's
-bytes to characters that hardly occur, so the one that gives more of the common characters is the right one.
+UTF-8, UTF-16 (also without its mark) and UTF-32 with its mark, GB18030 (with GBK and GB 2312) and Big5.  The last two
+decode each other's bytes to characters that hardly occur, so the one that gives more of the common characters is the
+right one.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import codecs
 import gzip
 import lzma
 import re
+import unicodedata
 import zlib
 from pathlib import Path
 from typing import Any
@@ -91,7 +93,7 @@ def decoded(data: bytes) -> str | None:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return _strictly(data, "utf-16")
     if b"\0" in data:
-        return None
+        return _unmarked(data)
     text = _strictly(data, "utf-8")
     if text is not None:
         return text.removeprefix(_MARK)
@@ -99,7 +101,32 @@ def decoded(data: bytes) -> str | None:
         (common_share(text), text) for name in ("gb18030", "cp950") if (text := _strictly(data, name)) is not None
     ]
     best = max(scored, default=(0.0, None), key=lambda pair: pair[0])
-    return best[1] if best[0] >= _LEAST else None
+    if best[0] >= _LEAST:
+        return best[1]
+    return _unmarked(data)
+
+
+def _unmarked(data: bytes) -> str | None:
+    """Text in UTF-16 without its mark, as some programs of Windows write it; None where it is none.
+
+    Letters of Latin have a zero byte each, always on the same side; Chinese has none but at its line ends and spaces,
+    and its characters are the common ones.  Read from the wrong side both become characters that nobody writes.
+    """
+    if len(data) < 4 or len(data) % 2:
+        return None
+    for name in ("utf-16-le", "utf-16-be"):
+        text = _strictly(data, name)
+        if text is None or not _is_written(text[:_SCORED]):
+            continue
+        plain = sum(c.isascii() for c in text[:_SCORED]) / len(text[:_SCORED])
+        if plain > 0.7 or common_share(text) >= _LEAST * 2:
+            return text
+    return None
+
+
+def _is_written(text: str) -> bool:
+    """Whether it has none of the characters that no text has."""
+    return not any((ord(c) < 32 and c not in "\t\n\f\r") or unicodedata.category(c) in ("Cn", "Co") for c in text)
 
 
 def mended(data: bytes) -> str | None:

@@ -8,6 +8,9 @@ import pytest
 from playwright.sync_api import expect
 from tests.server.page.standin import OpenPage, StandIn, ask, finished
 
+from huozhong.server.routes import exchange, files
+from huozhong.server.words import FOLDER
+
 pytestmark = pytest.mark.slow
 
 LINES = [f"第{number}号灯塔是用{'石头' if number == 77 else '木头'}造的，高{number}米。" for number in range(200)]
@@ -60,6 +63,39 @@ def test_a_file_can_be_taken_off_again_dropped_and_refused(
         " document.body.dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true})) }"
     )
     expect(page.locator("#attached .chip:not(.reading)")).to_have_text("拖.txt")
+
+
+LET_GO = """([files, folder]) => { const data = new DataTransfer();
+  files.forEach(([name, size]) => data.items.add(new File([new Uint8Array(size).fill(97)], name)));
+  const items = Array.from(data.items);
+  if (folder) items[0] = {kind: 'file', webkitGetAsEntry: () => ({isDirectory: true})};
+  const event = new DragEvent('drop', {bubbles: true, cancelable: true});
+  Object.defineProperty(event, 'dataTransfer', {value: {files: data.files, items, types: ['Files']}});
+  document.body.dispatchEvent(event); }"""
+
+
+def test_files_that_are_not_taken_are_told_each(open_page: OpenPage, site: StandIn) -> None:
+    page = open_page()
+    page.evaluate(LET_GO, [[[f"{number}.txt", 9] for number in range(23)], False])
+    expect(page.locator("#toast")).to_contain_text("一次最多添加 20 份文件；有 3 份没有添加，从 20.txt 起。")
+    expect(page.locator("#attached .chip:not(.reading)")).to_have_count(20)
+    page.evaluate(LET_GO, [[["21.txt", 9]], False])
+    expect(page.locator("#toast")).to_contain_text("有 1 份没有添加，从 21.txt 起。")
+    ask(page, "问")
+    assert len(site.requests) == 1
+    page.evaluate(LET_GO, [[["长片.mp4", 51 * 2**20], ["坏.rtf", 0], ["好.txt", 9]], False])
+    expect(page.locator("#toast")).to_contain_text("长片.mp4 有 51 MB，一份文件最多 50 MB")
+    expect(page.locator("#attached .chip:not(.reading)")).to_have_text("好.txt")
+    page.evaluate(LET_GO, [[["夹子", 0]], True])
+    expect(page.locator("#toast")).to_contain_text("文件夹不能直接放进来")
+    expect(page.locator("#attached .chip")).to_have_count(1)
+
+
+def test_the_page_knows_how_large_a_file_may_be() -> None:
+    assert f"const LARGEST = {files.MAX_BYTES // 2**20};" in (FOLDER / "attach.js").read_text(encoding="utf-8")
+    assert f"const LARGEST_IMPORT = {exchange.MAX_IMPORT_BYTES // 2**20};" in (FOLDER / "menus.js").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_text_that_is_too_long_can_become_a_file(open_page: OpenPage, site: StandIn) -> None:

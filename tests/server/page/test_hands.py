@@ -99,3 +99,42 @@ def test_the_welcome_is_read_from_its_top_in_a_small_window(open_page: OpenPage,
     assert scroller.evaluate("it => it.scrollHeight > it.clientHeight")
     page.click("#input")
     assert scroller.evaluate("it => it.scrollTop") == 0
+
+
+SPEECH = """
+  window.said = [];
+  window.SpeechSynthesisUtterance = function (text) { this.text = text; };
+  Object.defineProperty(window, 'speechSynthesis', { value: {
+    getVoices: () => [{ localService: true, lang: 'zh-CN' }, { localService: false, lang: 'en-US' }],
+    speak: (one) => { window.said.push(one); }, cancel() {}, addEventListener() {},
+  } });
+  window.SpeechRecognition = class { start() { window.hearing = this; } stop() {} };
+  window.SpeechRecognition.available = () => Promise.resolve('available');
+"""
+
+
+def test_reading_aloud_ends_though_the_last_words_have_no_voice(open_page: OpenPage, site: StandIn) -> None:
+    page = open_page(script=SPEECH)
+    site.answers["念"] = "第一句。\n\n12。\n\nThe end of it."
+    ask(page, "念")
+    button = page.locator(".answer [data-t-label=readAloud]")
+    button.click()
+    assert page.evaluate("window.said.map((one) => one.text)") == ["第一句。", "12。"]
+    expect(page.locator(".answer [data-t-label=stopReading]")).to_be_visible()
+    page.evaluate("window.said[1].onend()")
+    expect(button).to_have_attribute("aria-pressed", "false")
+    button.click()
+    page.evaluate("window.said[2].onerror()")  # the voice was taken away
+    expect(button).to_have_attribute("aria-pressed", "false")
+
+
+def test_what_is_dictated_stands_behind_what_was_typed(open_page: OpenPage) -> None:
+    page = open_page(script=SPEECH)
+    page.fill("#input", "请翻译：")
+    page.click("#dictate")
+    page.evaluate("window.hearing.onresult({results: [[{transcript: '你好'}]]})")
+    expect(page.locator("#input")).to_have_value("请翻译：你好")
+    page.evaluate("window.hearing.onresult({results: [[{transcript: '你好吗'}]]}), window.hearing.onend()")
+    page.click("#dictate")
+    page.evaluate("window.hearing.onresult({results: [[{transcript: '，谢谢'}]]})")
+    expect(page.locator("#input")).to_have_value("请翻译：你好吗，谢谢")

@@ -107,6 +107,51 @@ def test_export_and_import(open_page: OpenPage, tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text("{", encoding="utf-8")
     page.set_input_files("#import-file", tmp_path / "bad.json")
     expect(page.locator("#toast")).to_contain_text("文件坏了")
+    with (tmp_path / "chatgpt.zip").open("wb") as file:
+        file.truncate(65 * 2**20)
+    page.set_input_files("#import-file", tmp_path / "chatgpt.zip")
+    expect(page.locator("#toast")).to_contain_text("chatgpt.zip 有 65 MB，最多能导入 64 MB")
+    expect(page.locator("#toast")).to_contain_text("导入里面的 conversations.json")
+
+
+def test_each_of_several_deletions_can_be_taken_back(open_page: OpenPage) -> None:
+    page = open_page()
+    talk(page, "一", "二", "三")
+    for title in ("一", "二"):
+        page.click(f"[aria-label='“{title}”的菜单']")
+        page.click("[role=menuitem]:has-text('删除')")
+        expect(page.locator(f".item .name:text-is('{title}')")).to_have_count(0)
+    page.locator("#toast button").first.click()
+    expect(page.locator(".item .name")).to_have_text(["三", "一"])
+    page.locator("#toast button").click()
+    expect(page.locator(".item .name")).to_have_text(["三", "二", "一"])
+
+
+def test_a_deletion_can_be_taken_back_after_a_reload_but_not_by_the_next_pupil(open_page: OpenPage) -> None:
+    page = open_page()
+    talk(page, "一", "二")
+    page.click("#chat-menu")
+    page.click("[role=menuitem]:has-text('删除')")
+    expect(page.locator(".item .name")).to_have_text(["一"])
+    page.reload()
+    page.click("#toast button:has-text('撤销')")
+    expect(page.locator(".item .name")).to_have_text(["二", "一"])
+    expect(page.locator(".bubble")).to_contain_text("二")
+    page.reload()
+    expect(page.locator(".item .name")).to_have_text(["二", "一"])
+    page.wait_for_timeout(300)
+    expect(page.locator("#toast button")).to_have_count(0)
+    page.click("#chat-menu")
+    page.click("[role=menuitem]:has-text('删除')")
+    expect(page.locator("#toast button")).to_have_count(1)
+    page.click("#house-menu")
+    page.click("[role=menuitem]:has-text('清空')")
+    expect(page.locator("#toast")).to_contain_text("已清空 1 段")
+    expect(page.locator("#toast button")).to_have_count(1)
+    page.reload()
+    page.wait_for_selector("#model:not(:empty)")
+    page.wait_for_timeout(300)
+    expect(page.locator("#toast button")).to_have_count(0)
 
 
 def test_for_the_next_pupil(open_page: OpenPage, site: StandIn) -> None:

@@ -134,6 +134,26 @@ def test_answer_again_makes_a_branch_and_the_arrows_walk_it(open_page: OpenPage,
     expect(page.locator(".answer .walk:visible")).to_have_text("1/2")
 
 
+def test_what_is_found_beside_a_growing_answer_frees_the_page(open_page: OpenPage, site: StandIn) -> None:
+    page = open_page()
+    site.answers["甲"] = "独一无二的话。"
+    ask(page, "甲")
+    site.pace = 0.02
+    site.answers["甲"] = "一句话。\n\n" * 2000
+    page.click(".answer [data-t-label=again]")
+    page.wait_for_selector(".live .body:has-text('一句话。')")
+    expect(page.locator("#send")).to_have_attribute("aria-label", "停止回答")
+    page.fill("#find", "独一无二")
+    page.locator(".item .snippet:has-text('独一无二')").click()
+    expect(page.locator(".answer .walk")).to_have_text("1/2")
+    expect(page.locator("#send")).to_have_attribute("aria-label", "发送")
+    expect(page.locator("#log")).to_have_attribute("aria-busy", "false")
+    page.click(".answer [data-t-label=walkOn]")
+    expect(page.locator("#send")).to_have_attribute("aria-label", "停止回答")
+    page.locator("#input").press("Escape")
+    page.wait_for_selector(".note:has-text('已停止')")
+
+
 def test_a_changed_question_keeps_the_old_one(open_page: OpenPage, site: StandIn) -> None:
     page = open_page()
     ask(page, "一")

@@ -67,3 +67,15 @@ def test_pictures_that_were_drawn_and_files_that_were_sent_are_named() -> None:
 @pytest.mark.parametrize("recipient", [None, "all"])
 def test_an_answer_that_names_nobody_is_for_all(recipient: str | None) -> None:
     assert said(ASKED, message("assistant", "答", recipient=recipient))[1] == ("assistant", "答")
+
+
+def test_a_question_of_nothing_is_none() -> None:
+    answer = message("assistant", "答")
+    assert said(message("user", ""), ASKED, answer) == [("user", "问"), ("assistant", "答")]
+    voice = message("user", {"content_type": "audio_transcription", "text": ""}, kind="multimodal_text")
+    assert said(ASKED, answer, voice) == [("user", "问"), ("assistant", "答")]
+
+
+def test_a_title_that_says_nothing_is_none() -> None:
+    for title, kept in (("New chat", ""), ("新聊天", ""), ("New chat with Ann", "New chat with Ann")):
+        assert chatgpt.read({"mapping": {}, "title": title}).title == kept

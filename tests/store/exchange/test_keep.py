@@ -237,6 +237,23 @@ def test_open_webuis_older_forms(store: Store) -> None:
         assert messages[1].state == "cut"
 
 
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        ({"content": "<think>\n想\n</think>\n\n答"}, ("想", "答")),
+        ({"content": "答", "reasoning_content": "想"}, ("想", "答")),
+        ({"content": "<think></think>答"}, ("", "<think></think>答")),
+        ({"content": "标签 <think>x</think> 是什么"}, ("", "标签 <think>x</think> 是什么")),
+    ],
+)
+def test_thoughts_that_stand_in_an_answer_are_its_reasoning(
+    store: Store, answer: dict[str, str], kept: tuple[str, str]
+) -> None:
+    take(store, [{"messages": [{"role": "user", "content": "问"}, {"role": "assistant", **answer}]}])
+    _, messages = only(store)
+    assert (messages[1].reasoning, messages[1].content) == kept
+
+
 # -- what is odd ---------------------------------------------------------------------------------------
 
 
@@ -252,6 +269,14 @@ def test_open_webuis_older_forms(store: Store) -> None:
 def test_what_is_no_file_of_conversations(store: Store, data: bytes, words: str) -> None:
     with pytest.raises(RequestError, match=words):
         take(store, data)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_a_file_that_a_program_saved_in_another_encoding(store: Store, encoding: str) -> None:
+    exported = to_json(*Conversations(store).get(HOUSE, filled(store)))
+    assert (
+        take(store, json.dumps([exported], ensure_ascii=False).encode(encoding), add_person(store, "李")).imported == 1
+    )
 
 
 def test_a_zip_without_conversations_and_one_that_unpacks_to_too_much(
@@ -359,3 +384,14 @@ def test_markdown_is_the_shown_branch(store: Store) -> None:
     text = to_markdown(*kept.get(HOUSE, id), language="en")
     assert "## Question" in text
     assert "## Answer · ember\n\n> **Reasoning**\n>\n> 想一想\n\n一个**种子**。\n" in text
+
+
+def test_code_that_was_cut_does_not_take_in_the_rest(store: Store) -> None:
+    kept = Conversations(store)
+    id = kept.create(HOUSE).id
+    turn = kept.ask(HOUSE, id, parent=None, content="写代码")
+    kept.keep([(HOUSE, turn.answer.id, {"content": "````py\n```\nx = 1", "state": "cut"})])
+    further = kept.ask(HOUSE, id, parent=turn.answer.id, content="```\n全的\n```")
+    kept.keep([(HOUSE, further.answer.id, {"content": "好", "state": "done"})])
+    text = to_markdown(*kept.get(HOUSE, id))
+    assert "x = 1\n````\n\n*（没有写完）*\n\n## 问\n\n```\n全的\n```\n\n## 答" in text

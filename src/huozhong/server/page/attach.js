@@ -5,6 +5,7 @@ import { $, bindPanel, element, iconButton, toast } from './dom.js';
 import { t } from './i18n.js';
 
 const MOST = 20; // of one question
+const LARGEST = 50; // MiB of a file
 
 /** Page numbers as people write them: 3–5, 9. */
 function ranges(pages) {
@@ -18,11 +19,31 @@ function ranges(pages) {
   return said.slice(0, 8).join(', ') + (said.length > 8 ? '…' : '');
 }
 
+/** Whether a file has more MiB than can be taken; then the person is told. */
+export function isTooLarge(file, most, key) {
+  const size = file.size / 1048576;
+  if (size > most) toast(t(key, { name: file.name, size: Math.ceil(size), most }));
+  return size > most;
+}
+
+/** What was let go, but for folders: a browser hands them over as files that cannot be read. */
+function filesOf(transfer) {
+  const items = Array.from(transfer.items || []).filter((item) => item.kind === 'file');
+  const isFolder = (item) => {
+    const entry = item && item.webkitGetAsEntry && item.webkitGetAsEntry();
+    return Boolean(entry && entry.isDirectory);
+  };
+  const files = Array.from(transfer.files).filter((file, index) => !isFolder(items[index]));
+  if (files.length < transfer.files.length) toast(t('noFolders'));
+  return files;
+}
+
 /** changed(): what is attached has changed.  failed(ApiError).  Returns {take(), put(files), add(files), isBusy()}. */
 export function bindAttach(changed, failed) {
   const box = $('attached');
   let files = []; // {id, name}
   let reading = 0;
+  let waiting = 0;
   let turn = 0; // counts how often all was taken: what is read after that is of an earlier question
 
   function show() {
@@ -46,8 +67,15 @@ export function bindAttach(changed, failed) {
 
   async function add(picked) {
     const mine = turn;
-    for (const file of Array.from(picked).slice(0, MOST - files.length)) {
-      if (mine !== turn) return;
+    const all = Array.from(picked);
+    const room = Math.max(0, MOST - files.length - reading - waiting);
+    const taken = all.slice(0, room);
+    if (taken.length < all.length) toast(t('tooManyFiles', { most: MOST, count: all.length - taken.length, first: all[room].name }));
+    waiting += taken.length; // read one after the other; what is added meanwhile counts them too
+    for (const file of taken) {
+      waiting -= 1;
+      if (mine !== turn) continue;
+      if (isTooLarge(file, LARGEST, 'fileTooLarge')) continue;
       reading += 1;
       const chip = box.appendChild(element('span', 'chip reading', t('attaching', { name: file.name })));
       chip.setAttribute('role', 'status');
@@ -60,7 +88,8 @@ export function bindAttach(changed, failed) {
         const empty = kept.kind === 'pdf' ? kept.pages_without_text : [];
         if (empty.length) toast(t('pagesWithoutText', { name: kept.name, pages: ranges(empty) }));
       } catch (error) {
-        failed(error);
+        if (error.kind === 'server') toast(t('notAdded', { message: error.message }));
+        else failed(error);
       }
       reading -= 1;
       show();
@@ -95,12 +124,12 @@ export function bindAttach(changed, failed) {
   document.addEventListener('drop', (event) => {
     event.preventDefault();
     if (place) place.hidden = true;
-    if (event.dataTransfer && event.dataTransfer.files.length) add(event.dataTransfer.files);
+    if (event.dataTransfer && event.dataTransfer.files.length) add(filesOf(event.dataTransfer));
   });
 
   return {
     add,
-    isBusy: () => reading > 0,
+    isBusy: () => reading + waiting > 0,
     /** Files whose question could not be sent. */
     put(back) {
       files = back.concat(files);

@@ -197,24 +197,31 @@ export function openMenu(button, items, back) {
   entries[0].focus();
 }
 
-let toastTimer = 0;
+const MOST_TOLD = 4; // things at once
 
-/** Says something at the foot of the page for a while; with an action, long enough to press it. */
+/** How long a text is to be read, in ms. */
+function readingTime(text) {
+  const columns = text.replace(/[^\x00-\xff]/g, '00').length;
+  return Math.min(20000, Math.max(3000, 60 * columns));
+}
+
+/** Says something at the foot of the page, as long as it takes to read; with an action, long enough to press it.  What
+ * was said just before stays above it: the news of one file is not the last word on another, and an "undo" not gone. */
 export function toast(text, actionText, action) {
   const box = $('toast');
-  clearTimeout(toastTimer);
-  box.textContent = text;
+  Array.from(box.children).forEach((line) => line.textContent === text && line.remove());
+  const plain = box.querySelectorAll('div:not(.act)');
+  if (box.children.length >= MOST_TOLD) (plain[0] || box.firstChild).remove();
+  const line = box.appendChild(element('div', action ? 'act' : '', text));
   if (action) {
-    const button = box.appendChild(element('button', '', actionText));
+    const button = line.appendChild(element('button', '', actionText));
     button.type = 'button';
     button.addEventListener('click', () => {
-      box.textContent = '';
+      line.remove();
       action();
     });
   }
-  toastTimer = setTimeout(() => {
-    box.textContent = '';
-  }, action ? 10000 : 3000);
+  setTimeout(() => line.remove(), action ? Math.max(10000, readingTime(text)) : readingTime(text));
 }
 
 export function copyButton(key, getText) {

@@ -1,13 +1,37 @@
 // What the menus do: of one conversation, and of all of them.
 
 import { ask, conversationPath, send } from './api.js';
+import { isTooLarge } from './attach.js';
 import { $, download, toast } from './dom.js';
 import { hasLargeLetters, hideList, isListShown, isNarrow, setLetters, showList } from './frame.js';
 import { t } from './i18n.js';
 
+const LARGEST_IMPORT = 64; // MiB
+const UNDO_TIME = 60000; // ms for which a page that was loaded anew offers it
+
+/** The last deletion of this tab: id and time; null forgets it. */
+function remember(id) {
+  try {
+    if (id === null) window.sessionStorage.removeItem('huozhong.deleted');
+    else window.sessionStorage.setItem('huozhong.deleted', id + ' ' + Date.now());
+  } catch (error) {
+    return; // storage is switched off: then only until the page is loaded anew
+  }
+}
+
+function remembered() {
+  try {
+    const [id, time] = (window.sessionStorage.getItem('huozhong.deleted') || '').split(' ');
+    return [id, Number(time)];
+  } catch (error) {
+    return ['', 0];
+  }
+}
+
 /**
  * house: {chat, list, openChat(id), failed(ApiError), person(): what /house/me says, showKeys(), cleared(): this browser
- * is to forget who sat here; returns what brings it back}.  Returns {chatMenu(conversation), houseMenu(): the items of the two menus, isDeleting(id)}.
+ * is to forget who sat here; returns what brings it back}.  Returns
+ * {chatMenu(conversation), houseMenu(): the items of the two menus, offerAgain(), isDeleting(id)}.
  */
 export function createMenus(house) {
   const { chat, list, openChat, failed } = house;
@@ -68,15 +92,27 @@ export function createMenus(house) {
     const wasOpen = conversation.id === chat.current().id;
     if (wasOpen) chat.start();
     ($('list').querySelector('.open') || $('new')).focus();
+    remember(conversation.id);
+    offerUndo(conversation.id, wasOpen);
+  }
+
+  function offerUndo(id, wasOpen) {
     toast(t('deleted'), t('undo'), async () => {
       try {
-        list.update(await ask('POST', conversationPath(conversation.id, '/restore'), {}));
-        deleting.delete(conversation.id);
-        if (wasOpen && chat.isEmpty()) openChat(conversation.id);
+        list.update(await ask('POST', conversationPath(id, '/restore'), {}));
+        deleting.delete(id);
+        remember(null);
+        if (wasOpen && chat.isEmpty()) openChat(id);
       } catch (error) {
         failed(error);
       }
     });
+  }
+
+  /** Whoever is frightened by what is gone loads the page anew: the last deletion can be taken back then too. */
+  function offerAgain() {
+    const [id, time] = remembered();
+    if (id && Date.now() - time < UNDO_TIME) offerUndo(id, true);
   }
 
   function houseMenu() {
@@ -115,7 +151,7 @@ export function createMenus(house) {
   async function importFile() {
     const file = $('import-file').files[0];
     $('import-file').value = '';
-    if (!file) return;
+    if (!file || isTooLarge(file, LARGEST_IMPORT, 'importTooLarge')) return;
     try {
       const result = await ask('POST', '/house/import', file);
       const skipped = result.skipped.map((one) => '\n' + (one.title ? one.title + ': ' : '') + (t('skip.' + one.code) || one.why)).join('');
@@ -139,6 +175,7 @@ export function createMenus(house) {
     chat.start(); // what was not sent goes back to the field, which is emptied then
     const bringBack = house.cleared();
     await list.load().catch(failed);
+    $('toast').textContent = ''; // what was offered there was the last one's
     toast(t('clearedAll', { count: done.cleared }), t('undo'), () => {
       bringBack();
       ask('POST', '/house/clear/undo', { at: done.at }).then(() => list.load()).catch(failed);
@@ -158,11 +195,12 @@ export function createMenus(house) {
 
   /** What the service worker kept of conversations, to be read while the server is off, goes. */
   function forgetKept() {
+    remember(null);
     if (navigator.serviceWorker && navigator.serviceWorker.controller) {
       navigator.serviceWorker.controller.postMessage('forget');
     }
   }
 
   $('import-file').addEventListener('change', importFile);
-  return { chatMenu, houseMenu, isDeleting: (id) => deleting.has(id) };
+  return { chatMenu, houseMenu, offerAgain, isDeleting: (id) => deleting.has(id) };
 }

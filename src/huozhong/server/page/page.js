@@ -410,9 +410,13 @@ function bindHands() {
     else chat.start();
   });
   whenVoices(() => chat.show());
-  bindDictation($('dictate'), language, (text) => {
-    input.value = text;
-    onInput();
+  bindDictation($('dictate'), language, () => {
+    const before = input.value; // what is there already stays
+    const gap = /[A-Za-z0-9.,;:!?]$/.test(before) ? ' ' : '';
+    return (text) => {
+      input.value = before + gap + text;
+      onInput();
+    };
   });
 }
 
@@ -434,6 +438,7 @@ async function begin() {
   listenToHouse();
   await tried;
   offerFirst();
+  menus.offerAgain();
   keepForLater();
 }
 

@@ -5,6 +5,7 @@ import { label } from './i18n.js';
 const LONGEST_PIECE = 160; // characters; some browsers fall silent in the middle of a long text
 const speech = window.speechSynthesis;
 let speaking = null; // the button whose answer is being read
+let saying = []; // its pieces
 
 /** The machine's own voices for a language; voices that a service on the internet speaks are left out. */
 function voicesFor(language) {
@@ -36,6 +37,10 @@ function stopSpeaking() {
   label(speaking, 'readAloud');
   speaking.setAttribute('aria-pressed', 'false');
   speaking = null;
+  saying.forEach((one) => {
+    one.onend = one.onerror = null; // what is broken off ends late, perhaps when it is read once more
+  });
+  saying = [];
   speech.cancel();
 }
 
@@ -47,27 +52,35 @@ export function speak(button, node) {
   speaking = button;
   label(button, 'stopReading');
   button.setAttribute('aria-pressed', 'true');
-  const texts = pieces(node.innerText);
-  texts.forEach((text, index) => {
-    const language = /[\u3400-\u9fff]/.test(text) ? 'zh' : 'en';
-    const said = new SpeechSynthesisUtterance(text);
+  let language = 'zh';
+  const said = pieces(node.innerText).map((text) => {
+    // What has no letters, such as a number in a list, is read in the language around it.
+    if (/[\u3400-\u9fff]/.test(text)) language = 'zh';
+    else if (/[a-z]/i.test(text)) language = 'en';
+    const one = new SpeechSynthesisUtterance(text);
+    one.lang = language === 'zh' ? 'zh-CN' : 'en-US';
     const voices = voicesFor(language);
-    said.lang = language === 'zh' ? 'zh-CN' : 'en-US';
-    said.voice = voices.find((voice) => voice.lang === said.lang) || voices[0] || null;
-    if (!said.voice) return; // no voice of this machine's for it
-    said.onend = () => {
-      if (index === texts.length - 1 && speaking === button) stopSpeaking();
-    };
-    speech.speak(said);
+    one.voice = voices.find((voice) => voice.lang === one.lang) || voices[0] || null;
+    return one;
+  }).filter((one) => one.voice); // what this machine has no voice for is left out
+  const over = () => speaking === button && stopSpeaking();
+  if (!said.length) {
+    over();
+    return;
+  }
+  saying = said;
+  said[said.length - 1].onend = over;
+  said.forEach((one) => {
+    one.onerror = over;
+    speech.speak(one);
   });
-  if (!texts.length) stopSpeaking();
 }
 
 /**
- * Shows the microphone where speech is recognised on this machine.  heard(text) gets what was said; language() says
- * in which language.
+ * Shows the microphone where speech is recognised on this machine.  hear() is called when somebody begins to speak, and
+ * returns what gets the text; language() says in which language.
  */
-export async function bindDictation(button, language, heard) {
+export async function bindDictation(button, language, hear) {
   const Recognition = window.SpeechRecognition || window.webkitSpeechRecognition;
   // Without `available`, recognition is a service on the internet.
   if (!Recognition || !Recognition.available) return;
@@ -81,6 +94,7 @@ export async function bindDictation(button, language, heard) {
       running.stop();
       return;
     }
+    const heard = hear();
     running = new Recognition();
     running.lang = options().langs[0];
     running.processLocally = true;

@@ -21,6 +21,7 @@ from huozhong.store.exchange.shape import Chat, Said, listed, mapping, text, tim
 from huozhong.store.tables.base import now
 
 _WORDS = ("text", "multimodal_text", "code")
+_OWN_TITLES = ("New chat", "新聊天", "新对话", "新對話")
 _CANVAS = ("canmore.create_textdoc", "canmore.update_textdoc")
 # What stands for a source, a map, a row of pictures: \ue200 kind \ue202 where from \ue201.
 _MARK = re.compile("\ue200[^\ue200\ue201]*(?:\ue201|$)|[\ue200-\ue206]|【\\d+(?::\\d+)?†[^】\\n]{0,80}】")
@@ -34,7 +35,7 @@ def read(raw: Mapping[str, Any]) -> Chat:
     created = time_ms(raw.get("create_time")) or now()
     return Chat(
         source=text(raw.get("conversation_id")) or text(raw.get("id")),
-        title=text(raw.get("title")),
+        title="" if (title := text(raw.get("title"))) in _OWN_TITLES else title,
         model=None,  # it is not here; each answer says who wrote it
         pinned=raw.get("is_starred") is True,
         created=created,
@@ -54,6 +55,7 @@ def _said(key: str, node: Mapping[str, Any]) -> Said:
         words = _canvas(content) if message.get("recipient") in _CANVAS else _quoted(words, about)
     elif role == "user":
         words = _with_files(words, about)
+        role = role if words else None  # a picture that was not kept, a voice that said nothing
     return Said(
         key=key,
         parent=text(node.get("parent")) or None,

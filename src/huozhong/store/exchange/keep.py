@@ -131,7 +131,8 @@ def _is_conversations(name: str) -> bool:
 
 def _decoded(data: bytes) -> str:
     try:
-        return data.decode("utf-8-sig")
+        # Programs of Windows that open and save a file make it UTF-16.
+        return data.decode(json.detect_encoding(data)).removeprefix("\ufeff")
     except UnicodeDecodeError:
         raise RequestError("The file is no text in UTF-8; send the JSON as it was exported.") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
@@ -39,7 +40,21 @@ def to_markdown(
         if message.reasoning:
             thoughts = message.reasoning.strip().splitlines()
             lines += [f"> **{words['reasoning']}**", ">", *(f"> {line}".rstrip() for line in thoughts), ""]
-        lines += [message.content.strip()]
+        lines += [_closed(message.content.strip())]
         if message.role == "assistant" and message.state != "done":
             lines += ["", f"*{words['cut']}*"]
     return "\n".join(lines) + "\n"
+
+
+def _closed(content: str) -> str:
+    """A text with an end for its code, so that one that was cut there does not take in what follows."""
+    fence = ""
+    for line in content.splitlines():
+        mark = re.match(r" *(`{3,}|~{3,})(.*)", line)
+        if mark is None:
+            continue
+        if not fence:
+            fence = mark[1]
+        elif mark[1].startswith(fence) and not mark[2].strip():
+            fence = ""
+    return f"{content}\n{fence}" if fence else content

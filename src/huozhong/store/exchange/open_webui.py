@@ -7,7 +7,8 @@
               "messages": [the shown branch]}}
 
 Older exports have the inner object alone, or only `messages`.  Reasoning and calls of tools stand inside an answer's
-text, as <details type="reasoning" duration="seconds"> and <details type="tool_calls">.
+text, as <details type="reasoning" duration="seconds">, or <think> before there were those, and
+<details type="tool_calls">.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from huozhong.store.exchange.shape import Chat, Said, listed, mapping, text, tim
 from huozhong.store.tables.base import now
 
 _DETAILS = re.compile(r'<details type="(\w+)"([^>]*)>\s*(?:<summary>[^<]*</summary>)?(.*?)</details>\s*', re.S)
+_THINK = re.compile(r"\s*<think(?:ing)?>(.*?)</think(?:ing)?>", re.S)  # as models write it, and older ones kept it
 _DURATION = re.compile(r'duration="(\d{1,6})"')
 _OWN_TITLES = ("New Chat", "新对话", "新建对话")
 
@@ -80,7 +82,7 @@ def _said(raw: Mapping[str, Any], key: str) -> Said:
         parent=text(raw.get("parentId")) or None,
         role=role if role in ("user", "assistant") else None,
         content=content,
-        reasoning=reasoning,
+        reasoning=reasoning or (text(raw.get("reasoning_content")) if role == "assistant" else ""),
         state="failed" if failed else "done" if role == "user" or raw.get("done") is not False else "cut",
         model=text(raw.get("model")) or None if role == "assistant" else None,
         error=(why or "It failed there.") if failed else None,
@@ -117,4 +119,7 @@ def _apart(content: str) -> tuple[str, str, int]:
         return ""
 
     rest = _DETAILS.sub(take, content) if "<details" in content else content
+    if not thoughts and (found := _THINK.match(rest)) and found[1].strip():
+        thoughts.append(found[1].strip())
+        rest = rest[found.end() :]
     return rest.strip() if thoughts else rest, "\n\n".join(thoughts), seconds
