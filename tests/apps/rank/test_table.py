@@ -46,3 +46,29 @@ def test_numbers_times_and_parts() -> None:
     )
     assert times(["yesterday"]) is None
     assert parts("a| b；c、d") == ["a", "b", "c", "d"]
+
+
+def test_money_is_a_number_however_it_is_written() -> None:
+    for cells in (
+        [f"¥{n},280.50" for n in range(1, 31)],
+        [f"{n}.5元" for n in range(30)],
+        [f"￥ {n}.5" for n in range(30)],
+        [f"{n}.5 块" for n in range(30)],
+        [f"CNY {n}.50" for n in range(30)],
+        [f"３{n}．５" for n in range(30)],
+    ):
+        assert kind_of(cells) == "number", cells[0]
+    assert np.allclose(numbers(["¥1,280.50", "39.9元", "３９．９", "", "15%"]), [1280.5, 39.9, 39.9, np.nan, 0.15],
+                       equal_nan=True)  # fmt: skip
+    assert kind_of([f"{n}号桌元" for n in range(5)] * 9) == "category"
+
+
+def test_days_before_months_are_moments() -> None:
+    assert kind_of([f"{n:02d}/03/2024" for n in range(1, 31)]) == "time"
+
+
+def test_what_a_spreadsheet_leaves_beside_and_below_a_table_is_passed_over() -> None:
+    read = parse_table("甲,乙,,\n1,2,,\n3,4,,\n,,,\n", "x")
+    assert read.columns == {"甲": ["1", "3"], "乙": ["2", "4"]}
+    with pytest.raises(SkillError, match="Line 3"):
+        parse_table("甲,乙,,\n1,2,,\n3,4,5,\n", "x")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +24,11 @@ MOST_BYTES = 1 << 30
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-", "--", "无", "未知", "空"})
 _LIST = re.compile(r"[|;；、]")
 _NUMBER = re.compile(r"[+-]?(\d+(,\d{3})*|\d*)(\.\d+)?([eE][+-]?\d+)?%?")
+_MONEY = re.compile(r"[¥￥$€£]|(?:元|块钱?|rmb|cny|yuan|usd|eur)$|^(?:rmb|cny|usd|eur)", re.I)
 _TIMES = (
     "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%Y%m%d",
-    "%Y年%m月%d日", "%Y.%m.%d", "%d.%m.%Y", "%m/%d/%Y", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ",
+    "%Y年%m月%d日", "%Y.%m.%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y年%m月%d日 %H:%M", "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M:%SZ",
 )  # fmt: skip
 _EPOCH = (300_000_000, 4_000_000_000)  # seconds since 1970 that a column of moments may hold: 1979 to 2096
 
@@ -65,6 +68,8 @@ def parse_table(text: str, name: str) -> Table:
         raise SkillError(f"{name} 第一行只有一列。", f"The first line of {name} has one column only.")
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     heading = [one.strip() for one in next(rows)]
+    while len(heading) > 2 and not heading[-1]:  # columns that a spreadsheet left beside the table
+        heading.pop()
     for n, one in enumerate(heading):
         if not one:
             raise SkillError(f"{name} 第 {n + 1} 列没有列名。", f"Column {n + 1} of {name} has no heading.")
@@ -75,6 +80,10 @@ def parse_table(text: str, name: str) -> Table:
         for row in rows:
             if not row or (len(row) == 1 and not row[0].strip()):
                 continue  # an empty line says nothing
+            while len(row) > len(heading) and not row[-1].strip():
+                row.pop()
+            if not any(cell.strip() for cell in row):
+                continue
             if len(row) != len(heading):
                 raise SkillError(
                     f"{name} 第 {rows.line_num} 行有 {len(row)} 列，标题有 {len(heading)} 列。",
@@ -109,7 +118,7 @@ def kind_of(values: Sequence[str]) -> Kind:
         return "constant"
     if len(told) >= 20 and times(told[:2000]) is not None:
         return "time"
-    if all(_NUMBER.fullmatch(value) and value[-1:].isdigit() | value.endswith("%") for value in told):
+    if all(_is_number(_bare(value)) for value in told):
         whole = all(value.isdigit() for value in told)
         return "row id" if whole and len(distinct) == len(values) and len(values) > 20 else "number"
     if len(distinct) > 0.9 * len(told) and len(told) > 20:
@@ -130,10 +139,19 @@ def numbers(values: Sequence[str]) -> NDArray[np.float64]:
     return np.array([_number(value) for value in values], np.float64)
 
 
+def _bare(value: str) -> str:
+    """A number without the money that is written beside it, in ordinary digits: ¥1,280.00, 39.9元, ３９．９."""
+    return _MONEY.sub("", unicodedata.normalize("NFKC", value).replace(" ", "")) if value else value
+
+
+def _is_number(value: str) -> bool:
+    return bool(_NUMBER.fullmatch(value)) and (value[-1:].isdigit() or value.endswith("%"))
+
+
 def _number(value: str) -> float:
     if not value:
         return np.nan
-    plain = value.replace(",", "")
+    plain = _bare(value).replace(",", "")
     return float(plain[:-1]) / 100 if plain.endswith("%") else float(plain)
 
 
