@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from huozhong.apps.rank.table import kind_of, numbers, parse_table, parts, read_table, times
+from huozhong.apps.rank.table import cell, kind_of, numbers, parse_table, parts, read_table, times
 from huozhong.errors import SkillError
 
 
@@ -72,3 +72,18 @@ def test_what_a_spreadsheet_leaves_beside_and_below_a_table_is_passed_over() -> 
     assert read.columns == {"甲": ["1", "3"], "乙": ["2", "4"]}
     with pytest.raises(SkillError, match="Line 3"):
         parse_table("甲,乙,,\n1,2,,\n3,4,5,\n", "x")
+
+
+def test_a_cell_as_programs_and_people_give_it() -> None:
+    for nothing in (None, "", " ", "N/A", "未知", float("nan")):
+        assert cell(nothing, "价", "number") == ""
+    assert cell(12.5, "价", "number") == "12.5"
+    assert cell(" ¥39.9 ", "价", "number") == "¥39.9"
+    assert numbers([cell(1e-7, "价", "number")])[0] == 1e-7
+    assert cell(3, "城", "category") == "3"
+    for wrong in ("便宜", "12abc", float("inf")):
+        with pytest.raises(SkillError, match="must be a number"):
+            cell(wrong, "价", "number")
+    for many in ([1], {"a": 1}):
+        with pytest.raises(SkillError, match="single value"):
+            cell(many, "价", "category")

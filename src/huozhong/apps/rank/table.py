@@ -148,6 +148,20 @@ def _is_number(value: str) -> bool:
     return bool(_NUMBER.fullmatch(value)) and (value[-1:].isdigit() or value.endswith("%"))
 
 
+def cell(value: object, name: str, kind: Kind) -> str:
+    """A cell that a program or a person gave for column `name`, as the table would hold it.
+
+    Raises `SkillError` for what is no single value, and for a word where the table holds numbers.
+    """
+    if value is not None and not isinstance(value, str | int | float):
+        raise SkillError(f"“{name}”要是一个值。", f"'{name}' must be a single value.")
+    told = "" if value is None else str(value).strip()
+    told = "" if told.lower() in _MISSING else told
+    if told and kind == "number" and not _is_number(_bare(told)):
+        raise SkillError(f"“{name}”要是数，不是“{told[:20]}”。", f"'{name}' must be a number, not '{told[:20]}'.")
+    return told
+
+
 def _number(value: str) -> float:
     if not value:
         return np.nan
