@@ -87,3 +87,8 @@ def test_a_cell_as_programs_and_people_give_it() -> None:
     for many in ([1], {"a": 1}):
         with pytest.raises(SkillError, match="single value"):
             cell(many, "价", "category")
+
+
+def test_having_none_is_an_answer_where_others_have_some() -> None:
+    read = parse_table("甲,乙\n有,城东\n无,无\n有,\n", "x")
+    assert read.columns == {"甲": ["有", "无", "有"], "乙": ["城东", "", ""]}

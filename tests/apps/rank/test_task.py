@@ -38,7 +38,7 @@ def test_what_is_not_clear_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("yes", "no"),
     [("买了", "没买"), ("已购买", "未购买"), ("成功", "失败"), ("1.0", "0.0"), ("1", "-1"), ("sold", "unsold"),
-     ("bought", "not bought"), ("responded", "did not respond"), ("满意", "不满意"), ("同意", "拒绝")],
+     ("bought", "not bought"), ("responded", "did not respond"), ("满意", "不满意"), ("同意", "拒绝"), ("有", "无")],
 )  # fmt: skip
 def test_what_happened_counts_even_where_it_is_the_more_frequent(yes: str, no: str) -> None:
     rows = "\n".join(f"{20 + n % 30},{no if n % 5 == 0 else yes}" for n in range(60))

@@ -90,15 +90,20 @@ def parse_table(text: str, name: str) -> Table:
                     f"Line {rows.line_num} of {name} has {len(row)} columns, its heading {len(heading)}.",
                 )
             for column, value in zip(columns, row, strict=True):
-                value = value.strip()
-                column.append("" if value.lower() in _MISSING else value)
+                column.append(value.strip())
     except csv.Error as error:
         raise SkillError(
             f"{name} 第 {rows.line_num} 行读不懂：{error}。", f"Line {rows.line_num} of {name} cannot be read: {error}."
         ) from None
     if not columns[0]:
         raise SkillError(f"{name} 只有标题，没有数据。", f"{name} has a heading and no rows.")
-    return Table(dict(zip(heading, columns, strict=True)))
+    return Table({name: _known(column) for name, column in zip(heading, columns, strict=True)})
+
+
+def _known(column: list[str]) -> list[str]:
+    """The column with "" for what says that nothing is known; 无 is an answer where others say 有."""
+    missing = _MISSING - {"无"} if "有" in column else _MISSING
+    return ["" if value.lower() in missing else value for value in column]
 
 
 def _decoded(data: bytes, name: str) -> str:
