@@ -160,3 +160,62 @@ def test_a_price_that_a_spreadsheet_would_take_for_a_day() -> None:
     values = [28764.0 + 299 * (place % 9) for place in range(40)]
     assert 31156.0 in values
     assert read_prices("\n".join(map(str, values))).values.tolist() == values
+
+
+DAYS = [FIRST + datetime.timedelta(7 * place) for place in range(12)]
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["%d-%b-%y", "%Y-%m-%d 星期五", "%Y/%m/%d(周五)", "%Y-%m-%d Friday", "%a"],
+)
+def test_days_with_their_weekday_and_years_of_two_digits(form: str) -> None:
+    if form == "%a":  # a weekday alone is no date
+        with pytest.raises(SkillError, match="no date"):
+            read_prices(table(form))
+        return
+    assert read_prices(table(form)).dates == DAYS
+
+
+def test_a_week_that_ends_in_the_next_year() -> None:
+    begin = datetime.date(2024, 11, 4)
+    for form in ("{0:%Y-%m-%d}~{1:%m-%d}", "{0:%Y.%m.%d}-{1:%m.%d}", "{0:%Y年%m月%d日}—{1:%m月%d日}"):
+        weeks = [begin + datetime.timedelta(7 * place) for place in range(14)]
+        said = [form.format(day, day + datetime.timedelta(6)) for day in weeks]
+        text = "日期,价格(元/公斤)\n" + "\n".join(f"{one},{15 + place / 10:.1f}" for place, one in enumerate(said))
+        read = read_prices(text)
+        assert read.dates == [day + datetime.timedelta(6) for day in weeks], form
+        assert np.allclose(read.values, [15 + place / 10 for place in range(14)])
+
+
+def test_weeks_counted_in_their_month() -> None:
+    thursdays = [datetime.date(2024, 1, 4) + datetime.timedelta(7 * place) for place in range(14)]
+    cells = [f"{day.year}年{day.month}月第{'一二三四五'[(day.day - 1) // 7]}周" for day in thursdays]
+    text = "日期,价格\n" + "\n".join(f"{cell},{15 + place / 10:.1f}" for place, cell in enumerate(cells))
+    assert read_prices(text).dates == thursdays
+
+
+@pytest.mark.parametrize(
+    "below",
+    ["合计,\n", "平均,15.20\n", "数据来源：农业农村部,\n", "注：周均价\n来源：某网\n", "Source: the ministry,\n"],
+)
+def test_what_stands_below_a_table_is_no_price(below: str) -> None:
+    read = read_prices(table() + "\n" + below)
+    assert read.dates == DAYS
+    assert np.allclose(read.values, [14 + week / 10 for week in range(12)])
+    assert any("第 14 行" in zh and "line 14" in en for zh, en in read.notes)
+
+
+def test_a_word_within_a_table_is_still_asked_about() -> None:
+    lines = table().splitlines()
+    with pytest.raises(SkillError, match="Line 6"):
+        read_prices("\n".join([*lines[:5], "小计,15.0", *lines[5:]]))
+
+
+def test_months_as_spreadsheets_show_them_and_spans_without_a_year_are_named_as_such() -> None:
+    months = "\n".join(f"{name}-24,15.0" for name in ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep"))
+    with pytest.raises(SkillError, match="'Jan-24' is a month"):
+        read_prices("Date,Price\n" + months)
+    spans = "\n".join(f"3月{day}日—3月{day + 1}日,15.0" for day in range(1, 20))
+    with pytest.raises(SkillError, match="no year"):
+        read_prices("时间,价格\n" + spans)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from huozhong.apps.rank.table import kind_of, numbers, parse_table, parts, read_table, times
+from huozhong.apps.rank.table import cell, kind_of, numbers, parse_table, parts, read_table, times
 from huozhong.errors import SkillError
 
 
@@ -46,3 +46,49 @@ def test_numbers_times_and_parts() -> None:
     )
     assert times(["yesterday"]) is None
     assert parts("a| b；c、d") == ["a", "b", "c", "d"]
+
+
+def test_money_is_a_number_however_it_is_written() -> None:
+    for cells in (
+        [f"¥{n},280.50" for n in range(1, 31)],
+        [f"{n}.5元" for n in range(30)],
+        [f"￥ {n}.5" for n in range(30)],
+        [f"{n}.5 块" for n in range(30)],
+        [f"CNY {n}.50" for n in range(30)],
+        [f"３{n}．５" for n in range(30)],
+    ):
+        assert kind_of(cells) == "number", cells[0]
+    assert np.allclose(numbers(["¥1,280.50", "39.9元", "３９．９", "", "15%"]), [1280.5, 39.9, 39.9, np.nan, 0.15],
+                       equal_nan=True)  # fmt: skip
+    assert kind_of([f"{n}号桌元" for n in range(5)] * 9) == "category"
+
+
+def test_days_before_months_are_moments() -> None:
+    assert kind_of([f"{n:02d}/03/2024" for n in range(1, 31)]) == "time"
+
+
+def test_what_a_spreadsheet_leaves_beside_and_below_a_table_is_passed_over() -> None:
+    read = parse_table("甲,乙,,\n1,2,,\n3,4,,\n,,,\n", "x")
+    assert read.columns == {"甲": ["1", "3"], "乙": ["2", "4"]}
+    with pytest.raises(SkillError, match="Line 3"):
+        parse_table("甲,乙,,\n1,2,,\n3,4,5,\n", "x")
+
+
+def test_a_cell_as_programs_and_people_give_it() -> None:
+    for nothing in (None, "", " ", "N/A", "未知", float("nan")):
+        assert cell(nothing, "价", "number") == ""
+    assert cell(12.5, "价", "number") == "12.5"
+    assert cell(" ¥39.9 ", "价", "number") == "¥39.9"
+    assert numbers([cell(1e-7, "价", "number")])[0] == 1e-7
+    assert cell(3, "城", "category") == "3"
+    for wrong in ("便宜", "12abc", float("inf")):
+        with pytest.raises(SkillError, match="must be a number"):
+            cell(wrong, "价", "number")
+    for many in ([1], {"a": 1}):
+        with pytest.raises(SkillError, match="single value"):
+            cell(many, "价", "category")
+
+
+def test_having_none_is_an_answer_where_others_have_some() -> None:
+    read = parse_table("甲,乙\n有,城东\n无,无\n有,\n", "x")
+    assert read.columns == {"甲": ["有", "无", "有"], "乙": ["城东", "", ""]}

@@ -33,3 +33,20 @@ def test_what_is_not_clear_is_asked_for() -> None:
         understand(parse_table("a,b\n1,2\n", "t"), target="x")
     with pytest.raises(SkillError, match="empty in 1 rows"):
         understand(parse_table("a,target\n1,2\n2,\n2,1\n", "t"))
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"),
+    [("买了", "没买"), ("已购买", "未购买"), ("成功", "失败"), ("1.0", "0.0"), ("1", "-1"), ("sold", "unsold"),
+     ("bought", "not bought"), ("responded", "did not respond"), ("满意", "不满意"), ("同意", "拒绝"), ("有", "无")],
+)  # fmt: skip
+def test_what_happened_counts_even_where_it_is_the_more_frequent(yes: str, no: str) -> None:
+    rows = "\n".join(f"{20 + n % 30},{no if n % 5 == 0 else yes}" for n in range(60))
+    task = understand(parse_table(f"年龄,购买\n{rows}\n", "x"))
+    assert task.yes == yes
+    assert task.outcome(parse_table(f"年龄,购买\n{rows}\n", "x")).mean() == 0.8
+
+
+def test_words_that_only_look_like_a_denial_are_none() -> None:
+    rows = "\n".join(f"{20 + n % 30},{'满意' if n % 5 else '非常满意'}" for n in range(60))
+    assert understand(parse_table(f"年龄,结果\n{rows}\n", "x")).yes == "非常满意"  # the rarer one

@@ -12,7 +12,17 @@ _SHORT_YEAR = re.compile(r"(\d{2})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*[日号
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})$")
 _WEEK = re.compile(r"(\d{4})\s*(?:年\s*第?\s*(\d{1,2})\s*周|[-/ ]?\s*[Ww](?:eek|k)?\s*(\d{1,2}))$")
 _YEAR_LAST = re.compile(r"(\d{1,2})\s*[-/.]\s*(\d{1,2})\s*[-/.]\s*(\d{4}|\d{2})(?:[ T]\s*\d{1,2}:\d.*)?$")
-_NAMED = re.compile(r"(?:(\d{1,2})[ -]([A-Za-z]{3,9})\.?[ ,-]+(\d{4})|([A-Za-z]{3,9})\.?[ ](\d{1,2}),?[ ]+(\d{4}))$")
+_NAMED = re.compile(
+    r"(?:(\d{1,2})[ -]([A-Za-z]{3,9})\.?[ ,-]+(\d{4}|\d{2})|([A-Za-z]{3,9})\.?[ ](\d{1,2}),?[ ]+(\d{4}))$"
+)
+_NAMED_MONTH = re.compile(r"(?:([A-Za-z]{3,9})\.?[ -](?:\d{4}|\d{2})|(?:\d{4}|\d{2})[ -]([A-Za-z]{3,9}))$")
+_MONTH_WEEK = re.compile(r"(\d{4})\s*年\s*(\d{1,2})\s*月(?:份)?\s*第?\s*([1-5一二三四五])\s*周$")
+_WEEKDAY = re.compile(
+    r"\s*[(,]?\s*(?:(?:星期|周)[一二三四五六日天]|(?:mon|tues?|wed|thu|fri|sat|sun)[a-z]*)\.?\)?$", re.I
+)
+_SHORT_END = re.compile(
+    r"(\d{4}\s*[-/.年]\s*\d{1,2}\s*[-/.月]\s*\d{1,2}\s*[日号]?)\s*[-]\s*(\d{1,2}\s*[-/.月]\s*\d.*)$"
+)
 _MONTH_ONLY = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*月?$")
 _NO_YEAR = re.compile(r"(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*[日号]?$")
 _SERIAL = re.compile(r"([34]\d{4})(?:\.0+)?$")  # days since 1899-12-30, as spreadsheets keep them: 1982 to 2036
@@ -61,25 +71,30 @@ def is_missing(text: str) -> bool:
 def read_date(text: str) -> Day | None:
     """What date a cell is; of a span of days the last one; None where it is none."""
     text = plain(text)
-    if day := _one_date(text):
+    if day := _one_date(text) or _one_date(_WEEKDAY.sub("", text)):
         return day
-    parts = _RANGE.split(text)
+    ends = _SHORT_END.match(text)
+    parts = list(ends.groups()) if ends else _RANGE.split(text)
     if len(parts) == 2 and (begin := _one_date(parts[0])):
         if end := _one_date(parts[1]):
             return end
         if short := _NO_YEAR.match(parts[1]):  # 2024-01-01~01-07
-            return _made(begin.date.year, short[1], short[2], "range")
+            over = int(short[1]) < begin.date.month  # 2024-12-30~01-05 ends in the next year
+            return _made(begin.date.year + over, short[1], short[2], "range")
     return None
 
 
 def is_month(text: str) -> bool:
     """Whether a cell is a month without a day."""
-    found = _MONTH_ONLY.match(plain(text))
+    text = plain(text)
+    if named := _NAMED_MONTH.match(text):  # Jan-24, as spreadsheets show a month
+        return (named[1] or named[2]).lower()[:3] in _MONTHS
+    found = _MONTH_ONLY.match(text)
     return found is not None and 1900 < int(found[1]) < 2100 and 1 <= int(found[2]) <= 12
 
 
 def is_date_without_year(text: str) -> bool:
-    text = plain(text)
+    text = _RANGE.split(plain(text))[0]  # 12月31日—1月6日 has none either
     found = _NO_YEAR.match(text)
     return found is not None and "." not in text and 1 <= int(found[1]) <= 12 and 1 <= int(found[2]) <= 31
 
@@ -93,10 +108,16 @@ def _one_date(text: str) -> Day | None:
         return _made(int(found[1]), found[2], found[3], "compact")
     if found := _WEEK.match(text):
         return _week(int(found[1]), int(found[2] or found[3]))
+    if found := _MONTH_WEEK.match(text):
+        return _month_week(int(found[1]), int(found[2]), "一二三四五".find(found[3]) + 1 or int(found[3]))
     if found := _NAMED.match(text):
         day, name, year = (found[1], found[2], found[3]) if found[1] else (found[5], found[4], found[6])
         month = name.lower()[:3]
-        return _made(int(year), str(_MONTHS.index(month) + 1), day, "named") if month in _MONTHS else None
+        return (
+            _made(int(year) + (2000 if len(year) == 2 else 0), str(_MONTHS.index(month) + 1), day, "named")
+            if month in _MONTHS
+            else None
+        )
     if found := _YEAR_LAST.match(text):
         year = int(found[3]) + (2000 if len(found[3]) == 2 else 0)
         month_first = _made(year, found[1], found[2], "month first")
@@ -122,6 +143,16 @@ def _week(year: int, week: int) -> Day | None:
         return Day(datetime.date.fromisocalendar(year, week, 5), "week")
     except ValueError:
         return None
+
+
+def _month_week(year: int, month: int, week: int) -> Day | None:
+    """2024年1月第3周, as the ministry's weekly reports count: prices are collected on Thursdays, so the third one."""
+    first = _made(year, str(month), "1", "week")
+    if first is None:
+        return None
+    last = (datetime.date(year + month // 12, month % 12 + 1, 1) - datetime.timedelta(1)).day
+    day = 1 + (3 - first.date.weekday()) % 7 + 7 * (week - 1)
+    return _made(year, str(month), str(min(day, last)), "week")  # who counts other weekdays has a fifth more often
 
 
 def read_number(text: str, *, decimal_comma: bool = False) -> float | None:

@@ -30,12 +30,19 @@ from huozhong.apps.prices.cells import (
     read_number,
     read_unit,
 )  # fmt: skip
+from huozhong.apps.prices.joined import joined
 from huozhong.apps.prices.weeks import Note, Price, enough, no_slips, weekly, without_gaps
 from huozhong.errors import SkillError
 from huozhong.text.plain import decoded
 
 LARGEST = 5_000_000  # bytes
 _PRICE_WORDS = ("外三元", "生猪", "猪", "均价", "价格", "价", "hog", "pig", "price", "close", "value")
+# What the last lines of a table begin with that are no price of a day: sums, means, where it is from.
+_BELOW = re.compile(
+    r"合计|总计|小计|平均|均值|最高|最低|数据来源|资料来源|来源|注|备注|说明|单位|制表|填表"
+    r"|(?:total|sum|average|mean|max|min|source|notes?|data)\b",
+    re.I,
+)
 _DATE_WORDS = ("日期", "时间", "周", "date", "week", "day", "time")
 
 
@@ -68,14 +75,15 @@ def read_prices(data: bytes | str, *, name: str = "", column: str = "", only: st
     rows = _rows(_text(data))
     if listed := _listed(rows):
         return _counted(listed, name)
-    header, body = _headed(rows)
+    header, body = _headed(joined(rows))
     dates = _date_column(header, body)
     if only:
         body = [(line, row) for line, row in body if any(plain(cell) == plain(only) for cell in row)]
         if not body:
             raise SkillError(f"没有一行写着“{only[:40]}”。", f"No row says '{only[:40]}'.")
-    price = _price_column(header, body, dates, column)
     notes: list[Note] = []
+    body = _without_footer(body, notes)
+    price = _price_column(header, body, dates, column)
     days = _days(body, dates, notes)
     found, unit = _values(header, body, dates, price, days)
     _one_a_day(found, body, dates, price)
@@ -91,7 +99,7 @@ def choices(data: bytes | str) -> tuple[list[str], list[str]]:
     rows = _rows(_text(data))
     if _listed(rows):
         return [], []
-    header, body = _headed(rows)
+    header, body = _headed(joined(rows))
     dates = _date_column(header, body)
     numeric = _numeric(body, dates)
     place = _kind_column(body, dates, numeric)
@@ -198,6 +206,27 @@ def _headed(rows: list[tuple[int, list[str]]]) -> tuple[list[str], list[tuple[in
         "没有找到日期；要有一列写着 2026-11-30 或 2026年11月30日 这样的日期。",
         "There is no date; one column has to hold dates like 2026-11-30.",
     )
+
+
+def _without_footer(body: list[tuple[int, list[str]]], notes: list[Note]) -> list[tuple[int, list[str]]]:
+    """The rows without the last ones that begin with 合计, 数据来源 and the like and hold no date."""
+    end = len(body)
+    while (
+        end
+        and _BELOW.match(next((plain(c) for c in body[end - 1][1] if plain(c)), ""))
+        and not any(read_date(cell) for cell in body[end - 1][1])
+    ):
+        end -= 1
+    if end < len(body):
+        line, row = body[end]
+        said = next(cell for cell in row if cell)[:20]
+        notes.append(
+            (
+                f"第 {line} 行（“{said}”）起是表尾，没有算进去。",
+                f"From line {line} ('{said}') on it is no price; left out.",
+            )
+        )
+    return body[:end]
 
 
 def _column(body: list[tuple[int, list[str]]], place: int) -> list[str]:

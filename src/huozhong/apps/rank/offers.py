@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from huozhong.apps.rank.kept import Fitted
 from huozhong.apps.rank.logistic import sigmoid
-from huozhong.apps.rank.table import Table
+from huozhong.apps.rank.table import Table, cell
 from huozhong.errors import SkillError
 
 MOST_ROWS = 100_000
@@ -79,7 +79,9 @@ def _best(
     beside_each_other: bool = False,
 ) -> list[Offer]:
     """beside_each_other: reasons are what sets a row apart from the others; what all of them share is none."""
-    table = Table({name: [str(row.get(name, "")) for row in rows] for name in fitted.task.used})
+    kinds, named = fitted.task.kinds, (fitted.task.who, fitted.task.what)
+    used = {name: "category" if name in named else kinds[name] for name in fitted.task.used}  # whom is no number
+    table = Table({name: [cell(row.get(name), name, kind) for row in rows] for name, kind in used.items()})
     ids = fitted.ids(table, now)
     scores = fitted.model.scores(ids)
     best = np.argsort(-scores, kind="stable")[:top]

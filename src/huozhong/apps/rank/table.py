@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +24,11 @@ MOST_BYTES = 1 << 30
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-", "--", "无", "未知", "空"})
 _LIST = re.compile(r"[|;；、]")
 _NUMBER = re.compile(r"[+-]?(\d+(,\d{3})*|\d*)(\.\d+)?([eE][+-]?\d+)?%?")
+_MONEY = re.compile(r"[¥￥$€£]|(?:元|块钱?|rmb|cny|yuan|usd|eur)$|^(?:rmb|cny|usd|eur)", re.I)
 _TIMES = (
     "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%Y%m%d",
-    "%Y年%m月%d日", "%Y.%m.%d", "%d.%m.%Y", "%m/%d/%Y", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ",
+    "%Y年%m月%d日", "%Y.%m.%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y年%m月%d日 %H:%M", "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M:%SZ",
 )  # fmt: skip
 _EPOCH = (300_000_000, 4_000_000_000)  # seconds since 1970 that a column of moments may hold: 1979 to 2096
 
@@ -65,6 +68,8 @@ def parse_table(text: str, name: str) -> Table:
         raise SkillError(f"{name} 第一行只有一列。", f"The first line of {name} has one column only.")
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     heading = [one.strip() for one in next(rows)]
+    while len(heading) > 2 and not heading[-1]:  # columns that a spreadsheet left beside the table
+        heading.pop()
     for n, one in enumerate(heading):
         if not one:
             raise SkillError(f"{name} 第 {n + 1} 列没有列名。", f"Column {n + 1} of {name} has no heading.")
@@ -75,21 +80,30 @@ def parse_table(text: str, name: str) -> Table:
         for row in rows:
             if not row or (len(row) == 1 and not row[0].strip()):
                 continue  # an empty line says nothing
+            while len(row) > len(heading) and not row[-1].strip():
+                row.pop()
+            if not any(cell.strip() for cell in row):
+                continue
             if len(row) != len(heading):
                 raise SkillError(
                     f"{name} 第 {rows.line_num} 行有 {len(row)} 列，标题有 {len(heading)} 列。",
                     f"Line {rows.line_num} of {name} has {len(row)} columns, its heading {len(heading)}.",
                 )
             for column, value in zip(columns, row, strict=True):
-                value = value.strip()
-                column.append("" if value.lower() in _MISSING else value)
+                column.append(value.strip())
     except csv.Error as error:
         raise SkillError(
             f"{name} 第 {rows.line_num} 行读不懂：{error}。", f"Line {rows.line_num} of {name} cannot be read: {error}."
         ) from None
     if not columns[0]:
         raise SkillError(f"{name} 只有标题，没有数据。", f"{name} has a heading and no rows.")
-    return Table(dict(zip(heading, columns, strict=True)))
+    return Table({name: _known(column) for name, column in zip(heading, columns, strict=True)})
+
+
+def _known(column: list[str]) -> list[str]:
+    """The column with "" for what says that nothing is known; 无 is an answer where others say 有."""
+    missing = _MISSING - {"无"} if "有" in column else _MISSING
+    return ["" if value.lower() in missing else value for value in column]
 
 
 def _decoded(data: bytes, name: str) -> str:
@@ -109,7 +123,7 @@ def kind_of(values: Sequence[str]) -> Kind:
         return "constant"
     if len(told) >= 20 and times(told[:2000]) is not None:
         return "time"
-    if all(_NUMBER.fullmatch(value) and value[-1:].isdigit() | value.endswith("%") for value in told):
+    if all(_is_number(_bare(value)) for value in told):
         whole = all(value.isdigit() for value in told)
         return "row id" if whole and len(distinct) == len(values) and len(values) > 20 else "number"
     if len(distinct) > 0.9 * len(told) and len(told) > 20:
@@ -130,10 +144,33 @@ def numbers(values: Sequence[str]) -> NDArray[np.float64]:
     return np.array([_number(value) for value in values], np.float64)
 
 
+def _bare(value: str) -> str:
+    """A number without the money that is written beside it, in ordinary digits: ¥1,280.00, 39.9元, ３９．９."""
+    return _MONEY.sub("", unicodedata.normalize("NFKC", value).replace(" ", "")) if value else value
+
+
+def _is_number(value: str) -> bool:
+    return bool(_NUMBER.fullmatch(value)) and (value[-1:].isdigit() or value.endswith("%"))
+
+
+def cell(value: object, name: str, kind: Kind) -> str:
+    """A cell that a program or a person gave for column `name`, as the table would hold it.
+
+    Raises `SkillError` for what is no single value, and for a word where the table holds numbers.
+    """
+    if value is not None and not isinstance(value, str | int | float):
+        raise SkillError(f"“{name}”要是一个值。", f"'{name}' must be a single value.")
+    told = "" if value is None else str(value).strip()
+    told = "" if told.lower() in _MISSING else told
+    if told and kind == "number" and not _is_number(_bare(told)):
+        raise SkillError(f"“{name}”要是数，不是“{told[:20]}”。", f"'{name}' must be a number, not '{told[:20]}'.")
+    return told
+
+
 def _number(value: str) -> float:
     if not value:
         return np.nan
-    plain = value.replace(",", "")
+    plain = _bare(value).replace(",", "")
     return float(plain[:-1]) / 100 if plain.endswith("%") else float(plain)
 
 

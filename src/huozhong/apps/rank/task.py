@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,13 @@ _TARGET = ("target", "label", "outcome", "bought", "buy", "purchase", "purchased
            "是否成交", "income")  # fmt: skip
 _YES = frozenset({"1", "true", "yes", "y", "t", "是", "有", "买", "已购", "成交", "喜欢", "good", "对"})
 _NO = frozenset({"0", "false", "no", "n", "f", "否", "无", "没", "未购", "不喜欢", "bad", "错"})
+
+# How an outcome that did not happen begins, in words that no list can hold all of.
+_NEGATED = re.compile(
+    r"[没未无]|不(?!错)|非(?!常)|失败|拒绝|取消|流失|退|(?:no|not|non|never|did ?n[o']t|fail|failed|lost)\b|not?[_ -]",
+    re.I,
+)
+_TURNED = ("un", "non", "in", "dis", "ir")  # unsold beside sold
 
 
 @dataclass(frozen=True)
@@ -144,6 +152,8 @@ def _counts(values: Sequence[str], name: str, good: float | None) -> tuple[str |
             known = [value for key, value in low.items() if key in words]
             if len(known) == 1:
                 return (next(value for value in counts if value != known[0]) if other else known[0]), None
+        if (meant := _meant([*counts])) is not None:
+            return meant, None
         return min(counts, key=lambda value: counts[value]), None  # what is rarer is what people look for
     try:
         told = numbers(values)
@@ -162,6 +172,18 @@ def _counts(values: Sequence[str], name: str, good: float | None) -> tuple[str |
             f"All of '{name}' lie on one side of {good:g}; take another --good.",
         )
     return None, good
+
+
+def _meant(two: Sequence[str]) -> str | None:
+    """Which of two outcomes says that it happened, where their form tells: 买了 beside 没买, 1.0 beside 0.0."""
+    low = {value.lower() for value in two}
+    no = [v for v in two if _NEGATED.match(v) or any(v.lower() == turned + one for turned in _TURNED for one in low)]
+    if not no:
+        try:
+            no = [value for value, number in zip(two, numbers(two), strict=True) if number <= 0]
+        except ValueError:
+            return None
+    return next(value for value in two if value != no[0]) if len(no) == 1 else None
 
 
 def _left_out(kinds: Mapping[str, Kind], keep: set[str | None]) -> list[tuple[str, str, str]]:
