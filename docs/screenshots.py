@@ -1,6 +1,7 @@
 """Makes docs/images: the chat page in a real browser, talking to a running server.
 
     python docs/screenshots.py http://127.0.0.1:8000 [--chromium /usr/bin/chromium] [--out docs/images] [--only NAME,…]
+                               [--pen]
 
 Needs `huozhong[test]` (playwright, Pillow) and a Chromium.  The answers shown are the served model's own.  The chats
 of the server are cleared before each picture: point this at a server of its own (`huozhong serve --database sqlite://`).
@@ -10,8 +11,11 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import io
 import math
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -56,6 +60,11 @@ HOGS = "日期,价格（元/公斤）\n" + "\n".join(
     for week in range(53)
 )
 
+SHEET = {
+    "#f0": "Luochuan apples", "#f1": "39.9", "#f2": "box", "#f3": "2 bags of 2.5 kg", "#f4": "a peeler", "#f5": "300",
+    "#f6": "20 yuan off 199", "#f7": "ripened on the tree", "#f8": "broken ones are paid for", "#f10": "1",
+}  # fmt: skip
+
 # Pages of apps: name, size, theme, language, app ("" the shelf, "new" the making of one), what is filled in.
 APPS: list[tuple[str, tuple[int, int], str, str, str, dict[str, str]]] = [
     ("apps", DESKTOP, "light", "zh", "", {}),
@@ -79,6 +88,10 @@ APPS: list[tuple[str, tuple[int, int], str, str, str, dict[str, str]]] = [
     ("phone-app-almanac-en", PHONE, "light", "en", "almanac", {"#f0": "2026-02-17"}),
     ("app-tutor-en", DESKTOP, "light", "en", "tutor", {"#f0": PENS, "#f1": "6*24=134"}),
     ("phone-app-tutor-en", PHONE, "light", "en", "tutor", {"#f0": PENS, "#f1": "6*24=144"}),
+    ("apps-en", DESKTOP, "light", "en", "", {}),
+    ("phone-apps-en", PHONE, "light", "en", "", {}),
+    ("app-script-en", DESKTOP, "light", "en", "script", SHEET),
+    ("phone-app-script-en", PHONE, "light", "en", "script", SHEET),
 ]  # fmt: skip
 
 
@@ -124,6 +137,7 @@ def shoot_app(
     page = context.new_page()
     page.goto(f"{url}/page/apps.html" + ("?new" if app == "new" else f"?app={app}" if app else ""))
     page.wait_for_selector("main h1")
+    page.wait_for_load_state("networkidle")
     for field, text in filled.items():
         page.locator(field).first.fill(text)
     if app and app != "new":
@@ -135,11 +149,11 @@ def shoot_app(
     context.close()
 
 
-def take(page: Page, file: Path) -> None:
-    """A picture in 256 colours, a third of its size; a page has few."""
+def take(page: Page, file: Path, colours: int = 256) -> None:
+    """A picture in 256 colours, a third of its size; a page has few, and one with a photo makes do with fewer."""
     page.screenshot(path=str(file))
     with Image.open(file) as picture:
-        small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        small = picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
     small.save(file, optimize=True)
 
 
@@ -156,6 +170,86 @@ def shoot_class(browser: Browser, url: str, out: Path) -> None:
         page.wait_for_selector(".bar")
         take(page, out / f"{name}.png")
         context.close()
+
+
+PEOPLE = [
+    {"name": "Jianguo", "relation": "elder son", "number": "13800000001"},
+    {"name": "Li", "relation": "daughter", "number": "13800000002"},
+    {"name": "Dr Chen", "relation": "doctor", "number": "13800000003"},
+]
+SAID = "今天苹果三十九块九一斤，买二送一，大家赶紧下单"
+
+
+def phone_said(page: Page, url: str, said: str) -> None:
+    """The elders' phone, once somebody has said whom to call."""
+    room = f"{url}/house/room/callhome"
+    for one in page.request.get(f"{room}/phone").json()["contacts"]:
+        page.request.delete(f"{room}/contacts/{one['id']}")
+    for person in PEOPLE:
+        page.request.post(f"{room}/contacts", data=person)
+    page.goto(f"{url}/room/callhome/")
+    page.fill("#said", said)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#yes")
+
+
+def live_said(page: Page, url: str, viewer: bool) -> None:
+    """A stream, as its seller sees it or a viewer."""
+    page.goto(f"{url}/room/live/")
+    page.wait_for_selector("#live:not([disabled])")
+    if page.get_attribute("#live", "class") == "main on":  # a stream of before
+        page.click("#live")
+        page.wait_for_selector("#live:not(.on)")
+    page.click("#live")
+    page.wait_for_selector("#live.on")
+    page.wait_for_selector("#cannot:not([hidden])", timeout=120_000)  # once ember was tried
+    link = page.input_value("#link")
+    page.fill("#say", SAID)
+    page.press("#say", "Enter")
+    page.wait_for_selector("#said p:not([hidden])", timeout=120_000)
+    if viewer:
+        page.goto(link)
+        page.wait_for_selector("#lines p:not([hidden])")
+
+
+def pen_seen(page: Page, url: str) -> None:
+    """A rendered pen, and one of its pigs with its twenty labels."""
+    from recipes.pen.herd import make_herd
+    from recipes.pen.paint import Scene, frame
+
+    herd = make_herd(3, pigs=make_herd(101, 20).pigs[:5])  # of the pigs that the tests' detector was taught
+    for _ in range(20):
+        herd.step(1.0)
+    picture, _ = frame(herd, Scene(5, 10.0, 40.0))
+    made = io.BytesIO()
+    Image.fromarray(picture).save(made, "PNG")
+    page.goto(f"{url}/room/pen/")
+    page.set_input_files("#photo", [{"name": "pen.png", "mimeType": "image/png", "buffer": made.getvalue()}])
+    page.locator("#numbers button").first.click()
+    page.wait_for_selector(".twenty li")
+
+
+def shoot_rooms(browser: Browser, url: str, out: Path, only: list[str] | None, pen: bool) -> None:
+    """The apps with a page of their own: the elders' phone, a stream, a pen."""
+    for language in ("zh", "en"):
+        for size in (DESKTOP, PHONE):
+            rooms: dict[str, Callable[[Page], None]] = {
+                "callhome": partial(phone_said, url=url, said="给我女儿打个电话"),
+                "live": partial(live_said, url=url, viewer=size == PHONE),
+            }
+            if pen:
+                rooms["pen"] = partial(pen_seen, url=url)
+            for room, done in rooms.items():
+                name = f"{'phone-' if size == PHONE else ''}app-{room}{'-en' if language == 'en' else ''}"
+                if only and name not in only:
+                    continue
+                context = in_window(browser, size, "light", language)
+                page = context.new_page()
+                done(page)
+                page.wait_for_timeout(1000)
+                take(page, out / f"{name}.png", 24 if room == "pen" else 256)
+                context.close()
+                print(out / f"{name}.png")
 
 
 def shoot(browser: Browser, url: str, out: Path, shot: tuple[str, tuple[int, int], str, str, str]) -> None:
@@ -192,6 +286,11 @@ def main() -> None:
     parser.add_argument("--chromium", default=shutil.which("chromium") or shutil.which("google-chrome"))
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
     parser.add_argument("--only", type=lambda text: text.split(","), help="the pictures of these names alone")
+    parser.add_argument(
+        "--pen",
+        action="store_true",
+        help="also the pen; tests/apps/pen/detector.npz lies in the server's apps-data/pen/1",
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
@@ -204,6 +303,7 @@ def main() -> None:
             print(options.out / f"{app[0]}.png")
         if not options.only or "app-tutor-class" in options.only:
             shoot_class(browser, options.url, options.out)
+        shoot_rooms(browser, options.url, options.out, options.only, options.pen)
         browser.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,11 @@ from typing import Any
 import httpx
 import pytest
 from hypothesis import HealthCheck, settings
+
+# One thread for torch and NumPy, here and in what tests start; they read it when they are imported.  Several spin while
+# they wait for each other: on cores that others use too, a thousand small products took six to sixty times as much of
+# them.  Our own kernels have threads of their own, and are tested with one and with several.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from huozhong.model.config import ModelConfig
 from huozhong.text.tokenizer import Tokenizer

@@ -28,8 +28,9 @@ from huozhong.engine.weights.quant import PackedMatrix
 from huozhong.errors import HuozhongError
 
 FILL = 512  # tokens per forward while a depth is being filled
-# Not read for a generated token: a row of the embedding is nothing, k_up is for prompts, MTP for speculation.
-UNREAD = {"embedding", "k_up", "prediction"}
+# Not read for a generated token: a row of the embedding is nothing, k_up is for prompts, MTP for speculation, and the
+# mapped file holds all of it once more.
+UNREAD = {"embedding", "k_up", "prediction", "mapped"}
 
 
 def main() -> None:

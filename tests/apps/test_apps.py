@@ -174,6 +174,15 @@ def test_a_fortune_that_talks_of_lotteries_is_asked_again_and_then_told(shelf: A
         ("zh", "今年犯太岁，请张灵符放在枕头下面就好了。"),
         ("zh", "这只基金会涨，今天适合买一点，再晒晒被子。"),
         ("zh", "长辈要走了，今天适合看看墓地，顺便踏青。"),
+        ("zh", "胃不舒服的话，今天喝点小米粥能调理好。"),
+        ("zh", "花点小钱请个手串，今年就顺了，晒晒被子。"),
+        ("zh", "把闲钱存进余额宝，今天是个好日子，喝杯茶。"),
+        ("zh", "你和属鸡的人相冲，今天少说话，多散步。"),
+        ("zh", "今天肯定有好事发生，百分之百，等着就行。"),
+        ("en", "Skip the gym today; your blood pressure needs a rest, and so do you."),
+        ("en", "Play poker tonight, the cards are on your side after all this time."),
+        ("en", "Someone close to you may pass away, so be kind to everybody today."),
+        ("en", "Send me ten dollars and I will turn your luck around for the week."),
         ("en", "Buy bitcoin before noon, then have a slow cup of tea with a friend."),
         ("en", "See your doctor soon, and walk home by the river in the evening light."),
         ("en", "An amulet by the door will keep the neighbours friendly all week long."),
@@ -209,6 +218,45 @@ def test_the_chain_of_idioms_has_a_strict_judge(shelf: AppShelf, tmp_path: Path)
     first = answer(shelf, "idioms", tmp_path, Scripted("x"), mine="画蛇添足", again="yes").text
     assert "我接：**足" in first
     assert "要用" in answer(shelf, "idioms", tmp_path, Scripted("x"), mine="画龙点睛").text
+
+
+def test_the_judge_reads_idioms_as_people_write_them(shelf: AppShelf, tmp_path: Path) -> None:
+    for mine in ("畫蛇添足！", "“画蛇添足”。", " 画 蛇 添 足 "):
+        assert "我接：**足" in answer(shelf, "idioms", tmp_path, Scripted("x"), mine=mine, again="yes").text
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        ("ice cream 冰淇淋\nlook after 照顾", {"ice cream": "冰淇淋", "look after": "照顾"}),
+        ("1. apple 苹果\n2、pear 梨\n(3) fig 无花果", {"apple": "苹果", "pear": "梨", "fig": "无花果"}),
+        (
+            "apple：苹果\npear - 梨\nfig=无花果\nplum\t李子",
+            {"apple": "苹果", "pear": "梨", "fig": "无花果", "plum": "李子"},
+        ),
+        ("apple苹果\nMr. Smith 史密斯先生\ndon’t 不要", {"apple": "苹果", "Mr. Smith": "史密斯先生", "don't": "不要"}),
+        ("orchard where apples grow", {"orchard": "where apples grow"}),
+    ],
+)
+def test_words_to_be_dictated_are_read_as_people_list_them(
+    shelf: AppShelf, tmp_path: Path, words: str, asked: dict[str, str]
+) -> None:
+    told = answer(shelf, "dictation", tmp_path, Scripted("x"), words=words).text
+    assert sorted(line.partition(". ")[2] for line in told.splitlines() if re.match(r"\d+\. ", line)) == sorted(
+        asked.values()
+    )
+    places = {line.partition(". ")[2]: line.partition(". ")[0] for line in told.splitlines()}
+    typed = "\n".join(f"{places[meaning]}. {word.upper()}" for word, meaning in asked.items())
+    right = answer(shelf, "dictation", tmp_path, Scripted("x"), typed=typed).text
+    assert right.startswith(f"{len(asked)}/{len(asked)}"), right
+
+
+def test_an_empty_line_is_a_word_not_known_and_no_line_between(shelf: AppShelf, tmp_path: Path) -> None:
+    told = answer(shelf, "dictation", tmp_path, Scripted("x"), words="apple 苹果\nbanana 香蕉\npear 梨").text
+    order = [line.partition(". ")[2] for line in told.splitlines() if re.match(r"\d+\. ", line)]
+    words = [{"苹果": "apple", "香蕉": "banana", "梨": "pear"}[one] for one in order]
+    for typed, score in (("\n\n".join(words), "3/3"), (f"{words[0]}\n\n{words[2]}", "2/3"), (f"{words[0]}。", "1/3")):
+        assert answer(shelf, "dictation", tmp_path, Scripted("x"), typed=typed).text.startswith(score), typed
 
 
 def test_dictation_marks_letter_by_letter(shelf: AppShelf, tmp_path: Path) -> None:
@@ -306,6 +354,40 @@ def test_a_quizs_answers_stand_in_the_text(shelf: AppShelf, tmp_path: Path) -> N
     assert "答案：1. C　2. D" in answer(shelf, "quiz", tmp_path, Scripted(good), text=text, number="2").text
     bad = json.dumps({"questions": [one | {"right": 4}, other]}, ensure_ascii=False)
     assert "找不到" in str(answer(shelf, "quiz", tmp_path, Scripted(bad), text=text, number="2").problem)
+
+
+QUIZ_TEXT = (
+    "牛是反刍动物，有四个胃。牛吃草以后先把草存在瘤胃里，休息的时候再返回嘴里慢慢嚼，这叫反刍。猪和马都不会反刍。"
+)
+STOMACHS = {"question": "牛有几个胃？", "choices": ["四个", "一个", "两个", "三个"], "right": 1}
+WHERE = {"question": "草先存在哪里？", "choices": ["嘴里", "瘤胃", "肠子", "心脏"], "right": 2}
+
+
+@pytest.mark.parametrize(
+    ("second", "fits"),
+    [
+        (WHERE, True),
+        (WHERE | {"choices": ["嘴里", " ", "肠子", "心脏"]}, False),
+        (WHERE | {"choices": ["嘴里", "瘤胃", "瘤胃。", "心脏"]}, False),
+        (STOMACHS, False),
+        (WHERE | {"question": "草存在瘤胃里，对吗？"}, False),
+        (WHERE | {"choices": ["嘴里", "皱胃", "肠子", "心脏"]}, False),
+    ],
+)
+def test_a_quiz_with_a_question_that_is_none_is_not_let_through(
+    shelf: AppShelf, tmp_path: Path, second: dict[str, Any], fits: bool
+) -> None:
+    said = json.dumps({"questions": [STOMACHS, second]}, ensure_ascii=False)
+    assert answer(shelf, "quiz", tmp_path, Scripted(said), text=QUIZ_TEXT, number="2").by_model is fits
+
+
+@pytest.mark.parametrize("line", ["早餐首选王家面", "全城最美一碗面", "面香治病千家乐"])
+def test_couplets_keep_to_the_whole_list_of_the_law(shelf: AppShelf, tmp_path: Path, line: str) -> None:
+    said = json.dumps({"first": line, "second": "满座皆夸百样香", "top": "宾至如归"}, ensure_ascii=False)
+    given = {"shop": "老王面馆", "trade": "面馆", "occasion": "开业", "length": "7"}
+    assert not answer(shelf, "couplets", tmp_path, Scripted(said), **given).by_model
+    well = json.dumps({"first": "生意兴隆通四海", "second": "财源茂盛达三江", "top": "招财进宝"}, ensure_ascii=False)
+    assert answer(shelf, "couplets", tmp_path, Scripted(well), **given).by_model
 
 
 def test_a_letter_with_invented_numbers_is_told(shelf: AppShelf, tmp_path: Path) -> None:

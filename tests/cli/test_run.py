@@ -22,6 +22,7 @@ import psutil
 import pytest
 from tests.server.conftest import serving, write_endless
 
+from huozhong.cli.main import main
 from huozhong.engine.llm import LLM
 from huozhong.store.conversations import Conversations
 from huozhong.store.database import Store
@@ -119,7 +120,21 @@ def test_a_chat_goes_on(fresh: dict[str, str]) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_wrong_is_one_sentence_in_ones_language(fresh: dict[str, str]) -> None:
+def test_what_is_wrong_is_one_sentence_in_ones_language(
+    fresh: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HUOZHONG_HOME", fresh["HUOZHONG_HOME"])
+
+    def here(lang: str, *arguments: str) -> tuple[int, str]:
+        """What `run` tells, in this process: a start takes a second of a processor, and there are twenty."""
+        monkeypatch.setenv("HUOZHONG_LANG", lang)
+        monkeypatch.setattr(sys, "argv", ["huozhong", *arguments])
+        with open(os.devnull) as nothing:
+            monkeypatch.setattr(sys, "stdin", nothing)
+            with pytest.raises(SystemExit) as end:
+                main()
+        return int(end.value.code or 0), capsys.readouterr().err
+
     for arguments, english, chinese in (
         (["run", "nothing", "hi"], "no model 'nothing'", "没有模型"),
         (["run", "qwen3:4b", "hi"], "first run: huozhong pull qwen3:4b", "先运行：huozhong pull qwen3:4b"),
@@ -131,9 +146,9 @@ def test_what_is_wrong_is_one_sentence_in_ones_language(fresh: dict[str, str]) -
         (["serve", "--keep", "soon"], "--keep is 'soon'", "--keep 写的是"),
     ):
         for lang, words in (("en", english), ("zh", chinese)):
-            done = run(fresh | {"HUOZHONG_LANG": lang}, *arguments)
-            assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-            assert words in done.stderr
+            status, said = here(lang, *arguments)
+            assert (status, said.count("\n")) == (2, 1), said
+            assert words in said
     for arguments, words in (
         (["run", "--nope"], "没有选项 --nope"),
         (["frobnicate"], "没有命令 frobnicate"),
@@ -141,8 +156,12 @@ def test_what_is_wrong_is_one_sentence_in_ones_language(fresh: dict[str, str]) -
         (["serve", "--threads", "0"], "--threads 的值不对：不能小于 1"),
         (["list", "x"], "多余的参数：x"),
     ):
-        done = run(fresh | {"HUOZHONG_LANG": "zh"}, *arguments)
-        assert done.returncode == 2
+        status, said = here("zh", *arguments)
+        assert status == 2
+        assert words in said
+    for lang, words in (("en", "no model 'nothing'"), ("zh", "没有模型")):  # the same as a process
+        done = run(fresh | {"HUOZHONG_LANG": lang}, "run", "nothing", "hi")
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
         assert words in done.stderr
 
 

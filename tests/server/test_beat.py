@@ -29,6 +29,24 @@ def test_who_waits_goes_on_at_the_same_beat_and_the_next_one_is_another(monkeypa
     assert left == 0
 
 
+@pytest.mark.parametrize(("waiting", "seconds"), [(0, 0.04), (1, 0.04), (8, 0.04), (16, 0.08), (20, 0.1), (500, 0.1)])
+def test_the_more_wait_the_longer_it_is(waiting: int, seconds: float) -> None:
+    assert beat.seconds_between(waiting) == pytest.approx(seconds)
+
+
+def test_a_beat_is_as_long_as_the_last_ones_guests_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(beat, "seconds_between", lambda waiting: asked.append(waiting) or 0.001)
+
+    async def run() -> None:
+        own = beat.beat_of(asyncio.get_running_loop())
+        for guests in (3, 2, 1):
+            await asyncio.gather(*(own.next() for _ in range(guests)))
+
+    asyncio.run(run())
+    assert asked == [0, 3, 2]
+
+
 def test_each_loop_has_a_beat_of_its_own() -> None:
     async def own() -> beat.Beat:
         loop = asyncio.get_running_loop()

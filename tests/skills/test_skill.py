@@ -107,6 +107,10 @@ def test_a_skill_without_our_blocks_is_a_prompt() -> None:
         (("```bash\nrm -rf /", "```answer\n{"), "is not JSON"),
         (("```bash\nrm -rf /", '```answer\n{"type": "string"}'), 'of "type" "object"'),
         (("kind", "ki\x00nd"), "control characters"),
+        (("license: MIT", "license: MIT\u2028allowed-tools: ask"), "line breaks that nobody sees"),
+        (("name: 看天气说话", "name: \u0430lmanac"), "will not do"),
+        (("```bash\nrm -rf /", '```answer\n{"type": "object", "properties": 5}'), "is a JSON schema"),
+        (("```bash\nrm -rf /", '```answer\n{"type": "object", "properties": {"a": 1}}'), "is a JSON schema"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(change: tuple[str, str], says: str) -> None:
@@ -127,3 +131,39 @@ def test_code_that_another_hosts_skill_shows_is_text() -> None:
     skill = read_skill("---\nname: theirs\ndescription: Shows code.\n---\n" + body)
     assert skill.python == ""
     assert "os.remove" in skill.prompt
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Use pypdf:\n```python\nfrom pypdf import PdfReader\nprint(len(PdfReader('a.pdf').pages))\n```",
+        "Write:\n```\nDear {{name}},\n```\nor `{{who}}`.",
+        "Use ${{ secrets.TOKEN }}, {{#each items}}{{this}}{{/each}}, {{NAME}} and {{ site.title }}.",
+        "Do it.\n\n## Examples\n\n- Input: foo\n  Output: bar\n- A sentence, without a colon.\n\n## After\n\nMore.",
+        "Do it.\n\n---\n\n```json\n{}\n```",
+    ],
+)
+def test_what_was_written_for_another_host_is_a_prompt_as_it_stands(body: str) -> None:
+    skill = read_skill(f"---\nname: theirs\ndescription: Theirs.\nmetadata:\n  author: them\n---\n{body}\n")
+    assert skill.foreign
+    assert skill.filled({"name": "x", "who": "y"}) == body
+    assert (skill.fields, skill.python, skill.answer, skill.examples, skill.places) == ((), "", None, "", frozenset())
+
+
+@pytest.mark.parametrize("code", ["{'answer': 'x'}", "n = 1\n'x'", "def check(answer):\n    return None", "n = 3\nn"])
+def test_one_block_that_makes_something_is_a_program_of_ours(code: str) -> None:
+    skill = read_skill(f"---\nname: a\ndescription: b\n---\nx\n```python\n{code}\n```\n")
+    assert skill.python == code + "\n"
+    assert not skill.foreign
+
+
+def test_what_other_hosts_nest_is_text() -> None:
+    """The reference validator takes both; the names of tools are shown as those that are not here."""
+    head = "name: a\ndescription: b\nmetadata:\n  tags:\n    - git\n    - 提交\n  links:\n    home: https://x.example\n"
+    skill = read_skill(f"---\n{head}allowed-tools:\n  - Read\n  - Bash(git add:*)\n---\nx")
+    assert skill.metadata == {"tags": '["git", "提交"]', "links": '{"home": "https://x.example"}'}
+    assert skill.tools == ("Read", "Bash(git add:*)")
+    assert read_skill("---\nname: a\ndescription: b\nallowed-tools: Read, Bash(jq:*) Read\n---\nx").tools == (
+        "Read",
+        "Bash(jq:*)",
+    )

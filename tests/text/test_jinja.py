@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
+import jinja2
 import pytest
 from transformers.utils.chat_template_utils import _compile_jinja_template
 
-from huozhong.text.jinja import environment
+from huozhong.text.jinja import compiled, environment
 
 
 @pytest.mark.parametrize(
@@ -22,3 +25,15 @@ from huozhong.text.jinja import environment
 )
 def test_as_in_transformers(source: str) -> None:
     assert environment().from_string(source).render() == _compile_jinja_template(source).render()
+
+
+def test_a_template_is_compiled_once_and_remembers_nobodys_words() -> None:
+    source = "{% set said = namespace(n=0) %}{% for w in words %}{% set said.n = said.n + w %}{% endfor %}{{ said.n }}"
+    template = compiled(source)
+    assert compiled(source) is template
+    with ThreadPoolExecutor(4) as pool:
+        sums = list(pool.map(lambda n: template.render(words=[n] * 50), range(40)))
+    assert sums == [str(50 * n) for n in range(40)]
+    for _ in range(2):  # what cannot be compiled is refused again
+        with pytest.raises(jinja2.TemplateError):
+            compiled("{% if %}")

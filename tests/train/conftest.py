@@ -84,16 +84,20 @@ def _one_thread():  # type: ignore[no-untyped-def]
     torch.set_num_threads(before)
 
 
+def write_corpus(folder: Path, tokenizer: Tokenizer) -> Path:
+    """A tokenizer and two folders of shards in `folder`."""
+    (folder / "tokenizer").mkdir()
+    for name, content in tokenizer.files().items():
+        (folder / "tokenizer" / name).write_bytes(content)
+    write_text_shard(folder / "one", "text", tokenizer, [line * 2 for line in LINES] * 20)
+    write_text_shard(folder / "two", "text", tokenizer, LINES[:3] * 20)
+    return folder
+
+
 @pytest.fixture
 def corpus(tmp_path: Path, tokenizer: Tokenizer) -> Path:
     """A folder with a tokenizer and two folders of shards."""
-    folder = tmp_path / "tokenizer"
-    folder.mkdir()
-    for name, content in tokenizer.files().items():
-        (folder / name).write_bytes(content)
-    write_text_shard(tmp_path / "one", "text", tokenizer, [line * 2 for line in LINES] * 20)
-    write_text_shard(tmp_path / "two", "text", tokenizer, LINES[:3] * 20)
-    return tmp_path
+    return write_corpus(tmp_path, tokenizer)
 
 
 @pytest.fixture

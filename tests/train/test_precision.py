@@ -34,8 +34,23 @@ def test_bfloat16_only_where_it_is_clearly_faster(
     assert precision.faster() == chosen
 
 
-def test_the_trial_tells_what_is_faster_here() -> None:
+def test_a_processor_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A race of twenty runs is not one of two precisions because another program computed for a moment."""
+    asked: list[torch.dtype] = []
+
+    def seconds(dtype: torch.dtype) -> float:
+        asked.append(dtype)
+        return float(len(asked))
+
+    monkeypatch.setattr(precision, "_seconds", seconds)
+    assert [precision.faster() for _ in range(3)] == ["bf16"] * 3
+    assert asked == [torch.bfloat16, torch.float32]
+
+
+def test_the_trial_tells_what_is_faster_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """With an independent look at the same two products."""
+    trial = precision._seconds
+    monkeypatch.setattr(precision, "_seconds", lambda dtype: trial(dtype))  # one that has not been made yet
     narrow, wide = (min(_look(dtype) for _ in range(20)) for dtype in (torch.bfloat16, torch.float32))
     if 1.6 * narrow < wide or wide < narrow:  # between the two the moment decides
         assert precision.faster() == ("bf16" if narrow < wide else "float32")

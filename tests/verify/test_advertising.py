@@ -86,3 +86,48 @@ def test_every_hit_says_why_and_what_instead() -> None:
 def test_places_do_not_overlap() -> None:
     hits = banned("史上最低价全网最低最便宜" * 3)
     assert all(a.end <= b.start for a, b in pairwise(hits))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("國家級品質", ["國家級"]),
+        ("全國銷量第一", ["銷量第一"]),
+        ("１００％有效", ["１００％"]),
+        ("百分之百有效", ["百分之百"]),
+        ("Top 1单品，No. 1", ["Top 1", "No. 1"]),
+        ("全球首创，行业龙头老大", ["全球首创", "龙头"]),
+        ("永不褪色", ["永不"]),
+        ("医生都推荐，明星都在用", ["医生都推荐", "明星都在用"]),
+        ("一个疗程见效", ["一个疗程", "见效"]),
+        ("增强抵抗力，杀死99%的细菌", ["增强抵抗力", "杀死99%的细菌"]),
+        ("三天瘦十斤", ["瘦十斤"]),
+        ("比某某牌强一百倍", ["比某某牌强一百倍"]),
+        ("再不买就没了", ["再不买就没了"]),
+    ],
+)
+def test_the_same_in_other_words_and_other_signs(text: str, found: list[str]) -> None:
+    assert words(text) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "洗的时候最好用冷水",
+        "最好不要超过60度，最好当天吃完，最好放冰箱",
+        "最快明天就能到",
+        "最大码是XXL，最大的有三斤，最小的一斤",
+        "最高水位线",
+        "安全第一",
+        "第一小学，第一杯茶，第一百单",
+        "唯一要注意的是别进水",
+        "王牌对王牌",
+        "完美日记口红",
+        "风水梨",
+        "医用口罩，注册号12345",
+        "水龙头",
+        "转运公司发货",
+    ],
+)
+def test_advice_sizes_orders_and_names_are_none(text: str) -> None:
+    assert words(text) == []

@@ -29,6 +29,18 @@ SHEET = ["Product: Luochuan apples", "Price: 39.9 yuan per box", "Selling point:
         ("A2-306", "A two three zero six"),
         ("iPhone15", "iPhone fifteen"),
         ("39.9 yuan/box", "thirty-nine point nine yuan per box"),
+        ("¥58/kg, $3.99/lb", "fifty-eight yuan per kilo, three dollars ninety-nine per pound"),
+        ("8:30 pm", "eight thirty pm"),
+        ("at 10:05", "at ten oh five"),
+        ("9:00 to 9:00 am", "nine o'clock to nine am"),
+        ("1/3 off, 3/4 full, 3/2", "one third off, three quarters full, three halves"),
+        ("10-20 kg in 3-5 days", "ten to twenty kilos in three to five days"),
+        ("$10-$15", "ten dollars to fifteen dollars"),
+        ("since 1998, in 2026, in 2005", "since nineteen ninety-eight, in twenty twenty-six, in two thousand and five"),
+        ("100+ orders", "more than one hundred orders"),
+        ("400-820-8820", "four zero zero, eight two zero, eight eight two zero"),
+        ("No. 5, 24/7", "number five, twenty-four seven"),
+        ("a 3-pack of A2-306", "a three pack of A two three zero six"),
     ],
 )
 def test_numbers_are_said_as_people_say_them(written: str, said: str) -> None:

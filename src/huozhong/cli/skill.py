@@ -212,8 +212,9 @@ def _skill(name: str) -> Skill:
     from huozhong.skills.skill import read_skill
 
     path = Path(name)
-    if path.is_dir() and (path / "SKILL.md").is_file():
-        path = path / "SKILL.md"
+    for file in ("SKILL.md", "skill.md"):  # the convention knows both
+        if path.is_dir() and (path / file).is_file():
+            path = path / file
     if path.is_file():
         return read_skill(_text(path))
     skill = app_shelf().find(name).skill

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jinja2
 
 from huozhong.errors import RequestError, TokenizerError
-from huozhong.text.jinja import dates, environment
+from huozhong.text.jinja import compiled, dates
 from huozhong.text.marks import Marker, RenderedText
 from huozhong.text.messages import InlineThought, checked_messages
 from huozhong.text.tokenizer import END_THINK, THINK, Tokenizer
@@ -64,7 +64,7 @@ class ChatTemplate:
         """Raises TokenizerError if `source` is not a valid Jinja template."""
         self.source, self.tokenizer, self._where = source, tokenizer, where
         try:
-            self._template = environment().from_string(source)
+            self._template = compiled(source)
         except jinja2.TemplateError as error:
             raise TokenizerError(f"{where} is not a valid Jinja template: {error}") from error
         self._marker = Marker(tokenizer.control_tokens)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -37,7 +39,13 @@ def faster(device: torch.device | None = None) -> Precision:
     """What `device` (None: the processor) multiplies faster, which on a processor a moment's trial tells."""
     if device is not None and device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    return "bf16" if WORTH * _seconds(torch.bfloat16) < _seconds(torch.float32) else "float32"
+    return _tried(_seconds, torch.get_num_threads())
+
+
+@cache
+def _tried(seconds: Callable[[torch.dtype], float], threads: int) -> Precision:
+    """What a processor multiplies faster with so many threads: tried once, so that all runs of a process agree."""
+    return "bf16" if WORTH * seconds(torch.bfloat16) < seconds(torch.float32) else "float32"
 
 
 def _seconds(dtype: torch.dtype) -> float:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from huozhong.verify.distress.normal import simplified
+from huozhong.verify.numbers import tidy
+
 
 @dataclass(frozen=True)
 class Banned:
@@ -44,6 +47,7 @@ class _Group:
 def banned(text: str) -> list[Banned]:
     """The words of a text that the law does not allow, in order, none within another; the longest word wins."""
     groups, words = _book()
+    written, text = text, tidy(text).translate(simplified())  # a character for a character
     harmless = {name: _harmless(group, text) for name, group in groups.items()}
     found: list[Banned] = []
     taken: set[int] = set()
@@ -55,7 +59,15 @@ def banned(text: str) -> list[Banned]:
             taken |= place
             group = groups[word.group]
             found.append(
-                Banned(match.start(), match.end(), match[0], word.group, group.why, group.english, word.suggestion)
+                Banned(
+                    match.start(),
+                    match.end(),
+                    written[match.start() : match.end()],
+                    word.group,
+                    group.why,
+                    group.english,
+                    word.suggestion,
+                )
             )
     return sorted(found, key=lambda hit: hit.start)
 
@@ -74,13 +86,17 @@ def _book() -> tuple[dict[str, _Group], list[_Word]]:
     data = tomllib.loads(files("huozhong.verify").joinpath("advertising.toml").read_text(encoding="utf-8"))
     groups, words = {}, []
     for name, group in data.items():
-        unless = "|".join(map(_spelled, sorted(group["unless"].split(), key=len, reverse=True)))
+        unless = "|".join(map(_pattern, sorted(group["unless"].split(), key=len, reverse=True)))
         groups[name] = _Group(group["why"], group["english"], re.compile(unless) if unless else None)
         for line in group["words"].strip().splitlines():
             word, _, suggestion = line.rpartition(" = ")
-            pattern = word[1:] if word[0] == "/" else _spelled(word)
-            words.append(_Word(re.compile(pattern), len(word), name, suggestion))
+            words.append(_Word(re.compile(_pattern(word)), len(word), name, suggestion))
     return groups, sorted(words, key=lambda word: word.length, reverse=True)
+
+
+def _pattern(word: str) -> str:
+    """A word of the book; behind a slash stands a regular expression."""
+    return word[1:] if word[0] == "/" else _spelled(word)
 
 
 def _spelled(word: str) -> str:

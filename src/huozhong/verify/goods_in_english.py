@@ -66,9 +66,21 @@ def _whole(number: int) -> str:
     return _TENS[number // 10 - 2] + (f"-{_SMALL[number % 10]}" if number % 10 else "")
 
 
+_TIME = re.compile(r"(?<![\d:.])(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?![\d:])")
+_TELEPHONE = re.compile(r"(?<![\d.$€£¥-])(?:\d{3,4}-\d{3,4}-\d{4}|1[3-9]\d{9})(?![\d.])")
+_FRACTION = re.compile(r"(?<![\d/.])(?P<top>[1-9])/(?P<under>[2-9]|10)(?![\d/])")
+_YEAR = re.compile(r"(?<=\b[Ii]n )(?:19|20)\d\d(?![.,]?\d|\s?%)|(?<=\b[Ss]ince )(?:19|20)\d\d(?![.,]?\d)")
+_RANGE = re.compile(rf"(?<![A-Za-z\d.-])(?P<low>[$€£¥]?(?:{_N}))\s?[-–~]\s?(?=[$€£¥]?\d[\d,.]*\b(?!-))")
+
+
 def spoken(text: str) -> str:
-    """A text with its numbers, prices, percentages and units as they are said; models keep their letters."""
-    text = _MONEY.sub(_money, text)
+    """A text with its numbers, prices, percentages, times and units as they are said; models keep their letters."""
+    text = _TELEPHONE.sub(lambda found: ", ".join(map(_one_by_one, found[0].split("-"))), text)
+    text = _TIME.sub(_time, re.sub(r"\b24/7\b", "twenty-four seven", re.sub(r"\bNo\.\s?(?=\d)", "number ", text)))
+    text = _YEAR.sub(_year, _FRACTION.sub(_fraction, text))
+    text = re.sub(rf"(?<![\d.A-Za-z])(?P<least>{_N})\+(?=\s[a-z]|$)", r"more than \g<least>", text)
+    text = _MONEY.sub(_money, _RANGE.sub(r"\g<low> to ", text))
+    text = re.sub(rf"(?<=[a-z\d])\s?/\s?({_U})(?![A-Za-z])", lambda found: f" per {_UNITS[found[1]]}", text)
     text = _PERCENT.sub(lambda found: f"{say_number(found['value'])} percent", text)
     text = _MEASURED.sub(lambda found: _counted(found["value"], _UNITS[found["unit"]]), text)
     text = re.sub(r"\b(\d{1,6})(?:st|nd|rd|th)\b", lambda found: _ordinal(found[1]), text)
@@ -76,6 +88,38 @@ def spoken(text: str) -> str:
     text = re.sub(_N, lambda found: say_number(found[0]), text)
     text = re.sub(r"\s*[x×*]\s*(?=(?:" + "|".join(_SMALL + _TENS) + r")\b)", " times ", text)
     return re.sub(r"(?<=[a-z])\s?/\s?(?=[a-z])", " per ", text)
+
+
+def _one_by_one(digits: str) -> str:
+    return " ".join(_SMALL[int(digit)] for digit in digits)
+
+
+def _time(found: re.Match[str]) -> str:
+    """8:30 as eight thirty, 9:00 as nine o'clock, 9:00 am as nine am, 10:05 as ten oh five, 14:00 fourteen hundred."""
+    hour, minute = int(found["hour"]), int(found["minute"])
+    if minute:
+        return f"{_whole(hour)} {'oh ' if minute < 10 else ''}{_whole(minute)}"
+    if hour > 12 or not hour:
+        return f"{_whole(hour)} hundred"
+    return _whole(hour) + ("" if re.match(r"\s?[ap]\.?m\b", found.string[found.end() :], re.I) else " o'clock")
+
+
+def _fraction(found: re.Match[str]) -> str:
+    top, under = int(found["top"]), int(found["under"])
+    name = {2: "half", 4: "quarter"}.get(under) or _ordinal(found["under"])
+    return f"{_whole(top)} {name if top == 1 else 'halves' if under == 2 else name + 's'}"
+
+
+def _year(found: re.Match[str]) -> str:
+    """1998 as nineteen ninety-eight, 2026 as twenty twenty-six, 2005 as two thousand and five."""
+    first, last = divmod(int(found[0]), 100)
+    if last < 10:
+        return (
+            _whole(int(found[0]))
+            if first == 20
+            else f"{_whole(first)} {'hundred' if not last else 'oh ' + _whole(last)}"
+        )
+    return f"{_whole(first)} {_whole(last)}"
 
 
 _UNLIKE = {"one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",

@@ -41,7 +41,9 @@ MEASURES = (
     "对组批层间家岁倍元角听卷管板排筐篓提捆朵头匹匙勺滴圈步味色单场盏副件抽毛架棵株筒尺寸立平代美G世T秒赫瓦吨顶饼坛壶尾羽挂扎窝亩磅缸篮桌遍趟"
 )
 # What stands before a measure (两大袋, 两英寸) or is a measure of two characters: 两 too, although none itself.
-_TWO_BEFORE = MEASURES + "大整英盎打伏安成微"
+_TWO_BEFORE = MEASURES + "大整英盎打伏安成微转节门座艘道首幅封项届扇盆锅瓣剂针轮集篇句堂餐顿股堆群炉夜晚笔副"
+# 2 before these is a place in a row, though they begin like a measure: 二单元, 二年级.
+_PLACES = ("单元", "年级", "班级", "环路", "车间", "号楼", "楼层")
 PACKAGES = "袋瓶包盒罐片支箱个只条块枚颗听杯桶卷双件套份粒张根本台板提抽贴枝饼坛壶篮缸"
 _HAN_UNITS = "公斤|千克|毫升|毫克|平方米|平米|厘米|小时|分钟"
 DIGITS = "零一二三四五六七八九"
@@ -154,7 +156,7 @@ _SHOPPING_DAYS = {"11.11": "双十一", "12.12": "双十二", "618": "六一八"
 
 
 def _festival(match: re.Match[str]) -> str:
-    return _SHOPPING_DAYS.get(match[0]) or _digits(match[0])
+    return _SHOPPING_DAYS.get(match[0].replace("/", ".")) or _digits(match[0])
 
 
 def _volts(match: re.Match[str]) -> str:
@@ -273,7 +275,7 @@ def _number(match: re.Match[str]) -> str:
         return _digits(written)
     behind = _BEHIND_RANGE.match(text, end)
     before = behind["next"] if behind else text[end : end + 2].strip()
-    if text[max(0, match.start() - 1) : match.start()] == "第":
+    if text[max(0, match.start() - 1) : match.start()] == "第" or text[end:].lstrip().startswith(_PLACES):
         before = ""
     return say_number(written, before=before)
 
@@ -291,13 +293,24 @@ _RULES: list[tuple[re.Pattern[str], Callable[..., str] | str]] = [
     _rule(r"(?<![\d.])(?P<digits>1\d{2}[- ]?\d{4}[- ]?\d{4})(?!\d)", _telephone),
     _rule(r"(?<!\d)(?P<digits>[48]00[- ]?\d{3}[- ]?\d{4}|0\d{2,3}-\d{7,8})(?!\d)", _telephone),
     _rule(
-        r"(?P<word>(?:电话|拨打|热线|致电|尾号|邮编|单号|客服|QQ|微信号?|手机号?|群号)[:： ]*)"
+        r"(?P<word>(?:电话|拨打|热线|致电|尾号|邮编|单号|客服|QQ群?|微信号?|手机号?|群号?)[:： ]*)"
         r"(?P<digits>\d{3,})(?![\d.,]|[元块折%件])",
         _telephone,
     ),
     _rule(r"(?P<word>(?:货号|编号|款号|批号|房号|型号|证号|注册号|备案号)[:： ]*)(?P<digits>\d{3,})(?!\d)", _code),
+    _rule(
+        r"(?<=[元栋幢楼座区排])(?P<digits>[1-9]\d{2,3})(?![\d.,/*×~-]|[平元块折%件单])(?=室|房|号|[，。；！？,;\s)]|$)",
+        _code,
+    ),
+    _rule(r"(?<![\d.])(?P<digits>[1-9]\d{2,3})(?=室|房间|号房|教室)", _code),
+    _rule(
+        rf"(?<![\d.,¥￥$€£])(?P<digits>\d*[1-9]\d{{0,3}}(?<=\d{{8}}))(?![\d.,]|\s*(?:{_U}|[{MEASURES}元折%‰+]))",
+        _telephone,
+    ),
     _rule(r"(?<!\d)(?P<year>(?:19|20)\d\d)(?P<sep>[-/.])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})(?![\d.])", _date),
-    _rule(r"(?<![\d.])(?:11\.11|12\.12|6\.?18|818)(?=大促|活动|狂欢|购物|预售|年中|当天|来了|期间|会场)", _festival),
+    _rule(
+        r"(?<![\d./])(?:11[./]11|12[./]12|6[./]?18|818)(?=大促|活动|狂欢|购物|预售|年中|当天|来了|期间|会场)", _festival
+    ),
     _rule(r"(?<![\d.])\d{1,2}\.\d{1,2}(?=(?:儿童|妇女|女神|女王|青年|劳动|国庆|吃货|宠粉)?节)", _festival),
     _rule(r"(?<![\d:.])(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?![\d:])", _time),
     _rule(r"PA(?P<signs>\+{1,5})", _plus_signs),
@@ -350,8 +363,8 @@ _RULES: list[tuple[re.Pattern[str], Callable[..., str] | str]] = [
     _rule(rf"(?<![\d/.])(?P<value>{_N})\s*/\s*(?P<n>{_N})?\s*(?P<u>(?:{_UNDER}){_END_OF_UNIT}|{_M})", _bare_price),
     _rule(r"(?P<value>\d(?:\.\d+)?|\d\d)\s*折(?![叠扇])", _discount),
     _rule(
-        rf"(?P<value>{_N})\s*(?P<unit>{_U}|[{MEASURES}])\s*/\s*(?P<amount>{_N})?\s*"
-        rf"(?P<under>(?:{_UNDER})(?![A-Za-z²³])|小时|分钟|[天日次周月年秒人])",
+        rf"(?P<value>{_N})\s*(?P<unit>{_U}|[{MEASURES}转下拍跳字词])\s*/\s*(?P<amount>{_N})?\s*"
+        rf"(?P<under>(?:{_UNDER})(?![A-Za-z²³])|小时|分钟?(?!米)|[天日次周月年秒人])",
         _rate,
     ),
     _rule(r"(?<![\d.])(?P<whole>[1-9])\.(?P<parts>\d{1,2})\s*(?:m(?![A-WYZa-wyz²³23])|米)", _metres),

@@ -75,6 +75,8 @@ _UNIT = re.compile(
     r"(?<=[\d)%])\s?(?:[（(][\u4e00-\u9fff]{1,4}[)）]|(?!(?:加|减|乘|除|等|得|是))[\u4e00-\u9fff]{1,3}|cm|dm|mm|km|kg|m|g|L)"
     r"\s?(?=[-+*/)=≈])"
 )
+# 48×2=96 96-6=90: where a result is written and another equation begins; 1 1/2 is one number.
+_NEXT = re.compile(r"(?<=[=≈])(\s*-?\d+(?:\.\d+)?%?)(?:\.(?!\d)|\s)\s*(?=[\d(][^=≈\n]*[-+*/×÷][^=≈\n]*[=≈])")
 _SIDE = r"[\d(][\d.+\-*/()%^ ]*[\d)%]|\d"
 _CHAIN = re.compile(rf"(?:{_SIDE})(?:\s*[=≈]\s*-?(?:{_SIDE}))+")
 _WHOLE_SUM = re.compile(r"(?<![\d.=/])[(\d][\d.()% ]*(?:[-+*/][\d.()% ]*)+(?<=[\d)%])(?![\d.])(?!\s*[=≈]\s*[-\d(])")
@@ -87,7 +89,7 @@ def read_working(text: str) -> Working:
     plain = _in_digits(text) if _SUM_WORDS.search(text) else text
     for pattern, sign in _WORDS:
         plain = pattern.sub(sign, plain)
-    plain = _UNIT.sub("", normalise(plain))
+    plain = _NEXT.sub(r"\1; ", _UNIT.sub("", normalise(plain)))
     claims = [claim for found in _CHAIN.finditer(plain) for claim in _claims(found[0])]
     quantities = units.read(text)[0]
     last = _last_number(text)

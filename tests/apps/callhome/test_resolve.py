@@ -293,3 +293,67 @@ def test_the_husband_by_what_the_house_calls_him() -> None:
         answer = who(said, MANY, "成都")
         assert answer.contact is not None, said
         assert answer.contact.name == "老王", said
+
+
+HOUSE = read_contacts(
+    [
+        {"name": "王建国", "relation": "大儿子"},
+        {"name": "王建军", "relation": "小儿子"},
+        {"name": "王丽", "relation": "女儿"},
+        {"name": "赵敏", "relation": "儿媳妇"},
+        {"name": "浩浩", "relation": "孙子"},
+        {"name": "李秀英", "relation": "老婆"},
+        {"name": "王小山", "relation": "弟弟"},
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "said"),
+    [
+        ("", "打给建国媳妇"),
+        ("", "给建军老婆打电话"),
+        ("", "打给建国他丈母娘"),
+        ("", "给我女儿的女儿打电话"),
+        ("", "打给女儿的老师"),
+        ("", "打给浩浩的老师"),
+        ("广州", "打畀個女嘅女"),
+        ("上海", "打拨囡儿个老师"),
+        ("厦门", "敲予阮查某囝个囝"),
+        ("", "打给建华"),
+        ("", "打给王建华"),
+        ("", "打给卫军"),
+        ("", "打给王芳"),
+        ("", "打给小海"),
+    ],
+)
+def test_whoever_belongs_to_one_of_them_or_is_called_nearly_alike_is_somebody_else(dialect: str, said: str) -> None:
+    assert who(said, HOUSE, dialect).decision in ("none", "unsure")
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [("给儿子他媳妇打个电话", "赵敏"), ("给儿子的媳妇打电话", "赵敏"), ("给建国媳妇打电话", "赵敏"),
+     ("给孙子他奶奶打电话", "李秀英"), ("给大儿子的儿子打电话", "浩浩")],
+)  # fmt: skip
+def test_who_has_a_name_of_his_own_for_that_is_shown_first(said: str, wanted: str) -> None:
+    answer = who(said, HOUSE)
+    assert answer.decision == "unsure"
+    assert answer.candidates[0].name == wanted
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [("打电话到大儿子家", "王建国"), ("打大儿子的电话", "王建国"), ("给小丽打个电话", "王丽"), ("打给阿丽", "王丽"),
+     ("打给小山", "王小山"), ("给我闺女打一电话", "王丽"), ("给孩子他妈打个电话", "李秀英")],
+)  # fmt: skip
+def test_one_of_them_is_meant_all_the_same(said: str, wanted: str) -> None:
+    answer = who(said, HOUSE)
+    assert answer.contact is not None
+    assert answer.contact.name == wanted
+
+
+@pytest.mark.parametrize("said", ["我花了110块", "今天120斤重", "120斤的猪卖不卖", "我今年110岁", "买119个鸡蛋"])
+def test_so_and_so_much_of_something_is_no_emergency(said: str) -> None:
+    assert who(said, HOUSE).decision == "none"
+    assert who("打120急救", HOUSE).number == "120"

@@ -111,7 +111,9 @@ def test_what_is_said_is_told_in_two_languages_and_kept_as_captions(running: Run
     assert "[ja] today apples500 g39.9元" in httpx.get(state["link"] + "captions.vtt?language=ja").text.replace(
         " 5", "5"
     )
-    assert "今天苹果三十九块九一斤" in httpx.get(state["link"] + "captions.vtt?language=zh").text
+    spoken = httpx.get(state["link"] + "captions.vtt?language=zh").text
+    assert "今天苹果三十九块九一斤" in spoken
+    assert "AI" not in spoken
     assert httpx.get(state["link"] + "captions.vtt?language=xx").status_code == 400
     assert "<svg" in httpx.get(f"{running.url}{HOUSE}/qr.svg").text
 
@@ -282,6 +284,23 @@ def test_a_trial_says_what_the_model_made_of_three_sentences(running: Running) -
     assert "apples" in found["said"][1]["en"]
 
 
+def test_what_another_member_tries_changes_nothing_of_a_stream(
+    llm: LLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUOZHONG_HOME", str(tmp_path / "home"))
+    with afar(llm) as shelf, household(llm, shelf=shelf) as house:  # the random model of this house answers
+        house.add("Eve", "member")
+        seller, other, owner = house.visitor("Bob"), house.visitor("Eve"), house.visitor("Ann")
+        assert not other.post(f"{HOUSE}/trial").json()["can"]
+        assert seller.get(f"{HOUSE}/state").json()["can"] is None  # no stream yet
+        seller.post(f"{HOUSE}/start").raise_for_status()
+        for member in (other, owner):
+            assert not member.post(f"{HOUSE}/trial").json()["can"]
+            assert seller.get(f"{HOUSE}/state").json()["can"] is None
+        assert not seller.post(f"{HOUSE}/trial").json()["can"]
+        assert other.get(f"{HOUSE}/state").json()["can"] is False
+
+
 def test_where_the_model_cannot_translate_viewers_read_what_was_said(
     llm: LLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: Browser
 ) -> None:
@@ -298,6 +317,9 @@ def test_where_the_model_cannot_translate_viewers_read_what_was_said(
         page.fill("#say", "今天苹果三十九块九一斤，包邮")
         page.press("#say", "Enter")
         expect(english.locator("#lines")).to_contain_text("今天苹果三十九块九一斤，包邮")
+        expect(english.locator("#whose")).to_have_text("The seller's own words, not translated")
+        expect(english.locator("meta[name=aigc]")).to_have_count(0)
+        expect(page.locator("#whose")).to_have_text("主播原话，没有翻译")
         page.reload()
         expect(page.locator("#cannot")).to_be_visible()
         page.click("#live")  # the end
@@ -310,5 +332,11 @@ def test_where_the_model_cannot_translate_viewers_read_what_was_said(
         page.fill("#say", "大家赶紧下单")
         page.press("#say", "Enter")
         expect(again.locator("#lines")).to_contain_text("everyone quickly order")
+        expect(again.locator("#whose")).to_contain_text("Translated by AI")
+        expect(again.locator("meta[name=aigc]")).to_have_count(1)
+        expect(page.locator("#whose")).to_contain_text("AI 翻译")
+        again.select_option("#language", "zh")
+        expect(again.locator("#whose")).to_have_text("The seller's own words, not translated")
+        expect(again.locator("meta[name=aigc]")).to_have_count(0)
         for one in (english, again, page):
             one.context.close()

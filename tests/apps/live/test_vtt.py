@@ -25,4 +25,9 @@ def test_cues_follow_each_other_and_carry_the_label() -> None:
 
 def test_nothing_said_is_a_file_all_the_same() -> None:
     assert webvtt([], "zh").startswith("WEBVTT\n")
-    assert "AI 生成" in webvtt([], "zh")
+    assert "Made by AI" in webvtt([], "ja")
+
+
+def test_what_the_seller_said_bears_no_label() -> None:
+    text = webvtt([Cue(0.0, "三十九块九一斤")], "zh")
+    assert text == "WEBVTT\nLanguage: zh\n\n1\n00:00:00.000 --> 00:00:08.000\n三十九块九一斤\n"

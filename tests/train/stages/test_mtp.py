@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,12 @@ import pytest
 import torch
 from rich.console import Console
 from safetensors.torch import load_file
+from tests.train.conftest import MODEL, REST, write_corpus
 
 from huozhong.engine.llm import LLM
 from huozhong.engine.requests import SamplingParams
 from huozhong.errors import ConfigError
+from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.feed import Rows
 from huozhong.train.model_folder import load_transformer
 from huozhong.train.recipe import parse_recipe
@@ -22,10 +26,14 @@ from huozhong.train.stages.pretrain import train
 from huozhong.train.state import CheckpointFolder
 
 
-@pytest.fixture
-def trained(raw_recipe: dict[str, Any], console: Console) -> Path:
-    raw_recipe["schedule"]["total_steps"] = 150
-    outcome = train(parse_recipe(raw_recipe, "pretrain"), console=console)
+@pytest.fixture(scope="module")
+def trained(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that knows its corpus; nobody writes into it."""
+    before = torch.get_num_threads()
+    raw = tomllib.loads(MODEL + REST.format(folder=write_corpus(tmp_path_factory.mktemp("trained"), tokenizer)))
+    raw["schedule"]["total_steps"] = 150
+    outcome = train(parse_recipe(raw, "pretrain"), console=Console(file=StringIO()))
+    torch.set_num_threads(before)
     assert outcome.model is not None
     return outcome.model
 

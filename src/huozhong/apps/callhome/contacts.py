@@ -129,9 +129,17 @@ def names_of(contact: Contact) -> list[tuple[str, float]]:
         given = name[1:] if len(name) == 3 else name[2:] if len(name) == 4 else name
         found.setdefault(given, 0.0)
         last = given[-1]
-        for nick in _NICKS:
-            found.setdefault(nick.format(last=last, given=given), 0.1)
+        for place, nick in enumerate(_NICKS):  # 阿丽, 小丽 and 丽丽 are said of every 丽
+            found.setdefault(nick.format(last=last, given=given), 0.05 if place < 3 else 0.1)
         if len(name) == 3:
             for title in _TITLES:
                 found.setdefault(title.format(name[0]), 0.2)
     return list(found.items())
+
+
+def given_name(contact: Contact) -> str:
+    """The two characters that a name is told apart by: 建国 of 王建国, 王丽; "" where it is no name, or a longer one."""
+    name = plain(contact.name)
+    if not re.fullmatch(r"[\u4e00-\u9fff]{2,4}", name) or relation_of(name)[0]:
+        return ""
+    return name[-2:]

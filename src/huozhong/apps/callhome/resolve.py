@@ -22,12 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.apps.callhome.align import Costs, Words, joined, spans
-from huozhong.apps.callhome.contacts import Contact, names_of
+from huozhong.apps.callhome.belonging import OF, TALKED_OF, Belonging, same_as
+from huozhong.apps.callhome.contacts import Contact, given_name, names_of
 from huozhong.apps.callhome.frames import BARE, Around
 from huozhong.apps.callhome.kin import ONE_OF_A_KIND, RANKS, Word, relations, words_of
 from huozhong.apps.callhome.places import Home, home
 from huozhong.apps.callhome.sounds import Token, plain, token
-from huozhong.apps.callhome.strangers import TITLES, by_trade, dialled, surnamed, titled
+from huozhong.apps.callhome.strangers import TITLES, by_trade, dialled, namesakes, surnamed, titled
 from huozhong.apps.callhome.two import both_of, of_two
 from huozhong.errors import SkillError
 
@@ -54,6 +55,9 @@ _CRIES = {
     "110": "报警|报案|抢劫|小偷进|有贼|贼佬|打劫|叫警察|喊警察",
 }
 OTHERWISE_CALLED = 0.10
+_COUNTED = re.compile(
+    "(?<!\\d)1(?:10|19|20)(?=[多来几]?(?:块|元|斤|公斤|克|千|个|人|岁|米|度|分|天|年|件|只|页|平|箱|袋|瓶|次|路|毫|厘|公里|里))"
+)
 _THEY = ("他", "她", "佢", "伊", "渠", "姖", "其", "俚", "它", "人家")
 _NOT = "(?:不|唔|毋|勿|冇|伓|弗|嗯|无|呒|嘸)"
 _ALSO = "^(?:还有|以及|加上|同埋|或者|或是|或)"
@@ -202,6 +206,14 @@ class _Slots:
         self._rank_groups = {rank: self._add([(self._tokens(one), 0.0) for one in texts])
                              for rank, texts in ranks.items()}  # fmt: skip
         self._titles = self._add([(self._tokens(one), 0.0) for one in TITLES])
+        self._of = self._add([(self._tokens(one), 0.0) for one in OF])
+        self._talked_of = self._add([(self._tokens(one), 0.0) for one in TALKED_OF])
+        given = {i: name for i, one in enumerate(contacts) if (name := given_name(one))}
+        self._pairs = tuple(dict.fromkeys(given.values()))
+        self._called = frozenset(name for one in contacts for name, _ in names_of(one))
+        self._own_names = {i: self._add([(self._tokens(one), 0.0) for one in {plain(contacts[i].name): 0, name: 0}])
+                           for i, name in given.items()}  # fmt: skip
+        self._same = same_as({relation.chinese: name for name, relation in relations().items()})
         self._they = self._add([(self._tokens(one), 0.0) for one in _THEY])
         self._numbers = {number: self._add([(self._tokens(plain(one)), 0.0) for one in words.split()])
                          for number, words in EMERGENCY.items()}  # fmt: skip
@@ -229,7 +241,9 @@ class _Slots:
         table = spans(heard, self._ready, misheard)
         around = Around(heard, self._point, misheard)
         kin = _Kin(table, self._kin_groups, self._rank_groups)
-        mine = np.stack([self._slot(i, one, table, kin) for i, one in enumerate(self._contacts)])
+        names = [(self._contacts[i].relations, table[group]) for i, group in self._own_names.items()]
+        belonging = Belonging(kin.any, table[self._of], table[self._talked_of], names)
+        mine = np.stack([self._slot(i, one, table, kin, belonging) for i, one in enumerate(self._contacts)])
         mine = mine + dialled(heard)
         have = {name for one in self._contacts for name in one.relations}
         others = [kin.any[name] + NOT_HERE for name in relations() if name not in have]
@@ -238,8 +252,9 @@ class _Slots:
         both = joined(anybody, joined(around.and_(), anybody))
         strange[np.arange(len(heard)), np.arange(len(heard)) + 1] = SHORT_STRANGER
         rivals = np.stack(
-            [*others, both, strange, titled(table[self._titles]), by_trade(heard), surnamed(heard, misheard)]
-        )
+            [*others, both, strange, titled(table[self._titles]), by_trade(heard), surnamed(heard, misheard),
+             *(() if misheard else self._written_so(heard, mine.min(axis=0), kin, belonging))]
+        )  # fmt: skip
         everybody = np.concatenate([mine, rivals])
         # the same relation with another rank, or by name: whoever is meant then is none of these contacts
         wrong = [kin.any[name] + 0.30 for name in have]
@@ -255,11 +270,22 @@ class _Slots:
             float(around.cheapest(np.concatenate([everybody, table[self._they][None]]), False).min()),
             float(around.cheapest(table[self._they][None], True)[0]),
             around.nobody,
-            around.cheapest(np.stack([table[group] for group in self._numbers.values()]), True), bare, named,
+            self._urgent(heard, table, around), bare, named,
             of_two(mine, around),
         )  # fmt: skip
 
-    def _slot(self, i: int, contact: Contact, table: Costs, kin: _Kin) -> Costs:
+    def _written_so(self, heard: str, mine: Costs, kin: _Kin, belonging: Belonging) -> tuple[Costs, Costs]:
+        """Somebody's somebody and namesakes, who are meant only where that is what was written."""
+        theirs = belonging.rival(mine, kin.anybody) + dialled(heard)
+        return theirs, namesakes(heard, self._pairs, self._called)
+
+    def _urgent(self, heard: str, table: Costs, around: Around) -> Costs:
+        """[numbers]: the cheapest order's cost for each emergency number; 110块 and 120斤 are none."""
+        if _COUNTED.search(heard):
+            return np.full(len(self._numbers), np.inf, np.float32)
+        return around.cheapest(np.stack([table[group] for group in self._numbers.values()]), True)
+
+    def _slot(self, i: int, contact: Contact, table: Costs, kin: _Kin, belonging: Belonging) -> Costs:
         """What it costs to call a contact by name, by relation, by relation and rank, by relation and name."""
         named = table[self._name_group[i]]
         found = [named]
@@ -277,6 +303,8 @@ class _Slots:
         if bare:
             either = np.stack(bare)
             found += [*joined(either, named), *joined(named, either)]
+        for relation in contact.relations:
+            found += belonging.contact(self._same.get(relation, ()))
         if contact.relations:  # 孙仔浩浩, who is a daughter's son
             found.append(joined(kin.anybody, named) + OTHERWISE_CALLED)
         return np.asarray(np.min(np.stack(found), axis=0), np.float32)

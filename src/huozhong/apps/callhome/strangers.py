@@ -1,13 +1,15 @@
-"""Who is not in the list and may still be meant: a surname with a title, a trade, a neighbour's name; and the order's
-own words, which are nobody's name."""
+"""Who is not in the list and may still be meant: a surname with a title, a trade, a neighbour's name, somebody's
+somebody (女儿的老师, 建国媳妇), a namesake (建华 beside 建国); and the order's own words, which are nobody's name."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from huozhong.apps.callhome.align import Costs
+from huozhong.apps.callhome.sounds import pinyin_of
 
 # "打个电话" that is written so is the sentence's: 大哥 is not looked for in it.
 _DIALLING = re.compile("[打拨挂敲拍](?:一?[个只通下]|一?哈)?(?:电话|电)")
@@ -28,6 +30,14 @@ _CALLED = (
 )  # fmt: skip
 SURNAMED, BY_NAME = 0.05, 0.35
 TITLED, BY_TRADE = 0.15, 0.25
+NAMESAKE = 0.05
+# Characters of which given names are made: where one of a contact's stands beside another of these, it is another name.
+_GIVEN = frozenset(
+    "华军民平强伟明红英芳丽敏静秀娟霞艳玲玉兰珍梅桂花香月春秋夏冬云文武斌辉刚勇杰涛超鹏飞龙虎海波洋江河山林森松柏"
+    "国建家爱志卫东南西北中正义仁德忠孝和安宁康健福禄寿喜贵富荣昌盛兴旺发财宝金银玉珠翠凤燕莲菊竹琴书诗雅婷雪冰霜雨晴"
+    "晓长永远新光亮星阳晨旭昊宇轩浩博睿泽瑞祥庆有友生根水火土木石磊峰岩川泉源清洁佳佩瑶琳琪瑾倩慧惠淑贞素巧美"
+    "子梓涵欣怡悦思雯娜萍莉蓉蕾薇菲露璐婉彬坤乾俊豪毅凯权胜利学少立成功克向景振继绍廷"
+)
 
 
 def dialled(heard: str) -> Costs:
@@ -79,4 +89,28 @@ def by_trade(heard: str) -> Costs:
     for end, letter in enumerate(heard, 1):
         if letter in "的嘅":
             costs[max(0, end - 7) : max(0, end - 2), end] = BY_TRADE
+    return costs
+
+
+def namesakes(heard: str, names: Sequence[str], known: Collection[str]) -> Costs:
+    """建华 and 卫国 where the list has a 建国, with a surname or without: one character differs, and is a name's, too.
+
+    What only sounds alike is not looked at, for that a recogniser writes.  names: of two characters each.
+    known: what the contacts are called, 小丽 among them, though there be a 小山."""
+    n = len(heard)
+    costs = np.full((n + 1, n + 1), np.inf, np.float32)
+    for i in range(n - 1):
+        for name in names:
+            first, last = heard[i], heard[i + 1]
+            other, own = (last, name[1]) if first == name[0] else (first, name[0]) if last == name[1] else ("", "")
+            if (
+                first + last not in known
+                and other in _GIVEN
+                and other != own
+                and first != last
+                and pinyin_of(other) != pinyin_of(own)
+            ):
+                costs[i, i + 2] = NAMESAKE
+                if i and heard[i - 1] in _SURNAMES:
+                    costs[i - 1, i + 2] = NAMESAKE
     return costs

@@ -122,9 +122,11 @@ def mouth(visit: Visit) -> None:
 
 
 def can(visit: Visit) -> dict[str, Any]:
+    """Whether the model can translate; what viewers read depends on it where the one who streams has asked."""
     assert visit.ask is not None
     found, stage = trial(ByModel(visit.ask)), _stage(visit)
-    stage.can = found["can"]
+    if stage.settings.started and stage.settings.seller == visit.guest.id:
+        stage.can = found["can"]
     return found
 
 

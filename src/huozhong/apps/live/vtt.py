@@ -1,4 +1,4 @@
-"""Captions as WebVTT, for players and editors: the label of what a machine made is its first note."""
+"""Captions as WebVTT, for players and editors: where a machine translated them, its label is the first note."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from huozhong.skills.label import metadata, visible
 
+SAID_IN = "zh"  # the language in which sellers speak
 SHORTEST, LONGEST = 1.5, 8.0  # seconds that a caption is shown
 
 
@@ -20,10 +21,14 @@ class Cue:
 
 
 def webvtt(cues: Sequence[Cue], language: str, model: str = "live") -> str:
-    """A whole file; each cue is shown until the next one comes, at least 1.5 and at most 8 seconds."""
-    english = language != "zh"
-    note = f"NOTE {visible(model, english=english)} {json.dumps(metadata(model), ensure_ascii=False)}"
-    lines = ["WEBVTT", f"Language: {language}", "", note.replace("-->", "->"), ""]
+    """A whole file; each cue is shown until the next one comes, at least 1.5 and at most 8 seconds.
+
+    What the seller said (zh) is nobody's translation and bears no label.
+    """
+    lines = ["WEBVTT", f"Language: {language}", ""]
+    if language != SAID_IN:
+        note = f"NOTE {visible(model, english=True)} {json.dumps(metadata(model), ensure_ascii=False)}"
+        lines += [note.replace("-->", "->"), ""]
     end = 0.0
     for number, cue in enumerate(cues):
         following = cues[number + 1].at if number + 1 < len(cues) else cue.at + LONGEST

@@ -71,24 +71,24 @@ template <class Q> struct Shared {
 // N tokens through one block of 16 rows.  Per group: an exact integer sum, then one fused multiply-add (two, where 16
 // inputs share a scale or where there is a minimum).
 template <class Q, int N> void tile_integer(const Matmul& job, const Shared<Q>& shared, int32_t block, int32_t t0) {
-    constexpr int each = Shared<Q>::each;
+    constexpr int each = Shared<Q>::each, V = Q::vectors;
     const Matrix& m = *job.matrix;
     const int32_t groups = m.groups();
     const uint8_t* data = m.data + job.index * m.matrix_bytes() + block * m.block_bytes();
     const uint16_t* scales = m.scales + job.index * m.matrix_scales() + block * m.block_scales();
-    for (int lane = 0; lane < BLOCK; lane += W) {
+    for (int lane = 0; lane < BLOCK; lane += V * W) {
         const int8_t* x[N];
         const float* x_scale[N];
         const int32_t* begin[N];
         const float* sums[N];
-        Vec y[N];
+        Vec y[V][N];
         for (int t = 0; t < N; ++t) {
             const int64_t row = row_of(job, t0 + t);
             x[t] = job.x.q + row * groups * GROUP;
             x_scale[t] = job.x.scale + row * groups;
             if constexpr (Q::offset != 0) begin[t] = shared.begin(job, t0 + t);
             if constexpr (Q::has_minimum) sums[t] = shared.sums(job, t0 + t);
-            y[t] = set1(0.0f);
+            for (int v = 0; v < V; ++v) y[v][t] = set1(0.0f);
         }
         Q q(m, data, scales, lane);
         for (int32_t g = 0; g < groups; ++g) {
@@ -96,28 +96,34 @@ template <class Q, int N> void tile_integer(const Matmul& job, const Shared<Q>& 
             // With one token the loop waits for memory alone; with few bits a weight the hardware prefetches too late.
             if constexpr (N == 1 && Q::bytes < 512)
                 for (int line = 0; line < Q::bytes; line += 64) prefetch(q.w + 4096 + line);
-            Int acc[N], high[N];
-            for (int t = 0; t < N; ++t) {
-                if constexpr (Q::offset != 0) {
-                    acc[t] = set1(begin[t][each * g]);
-                    if constexpr (Q::half_scales) high[t] = set1(begin[t][each * g + 1]);
-                } else {
-                    acc[t] = high[t] = set1(0);
+            Int acc[V][N], high[V][N];
+            for (int t = 0; t < N; ++t)
+                for (int v = 0; v < V; ++v) {
+                    if constexpr (Q::offset != 0) {
+                        acc[v][t] = set1(begin[t][each * g]);
+                        if constexpr (Q::half_scales) high[v][t] = set1(begin[t][each * g + 1]);
+                    } else {
+                        acc[v][t] = high[v][t] = set1(0);
+                    }
+                }
+            q.template dot<N>(acc[0], high[0], x);
+            for (int v = 0; v < V; ++v) {
+                q.load_scales(g, v);
+                for (int t = 0; t < N; ++t) {
+                    const Vec xs = set1(x_scale[t][g]);
+                    y[v][t] = fma(to_float(acc[v][t]), mul(q.scale, xs), y[v][t]);
+                    if constexpr (Q::half_scales) y[v][t] = fma(to_float(high[v][t]), mul(q.second_scale, xs), y[v][t]);
+                    if constexpr (Q::has_minimum) {
+                        y[v][t] = fma(q.minimum, set1(sums[t][each * g]), y[v][t]);
+                        if constexpr (Q::half_scales)
+                            y[v][t] = fma(q.second_minimum, set1(sums[t][each * g + 1]), y[v][t]);
+                    }
                 }
             }
-            q.template dot<N>(acc, high, x);
-            for (int t = 0; t < N; ++t) {
-                const Vec xs = set1(x_scale[t][g]);
-                y[t] = fma(to_float(acc[t]), mul(q.scale, xs), y[t]);
-                if constexpr (Q::half_scales) y[t] = fma(to_float(high[t]), mul(q.second_scale, xs), y[t]);
-                if constexpr (Q::has_minimum) {
-                    y[t] = fma(q.minimum, set1(sums[t][each * g]), y[t]);
-                    if constexpr (Q::half_scales) y[t] = fma(q.second_minimum, set1(sums[t][each * g + 1]), y[t]);
-                }
-                x[t] += GROUP;
-            }
+            for (int t = 0; t < N; ++t) x[t] += GROUP;
         }
-        for (int t = 0; t < N; ++t) store_output(job, t0 + t, block * BLOCK + lane, y[t]);
+        for (int v = 0; v < V; ++v)
+            for (int t = 0; t < N; ++t) store_output(job, t0 + t, block * BLOCK + lane + v * W, y[v][t]);
     }
 }
 

@@ -125,8 +125,13 @@ inline Int dot_q8(Int acc, Bytes w, const int8_t* x) { return {HUOZHONG_DPBUSD(a
 // acc + sum over 4 of (q + 8) x
 inline Int dot_q4(Int acc, Bytes w, const int8_t* x) { return dot_q8(acc, w, x); }
 #else
+// gcc would rather add whole numbers as a tree, which keeps all products at once, and there are not registers enough.
+inline __m256i one_by_one(__m256i sum) {
+    asm("" : "+x"(sum));
+    return sum;
+}
 inline Int add_quads(Int acc, __m256i pairs) {
-    return {_mm256_add_epi32(acc.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
+    return {one_by_one(_mm256_add_epi32(acc.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))))};
 }
 // acc + sum over 4 of q x.  |q| is unsigned and takes x's sign with it: a pair's sum stays below 2^15, so that
 // the saturating maddubs is exact.
@@ -136,6 +141,15 @@ inline Int dot_q8(Int acc, Bytes w, const int8_t* x) {
 }
 // acc + sum over 4 of (q + 8) x
 inline Int dot_q4(Int acc, Bytes w, const int8_t* x) { return add_quads(acc, _mm256_maddubs_epi16(w.v, broadcast_four(x))); }
+// Products of small weights are added in 16 bits first, in one operation less and half the multiplications: exact as
+// long as so many quads are added that 2 * 127 times their largest weights stays below 2^15 (weights.inl counts).
+#define HUOZHONG_PAIRS
+struct Pairs { __m256i v; };
+inline Pairs no_pairs() { return {_mm256_setzero_si256()}; }
+inline Pairs dot_pairs(Pairs a, Bytes w, const int8_t* x) {
+    return {one_by_one(_mm256_add_epi16(a.v, _mm256_maddubs_epi16(w.v, broadcast_four(x))))};
+}
+inline Int add_pairs(Int acc, Pairs a) { return add_quads(acc, a.v); }
 #endif
 
 inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }

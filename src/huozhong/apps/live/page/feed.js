@@ -39,9 +39,17 @@ export function follow(path, language, on) {
   };
 }
 
-/** A list of captions in `box`; at most `most` stay.  A line's certain words and its guess are two elements. */
-export function board(box, most) {
+/** A list of captions in `box`; at most `most` stay.  A line's certain words and its guess are two elements.
+ *
+ * tell: told whose words stand there: "ai" where a machine translated any of them, "own" where none, "" where none are.
+ */
+export function board(box, most, tell) {
   const rows = new Map();
+
+  function told() {
+    const seen = Array.from(rows.values()).filter((row) => !row.hidden);
+    tell(seen.some((row) => row.lang !== 'zh') ? 'ai' : seen.length ? 'own' : '');
+  }
 
   function show(line) {
     let row = rows.get(line.line);
@@ -61,6 +69,7 @@ export function board(box, most) {
     row.lastChild.textContent = line.guess ? (line.stands ? ' ' : '') + line.guess : '';
     row.hidden = !line.stands && !line.guess;
     box.scrollTop = box.scrollHeight;
+    told();
   }
 
   return {
@@ -69,8 +78,24 @@ export function board(box, most) {
       rows.clear();
       box.replaceChildren();
       lines.slice(-most).forEach(show);
+      told();
     },
   };
+}
+
+/** Whose words stand there, below them, and for programs in the page's head: what nobody translated bears no label. */
+export function label(node, words, whose) {
+  node.textContent = whose ? words[whose] : '';
+  let mark = document.querySelector('meta[name=aigc]');
+  if (whose !== 'ai') {
+    if (mark) mark.remove();
+    return;
+  }
+  if (mark) return;
+  mark = document.createElement('meta');
+  mark.name = 'aigc';
+  mark.content = JSON.stringify({ AIGC: { Label: '1', ContentProducer: 'huozhong:live' } });
+  document.head.append(mark);
 }
 
 /** The page's words in its language, and the elements marked data-t filled. */

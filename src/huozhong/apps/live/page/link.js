@@ -1,6 +1,6 @@
 // The viewers' page: big captions in the language that they choose.
 
-import { board, follow, NAMES, words } from './feed.js';
+import { board, follow, label, NAMES, words } from './feed.js';
 
 const $ = (id) => document.getElementById(id);
 const say = await words();
@@ -10,7 +10,7 @@ let live = false;
 let chosen = '';
 let lost = false;
 let any = false;
-const shown = board($('lines'), 30);
+const shown = board($('lines'), 30, (whose) => label($('whose'), say, whose));
 
 function keep(name, value) {
   try {

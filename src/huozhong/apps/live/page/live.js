@@ -2,7 +2,7 @@
 
 import { ask, send as request } from '/page/api.js';
 import { setLanguage } from '/page/language.js';
-import { board, follow, NAMES, words } from './feed.js';
+import { board, follow, label, NAMES, words } from './feed.js';
 import { head, listen } from './head.js';
 
 const $ = (id) => document.getElementById(id);
@@ -12,6 +12,9 @@ let now = null;
 let busy = false;
 let wanted = null; // what waits to be sent: {final}
 let boards = {};
+let whose = {}; // by language, whose words stand on its board
+let tried = null; // what this page's own trial found
+let trying = Promise.resolve(); // what is said while it runs waits for it
 let feeds = [];
 let quiet = null;
 const face = head($('head'));
@@ -63,9 +66,9 @@ function glossary() {
 
 /** Whether the model here can translate. */
 async function tryOut() {
-  const { can } = await ask('POST', HOUSE + 'trial');
-  $('cannot').hidden = can;
-  return can;
+  tried = (await ask('POST', HOUSE + 'trial')).can;
+  $('cannot').hidden = tried;
+  return tried;
 }
 
 async function save() {
@@ -78,11 +81,16 @@ function watch() {
   feeds.forEach((one) => one.close());
   $('said').replaceChildren();
   boards = {};
+  whose = {};
+  label($('whose'), say, '');
   feeds = now.languages.map((language) => {
     const box = document.createElement('div');
     box.dataset.language = language;
     $('said').append(box);
-    boards[language] = board(box, 4);
+    boards[language] = board(box, 4, (one) => {
+      whose[language] = one;
+      label($('whose'), say, ['ai', 'own'].find((kind) => Object.values(whose).includes(kind)) || '');
+    });
     return follow(HOUSE + 'captions', language, {
       lines: (list) => boards[language].fill(list),
       line: (one) => boards[language].show(one),
@@ -100,7 +108,7 @@ function show(state) {
   $('live').textContent = state.live ? say.stop : say.start;
   $('live').classList.toggle('on', state.live);
   $('state').textContent = state.live ? say.live + ' · ' + state.viewers + ' ' + say.viewers : say.off;
-  $('cannot').hidden = state.can !== false;
+  $('cannot').hidden = (state.can === null ? tried : state.can) !== false;
   $('share').hidden = !state.link;
   $('no-share').hidden = Boolean(state.link);
   if (state.link) {
@@ -132,6 +140,7 @@ async function send(final) {
   wanted = { final: final || Boolean(wanted && wanted.final) };
   if (busy) return;
   busy = true;
+  await trying.catch(() => false); // why it failed is told by who began it
   while (wanted) {
     const { final: last } = wanted;
     wanted = null;
@@ -180,8 +189,11 @@ function dictate() {
 $('live').addEventListener('click', () =>
   doing(async () => {
     const starts = !now.live;
+    if (starts) tried = null; // another model may be served by now
     show(await ask('POST', HOUSE + (starts ? 'start' : 'stop')));
-    if (starts) await tryOut(); // nobody should read nonsense before somebody presses the other button
+    if (!starts) return;
+    trying = tryOut(); // nobody should read nonsense before somebody presses the other button
+    await trying;
   })
 );
 $('say').addEventListener('input', () => send(false));
