@@ -37,8 +37,8 @@ ARROWS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 GROUND_FLOOR = ("errors", "files")
 MAY_USE_TORCH = (
-    "model.layers", "model.transformer", "model.families", "model.frozen", "train", "cli.train", "apps.rank.train",
-    "apps.pen.train",
+    "model.layers", "model.transformer", "model.families", "model.documents", "model.frozen", "train", "cli.train",
+    "apps.rank.train", "apps.pen.train",
 )  # fmt: skip
 
 LONGEST_FILE, LONGEST_FUNCTION = 450, 60  # lines

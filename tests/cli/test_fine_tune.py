@@ -137,6 +137,10 @@ def test_only_the_plan(tiny_folder: Path, tmp_path: Path) -> None:
     (["sft", "--base", "TINY", "--data", "school.jsonl", "--bits", "5"], ConfigError, "--bits is 5"),
     (["sft", "--base", "TINY", "--data", "school.jsonl", "--method", "full", "--bits", "8"], ConfigError,
      "--bits is for"),
+    (["sft", "--base", "TINY", "--data", "school.jsonl", "--layers", "0"], ConfigError, "--layers is 0"),
+    (["sft", "--base", "TINY", "--data", "school.jsonl", "--layers", "99"], ConfigError,
+     "--layers is 99; the model has 2"),
+    (["sft", "a.toml", "--layers", "1"], ConfigError, "--layers goes with --base"),
     (["sft", "--base", "nobody", "--data", "school.jsonl"], HuozhongError, "nobody"),
     (["dpo", "--base", "TINY", "--data", "school.jsonl"], DataError, "line 1: 'chosen' must be"),
     (["dpo", "--base", "TINY", "--data", "school.jsonl", "--beta", "-1"], ConfigError, "--beta is -1"),
@@ -167,3 +171,33 @@ def test_an_adapter_brings_its_rank_and_alpha(tiny_folder: Path, tmp_path: Path)
     assert "LoRA, rank 8" in result.output
     assert isinstance(error := train_command(*words, "--adapter", "lora", "--rank", "16").exception, ConfigError)
     assert "--rank is 16, but lora has rank 8; leave --rank out." in str(error)
+
+
+def test_an_adapter_brings_its_layers(tiny_folder: Path, tmp_path: Path) -> None:
+    """One that changes the uppermost layer alone is gone on with there, unless more are asked for; never in fewer."""
+    data = questions(tmp_path / "school.jsonl", 8)
+    words = ["sft", "--base", str(tiny_folder), "--data", str(data), "--plan", "--rehearse", "0", "--adapter", "lora"]
+    (tmp_path / "lora").mkdir()
+    config = {"peft_type": "LORA", "r": 8, "lora_alpha": 8, "target_modules": ["o_proj"]}
+    (tmp_path / "lora" / "adapter_config.json").write_text(json.dumps(config))
+
+    def with_layers(*layers: int) -> None:
+        shapes = {"A": (8, 32), "B": (32, 8)}
+        names = {
+            f"base_model.model.model.layers.{i}.self_attn.o_proj.lora_{part}.weight": torch.ones(shape)
+            for i in layers
+            for part, shape in shapes.items()
+        }
+        save_file(names, tmp_path / "lora" / "adapter_model.safetensors")
+
+    with_layers(1)
+    result = train_command(*words)
+    assert result.exception is None, result.output
+    assert "1 / 2" in result.output
+    assert "layers" in result.output
+    result = train_command(*words, "--layers", "2")
+    assert result.exception is None, result.output
+    assert "层 layers" not in result.output
+    with_layers(0, 1)
+    assert isinstance(error := train_command(*words, "--layers", "1").exception, ConfigError)
+    assert "--layers is 1, but lora changes the upper 2; leave --layers out." in str(error)

@@ -10,9 +10,12 @@ from difflib import SequenceMatcher
 
 import pytest
 from docx import Document as WordDocument
+from pypdf import PdfReader, PdfWriter
+from pypdf.errors import DependencyError
 
 from huozhong.errors import DocumentError
 from huozhong.memory.apart import read_apart
+from huozhong.memory.documents import read
 
 PAGES = [
     "第一页讲养猪：母猪怀孕一百一十四天。",
@@ -23,24 +26,47 @@ PAGES = [
 
 def hand_made_pdf(stream: bytes, encoding: str = "") -> bytes:
     """The smallest PDF with one page of this content."""
-    objects = [
-        b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
-        b"<</Length %d%s>>stream\n%s\nendstream" % (len(stream), encoding.encode(), stream),
-        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
-    ]
+    return pdf_of(
+        [
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+            b"<</Length %d%s>>stream\n%s\nendstream" % (len(stream), encoding.encode(), stream),
+            b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        ]
+    )
+
+
+def pdf_of(objects: list[bytes]) -> bytes:
     out, places = b"%PDF-1.4\n", []
     for number, content in enumerate(objects, start=1):
         places.append(len(out))
         out += b"%d 0 obj%s endobj\n" % (number, content)
+    count, start = len(objects) + 1, len(out)
     table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    start = len(out)
     return (
         out
-        + b"xref\n0 6\n0000000000 65535 f \n"
+        + b"xref\n0 %d\n0000000000 65535 f \n" % count
         + table
-        + b"trailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % start
+        + b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (count, start)
+    )
+
+
+def chinese_pdf(encoding: str, drawn: bytes, more: bytes = b"") -> bytes:
+    """A page in a font that is not in the file; drawn: the numbers of its characters.  more: what else is drawn."""
+    stream = b"BT /F 20 Tf 20 100 Td <%s> Tj ET %s" % (drawn.hex().encode(), more)
+    return pdf_of(
+        [
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 400 200]/Contents 4 0 R/Resources<</Font<</F 5 0 R/L 8 0 R>>>>>>",
+            b"<</Length %d>>stream\n%s\nendstream" % (len(stream), stream),
+            b"<</Type/Font/Subtype/Type0/BaseFont/Song/Encoding/%s/DescendantFonts[6 0 R]>>" % encoding.encode(),
+            b"<</Type/Font/Subtype/CIDFontType0/BaseFont/Song/CIDSystemInfo<</Registry(Adobe)/Ordering(GB1)"
+            b"/Supplement 2>>/FontDescriptor 7 0 R>>",
+            b"<</Type/FontDescriptor/FontName/Song/Flags 4>>",
+            b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        ]
     )
 
 
@@ -61,6 +87,41 @@ def test_a_pdf_that_a_browser_printed(printed_pdf: Callable[[list[str]], bytes])
 
 CHINESE = "光合作用是植物利用阳光，把水和二氧化碳变成氧气的过程。小明有 15 个苹果，吃了 7 个，还剩几个？"
 ENGLISH = "Plants make sugar and oxygen out of water and carbon dioxide. Chapter 3, page 42."
+
+
+@pytest.mark.parametrize(
+    ("encoding", "codec"),
+    [("GBK-EUC-H", "gbk"), ("GBKp-EUC-H", "gbk"), ("UniGB-UCS2-H", "utf-16-be"), ("Identity-H", "utf-16-be")],
+)
+def test_a_pdf_whose_font_says_its_characters_by_a_known_encoding(encoding: str, codec: str) -> None:
+    said = "我们的母猪怀孕了一百天。"
+    assert read_apart("a.pdf", chinese_pdf(encoding, said.encode(codec))).pages == (said,)
+
+
+# Numbers of drawings: of a font for Chinese, and of one for Latin letters, where they are letters again.
+DRAWINGS = [b"".join(at.to_bytes(2, "big") for at in (1234, 833, 2211, 405, 4000, 3001)), b"\0W\0K\0H\0\3\0F\0D\0W"]
+
+
+@pytest.mark.parametrize("drawn", DRAWINGS)
+def test_a_pdf_whose_font_only_draws_is_no_text(drawn: bytes) -> None:
+    with pytest.raises(DocumentError, match="fonts do not say"):
+        read_apart("a.pdf", chinese_pdf("Identity-H", drawn))
+    beside = b"BT /L 20 Tf 20 50 Td (Invoice 17) Tj ET"
+    (page,) = read_apart("a.pdf", chinese_pdf("Identity-H", drawn, beside)).pages
+    assert page == "Invoice 17"
+
+
+@pytest.mark.parametrize("algorithm", ["RC4-128", "AES-128", "AES-256"])
+def test_a_pdf_that_may_be_read_but_not_changed(algorithm: str) -> None:
+    writer, out, locked = PdfWriter(), io.BytesIO(), io.BytesIO()
+    writer.append(io.BytesIO(hand_made_pdf(b"BT /F 20 Tf 20 100 Td (Hello) Tj ET")))
+    writer.encrypt("", "owner", algorithm=algorithm)
+    writer.write(out)
+    assert read_apart("a.pdf", out.getvalue()).pages == ("Hello",)
+    writer.encrypt("user", "owner", algorithm=algorithm)
+    writer.write(locked)
+    with pytest.raises(DocumentError, match="password"):
+        read_apart("a.pdf", locked.getvalue())
 
 
 @pytest.mark.parametrize("text", [CHINESE, ENGLISH], ids=["Chinese", "English"])
@@ -114,12 +175,50 @@ def test_a_web_page_is_its_words() -> None:
     assert document.pages[0].split("\n") == ["T", "", "Pigs & sheep", "", "a b"]
 
 
+def test_an_encrypted_pdf_without_the_package_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    writer, out = PdfWriter(), io.BytesIO()
+    writer.append(io.BytesIO(hand_made_pdf(b"BT /F 20 Tf 20 100 Td (Hello) Tj ET")))
+    writer.encrypt("", "owner", algorithm="RC4-128")
+    writer.write(out)
+
+    def without(self: PdfReader, password: str) -> None:
+        raise DependencyError("cryptography>=3.1 is required for AES algorithm")
+
+    monkeypatch.setattr(PdfReader, "decrypt", without)
+    _, pages = read("a.pdf", out.getvalue())
+    with pytest.raises(DocumentError, match="one more package"):
+        next(pages)
+
+
+def test_text_that_begins_like_a_picture() -> None:
+    for text in ("BMW 是一家公司。", "RIFF is a format.", "GIF8 is none."):
+        document = read_apart("a.txt", text.encode())
+        assert (document.kind, document.pages) == ("text", (text,))
+
+
+def packed(*names: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in names:
+            archive.writestr(name, "x")
+    return out.getvalue()
+
+
 REFUSED: dict[str, tuple[bytes, str]] = {
     "a.bin": (b"\0\1\2", "cannot be read here"),
     "empty.txt": (b"", "holds no text"),
-    "blank.pdf": (hand_made_pdf(b""), "pictures of pages"),
+    "blank.pdf": (hand_made_pdf(b""), "pages seem to be pictures"),
     "cut.pdf": (b"%PDF-1.4 and then nothing", "damaged"),
     "a.zip": (b"PK\x03\x04 and then nothing", "packed file"),
+    "slides.pptx": (packed("ppt/presentation.xml"), "PowerPoint file; save it as PDF"),
+    "sheet.xlsx": (packed("xl/workbook.xml"), "Excel file; save it as CSV"),
+    "book.epub": (packed("META-INF/container.xml"), "EPUB book"),
+    "note.odt": (packed("content.xml", "META-INF/manifest.xml"), "OpenDocument"),
+    "mine.zip": (packed("word.txt"), "unpack it"),
+    "note.rtf": (rb"{\rtf1\ansi Hello}", "Rich Text Format"),
+    "photo.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1", "HEIC photo; save it as JPEG"),
+    "locked.docx": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"), "password"),
+    "none.pdf": (pdf_of([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[]/Count 0>>"]), "no pages"),
     "old.doc": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old form"),
     "long.txt": ("字".encode() * 5_000_001, "too long"),
     "many.txt": (b"x\f" * 5_001, "too long"),

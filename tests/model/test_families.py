@@ -115,3 +115,42 @@ def test_recomputed_blocks_give_the_same_gradients(tmp_path: Path) -> None:
     assert grads[0].keys() == grads[1].keys()
     for name, grad in grads[0].items():
         torch.testing.assert_close(grads[1][name], grad)
+
+
+@pytest.mark.parametrize("name", ["qwen2_tied", "deepseek_v3"])
+def test_a_head_that_does_not_learn_gives_the_same_gradients(name: str, tmp_path: Path) -> None:
+    """And an embedding that does: of several tokens at a place, as of the one that was said."""
+    make_model(CONFIGS[name]).save_pretrained(tmp_path)
+    tokens = torch.from_numpy(TOKENS)[None]
+    targets = tokens.roll(-1, 1).masked_fill(torch.arange(40) % 3 == 0, IGNORED)
+    wanted = torch.randint(VOCAB, (26, 5), generator=torch.Generator().manual_seed(1))
+    weights = torch.linspace(-1.0, 2.0, 26 * 5).view(26, 5)
+    found = []
+    for learns in (True, False):
+        model = loaded(tmp_path)
+        model.head_weight.requires_grad_(learns)
+        log_probs = model.log_probs_of(tokens, targets, wanted)
+        (log_probs * weights).sum().backward()
+        layers = {n: p.grad for n, p in model.named_parameters() if ".layers." in n and p.grad is not None}
+        found.append((log_probs.detach(), layers))
+    torch.testing.assert_close(found[1][0], found[0][0])
+    assert found[0][1].keys() == found[1][1].keys()
+    for place, grad in found[0][1].items():
+        torch.testing.assert_close(found[1][1][place], grad, atol=1e-5 * float(grad.abs().max()), rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["qwen2_tied", "deepseek_v3"])
+def test_layers_that_do_not_learn_get_no_gradient_and_change_no_other(name: str, tmp_path: Path) -> None:
+    make_model(CONFIGS[name]).save_pretrained(tmp_path)
+    view, tokens = HuggingFaceView(open_model(tmp_path)), torch.from_numpy(TOKENS)[None]
+    whole, part = (load_causal_lm(view.architecture, view, storage=None, still=still) for still in (0, 2))
+    for model in (whole, part):
+        log_probs, _ = model.log_probs(tokens[:, :-1], tokens[:, 1:])
+        log_probs.sum().backward()
+    upper = {n: p.grad for n, p in part.named_parameters() if p.requires_grad}
+    assert upper
+    assert all(n.startswith("model.layers.2.") for n in upper)
+    assert all(p.grad is None for p in part.parameters() if not p.requires_grad)
+    for n, p in whole.named_parameters():
+        if n in upper and p.grad is not None:
+            torch.testing.assert_close(upper[n], p.grad, atol=1e-5 * float(p.grad.abs().max()), rtol=1e-3)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from huozhong.errors import DataError
-from huozhong.text.plain import decoded, files_below, kind, read_text
+from huozhong.text.plain import decoded, files_below, kind, mended, read_text
 
 SIMPLIFIED = "春天来了，学生们在学校门口说着话。他问：“几点开门？”"
 TRADITIONAL = "春天來了，學生們在學校門口說著話。他問：「幾點開門？」"
@@ -65,3 +65,27 @@ def test_hidden_files_are_passed_over_and_told(tmp_path: Path) -> None:
     assert passed == [
         f"{tmp_path}: ._b.MD, .git (hidden)", f"{tmp_path}: 2 × .pdf, 1 × LICENSE (other kinds of files)"
     ]  # fmt: skip
+
+
+CHAPTER = "母猪怀孕一百一十四天，注意通风。" * 50
+
+
+@pytest.mark.parametrize(
+    ("data", "begins", "damaged"),
+    [
+        (CHAPTER.encode()[:-1], CHAPTER[:20], 1),
+        (CHAPTER.encode("gbk") + b"\xff" + CHAPTER.encode("gbk"), CHAPTER[:20], 1),
+        ("Don’t go to the café.".encode("cp1252"), "Don’t go to the café.", 0),
+    ],
+)
+def test_what_is_mended(data: bytes, begins: str, damaged: int) -> None:
+    assert decoded(data) is None
+    text = mended(data)
+    assert text is not None
+    assert text.startswith(begins)
+    assert 0 <= text.count("\ufffd") - damaged <= 1
+
+
+@pytest.mark.parametrize("data", [b"\0\1\2", bytes(range(1, 256)) * 4, b"\xe4\x81\xff" * 100, b""])
+def test_what_is_not_mended(data: bytes) -> None:
+    assert mended(data) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -81,7 +81,8 @@ class Conversation:
 
     def run(self) -> None:
         if self.interactive:
-            import readline  # noqa: F401  (its import alone gives `input` editing and history)
+            with suppress(ImportError):  # Windows has none, and its consoles edit by themselves
+                import readline  # noqa: F401  (its import alone gives `input` editing and history)
 
             print(
                 dim(

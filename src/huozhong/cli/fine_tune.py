@@ -36,6 +36,7 @@ SMALL = 100e6  # parameters that a token meets, of a model whose tokens cost lit
 ASKED = 40  # taught questions, and held-out ones, that are put to the model
 RANK = 16
 REWORDED, WORDINGS = 2000, 16  # so many examples at most get so many wordings of their questions
+FEWER = 4  # ... where each has to go once through layers that do not learn, and is soon met again
 NEAR = 4  # rehearsed questions in the form of each that is taught
 METHODS = ("auto", "lora", "qlora", "full")
 DTYPES = {"bf16": "bf16", "float32": "float32"}
@@ -54,6 +55,7 @@ class FineTuneOptions:
     lr: float | None = None
     epochs: int | None = None
     batch: int | None = None
+    layers: int | None = None
     adapter: Path | None = None
     threads: int | None = None
     dtype: str | None = None
@@ -94,7 +96,8 @@ def run_sft(options: FineTuneOptions) -> None:
     settings = bench.settings()
     training, heldout = bench.divided(read_examples(data, bench.encoder, bench.labels), read_examples)
     rehearsed = bench.rehearsed(training)
-    count = options.wordings if options.wordings is not None else WORDINGS if len(training) <= REWORDED else 0
+    count = WORDINGS if settings.layers is None else FEWER
+    count = options.wordings if options.wordings is not None else count if len(training) <= REWORDED else 0
     training = with_wordings(training, bench.encoder, count, options.seed)
     bench.run(SftTask(training, heldout, rehearsed), settings, training, heldout)
 
@@ -247,6 +250,7 @@ class _Bench:
             low_rank=options.rank is not None or options.adapter is not None,
             rank=rank,
             alpha=alpha,
+            layers=self._layers(),
             lr=options.lr,
             epochs=options.epochs,
             batch=options.batch,
@@ -272,6 +276,20 @@ class _Bench:
                 f"--rank is {options.rank}, but {options.adapter} has rank {config['r']}; leave --rank out."
             )
         return config["r"], float(config["lora_alpha"])
+
+    def _layers(self) -> int | None:
+        """How many learn, which --adapter brings along, too."""
+        from huozhong.train.adapt.lora import lowest_layer
+
+        options, whole = self.options, self.view.architecture.num_layers
+        if options.adapter is None:
+            return options.layers
+        brought = whole - lowest_layer(options.adapter)
+        if options.layers is not None and options.layers < brought:
+            raise ConfigError(
+                f"--layers is {options.layers}, but {options.adapter} changes the upper {brought}; leave --layers out."
+            )
+        return options.layers or (brought if brought < whole else None)
 
     def run(self, task: Task, settings: Settings, taught: Sequence[Prompted], heldout: Sequence[Prompted]) -> None:
         """Ask, train, ask again, show."""

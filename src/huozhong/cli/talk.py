@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -131,7 +132,8 @@ class Talk:
 
     def run(self) -> None:
         """Until /bye or Ctrl-D."""
-        import readline  # noqa: F401  (its import alone gives `input` editing and history)
+        with suppress(ImportError):  # Windows has none, and its consoles edit by themselves
+            import readline  # noqa: F401  (its import alone gives `input` editing and history)
 
         print(
             dim(

@@ -37,6 +37,14 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="放�
 MethodName = Annotated[str, typer.Option("--method", help="auto, lora, qlora, full")]
 Bits = Annotated[int | None, typer.Option("--bits", help="qlora 的位数 4 或 8 / bits of the frozen base")]
 Rank = Annotated[int | None, typer.Option("--rank", help="LoRA 的秩，默认 16 / rank of LoRA, default 16")]
+Layers = Annotated[
+    int | None,
+    typer.Option(
+        "--layers",
+        metavar="N",
+        help="只教最上面的 N 层，快得多 / teach the uppermost N layers only, which is much faster",
+    ),
+]
 Rate = Annotated[float | None, typer.Option("--lr", help="学习率，默认推算 / learning rate, derived by default")]
 Epochs = Annotated[int | None, typer.Option("--epochs", help="轮数，默认推算 / derived by default")]
 Batch = Annotated[int | None, typer.Option("--batch", help="每步几个例子 / examples per step")]
@@ -232,6 +240,7 @@ def sft_command(
     method: MethodName = "auto",
     bits: Bits = None,
     rank: Rank = None,
+    layers: Layers = None,
     lr: Rate = None,
     epochs: Epochs = None,
     batch: Batch = None,
@@ -288,6 +297,7 @@ def dpo_command(
     method: MethodName = "auto",
     bits: Bits = None,
     rank: Rank = None,
+    layers: Layers = None,
     lr: Rate = None,
     epochs: Epochs = None,
     batch: Batch = None,

@@ -59,9 +59,15 @@ def read_apart(name: str, data: bytes, *, seconds: float = SECONDS) -> Document:
     if not any(page.strip() for page in document.pages):
         scanned = document.kind == "pdf"
         raise DocumentError(
-            f"{name} 里没有文字；" + ("它像是扫描的图片：请按图片添加。" if scanned else "没有添加。"),
+            f"{name} 里没有文字；"
+            + ("页面像是扫描的图片，或者字体没有说明是哪些字：请把页面存成图片再添加。" if scanned else "没有添加。"),
             f"{name} holds no text; "
-            + ("it seems to be pictures of pages: add them as pictures." if scanned else "nothing was added."),
+            + (
+                "its pages seem to be pictures, or its fonts do not say which characters they draw: add its "
+                "pages as pictures."
+                if scanned
+                else "nothing was added."
+            ),
         )
     return document
 

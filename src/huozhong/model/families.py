@@ -9,9 +9,8 @@ Names of modules are Hugging Face's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -22,6 +21,7 @@ from torch.utils.checkpoint import checkpoint
 
 from huozhong.errors import ConfigError
 from huozhong.model.architecture import Architecture, Experts, GroupedAttention
+from huozhong.model.documents import DocumentPlaces, Documents
 from huozhong.model.frozen import Frozen, Storage, frozen_linear
 from huozhong.model.layers import (
     IGNORED,
@@ -33,15 +33,11 @@ from huozhong.model.layers import (
     RMSNorm,
     Router,
     SwiGLU,
-    attend_fused,
-    attend_in_blocks,
-    rotate,
 )
 from huozhong.model.rope import rope_frequencies
 from huozhong.model.tensors import sound
 
 LOGITS_BYTES = 64 << 20  # float32 logits held at once
-SHORT = 128  # tokens of documents whose attention is not fused, but kept for the way back
 SHAPES = 64  # positions that meet the vocabulary are a multiple of it
 PIECE = 1 << 22  # numbers read from a file at once
 
@@ -113,61 +109,6 @@ class GroupedSelfAttention(nn.Module):
         return out
 
 
-class Documents:
-    """Which tokens of a row may see each other: those of one document, which lie together.
-
-    Documents are attended side by side, padded to the longest (place_SL: where their tokens stand in the row; back_T:
-    where a token of the row stands among them); where padding would cost more, by a mask over the whole row.
-    causal_LL: what the tokens of short ones may not see, -inf; plain products and a softmax take a quarter of the time
-    of torch's fused kernel there (64 tokens, bfloat16).
-    """
-
-    def __init__(self, doc_BT: Tensor) -> None:
-        sizes_S = torch.unique_consecutive(doc_BT.flatten(), return_counts=True)[1]
-        longest, length = int(sizes_S.max()), doc_BT.shape[1]
-        self.mask: Tensor | None = None
-        self.causal_LL: Tensor | None = None
-        if len(doc_BT) > 1 or len(sizes_S) * longest**2 > length**2:
-            same = doc_BT[:, :, None] == doc_BT[:, None, :]
-            self.mask = same.tril()[:, None]
-            return
-        starts_S = sizes_S.cumsum(0) - sizes_S
-        within_L = torch.arange(longest, device=doc_BT.device)
-        # what lies behind a document's end is later than all of it, so nothing of it sees that
-        self.place_SL = (starts_S[:, None] + within_L).clamp_max(length - 1)
-        self.back_T = (within_L < sizes_S[:, None]).flatten().nonzero().squeeze(1)
-        if longest <= SHORT:
-            self.causal_LL = torch.full((longest, longest), -torch.inf, device=doc_BT.device).triu(1)
-
-
-@dataclass(frozen=True, eq=False)
-class DocumentPlaces:
-    """Where the tokens of a batch stand.  cos, sin: [B or 1, T, R/2].  docs: None where each row is one document."""
-
-    cos_BTR: Tensor
-    sin_BTR: Tensor
-    interleaved: bool
-    docs: Documents | None
-
-    def rotate(self, x_BTHR: Tensor) -> Tensor:
-        return rotate(x_BTHR, self.cos_BTR[:, :, None], self.sin_BTR[:, :, None], self.interleaved)
-
-    def attend(self, q_BTHK: Tensor, k_BTHK: Tensor, v_BTHv: Tensor, scale: float) -> Tensor:
-        docs, mask = self.docs, None
-        apart = docs is not None and docs.mask is None
-        if docs is not None:
-            mask = docs.mask
-            if apart:
-                q_BTHK, k_BTHK, v_BTHv = (x[0, docs.place_SL] for x in (q_BTHK, k_BTHK, v_BTHv))
-        q, k, v = (x.transpose(1, 2) for x in (q_BTHK, k_BTHK, v_BTHv))
-        if apart and docs is not None and docs.causal_LL is not None:
-            out = attend_in_blocks(q, k, v, docs.causal_LL[None, None], scale)
-        else:
-            out = attend_fused(q, k, v, mask, scale)
-        out = out.transpose(1, 2).flatten(2)
-        return out.flatten(0, 1)[docs.back_T][None] if docs is not None and apart else out
-
-
 # -- feed-forward ----------------------------------------------------------------------------------------
 
 
@@ -212,11 +153,21 @@ def check_trainable(a: Architecture) -> None:
         )
 
 
+class Beneath(Protocol):
+    """What comes out of the layers that never change (`train.adapt.beneath`)."""
+
+    def states(self, tokens_BT: Tensor, doc_BT: Tensor) -> Tensor | None:
+        """[B, T, D] of a row of documents; None where it is not known."""
+
+
 class CausalLM(LanguageModel):
     """A language model of any family; prediction modules (MTP) are left out.
 
     dtype: of the arithmetic.  recompute: keep only what goes into each block and compute the rest again on the way
     back: a quarter more time, a fraction of the memory.  `load_causal_lm` fills it with weights.
+
+    still: so many layers from below never change, nor does the embedding where there are any; there is no way back
+    through them.  beneath: knows what comes out of them for rows that it has seen.
     """
 
     def __init__(self, architecture: Architecture, *, dtype: torch.dtype = torch.float32) -> None:
@@ -224,6 +175,8 @@ class CausalLM(LanguageModel):
         blocks = (make_block(architecture, layer) for layer in range(architecture.num_layers))
         super().__init__(architecture, blocks, dtype, rope_frequencies(architecture.rope))
         self.architecture, self.recompute = architecture, False
+        self.still = 0
+        self.beneath: Beneath | None = None
 
     def forward(self, tokens_BT: Tensor, *, doc_BT: Tensor | None = None, pos_BT: Tensor | None = None) -> Tensor:
         """Final-normed hidden states [B, T, D].
@@ -231,10 +184,11 @@ class CausalLM(LanguageModel):
         doc_BT: document of each token, neighbours together; attention stays inside one (None: one per row).
         pos_BT: position of each token in its document (None: 0, 1, 2 ...).
         """
-        docs = None if doc_BT is None else Documents(doc_BT)
-        places = DocumentPlaces(*self.rotations(tokens_BT, pos_BT), self.architecture.rope.interleaved, docs)
-        x_BTD = self.embed(tokens_BT)
-        for block in self.model.layers:
+        places = self.places(tokens_BT, doc_BT, pos_BT)
+        x_BTD = None if self.beneath is None or doc_BT is None else self.beneath.states(tokens_BT, doc_BT)
+        if x_BTD is None:
+            x_BTD = self.through_still(tokens_BT, places)
+        for block in self.model.layers[self.still :]:
             if self.recompute and torch.is_grad_enabled():
                 x_BTD = checkpoint(block, x_BTD, places, use_reentrant=False)
             else:
@@ -242,12 +196,25 @@ class CausalLM(LanguageModel):
         hidden_BTD: Tensor = self.model.norm(x_BTD)
         return hidden_BTD
 
+    def through_still(self, tokens_BT: Tensor, places: DocumentPlaces) -> Tensor:
+        """What goes into the first layer that learns."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.still):
+            x_BTD = self.embed(tokens_BT)
+            for block in self.model.layers[: self.still]:
+                x_BTD = block(x_BTD, places)
+        return x_BTD
+
+    def places(self, tokens_BT: Tensor, doc_BT: Tensor | None, pos_BT: Tensor | None) -> DocumentPlaces:
+        """Where the tokens stand; as `forward` takes them."""
+        docs = None if doc_BT is None else Documents(doc_BT)
+        return DocumentPlaces(*self.rotations(tokens_BT, pos_BT), self.architecture.rope.interleaved, docs)
+
     def log_probs(
         self, tokens_BT: Tensor, targets_BT: Tensor, doc_BT: Tensor | None = None, pos_BT: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """log p of every target that is not −100, float32 [M], and where they stand in the flattened batch [M].
 
-        Only these positions meet the vocabulary, some at a time; their logits are computed again on the way back.
+        Only these positions meet the vocabulary, some at a time; a head that learns meets them again on the way back.
         """
         places_M = _places(targets_BT)
         wanted_MK = targets_BT.flatten()[places_M][:, None]
@@ -265,10 +232,12 @@ class CausalLM(LanguageModel):
         hidden_ND, places_M = self(tokens_BT, doc_BT=doc_BT, pos_BT=pos_BT).flatten(0, 1), _places(targets_BT)
         short = -len(places_M) % SHAPES  # few shapes: torch keeps code and memory for each
         hidden_MD, wanted = hidden_ND[F.pad(places_M, (0, short))], F.pad(wanted_MK, (0, 0, 0, short))
-        parts = [
-            checkpoint(_chosen_log_probs, hidden, self.head_weight, chosen, use_reentrant=False)
-            for hidden, chosen in zip(torch.split(hidden_MD, self._rows), torch.split(wanted, self._rows), strict=True)
-        ]
+        weight, rows = self.head_weight, self._rows
+        together = zip(torch.split(hidden_MD, rows), torch.split(wanted, rows), strict=True)
+        if weight.requires_grad:
+            parts = [checkpoint(_chosen_log_probs, x, weight, chosen, use_reentrant=False) for x, chosen in together]
+        else:
+            parts = [_frozen_log_probs(x, weight, chosen) for x, chosen in together]
         return torch.cat(parts)[: len(places_M)]
 
     def likeliest(
@@ -301,6 +270,34 @@ def _chosen_log_probs(hidden_MD: Tensor, weight_VD: Tensor, wanted_MK: Tensor) -
     return _all_log_probs(hidden_MD, weight_VD).gather(1, wanted_MK)
 
 
+class _FrozenLogProbs(torch.autograd.Function):
+    """The same for a head that does not learn: what its way back needs of the whole vocabulary is the mean row of the
+    head, by what each token is likely, which is taken at once; so no logits are kept, and none computed again.
+
+    d log p_k / d hidden = W_k - Σ_v p_v W_v
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden_MD: Tensor, weight_VD: Tensor, wanted_MK: Tensor) -> Tensor:
+        wide_VD = weight_VD.to(hidden_MD.dtype)
+        log_probs_MV = _all_log_probs(hidden_MD, wide_VD)
+        found_MK = log_probs_MV.gather(1, wanted_MK)
+        if ctx.needs_input_grad[0]:
+            mean_MD = log_probs_MV.exp_().to(hidden_MD.dtype) @ wide_VD
+            ctx.save_for_backward(mean_MD, weight_VD, wanted_MK)
+        return found_MK
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        mean_MD, weight_VD, wanted_MK = ctx.saved_tensors
+        grad_MK = grads[0].to(mean_MD.dtype)
+        named_MD = torch.bmm(grad_MK[:, None], weight_VD[wanted_MK].to(mean_MD.dtype)).squeeze(1)
+        return named_MD - grad_MK.sum(1, keepdim=True) * mean_MD, None, None
+
+
+_frozen_log_probs: Callable[[Tensor, Tensor, Tensor], Tensor] = _FrozenLogProbs.apply
+
+
 def _all_log_probs(hidden_MD: Tensor, weight_VD: Tensor) -> Tensor:
     return torch.log_softmax(F.linear(hidden_MD, weight_VD.to(hidden_MD.dtype)), dim=-1, dtype=torch.float32)
 
@@ -317,7 +314,12 @@ class Tensors(Protocol):
 
 
 def load_causal_lm(
-    architecture: Architecture, tensors: Tensors, *, storage: Storage | None, dtype: torch.dtype = torch.float32
+    architecture: Architecture,
+    tensors: Tensors,
+    *,
+    storage: Storage | None,
+    dtype: torch.dtype = torch.float32,
+    still: int = 0,
 ) -> CausalLM:
     """A model with the weights of `tensors`, on the CPU.
 
@@ -325,25 +327,34 @@ def load_causal_lm(
 
     storage: how matrices are kept, frozen; None: float32, everything to be trained.  Embedding and head are frozen in
     bfloat16 where the storage is smaller; norms, biases and routers are float32 in either case.
+    still: so many layers from below are frozen in any case, and with them all that is no layer.
     """
     with torch.device("meta"):
         model = CausalLM(architecture, dtype=dtype)
+    model.still = still
     for place, module in model.named_modules():
+        kept: Storage | None = storage or (None if layer_of(place, still) >= still else "float32")
         for part in dict(module.named_parameters(recurse=False)):
             name, matrix = f"{place}.{part}", part == "weight" and isinstance(module, nn.Embedding | Linear)
-            if storage is None or not matrix:
+            if kept is None or not matrix:
                 values = torch.from_numpy(sound(name, tensors.tensor(name)))
             elif isinstance(module, AdaptedLinear):
-                module.frozen = Frozen.pack(_sound_pieces(name, tensors), storage, module.outputs)
+                module.frozen = Frozen.pack(_sound_pieces(name, tensors), kept, module.outputs)
                 module.register_parameter(part, None)
                 continue
             else:
-                kept: Storage = "float32" if storage == "float32" else "bfloat16"
-                values = Frozen.pack(_sound_pieces(name, tensors), kept, architecture.vocab_size).values
-            setattr(module, part, nn.Parameter(values, requires_grad=storage is None))
+                wide: Storage = "float32" if kept == "float32" else "bfloat16"
+                values = Frozen.pack(_sound_pieces(name, tensors), wide, architecture.vocab_size).values
+            setattr(module, part, nn.Parameter(values, requires_grad=kept is None))
         if isinstance(module, Router) and module.e_score_correction_bias is not None:
             module.e_score_correction_bias = torch.from_numpy(tensors.tensor(f"{place}.e_score_correction_bias"))
     return model
+
+
+def layer_of(name: str, still: int = 0) -> int:
+    """The layer that a tensor or module belongs to; what is in none comes before all that learn, if any are still."""
+    number = name.removeprefix("model.layers.").partition(".")[0]
+    return int(number) if number.isdecimal() else -1 if still else 0
 
 
 def _sound_pieces(name: str, tensors: Tensors) -> Iterator[NDArray[np.float32]]:

@@ -115,6 +115,12 @@ def passages_of(session: Session, file: str, numbers: Sequence[int] | None = Non
     return [StoredPassage(row.number, row.page, row.text) for row in session.scalars(query)]
 
 
+def pages_without_text(session: Session, file: StoredFile) -> list[int]:
+    """The pages of a file on which nothing was read: empty ones, and pictures."""
+    said = set(session.scalars(select(PassageRow.page).where(PassageRow.file_id == file.id).distinct()))
+    return [page for page in range(1, file.pages + 1) if page not in said]
+
+
 def delete_file(session: Session, person: int, file: str) -> bool:
     """Forget a person's file; False where there is none."""
     done = session.execute(delete(FileRow).where(FileRow.id == file, FileRow.person_id == person).returning(FileRow.id))

@@ -95,9 +95,36 @@ def decoded(data: bytes) -> str | None:
     text = _strictly(data, "utf-8")
     if text is not None:
         return text.removeprefix(_MARK)
-    scored = [(_share(text), text) for name in ("gb18030", "cp950") if (text := _strictly(data, name)) is not None]
+    scored = [
+        (common_share(text), text) for name in ("gb18030", "cp950") if (text := _strictly(data, name)) is not None
+    ]
     best = max(scored, default=(0.0, None), key=lambda pair: pair[0])
     return best[1] if best[0] >= _LEAST else None
+
+
+def mended(data: bytes) -> str | None:
+    """Text that `decoded` does not take: of which a few bytes are damaged, as copied and cut files have them, with a
+    mark in their places, or of Western Europe, as older Windows wrote it.
+
+    None where it is neither, and where more than one character in a hundred is damaged.  What nobody's eyes go over,
+    such as what a model is trained on, should not be mended.
+    """
+    if b"\0" in data:
+        return None
+    for name in ("utf-8", "gb18030", "cp950"):
+        text = data.decode(name, "replace").removeprefix(_MARK)
+        damaged = text.count("\ufffd")
+        whole = sum(not c.isascii() for c in text) - damaged
+        if (
+            damaged <= max(1, len(text) // 100)
+            and damaged < whole
+            and (name == "utf-8" or common_share(text) >= _LEAST)
+        ):
+            return text
+    text = _strictly(data, "cp1252") or ""
+    foreign = sum(not c.isascii() for c in text)
+    is_prose = text.isprintable() or not any(ord(c) < 32 and c not in "\t\n\f\r" for c in text)
+    return text if text and is_prose and foreign * 8 <= len(text) else None
 
 
 def _strictly(data: bytes, encoding: str) -> str | None:
@@ -107,7 +134,7 @@ def _strictly(data: bytes, encoding: str) -> str | None:
         return None
 
 
-def _share(text: str) -> float:
-    """How much of what is not plain ASCII is common in Chinese."""
+def common_share(text: str) -> float:
+    """How much of what is not plain ASCII is common in Chinese; 0 where there is nothing of the kind."""
     some = [c for c in text[: 4 * _SCORED] if not c.isascii()][:_SCORED]
     return sum(c in _COMMON for c in some) / max(1, len(some))

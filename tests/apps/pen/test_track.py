@@ -80,3 +80,36 @@ def test_a_single_mistake_is_no_pig_and_a_turned_sight_turns_nobody() -> None:
         if time > 3:
             assert [one.number for one in tracks] == [1]
             assert tracks[0].ends[0, 0] > tracks[0].ends[1, 0]
+
+
+def striped(x: float, y: float) -> np.ndarray:
+    """A floor with one pig on it that has a dark hind part."""
+    made = blank()
+    made[int(y) - 7 : int(y) + 7, int(x) - 20 : int(x) + 20] = 210
+    made[int(y) - 7 : int(y) + 7, int(x) - 14 : int(x) - 4] = 60
+    return made
+
+
+def test_whom_the_detector_misses_is_found_by_its_back() -> None:
+    tracker = Tracker(1)
+    for time in range(1, 15):
+        tracker.step(float(time), [pig(60, 60)], striped(60, 60))
+    for time in range(15, 40):
+        (track,) = tracker.step(float(time), [], striped(60 + 0.4 * (time - 14), 60))
+        assert track.seen == time
+        assert track.clear == (0.0, 0.0)  # so nothing is measured on it
+    np.testing.assert_allclose(track.middle, (70, 60), atol=3)
+    for time in range(40, 48):  # it went, and the floor does not look like it
+        left = tracker.step(float(time), [], blank())
+    assert left == []
+
+
+def test_in_a_pen_whose_number_nobody_told_the_lost_one_comes_back_as_itself() -> None:
+    tracker = Tracker(None)
+    for time in range(1, 30):
+        tracker.step(float(time), [pig(60, 60), pig(120, 30, 50)], striped(60, 60))
+    for time in range(30, 50):
+        tracker.step(float(time), [pig(120, 30, 50)], blank())
+    for time in range(50, 60):
+        tracks = tracker.step(float(time), [pig(120, 30, 50), pig(170, 90)], striped(170, 90))
+    assert {one.number: round(one.length) for one in tracks} == {1: 40, 2: 50}

@@ -29,6 +29,13 @@ def test_a_document_comes_in_and_its_passages_can_be_read(server: Running) -> No
     assert httpx.get(f"{server.url}{PATH}/{kept['id']}/passages/0").json()["before"] is None
 
 
+def test_pages_on_which_nothing_was_read_are_told(server: Running) -> None:
+    assert add(server.url).json()["pages_without_text"] == []
+    kept = add(server.url, "一\f\f \f四\f".encode(), "空页.txt").json()
+    assert kept["pages_without_text"] == [2, 3, 5]
+    assert httpx.get(f"{server.url}{PATH}/{kept['id']}").json() == kept
+
+
 def test_it_is_forgotten_when_asked(server: Running) -> None:
     kept = add(server.url).json()
     where = f"{server.url}{PATH}/{kept['id']}"

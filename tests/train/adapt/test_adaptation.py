@@ -28,7 +28,14 @@ from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import Tokenizer
 from huozhong.train.adapt.adaptation import adapt
 from huozhong.train.adapt.examples import Encoder, Example, read_examples, split, with_wordings
-from huozhong.train.adapt.lora import add_adapters, load_adapter, merged, read_adapter, trained_weights
+from huozhong.train.adapt.lora import (
+    add_adapters,
+    load_adapter,
+    lowest_layer,
+    merged,
+    read_adapter,
+    trained_weights,
+)
 from huozhong.train.adapt.tasks import REHEARSED, REHEARSED_TOKENS, TAUGHT, SftTask
 from huozhong.train.content import content_of
 from huozhong.train.state import MetricsFile
@@ -106,12 +113,13 @@ def test_the_adapter_alone_gives_the_merged_model(folders: dict[str, Path], task
         load_adapter(model, tmp_path / "run" / "adapter")
 
 
+@pytest.mark.parametrize("layers", [None, 1])
 def test_stopped_anywhere_it_goes_on_to_the_same_end(
-    folders: dict[str, Path], task: SftTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    layers: int | None, folders: dict[str, Path], task: SftTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from huozhong.train.adapt import adaptation as module
 
-    whole = run(folders["qwen2"], task, settings(tmp_path / "whole", epochs=3))
+    whole = run(folders["qwen2"], task, settings(tmp_path / "whole", epochs=3, layers=layers))
     monkeypatch.setattr(module, "SAVE_SECONDS", 0.0)  # a checkpoint every step
 
     class Killed(Exception):
@@ -126,16 +134,64 @@ def test_stopped_anywhere_it_goes_on_to_the_same_end(
 
     monkeypatch.setattr(module.Adaptation, "one_step", dies)
     with pytest.raises(Killed):
-        run(folders["qwen2"], task, settings(tmp_path / "cut", epochs=3))
+        run(folders["qwen2"], task, settings(tmp_path / "cut", epochs=3, layers=layers))
     monkeypatch.setattr(module.Adaptation, "one_step", step)
-    done = run(folders["qwen2"], task, settings(tmp_path / "cut", epochs=3), start="resume")
+    done = run(folders["qwen2"], task, settings(tmp_path / "cut", epochs=3, layers=layers), start="resume")
     lines = [[(r["step"], r["loss"]) for r in MetricsFile(tmp_path / name).read()] for name in ("whole", "cut")]
     assert lines[0] == lines[1]
     assert (done.before, done.after, done.best_epoch) == (whole.before, whole.after, whole.best_epoch)
     one, two = (open_model(d.model) for d in (whole, done) if d.model)
     assert all(np.array_equal(one.tensor(name), two.tensor(name)) for name in one.names())
     with pytest.raises(ConfigError, match=r"holds a run whose lr is 0\.01"):
-        run(folders["qwen2"], task, settings(tmp_path / "cut", epochs=3, lr=1e-3))
+        run(folders["qwen2"], task, settings(tmp_path / "cut", epochs=3, lr=1e-3, layers=layers))
+
+
+@pytest.mark.parametrize("method", ["lora", "qlora", "full"])
+def test_the_upper_layers_alone_are_changed(
+    method: Any, folders: dict[str, Path], task: SftTask, tmp_path: Path
+) -> None:
+    """What comes out holds the others as they were, and says in the engine what transformers says."""
+    lr = 3e-3 if method == "full" else 1e-2
+    done = run(folders["llama"], task, settings(tmp_path / "run", method=method, lr=lr, layers=1, epochs=4))
+    assert done.model is not None
+    assert done.after["taught"] < 0.9 * done.before["taught"]
+    before, after = open_model(folders["llama"]), open_model(done.model)
+    changed = {name for name in before.names() if not np.allclose(before.tensor(name), after.tensor(name), rtol=0.01)}
+    assert changed
+    assert all(name.startswith("model.layers.1.") for name in changed)
+    view, _ = opened(done.model)
+    assert task.score(load_causal_lm(view.architecture, view, storage=None), 500)["loss"] == pytest.approx(
+        done.after["loss"], rel=0.05
+    )
+    vocabulary = vocab_metadata(after.small_files(), after.architecture.vocab_size)
+    export_gguf(after, tmp_path / "model.gguf", "f32", vocabulary=vocabulary)
+    prompt = task.training[0].ids[: task.training[0].mask.index(True)]
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(done.model, dtype=torch.float32)
+    for path in (done.model, tmp_path / "model.gguf"):
+        said = greedy(path, prompt, tmp_path)
+        with torch.no_grad():
+            logits = theirs(torch.tensor([prompt + said[:-1]])).logits[0, len(prompt) - 1 :]
+        assert logits.argmax(-1).tolist() == said
+
+
+def test_an_adapter_of_the_upper_layers_goes_on(folders: dict[str, Path], task: SftTask, tmp_path: Path) -> None:
+    """In as many layers or in more: lower ones begin as they were."""
+    run(folders["qwen2"], task, settings(tmp_path / "one", layers=1, epochs=1))
+    adapter = tmp_path / "one" / "adapter"
+    assert lowest_layer(adapter) == 1
+    view, _ = opened(folders["qwen2"])
+    for still in (1, 0):
+        model = load_causal_lm(view.architecture, view, storage="float32", still=still)
+        add_adapters(model, 8, 16.0, seed=3)
+        load_adapter(model, adapter)
+        stored, _ = read_adapter(adapter)
+        for name, weight in trained_weights(model).items():
+            assert torch.equal(weight, stored[name]) if name in stored else ".layers.0." in name
+    run(folders["qwen2"], task, settings(tmp_path / "whole", epochs=1))
+    model = load_causal_lm(view.architecture, view, storage="float32", still=1)
+    add_adapters(model, 8, 16.0, seed=3)
+    with pytest.raises(ConfigError, match="is no matrix that gets an adapter here"):
+        load_adapter(model, tmp_path / "whole" / "adapter")
 
 
 def test_the_best_epoch_is_what_comes_out(folders: dict[str, Path], task: SftTask, tmp_path: Path) -> None:
@@ -190,6 +246,10 @@ def test_many_facts_are_not_drowned_in_what_is_rehearsed() -> None:
 def test_nonsense_is_refused(folders: dict[str, Path], task: SftTask, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--rank is 0"):
         settings(tmp_path, rank=0)
+    with pytest.raises(ConfigError, match="--layers is 0"):
+        settings(tmp_path, layers=0)
+    with pytest.raises(ConfigError, match="--layers is 3; the model has 2"):
+        run(folders["qwen2"], task, settings(tmp_path / "z", layers=3))
     with pytest.raises(ConfigError, match="--lr is 2"):
         settings(tmp_path, lr=2.0)
     with pytest.raises(ConfigError, match="contradict"):

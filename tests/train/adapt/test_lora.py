@@ -132,6 +132,21 @@ def test_an_adapter_made_on_a_gguf_file_fits_the_folder(
     torch.testing.assert_close(logits(theirs), ours, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["llama", "deepseek_v3", "qwen3_moe"])
+def test_peft_computes_adapters_of_the_upper_layers(
+    kind: str, folders: dict[str, Path], task: SftTask, tmp_path: Path
+) -> None:
+    """And puts none on the others, which it would warn of."""
+    base, out = folders[kind], tmp_path / "run"
+    run(base, task, settings(out, rank=4, alpha=12.0, epochs=1, layers=2))
+    _, config = read_adapter(out / "adapter")
+    assert config["layers_to_transform"] == [1, 2]
+    ours = logits(whole(base, out / "adapter", tmp_path / "merged", 3.0))
+    assert (ours - logits(loaded(base))).abs().max() > 0.1
+    theirs = peft.PeftModel.from_pretrained(loaded(base), out / "adapter").eval()
+    torch.testing.assert_close(logits(theirs), ours, atol=1e-4, rtol=1e-4)
+
+
 # -- from PEFT to us -------------------------------------------------------------------------------------
 
 
@@ -169,6 +184,15 @@ def test_we_compute_what_peft_made(kind: str, targets: Any, folders: dict[str, P
     assert (logits(ours) - logits(loaded(folders[kind]))).abs().max() > 0.5
 
 
+def test_we_compute_what_peft_made_of_the_upper_layers(folders: dict[str, Path], tmp_path: Path) -> None:
+    theirs = by_peft(
+        folders["llama"], tmp_path / "theirs", target_modules=["q_proj", "up_proj"], layers_to_transform=[1, 2]
+    )
+    ours = with_adapters(folders["llama"])
+    load_adapter(ours, tmp_path / "theirs")
+    torch.testing.assert_close(logits(ours), logits(theirs), atol=1e-4, rtol=1e-4)
+
+
 def test_adapting_goes_on_from_it(folders: dict[str, Path], task: SftTask, tmp_path: Path) -> None:
     """At a rate of next to nothing the model that comes out is PEFT's, and so is the adapter."""
     theirs = by_peft(folders["llama"], tmp_path / "theirs", target_modules=["q_proj", "v_proj"])
@@ -188,7 +212,6 @@ def test_adapting_goes_on_from_it(folders: dict[str, Path], task: SftTask, tmp_p
     ({"modules_to_save": ["lm_head"]}, r"modules_to_save is \['lm_head'\]"),
     ({"rank_pattern": {"q_proj": 2}}, "rank_pattern is"),
     ({"alpha_pattern": {"q_proj": 2}}, "alpha_pattern is"),
-    ({"layers_to_transform": [1]}, "layers_to_transform is"),
     ({"layer_replication": [(0, 3), (2, 3)]}, "layer_replication is"),
     ({"trainable_token_indices": [3, 4]}, "trainable_token_indices is"),
     ({"init_lora_weights": "pissa"}, "init_lora_weights is 'pissa'"),
@@ -214,7 +237,7 @@ def test_another_method_is_refused(folders: dict[str, Path], tmp_path: Path) -> 
     ("qwen3_moe", ["q_proj", "down_proj"], r"experts\.lora_A is no matrix that gets an adapter here"),
     ("llama", ["lm_head", "q_proj"], r"tensor 'base_model\.model\.lm_head\.[\w.]+' is not an adapter's"),
     ("llama", ["embed_tokens"], r"embed_tokens\.[\w.]+' is not an adapter's"),
-    ("llama", ["layers.1.self_attn.q_proj"], "layers.0.self_attn.q_proj.lora_A is missing"),
+    ("llama", ["layers.1.self_attn.q_proj"], "layers.2.self_attn.q_proj.lora_A is missing"),
 ])  # fmt: skip
 def test_other_places_are_refused(
     kind: str, targets: list[str], words: str, folders: dict[str, Path], tmp_path: Path

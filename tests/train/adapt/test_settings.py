@@ -19,4 +19,7 @@ def test_a_resumed_run_stays_as_it_began(folders: dict[str, Path], task: SftTask
     found = as_before(later)
     assert (found.method, found.bits, found.dtype) == ("qlora", 8, "float32")
     assert run(folders["llama"], task, later, start="resume").finished
+    upper = settings(tmp_path / "upper", epochs=1, layers=1)
+    run(folders["llama"], task, upper)
+    assert as_before(dataclasses.replace(upper, layers=None)).layers == 1
     assert as_before(dataclasses.replace(later, out=tmp_path / "other")).method == "auto"

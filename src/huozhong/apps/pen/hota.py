@@ -29,16 +29,32 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class Change:
+    """Of a true track's number, at a frame; since: the frame before in which it was paired at all."""
+
+    frame: int
+    since: int
+    true: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
 class Hota:
-    """All 0 to 1, means over the overlaps.  at: HOTA of each of `OVERLAPS`.  switches: times that a true track is
-    paired with another found one than before, at an overlap of 0.5."""
+    """All 0 to 1, means over the overlaps.  at: HOTA of each of `OVERLAPS`.  changes: whenever a true track is paired
+    with another found one than before, at an overlap of 0.5."""
 
     hota: float
     detection: float
     association: float
     location: float
     at: F64
-    switches: int
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def switches(self) -> int:
+        """How many changes there are."""
+        return len(self.changes)
 
 
 def hota(frames: Sequence[Frame]) -> Hota:
@@ -47,7 +63,7 @@ def hota(frames: Sequence[Frame]) -> Hota:
     names_found = {name: place for place, name in enumerate(sorted({name for one in frames for name in one.found}))}
     if not names_true or not names_found:
         nothing = float(not names_true and not names_found)
-        return Hota(nothing, nothing, nothing, nothing, np.full(len(OVERLAPS), nothing), 0)
+        return Hota(nothing, nothing, nothing, nothing, np.full(len(OVERLAPS), nothing))
     placed = [
         (
             np.array([names_true[name] for name in one.true], int),
@@ -59,9 +75,9 @@ def hota(frames: Sequence[Frame]) -> Hota:
     true_count, found_count = np.zeros(len(names_true)), np.zeros(len(names_found))
     matches = np.zeros((len(OVERLAPS), len(names_true), len(names_found)))
     pairs, located = np.zeros(len(OVERLAPS)), np.zeros(len(OVERLAPS))
-    last: dict[int, int] = {}
-    switches = 0
-    for one, (rows, columns) in zip(frames, placed, strict=True):
+    last: dict[int, tuple[int, int]] = {}
+    changes: list[Change] = []
+    for place, (one, (rows, columns)) in enumerate(zip(frames, placed, strict=True)):
         true_count[rows] += 1
         found_count[columns] += 1
         if not len(rows) or not len(columns):
@@ -73,16 +89,36 @@ def hota(frames: Sequence[Frame]) -> Hota:
             located += like * good
             matches[good, rows[row], columns[column]] += 1
             if like >= 0.5:
-                switches += last.get(int(rows[row]), int(columns[column])) != columns[column]
-                last[int(rows[row])] = int(columns[column])
+                true, found = one.true[row], one.found[column]
+                since, before = last.get(true, (place, found))
+                if before != found:
+                    changes.append(Change(place, since, true, before, found))
+                last[true] = (place, found)
     detection = pairs / np.maximum(1, true_count.sum() + found_count.sum() - pairs)
     either = np.maximum(1, true_count[:, None] + found_count[None] - matches)
     association = (matches * matches / either).sum((1, 2)) / np.maximum(1, pairs)
     location = np.where(pairs > 0, located / np.maximum(pairs, 1e-9), 1.0)
     at = np.sqrt(detection * association)
     return Hota(
-        float(at.mean()), float(detection.mean()), float(association.mean()), float(location.mean()), at, switches
-    )
+        float(at.mean()), float(detection.mean()), float(association.mean()), float(location.mean()), at,
+        tuple(changes),
+    )  # fmt: skip
+
+
+def numbered(frames: Sequence[Frame]) -> list[Frame]:
+    """What was found, under the numbers of what is true: the HOTA that finding alone would allow.
+
+    What overlaps nothing keeps a number that is nobody's, another one in each frame.
+    """
+    made, nobody = [], max([name for one in frames for name in one.true], default=0)
+    for one in frames:
+        true = {column: one.true[row] for row, column in assign(np.where(one.like >= OVERLAPS[0], -one.like, np.inf))}
+        names = []
+        for column in range(len(one.found)):
+            nobody += 1
+            names.append(true.get(column, nobody))
+        made.append(Frame(one.true, names, one.like))
+    return made
 
 
 def _together(

@@ -15,12 +15,13 @@ from huozhong.apps.pen import marks
 from huozhong.apps.pen.body import Body, Known
 from huozhong.apps.pen.cough import coughs
 from huozhong.apps.pen.diary import Day, Pig, Sight
+from huozhong.apps.pen.followed import Track
 from huozhong.apps.pen.geometry import Floor, inside, to_segment
 from huozhong.apps.pen.label import Label
 from huozhong.apps.pen.labels import labels
 from huozhong.apps.pen.outline import outline
 from huozhong.apps.pen.settings import Settings
-from huozhong.apps.pen.track import Track, Tracker
+from huozhong.apps.pen.track import Tracker
 from huozhong.errors import SkillError
 from huozhong.files import write_whole
 from huozhong.senses.look import Detector, Picture

@@ -6,6 +6,18 @@ import { t } from './i18n.js';
 
 const MOST = 20; // of one question
 
+/** Page numbers as people write them: 3–5, 9. */
+function ranges(pages) {
+  const out = [];
+  pages.forEach((page) => {
+    const last = out[out.length - 1];
+    if (last && last[1] === page - 1) last[1] = page;
+    else out.push([page, page]);
+  });
+  const said = out.map((one) => (one[0] === one[1] ? String(one[0]) : one.join('–')));
+  return said.slice(0, 8).join(', ') + (said.length > 8 ? '…' : '');
+}
+
 /** changed(): what is attached has changed.  failed(ApiError).  Returns {take(), put(files), add(files), isBusy()}. */
 export function bindAttach(changed, failed) {
   const box = $('attached');
@@ -45,6 +57,8 @@ export function bindAttach(changed, failed) {
         const response = await send('POST', '/house/files?name=' + encodeURIComponent(file.name), file);
         const kept = await response.json();
         if (mine === turn) files.push(kept);
+        const empty = kept.kind === 'pdf' ? kept.pages_without_text : [];
+        if (empty.length) toast(t('pagesWithoutText', { name: kept.name, pages: ranges(empty) }));
       } catch (error) {
         failed(error);
       }

@@ -13,7 +13,7 @@ from huozhong.server.documents import keep_document
 from huozhong.server.http import json_response
 from huozhong.server.identity import person_of
 from huozhong.store.database import Store
-from huozhong.store.files import StoredFile, delete_file, find_file, passages_of
+from huozhong.store.files import StoredFile, delete_file, find_file, pages_without_text, passages_of
 
 PATH = "/house/files"
 TEXT_PATH = PATH + "/text"
@@ -31,7 +31,8 @@ async def add(request: Request, name: str = "") -> Response:
     person, store = person_of(request), _store(request)
     async with request.app.state.reading:  # it takes a core and up to two gigabytes: others wait their turn
         kept = await asyncio.to_thread(keep_document, store.begin, person.id, called, data)
-    return json_response(_as_json(kept), 201)
+    with store.read() as session:
+        return json_response(_as_json(kept) | {"pages_without_text": pages_without_text(session, kept)}, 201)
 
 
 @router.post(TEXT_PATH)
@@ -48,7 +49,8 @@ async def text_of(request: Request, name: str = "") -> dict[str, Any]:
 def look(request: Request, file: str) -> dict[str, Any]:
     """What a file is."""
     with _store(request).read() as session:
-        return _as_json(_found(find_file(session, person_of(request).id, file)))
+        found = _found(find_file(session, person_of(request).id, file))
+        return _as_json(found) | {"pages_without_text": pages_without_text(session, found)}
 
 
 @router.get(PATH + "/{file}/passages/{number}")

@@ -5,11 +5,15 @@
                  "content": {"content_type", "parts" | "text" | "thoughts"}, "metadata": {...}}}}}
 
 Times are seconds.  Prompts of the program, tools and hidden messages are left out; `thoughts` become the reasoning of
-the answer that follows; pictures and sounds, which the export holds as pointers only, are named in their place.
+the answer that follows; pictures, sounds and files, which the export holds as pointers only, are named in their place.
+A text that was written into a canvas is a call of a tool, and part of the answer all the same.  Where an answer quotes
+the web it holds marks in private characters; `content_references` says what was shown for them.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -17,6 +21,9 @@ from huozhong.store.exchange.shape import Chat, Said, listed, mapping, text, tim
 from huozhong.store.tables.base import now
 
 _WORDS = ("text", "multimodal_text", "code")
+_CANVAS = ("canmore.create_textdoc", "canmore.update_textdoc")
+# What stands for a source, a map, a row of pictures: \ue200 kind \ue202 where from \ue201.
+_MARK = re.compile("\ue200[^\ue200\ue201]*(?:\ue201|$)|[\ue200-\ue206]|【\\d+(?::\\d+)?†[^】\\n]{0,80}】")
 
 
 def is_chatgpts(raw: Mapping[str, Any]) -> bool:
@@ -42,11 +49,16 @@ def _said(key: str, node: Mapping[str, Any]) -> Said:
     content, about = mapping(message.get("content")), mapping(message.get("metadata"))
     role = _role(message, content, about)
     kind = content.get("content_type")
+    words = _words(content) if role is not None and kind in _WORDS else ""
+    if role == "assistant":
+        words = _canvas(content) if message.get("recipient") in _CANVAS else _quoted(words, about)
+    elif role == "user":
+        words = _with_files(words, about)
     return Said(
         key=key,
         parent=text(node.get("parent")) or None,
         role=role,
-        content=_words(content) if role is not None and kind in _WORDS else "",
+        content=words,
         reasoning=_thoughts(content) if role == "assistant" and kind == "thoughts" else "",
         model=text(about.get("model_slug")) or None if role == "assistant" else None,
         created=time_ms(message.get("create_time")),
@@ -58,8 +70,14 @@ def _role(
 ) -> Literal["user", "assistant"] | None:
     role = mapping(message.get("author")).get("role")
     is_hidden = about.get("is_visually_hidden_from_conversation") is True or message.get("weight") == 0
-    if is_hidden or message.get("recipient", "all") != "all":
+    if is_hidden:
+        return None
+    if role == "assistant" and message.get("recipient") in _CANVAS and _canvas(content):
+        return "assistant"
+    if (message.get("recipient") or "all") != "all":
         return None  # a call of a tool is addressed to it
+    if role == "tool" and content.get("content_type") == "multimodal_text" and _words(content):
+        return "assistant"  # a picture that was drawn
     if role == "user" and content.get("content_type") in _WORDS:
         return "user"
     if role == "assistant" and content.get("content_type") in (*_WORDS, "thoughts"):
@@ -73,6 +91,39 @@ def _words(content: Mapping[str, Any]) -> str:
         language = "" if language == "unknown" else language
         return f"```{language}\n{text(content.get('text'))}\n```" if content.get("text") else ""
     return "\n\n".join(part for raw in listed(content.get("parts")) if (part := _part(raw)))
+
+
+def _canvas(content: Mapping[str, Any]) -> str:
+    """What was written into a canvas: a document, or code as such."""
+    try:
+        told = mapping(json.loads(text(content.get("text")) or "".join(map(text, listed(content.get("parts"))))))
+    except (ValueError, RecursionError):
+        return ""
+    written = [
+        text(told.get("content")),
+        *(text(mapping(one).get("replacement")) for one in listed(told.get("updates"))),
+    ]
+    inner = "\n\n".join(part for part in written if part)
+    kind, _, language = text(told.get("type")).partition("/")
+    if kind == "code" and inner:
+        inner = f"```{language}\n{inner}\n```"
+    name = text(told.get("name")).replace("_", " ")
+    return f"**{name}**\n\n{inner}" if name and inner else inner
+
+
+def _quoted(words: str, about: Mapping[str, Any]) -> str:
+    """An answer's text with what was shown for its marks: links mostly, and nothing where it is not told."""
+    for reference in map(mapping, listed(about.get("content_references"))):
+        if _MARK.fullmatch(mark := text(reference.get("matched_text"))):
+            words = words.replace(mark, text(reference.get("alt")), 1)
+    return re.sub(r"[ \t]+$", "", _MARK.sub("", words), flags=re.M) if _MARK.search(words) else words
+
+
+def _with_files(words: str, about: Mapping[str, Any]) -> str:
+    """A question with the names of the files that came with it; pictures stand in their places already."""
+    files = [mapping(one) for one in listed(about.get("attachments"))]
+    names = [text(one.get("name")) for one in files if not text(one.get("mime_type")).startswith("image/")]
+    return "\n\n".join(part for part in (*(f"[{name}]" for name in names if name), words) if part)
 
 
 def _part(raw: Any) -> str:

@@ -33,6 +33,7 @@ from huozhong.errors import DataError
 from huozhong.formats.hf.export import export_hf
 from huozhong.formats.hf.view import HuggingFaceView
 from huozhong.model.families import CausalLM, load_causal_lm
+from huozhong.train.adapt.beneath import ROOM, Beneath
 from huozhong.train.adapt.fit import choose_fit
 from huozhong.train.adapt.lora import add_adapters, load_adapter, merged, save_adapter, trained_weights
 from huozhong.train.adapt.settings import Settings, as_before, derive
@@ -105,6 +106,7 @@ class Adaptation(Run[Adapted]):
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)
         self.dtype = dtype_of(settings.dtype or faster())
+        distinct = sum(map(len, {tuple(ids) for ids, _ in task.rows}))
         self.fit = choose_fit(
             view,
             settings.method,
@@ -114,11 +116,14 @@ class Adaptation(Run[Adapted]):
             dtype_bytes=self.dtype.itemsize,
             memory=settings.memory,
             whole=task.stage == "sft" and not settings.low_rank and settings.adapter is None,
+            layers=settings.layers,
+            kept=min(ROOM, distinct * view.architecture.hidden_size * self.dtype.itemsize),
         )
         self.plan = derive(settings, task, self.fit, view.architecture.hidden_size)
         self.total_steps = self.plan.total_steps
         self.saving = Saving(SAVE_SECONDS / 60, self.plan.steps_per_epoch, keep=1)
         self.meter = Meter(settings.price_per_kwh, settings.currency)
+        self.beneath: Beneath | None = None
         self.before: dict[str, float] = {}
         self.best: dict[str, Tensor] = {}
         self.best_score, self.best_epoch = math.inf, 0
@@ -140,6 +145,7 @@ class Adaptation(Run[Adapted]):
             "stage": self.task.stage,
             "dtype": str(self.dtype),
         }
+        settings["layers"] = self.view.architecture.num_layers - self.fit.still if self.fit.still else None
         lora = {} if self.fit.method == "full" else {"rank": s.rank, "alpha": s.alpha}
         return settings | lora | dataclasses.asdict(self.plan) | self.task.identity()
 
@@ -162,32 +168,46 @@ class Adaptation(Run[Adapted]):
         expected = self._expected(self.total_steps - step)
         trained = sum(weight.numel() for weight in self.trained.values())
         derived = (self.settings, self.task, self.fit, self.plan, self.dtype)
-        self.console.print(preflight_table(*derived, trained=trained, peak=self.peak, expected=expected))
+        layers = self.view.architecture.num_layers
+        self.console.print(preflight_table(*derived, layers=layers, trained=trained, peak=self.peak, expected=expected))
         return {}
 
     def _load_model(self) -> CausalLM:
-        model = load_causal_lm(self.view.architecture, self.view, storage=self.fit.storage, dtype=self.dtype)
+        fit, architecture = self.fit, self.view.architecture
+        model = load_causal_lm(architecture, self.view, storage=fit.storage, dtype=self.dtype, still=fit.still)
         model.recompute = self.fit.recompute
         if self.fit.method == "lora":
             add_adapters(model, self.settings.rank, self.settings.alpha, self.settings.seed)
             if self.settings.adapter is not None:
                 load_adapter(model, self.settings.adapter)
+        if self.fit.still:
+            self.beneath = model.beneath = Beneath(model, self.task.rows, self.fit.row_tokens)
         return model.train()
 
     def _expected(self, steps: int) -> Bill:
         """What so many steps will take."""
-        seconds, trial = self._rehearse()
+        seconds, below, trial = self._rehearse()
         share = steps / self.plan.steps_per_epoch
         tokens = share * self.task.epoch_tokens
         # scoring goes one way only: about a third of the work of a step
         work = tokens + math.ceil(share) * sum(self.task.heldout_lengths) / 3
-        return expected_bill(trial, seconds * work, int(tokens))
+        seconds *= work
+        if self.beneath is not None:  # what is not kept is worked out each time
+            kept, left = self.beneath.kept, self.beneath.left
+            seconds += below * (kept + work * left / (kept + left))
+        return expected_bill(trial, seconds, int(tokens))
 
-    def _rehearse(self) -> tuple[float, Bill]:
-        """Seconds per token of one row, forward and backward, and its bill.  Changes nothing."""
+    def _rehearse(self) -> tuple[float, float, Bill]:
+        """Seconds per token of one row, forward and backward, and through the layers that do not learn; and their bill.
+
+        Changes nothing.
+        """
         looks = self.task.epoch(0, self.settings.seed)[: self.plan.batch]
         part = self.task.parts(looks, self.fit.row_tokens)[0]
-        tokens = min(sum(self.task.lengths[i] for i in looks), part.tokens_BT.numel())
+        began = time.perf_counter()
+        with torch.no_grad():
+            self.model.through_still(part.tokens_BT, self.model.places(part.tokens_BT, part.doc_BT, part.pos_BT))
+        below = time.perf_counter() - began
         for _ in range(2):  # the first time is slower
             self.meter.lap()
             began = time.perf_counter()
@@ -196,7 +216,7 @@ class Adaptation(Run[Adapted]):
             torch.autograd.backward(loss)
             seconds = time.perf_counter() - began
         self.optimizer.zero_grad()
-        return seconds / tokens, self.meter.lap()
+        return seconds / part.tokens, below / part.tokens, self.meter.lap()
 
     # -- training --------------------------------------------------------------------------------
 

@@ -127,6 +127,10 @@ class DpoTask:
     def epoch_tokens(self) -> int:
         return sum(self.lengths)
 
+    @property
+    def rows(self) -> list[Encoded]:
+        return [row for pair in [*self.training, *self.heldout_pairs] for row in (pair.chosen, pair.rejected)]
+
     def epoch(self, number: int, seed: int) -> list[int]:
         order = list(range(self.count))
         random.Random(f"epoch {number} seed {seed}").shuffle(order)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from huozhong.errors import DataError, RequestError, TokenizerError
+from huozhong.model.documents import FILLING, SHARED
 from huozhong.text.data import NO_TARGET
 from huozhong.text.plain import read_text
 from huozhong.text.template import ChatTemplate
@@ -35,6 +36,7 @@ HELDOUT_SHARE = 0.1
 LONG = 200  # characters of a question; what is longer has a text in it, of which every word may count
 _TABLES = (".csv", ".tsv")
 ROW_MULTIPLE = 64  # of the tokens in a row of examples
+WORTH_SHARING = 8  # tokens that examples begin with
 Encoded = tuple[list[int], list[bool]]
 
 
@@ -327,9 +329,16 @@ class PackedExamples(Rows):
 
     pos_BT: Tensor
 
+    @property
+    def tokens(self) -> int:
+        """Tokens of its examples, of which several may share their beginning."""
+        numbers, sizes = torch.unique_consecutive(self.doc_BT, return_counts=True)
+        shared, own = (int(sizes[some].sum()) for some in (numbers == SHARED, numbers >= 0))
+        return own + shared * int((numbers >= 0).sum())
+
 
 def pack(rows: Sequence[tuple[list[int], list[bool]]], multiple: int = 1) -> PackedExamples:
-    """One row of (ids, mask) after the other; document i is rows[i].
+    """One row of (ids, mask) after the other; document i is rows[i], and what all begin with stands once before them.
 
     multiple: T is filled up to a multiple of it with a document without targets: on a CPU torch keeps code and memory
     for every new shape (30 MB a step for ember), so there should be few.
@@ -338,17 +347,36 @@ def pack(rows: Sequence[tuple[list[int], list[bool]]], multiple: int = 1) -> Pac
     targets: list[int] = []
     doc: list[int] = []
     pos: list[int] = []
+    shared = _shared(rows)
+    if shared:
+        tokens += rows[0][0][:shared]
+        targets += [NO_TARGET] * shared
+        doc += [SHARED] * shared
+        pos += range(shared)
     for number, (ids, mask) in enumerate(rows):
-        tokens += ids
-        targets += [i if learn else NO_TARGET for i, learn in zip(ids[1:], mask[1:], strict=True)] + [NO_TARGET]
-        doc += [number] * len(ids)
-        pos += range(len(ids))
+        tokens += ids[shared:]
+        learnt = zip(ids[shared + 1 :], mask[shared + 1 :], strict=True)
+        targets += [i if learn else NO_TARGET for i, learn in learnt] + [NO_TARGET]
+        doc += [number] * (len(ids) - shared)
+        pos += range(shared, len(ids))
     if rest := -len(tokens) % multiple:
         tokens += [0] * rest
         targets += [NO_TARGET] * rest
-        doc += [len(rows)] * rest
+        doc += [FILLING] * rest
         pos += range(rest)
     return PackedExamples(*(torch.tensor([values]) for values in (tokens, targets, doc, pos)))
+
+
+def _shared(rows: Sequence[Encoded]) -> int:
+    """Tokens that all rows begin with, where none is learnt and each goes on; 0 where sharing them saves little."""
+    if len(rows) < 2:
+        return 0
+    first = min(rows[0][0], *(ids for ids, _ in rows[1:]))
+    last = max(rows[0][0], *(ids for ids, _ in rows[1:]))  # in order, these two differ first
+    shared = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    for ids, mask in rows:
+        shared = min(shared, len(ids) - 1, *([mask.index(True) - 1] if True in mask else []))
+    return shared if shared >= WORTH_SHARING else 0
 
 
 def groups(lengths: Sequence[int], limit: int) -> list[list[int]]:

@@ -1,8 +1,9 @@
 """Which way of adapting fits this machine's memory: counted before anything is loaded.
 
-LoRA with the base in bfloat16 where there is room; else the base in 8, then 4 bits; and rather fewer bits than blocks
-computed twice, because that costs a third of the time.  Of a very small model all of it is trained: there adapters need
-more than twice the epochs for the same facts, and forget more of the rest (docs/log/adapting.md).
+LoRA with the base in bfloat16 (a small one in the arithmetic's own numbers) where there is room; else the base in 8,
+then 4 bits; and rather fewer bits than blocks computed twice, because that costs a third of the time.  Of a very small
+model all of it is trained: there adapters need more than twice the epochs for the same facts, and forget more of the
+rest (docs/log/adapting.md); and so of the layers that learn, where only the upper ones do and they are as small.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from typing import Literal
 from huozhong.errors import ConfigError
 from huozhong.formats.hf.view import HuggingFaceView
 from huozhong.model.architecture import Architecture, LatentAttention
-from huozhong.model.families import SHORT, check_trainable
+from huozhong.model.documents import SHORT
+from huozhong.model.families import check_trainable, layer_of
 from huozhong.model.frozen import BYTES_PER_WEIGHT, GROUP, Storage
 
 Method = Literal["auto", "lora", "qlora", "full"]
 SMALL = 50 * 10**6  # parameters of a model that is trained whole
+WIDE = 400 * 10**6  # parameters of a model whose frozen matrices stay in float32 where that is the arithmetic
 PROGRAM = 450 * 10**6  # bytes of Python, torch and the tokenizer
 LOGITS = 3 * (64 << 20)  # a piece of the logits, its softmax and its gradient
 ROW_TOKENS = (1024, 512, 256)  # tokens that go through the model at once, where memory allows
@@ -28,7 +31,9 @@ _TABLES = ("model.embed_tokens.weight", "lm_head.weight")
 
 @dataclass(frozen=True)
 class Fit:
-    """How to train.  storage: of the frozen base, None when all is trained.  bytes: memory at the worst moment."""
+    """How to train.  storage: of the frozen base, None when all is trained.  bytes: memory at the worst moment.
+    still: so many layers from below do not learn.
+    """
 
     method: Literal["lora", "full"]
     storage: Storage | None
@@ -36,6 +41,7 @@ class Fit:
     recompute: bool
     bytes: int
     trained: int
+    still: int = 0
 
     @property
     def name(self) -> str:
@@ -55,21 +61,28 @@ def choose_fit(
     dtype_bytes: int,
     memory: int | None,
     whole: bool = False,
+    layers: int | None = None,
+    kept: int = 0,
 ) -> Fit:
     """The best way that fits.
 
-    whole: "auto" may train all of a small model.
+    whole: "auto" may train all of a small model, or of few upper layers.  layers: so many upper ones learn, None: all.
+    kept: bytes that are kept of what the others make of the examples.
     longest: tokens of the longest row that cannot be cut.  dtype_bytes: of the arithmetic.  memory: bytes there are,
     None when unknown (then the first choice is taken).  Raises ConfigError when nothing fits.
     """
     check_trainable(view.architecture)
+    still = _still(view.architecture, layers)
     sizes = [size for size in ROW_TOKENS if size > longest] or [longest]
-    whole = whole and method == "auto" and bits is None and count_trained(view) <= SMALL
+    whole = whole and method == "auto" and bits is None and count_trained(view, still) <= SMALL
+    # a small model's products need not wait for its numbers to be widened, twice for each row
+    as_it_is = dtype_bytes == 4 and count_trained(view) <= WIDE
     # every row unpacks the whole base twice, so rows of one example come last
     ways = [
-        _fit(view, storage, rows, recompute, rank, dtype_bytes)
+        _fit(view, storage, rows, recompute, rank, dtype_bytes, still, kept if still else 0)
         for some in (sizes, [longest])
-        for storage, recompute in (*_ways("full" if whole else method, bits), *(_ways(method, bits) if whole else ()))
+        for chosen in (["full", method] if whole else [method])
+        for storage, recompute in _ways(chosen, bits, as_it_is)
         for rows in some
     ]
     if memory is None:
@@ -87,12 +100,20 @@ def choose_fit(
     )
 
 
-def _ways(method: Method, bits: int | None) -> Iterator[tuple[Storage | None, bool]]:
+def _still(a: Architecture, layers: int | None) -> int:
+    if layers is None:
+        return 0
+    if not 1 <= layers <= a.num_layers:
+        raise ConfigError(f"--layers is {layers}; the model has {a.num_layers}, of which the upper ones can learn.")
+    return a.num_layers - layers
+
+
+def _ways(method: Method, bits: int | None, as_it_is: bool) -> Iterator[tuple[Storage | None, bool]]:
     if method == "full":
         yield from ((None, False), (None, True))
         return
     small: list[Storage] = ["q8", "q4"] if bits is None else ["q8"] if bits == 8 else ["q4"]
-    wide: list[Storage] = ["bfloat16"]
+    wide: list[Storage] = ["float32" if as_it_is else "bfloat16"]
     storages = wide if method == "lora" else small if method == "qlora" or bits is not None else wide + small
     rough: list[Storage] = [s for s in storages if s == "q4"]
     yield from ((s, recompute) for recompute in (False, True) for s in storages if s not in rough)
@@ -100,7 +121,14 @@ def _ways(method: Method, bits: int | None) -> Iterator[tuple[Storage | None, bo
 
 
 def _fit(
-    view: HuggingFaceView, storage: Storage | None, rows: int, recompute: bool, rank: int, dtype_bytes: int
+    view: HuggingFaceView,
+    storage: Storage | None,
+    rows: int,
+    recompute: bool,
+    rank: int,
+    dtype_bytes: int,
+    still: int,
+    kept: int,
 ) -> Fit:
     base = adapters = largest = 0.0
     for name in view.names():
@@ -114,21 +142,24 @@ def _fit(
         base += size * _per_weight(storage, name, shape)
         if name not in _TABLES:
             largest = max(largest, size)
-            if ".mlp.experts." not in name:
+            if ".mlp.experts." not in name and layer_of(name, still) >= still:
                 adapters += rank * sum(shape)
-    trained = count_trained(view) if storage is None else int(adapters)
+    trained = count_trained(view, still) if storage is None else int(adapters)
     # gradient, two moments of AdamW and the best weights so far, all float32, beside the weights themselves
     state = trained * (16 if storage is None else 20)
     head = view.architecture.vocab_size * view.architecture.hidden_size
     widened = 0 if storage is not None and dtype_bytes == 2 else head * dtype_bytes
-    total = base + state + _activations(view.architecture, rows, recompute, dtype_bytes)
+    total = base + state + _activations(view.architecture, rows, recompute, dtype_bytes, still) + kept
     total += PROGRAM + LOGITS + 3 * dtype_bytes * largest + widened
-    return Fit("full" if storage is None else "lora", storage, rows, recompute, int(total), trained)
+    return Fit("full" if storage is None else "lora", storage, rows, recompute, int(total), trained, still)
 
 
-def count_trained(view: HuggingFaceView) -> int:
-    """Parameters that are trained when all are: all but the prediction modules'."""
-    return sum(math.prod(view.shape(n)) for n in view.names() if not _is_prediction(view.architecture, n))
+def count_trained(view: HuggingFaceView, still: int = 0) -> int:
+    """Parameters that are trained when all are that may be: all but the prediction modules' and those of the layers
+    that do not learn.
+    """
+    names = (name for name in view.names() if layer_of(name, still) >= still)
+    return sum(math.prod(view.shape(n)) for n in names if not _is_prediction(view.architecture, n))
 
 
 def _per_weight(storage: Storage | None, name: str, shape: tuple[int, ...]) -> float:
@@ -139,7 +170,7 @@ def _per_weight(storage: Storage | None, name: str, shape: tuple[int, ...]) -> f
     return BYTES_PER_WEIGHT[storage]
 
 
-def _activations(a: Architecture, tokens: int, recompute: bool, dtype_bytes: int) -> float:
+def _activations(a: Architecture, tokens: int, recompute: bool, dtype_bytes: int, still: int) -> float:
     """What a row keeps for its way back: numbers that each block saves, counted roughly upwards."""
     att = a.attention
     heads = att.num_heads * (att.qk_head_dim if isinstance(att, LatentAttention) else att.head_dim)
@@ -149,7 +180,7 @@ def _activations(a: Architecture, tokens: int, recompute: bool, dtype_bytes: int
     short = (4 + dtype_bytes) * att.num_heads * SHORT  # attention of short documents
     block = tokens * (14 * a.hidden_size * 2 + (6 * dtype_bytes + 8) * heads + 5 * dtype_bytes * inner + short)
     kept = tokens * a.hidden_size * dtype_bytes * a.num_layers
-    return kept + 2 * block if recompute else kept + a.num_layers * block
+    return kept + 2 * block if recompute else kept + (a.num_layers - still) * block
 
 
 def _is_prediction(a: Architecture, name: str) -> bool:

@@ -1,8 +1,9 @@
 """Low-rank adapters (LoRA, Hu et al. 2021, arXiv:2106.09685): where they go, how they are kept, how they are merged.
 
-Adapters sit on every matrix of attention and on dense and shared feed-forward parts; routers and routed experts stay as
-they are.  On disk they are a PEFT folder (adapter_config.json, adapter_model.safetensors); what PEFT makes of one, and
-writes, was read in peft 0.21 and is tried with it in tests/train/test_peft.py.
+Adapters sit on every matrix of attention and on dense and shared feed-forward parts, of all layers or of the upper
+ones; routers and routed experts stay as they are.  On disk they are a PEFT folder (adapter_config.json,
+adapter_model.safetensors); what PEFT makes of one, and writes, was read in peft 0.21 and is tried with it in
+tests/train/adapt/test_lora.py.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 
 from huozhong.errors import CheckpointError, ConfigError
 from huozhong.formats.hf.folder import read_json
-from huozhong.model.families import AdaptedLinear, CausalLM
+from huozhong.model.families import AdaptedLinear, CausalLM, layer_of
 from huozhong.train.state import write_file
 
 _NAME = re.compile(r"base_model\.model\.(?P<name>.+\.lora_[AB])\.weight")
@@ -32,7 +33,7 @@ def adapted_linears(model: CausalLM) -> dict[str, AdaptedLinear]:
     return {
         name: module
         for name, module in model.named_modules()
-        if isinstance(module, AdaptedLinear) and ".mlp.experts." not in name
+        if isinstance(module, AdaptedLinear) and ".mlp.experts." not in name and layer_of(name) >= model.still
     }
 
 
@@ -71,7 +72,10 @@ _STACKED = {"deepseek_v2", "deepseek_v3", "qwen3_moe"}
 
 # Keys of adapter_config.json that say nothing about what the adapter computes: where it came from, how it was trained,
 # and which matrices it is for, which its tensors tell.
-_TOLD_BY_TENSORS = {"r", "lora_alpha", "target_modules", "exclude_modules", "target_parameters"}
+_TOLD_BY_TENSORS = {
+    "r", "lora_alpha", "target_modules", "exclude_modules", "target_parameters", "layers_to_transform",
+    "layers_pattern",
+}  # fmt: skip
 _ABOUT = {
     "auto_mapping", "base_model_name_or_path", "revision", "inference_mode", "peft_version", "lora_dropout",
     "megatron_core", "qalora_group_size", "ephemeral_gpu_offload", "runtime_config",
@@ -109,6 +113,8 @@ def save_adapter(
         "inference_mode": True,
         "target_modules": sorted({place.rpartition(".")[2] for place in places - stacked}),
     }
+    if min(layers := sorted({layer_of(place) for place in places})):  # none on the lowest
+        config |= {"layers_to_transform": layers, "layers_pattern": "layers"}
     if stacked:
         config["target_parameters"] = sorted({f"mlp.{place.partition('.mlp.')[2]}.weight" for place in stacked})
     write_file(folder / WEIGHTS, save(weights, metadata={"format": "pt"}))
@@ -148,18 +154,25 @@ def read_adapter_config(folder: Path) -> dict[str, Any]:
     return config
 
 
+def lowest_layer(folder: Path) -> int:
+    """The lowest layer that an adapter changes.  Raises CheckpointError as `read_adapter` does."""
+    return min((layer_of(name) for name in read_adapter(folder)[0]), default=0)
+
+
 def load_adapter(model: CausalLM, folder: Path) -> None:
-    """Set the adapters of `model` to those of a PEFT folder; matrices that it does not adapt keep a fresh one, B = 0.
+    """Set the adapters of `model` to those of a PEFT folder; matrices that it does not adapt, and layers below those
+    that it does, keep a fresh one, B = 0.
 
     Raises CheckpointError as `read_adapter` does, ConfigError when it belongs elsewhere or scales otherwise.
     """
     stored, config = read_adapter(folder)
     linears = adapted_linears(model)
     wanted = {name: weight for name, weight in trained_weights(model).items() if ".lora_" in name}
-    kinds = {_kind(name) for name in stored}
+    kinds, lowest = {_kind(name) for name in stored}, min(map(layer_of, stored), default=0)
     if foreign := sorted(stored.keys() - wanted.keys()):
         raise ConfigError(f"{folder} does not fit this model: {foreign[0]} is no matrix that gets an adapter here.")
-    if missing := sorted(name for name in wanted.keys() - stored.keys() if _kind(name) in kinds):
+    left_out = (name for name in wanted.keys() - stored.keys() if _kind(name) in kinds)
+    if missing := sorted(name for name in left_out if layer_of(name) >= lowest):
         raise ConfigError(f"{folder} does not fit this model: {missing[0]} is missing.")
     scale = config["lora_alpha"] / config["r"]
     with torch.no_grad():

@@ -27,6 +27,7 @@ class Settings:
 
     rank, alpha: of LoRA.  lr: the highest learning rate.  batch: examples per step.  bits: of a QLoRA base.
     adapter: a PEFT folder to start from, of the same rank and alpha.  memory: bytes that may be used.
+    layers: so many upper ones learn.
     low_rank: no "auto" that trains all of a small model.
     base_content: a hash of what the base is, which its name does not say.
     dtype: of the arithmetic.
@@ -40,6 +41,7 @@ class Settings:
     low_rank: bool = False
     rank: int = 16
     alpha: float = 32.0
+    layers: int | None = None
     lr: float | None = None
     epochs: int | None = None
     batch: int | None = None
@@ -52,7 +54,7 @@ class Settings:
     currency: str = "CNY"
 
     def __post_init__(self) -> None:
-        for name in ("rank", "epochs", "batch", "threads"):
+        for name in ("rank", "layers", "epochs", "batch", "threads"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise ConfigError(f"--{name} is {value}; it must be at least 1.")
         if self.lr is not None and not 0 < self.lr < 1:
@@ -115,10 +117,13 @@ def as_before(settings: Settings) -> Settings:
         "q8": ("qlora", 8),
         "q4": ("qlora", 4),
         "bfloat16": ("lora", None),
+        "float32": ("lora", None),
     }
     if settings.method == "auto" or (settings.method == "qlora" and settings.bits is None):
         method, bits = ways[then["storage"]]
         settings = dataclasses.replace(settings, method=method, bits=bits)
+    if settings.layers is None:
+        settings = dataclasses.replace(settings, layers=then.get("layers"))
     if settings.dtype is None:
         settings = dataclasses.replace(settings, dtype="bf16" if then["dtype"] == str(torch.bfloat16) else "float32")
     return settings

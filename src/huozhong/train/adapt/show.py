@@ -38,13 +38,15 @@ def preflight_table(
     plan: Hyperparameters,
     dtype: torch.dtype,
     *,
+    layers: int,
     trained: int,
     peak: int,
     expected: Bill,
 ) -> Table:
     """Everything that was derived, and what it will take.
 
-    trained: parameters.  peak: bytes held in the trial.  expected: the bill of the steps that are left.
+    layers: of the model.  trained: parameters.  peak: bytes held in the trial.  expected: the bill of the steps that
+    are left.
     """
     table = Table(title=f"{settings.base} → {settings.out}", show_header=False)
     table.add_column(style="bold")
@@ -52,6 +54,8 @@ def preflight_table(
     own = f"{task.count - task.rehearsed:,} + {task.rehearsed:,}" if task.rehearsed else f"{task.count:,}"
     table.add_row("例子（+ 复习）/留出 examples (+ rehearsed) / held out", f"{own} / {task.heldout:,}")
     method = fit.name if fit.method == "full" else f"{fit.name}, rank {settings.rank}"
+    if fit.still:
+        method += f", {layers - fit.still} / {layers} 层 layers"
     table.add_row("方法 method", f"{method}, {str(dtype).removeprefix('torch.')}")
     table.add_row("训练的参数 trained parameters", f"{trained:,}")
     most = "" if task.patience else "≤ "  # what is learnt sooner ends the run sooner

@@ -53,6 +53,10 @@ class Task(Protocol):
     def epoch_tokens(self) -> int:
         """Tokens of one epoch, about."""
 
+    @property
+    def rows(self) -> list[Encoded]:
+        """All that goes through the model, what does most often first."""
+
     def prepare(self, model: CausalLM, row_tokens: int) -> None:
         """Anything to be known of the untrained model."""
 
@@ -130,6 +134,11 @@ class SftTask:
     def epoch_tokens(self) -> int:
         own = len(self.own_words)
         return self._taught_tokens + (sum(self.lengths[:own]) * self.rehearsed // own if own else 0)
+
+    @property
+    def rows(self) -> list[Encoded]:
+        often = [e.row for e in [*self.training, *self.kept, *self.heldout_examples]]
+        return [*often, *self._rows]  # of these only the wordings are seldom seen, and stand last
 
     def prepare(self, model: CausalLM, row_tokens: int) -> None:
         """What the untouched model would say where it spoke itself."""

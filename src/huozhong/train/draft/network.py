@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from huozhong.formats.drafter import drafter_tensors
 from huozhong.formats.hf.view import HuggingFaceView
 from huozhong.model.architecture import Architecture
-from huozhong.model.families import DocumentPlaces, make_block
+from huozhong.model.documents import DocumentPlaces
+from huozhong.model.families import make_block
 from huozhong.model.rope import rope_frequencies
 from huozhong.model.transformer import PredictionModule
 
