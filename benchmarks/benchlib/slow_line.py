@@ -77,18 +77,21 @@ class SlowLine:
         self._socket.close()
 
 
-def just_above(port: int, mbit: float) -> SlowLine:
-    """A line to a port of this machine, at the next free one.
+def beside(port: int, mbit: float) -> SlowLine:
+    """A line to a port of this machine, at the nearest free one.
 
     Of two processes of gloo the one with the lower address waits for the other to call.  Each compares its own port
-    with the other's line, so lines must lie in the order of what they lead to, or both wait, or both call.
+    with the other's line, so lines must lie in the order of what they lead to, or both wait, or both call: above it,
+    and below it where the other process has the very next port.
     """
-    for own in range(port + 1, min(port + 50, 65536)):
-        try:
-            return SlowLine(("127.0.0.1", port), mbit, own)
-        except OSError:
-            continue  # somebody listens there
-    raise OSError(f"no port just above {port} is free")
+    for away in range(1, 50):
+        for own in (port + away, port - away):
+            if 1024 <= own < 65536:
+                try:
+                    return SlowLine(("127.0.0.1", port), mbit, own)
+                except OSError:
+                    continue  # somebody listens there
+    raise OSError(f"no port beside {port} is free")
 
 
 class SlowStore(dist.Store):  # type: ignore[misc]  # torch's stubs do not say that it may be subclassed
@@ -110,7 +113,7 @@ class SlowStore(dist.Store):  # type: ignore[misc]  # torch's stubs do not say t
             if value[at + 4 : at + 8] == here:
                 port = int.from_bytes(value[at + 2 : at + 4], "big")
                 if port and port not in self.lines:
-                    self.lines[port] = just_above(port, self._mbit)
+                    self.lines[port] = beside(port, self._mbit)
                 if port:
                     value = value[: at + 2] + self.lines[port].port.to_bytes(2, "big") + value[at + 4 :]
                 at += 8

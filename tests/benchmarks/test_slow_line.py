@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import sys
@@ -19,7 +20,7 @@ import torch.distributed as dist
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 from benchlib.market_text import write
-from benchlib.slow_line import SlowLine, SlowStore
+from benchlib.slow_line import SlowLine, SlowStore, beside
 
 sys.path.remove(str(Path(__file__).parents[2] / "benchmarks"))
 
@@ -58,6 +59,24 @@ def test_addresses_in_a_value_are_the_lines() -> None:
     assert int.from_bytes(read[6:8], "big") == store.lines[4242].port
     for line in store.lines.values():
         line.close()
+
+
+def test_lines_lie_in_the_order_of_neighbouring_ports() -> None:
+    """Two processes whose ports follow one another: a line above the lower one would lie above both."""
+    for port in range(20000, 60000, 7):
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+                stack.enter_context(socket.create_server(("127.0.0.1", port + 1)))
+            except OSError:
+                continue
+            lower, higher = beside(port, 200.0), beside(port + 1, 200.0)
+            lower.close()
+            higher.close()
+            assert lower.port < port + 1
+            assert higher.port > port
+            return
+    pytest.fail("no two neighbouring ports are free")
 
 
 def test_processes_of_gloo_find_one_another_whatever_their_ports(monkeypatch: pytest.MonkeyPatch) -> None:
