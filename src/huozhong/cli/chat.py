@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -25,7 +25,7 @@ from huozhong.cli.answering import (
     answerer,
 )
 from huozhong.cli.asking import Ask, Message, Wish
-from huozhong.cli.words import dim, red, say
+from huozhong.cli.words import dim, edited_lines, red, say
 from huozhong.errors import RequestError
 
 Model = Annotated[str | None, typer.Argument(help="模型名、文件夹或 .gguf 文件 / a name, a folder or a .gguf file")]
@@ -81,9 +81,7 @@ class Conversation:
 
     def run(self) -> None:
         if self.interactive:
-            with suppress(ImportError):  # Windows has none, and its consoles edit by themselves
-                import readline  # noqa: F401  (its import alone gives `input` editing and history)
-
+            edited_lines()
             print(
                 dim(
                     say(

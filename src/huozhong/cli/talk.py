@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from huozhong.cli.asking import Ask, Message, Wish
 from huozhong.cli.parameters import set_parameter
 from huozhong.cli.saved import Chats, Saved
-from huozhong.cli.words import dim, faint, red, say
+from huozhong.cli.words import dim, edited_lines, faint, red, say
 from huozhong.errors import ConfigError, HuozhongError, RequestError, StoreError
 
 if TYPE_CHECKING:
@@ -132,9 +131,7 @@ class Talk:
 
     def run(self) -> None:
         """Until /bye or Ctrl-D."""
-        with suppress(ImportError):  # Windows has none, and its consoles edit by themselves
-            import readline  # noqa: F401  (its import alone gives `input` editing and history)
-
+        edited_lines()
         print(
             dim(
                 say(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import locale
 import os
 import sys
+from contextlib import suppress
 from typing import Literal, TextIO
 
 
@@ -44,3 +45,9 @@ def faint(text: str) -> str:
 def red(text: str) -> str:
     """For stderr."""
     return _styled(text, "31", sys.stderr)
+
+
+def edited_lines() -> None:
+    """From here on `input` edits its line and knows those before, where the system has that."""
+    with suppress(ImportError):  # Windows has none, and its consoles edit by themselves
+        import readline  # noqa: F401  (its import alone does it)
