@@ -21,9 +21,9 @@ constexpr int64_t MOST = int64_t(1) << 30;  // bytes of one call of the system's
 int64_t down(int64_t n) { return n / PAGE * PAGE; }
 int64_t up(int64_t n) { return down(n + PAGE - 1); }
 
-double seconds_since(std::chrono::steady_clock::time_point began) {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-}
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point began) { return std::chrono::duration<double>(Clock::now() - began).count(); }
 
 }  // namespace
 
@@ -73,10 +73,10 @@ std::string ExpertShelf::read(const Place& place, uint8_t* memory) const {
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return std::strerror(errno);
         if (n == 0) return "it has become shorter";
-        got += n;
-        // After a short read the next must begin at a page again.
-        if (got < place.bytes && got % PAGE) got = down(got);
-        if (n < PAGE && got < place.bytes) return "it has become shorter";
+        // After a short one the next must begin at a page again; one that ends in its first page is the end of the file.
+        const int64_t next = got + n >= place.bytes || !direct_ ? got + n : down(got + n);
+        if (next == got) return "it has become shorter";
+        got = next;
     }
 #if defined(POSIX_FADV_DONTNEED)
     if (!direct_) ::posix_fadvise(file_, place.first, up(place.bytes), POSIX_FADV_DONTNEED);
@@ -202,18 +202,22 @@ int32_t ExpertShelf::free_slot(bool may_wait, std::unique_lock<std::mutex>& lock
         }
         if (best >= 0) {
             Slot& slot = slots_[best];
-            if (slot.state == State::queued) {
-                for (std::deque<int32_t>* queue : {&guessed_, &wanted_})
-                    queue->erase(std::remove(queue->begin(), queue->end(), best), queue->end());
-            }
+            if (slot.state == State::queued) leave_queue(best);
             if (slot.layer >= 0) layers_[slot.layer].slot[slot.expert] = -1;
             slot.state = State::empty;
             slot.layer = slot.expert = -1;
             return best;
         }
         if (!may_wait) return -1;
+        const auto began = Clock::now();
         done_.wait(lock);
+        stats_.waited += seconds_since(began);
     }
+}
+
+void ExpertShelf::leave_queue(int32_t number) {
+    for (std::deque<int32_t>* queue : {&guessed_, &wanted_})
+        queue->erase(std::remove(queue->begin(), queue->end(), number), queue->end());
 }
 
 void ExpertShelf::begin(int32_t number, int32_t layer, int32_t expert, bool guessed) {
@@ -232,33 +236,29 @@ void ExpertShelf::begin(int32_t number, int32_t layer, int32_t expert, bool gues
 
 void ExpertShelf::want(int32_t layer, int32_t expert) {
     std::unique_lock<std::mutex> lock(lock_);
-    int32_t number = layers_[layer].slot[expert];
-    if (number >= 0 && slots_[number].state == State::failed) {  // once more: the disk may be back
-        slots_[number].state = State::empty;
-        slots_[number].layer = slots_[number].expert = -1;
-        layers_[layer].slot[expert] = number = -1;
-    }
-    if (number >= 0) {
-        Slot& slot = slots_[number];
-        if (slot.state == State::ready) {
-            ++stats_.hits;
-        } else {
-            ++stats_.misses;
-            const auto at = std::find(guessed_.begin(), guessed_.end(), number);
-            if (at != guessed_.end()) {
-                guessed_.erase(at);
-                wanted_.push_back(number);
-            }
-        }
-        stats_.ahead += slot.guessed;
-        slot.guessed = false;
-    } else {
+    const int32_t& number = layers_[layer].slot[expert];
+    const int32_t free = number < 0 ? free_slot(true, lock) : -1;
+    if (number < 0) {  // nobody began it while this one waited
         ++stats_.misses;
-        number = free_slot(true, lock);
-        begin(number, layer, expert, false);
+        begin(free, layer, expert, false);
+    } else {
+        Slot& slot = slots_[number];
+        ++(slot.state == State::ready ? stats_.hits : stats_.misses);
+        if (slot.guessed) {
+            ++stats_.ahead;
+            if (slot.state == State::queued) ++stats_.guesses;  // the others were counted when they were begun
+        }
+        slot.guessed = false;
+        if (slot.state == State::failed) {
+            begin(number, layer, expert, false);  // once more, in its place: the disk may be back, and others hold it
+        } else if (const auto at = std::find(guessed_.begin(), guessed_.end(), number); at != guessed_.end()) {
+            guessed_.erase(at);
+            wanted_.push_back(number);
+        }
     }
-    ++slots_[number].held;
-    touch(slots_[number], true);
+    Slot& slot = slots_[number];
+    ++slot.held;
+    touch(slot, true);
 }
 
 std::vector<size_t> ExpertShelf::arrived(int32_t layer, const std::vector<int32_t>& experts, size_t most) {
@@ -273,7 +273,7 @@ std::vector<size_t> ExpertShelf::arrived(int32_t layer, const std::vector<int32_
         return !found.empty();
     };
     if (look()) return found;
-    const auto began = std::chrono::steady_clock::now();
+    const auto began = Clock::now();
     done_.wait(lock, look);
     stats_.waited += seconds_since(began);
     return found;
@@ -323,23 +323,38 @@ void ExpertShelf::guess(int32_t layer, const std::vector<int32_t>& experts) {
         begin(number, layer, expert, true);
         ++slots_[number].held;
         kept.push_back(number);
-        ++stats_.guesses;
     }
     for (const int32_t number : kept) --slots_[number].held;
 }
 
 ShelfStats ExpertShelf::stats() {
     std::lock_guard<std::mutex> lock(lock_);
-    ShelfStats now = stats_;
-    if (active_) now.busy += seconds_since(active_since_);
-    return now;
+    count_time(0);
+    return stats_;
 }
 
-// All parts of a slot have been read, or one could not be.
-void ExpertShelf::finish(Slot& slot, const std::string& problem) {
-    if (!problem.empty()) slot.problem = problem;
+// Up to now as many were being read as `active_` says; from now on more or fewer.
+void ExpertShelf::count_time(int32_t change) {
+    const Clock::time_point now = Clock::now();
+    const double passed = std::chrono::duration<double>(now - counted_).count();
+    if (active_) stats_.busy += passed;
+    stats_.reading += active_ * passed;
+    counted_ = now;
+    active_ += change;
+}
+
+// A part has been read, or could not be: then the parts that nobody has begun are left alone.
+void ExpertShelf::finish(int32_t number, const std::string& problem) {
+    Slot& slot = slots_[number];
     const Layer& layer = layers_[slot.layer];
-    if (++slot.done < layer.parts.size()) return;
+    ++slot.done;
+    if (!problem.empty()) {
+        slot.problem = problem;
+        leave_queue(number);
+        slot.done += layer.parts.size() - slot.begun;
+        slot.begun = layer.parts.size();
+    }
+    if (slot.done < layer.parts.size()) return;
     ++stats_.reads;
     if (slot.problem.empty()) slot.weights = placed(layer, slot.expert, slot.memory);
     slot.state = slot.problem.empty() ? State::ready : State::failed;
@@ -353,20 +368,20 @@ void ExpertShelf::read_all() {
         work_.wait(lock, [&] { return closing_ || !wanted_.empty() || !guessed_.empty(); });
         if (closing_) return;
         std::deque<int32_t>& queue = wanted_.empty() ? guessed_ : wanted_;
-        Slot& slot = slots_[queue.front()];
+        const int32_t number = queue.front();
+        Slot& slot = slots_[number];
         const Layer& layer = layers_[slot.layer];
         const Place place = place_of(layer, slot.expert, slot.begun);
+        if (slot.state == State::queued) stats_.guesses += slot.guessed;
         slot.state = State::reading;
         if (++slot.begun == layer.parts.size()) queue.pop_front();
-        const auto began = std::chrono::steady_clock::now();
-        if (!active_++) active_since_ = began;
+        count_time(1);
         lock.unlock();
         const std::string problem = read(place, slot.memory + place.offset);
         lock.lock();
-        stats_.reading += seconds_since(began);
-        if (!--active_) stats_.busy += seconds_since(active_since_);
+        count_time(-1);
         if (problem.empty()) stats_.bytes += place.bytes;
-        finish(slot, problem);
+        finish(number, problem);
     }
 }
 

@@ -31,7 +31,7 @@ struct ShelfStats {
     int64_t misses = 0;  // wanted, and not there (or still being read)
     int64_t ahead = 0;   // wanted, and guessed before: there, or on its way
     int64_t reads = 0, bytes = 0;
-    int64_t guesses = 0;  // reads that were begun ahead
+    int64_t guesses = 0;  // chosen ahead, and begun (or wanted) before that was out of date
     double waited = 0;    // seconds that layers stood still
     double busy = 0;      // seconds that something was being read
     double reading = 0;   // the same for each read, added up: over `busy` it is how many at a time
@@ -50,9 +50,10 @@ class ExpertShelf {
 
     // The order in which to compute: those that are there first.
     void sort(int32_t layer, std::vector<int32_t>& experts);
-    int32_t room() const { return int32_t(slots_.size()) / 2; }  // how many may be wanted at a time
+    int32_t room() const { return int32_t(slots_.size()) / 2; }  // how many one thread may hold at a time
 
-    // An expert is held from `want` to `release`.
+    // An expert is held from `want` to `release`: until then it stays where it is.  For two threads at most: more of them
+    // could hold all there is and each wait for another's.
     void want(int32_t layer, int32_t expert);
     // Waits until one of these, which are held, is there: the places in the list of those that are, `most` at most.
     // ReadError if one could not be read.
@@ -103,7 +104,9 @@ class ExpertShelf {
     void touch(Slot& slot, bool used);
     void read_all();
     void drop_guesses();
-    void finish(Slot& slot, const std::string& problem);
+    void leave_queue(int32_t slot);
+    void finish(int32_t slot, const std::string& problem);
+    void count_time(int32_t change);
     Place place_of(const Layer& layer, int32_t expert, size_t part) const;
     std::string read(const Place& place, uint8_t* memory) const;
     DenseWeights placed(const Layer& layer, int32_t expert, const uint8_t* memory) const;
@@ -121,8 +124,8 @@ class ExpertShelf {
     std::vector<std::thread> threads_;
     std::mutex lock_;
     std::condition_variable work_, done_;
-    int32_t active_ = 0;  // reads under way, since:
-    std::chrono::steady_clock::time_point active_since_;
+    int32_t active_ = 0;  // reads under way
+    std::chrono::steady_clock::time_point counted_{};  // until when their time is in the counters
     ShelfStats stats_;
 };
 
