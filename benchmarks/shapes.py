@@ -120,6 +120,11 @@ SHAPES: dict[str, Shape] = {
         V2_LITE, layers=3, hidden=4096, heads=16, ffn=8192, vocab=4096, context=4096, yarn=None,
         moe=Moe(experts=256, per_token=6, shared=1, hidden=2048, leading_dense=1),
     ),
+    # the same experts in as many bytes as half of that, but eight layers of them: a pass has a next layer to read for
+    "v4-flash-layers": replace(
+        V2_LITE, layers=9, hidden=4096, heads=16, ffn=8192, vocab=4096, context=4096, yarn=None,
+        moe=Moe(experts=32, per_token=6, shared=1, hidden=2048, leading_dense=1),
+    ),
     "tiny-experts": replace(
         V2_LITE, layers=4, hidden=512, heads=4, ffn=1024, vocab=1024, context=4096, yarn=None,
         moe=Moe(experts=128, per_token=6, shared=1, hidden=512, leading_dense=1),

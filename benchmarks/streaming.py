@@ -3,10 +3,13 @@
     python benchmarks/streaming.py [--model FILE.gguf] [--share 0.33] [--tokens 96] [--at-once 1 4] [--folder DISK]
 
 Without --model a file with random weights is written (shapes.py, v4-flash-experts: 7 GB, and as much again packed; or
---shape tiny-experts).  Its experts stay on the disk but for --share of them.  Greedy answers of --tokens tokens; of
-each, after a warm-up: tokens a second, how often an expert was in memory, the bytes read for a token, and what the disk
-would allow: its read rate, measured before and after in pieces of 4 MB, divided by those bytes.  The last answer
-is compared with a model that maps the file whole.  The last line, on stdout, is one JSON object.
+--shape v4-flash-layers, half as much in eight layers; or tiny-experts).  Its experts stay on the disk but for --share
+of them.  Greedy answers of --tokens tokens; of each, after a warm-up: tokens a second, how often an expert was in
+memory, the bytes read for a token, and what the disk would allow: its read rate, measured before and after in pieces
+of 4 MB, divided by those bytes.  Beside it what the processor would allow: the same answers by a model that maps the
+file whole, whose bits must be the same.  Nothing can be faster than the slower of the two (of_the_lower_limit); where
+reading and computing wait for each other their times add up (overlap 0), where the shorter hides behind the longer it
+is 1.  The last line, on stdout, is one JSON object.
 """
 
 from __future__ import annotations
@@ -66,35 +69,55 @@ def measure(model: Path, folder: Path, options: argparse.Namespace) -> dict[str,
             result["answers"].append(answer(llm, packed, asked[:at_once], params))
         texts = [one.text for one in llm.generate(asked[:1], params)]
     with LLM(model, expert_memory=1 << 50, speculation="off", **quiet) as llm:
+        llm.generate(asked, params)  # the file comes into memory
+        for told in result["answers"]:
+            told |= limits(told, speed(llm, asked[: told["at_once"]], params)[0])
+            print("  ".join(f"{k} {v:.3g}" for k, v in told.items()), file=sys.stderr, flush=True)
         result["same_bits"] = [one.text for one in llm.generate(asked[:1], params)] == texts
     return result
+
+
+def speed(llm: LLM, asked: list[str], params: SamplingParams) -> tuple[float, int, float]:
+    """Tokens a second; tokens; seconds."""
+    before = llm.stats().generated_tokens
+    began = time.perf_counter()
+    llm.generate(asked, params)
+    seconds = time.perf_counter() - began
+    tokens = llm.stats().generated_tokens - before
+    return tokens / seconds, tokens, seconds
+
+
+def limits(told: dict[str, float], in_memory: float) -> dict[str, float]:
+    """What disk and processor would allow alone, and how much of the shorter time hides behind the longer."""
+    disk, took = told["disk_limit"], 1 / told["tokens_per_second"]
+    return {
+        "processor_limit": in_memory,
+        "of_the_lower_limit": told["tokens_per_second"] / min(disk, in_memory),
+        "overlap": (1 / disk + 1 / in_memory - took) / min(1 / disk, 1 / in_memory),
+    }
 
 
 def answer(llm: LLM, packed: Path, asked: list[str], params: SamplingParams) -> dict[str, Any]:
     before = llm.stats()
     assert before.expert_slots, "this model's experts all fit"
     rates = [rate_of(packed, PIECE)]
-    began = time.perf_counter()
-    llm.generate(asked, params)
-    seconds = time.perf_counter() - began
+    per_second, tokens, seconds = speed(llm, asked, params)
     after = llm.stats()
     rates.append(rate_of(packed, PIECE))
-    tokens = after.generated_tokens - before.generated_tokens
     wanted = after.expert_hits + after.expert_misses - before.expert_hits - before.expert_misses
     per_token = (after.expert_read_bytes - before.expert_read_bytes) / tokens
     rate = statistics.mean(rates)
-    told = {
+    return {
         "at_once": len(asked),
-        "tokens_per_second": tokens / seconds,
+        "tokens_per_second": per_second,
         "hit_rate": (after.expert_hits - before.expert_hits) / wanted,
         "guessed": (after.expert_ahead - before.expert_ahead) / max(1, after.expert_guesses - before.expert_guesses),
         "mb_per_token": per_token / 1e6,
         "disk_gb_per_second": rate / 1e9,
-        "of_what_the_disk_allows": tokens / seconds * per_token / rate,
+        "disk_limit": rate / per_token,
+        "of_what_the_disk_allows": per_second * per_token / rate,
         "waited": (after.expert_wait_seconds - before.expert_wait_seconds) / seconds,
     }
-    print("  ".join(f"{k} {v:.3g}" for k, v in told.items()), file=sys.stderr, flush=True)
-    return told
 
 
 def prompts(count: int) -> list[str]:

@@ -47,6 +47,8 @@ class EngineStats:
     expert_reads: int
     expert_read_bytes: int
     expert_wait_seconds: float
+    expert_busy_seconds: float
+    expert_reading_seconds: float
 
 
 def expert_counters(told: ExpertStats | None) -> dict[str, Any]:
@@ -61,4 +63,6 @@ def expert_counters(told: ExpertStats | None) -> dict[str, Any]:
         "expert_reads": e.reads,
         "expert_read_bytes": e.bytes,
         "expert_wait_seconds": e.waited,
+        "expert_busy_seconds": e.busy,
+        "expert_reading_seconds": e.reading,
     }

@@ -78,6 +78,9 @@ def test_what_is_used_often_stays_and_the_next_layers_are_read_ahead(folder: Pat
     assert stats.expert_guesses >= stats.expert_ahead > stats.expert_guesses / 2
     by_chance = stats.expert_slots / 192
     assert stats.expert_hits / (stats.expert_hits + stats.expert_misses) > 1.2 * by_chance
+    # One read takes as long as it takes; several at a time add up.
+    assert 0 < stats.expert_busy_seconds <= stats.expert_reading_seconds
+    assert stats.expert_reading_seconds < streaming.READERS * stats.expert_busy_seconds * 1.01
 
 
 def test_many_at_once_get_what_each_gets_alone(folder: Path, cache: Path) -> None:

@@ -91,6 +91,8 @@ class PyModel {
         told["bytes"] = s.bytes;
         told["guesses"] = s.guesses;
         told["waited"] = s.waited;
+        told["busy"] = s.busy;
+        told["reading"] = s.reading;
         told["slots"] = shelf_->number();
         told["expert_bytes"] = shelf_->expert_bytes();
         told["direct"] = shelf_->direct();

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -22,6 +21,10 @@ constexpr int64_t MOST = int64_t(1) << 30;  // bytes of one call of the system's
 int64_t down(int64_t n) { return n / PAGE * PAGE; }
 int64_t up(int64_t n) { return down(n + PAGE - 1); }
 
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point began) { return std::chrono::duration<double>(Clock::now() - began).count(); }
+
 }  // namespace
 
 #if defined(_WIN32)
@@ -32,7 +35,7 @@ ExpertShelf::ExpertShelf(const std::string& path, const uint8_t* base, int64_t f
     throw ReadError("models larger than memory run on Linux and macOS");
 }
 ExpertShelf::~ExpertShelf() {}
-std::string ExpertShelf::read(const Layer&, int32_t, uint8_t*, int64_t&) const { return "not on this system"; }
+std::string ExpertShelf::read(const Place&, uint8_t*) const { return "not on this system"; }
 
 #else
 
@@ -60,29 +63,24 @@ ExpertShelf::~ExpertShelf() {
     ::close(file_);
 }
 
-// One expert's bytes into a slot's memory, each part at the place within a page that it has in the file; "" or why not.
-std::string ExpertShelf::read(const Layer& layer, int32_t expert, uint8_t* memory, int64_t& bytes) const {
-    for (const Part& part : layer.parts) {
-        const int64_t at = part.offset + expert * part.bytes, first = down(at);
-        const int64_t end = at + part.bytes, wanted = end - first;
-        int64_t got = 0;
-        while (got < wanted) {
-            // A direct read is a whole number of pages; at the end of the file it comes back short.
-            const ssize_t n = ::pread(file_, memory + got, std::min(up(wanted - got), MOST), first + got);
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0) return std::strerror(errno);
-            if (n == 0) return "it has become shorter";
-            got += n;
-            // After a short read the next must begin at a page again.
-            if (got < wanted && got % PAGE) got = down(got);
-            if (n < PAGE && got < wanted) return "it has become shorter";
-        }
-#if defined(POSIX_FADV_DONTNEED)
-        if (!direct_) ::posix_fadvise(file_, first, up(wanted), POSIX_FADV_DONTNEED);
-#endif
-        bytes += wanted;
-        memory += up(wanted) + PAGE;
+// Part of an expert into a slot's memory, at the place within a page that it has in the file; "" or why not.
+std::string ExpertShelf::read(const Place& place, uint8_t* memory) const {
+    int64_t got = 0;
+    while (got < place.bytes) {
+        // A direct read is a whole number of pages; at the end of the file it comes back short.
+        const int64_t left = place.bytes - got;
+        const ssize_t n = ::pread(file_, memory + got, std::min(up(left), MOST), place.first + got);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return std::strerror(errno);
+        if (n == 0) return "it has become shorter";
+        // After a short one the next must begin at a page again; one that ends in its first page is the end of the file.
+        const int64_t next = got + n >= place.bytes || !direct_ ? got + n : down(got + n);
+        if (next == got) return "it has become shorter";
+        got = next;
     }
+#if defined(POSIX_FADV_DONTNEED)
+    if (!direct_) ::posix_fadvise(file_, place.first, up(place.bytes), POSIX_FADV_DONTNEED);
+#endif
     return "";
 }
 
@@ -136,15 +134,23 @@ void ExpertShelf::open() {
     for (int32_t i = 0; i < readers_; ++i) threads_.emplace_back([this] { read_all(); });
 }
 
+// Parts follow one another in a slot, each in pages of its own.
+ExpertShelf::Place ExpertShelf::place_of(const Layer& layer, int32_t expert, size_t part) const {
+    int64_t offset = 0;
+    for (size_t i = 0;; ++i) {
+        const int64_t at = layer.parts[i].offset + expert * layer.parts[i].bytes, first = down(at);
+        const int64_t bytes = at + layer.parts[i].bytes - first;
+        if (i == part) return {first, bytes, at - first, offset};
+        offset += up(bytes) + PAGE;
+    }
+}
+
 DenseWeights ExpertShelf::placed(const Layer& layer, int32_t expert, const uint8_t* memory) const {
     DenseWeights found = layer.stacks;
     size_t next = 0;
     const auto place = [&] {
-        const Part& part = layer.parts[next++];
-        const int64_t at = part.offset + expert * part.bytes, first = down(at);
-        const uint8_t* here = memory + (at - first);
-        memory += up(at + part.bytes - first) + PAGE;
-        return here;
+        const Place at = place_of(layer, expert, next++);
+        return memory + at.offset + at.skipped;
     };
     const auto one = [&](Matrix& m) {
         m.data = place();
@@ -196,18 +202,22 @@ int32_t ExpertShelf::free_slot(bool may_wait, std::unique_lock<std::mutex>& lock
         }
         if (best >= 0) {
             Slot& slot = slots_[best];
-            if (slot.state == State::queued) {
-                for (std::deque<int32_t>* queue : {&guessed_, &wanted_})
-                    queue->erase(std::remove(queue->begin(), queue->end(), best), queue->end());
-            }
+            if (slot.state == State::queued) leave_queue(best);
             if (slot.layer >= 0) layers_[slot.layer].slot[slot.expert] = -1;
             slot.state = State::empty;
             slot.layer = slot.expert = -1;
             return best;
         }
         if (!may_wait) return -1;
+        const auto began = Clock::now();
         done_.wait(lock);
+        stats_.waited += seconds_since(began);
     }
+}
+
+void ExpertShelf::leave_queue(int32_t number) {
+    for (std::deque<int32_t>* queue : {&guessed_, &wanted_})
+        queue->erase(std::remove(queue->begin(), queue->end(), number), queue->end());
 }
 
 void ExpertShelf::begin(int32_t number, int32_t layer, int32_t expert, bool guessed) {
@@ -217,53 +227,61 @@ void ExpertShelf::begin(int32_t number, int32_t layer, int32_t expert, bool gues
     slot.layer = layer;
     slot.expert = expert;
     slot.problem.clear();
+    slot.begun = slot.done = 0;
     layers_[layer].slot[expert] = number;
     touch(slot, false);
     (guessed ? guessed_ : wanted_).push_back(number);
-    work_.notify_one();
+    work_.notify_all();  // an expert has a part for several readers
 }
 
 void ExpertShelf::want(int32_t layer, int32_t expert) {
     std::unique_lock<std::mutex> lock(lock_);
-    int32_t number = layers_[layer].slot[expert];
-    if (number >= 0 && slots_[number].state == State::failed) {  // once more: the disk may be back
-        slots_[number].state = State::empty;
-        slots_[number].layer = slots_[number].expert = -1;
-        layers_[layer].slot[expert] = number = -1;
-    }
-    if (number >= 0) {
-        Slot& slot = slots_[number];
-        if (slot.state == State::ready) {
-            ++stats_.hits;
-        } else {
-            ++stats_.misses;
-            const auto at = std::find(guessed_.begin(), guessed_.end(), number);
-            if (at != guessed_.end()) {
-                guessed_.erase(at);
-                wanted_.push_back(number);
-            }
-        }
-        stats_.ahead += slot.guessed;
-        slot.guessed = false;
-    } else {
+    const int32_t& number = layers_[layer].slot[expert];
+    const int32_t free = number < 0 ? free_slot(true, lock) : -1;
+    if (number < 0) {  // nobody began it while this one waited
         ++stats_.misses;
-        number = free_slot(true, lock);
-        begin(number, layer, expert, false);
+        begin(free, layer, expert, false);
+    } else {
+        Slot& slot = slots_[number];
+        ++(slot.state == State::ready ? stats_.hits : stats_.misses);
+        if (slot.guessed) {
+            ++stats_.ahead;
+            if (slot.state == State::queued) ++stats_.guesses;  // the others were counted when they were begun
+        }
+        slot.guessed = false;
+        if (slot.state == State::failed) {
+            begin(number, layer, expert, false);  // once more, in its place: the disk may be back, and others hold it
+        } else if (const auto at = std::find(guessed_.begin(), guessed_.end(), number); at != guessed_.end()) {
+            guessed_.erase(at);
+            wanted_.push_back(number);
+        }
     }
-    ++slots_[number].held;
-    touch(slots_[number], true);
+    Slot& slot = slots_[number];
+    ++slot.held;
+    touch(slot, true);
+}
+
+std::vector<size_t> ExpertShelf::arrived(int32_t layer, const std::vector<int32_t>& experts, size_t most) {
+    std::unique_lock<std::mutex> lock(lock_);
+    std::vector<size_t> found;
+    const auto look = [&] {
+        for (size_t i = 0; i < experts.size() && found.size() < most; ++i) {
+            const Slot& slot = slots_[layers_[layer].slot[experts[i]]];
+            if (slot.state == State::failed) throw ReadError(path_ + ": " + slot.problem);
+            if (slot.state == State::ready) found.push_back(i);
+        }
+        return !found.empty();
+    };
+    if (look()) return found;
+    const auto began = Clock::now();
+    done_.wait(lock, look);
+    stats_.waited += seconds_since(began);
+    return found;
 }
 
 const DenseWeights& ExpertShelf::get(int32_t layer, int32_t expert) {
-    std::unique_lock<std::mutex> lock(lock_);
-    Slot& slot = slots_[layers_[layer].slot[expert]];
-    if (slot.state != State::ready && slot.state != State::failed) {
-        const auto began = std::chrono::steady_clock::now();
-        done_.wait(lock, [&] { return slot.state == State::ready || slot.state == State::failed; });
-        stats_.waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    }
-    if (slot.state == State::failed) throw ReadError(path_ + ": " + slot.problem);
-    return slot.weights;
+    std::lock_guard<std::mutex> lock(lock_);
+    return slots_[layers_[layer].slot[expert]].weights;
 }
 
 void ExpertShelf::release(int32_t layer, int32_t expert) {
@@ -274,28 +292,73 @@ void ExpertShelf::release(int32_t layer, int32_t expert) {
     done_.notify_all();
 }
 
-void ExpertShelf::guess(int32_t layer, const std::vector<int32_t>& experts) {
-    std::unique_lock<std::mutex> lock(lock_);
-    // What was guessed before and not begun is out of date.
+// What nobody has begun to read.
+void ExpertShelf::drop_guesses() {
+    std::deque<int32_t> begun;
     for (const int32_t number : guessed_) {
         Slot& slot = slots_[number];
+        if (slot.state == State::reading) {
+            begun.push_back(number);
+            continue;
+        }
         layers_[slot.layer].slot[slot.expert] = -1;
         slot.state = State::empty;
         slot.layer = slot.expert = -1;
     }
-    guessed_.clear();
+    guessed_.swap(begun);
+}
+
+void ExpertShelf::guess(int32_t layer, const std::vector<int32_t>& experts) {
+    std::unique_lock<std::mutex> lock(lock_);
+    drop_guesses();
+    // Held meanwhile: one guess must not throw out another.
+    std::vector<int32_t> kept;
+    for (const int32_t expert : experts)
+        if (const int32_t number = layers_[layer].slot[expert]; number >= 0) kept.push_back(number);
+    for (const int32_t number : kept) ++slots_[number].held;
     for (const int32_t expert : experts) {
         if (layers_[layer].slot[expert] >= 0) continue;
         const int32_t number = free_slot(false, lock);
-        if (number < 0) return;
+        if (number < 0) break;
         begin(number, layer, expert, true);
-        ++stats_.guesses;
+        ++slots_[number].held;
+        kept.push_back(number);
     }
+    for (const int32_t number : kept) --slots_[number].held;
 }
 
 ShelfStats ExpertShelf::stats() {
     std::lock_guard<std::mutex> lock(lock_);
+    count_time(0);
     return stats_;
+}
+
+// Up to now as many were being read as `active_` says; from now on more or fewer.
+void ExpertShelf::count_time(int32_t change) {
+    const Clock::time_point now = Clock::now();
+    const double passed = std::chrono::duration<double>(now - counted_).count();
+    if (active_) stats_.busy += passed;
+    stats_.reading += active_ * passed;
+    counted_ = now;
+    active_ += change;
+}
+
+// A part has been read, or could not be: then the parts that nobody has begun are left alone.
+void ExpertShelf::finish(int32_t number, const std::string& problem) {
+    Slot& slot = slots_[number];
+    const Layer& layer = layers_[slot.layer];
+    ++slot.done;
+    if (!problem.empty()) {
+        slot.problem = problem;
+        leave_queue(number);
+        slot.done += layer.parts.size() - slot.begun;
+        slot.begun = layer.parts.size();
+    }
+    if (slot.done < layer.parts.size()) return;
+    ++stats_.reads;
+    if (slot.problem.empty()) slot.weights = placed(layer, slot.expert, slot.memory);
+    slot.state = slot.problem.empty() ? State::ready : State::failed;
+    done_.notify_all();
 }
 
 // A reader's life.
@@ -306,21 +369,19 @@ void ExpertShelf::read_all() {
         if (closing_) return;
         std::deque<int32_t>& queue = wanted_.empty() ? guessed_ : wanted_;
         const int32_t number = queue.front();
-        queue.pop_front();
         Slot& slot = slots_[number];
-        slot.state = State::reading;
         const Layer& layer = layers_[slot.layer];
-        const int32_t expert = slot.expert;
+        const Place place = place_of(layer, slot.expert, slot.begun);
+        if (slot.state == State::queued) stats_.guesses += slot.guessed;
+        slot.state = State::reading;
+        if (++slot.begun == layer.parts.size()) queue.pop_front();
+        count_time(1);
         lock.unlock();
-        int64_t bytes = 0;
-        std::string problem = read(layer, expert, slot.memory, bytes);
+        const std::string problem = read(place, slot.memory + place.offset);
         lock.lock();
-        ++stats_.reads;
-        stats_.bytes += bytes;
-        slot.problem = std::move(problem);
-        if (slot.problem.empty()) slot.weights = placed(layer, expert, slot.memory);
-        slot.state = slot.problem.empty() ? State::ready : State::failed;
-        done_.notify_all();
+        count_time(-1);
+        if (problem.empty()) stats_.bytes += place.bytes;
+        finish(number, problem);
     }
 }
 

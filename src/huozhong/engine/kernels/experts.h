@@ -1,12 +1,14 @@
 // Experts of a model that is larger than memory: they stay in its packed file, and as many as a budget allows lie in
 // memory.
 //
-// Which ones: those used most and last (LRFU, Lee et al. 2001: uses count, half as much after some passes).  A layer says which it wants; what is
-// not there is read by several threads while the others are computed, and what the next layer's router would choose now
-// is read ahead while that layer's attention runs.  The file is read and never mapped, past the page cache where the
-// system lets us: a disk that fails is an error of the request, not the end of the process, and what is kept is ours.
+// Which ones: those used most and last (LRFU, Lee et al. 2001: uses count, half as much after some passes).  A layer
+// says which it wants; what is not there is read by several threads while the others are computed, in the order in
+// which they arrive, and what the next layer's router would choose now is read ahead while this layer's experts and the
+// next attention run.  The file is read and never mapped, past the page cache where the system lets us: a disk that
+// fails is an error of the request, not the end of the process, and what is kept is ours.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -29,8 +31,10 @@ struct ShelfStats {
     int64_t misses = 0;  // wanted, and not there (or still being read)
     int64_t ahead = 0;   // wanted, and guessed before: there, or on its way
     int64_t reads = 0, bytes = 0;
-    int64_t guesses = 0;  // reads that were begun ahead
+    int64_t guesses = 0;  // chosen ahead, and begun (or wanted) before that was out of date
     double waited = 0;    // seconds that layers stood still
+    double busy = 0;      // seconds that something was being read
+    double reading = 0;   // the same for each read, added up: over `busy` it is how many at a time
 };
 
 class ExpertShelf {
@@ -46,13 +50,17 @@ class ExpertShelf {
 
     // The order in which to compute: those that are there first.
     void sort(int32_t layer, std::vector<int32_t>& experts);
-    int32_t room() const { return int32_t(slots_.size()) / 2; }  // how many may be wanted at a time
+    int32_t room() const { return int32_t(slots_.size()) / 2; }  // how many one thread may hold at a time
 
-    // An expert is held from `want` to `release`.  `get` waits for it; ReadError if it could not be read.
+    // An expert is held from `want` to `release`: until then it stays where it is.  For two threads at most: more of them
+    // could hold all there is and each wait for another's.
     void want(int32_t layer, int32_t expert);
-    const DenseWeights& get(int32_t layer, int32_t expert);
+    // Waits until one of these, which are held, is there: the places in the list of those that are, `most` at most.
+    // ReadError if one could not be read.
+    std::vector<size_t> arrived(int32_t layer, const std::vector<int32_t>& experts, size_t most);
+    const DenseWeights& get(int32_t layer, int32_t expert);  // one that has arrived
     void release(int32_t layer, int32_t expert);
-    // Somebody may want these soon.
+    // Somebody may want these soon.  What was guessed before and not begun is out of date.
     void guess(int32_t layer, const std::vector<int32_t>& experts);
 
     ShelfStats stats();
@@ -64,6 +72,11 @@ class ExpertShelf {
     enum class State { empty, queued, reading, ready, failed };
     struct Part {
         int64_t offset, bytes;  // in the file, of expert 0; the next expert's follows
+    };
+    struct Place {
+        int64_t first, bytes;  // in the file, from the beginning of a page
+        int64_t skipped;       // of those, what comes before the part
+        int64_t offset;        // in the slot's memory
     };
     struct Layer {
         DenseWeights stacks;
@@ -77,6 +90,7 @@ class ExpertShelf {
         State state = State::empty;
         bool guessed = false;
         int32_t layer = -1, expert = -1, held = 0;
+        size_t begun = 0, done = 0;  // of its parts: readers share an expert, so that few of them keep the disk busy
         double priority = 0;
         uint8_t* memory = nullptr;
         DenseWeights weights;
@@ -89,7 +103,12 @@ class ExpertShelf {
     void begin(int32_t slot, int32_t layer, int32_t expert, bool guessed);
     void touch(Slot& slot, bool used);
     void read_all();
-    std::string read(const Layer& layer, int32_t expert, uint8_t* memory, int64_t& bytes) const;
+    void drop_guesses();
+    void leave_queue(int32_t slot);
+    void finish(int32_t slot, const std::string& problem);
+    void count_time(int32_t change);
+    Place place_of(const Layer& layer, int32_t expert, size_t part) const;
+    std::string read(const Place& place, uint8_t* memory) const;
     DenseWeights placed(const Layer& layer, int32_t expert, const uint8_t* memory) const;
 
     std::string path_;
@@ -105,6 +124,8 @@ class ExpertShelf {
     std::vector<std::thread> threads_;
     std::mutex lock_;
     std::condition_variable work_, done_;
+    int32_t active_ = 0;  // reads under way
+    std::chrono::steady_clock::time_point counted_{};  // until when their time is in the counters
     ShelfStats stats_;
 };
 

@@ -5,12 +5,12 @@
 #include <cstring>
 #include <limits>
 
+#include "experts.h"
 #include "worker.inl"
 
 namespace huozhong {
 namespace {
 
-constexpr int32_t MOST_READ_AHEAD = 4;  // rows of a pass whose experts are read ahead
 constexpr int32_t SHARE_DIVISOR = 3;  // a piece is at most a thread's share of what is left, divided by this
 
 // Bytes touched per block of outputs, as a measure of time.
@@ -175,16 +175,18 @@ void Worker::mtp_input(const Config& c, const PredictionWeights& w, const float*
     linear(both, tokens, w.eh_proj, 0, x, false);
 }
 
-void Model::run_layer(Worker& worker, const LayerWeights& layer, const Cache& cache, const Batch& batch, float* x) const {
+void Model::run_layer(Worker& worker, const LayerWeights& layer, const LayerWeights* next, const Cache& cache,
+                      const Batch& batch, float* x) const {
     if (config.grouped) worker.grouped_attention(config, layer, rope, cache, batch, x);
     else worker.latent_attention(config, layer, rope, cache, batch, x);
     const int32_t tokens = batch.tokens.size();
-    if (layer.is_moe) worker.moe(config, layer, batch.tokens, x, x);
+    const Likely ahead = next ? worker.likely(config, *next, batch.tokens, x) : Likely{};
+    if (layer.is_moe) worker.moe(config, layer, batch.tokens, x, x, ahead);
     else worker.dense(config, layer.dense, layer.mlp_norm, tokens, x);
 }
 
-void Model::run_compressed(Worker& worker, const LayerWeights& layer, const Cache& cache, const Batch& batch, float* part,
-                           float* x) const {
+void Model::run_compressed(Worker& worker, const LayerWeights& layer, const LayerWeights* next, const Cache& cache,
+                           const Batch& batch, float* part, float* x) const {
     const int32_t tokens = batch.tokens.size();
     const int64_t size = int64_t(tokens) * config.hidden;
     float* y = part + size;
@@ -192,9 +194,10 @@ void Model::run_compressed(Worker& worker, const LayerWeights& layer, const Cach
     const float* table = layer.compressed.kind == Compression::none ? rope : compress_rope;
     worker.compressed_attention(config, layer, table, cache, batch, part, y);
     worker.spread(config, y, tokens, x);
+    const Likely ahead = next ? worker.likely(config, *next, batch.tokens, x) : Likely{};
     worker.collapse(config, layer.mlp_mix, x, tokens, true, part);
     std::fill(y, y + size, 0.0f);
-    worker.moe(config, layer, batch.tokens, part, y);
+    worker.moe(config, layer, batch.tokens, part, y, ahead);
     worker.spread(config, y, tokens, x);
 }
 
@@ -215,11 +218,12 @@ void Model::forward(Worker& worker, Cache cache, int64_t layer_stride, const Bat
     if (config.compressed) x = copies(part.data(), tokens, config.hidden, config.streams);
     else x.swap(part);
     for (size_t i = 0; i < layers.size(); ++i) {
-        // Prompts want nearly all experts of a layer, one after the other; there is nothing to guess.
-        if (layers[i].is_moe && layers[i].moe.shelf && tokens <= MOST_READ_AHEAD)
-            worker.read_ahead(config, layers[i], batch.tokens, x.data());
-        if (config.compressed) run_compressed(worker, layers[i], cache, batch, part.data(), x.data());
-        else run_layer(worker, layers[i], cache, batch, x.data());
+        // Guessed again: what was guessed a layer ago did not know what that layer's experts would add.
+        const Likely now = worker.likely(config, layers[i], batch.tokens, x.data());
+        if (now.layer) now.layer->moe.shelf->guess(now.layer->moe.shelf_layer, now.experts);
+        const LayerWeights* next = i + 1 < layers.size() ? &layers[i + 1] : nullptr;
+        if (config.compressed) run_compressed(worker, layers[i], next, cache, batch, part.data(), x.data());
+        else run_layer(worker, layers[i], next, cache, batch, x.data());
         cache.base += layer_stride;
         const size_t tap = std::find(taps.begin(), taps.end(), int32_t(i)) - taps.begin();
         for (size_t r = 0; tap < taps.size() && r < batch.hidden_rows.size(); ++r)
@@ -240,7 +244,7 @@ void Model::draft(Worker& worker, int32_t index, Cache cache, const Batch& batch
     std::vector<float> embedded(int64_t(tokens) * config.hidden), x(embedded.size());
     worker.embed(embedding, batch.tokens.data(), tokens, embedded.data());
     worker.mtp_input(config, module, embedded.data(), states, tokens, x.data());
-    run_layer(worker, module.layer, cache, batch, x.data());
+    run_layer(worker, module.layer, nullptr, cache, batch, x.data());
     finish(worker, module.norm, batch, x.data(), logits, hidden);
 }
 
@@ -269,7 +273,7 @@ void Model::draft_ahead(Worker& worker, int32_t index, const Cache& cache, Batch
         x.resize(int64_t(rows) * d);
         worker.embed(embedding, batch.tokens.data(), rows, embedded.data());
         worker.mtp_input(config, module, embedded.data(), state.data(), rows, x.data());
-        run_layer(worker, module.layer, cache, batch, x.data());
+        run_layer(worker, module.layer, nullptr, cache, batch, x.data());
         next.resize(int64_t(count) * d);
         guess.resize(count);
         probability.resize(count);

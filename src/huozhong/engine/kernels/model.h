@@ -240,6 +240,12 @@ class Activations {
     std::vector<int32_t> sum_, half_;
 };
 
+// Experts that a layer may want soon; no layer: none.
+struct Likely {
+    const LayerWeights* layer = nullptr;
+    std::vector<int32_t> experts;
+};
+
 // The steps of a forward pass, and the buffers they share.  Not for two threads at a time.
 class Worker {
   public:
@@ -299,9 +305,11 @@ class Worker {
                    int32_t tokens, float* x);
     void dense(const Config& c, const DenseWeights& w, const float* norm, int32_t tokens, float* x);
     // x [tokens, hidden], the rows of tokens `ids`; added to y, which may be x.
-    void moe(const Config& c, const LayerWeights& layer, const std::vector<int32_t>& ids, const float* x, float* y);
-    // What `layer`'s router would choose now, read ahead for when its turn comes.
-    void read_ahead(const Config& c, const LayerWeights& layer, const std::vector<int32_t>& ids, const float* x);
+    // next: read ahead while these are computed, if they come from a shelf.
+    void moe(const Config& c, const LayerWeights& layer, const std::vector<int32_t>& ids, const float* x, float* y,
+             const Likely& next);
+    // What `layer`'s router would choose now; nothing if that layer need not be read ahead.
+    Likely likely(const Config& c, const LayerWeights& layer, const std::vector<int32_t>& ids, const float* x);
     void logits(const Config& c, const Matrix& head, const float* norm, const Batch& batch, const float* x, float* y);
     // The likeliest output of every row of x and its probability.
     void likeliest(const float* x, int32_t count, const Matrix& head, int32_t* tokens, float* probabilities);
@@ -345,7 +353,7 @@ class Worker {
     void compute(const Config& c, const MoeWeights& w, const Rows& h, const Share* shares, const DenseWeights* const* weights,
                  int32_t count, int32_t shared_tokens, float* out, float* y);
     void compute_from_shelf(const Config& c, const MoeWeights& w, const Rows& h, const std::vector<Share>& shares,
-                            int32_t tokens, float* out, float* y);
+                            int32_t tokens, const Likely& next, float* out, float* y);
     // One job per matrix: rows of h through number `index` of its stack.
     static void add_jobs(std::vector<Matmul>& jobs, const Matrices& matrices, int32_t index, const Rows& h,
                          const int32_t* rows, int32_t first, int32_t step, int32_t tokens, float* y);
@@ -396,10 +404,12 @@ struct Model {
                      float* probabilities) const;
 
   private:
-    void run_layer(Worker& worker, const LayerWeights& layer, const Cache& cache, const Batch& batch, float* x) const;
+    // next: the layer whose experts are read ahead meanwhile, or null.
+    void run_layer(Worker& worker, const LayerWeights& layer, const LayerWeights* next, const Cache& cache,
+                   const Batch& batch, float* x) const;
     // x: streams.  part [tokens, hidden], twice: room.
-    void run_compressed(Worker& worker, const LayerWeights& layer, const Cache& cache, const Batch& batch, float* part,
-                        float* x) const;
+    void run_compressed(Worker& worker, const LayerWeights& layer, const LayerWeights* next, const Cache& cache,
+                        const Batch& batch, float* part, float* x) const;
     void finish(Worker& worker, const float* last_norm, const Batch& batch, const float* x, float* logits,
                 float* hidden) const;
 };

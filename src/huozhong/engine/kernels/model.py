@@ -33,8 +33,10 @@ U8 = NDArray[np.uint8]
 class ExpertStats:
     """Experts that stay on the disk: counters since the start.
 
-    hits: wanted and in memory.  misses: wanted, and not there yet.  guesses: chosen ahead; ahead: of those, wanted
-    then, there already or on their way.  bytes: read, in `reads`.  waited: seconds in which a layer stood still.
+    hits: wanted and in memory.  misses: wanted, and not there yet.  guesses: chosen ahead and not taken back; ahead:
+    of those, wanted then, there already or on their way.  bytes: read, in `reads`.  waited: seconds in which a layer
+    stood still.  busy: seconds in which something was read; reading: those of each read, added up, so that over `busy`
+    it is how many there were at a time.
     slots: experts that memory holds, of `expert_bytes` each.  direct: read past the system's page cache.
     """
 
@@ -45,12 +47,14 @@ class ExpertStats:
     bytes: int
     guesses: int
     waited: float
+    busy: float
+    reading: float
     slots: int
     expert_bytes: int
     direct: bool
 
 
-IN_MEMORY = ExpertStats(0, 0, 0, 0, 0, 0, 0.0, 0, 0, False)
+IN_MEMORY = ExpertStats(0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0, 0, False)
 
 
 class RunnableModel(Protocol):

@@ -10,6 +10,8 @@
 namespace huozhong {
 namespace {
 
+// Prompts want nearly all experts of a layer, one after the other; there is nothing to guess.
+constexpr size_t MOST_READ_AHEAD = 4;  // rows of a pass whose experts are read ahead
 constexpr size_t AT_ONCE = 4;  // experts from the shelf that are computed together, once they are there
 
 float sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
@@ -154,26 +156,26 @@ std::vector<Worker::Share> Worker::divide(const Config& c, const MoeWeights& w, 
 }
 
 // Some experts on their slots, into `out` [slots, hidden], and the shared ones on the first `shared_tokens` rows, onto y.
-// weights: a stack for each of the shares; their slots follow one another.
+// weights: a stack for each of the shares.
 void Worker::compute(const Config& c, const MoeWeights& w, const Rows& h, const Share* shares,
                      const DenseWeights* const* weights, int32_t count, int32_t shared_tokens, float* out, float* y) {
     const int32_t width = w.experts.down.in, shared_width = shared_tokens ? w.shared.down.in : 0;
-    const int32_t base = count ? shares[0].first : 0;
-    const int32_t slots = count ? shares[count - 1].first + shares[count - 1].count - base : 0;
+    int32_t slots = 0;
+    for (int32_t i = 0; i < count; ++i) slots += shares[i].count;
     float* both = grow(gate_up_, int64_t(slots) * 2 * width);
     float* shared_both = grow(shared_gate_up_, int64_t(shared_tokens) * 2 * shared_width);
     const auto index = [&](int32_t i) { return weights[i]->down.count == 1 ? 0 : shares[i].expert; };
     jobs_.clear();
-    for (int32_t i = 0; i < count; ++i)
+    for (int32_t i = 0, row = 0; i < count; row += shares[i++].count)
         add_jobs(jobs_, weights[i]->gate_up, index(i), h, slot_rows_.data() + shares[i].first, 0, 0, shares[i].count,
-                 both + int64_t(shares[i].first - base) * 2 * width);
+                 both + int64_t(row) * 2 * width);
     if (shared_tokens) add_jobs(jobs_, w.shared.gate_up, 0, h, nullptr, 0, 1, shared_tokens, shared_both);
     run(jobs_);
 
     const Rows hidden = gate(mid_, mid_h_, both, slots, width, c.limit, w.experts.down);
     jobs_.clear();
-    for (int32_t i = 0; i < count; ++i)
-        jobs_.push_back({&weights[i]->down, index(i), hidden, nullptr, shares[i].first - base, 1, shares[i].count,
+    for (int32_t i = 0, row = 0; i < count; row += shares[i++].count)
+        jobs_.push_back({&weights[i]->down, index(i), hidden, nullptr, row, 1, shares[i].count,
                          out + int64_t(shares[i].first) * c.hidden, c.hidden, false});
     if (shared_tokens) {
         const Rows shared =
@@ -183,36 +185,43 @@ void Worker::compute(const Config& c, const MoeWeights& w, const Rows& h, const 
     run(jobs_);
 }
 
-// The same, a few at a time: while some are computed, others are read.
+// The same, a few at a time, in the order in which they arrive; out has a place for each, so the sums do not depend on it.
+// Once these are wanted, `next` is: what the layer after this one may want.
 void Worker::compute_from_shelf(const Config& c, const MoeWeights& w, const Rows& h, const std::vector<Share>& shares,
-                                int32_t tokens, float* out, float* y) {
+                                int32_t tokens, const Likely& next, float* out, float* y) {
     Held held{*w.shelf, w.shelf_layer, {}};
     const size_t number = shares.size(), room = std::max(1, w.shelf->room());
-    const auto want_until = [&](size_t end, size_t from) {
-        for (size_t i = from + held.experts.size(); i < std::min(end, number); ++i) {
-            w.shelf->want(w.shelf_layer, shares[i].expert);
-            held.experts.push_back(shares[i].expert);
-        }
-    };
-    int32_t shared_tokens = w.has_shared ? tokens : 0;
+    std::vector<Share> waiting, group;  // waiting: of held.experts, in their order
     std::vector<const DenseWeights*> weights;
-    for (size_t from = 0; from < number;) {
-        want_until(from + room, from);
-        if (shared_tokens) {  // while the first are read
-            compute(c, w, h, nullptr, nullptr, 0, shared_tokens, out, y);
-            shared_tokens = 0;
+    for (size_t wanted = 0; wanted < number || !waiting.empty();) {
+        const bool first = wanted == 0;
+        for (; wanted < number && waiting.size() < room; ++wanted) {
+            w.shelf->want(w.shelf_layer, shares[wanted].expert);
+            held.experts.push_back(shares[wanted].expert);
+            waiting.push_back(shares[wanted]);
         }
-        const size_t count = std::min({AT_ONCE, room, number - from});
+        if (first) {
+            if (next.layer) next.layer->moe.shelf->guess(next.layer->moe.shelf_layer, next.experts);
+            if (w.has_shared) compute(c, w, h, nullptr, nullptr, 0, tokens, out, y);  // while the first are read
+        }
+        const std::vector<size_t> there = w.shelf->arrived(w.shelf_layer, held.experts, AT_ONCE);
         weights.clear();
-        for (size_t i = from; i < from + count; ++i) weights.push_back(&w.shelf->get(w.shelf_layer, shares[i].expert));
-        compute(c, w, h, shares.data() + from, weights.data(), int32_t(count), 0, out, y);
-        for (size_t i = 0; i < count; ++i) w.shelf->release(w.shelf_layer, held.experts[i]);
-        held.experts.erase(held.experts.begin(), held.experts.begin() + count);
-        from += count;
+        group.clear();
+        for (size_t i : there) {
+            weights.push_back(&w.shelf->get(w.shelf_layer, waiting[i].expert));
+            group.push_back(waiting[i]);
+        }
+        compute(c, w, h, group.data(), weights.data(), int32_t(group.size()), 0, out, y);
+        for (size_t i = there.size(); i-- > 0;) {
+            w.shelf->release(w.shelf_layer, held.experts[there[i]]);
+            held.experts.erase(held.experts.begin() + there[i]);
+            waiting.erase(waiting.begin() + there[i]);
+        }
     }
 }
 
-void Worker::moe(const Config& c, const LayerWeights& layer, const std::vector<int32_t>& ids, const float* x, float* y) {
+void Worker::moe(const Config& c, const LayerWeights& layer, const std::vector<int32_t>& ids, const float* x, float* y,
+                 const Likely& next) {
     const MoeWeights& w = layer.moe;
     const int32_t tokens = ids.size();
     Rows h;
@@ -220,7 +229,7 @@ void Worker::moe(const Config& c, const LayerWeights& layer, const std::vector<i
     const std::vector<Share> shares = divide(c, w, slots);
     float* out = grow(expert_out_, int64_t(slots) * c.hidden);
     if (w.shelf) {
-        compute_from_shelf(c, w, h, shares, tokens, out, y);
+        compute_from_shelf(c, w, h, shares, tokens, next, out, y);
     } else {
         const std::vector<const DenseWeights*> all(shares.size(), &w.experts);
         compute(c, w, h, shares.data(), all.data(), int32_t(shares.size()), w.has_shared ? tokens : 0, out, y);
@@ -232,7 +241,8 @@ void Worker::moe(const Config& c, const LayerWeights& layer, const std::vector<i
     });
 }
 
-void Worker::read_ahead(const Config& c, const LayerWeights& layer, const std::vector<int32_t>& ids, const float* x) {
+Likely Worker::likely(const Config& c, const LayerWeights& layer, const std::vector<int32_t>& ids, const float* x) {
+    if (!layer.is_moe || !layer.moe.shelf || ids.size() > MOST_READ_AHEAD) return {};
     Rows h;
     if (c.compressed) {
         float* collapsed = grow(collapsed_, int64_t(ids.size()) * c.hidden);
@@ -240,7 +250,7 @@ void Worker::read_ahead(const Config& c, const LayerWeights& layer, const std::v
         x = collapsed;
     }
     choose_experts(c, layer.moe, layer.mlp_norm, ids, x, h);
-    layer.moe.shelf->guess(layer.moe.shelf_layer, experts_);
+    return {&layer, experts_};
 }
 
 }  // namespace huozhong
