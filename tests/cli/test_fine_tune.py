@@ -15,9 +15,12 @@ import typer
 from safetensors.torch import save_file
 from typer.testing import CliRunner, Result
 
-from huozhong.cli import train
+from huozhong.cli import fine_tune, train
 from huozhong.engine.llm import LLM, SamplingParams
 from huozhong.errors import ConfigError, DataError, HuozhongError
+from huozhong.formats.hf.view import HuggingFaceView
+from huozhong.formats.source import open_model
+from huozhong.train.adapt import fit
 from huozhong.train.state import MetricsFile
 
 COLOURS = ("红", "蓝", "白")
@@ -125,6 +128,26 @@ def test_only_the_plan(tiny_folder: Path, tmp_path: Path) -> None:
     assert "27 + 5 / 3" in result.output
     assert "full, " in result.output  # so small a model learns with all of its weights
     assert not (tmp_path / "runs" / "tiny-school" / "model").exists()
+
+
+@pytest.mark.parametrize(("words", "few", "way"), [
+    ((), 2000, "full, 1 / 2"),
+    ((), 10, "LoRA, rank 16"),  # many examples: all layers
+    (("--layers", "2"), 2000, "LoRA, rank 16"),
+    (("--rank", "4"), 2000, "LoRA, rank 4"),
+    (("--method", "lora"), 2000, "LoRA, rank 16"),
+    (("--bits", "8"), 2000, "QLoRA (8 bit), rank 16"),
+])  # fmt: skip
+def test_few_examples_are_taught_to_the_upper_layers_where_those_are_small(
+    words: tuple[str, ...], few: int, way: str, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit, "SMALL", fit.count_trained(HuggingFaceView(open_model(tiny_folder)), 1))
+    monkeypatch.setattr(fine_tune, "REWORDED", few)
+    data = questions(tmp_path / "school.jsonl")
+    result = train_command("sft", "--base", str(tiny_folder), "--data", str(data), "--plan", "--rehearse", "6", *words)
+    assert result.exception is None, result.output
+    assert way in result.output
+    assert ("layers" in result.output) == (way == "full, 1 / 2")
 
 
 @pytest.mark.parametrize(("words", "error", "message"), [

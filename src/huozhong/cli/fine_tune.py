@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -96,6 +96,8 @@ def run_sft(options: FineTuneOptions) -> None:
     settings = bench.settings()
     training, heldout = bench.divided(read_examples(data, bench.encoder, bench.labels), read_examples)
     rehearsed = bench.rehearsed(training)
+    if len(training) <= REWORDED:
+        settings = bench.upper_layers(settings)
     count = WORDINGS if settings.layers is None else FEWER
     count = options.wordings if options.wordings is not None else count if len(training) <= REWORDED else 0
     training = with_wordings(training, bench.encoder, count, options.seed)
@@ -290,6 +292,18 @@ class _Bench:
                 f"--layers is {options.layers}, but {options.adapter} changes the upper {brought}; leave --layers out."
             )
         return options.layers or (brought if brought < whole else None)
+
+    def upper_layers(self, settings: Settings) -> Settings:
+        """With the upper layers alone, where they learn few examples sooner, nobody asked for a way, and none began."""
+        from huozhong.train.adapt.fit import upper_third
+        from huozhong.train.adapt.settings import as_before
+
+        if self.options.start != "fresh":
+            settings = as_before(settings)
+        asked = (
+            settings.method != "auto" or settings.bits is not None or settings.low_rank or settings.layers is not None
+        )
+        return settings if asked else replace(settings, layers=upper_third(self.view))
 
     def run(self, task: Task, settings: Settings, taught: Sequence[Prompted], heldout: Sequence[Prompted]) -> None:
         """Ask, train, ask again, show."""

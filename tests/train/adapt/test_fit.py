@@ -9,7 +9,7 @@ import pytest
 from tests.train.adapt.adapting import opened
 
 from huozhong.errors import ConfigError
-from huozhong.train.adapt.fit import choose_fit, count_trained
+from huozhong.train.adapt.fit import choose_fit, count_trained, upper_third
 
 
 def test_memory_decides_the_way(folders: dict[str, Path]) -> None:
@@ -48,6 +48,17 @@ def test_fewer_layers_take_less(folders: dict[str, Path]) -> None:
     assert count_trained(view, 1) == sum(
         view.tensor(name).size for name in view.names() if name.startswith("model.layers.1.")
     )
+
+
+@pytest.mark.parametrize(("room", "upper"), [(-1, None), (0, 1), (10**6, None)])
+def test_the_upper_third_where_it_is_small_and_the_model_is_not(
+    room: int, upper: int | None, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huozhong.train.adapt import fit as module
+
+    view, _ = opened(folders["llama"])
+    monkeypatch.setattr(module, "SMALL", count_trained(view, 1) + room)
+    assert upper_third(view) == upper
 
 
 def test_few_layers_of_a_larger_model_are_trained_whole(

@@ -10,6 +10,7 @@ import json
 import math
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
 from typing import Any, Literal, Protocol
 
 import torch
@@ -21,6 +22,7 @@ from huozhong.train.adapt.soft import LIKELIEST, SoftExamples, Wanted, as_likely
 
 KEPT_SHARE = 0.1
 SCORED = 400  # taught examples that are scored after an epoch
+GLANCE = 50  # of them are looked at first: while most of those are not known, neither are the others
 TAUGHT = (
     0.75  # of them are known by heart when the rate may fall, which teaches the rest: at a full rate some come and go
 )
@@ -173,17 +175,23 @@ class SftTask:
     def score(self, model: CausalLM, row_tokens: int) -> dict[str, float]:
         """taught, loss, kept: nats per token of the taught, the held-out and the model's own answers; recalled,
         guessed: the share of the first two that it gives word for word.
+
+        Of many taught ones a part is scored while it knows less than half of that part.
         """
-        scores: dict[str, float] = {}
-        named = (
-            ("taught", "recalled", self.scored),
-            ("loss", "guessed", self.heldout_examples),
-            ("kept", "", self.kept),
-        )
-        for loss, known, examples in named:
-            if examples:
-                nats, share = _known(model, _packed([e.row for e in examples], row_tokens))
-                scores |= {loss: nats} | ({known: share} if known else {})
+
+        def known(examples: Sequence[Example]) -> _Known:
+            return _known(model, _packed([e.row for e in examples], row_tokens))
+
+        every = math.ceil(len(self.scored) / GLANCE) or 1
+        taught = known(self.scored[::every])
+        if every > 1 and taught.recalled >= 0.5:
+            taught += known([e for i, e in enumerate(self.scored) if i % every])
+        scores = {"taught": taught.loss, "recalled": taught.recalled}
+        if self.heldout_examples:
+            held = known(self.heldout_examples)
+            scores |= {"loss": held.loss, "guessed": held.recalled}
+        if self.kept:
+            scores |= {"kept": known(self.kept).loss}
         return scores
 
     def objective(self, scores: Mapping[str, float]) -> float:
@@ -199,8 +207,30 @@ class SftTask:
         }
 
 
-def _known(model: CausalLM, parts: Sequence[PackedExamples]) -> tuple[float, float]:
-    """Nats per token, and the share of documents whose every token is what a greedy answer would say."""
+@dataclass(frozen=True)
+class _Known:
+    """nats: of `tokens` tokens.  known: documents, of `documents`, whose every token a greedy answer would say."""
+
+    nats: float
+    tokens: int
+    known: int
+    documents: int
+
+    @property
+    def loss(self) -> float:
+        """Nats per token."""
+        return self.nats / self.tokens
+
+    @property
+    def recalled(self) -> float:
+        return self.known / self.documents
+
+    def __add__(self, other: _Known) -> _Known:
+        sums = (one + two for one, two in zip(astuple(self), astuple(other), strict=True))
+        return _Known(*sums)
+
+
+def _known(model: CausalLM, parts: Sequence[PackedExamples]) -> _Known:
     nats, tokens, known, documents = 0.0, 0, 0, 0
     for part in parts:
         log_probs, places = model.log_probs(part.tokens_BT, part.targets_BT, part.doc_BT, part.pos_BT)
@@ -209,7 +239,7 @@ def _known(model: CausalLM, parts: Sequence[PackedExamples]) -> tuple[float, flo
         here = torch.unique(doc)
         nats, tokens = nats - float(log_probs.sum()), tokens + part.count
         known, documents = known + int((worst[here] > KNOWN).sum()), documents + len(here)
-    return nats / tokens, known / documents
+    return _Known(nats, tokens, known, documents)
 
 
 def _packed(rows: Sequence[Encoded], row_tokens: int) -> list[PackedExamples]:
