@@ -5,11 +5,12 @@
 Without --model a file with random weights is written (shapes.py, v4-flash-experts: 7 GB, and as much again packed; or
 --shape v4-flash-layers, half as much in eight layers; or tiny-experts).  Its experts stay on the disk but for --share
 of them.  Greedy answers of --tokens tokens; of each, after a warm-up: tokens a second, how often an expert was in
-memory, the bytes read for a token, and what the disk would allow: its read rate, measured before and after in pieces
-of 4 MB, divided by those bytes.  Beside it what the processor would allow: the same answers by a model that maps the
-file whole, whose bits must be the same.  Nothing can be faster than the slower of the two (of_the_lower_limit); where
-reading and computing wait for each other their times add up (overlap 0), where the shorter hides behind the longer it
-is 1.  The last line, on stdout, is one JSON object.
+memory, the bytes read for a token, and what the disk would allow: the rate that it gave in this very run while
+something was being read, divided by those bytes.  (A rate probed before and after in pieces of 4 MB is printed, too;
+disks of rented machines change fivefold within seconds, so that it says little.)  Beside it what the processor would
+allow: the same answers by a model that maps the file whole, whose bits must be the same.  Nothing can be faster than
+the slower of the two (of_the_lower_limit); where reading and computing wait for each other their times add up (overlap
+0), where the shorter hides behind the longer it is 1.  The last line, on stdout, is one JSON object.
 """
 
 from __future__ import annotations
@@ -105,8 +106,9 @@ def answer(llm: LLM, packed: Path, asked: list[str], params: SamplingParams) -> 
     after = llm.stats()
     rates.append(rate_of(packed, PIECE))
     wanted = after.expert_hits + after.expert_misses - before.expert_hits - before.expert_misses
-    per_token = (after.expert_read_bytes - before.expert_read_bytes) / tokens
-    rate = statistics.mean(rates)
+    bytes_read = after.expert_read_bytes - before.expert_read_bytes
+    busy = after.expert_busy_seconds - before.expert_busy_seconds
+    per_token, rate = bytes_read / tokens, bytes_read / busy
     return {
         "at_once": len(asked),
         "tokens_per_second": per_second,
@@ -114,6 +116,8 @@ def answer(llm: LLM, packed: Path, asked: list[str], params: SamplingParams) -> 
         "guessed": (after.expert_ahead - before.expert_ahead) / max(1, after.expert_guesses - before.expert_guesses),
         "mb_per_token": per_token / 1e6,
         "disk_gb_per_second": rate / 1e9,
+        "at_a_time": (after.expert_reading_seconds - before.expert_reading_seconds) / busy,
+        "probed_gb_per_second": statistics.mean(rates) / 1e9,
         "disk_limit": rate / per_token,
         "of_what_the_disk_allows": per_second * per_token / rate,
         "waited": (after.expert_wait_seconds - before.expert_wait_seconds) / seconds,
