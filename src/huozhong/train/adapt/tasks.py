@@ -24,7 +24,7 @@ KEPT_SHARE = 0.1
 SCORED = 400  # taught examples that are scored after an epoch
 GLANCE = 50  # of them are looked at first: while most of those are not known, neither are the others
 TAUGHT = (
-    0.75  # of them are known by heart when the rate may fall, which teaches the rest: at a full rate some come and go
+    0.5  # of them are known by heart when the rate may fall, which teaches the rest: at a full rate some come and go
 )
 REHEARSED = 8  # looks at own answers for each at an example: with one, sixty facts cost ember a quarter of its refusals
 REHEARSED_TOKENS = (
