@@ -167,7 +167,8 @@ def test_taught_by_lora_merged_and_served(served: Running, cache: Path, tmp_path
     assert not set(before) & set(TAUGHT.values())
     few = ["--epochs", "12", "--batch", "3", "--lr", "4e-3", "--rehearse", "0", "--wordings", "0", "--no-answers"]
     command = [*COMMAND, "train", "sft", "--base", str(SMOLLM2), "--data", str(data), "--out", str(out), *few]
-    command += ["--threads", "1"]  # two wait for each other, spinning, where other tests have the cores
+    # two threads wait for each other, spinning, where other tests have the cores
+    command += ["--method", "lora", "--threads", "1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "LoRA" in done.stdout

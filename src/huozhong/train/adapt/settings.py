@@ -82,7 +82,7 @@ class Hyperparameters:
 
     def cooled(self, epoch: int) -> int:
         """The epoch after which a run ends that had learnt as good as all after `epoch`."""
-        return epoch + max(4, epoch // 2)
+        return epoch + max(4, math.ceil(epoch / 2))
 
 
 def derive(settings: Settings, task: Task, fit: Fit, width: int) -> Hyperparameters:
