@@ -20,7 +20,7 @@ _NICKS = (
     "阿{last} 小{last} {last}{last} {last}仔 {last}儿 {last}娃 {given}仔 {given}儿 {given}娃 {last}伢子 {last}崽 {last}妹 "
     "{last}妹子 阿{given}"
 ).split()
-_TITLES = "老{} 小{} {}师傅 {}医生 {}老师 {}大夫 {}伯 {}叔 {}姨 {}婆 {}总 {}姐 {}哥 {}先生".split()
+_TITLES = "老{} 小{} 老{}头 老{}头子 {}师傅 {}医生 {}老师 {}大夫 {}伯 {}叔 {}姨 {}婆 {}总 {}姐 {}哥 {}先生".split()
 _SAME_TITLES = (("医生", "大夫", "医师", "郎中"), ("老师", "先生"))
 IDS = ("id", "编号", "key", "uid")
 

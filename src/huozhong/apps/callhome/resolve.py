@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.apps.callhome.align import Costs, Words, joined, spans
-from huozhong.apps.callhome.belonging import OF, TALKED_OF, Belonging, same_as
-from huozhong.apps.callhome.clauses import ALSO, DENIED, clauses_of
+from huozhong.apps.callhome.belonging import OF, SOMEBODYS, TALKED_OF, Belonging, same_as
+from huozhong.apps.callhome.clauses import ALSO, DENIED, DONE, DOUBTED, NOT_TO, clauses_of
 from huozhong.apps.callhome.contacts import Contact, given_name, names_of
 from huozhong.apps.callhome.emergency import COUNTED, EMERGENCY, cried
 from huozhong.apps.callhome.frames import BARE, Around
@@ -47,6 +47,9 @@ STRANGER, STRANGERS_SYLLABLE = 0.50, 0.28  # somebody whose name nobody knows
 SHORT_STRANGER = 0.28  # of one syllable: 嫡 is not surely 弟
 NOT_HERE = 0.20  # a relation that no contact has
 OTHERWISE_CALLED = 0.10
+NOBODY_HERE = -1
+PLAIN = 0.05  # a name that is written so
+OF_WHOM = 0.25  # what an order may cost that leaves out whom
 _THEY = ("他", "她", "佢", "伊", "渠", "姖", "其", "俚", "它", "人家")
 
 
@@ -95,6 +98,8 @@ class _Reading:
     nobody: float
     numbers: Costs
     bare: NDArray[np.bool_]  # whether a contact is cheapest as a name alone
+    of_whom: float  # of an order that leaves out whom, for he was spoken of before
+    topic: tuple[int, ...]  # whom it begins with, of the contacts: 我女儿好久没信了
     named: int | None  # a contact that is plainly named in it, whatever the sentence
     two: tuple[Costs, Costs]  # of each contact, with another behind it or before it
 
@@ -125,7 +130,7 @@ def _who(said: str, contacts: Sequence[Contact], at: Home) -> Answer:
     slots = _slots(tuple(contacts), at)
     answer = _judged([slots.read(whole)], contacts)
     if len(clauses) > 1:
-        denied = any(DENIED.search(clause) for clause in clauses[1:])
+        denied = any(DENIED.search(clause) or DOUBTED.search(clause) for clause in clauses[1:])
         also = [] if denied else [slots.read(re.sub(ALSO, "", clause)) for clause in clauses]
         if (both := _and_another(also, contacts)) is not None:
             answer = both
@@ -229,16 +234,25 @@ class _Slots:
         if wrong:
             rivals = np.concatenate([rivals, np.stack(wrong)])
         plainly = mine.min(axis=(1, 2))
-        named = int(np.argmin(plainly)) if (plainly <= 0.05).sum() == 1 else None
+        theirs = belonging.rival(mine.min(axis=0), kin.anybody)
+        named = int(np.argmin(plainly)) if (plainly <= PLAIN).sum() == 1 and theirs.min() > SOMEBODYS + PLAIN else None
+        no_order = float(around.cheapest(np.concatenate([everybody, table[self._they][None]]), False).min())
+        strangers = [
+            theirs,
+            titled(table[self._titles]),
+            *(kin.any[one] + SOMEBODYS for one in relations() if one not in have),
+        ]
         costs, bare = around.orders_of(mine)
         against = around.cheapest(rivals, True)
         return _Reading(
             self, heard,
             costs, float(against.min()), float(against[: len(others)].min(initial=np.inf)) - NOT_HERE,
-            float(around.cheapest(np.concatenate([everybody, table[self._they][None]]), False).min()),
+            0.0 if DONE.search(heard) else no_order,
             float(around.cheapest(table[self._they][None], True)[0]),
             around.nobody,
-            self._urgent(heard, table, around), bare, named,
+            self._urgent(heard, table, around), bare,
+            around.of_whom if plainly.min() > PLAIN else np.inf,
+            _topic(around.topic, mine, np.stack(strangers)), named,
             of_two(mine, around),
         )  # fmt: skip
 
@@ -284,6 +298,22 @@ class _Slots:
         if contact.relations:  # 孙仔浩浩, who is a daughter's son
             found.append(joined(kin.anybody, named) + OTHERWISE_CALLED)
         return np.asarray(np.min(np.stack(found), axis=0), np.float32)
+
+
+def _topic(starts: Costs, mine: Costs, strangers: Costs) -> tuple[int, ...]:
+    """The contacts that a clause may begin with; none where nobody is named, or hardly by a word; NOBODY_HERE where it
+    is somebody else (女婿 is no 女)."""
+
+    def reach(costs: Costs, most: float) -> NDArray[np.int64]:
+        there = costs + starts[:, None] <= most + 0.001
+        lengths = np.arange(len(starts))[None, :] - np.arange(len(starts))[:, None]
+        return np.asarray(np.where(there, lengths, 0).max(axis=(-2, -1)))
+
+    lengths = reach(mine, PLAIN)
+    longest = int(lengths.max())
+    if (strange := int(reach(strangers, SOMEBODYS + PLAIN).max())) > max(1, longest):
+        return (NOBODY_HERE,)
+    return tuple(int(i) for i in np.flatnonzero(lengths == longest)) if longest > max(1, strange - 1) else ()
 
 
 def _judged(readings: Sequence[_Reading], contacts: Sequence[Contact]) -> Answer:
@@ -350,8 +380,10 @@ def _and_another(readings: Sequence[_Reading], contacts: Sequence[Contact]) -> A
 def _together(clauses: list[str], readings: list[_Reading], contacts: Sequence[Contact], whole: Answer) -> Answer:
     """Several clauses: what is denied is left out, "he" is whom an earlier clause named, the last correction counts."""
     called: list[Answer] = []
-    named: int | None = None
-    taken_back = False
+    about: tuple[int, ...] = ()
+    topic: tuple[int, ...] = ()
+    spoken: list[Contact] = []
+    taken_back = doubted = False
     for clause, reading in zip(clauses, readings, strict=True):
         answer = _judged([reading], contacts)
         if answer.decision == "emergency":
@@ -359,12 +391,29 @@ def _together(clauses: list[str], readings: list[_Reading], contacts: Sequence[C
         if answer.decision == "call":
             taken_back = False
             called.append(answer)
-        elif named is not None and reading.they <= min(DEAREST + DEARER * len(clause), reading.no_order - 0.05):
-            called.append(Answer("call", contacts[named], (contacts[named],), margin=MARGIN, cost=reading.they))
+        elif about and (
+            reading.they <= min(DEAREST + DEARER * len(clause), reading.no_order - 0.05)
+            or (not called and reading.of_whom <= OF_WHOM)
+        ):
+            left_out = (
+                reading.of_whom <= OF_WHOM
+            )  # 打个电话, and who was named may have been spoken of for another's sake
+            doubted = doubted or len(about) > 1 or (left_out and about != topic)
+            called += [Answer("call", contacts[i], (contacts[i],), margin=MARGIN, cost=reading.they) for i in about]
         elif called and DENIED.search(clause):
             taken_back = reading.named is None or contacts[reading.named] in [one.contact for one in called]
-        if reading.named is not None:
-            named = reading.named
+            if not taken_back and reading.named is not None and NOT_TO.match(clause):
+                doubted = True
+                called.append(Answer("call", contacts[reading.named]))
+        doubted = doubted or DOUBTED.search(clause) is not None
+        if reading.named is not None or reading.topic:
+            about, topic = reading.topic if reading.named is None else (reading.named,), reading.topic
+        if reading.topic == (NOBODY_HERE,):  # 老师说儿子病了: "he" is either
+            about = ()
+        spoken += [contacts[i] for i in about]
+    if doubted and called:
+        asked = dict.fromkeys([*(answer.contact for answer in called if answer.contact), *spoken])
+        return Answer("unsure", candidates=tuple(asked)[:3])
     if not called or taken_back:
         if whole.decision == "call":
             whole = replace(whole, decision="unsure", contact=None)
