@@ -22,6 +22,9 @@ DOUBTED = re.compile(
 NOT_TO = re.compile(NOT + "[是系][打给跟畀俾拨喊找]")  # 打给女儿，不是给儿子: which of them was right?
 # what has been done: 才跟红梅打过电话; 打过电话畀佢 is an order
 DONE = re.compile("[打拍敲挂拨摇][过了咗仔哒唠](?:[一两三四五几好]?[个通次只回])*电话(?![给畀俾到予拨分把乞互得去])")
+INSTEAD = re.compile(
+    "^(?:哎|喔|啊|嗯|那|我看)*(?:都[系是]|还[是系]|不如|改打|换成?|要不然?|再不)(?=[打给跟找喊叫帮把畀俾拨敲])"
+)
 
 
 def clauses_of(said: str) -> list[str]:

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from huozhong.apps.callhome.align import Costs, Words, joined, spans
 from huozhong.apps.callhome.belonging import OF, SOMEBODYS, TALKED_OF, Belonging, same_as
-from huozhong.apps.callhome.clauses import ALSO, DENIED, DONE, DOUBTED, NOT_TO, clauses_of
-from huozhong.apps.callhome.contacts import Contact, given_name, names_of
+from huozhong.apps.callhome.clauses import ALSO, DENIED, DONE, DOUBTED, INSTEAD, NOT_TO, clauses_of
+from huozhong.apps.callhome.contacts import Contact, given_name, names_of, sounding_alike
 from huozhong.apps.callhome.emergency import COUNTED, EMERGENCY, cried
 from huozhong.apps.callhome.frames import BARE, Around
 from huozhong.apps.callhome.kin import BY_PLACE, CHILDREN, RANKS, Word, places_of, relations, words_of
@@ -48,6 +48,7 @@ SHORT_STRANGER = 0.28  # of one syllable: 嫡 is not surely 弟
 NOT_HERE = 0.20  # a relation that no contact has
 OTHERWISE_CALLED = 0.10
 NOBODY_HERE = -1
+NOBODY = 0.8  # what an order may cost that does not say whom
 PLAIN = 0.05  # a name that is written so
 OF_WHOM = 0.25  # what an order may cost that leaves out whom
 _THEY = ("他", "她", "佢", "伊", "渠", "姖", "其", "俚", "它", "人家")
@@ -135,7 +136,7 @@ def _who(said: str, contacts: Sequence[Contact], at: Home) -> Answer:
         if (both := _and_another(also, contacts)) is not None:
             answer = both
         elif denied or answer.decision != "call":
-            answer = _together(clauses, [slots.read(clause) for clause in clauses], contacts, answer)
+            answer = _together(clauses, [slots.read(INSTEAD.sub("", clause)) for clause in clauses], contacts, answer)
     if answer.decision in ("none", "unsure") and (number := cried(whole)) is not None:
         return Answer("emergency", number=number, candidates=answer.candidates)
     return answer
@@ -156,7 +157,7 @@ class _Slots:
         self._base: list[float] = []
         self._groups: list[int] = []
         self._group = 0
-        self._name_group = {i: self._add([(self._tokens(name), cost) for name, cost in names_of(one)])
+        self._name_group = {i: self._add([(self._tokens(name), cost) for name, cost in sounding_alike(one, contacts)])
                             for i, one in enumerate(contacts)}  # fmt: skip
         self._kin_groups: dict[tuple[str, int | None], int] = {}
         for name in names:
@@ -336,7 +337,7 @@ def _judged(readings: Sequence[_Reading], contacts: Sequence[Contact]) -> Answer
     near = [contacts[int(i)] for i in order if reading.costs[i] <= best + 1.2][:3]
     if reading.no_order < best + 0.05 and reading.no_order <= dearest:
         return Answer("none", margin=reading.no_order - best, cost=best)
-    if reading.nobody + 0.05 < best:
+    if reading.nobody + 0.05 < best and reading.nobody <= NOBODY:
         return Answer("unsure", candidates=tuple(near), margin=reading.nobody - best, cost=best)
     if best > dearest or rival < best - 0.6:
         shown = tuple(near) if best <= 1.1 * dearest and rival >= best - 0.6 else ()
@@ -402,7 +403,8 @@ def _together(clauses: list[str], readings: list[_Reading], contacts: Sequence[C
             called += [Answer("call", contacts[i], (contacts[i],), margin=MARGIN, cost=reading.they) for i in about]
         elif called and DENIED.search(clause):
             taken_back = reading.named is None or contacts[reading.named] in [one.contact for one in called]
-            if not taken_back and reading.named is not None and NOT_TO.match(clause):
+            instead = NOT_TO.match(clause) or INSTEAD.match(clause)
+            if not taken_back and reading.named is not None and instead:
                 doubted = True
                 called.append(Answer("call", contacts[reading.named]))
         doubted = doubted or DOUBTED.search(clause) is not None
