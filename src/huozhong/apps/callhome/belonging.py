@@ -15,12 +15,14 @@ from huozhong.apps.callhome.align import Costs, joined
 # What joins two people of whom the second is meant.
 OF = (
     "的", "嘅", "个", "他", "她", "佢", "伊", "渠", "家", "家的", "他家", "她家", "屋里", "屋头", "屋里的", "屋头的",
-    "屋企", "那边", "那边的", "单位的", "学校的", "厝",
+    "屋企", "那边", "那边的", "单位的", "学校的", "厝", "怹", "因", "伊个",
+    "伊的", "俚", "俚个", "渠个", "佢个", "佢嘅", "他们", "她们", "伊拉", "佢哋", "怹兜", "他的", "她的",
 )  # fmt: skip
 TALKED_OF = (
     "老师", "同学", "朋友", "同事", "老板", "领导", "学校", "单位", "公司", "对象", "男朋友", "女朋友", "房东",
     "班主任", "师傅", "司机",
 )  # fmt: skip
+UNHEARD = 0.12  # one syllable that nobody knows, between two people
 SOMEBODYS, SHOWN = 0.10, 0.08  # what it costs to hear them so; and a contact who is one of them
 # Relations by their Chinese names: whose, what, and what that is called.
 _SAME = """
@@ -59,6 +61,7 @@ class Belonging:
         found = [
             joined(kin, joined(self._of, anybody)) + SOMEBODYS,
             joined(kin, joined(self._of, self._talked_of)),
+            joined(self._plain(known), joined(self._one_syllable(), self._plain(anybody))) + SOMEBODYS,
         ]
         by_relation: dict[tuple[str, ...], list[Costs]] = {}
         for relations, named in self._names:
@@ -75,3 +78,13 @@ class Belonging:
             for relations, named in self._names:
                 if whose in relations:
                     yield joined(named, self._any[what]) + SHOWN
+
+    @staticmethod
+    def _plain(costs: Costs) -> Costs:
+        return np.where(costs > 0.01, np.inf, costs).astype(np.float32)
+
+    def _one_syllable(self) -> Costs:
+        n = len(self._of) - 1
+        costs = np.full((n + 1, n + 1), np.inf, np.float32)
+        costs[np.arange(n), np.arange(1, n + 1)] = UNHEARD
+        return costs

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from huozhong.apps.callhome.kin import relation_of
-from huozhong.apps.callhome.sounds import plain
+from huozhong.apps.callhome.sounds import pinyin_of, plain
 from huozhong.errors import SkillError
 
 MOST = 200
@@ -20,7 +20,7 @@ _NICKS = (
     "阿{last} 小{last} {last}{last} {last}仔 {last}儿 {last}娃 {given}仔 {given}儿 {given}娃 {last}伢子 {last}崽 {last}妹 "
     "{last}妹子 阿{given}"
 ).split()
-_TITLES = "老{} 小{} {}师傅 {}医生 {}老师 {}大夫 {}伯 {}叔 {}姨 {}婆 {}总 {}姐 {}哥 {}先生".split()
+_TITLES = "老{} 小{} 老{}头 老{}头子 {}师傅 {}医生 {}老师 {}大夫 {}伯 {}叔 {}姨 {}婆 {}总 {}姐 {}哥 {}先生".split()
 _SAME_TITLES = (("医生", "大夫", "医师", "郎中"), ("老师", "先生"))
 IDS = ("id", "编号", "key", "uid")
 
@@ -135,6 +135,22 @@ def names_of(contact: Contact) -> list[tuple[str, float]]:
             for title in _TITLES:
                 found.setdefault(title.format(name[0]), 0.2)
     return list(found.items())
+
+
+def sounding_alike(contact: Contact, contacts: Sequence[Contact]) -> list[tuple[str, float]]:
+    """What somebody may be called, and names of others that sound the same: 小梅 may be 晓梅 to whoever writes it down.
+
+    Names of two characters and more; what nearly anybody is called (小丽 of 王丽) is not looked at."""
+    mine = names_of(contact)
+    heard = {tuple(pinyin_of(c) for c in name) for name, cost in mine if cost == 0.0 and len(name) > 1}
+    others = {
+        name: 0.0
+        for one in contacts
+        if one != contact
+        for name, cost in names_of(one)
+        if cost == 0.0 and len(name) > 1 and tuple(pinyin_of(c) for c in name) in heard
+    }
+    return [*((name, cost) for name, cost in mine if name not in others), *others.items()]
 
 
 def given_name(contact: Contact) -> str:

@@ -40,6 +40,8 @@ _STRICT = (
     "PLEASE? HELP? WITH POSS? @ HIT",
 )
 _TIGHT = "PLEASE? WITH POSS? @ TALK"  # 跟女儿说一声我要回来 is a message
+# an order that leaves out whom, for he was spoken of before: 外孙放学没有，打去问下
+_OF_WHOM = ("PLEASE? HELP? DIAL A? PHONE GO?", "PLEASE? HELP? DIAL GO", "PLEASE? HELP? MAKE", "PLEASE? HELP? DIAL A")
 BARES_SHARE = 2.0
 BARE = 0.25  # a name, or "find" and a name, and nothing else
 
@@ -118,7 +120,7 @@ class Around:
         begin, end = np.full(n + 1, np.inf, np.float32), np.full(n + 1, np.inf, np.float32)
         begin[0] = end[n] = 0.0
         anything = np.full((n + 1, n + 1), np.inf, np.float32)
-        for i in range(n):
+        for i in range(n + 1):
             anything[i, i:] = ANY_PURPOSE * np.arange(n + 1 - i)
         loose_begin, loose_end = after(begin, self._loose), until(end, self._loose)
         loose_end = np.minimum(loose_end, until(until(until(end, anything), self._steps["PURPOSE"]), self._lead))
@@ -144,6 +146,11 @@ class Around:
                 if not frame.strict:
                     others.append((pair[0], self._behind("bad", frame)))
         self.nobody = min(float((self._before("alone", one) + end_alone).min()) for one in nobody)
+        asked = np.minimum(end_alone, until(until(until(end, anything), self._steps["PURPOSE"]), self._lead))
+        self.of_whom = min(
+            float((self._before("alone", Frame(_parts(one), (), True, False, False)) + asked).min()) for one in _OF_WHOM
+        )
+        self.topic = np.minimum(alone, after(alone, self._steps["POSS"]))
         self._orders, self._bare, self._others = self._around(orders), self._around(bare), self._around(others)
         self._between = self._around(between)
 

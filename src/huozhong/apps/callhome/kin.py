@@ -12,7 +12,7 @@ from huozhong.apps.callhome.sounds import Token, plain, points, sound_numbers, t
 
 YOUNGEST = -1
 RANKS = {"大": 1, "长": 1, "头": 1, "二": 2, "两": 2, "次": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8,
-         "小": YOUNGEST, "幺": YOUNGEST, "么": YOUNGEST, "满": YOUNGEST, "细": YOUNGEST, "尾": YOUNGEST,
+         "小": YOUNGEST, "幺": YOUNGEST, "么": YOUNGEST, "满": YOUNGEST, "细": YOUNGEST, "尾": YOUNGEST, "大汉": 1, "细汉": YOUNGEST,
          "尕": YOUNGEST, "碎": YOUNGEST, "屘": YOUNGEST, "孻": YOUNGEST, "老幺": YOUNGEST, "最小": YOUNGEST, "晚": YOUNGEST, "嫩": YOUNGEST}  # fmt: skip
 CHILDREN = ("son", "daughter")
 # of whom there is one: 二爸 and 碎爸 are uncles, 大奶奶 is a great-aunt
@@ -20,19 +20,22 @@ ONE_OF_A_KIND = ("father", "mother", "husband", "wife", "father's father", "fath
                  "mother's mother", "wife's father", "wife's mother", "husband's father", "husband's mother")  # fmt: skip
 # "老大", "大的": a child by its place alone
 BY_PLACE = {"老大": 1, "老二": 2, "老三": 3, "老四": 4, "老五": 5, "老幺": YOUNGEST, "老小": YOUNGEST, "老满": YOUNGEST,
-            "大的": 1, "小的": YOUNGEST, "大娃": 1, "二娃": 2, "三娃": 3, "幺娃": YOUNGEST, "大娃子": 1, "二娃子": 2,
-            "幺儿": YOUNGEST, "幺女": YOUNGEST, "幺妹": YOUNGEST, "阿大": 1, "阿二": 2, "大个": 1, "细个": YOUNGEST,
-            "小个": YOUNGEST, "大嘅": 1, "细嘅": YOUNGEST, "满崽": YOUNGEST, "满女": YOUNGEST, "孻仔": YOUNGEST,
-            "尾仔": YOUNGEST, "孻女": YOUNGEST}  # fmt: skip
-ONLY_SONS = ("幺儿", "满崽", "孻仔", "尾仔")
-ONLY_DAUGHTERS = ("幺女", "幺妹", "满女", "孻女")
+            "大的": 1, "二的": 2, "三的": 3, "小的": YOUNGEST, "阿大": 1, "阿二": 2, "阿三": 3, "大个": 1, "细个": YOUNGEST,
+            "小个": YOUNGEST, "大嘅": 1, "细嘅": YOUNGEST, "大嗰个": 1, "细嗰个": YOUNGEST, "最大的": 1, "顶大的": 1,
+            "最小的": YOUNGEST, "顶小的": YOUNGEST, "老末": YOUNGEST, "老巴子": YOUNGEST}  # fmt: skip
+# 娃 is a son in some places and a child in others
+_CHILD_BY_PLACE = {"大娃": 1, "二娃": 2, "三娃": 3, "幺娃": YOUNGEST, "大娃子": 1, "二娃子": 2}
+_OF_ONE_SEX = {
+    "son": ("幺儿", "满崽", "孻仔", "尾仔", "幺娃儿"),
+    "daughter": ("幺女", "幺妹", "满女", "孻女", "满妹子", "满妹几"),
+}
 # their first character tells no rank
 NO_RANK = (
     "细佬 细妹 小妹 小弟 大佬 老大 小子 小小 小囡 大爷 大爹 大大 大妈 大娘 大伯 小人 大夫 小卖部 小店 小娃儿 小孩 小孩儿 "
     "细路 细路仔 大家 大官 满爷 小囡五 细伢子 细人子 细仔哥 细妹仔 大伯伯 大伯母 细佬哥 大家姐 大嫲 大嬷 大姆 尕娃 小孩子 小伙 小伙子 小大子 小伢 小伢子 小把戏 小丫头 小妮 小妮儿 小嫚 小囡鱼 小娘鱼 小小 小官儿 "
     "小鬼头 小大姐 大大爷 大爸爸 大娒 满满 晚晚 细伢子 细人 细妹仔 小老弟 细囝 细文仔 大老汉 大爷爷"
 ).split()
-_LATE = ("舅", "舅舅", "叔", "叔叔", "姑", "姨", "儿子", "儿", "闺女", "丫头", "姑娘", "疙瘩")
+_LATE = ("舅", "舅舅", "叔", "叔叔", "姑", "姨", "儿子", "儿", "闺女", "丫头", "姑娘", "疙瘩", "小子")
 ELSEWHERE = 0.4  # a word that means somebody else at the place that was told
 LESS_COMMON = 0.04  # words of other places
 
@@ -123,13 +126,22 @@ def words_of(relation: str, point: int | None, neighbours: tuple[int, ...] = (),
             add(tuple(Token(c, s) for c, s in zip(word, sounds, strict=True)), cost_of(word, else_cost))
     for word in (*usual, *relations()[relation].words):
         add(tuple(token(one, point) for one in word), cost_of(word, LESS_COMMON))
-    if relation in CHILDREN:
-        other = ONLY_DAUGHTERS if relation == "son" else ONLY_SONS
-        for word, rank in BY_PLACE.items():
-            if plain(word) not in other:
-                tokens = tuple(token(c, point) for c in plain(word))
-                found[tokens] = Word(tokens, rank, 0.0)
+    for word in _OF_ONE_SEX.get(relation, ()):
+        tokens = tuple(token(c, point) for c in plain(word))
+        found[tokens] = Word(tokens, YOUNGEST, 0.0)
+    if relation == "child":  # which of them is meant is another matter (`ranks.by_place`)
+        return tuple(word for word in found.values() if word.written not in BY_PLACE)
     return tuple(found.values())
+
+
+@cache
+def places_of(point: int | None, region: str = "") -> dict[int, tuple[tuple[Token, ...], ...]]:
+    """老大, 老二, 老幺: by rank how a child is named by its place alone, whether a son or a daughter."""
+    sons = "娃" in _usual(region).get("son", ()) if region else False
+    found: dict[int, list[tuple[Token, ...]]] = {}
+    for word, rank in (BY_PLACE if sons else BY_PLACE | _CHILD_BY_PLACE).items():
+        found.setdefault(rank, []).append(tuple(token(c, point) for c in plain(word)))
+    return {rank: tuple(words) for rank, words in found.items()}
 
 
 @cache

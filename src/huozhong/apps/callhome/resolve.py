@@ -22,11 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from huozhong.apps.callhome.align import Costs, Words, joined, spans
-from huozhong.apps.callhome.belonging import OF, TALKED_OF, Belonging, same_as
-from huozhong.apps.callhome.contacts import Contact, given_name, names_of
+from huozhong.apps.callhome.belonging import OF, SOMEBODYS, TALKED_OF, Belonging, same_as
+from huozhong.apps.callhome.clauses import ALSO, DENIED, DONE, DOUBTED, INSTEAD, NOT_TO, clauses_of
+from huozhong.apps.callhome.contacts import Contact, given_name, names_of, sounding_alike
+from huozhong.apps.callhome.emergency import COUNTED, EMERGENCY, cried
 from huozhong.apps.callhome.frames import BARE, Around
-from huozhong.apps.callhome.kin import ONE_OF_A_KIND, RANKS, Word, relations, words_of
+from huozhong.apps.callhome.kin import BY_PLACE, CHILDREN, RANKS, Word, places_of, relations, words_of
 from huozhong.apps.callhome.places import Home, home
+from huozhong.apps.callhome.ranks import Kin, by_place, fits
 from huozhong.apps.callhome.sounds import Token, plain, token
 from huozhong.apps.callhome.strangers import TITLES, by_trade, dialled, namesakes, surnamed, titled
 from huozhong.apps.callhome.two import both_of, of_two
@@ -43,30 +46,12 @@ DEAREST, DEARER = 0.4, 0.08  # what an order may cost at most, and more for ever
 STRANGER, STRANGERS_SYLLABLE = 0.50, 0.28  # somebody whose name nobody knows
 SHORT_STRANGER = 0.28  # of one syllable: 嫡 is not surely 弟
 NOT_HERE = 0.20  # a relation that no contact has
-EMERGENCY = {
-    "110": "110 幺幺零 幺幺洞 妖妖零 一一零 一一〇 腰腰零 警察 公安 派出所 报警电话 报警 差人 警察局 公安局 报警台",
-    "119": "119 幺幺九 一一九 腰腰九 消防 消防队 火警 救火 消防局 消防员 救火队",
-    "120": "120 幺二零 一二零 腰二零 急救 救护车 急救中心 救命车 急救电话 白车 十字车 救护",
-}
-_CRIES = {
-    "120": "救命|救护车|叫白车|喊120|叫120|"
-    "晕[了倒过左咗]|昏[了倒过左咗]|中风|透唔到气|快不行了|晕倒|昏倒|喘不上气|喘不过气|胸口痛|胸口疼",
-    "119": "着火|起火|火烧|烧起来|失火|火烛|家里冒烟",
-    "110": "报警|报案|抢劫|小偷进|有贼|贼佬|打劫|叫警察|喊警察",
-}
 OTHERWISE_CALLED = 0.10
-_COUNTED = re.compile(
-    "(?<!\\d)1(?:10|19|20)(?=[多来几]?(?:块|元|斤|公斤|克|千|个|人|岁|米|度|分|天|年|件|只|页|平|箱|袋|瓶|次|路|毫|厘|公里|里))"
-)
+NOBODY_HERE = -1
+NOBODY = 0.8  # what an order may cost that does not say whom
+PLAIN = 0.05  # a name that is written so
+OF_WHOM = 0.25  # what an order may cost that leaves out whom
 _THEY = ("他", "她", "佢", "伊", "渠", "姖", "其", "俚", "它", "人家")
-_NOT = "(?:不|唔|毋|勿|冇|伓|弗|嗯|无|呒|嘸)"
-_ALSO = "^(?:还有|以及|加上|同埋|或者|或是|或)"
-_ORDERS = "[打给跟找喊叫帮把畀俾拨敲]"
-_DENIED = re.compile(
-    "^(?:都系|还是|还系|不如|改打|换|要不|再不)|搞错|讲错|说错|记错|"
-    + _NOT
-    + "(?:是|系|对|啱)|错了|错咗|弄错|不要|别打|莫打|唔好|算了|取消"
-)
 
 
 @dataclass(frozen=True)
@@ -114,6 +99,8 @@ class _Reading:
     nobody: float
     numbers: Costs
     bare: NDArray[np.bool_]  # whether a contact is cheapest as a name alone
+    of_whom: float  # of an order that leaves out whom, for he was spoken of before
+    topic: tuple[int, ...]  # whom it begins with, of the contacts: 我女儿好久没信了
     named: int | None  # a contact that is plainly named in it, whatever the sentence
     two: tuple[Costs, Costs]  # of each contact, with another behind it or before it
 
@@ -135,7 +122,7 @@ def who(said: str, contacts: Sequence[Contact], dialect: str = "") -> Answer:
 
 
 def _who(said: str, contacts: Sequence[Contact], at: Home) -> Answer:
-    clauses = _clauses(said)
+    clauses = clauses_of(said)
     whole = "".join(clauses)
     if len(whole) > LONGEST:
         raise SkillError(f"太长了，最多 {LONGEST} 个字。", f"Too long; {LONGEST} characters at most.")
@@ -144,34 +131,15 @@ def _who(said: str, contacts: Sequence[Contact], at: Home) -> Answer:
     slots = _slots(tuple(contacts), at)
     answer = _judged([slots.read(whole)], contacts)
     if len(clauses) > 1:
-        denied = any(_DENIED.search(clause) for clause in clauses[1:])
-        also = [] if denied else [slots.read(re.sub(_ALSO, "", clause)) for clause in clauses]
+        denied = any(DENIED.search(clause) or DOUBTED.search(clause) for clause in clauses[1:])
+        also = [] if denied else [slots.read(re.sub(ALSO, "", clause)) for clause in clauses]
         if (both := _and_another(also, contacts)) is not None:
             answer = both
         elif denied or answer.decision != "call":
-            answer = _together(clauses, [slots.read(clause) for clause in clauses], contacts, answer)
-    if answer.decision in ("none", "unsure"):
-        for number, cries in _CRIES.items():
-            if re.search(cries, whole) and not re.search("不要|别|莫|唔好", whole):
-                return Answer("emergency", number=number, candidates=answer.candidates)
+            answer = _together(clauses, [slots.read(INSTEAD.sub("", clause)) for clause in clauses], contacts, answer)
+    if answer.decision in ("none", "unsure") and (number := cried(whole)) is not None:
+        return Answer("emergency", number=number, candidates=answer.candidates)
     return answer
-
-
-def _clauses(said: str) -> list[str]:
-    """Without punctuation, simplified; a new one where somebody corrects himself."""
-    text = re.sub(r"\s+", "", plain(said))
-    text = re.sub(rf"(?<=\w\w)、(?=\w)(?!{_ORDERS})", "和", text)  # 给儿子、女儿打电话
-    text = re.sub(f"({_NOT}[是系])(.{{1,8}}?)(而是|，是|是|系)(?=打|给|找|叫|喊|呼|拨)", r"\1\2，", text)
-    text = re.sub("(?<=.)(不要|别|莫|唔好|勿要|先别)(打)", r"，\1\2", text)
-    # 打给儿子不对打给女儿, as a recogniser writes it
-    text = re.sub(
-        f"(?<=.)(?<!是)({_NOT}(?:是|系|对|啱)的?|[搞弄讲说]错了?|错了)(?=[打给跟找喊帮把畀俾拨敲])", r"，\1，", text
-    )
-    pieces = [piece.lower() for piece in re.split(r"[^\w]+|_", text) if piece]
-    for i in range(1, len(pieces)):  # 不是建国，是建军
-        if re.match(_NOT + "[是系]", pieces[i - 1]) and len(pieces[i]) > 1:
-            pieces[i] = re.sub("^[是系]", "", pieces[i])
-    return pieces
 
 
 @lru_cache(maxsize=16)
@@ -189,7 +157,7 @@ class _Slots:
         self._base: list[float] = []
         self._groups: list[int] = []
         self._group = 0
-        self._name_group = {i: self._add([(self._tokens(name), cost) for name, cost in names_of(one)])
+        self._name_group = {i: self._add([(self._tokens(name), cost) for name, cost in sounding_alike(one, contacts)])
                             for i, one in enumerate(contacts)}  # fmt: skip
         self._kin_groups: dict[tuple[str, int | None], int] = {}
         for name in names:
@@ -205,12 +173,16 @@ class _Slots:
             ranks.setdefault(rank, []).extend(f"第{'一二三四五'[rank - 1]}{count}" for count in ("个", "只", ""))
         self._rank_groups = {rank: self._add([(self._tokens(one), 0.0) for one in texts])
                              for rank, texts in ranks.items()}  # fmt: skip
+        self._place_groups = {rank: self._add([(one, 0.0) for one in texts])
+                              for rank, texts in places_of(at.point, at.region).items()}  # fmt: skip
+        self._placed = {rank: by_place(rank, contacts) for rank in self._place_groups}
         self._titles = self._add([(self._tokens(one), 0.0) for one in TITLES])
         self._of = self._add([(self._tokens(one), 0.0) for one in OF])
         self._talked_of = self._add([(self._tokens(one), 0.0) for one in TALKED_OF])
         given = {i: name for i, one in enumerate(contacts) if (name := given_name(one))}
         self._pairs = tuple(dict.fromkeys(given.values()))
         self._called = frozenset(name for one in contacts for name, _ in names_of(one))
+        self._nicks = {rank for word, rank in BY_PLACE.items() if word in self._called}  # somebody named 老三
         self._own_names = {i: self._add([(self._tokens(one), 0.0) for one in {plain(contacts[i].name): 0, name: 0}])
                            for i, name in given.items()}  # fmt: skip
         self._same = same_as({relation.chinese: name for name, relation in relations().items()})
@@ -240,12 +212,13 @@ class _Slots:
     def read(self, heard: str, misheard: bool = False) -> _Reading:
         table = spans(heard, self._ready, misheard)
         around = Around(heard, self._point, misheard)
-        kin = _Kin(table, self._kin_groups, self._rank_groups)
+        kin = Kin(table, self._kin_groups, self._rank_groups, self._place_groups)
         names = [(self._contacts[i].relations, table[group]) for i, group in self._own_names.items()]
-        belonging = Belonging(kin.any, table[self._of], table[self._talked_of], names)
+        belonging = Belonging(kin.whose, table[self._of], table[self._talked_of], names)
         mine = np.stack([self._slot(i, one, table, kin, belonging) for i, one in enumerate(self._contacts)])
         mine = mine + dialled(heard)
         have = {name for one in self._contacts for name in one.relations}
+        have |= {"child"} if have & set(CHILDREN) else set()
         others = [kin.any[name] + NOT_HERE for name in relations() if name not in have]
         strange = around.stray * (STRANGERS_SYLLABLE / 0.14) + (STRANGER - 0.40 * STRANGERS_SYLLABLE / 0.14)
         anybody = np.min(np.stack([*mine, *others]), axis=0)
@@ -253,6 +226,7 @@ class _Slots:
         strange[np.arange(len(heard)), np.arange(len(heard)) + 1] = SHORT_STRANGER
         rivals = np.stack(
             [*others, both, strange, titled(table[self._titles]), by_trade(heard), surnamed(heard, misheard),
+             *self._other_children(kin),
              *(() if misheard else self._written_so(heard, mine.min(axis=0), kin, belonging))]
         )  # fmt: skip
         everybody = np.concatenate([mine, rivals])
@@ -261,45 +235,62 @@ class _Slots:
         if wrong:
             rivals = np.concatenate([rivals, np.stack(wrong)])
         plainly = mine.min(axis=(1, 2))
-        named = int(np.argmin(plainly)) if (plainly <= 0.05).sum() == 1 else None
+        theirs = belonging.rival(mine.min(axis=0), kin.anybody)
+        named = int(np.argmin(plainly)) if (plainly <= PLAIN).sum() == 1 and theirs.min() > SOMEBODYS + PLAIN else None
+        no_order = float(around.cheapest(np.concatenate([everybody, table[self._they][None]]), False).min())
+        strangers = [
+            theirs,
+            titled(table[self._titles]),
+            *(kin.any[one] + SOMEBODYS for one in relations() if one not in have),
+        ]
         costs, bare = around.orders_of(mine)
         against = around.cheapest(rivals, True)
         return _Reading(
             self, heard,
             costs, float(against.min()), float(against[: len(others)].min(initial=np.inf)) - NOT_HERE,
-            float(around.cheapest(np.concatenate([everybody, table[self._they][None]]), False).min()),
+            0.0 if DONE.search(heard) else no_order,
             float(around.cheapest(table[self._they][None], True)[0]),
             around.nobody,
-            self._urgent(heard, table, around), bare, named,
+            self._urgent(heard, table, around), bare,
+            around.of_whom if plainly.min() > PLAIN else np.inf,
+            _topic(around.topic, mine, np.stack(strangers)), named,
             of_two(mine, around),
         )  # fmt: skip
 
-    def _written_so(self, heard: str, mine: Costs, kin: _Kin, belonging: Belonging) -> tuple[Costs, Costs]:
+    def _other_children(self, kin: Kin) -> list[Costs]:
+        """老二 where a child that the list does not have may be meant."""
+        return [kin.place[rank] for rank, (_, whole) in self._placed.items() if not whole and rank not in self._nicks]
+
+    def _written_so(self, heard: str, mine: Costs, kin: Kin, belonging: Belonging) -> tuple[Costs, Costs]:
         """Somebody's somebody and namesakes, who are meant only where that is what was written."""
         theirs = belonging.rival(mine, kin.anybody) + dialled(heard)
         return theirs, namesakes(heard, self._pairs, self._called)
 
     def _urgent(self, heard: str, table: Costs, around: Around) -> Costs:
         """[numbers]: the cheapest order's cost for each emergency number; 110块 and 120斤 are none."""
-        if _COUNTED.search(heard):
+        if COUNTED.search(heard):
             return np.full(len(self._numbers), np.inf, np.float32)
         return around.cheapest(np.stack([table[group] for group in self._numbers.values()]), True)
 
-    def _slot(self, i: int, contact: Contact, table: Costs, kin: _Kin, belonging: Belonging) -> Costs:
+    def _slot(self, i: int, contact: Contact, table: Costs, kin: Kin, belonging: Belonging) -> Costs:
         """What it costs to call a contact by name, by relation, by relation and rank, by relation and name."""
         named = table[self._name_group[i]]
         found = [named]
         bare = []
         for relation in contact.relations:
             for rank, costs in kin.words[relation].items():
-                if (fits := self._fits(rank, contact)) is not None:
-                    found.append(costs + fits)
+                if (cost := fits(rank, contact, self._contacts)) is not None:
+                    found.append(costs + cost)
             if (unranked := kin.words[relation].get(None)) is None:
                 continue
             bare.append(unranked)
             for said, ranked in kin.ranked[relation].items():
-                if (fits := self._fits(said, contact)) is not None:
-                    found.append(ranked + fits)
+                if (cost := fits(said, contact, self._contacts)) is not None:
+                    found.append(ranked + cost)
+        if set(contact.relations) & set(CHILDREN):
+            found += [kin.place[rank] + costs[i] for rank, (costs, _) in self._placed.items() if i in costs]
+            found.append(kin.words["child"][None])
+            bare.append(kin.placed)
         if bare:
             either = np.stack(bare)
             found += [*joined(either, named), *joined(named, either)]
@@ -309,46 +300,21 @@ class _Slots:
             found.append(joined(kin.anybody, named) + OTHERWISE_CALLED)
         return np.asarray(np.min(np.stack(found), axis=0), np.float32)
 
-    def _fits(self, said: int | None, contact: Contact) -> float | None:
-        """What it costs that this rank was said of this contact; None where somebody else is meant."""
-        if said is None or said == contact.rank:
-            return 0.0
-        alike = [one.rank for one in self._contacts if set(one.relations) & set(contact.relations)]
-        known = sorted(rank for rank in alike if rank is not None and rank > 0)
-        if contact.rank is None:
-            return (
-                (0.10 if said in (1, YOUNGEST) else 0.30)
-                if len(alike) == 1 or said not in known + [YOUNGEST] * (YOUNGEST in alike)
-                else None
-            )
-        if said == YOUNGEST and YOUNGEST not in alike and len(known) > 1 and contact.rank == known[-1]:
-            return 0.05
-        if contact.rank == YOUNGEST and said > 1 and len(alike) == said and said not in known:
-            return 0.05
-        if said == 1 and 1 not in known and contact.rank == (known or [0])[0] and len(alike) > 1:
-            return 0.10
-        return None
 
+def _topic(starts: Costs, mine: Costs, strangers: Costs) -> tuple[int, ...]:
+    """The contacts that a clause may begin with; none where nobody is named, or hardly by a word; NOBODY_HERE where it
+    is somebody else (女婿 is no 女)."""
 
-class _Kin:
-    """Tables of one utterance.  words: of a relation, by the rank that a word says itself (None: none).  ranked: with a
-    rank's word before it.  any: whichever of these is cheapest.  anybody: the same of all relations."""
+    def reach(costs: Costs, most: float) -> NDArray[np.int64]:
+        there = costs + starts[:, None] <= most + 0.001
+        lengths = np.arange(len(starts))[None, :] - np.arange(len(starts))[:, None]
+        return np.asarray(np.where(there, lengths, 0).max(axis=(-2, -1)))
 
-    def __init__(self, table: Costs, groups: dict[tuple[str, int | None], int], ranks: dict[int, int]) -> None:
-        self.words: dict[str, dict[int | None, Costs]] = {}
-        for (name, rank), group in groups.items():
-            self.words.setdefault(name, {})[rank] = table[group]
-        which = table[list(ranks.values())]
-        bare = np.stack([np.min(np.stack(list(words.values())), axis=0) for words in self.words.values()])
-        self.any = dict(zip(self.words, np.minimum(bare, joined(which.min(axis=0), bare)), strict=True))
-        self.anybody = np.asarray(bare.min(axis=0))
-        several = [name for name in self.words if name not in ONE_OF_A_KIND and None in self.words[name]]
-        ranked = joined(which[None], np.stack([self.words[name][None] for name in several])[:, None])
-        self.ranked: dict[str, dict[int, Costs]] = {name: {} for name in self.words}
-        self.ranked.update({name: dict(zip(ranks, ranked[i], strict=True)) for i, name in enumerate(several)})
-
-
-YOUNGEST = -1
+    lengths = reach(mine, PLAIN)
+    longest = int(lengths.max())
+    if (strange := int(reach(strangers, SOMEBODYS + PLAIN).max())) > max(1, longest):
+        return (NOBODY_HERE,)
+    return tuple(int(i) for i in np.flatnonzero(lengths == longest)) if longest > max(1, strange - 1) else ()
 
 
 def _judged(readings: Sequence[_Reading], contacts: Sequence[Contact]) -> Answer:
@@ -371,7 +337,7 @@ def _judged(readings: Sequence[_Reading], contacts: Sequence[Contact]) -> Answer
     near = [contacts[int(i)] for i in order if reading.costs[i] <= best + 1.2][:3]
     if reading.no_order < best + 0.05 and reading.no_order <= dearest:
         return Answer("none", margin=reading.no_order - best, cost=best)
-    if reading.nobody + 0.05 < best:
+    if reading.nobody + 0.05 < best and reading.nobody <= NOBODY:
         return Answer("unsure", candidates=tuple(near), margin=reading.nobody - best, cost=best)
     if best > dearest or rival < best - 0.6:
         shown = tuple(near) if best <= 1.1 * dearest and rival >= best - 0.6 else ()
@@ -415,8 +381,10 @@ def _and_another(readings: Sequence[_Reading], contacts: Sequence[Contact]) -> A
 def _together(clauses: list[str], readings: list[_Reading], contacts: Sequence[Contact], whole: Answer) -> Answer:
     """Several clauses: what is denied is left out, "he" is whom an earlier clause named, the last correction counts."""
     called: list[Answer] = []
-    named: int | None = None
-    taken_back = False
+    about: tuple[int, ...] = ()
+    topic: tuple[int, ...] = ()
+    spoken: list[Contact] = []
+    taken_back = doubted = False
     for clause, reading in zip(clauses, readings, strict=True):
         answer = _judged([reading], contacts)
         if answer.decision == "emergency":
@@ -424,18 +392,36 @@ def _together(clauses: list[str], readings: list[_Reading], contacts: Sequence[C
         if answer.decision == "call":
             taken_back = False
             called.append(answer)
-        elif named is not None and reading.they <= min(DEAREST + DEARER * len(clause), reading.no_order - 0.05):
-            called.append(Answer("call", contacts[named], (contacts[named],), margin=MARGIN, cost=reading.they))
-        elif called and _DENIED.search(clause):
+        elif about and (
+            reading.they <= min(DEAREST + DEARER * len(clause), reading.no_order - 0.05)
+            or (not called and reading.of_whom <= OF_WHOM)
+        ):
+            left_out = (
+                reading.of_whom <= OF_WHOM
+            )  # 打个电话, and who was named may have been spoken of for another's sake
+            doubted = doubted or len(about) > 1 or (left_out and about != topic)
+            called += [Answer("call", contacts[i], (contacts[i],), margin=MARGIN, cost=reading.they) for i in about]
+        elif called and DENIED.search(clause):
             taken_back = reading.named is None or contacts[reading.named] in [one.contact for one in called]
-        if reading.named is not None:
-            named = reading.named
+            instead = NOT_TO.match(clause) or INSTEAD.match(clause)
+            if not taken_back and reading.named is not None and instead:
+                doubted = True
+                called.append(Answer("call", contacts[reading.named]))
+        doubted = doubted or DOUBTED.search(clause) is not None
+        if reading.named is not None or reading.topic:
+            about, topic = reading.topic if reading.named is None else (reading.named,), reading.topic
+        if reading.topic == (NOBODY_HERE,):  # 老师说儿子病了: "he" is either
+            about = ()
+        spoken += [contacts[i] for i in about]
+    if doubted and called:
+        asked = dict.fromkeys([*(answer.contact for answer in called if answer.contact), *spoken])
+        return Answer("unsure", candidates=tuple(asked)[:3])
     if not called or taken_back:
         if whole.decision == "call":
             whole = replace(whole, decision="unsure", contact=None)
         return Answer("none", cost=whole.cost) if taken_back else whole
     meant = list(dict.fromkeys(answer.contact.id for answer in called if answer.contact))
-    if len(meant) == 1 or any(_DENIED.search(clause) for clause in clauses):
+    if len(meant) == 1 or any(DENIED.search(clause) for clause in clauses):
         return called[-1]
     if re.match("先|首先", clauses[0]) or re.search("^(然后|再|之后|跟住|接着)", clauses[-1]):
         return called[0]

@@ -67,7 +67,19 @@ def foreign_fact(match: re.Match[str]) -> Fact | None:
 def before_price_fact(match: re.Match[str]) -> Fact | None:
     """一斤三十九块九, 每箱只要99元: what it is for stands first."""
     value, of = yuan(match), value_of_group(match, "fn") if match["fn"] else Fraction(1)
+    if _cut_short(match):
+        return None
     return None if value is None or of is None else Money(value, "¥", None, Per(of, match["fu"]))
+
+
+def _cut_short(match: re.Match[str]) -> bool:
+    """一箱二十|四瓶: half of a number that counts something else."""
+    if re.search("[块元毛角分钱]", match[0]):
+        return False
+    rest = match.string[match.end() :]
+    return bool(
+        (re.search("[十百千万]$", match[0]) and re.match("[一二三四五六七八九]", rest)) or re.match("[十百千万]", rest)
+    )
 
 
 def bare_money_fact(match: re.Match[str]) -> Fact | None:
