@@ -23,6 +23,8 @@ TALKED_OF = (
     "班主任", "师傅", "司机",
 )  # fmt: skip
 UNHEARD = 0.12  # one syllable that nobody knows, between two people
+# what joins two people otherwise: 妈妈，给女儿打电话
+_ORDERS = frozenset("给跟和同与共搭帮对畀拨予乞分把得到向找揾寻叫喊嗌让请打敲拍挂为替代摎佮互俾还或及问")
 SOMEBODYS, SHOWN = 0.10, 0.08  # what it costs to hear them so; and a contact who is one of them
 # Relations by their Chinese names: whose, what, and what that is called.
 _SAME = """
@@ -50,8 +52,14 @@ class Belonging:
     names: for each contact that has a name of its own, its relations and what it costs to hear that name."""
 
     def __init__(
-        self, any: Mapping[str, Costs], of: Costs, talked_of: Costs, names: Sequence[tuple[tuple[str, ...], Costs]]
+        self,
+        heard: str,
+        any: Mapping[str, Costs],
+        of: Costs,
+        talked_of: Costs,
+        names: Sequence[tuple[tuple[str, ...], Costs]],
     ) -> None:
+        self._heard = heard
         self._any, self._talked_of, self._names = any, talked_of, names
         self._of = np.where(of > 0.01, np.inf, of).astype(np.float32)  # as it is written: 给 is no 个
 
@@ -86,5 +94,7 @@ class Belonging:
     def _one_syllable(self) -> Costs:
         n = len(self._of) - 1
         costs = np.full((n + 1, n + 1), np.inf, np.float32)
-        costs[np.arange(n), np.arange(1, n + 1)] = UNHEARD
+        for i, letter in enumerate(self._heard):
+            if letter not in _ORDERS:
+                costs[i, i + 1] = UNHEARD
         return costs

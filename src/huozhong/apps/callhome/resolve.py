@@ -214,7 +214,7 @@ class _Slots:
         around = Around(heard, self._point, misheard)
         kin = Kin(table, self._kin_groups, self._rank_groups, self._place_groups)
         names = [(self._contacts[i].relations, table[group]) for i, group in self._own_names.items()]
-        belonging = Belonging(kin.whose, table[self._of], table[self._talked_of], names)
+        belonging = Belonging(heard, kin.whose, table[self._of], table[self._talked_of], names)
         mine = np.stack([self._slot(i, one, table, kin, belonging) for i, one in enumerate(self._contacts)])
         mine = mine + dialled(heard)
         have = {name for one in self._contacts for name in one.relations}
