@@ -119,8 +119,8 @@ def _message(one: Columns, written: dict[str, Any], calls: _Calls) -> tuple[dict
         if call is None:
             one.refuse("it answers no call: no assistant message before it has one that is open")
         read["tool_call_id"] = call
-        if found := _WRITTEN_RESULT.fullmatch(content):
-            read["content"] = found[1].strip()
+        if marked := _WRITTEN_RESULT.fullmatch(content):
+            read["content"] = marked[1].strip()
     elif role == "assistant":
         if found := _tool_calls(one, calls):
             read["tool_calls"] = found
