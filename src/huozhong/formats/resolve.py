@@ -39,6 +39,10 @@ def resolve_model(name_or_path: str | Path) -> Path:
     if path.is_dir() and gguf_files(path):
         return path
     known = f"built-in models: {', '.join(builtin)}" if builtin else "no model is built in"
+    if (path / "adapter_config.json").is_file():
+        raise CheckpointError(
+            f"{path} holds an adapter (LoRA), which is no model by itself; name its base, and the adapter beside it."
+        ).in_chinese(f"{path} 里是适配器（LoRA），单独不是模型；请写它的基座模型，再把适配器一起给出。")
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder without config.json, so it holds no model ({known}).").in_chinese(
             f"{path} 是文件夹，但没有 config.json，里面没有模型（内置模型：{'、'.join(builtin) or '没有'}）。"

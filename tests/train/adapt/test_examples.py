@@ -189,7 +189,7 @@ def test_where_a_line_is_from_is_told(encoder: Encoder, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("row", "words"), [
     ("{oops", "line 2 is not a JSON object"), ("[1]", "line 2 is not a JSON object"),
-    ({"question": "x"}, "line 2: 'answer' is missing"), ({"q": "x"}, "line 2: 'question' is missing (it has 'q')"),
+    ({"question": "x"}, "line 2: 'answer' is missing"), ({"w": "x"}, "line 2: 'question' is missing (it has 'w')"),
     ({"question": "x", "answer": ""}, "line 2: 'answer' must be text"),
     ({"question": "x", "answer": 3}, "line 2: 'answer' must be text"),
     ({"messages": [{"role": "user", "content": "x"}]}, "line 2: messages must be a list of at least two"),

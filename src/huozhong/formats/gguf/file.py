@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from huozhong.errors import CheckpointError
 from huozhong.files import write_whole
 from huozhong.formats.gguf.blocks import FORMATS, OTHER_FORMATS, dequantize, row_bytes
+from huozhong.formats.stand_ins import what_stands_in
 from huozhong.model.tensors import Shape
 
 _MAGIC, _VERSIONS, _WRITTEN_VERSION = b"GGUF", (2, 3), 3
@@ -200,6 +201,8 @@ class _Header:
 
     def start(self) -> tuple[int, int]:
         """Magic and version; the counts of tensors and metadata keys, checked against the file's size."""
+        if stand_in := what_stands_in(bytes(self._bytes[:64])):
+            raise stand_in(self.path)
         if bytes(self._take(4, "its first four bytes")) != _MAGIC:
             raise CheckpointError(f"{self.path}: does not begin with GGUF; it is not a GGUF file.")
         version = self._number("<I", "the version")

@@ -33,6 +33,13 @@ class MetadataKeys(Keys):
         prefix = file.metadata.get("general.architecture")
         if not isinstance(prefix, str) or prefix not in FAMILIES:
             names = ", ".join(FAMILIES)
+            if prefix == "clip":
+                raise CheckpointError(
+                    f"{self.where}: is the part of a vision model that sees (mmproj), no language model; "
+                    "name the model's own GGUF file."
+                ).in_chinese(
+                    f"{self.where}：这是视觉模型里看图的部分（mmproj），不是语言模型；请写模型本身的 GGUF 文件。"
+                )
             raise CheckpointError(f"{self.where}: holds a model of architecture {prefix!r}; the engine runs {names}.")
         self.prefix = prefix
         begin = f"{prefix}."

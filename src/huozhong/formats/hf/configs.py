@@ -190,4 +190,10 @@ def _check_quantization(config: Any) -> None:
     for key, value in wanted.items():
         if not isinstance(config, dict) or config.get(key, None if key == "quant_method" else value) != value:
             found = config.get(key) if isinstance(config, dict) else config
-            raise ConfigError(f"config.json: quantization_config.{key} is {found!r}; only {value!r} is supported.")
+            raise ConfigError(
+                f"config.json: quantization_config.{key} is {found!r}; only {value!r} is supported. "
+                "Take this model unquantised, or as a GGUF file."
+            ).in_chinese(
+                f"config.json：quantization_config.{key} 是 {found!r}，这里只支持 {value!r}；"
+                "请改用没有量化的版本或 GGUF 文件。"
+            )

@@ -17,6 +17,7 @@ from huozhong.formats.hf.safetensors import Entry, read_safetensors
 from huozhong.model.tensors import Shape
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+_OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".onnx", ".h5", ".msgpack", ".npz", ".tflite")
 GENERATION = "generation_config.json"
 
 
@@ -47,12 +48,32 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def _no_weights(folder: Path) -> CheckpointError:
+    """What a folder without weights that can be read has instead, and what to do."""
+    names = sorted(file.name for file in folder.iterdir() if file.is_file())
+    what = f"{folder}: there is neither {WEIGHTS} nor {INDEX}"
+    chinese = f"{folder}：没有 {WEIGHTS}，也没有 {INDEX}"
+    if parts := [name for name in names if name.endswith(".safetensors")]:
+        end = f"only {parts[0]}; copy the whole folder again, {INDEX} included."
+        return CheckpointError(f"{what}, {end}").in_chinese(
+            f"{chinese}，只有 {parts[0]}；请把整个文件夹连同 {INDEX} 重新复制一遍。"
+        )
+    if other := next((name for name in names if name.endswith(_OTHER_WEIGHTS)), None):
+        end = f"and {other} is not read here; take this model as safetensors or GGUF."
+        return CheckpointError(f"{what}, {end}").in_chinese(
+            f"{chinese}，而 {other} 这种文件这里不读；请改用这个模型的 safetensors 或 GGUF 版本。"
+        )
+    return CheckpointError(f"{what}; copy the weights there from where the model came from.").in_chinese(
+        f"{chinese}；请从模型的来处把权重文件复制过来。"
+    )
+
+
 def read_entries(folder: Path) -> dict[str, Entry]:
     """Where every tensor of a folder lies, by name; nothing is read but the headers.  Raises CheckpointError."""
     if (folder / WEIGHTS).exists():
         return read_safetensors(folder / WEIGHTS)
     if not (folder / INDEX).exists():
-        raise CheckpointError(f"{folder}: there is neither {WEIGHTS} nor {INDEX}.")
+        raise _no_weights(folder)
     placed = read_json(folder / INDEX).get("weight_map")
     if not isinstance(placed, dict) or not all(isinstance(file, str) for file in placed.values()):
         raise CheckpointError(f"{folder / INDEX}: weight_map must map tensor names to file names.")

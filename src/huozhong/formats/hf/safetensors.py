@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from huozhong.errors import CheckpointError
 from huozhong.formats.floats import decode_bfloat16, decode_exponents, decode_float8, encode_bfloat16
+from huozhong.formats.stand_ins import what_stands_in
 from huozhong.model.tensors import Shape
 
 _MAX_HEADER = 100 << 20  # the safetensors library's own limit
@@ -70,6 +71,8 @@ def read_safetensors(path: Path) -> dict[str, Entry]:
         file = np.memmap(path, dtype=np.uint8, mode="r")
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror}).") from error
+    if stand_in := what_stands_in(file[:64].tobytes()):
+        raise stand_in(path)
     length = int.from_bytes(file[:8].tobytes(), "little")
     if length > _MAX_HEADER:
         raise CheckpointError(f"{path}: claims a header of {length} bytes; it is not a safetensors file.")

@@ -12,10 +12,13 @@ from typing import Any, NoReturn
 
 from huozhong.errors import DataError
 
-# Where a line comes from; nothing that anybody says.
+# Where a line comes from, what kind it is and how good others found it; nothing that anybody says.
 LABELS = frozenset({
     "id", "idx", "index", "uuid", "uid", "prompt_id", "conversation_id", "source", "dataset", "url", "category", "lang",
-    "language",
+    "language", "序号", "编号", "分类", "类别", "来源",
+    "kind", "task", "task_type", "domain", "metadata", "answer_from", "human_verified", "copyright",  # Firefly, COIG
+    "repo_name", "score", "prompt_tokens_len", "reasoning_content_tokens_len", "content_tokens_len",  # R1-Distill-110k
+    "score_chosen", "score_rejected", "chosen_rating", "rejected_rating", "chosen_model", "rejected_model",
 })  # fmt: skip
 
 

@@ -2,12 +2,14 @@
 
 OpenAI and Hugging Face   {"role": "user", "content": "..."}, tool_calls, function_call, weight
 ShareGPT                  {"from": "human", "value": "..."}, function_call and observation
+Hermes                    <tool_call>{"name": "...", "arguments": {}}</tool_call> in what the assistant says
 XTuner, Firefly           {"input": "...", "output": "..."} or {"human": "...", "assistant": "..."}: two turns in one
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,14 +21,20 @@ from huozhong.train.adapt.columns import Columns, kind
 
 Messages = list[dict[str, Any]]
 _ROLES = {
-    "user": "user", "human": "user",
+    "user": "user", "human": "user", "prompter": "user",
     "assistant": "assistant", "gpt": "assistant", "chatgpt": "assistant", "model": "assistant", "bot": "assistant",
     "system": "system", "developer": "system",
     "tool": "tool", "function": "tool", "observation": "tool",
     "function_call": "call", "tool_call": "call",
 }  # fmt: skip
 _PAIRS = (("input", "output"), ("human", "assistant"), ("user", "assistant"), ("question", "answer"))
-REASONING = ("reasoning_content", "reasoning", "thinking")
+REASONING = ("reasoning_content", "reasoning", "thinking", "complex_cot", "思考", "思考过程", "推理过程")
+_PARTS = ("text", "input_text", "output_text")  # of OpenAI's chat and of its responses
+# How others mark a thought and the answer after it; each pair may stand once.
+_THOUGHT_MARKS = (("<|begin_of_thought|>", THINK), ("<|end_of_thought|>", END_THINK))
+_ANSWER_MARKS = (("<|begin_of_solution|>", "<|end_of_solution|>"), ("<answer>", "</answer>"))
+_WRITTEN_CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
+_WRITTEN_RESULT = re.compile(r"\s*<tool_response>(.*)</tool_response>\s*", re.DOTALL)
 _MESSAGE = frozenset({"role", "content", "tool_calls", "tool_call_id", "function_call", "weight", "name", *REASONING})
 
 
@@ -111,11 +119,14 @@ def _message(one: Columns, written: dict[str, Any], calls: _Calls) -> tuple[dict
         if call is None:
             one.refuse("it answers no call: no assistant message before it has one that is open")
         read["tool_call_id"] = call
+        if marked := _WRITTEN_RESULT.fullmatch(content):
+            read["content"] = marked[1].strip()
     elif role == "assistant":
         if found := _tool_calls(one, calls):
             read["tool_calls"] = found
         read["reasoning_content"] = one.text(*REASONING)
         split_thought(read, one)
+        _split_calls(read, one, calls)
     if role == "assistant":
         learn = _weight(one, written)
         if learn and not read["content"].strip() and "tool_calls" not in read:
@@ -140,7 +151,7 @@ def _content(one: Columns, value: Any) -> str:
     if isinstance(value, list):  # OpenAI's parts
         texts = []
         for part in value:
-            if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
+            if not isinstance(part, dict) or part.get("type") not in _PARTS or not isinstance(part.get("text"), str):
                 what = part.get("type") if isinstance(part, dict) else kind(part)
                 one.refuse(f"content has a part of type {what!r}; only text can be learnt here")
             texts.append(part["text"])
@@ -154,8 +165,11 @@ def split_thought(answer: dict[str, Any], line: Columns) -> None:
     """Move a thought that is written into an answer's content to its own place.
 
     "<think>thought</think>answer", or "thought</think>answer": so do R1's prompts that open the thought themselves.
+    OpenThoughts has marks of its own for the thought and for the answer, R1-Zero for the answer after the thought.
     """
     content = answer["content"]
+    for mark, ours in _THOUGHT_MARKS:
+        content = content.replace(mark, ours)
     begins, ends = content.count(THINK), content.count(END_THINK)
     if begins == ends == 0:
         return
@@ -166,9 +180,25 @@ def split_thought(answer: dict[str, Any], line: Columns) -> None:
     thought, rest = content.split(END_THINK)
     answer["reasoning_content"] = thought.lstrip().removeprefix(THINK).strip()
     answer["content"] = rest.lstrip("\n")
+    for begin, end in _ANSWER_MARKS:
+        said = rest.strip()
+        if said.startswith(begin) and said.endswith(end) and said.count(begin) == said.count(end) == 1:
+            answer["content"] = said.removeprefix(begin).removesuffix(end).strip()
 
 
 # -- tools ---------------------------------------------------------------------------------------------
+
+
+def _split_calls(answer: dict[str, Any], one: Columns, calls: _Calls) -> None:
+    """Move calls that are written into an answer's content to their own place; each model has marks of its own."""
+    written = _WRITTEN_CALL.findall(answer["content"])
+    if not written or "tool_calls" in answer:
+        return
+    functions = [from_text(text) for text in written]
+    if not all(isinstance(function, dict) for function in functions):
+        one.refuse("what stands between <tool_call> and </tool_call> must be JSON with name and arguments")
+    answer["tool_calls"] = [_call(one, function, None, calls) for function in functions]
+    answer["content"] = _WRITTEN_CALL.sub("", answer["content"]).strip()
 
 
 def read_functions(value: Any, where: str) -> tuple[Function, ...]:
@@ -189,6 +219,8 @@ def _function(tool: dict[str, Any], where: str) -> Function:
             outer.refuse("it must be of type 'function', with the function as an object")
         outer.finish()
         inner = Columns(function, where)
+    elif outer.take("type") not in (None, "function"):
+        outer.refuse("it must be of type 'function'")
     name, description = inner.needed("name"), inner.text("description")
     parameters, strict = inner.take("parameters"), inner.take("strict")
     inner.finish()

@@ -23,7 +23,7 @@ from torch import Tensor
 from huozhong.errors import DataError, RequestError, TokenizerError
 from huozhong.model.documents import FILLING, SHARED
 from huozhong.text.data import NO_TARGET
-from huozhong.text.plain import read_text
+from huozhong.text.plain import kind, read_text
 from huozhong.text.template import ChatTemplate
 from huozhong.text.tokenizer import END_THINK, THINK, Tokenizer
 from huozhong.text.tools import Function
@@ -35,6 +35,11 @@ from huozhong.train.feed import Rows
 HELDOUT_SHARE = 0.1
 LONG = 200  # characters of a question; what is longer has a text in it, of which every word may count
 _TABLES = (".csv", ".tsv")
+_SHEETS = (".xlsx", ".xls", ".ods", ".numbers", ".et")
+_ARCHIVES = (".zip", ".tar", ".tgz", ".rar", ".7z", ".zst", ".bz2")
+_COLUMNAR = (".parquet", ".arrow", ".feather", ".orc", ".pkl", ".pickle", ".avro", ".db", ".sqlite")
+_DOCUMENTS = (".docx", ".doc", ".pdf", ".epub", ".html", ".htm", ".pptx")
+_ROWS = ("data", "train", "rows", "examples")  # under which a file that is one object keeps its lines
 ROW_MULTIPLE = 64  # of the tokens in a row of examples
 WORTH_SHARING = 8  # tokens that examples begin with
 Encoded = tuple[list[int], list[bool]]
@@ -183,9 +188,8 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
     Raises DataError.
     """
-    ending, found = path.suffix.lower(), False
-    if ending in (".xlsx", ".xls", ".ods"):
-        raise DataError(f"{path} is a spreadsheet's own file; save it from there as CSV.")
+    ending, found = kind(path), False
+    _no_other_kind(path)
     text = read_text(path)
     as_list = text.lstrip().startswith("[")
     for number, row in _tabled(text) if ending in _TABLES else _listed(text) if as_list else _lined(text):
@@ -199,6 +203,20 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, row
     if not found:
         raise DataError(f"{path} has no lines; write one question and answer a line.")
+
+
+def _no_other_kind(path: Path) -> None:
+    """Raises DataError for files of programs, and says how what is in them becomes lines."""
+    ending = path.suffix.lower()
+    if ending in _SHEETS:
+        raise DataError(f"{path} is a spreadsheet's own file; save it from there as CSV.")
+    if ending in _ARCHIVES:
+        raise DataError(f"{path} is an archive; unpack it and name the file that is inside.")
+    if ending in _COLUMNAR:
+        how = "pandas.read_parquet(FILE).to_json(OUT, orient='records', lines=True, force_ascii=False)"
+        raise DataError(f"{path} is a program's own table; save it as JSONL or CSV, in Python for example with {how}.")
+    if ending in _DOCUMENTS:
+        raise DataError(f"{path} is a document; write its questions and answers as CSV or JSONL.")
 
 
 def _tabled(text: str) -> Iterator[tuple[int, Any]]:
@@ -215,18 +233,38 @@ def _tabled(text: str) -> Iterator[tuple[int, Any]]:
 
 
 def _lined(text: str) -> Iterator[tuple[int, Any]]:
-    """Of each line that is not empty its number and what it holds, None where that is no JSON."""
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            try:
-                yield number, json.loads(line)
-            except (ValueError, RecursionError):
-                yield number, None
+    """Of each line that is not empty its number and what it holds, None where that is no JSON.
+
+    An object over many lines, and what stands after it, is read too; so are lines that end in a comma.
+    """
+    first = next((line for line in text.split("\n") if line.strip()), "")
+    rows = list(_listed(text)) if _json(first) is None else []
+    if rows and all(isinstance(row, dict) for _, row in rows):
+        yield from _inside(rows)
+        return
+    yield from _inside([(n, _json(line)) for n, line in enumerate(text.split("\n"), 1) if line.strip()])
+
+
+def _json(line: str) -> Any:
+    try:
+        return json.loads(line.rstrip().removesuffix(","))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _inside(rows: list[tuple[int, Any]]) -> list[tuple[int, Any]]:
+    """The entries of a file that is one object around a list of them; any other file's as they are."""
+    if len(rows) == 1 and isinstance(rows[0][1], dict):
+        inner = [value for name, value in rows[0][1].items() if name in _ROWS and isinstance(value, list)]
+        if len(inner) == 1 and all(isinstance(entry, dict) for entry in inner[0]):
+            return [(rows[0][0], entry) for entry in inner[0]]
+    return rows
 
 
 def _listed(text: str) -> Iterator[tuple[int, Any]]:
     """The same of each entry of a list, as Alpaca's own file is one."""
-    decoder, place, line, counted = json.JSONDecoder(), text.index("[") + 1, 1, 0
+    decoder, line, counted = json.JSONDecoder(), 1, 0
+    place = text.index("[") + 1 if text.lstrip().startswith("[") else 0
     while match := re.compile(r"[\s,]*([^\s,\]])").match(text, place):
         line, counted = line + text.count("\n", counted, match.start(1)), match.start(1)
         try:

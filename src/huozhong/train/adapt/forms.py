@@ -5,12 +5,14 @@ Answers, for `train sft`:
     {"instruction": "...", "input": "...", "output": "...", "system": "...", "history": [["...", "..."]]}      Alpaca
     {"messages": [{"role": "user", "content": "..."}, ...], "tools": [...]}                                   OpenAI
     {"conversations": [{"from": "human", "value": "..."}, ...], "system": "...", "tools": "..."}              ShareGPT
+    {"chat": {"turn_1": {"Human": "<|Human|>: ...<eoh>", "MOSS": "<|MOSS|>: ...<eom>"}}}                      MOSS
     {"conversation": [{"system": "...", "input": "...", "output": "..."}, {"human": "...", "assistant": "..."}]}
                                                                                                      XTuner, Firefly
     {"prompt": "Once upon", "completion": " a time"}                    without the chat template; messages with it
 Preferences, for `train dpo`:
     {"prompt": "借多久？", "chosen": "两周。", "rejected": "不知道。"}    each also as messages, or a question of above
     {"chosen": [...], "rejected": [...]}                                whole conversations that begin alike
+    {"chosen": "\\n\\nHuman: ...\\n\\nAssistant: ...", "rejected": "..."}                                        HH-RLHF
     {"input": {"messages": [...]}, "preferred_output": [...], "non_preferred_output": [...]}                  OpenAI
 
 Every column is read, or the line is refused by its name (`columns`).
@@ -18,6 +20,7 @@ Every column is read, or the line is refused by its name (`columns`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,11 +38,15 @@ from huozhong.train.adapt.conversations import (
     with_system,
 )
 
-_QUESTIONS = ("question", "问", "问题", "提问", "instruction", "指令", "query", "problem")
-_ANSWERS = ("answer", "答", "答案", "回答", "回复", "output", "输出", "response", "target", "solution")
+_QUESTIONS = ("question", "问", "问题", "提问", "instruction", "指令", "query", "problem", "q", "用户",
+              "用户问题", "标准问题")  # fmt: skip
+_ANSWERS = ("answer", "答", "答案", "回答", "回复", "output", "输出", "response", "target", "solution", "a",
+            "content", "助手", "标准答案", "参考答案")  # fmt: skip
 _INPUTS = ("input", "输入")
 _KNOWN = frozenset({*_QUESTIONS, *_ANSWERS, *REASONING, *_INPUTS, "context", "system", "history", "messages",
                     "conversations", "tools", "functions", "prompt", "completion", "chosen", "rejected"})  # fmt: skip
+_DIALOG = re.compile(r"\n\n(Human|Assistant): ?")
+_MOSS_MARKS = re.compile(r"^\s*<\|[^|]+\|>:|<eo[a-z]>\s*$")
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ class Preferred:
 
 def read_taught(row: Mapping[str, Any], where: str) -> Taught:
     """One line of any form.  Raises DataError that begins with `where`."""
-    row = small_names(row)
+    row = _as_conversation(small_names(row), where)
     line = Columns(row, where, _KNOWN)
     found = next((name for name in ("messages", "conversations", "conversation") if row.get(name) is not None), None)
     functions = _functions(line)
@@ -82,6 +89,7 @@ def read_taught(row: Mapping[str, Any], where: str) -> Taught:
         said = read_conversation(from_text(line.take(found)) or [], where, found)
         if len(said.messages) < 2:
             line.refuse(f"{found} must be a list of at least two, a question and its answer")
+        _asked_again(line, said.messages)
     elif row.get("completion") is not None or (row.get("prompt") is not None and not _asks(row)):
         prompt = line.take("prompt")
         if isinstance(prompt, list) or isinstance(row.get("completion"), list):
@@ -104,6 +112,33 @@ def _functions(line: Columns) -> tuple[Function, ...]:
     value = line.take("tools", "functions")
     line.take("parallel_tool_calls")  # OpenAI's request has it; what is called stands in the answer
     return () if value is None else read_functions(value, line.where)
+
+
+def _as_conversation(row: dict[str, Any], where: str) -> dict[str, Any]:
+    """MOSS's own lines, whose turns are an object and whose texts have marks around them, as a conversation."""
+    turns = row.get("chat")
+    if not isinstance(turns, dict):
+        return row
+    said: Messages = []
+    for name, turn in turns.items():
+        texts = {} if not isinstance(turn, dict) else {k: _MOSS_MARKS.sub("", str(v)).strip() for k, v in turn.items()}
+        line = Columns({k: v for k, v in texts.items() if v != "None"}, f"{where}: chat: {name}")
+        question, answer = line.needed("Human"), line.needed("MOSS")
+        if any(rest in line for rest in ("Commands", "Tool Responses")):
+            line.refuse("it calls a plugin of MOSS's, which cannot be taught here; leave the line out")
+        line.take("Inner Thoughts")  # which plugin is wanted, and none was
+        line.finish()
+        said += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    rest = {name: value for name, value in row.items() if name not in ("chat", "meta_instruction", "num_turns")}
+    return rest | {"messages": said, "system": row.get("meta_instruction")}
+
+
+def _asked_again(line: Columns, messages: Messages) -> None:
+    """UltraChat and its like have the first question once more in a column of its own."""
+    prompt = line.text("prompt")
+    first = next((m["content"] for m in messages if m["role"] == "user"), "")
+    if prompt is not None and prompt.strip() != first.strip():
+        line.refuse("'prompt' is not what the first user message asks, so leave one of them out")
 
 
 def _asks(row: Mapping[str, Any]) -> bool:
@@ -177,8 +212,10 @@ def read_preferred(row: Mapping[str, Any], where: str) -> Preferred:
             request.refuse("it has no messages")
     else:
         functions = _functions(line)
+        chosen, rejected = _dialog(line.take("chosen")), _dialog(line.take("rejected"))
+        if row.get("messages") is not None and row["messages"] == chosen:
+            line.take("messages")  # UltraFeedback has the better conversation twice
         before = _before(line)
-        chosen, rejected = line.take("chosen"), line.take("rejected")
     system = line.text("system")
     for name, value in (("chosen", chosen), ("rejected", rejected)):
         if not isinstance(value, str | list | dict):
@@ -194,6 +231,15 @@ def read_preferred(row: Mapping[str, Any], where: str) -> Preferred:
     if better == worse:
         line.refuse("chosen and rejected are the same; there is nothing to prefer")
     return Preferred(with_system(asked, system, where), better, worse, functions, texts, labels)
+
+
+def _dialog(value: Any) -> Any:
+    """A whole dialog in one text, as HH-RLHF writes it, as messages; anything else as it is."""
+    if not isinstance(value, str) or not value.startswith("\n\nHuman:"):
+        return value
+    parts = _DIALOG.split(value)[1:]
+    roles = {"Human": "user", "Assistant": "assistant"}
+    return [{"role": roles[who], "content": text} for who, text in zip(parts[::2], parts[1::2], strict=True)]
 
 
 def _before(line: Columns) -> Any:
