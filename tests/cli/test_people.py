@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -55,7 +56,10 @@ def test_people_come_change_their_password_and_go(tmp_path: Path) -> None:
         for file in left:
             file.parent.mkdir(parents=True)
             file.write_bytes(b"{}")
+        choices = tmp_path / "apps-chosen.json"
+        choices.write_text('{"children": {"2": ["hello"], "3": ["hello"]}, "favourites": {"3": ["hello"]}}')
         assert people(url, "remove", "小明", said="y\n").returncode == 0
+        assert json.loads(choices.read_text()) == {"children": {"2": ["hello"]}, "favourites": {}}
         assert not any(file.parent.exists() for file in left), "the next person may get the same number"
         with store.read() as session:
             assert [one.name for one in list_people(session)] == ["Ann"]

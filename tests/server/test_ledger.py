@@ -16,7 +16,7 @@ from huozhong.errors import RequestError
 from huozhong.server.ledger import Ledger
 from huozhong.server.measures import Measures
 from huozhong.store.database import Store
-from huozhong.store.people import Person, add_person, change_person
+from huozhong.store.people import Person, add_person, change_person, remove_person
 from huozhong.store.usage import used_on
 
 NOON = datetime.datetime(2026, 11, 30, 12, 0)
@@ -223,3 +223,21 @@ def test_usage_is_told_by_person_and_day(house: House) -> None:
         assert row["day"] == datetime.date.today().isoformat()
         metrics = ann.get("/metrics").text
         assert f'huozhong_person_completion_tokens_total{{person="Counted"}} {used["completion_tokens"]}.0' in metrics
+
+
+def test_the_next_person_of_a_removed_ones_number_begins_with_nothing_used(store: Store) -> None:
+    ledger = Ledger(store, Measures(), Clock())
+    bob = person(store, daily_tokens=100)
+    ledger.spent(bob)
+    ledger.add(bob.id, "ember", usage(100))
+    with pytest.raises(RequestError):
+        asyncio.run(ledger.admit(bob))
+    with store.begin() as session:
+        remove_person(session, bob.id)
+    ledger.forget(bob.id)
+    again = person(store, daily_tokens=100)
+    assert again.id == bob.id
+    asyncio.run(ledger.admit(again))
+    ledger.close()
+    with store.read() as session:
+        assert used_on(session, again.id, NOON.date().isoformat()).tokens == 0

@@ -90,6 +90,7 @@ def password_command(name: Name, database: Database = None) -> None:
 
 def remove_command(name: Name, yes: Yes = False, database: Database = None) -> None:
     from huozhong.files import data_folder
+    from huozhong.server.applying import app_permits
     from huozhong.server.keeping import Collections
     from huozhong.server.remembered import forget
     from huozhong.store.people import remove_person
@@ -101,6 +102,7 @@ def remove_command(name: Name, yes: Yes = False, database: Database = None) -> N
     _act(database, lambda session: remove_person(session, number))
     Collections(data_folder() / "vectors").delete_all(number)  # numbers come again: the next person gets none of it
     forget(number)
+    app_permits().forget(number)
     typer.echo(say("已删除。", "Removed."))
 
 

@@ -77,9 +77,9 @@ class Ledger:
         """`start`, whose answer is put on the person's account.  tokens: what it comes to at most, as far as known."""
 
         def begin(on_delta: OnDelta) -> Started:
-            if person.has_budget:
-                self._check_budget(person)
-            with self._lock:
+            with self._lock:  # looked at and reserved in one: two at once would both find the last of a budget
+                if person.has_budget:
+                    self._check_reserved(person)
                 self._reserved[person.id] += tokens
                 self.running[person.id] += 1
 
@@ -111,10 +111,14 @@ class Ledger:
 
     def _check_budget(self, person: Person) -> None:
         with self._lock:
-            day, used = self._today.get(person.id, ("", Used()))
-            if day != self._day():
-                used = Used()
-            reserved = self._reserved[person.id]
+            self._check_reserved(person)
+
+    def _check_reserved(self, person: Person) -> None:
+        """The lock is held."""
+        day, used = self._today.get(person.id, ("", Used()))
+        if day != self._day():
+            used = Used()
+        reserved = self._reserved[person.id]
         over_tokens = person.daily_tokens is not None and used.tokens + reserved >= person.daily_tokens
         over_money = person.daily_money is not None and used.money >= person.daily_money
         if not over_tokens and not over_money:
@@ -177,6 +181,13 @@ class Ledger:
                 self._timer = threading.Timer(WRITE_SECONDS, self.write)
                 self._timer.daemon = True
                 self._timer.start()
+
+    def forget(self, number: int) -> None:
+        """Somebody was removed: numbers come again, and the next person's day begins with nothing used."""
+        with self._writing, self._lock:
+            self._today.pop(number, None)
+            for key in [key for key in self._unwritten if key.person_id == number]:
+                del self._unwritten[key]
 
     def write(self) -> None:
         """Give the store what it does not have yet; what it refuses is kept, and tried again with the next."""

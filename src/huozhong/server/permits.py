@@ -71,6 +71,14 @@ class Permits:
             kept["favourites"][str(person)] = sorted(names)
             self._write(kept)
 
+    def forget(self, person: int) -> None:
+        """Nothing is kept of somebody who was removed: numbers come again, and the next would get these choices."""
+        with self._lock:
+            kept = self._read()
+            chosen, marked = (kept[what].pop(str(person), None) for what in ("children", "favourites"))
+            if chosen is not None or marked is not None:
+                self._write(kept)
+
     def _allows(self, chosen: frozenset[str] | None, app: App) -> bool:
         if chosen is not None:
             return app.name in chosen

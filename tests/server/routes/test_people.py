@@ -95,3 +95,17 @@ def test_a_join_code_has_a_picture_and_holds_until_it_is_taken_back(house: House
         assert ann.delete("/house/join-code").status_code == 200
         join = {"code": member["code"], "name": "小王", "password": "夜来风雨声 42"}
         assert house.stranger().post("/house/join", json=join).status_code == 403
+
+
+def test_whoever_gets_the_number_of_somebody_who_was_removed_gets_nothing_of_theirs(house: House) -> None:
+    with house.visitor("Ann") as ann:
+        body = {"name": "Leaving", "password": PASSWORD, "role": "child"}
+        gone = ann.post("/house/people", json=body).json()["person"]["id"]
+        assert ann.put(f"/house/people/{gone}/apps", json={"apps": ["almanac"]}).json()["chosen"]
+        assert ann.delete(f"/house/people/{gone}").status_code == 200
+        next_one = ann.post("/house/people", json=body | {"name": "Arriving"}).json()["person"]["id"]
+        assert next_one == gone, "SQLite gives the highest number again"
+        told = ann.get(f"/house/people/{next_one}/apps").json()
+        assert not told["chosen"]
+        assert told["apps"] != ["almanac"]
+        ann.delete(f"/house/people/{next_one}")

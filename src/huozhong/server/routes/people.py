@@ -110,6 +110,8 @@ async def remove(request: Request, number: int) -> Response:
     await asyncio.to_thread(_write, request, lambda session: remove_person(session, number))
     await asyncio.to_thread(request.app.state.collections.delete_all, number)
     await asyncio.to_thread(forget, number)
+    await asyncio.to_thread(request.app.state.permits.forget, number)
+    await asyncio.to_thread(request.app.state.ledger.forget, number)
     request.app.state.visitors.forget()
     return json_response({"ok": True})
 
