@@ -33,7 +33,7 @@ class MetadataKeys(Keys):
         prefix = file.metadata.get("general.architecture")
         if not isinstance(prefix, str) or prefix not in FAMILIES:
             names = ", ".join(FAMILIES)
-            if prefix == "clip":
+            if isinstance(prefix, str) and prefix == "clip":
                 raise CheckpointError(
                     f"{self.where}: is the part of a vision model that sees (mmproj), no language model; "
                     "name the model's own GGUF file."
