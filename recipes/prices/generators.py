@@ -214,7 +214,9 @@ def _reported(random: np.random.Generator, y: Floats, sigma: Floats) -> Floats:
     smooth = (chance(random, count, 0.1) * random.uniform(0.1, 0.4, count))[:, None]
     y = (1 - smooth) * y + smooth * np.roll(y, 2, 1)
     noise = (chance(random, count, 0.25) * sigma * random.uniform(0.05, 0.8, count))[:, None]
-    y = y + noise * random.standard_normal((count, length))
+    # Prices of one shop or place jump and come back: what a week adds is mostly gone in the next.
+    jumpy = (chance(random, count, 0.1) * sigma * np.exp(random.uniform(np.log(0.8), np.log(5.0), count)))[:, None]
+    y = y + np.hypot(noise, jumpy) * random.standard_normal((count, length))
     sleepy = chance(random, count, 0.12) * random.uniform(0.05, 0.7, count)
     asleep = random.random((count, length)) < sleepy[:, None]
     seen = np.maximum.accumulate(np.where(asleep, 0, np.arange(length)[None, :]), axis=1)
