@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import sys
 import threading
 import time
 
@@ -77,16 +78,25 @@ class SlowLine:
         self._socket.close()
 
 
+def in_gloo_order(port: int) -> int:
+    """A port as gloo compares it: as it lies in an address, high byte first, read as a number of this machine.
+
+    So 0x1234 comes before 0x0135 on most machines; the same call turns it back.  (gloo, transport/tcp/device.cc.)
+    """
+    return int.from_bytes(port.to_bytes(2, "big"), sys.byteorder)
+
+
 def beside(port: int, mbit: float) -> SlowLine:
-    """A line to a port of this machine, at the nearest free one.
+    """A line to a port of this machine, at the nearest free one in gloo's order.
 
     Of two processes of gloo the one with the lower address waits for the other to call.  Each compares its own port
     with the other's line, so lines must lie in the order of what they lead to, or both wait, or both call: above it,
     and below it where the other process has the very next port.
     """
+    place = in_gloo_order(port)
     for away in range(1, 50):
-        for own in (port + away, port - away):
-            if 1024 <= own < 65536:
+        for other in (place + away, place - away):
+            if 0 <= other < 65536 and (own := in_gloo_order(other)) >= 1024:
                 try:
                     return SlowLine(("127.0.0.1", port), mbit, own)
                 except OSError:

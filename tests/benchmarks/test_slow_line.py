@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import struct
 import sys
 import threading
 import time
@@ -20,7 +21,7 @@ import torch.distributed as dist
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 from benchlib.market_text import write
-from benchlib.slow_line import SlowLine, SlowStore, beside
+from benchlib.slow_line import SlowLine, SlowStore, beside, in_gloo_order
 
 sys.path.remove(str(Path(__file__).parents[2] / "benchmarks"))
 
@@ -62,21 +63,30 @@ def test_addresses_in_a_value_are_the_lines() -> None:
 
 
 def test_lines_lie_in_the_order_of_neighbouring_ports() -> None:
-    """Two processes whose ports follow one another: a line above the lower one would lie above both."""
-    for port in range(20000, 60000, 7):
+    """Two processes whose ports follow one another for gloo: a line above the lower one would lie above both."""
+    for place in range(0, 65535, 7):
+        ports = in_gloo_order(place), in_gloo_order(place + 1)
+        if min(ports) < 20000:
+            continue
         with contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(socket.create_server(("127.0.0.1", port)))
-                stack.enter_context(socket.create_server(("127.0.0.1", port + 1)))
+                for port in ports:
+                    stack.enter_context(socket.create_server(("127.0.0.1", port)))
             except OSError:
                 continue
-            lower, higher = beside(port, 200.0), beside(port + 1, 200.0)
+            lower, higher = (beside(port, 200.0) for port in ports)
             lower.close()
             higher.close()
-            assert lower.port < port + 1
-            assert higher.port > port
+            assert in_gloo_order(lower.port) < place + 1
+            assert in_gloo_order(higher.port) > place
             return
     pytest.fail("no two neighbouring ports are free")
+
+
+def test_gloo_reads_a_port_as_it_lies_in_an_address() -> None:
+    lying = struct.unpack("=H", struct.pack("!H", 0x1234))[0]
+    assert in_gloo_order(0x1234) == lying
+    assert in_gloo_order(in_gloo_order(0x1234)) == 0x1234
 
 
 def test_processes_of_gloo_find_one_another_whatever_their_ports(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,7 +191,7 @@ def test_two_viewers_read_along_and_come_back_after_a_restart(
             page = browser.new_context(locale="en-US", viewport={"width": 1366, "height": 768}).new_page()
             page.on("pageerror", lambda error: pytest.fail(str(error)))
             page.goto(f"{server.url}/room/live/")
-            page.get_by_label("日本語").check()
+            page.get_by_role("checkbox", name="日本語").check()
             expect(page.locator("#said [data-language=ja]")).to_be_attached()
             page.click("#live")
             expect(page.locator("#share")).to_be_visible()
