@@ -183,7 +183,7 @@ class Ledger:
                 self._timer.start()
 
     def forget(self, number: int) -> None:
-        """Somebody was removed: numbers come again, and the next person's day begins with nothing used."""
+        """Somebody was removed: what they used is nobody's any more."""
         with self._writing, self._lock:
             self._today.pop(number, None)
             for key in [key for key in self._unwritten if key.person_id == number]:
