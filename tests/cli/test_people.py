@@ -60,6 +60,6 @@ def test_people_come_change_their_password_and_go(tmp_path: Path) -> None:
         choices.write_text('{"children": {"2": ["hello"], "3": ["hello"]}, "favourites": {"3": ["hello"]}}')
         assert people(url, "remove", "小明", said="y\n").returncode == 0
         assert json.loads(choices.read_text()) == {"children": {"2": ["hello"]}, "favourites": {}}
-        assert not any(file.parent.exists() for file in left), "the next person may get the same number"
+        assert not any(file.parent.exists() for file in left), "who was removed leaves nothing"
         with store.read() as session:
             assert [one.name for one in list_people(session)] == ["Ann"]

@@ -6,14 +6,16 @@ import asyncio
 import datetime
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.server.household import House, household
 
 from huozhong.cost import Meter
-from huozhong.engine.llm import LLM, Usage
+from huozhong.engine.llm import LLM, Delta, Usage
 from huozhong.errors import RequestError
-from huozhong.server.ledger import Ledger
+from huozhong.server.ledger import Ledger, OnDelta
 from huozhong.server.measures import Measures
 from huozhong.store.database import Store
 from huozhong.store.people import Person, add_person, change_person, remove_person
@@ -225,7 +227,7 @@ def test_usage_is_told_by_person_and_day(house: House) -> None:
         assert f'huozhong_person_completion_tokens_total{{person="Counted"}} {used["completion_tokens"]}.0' in metrics
 
 
-def test_the_next_person_of_a_removed_ones_number_begins_with_nothing_used(store: Store) -> None:
+def test_what_ran_for_somebody_who_was_removed_is_charged_to_nobody(store: Store) -> None:
     ledger = Ledger(store, Measures(), Clock())
     bob = person(store, daily_tokens=100)
     ledger.spent(bob)
@@ -236,8 +238,78 @@ def test_the_next_person_of_a_removed_ones_number_begins_with_nothing_used(store
         remove_person(session, bob.id)
     ledger.forget(bob.id)
     again = person(store, daily_tokens=100)
-    assert again.id == bob.id
+    ledger.add(bob.id, "ember", usage(100))  # it ended only now
     asyncio.run(ledger.admit(again))
     ledger.close()
     with store.read() as session:
         assert used_on(session, again.id, NOON.date().isoformat()).tokens == 0
+        assert used_on(session, bob.id, NOON.date().isoformat()).tokens == 0
+
+
+def run_once(ledger: Ledger, somebody: Person, tokens: int) -> list[OnDelta]:
+    """Start an answer that stays running; the list holds what ends it."""
+    listeners: list[OnDelta] = []
+    start: Any = lambda on_delta: listeners.append(on_delta)  # noqa: E731
+    ledger.counted(somebody, "ember", start, tokens)(lambda delta: None)
+    return listeners
+
+
+def test_what_runs_is_reserved_in_money_at_what_a_token_has_cost(store: Store) -> None:
+    bob = person(store, daily_money=0.1)
+    first = Ledger(store, Measures(), Clock())
+    paid = usage(100)
+    assert paid.bill is not None
+    dear = replace(paid, bill=replace(paid.bill, money=0.01))  # 0.0001 a token
+    first.add(bob.id, "ember", dear)
+    first.close()
+    ledger = Ledger(store, Measures(), Clock())  # knows it from the day before it was started
+    admit(ledger, bob)
+    ended = run_once(ledger, bob, 500)  # 0.01 used, 0.05 reserved
+    admit(ledger, bob)
+    ended += run_once(ledger, bob, 500)  # 0.01 used, 0.1 reserved
+    for again in (lambda: admit(ledger, bob), lambda: run_once(ledger, bob, 1)):
+        with pytest.raises(RequestError, match=r"请等它们答完。 / .*wait until") as refused:
+            again()
+        assert refused.value.retry_after == 10
+    ended.pop()(Delta(finish_reason="stop", usage=dear))
+    admit(ledger, bob)
+    assert len(run_once(ledger, bob, 1)) == 1
+    # A dearer answer makes what comes after it dearer.
+    ended.pop()(Delta(finish_reason="stop", usage=replace(dear, bill=replace(paid.bill, money=0.05))))
+    run_once(ledger, bob, 60)  # 0.07 used, and 0.03 reserved at 0.0005 a token
+    with pytest.raises(RequestError, match="wait until"):
+        admit(ledger, bob)
+
+
+def test_who_has_used_up_the_money_is_not_told_to_wait_for_tokens(store: Store) -> None:
+    bob = person(store, daily_tokens=100, daily_money=0.0)
+    ledger = Ledger(store, Measures(), Clock())
+    run_once(ledger, replace(bob, daily_money=None), 1000)
+    with pytest.raises(RequestError, match="tomorrow"):
+        admit(ledger, bob)
+
+
+def test_a_clock_set_back_between_the_look_and_the_start_gives_no_second_budget(store: Store) -> None:
+    clock = Clock()
+    bob, ledger = person(store, daily_tokens=100), Ledger(store, Measures(), clock)
+    admit(ledger, bob)
+    ledger.add(bob.id, "ember", usage(100))
+    clock.moment = NOON - datetime.timedelta(days=1)
+    with pytest.raises(RequestError, match="budget"):
+        run_once(ledger, bob, 1)
+
+
+def test_an_answer_over_midnight_counts_to_the_day_on_which_it_ends(store: Store) -> None:
+    clock = Clock()
+    bob, ledger = person(store, daily_tokens=100), Ledger(store, Measures(), clock)
+    admit(ledger, bob)
+    (end,) = run_once(ledger, bob, 50)
+    clock.moment = NOON + datetime.timedelta(days=1)
+    admit(ledger, bob)
+    end(Delta(finish_reason="stop", usage=usage(100)))
+    with pytest.raises(RequestError, match="tomorrow"):
+        admit(ledger, bob)
+    ledger.close()
+    with store.read() as session:
+        days = ("2026-11-30", "2026-12-01")
+        assert [used_on(session, bob.id, day).tokens for day in days] == [0, 100]

@@ -20,6 +20,7 @@ from huozhong.store.conversations import Conversations
 from huozhong.store.database import Store
 from huozhong.store.exchange.ours import to_json
 from huozhong.store.people import HOUSE
+from huozhong.store.people import add_person as add_person_of_the_house
 
 
 def contents(store: Store, *people: int) -> list[Any]:
@@ -157,3 +158,16 @@ def test_the_commands(tmp_path: Path) -> None:
     assert status == 0
     assert "kept as" in said
     assert run("backup", file, "--database", f"sqlite:///{tmp_path / 'nothing.db'}")[0] == 2
+
+
+def test_who_came_after_the_backup_is_nobody_who_comes_after_it_is_restored(url: str, tmp_path: Path) -> None:
+    """What lies beside the database under a number (memories, vectors, chosen apps) was not restored with it."""
+    file = tmp_path / "house.backup"
+    with Store.open(url) as store:
+        backup(store, file)
+        with store.begin() as session:
+            later = add_person_of_the_house(session, "Later", "member", "春眠不觉晓 42")
+    fresh = f"sqlite:///{tmp_path / 'restored.db'}"
+    restore(file, fresh)
+    with Store.open(fresh) as store, store.begin() as session:
+        assert add_person_of_the_house(session, "Other", "member", "春眠不觉晓 42").id > later.id

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
+from tests.store.conftest import PostgresServer
 from tests.store.test_search import found
 
 from huozhong import store as package
 from huozhong.store.conversations import Conversations
 from huozhong.store.database import Store
 from huozhong.store.migrate import migrate, newest_revision
-from huozhong.store.people import HOUSE
+from huozhong.store.people import HOUSE, add_person, remove_person
 from huozhong.store.tables.base import Base
 
 STEPS = list(ScriptDirectory(str(Path(package.__file__).parent / "migrations")).walk_revisions())[::-1]
@@ -79,3 +80,30 @@ def test_from_each(url: str, step: object, monkeypatch: pytest.MonkeyPatch) -> N
         assert found(store, "火种") == ["old"]
         turn = kept.ask(HOUSE, "old", parent="a", content="后来呢")
         assert turn.question.seq == 3
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.revision)
+def test_whoever_joins_an_old_house_is_nobody_who_was_there(
+    url: str, step: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old_database(url, str(step.revision), monkeypatch)  # type: ignore[attr-defined]
+    with Store.open(url) as store, store.begin() as session:
+        one = add_person(session, "Ann", "member", "春眠不觉晓 42")
+        remove_person(session, one.id)
+        other = add_person(session, "Ann", "member", "春眠不觉晓 42")
+        assert HOUSE < one.id < other.id
+
+
+def test_who_left_before_the_count_was_kept_is_known_to_postgresql(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres.new_database()
+    old_database(url, "0005", monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr("huozhong.store.database.migrate", lambda connection: migrate(connection, "0005"))
+        with Store.open(url) as store, store.begin() as session:
+            row = "INSERT INTO person (name, folded, role, created) VALUES ('b', 'b', 'member', 1) RETURNING id"
+            gone = session.execute(text(row)).scalar_one()
+            session.execute(text("DELETE FROM person WHERE name = 'b'"))
+    with Store.open(url) as store, store.begin() as session:
+        assert add_person(session, "Ann", "owner", "春眠不觉晓 42").id > gone

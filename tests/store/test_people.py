@@ -20,6 +20,7 @@ from huozhong.store.people import (
     list_people,
     remove_person,
     set_password,
+    skip_numbers,
     take_over,
 )
 from huozhong.store.sessions import list_sessions, open_session
@@ -141,3 +142,17 @@ def test_quiet_hours_go_over_midnight() -> None:
     assert [lesson.is_quiet(m) for m in (479, 480, 539, 540)] == [False, True, True, False]
     assert not Person(2, "a", "child").is_quiet(0)
     assert not Person(2, "a", "child", quiet_from=60, quiet_to=60).is_quiet(60)
+
+
+def test_a_number_is_never_given_again(store: Store) -> None:
+    with store.begin() as session:
+        add_person(session, "Ann", "owner", GOOD)
+        ben = add_person(session, "Ben", "member", GOOD)
+        remove_person(session, ben.id)
+        cem = add_person(session, "Cem", "member", GOOD)
+        assert cem.id == ben.id + 1
+        remove_person(session, cem.id)
+    with store.begin() as session:
+        assert add_person(session, "Ben", "member", GOOD).id == cem.id + 1
+        skip_numbers(session, 5)
+        assert add_person(session, "Dan", "member", GOOD).id == cem.id + 7

@@ -100,7 +100,7 @@ def remove_command(name: Name, yes: Yes = False, database: Database = None) -> N
     if not yes and not typer.confirm(question):
         raise typer.Exit(1)
     _act(database, lambda session: remove_person(session, number))
-    Collections(data_folder() / "vectors").delete_all(number)  # numbers come again: the next person gets none of it
+    Collections(data_folder() / "vectors").delete_all(number)
     forget(number)
     app_permits().forget(number)
     typer.echo(say("已删除。", "Removed."))

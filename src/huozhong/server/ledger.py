@@ -1,7 +1,9 @@
 """Who has used what today: budgets and quiet hours before an answer, the person's account after it.
 
 What is used counts at once, in memory; the store gets it in batches, every `WRITE_SECONDS` while there is something.
-What runs now is reserved, so that fifty requests at once do not each find an empty account.
+What runs now is reserved, so that fifty requests at once do not each find an empty account: in tokens, and in money
+at the most that a token of the model has cost here.  (What nobody has asked yet has no price; the first answers of a
+new house are reserved in tokens alone.)  An answer counts to the day on which it ends.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from huozhong.server.http import Started
 from huozhong.server.measures import Measures
 from huozhong.store.database import Store
 from huozhong.store.people import Person
-from huozhong.store.usage import UsageKey, Used, add_usage, used_on
+from huozhong.store.usage import UsageKey, Used, add_usage, token_prices, used_on
 
 log = logging.getLogger("huozhong.server")
 
@@ -47,6 +49,9 @@ class Ledger:
         self._unwritten: defaultdict[UsageKey, Used] = defaultdict(Used)
         self._today: dict[int, tuple[str, Used]] = {}  # person -> day, used on it
         self._reserved: Counter[int] = Counter()  # tokens of what runs
+        self._held: defaultdict[int, float] = defaultdict(float)  # money of what runs
+        self._prices: defaultdict[str, float] = defaultdict(float)  # model -> the most that a token has cost
+        self._knows_prices = False  # of earlier servers: read with the first account
         self.running: Counter[int] = Counter()  # answers, by person
         self._timer: threading.Timer | None = None
 
@@ -80,18 +85,20 @@ class Ledger:
             with self._lock:  # looked at and reserved in one: two at once would both find the last of a budget
                 if person.has_budget:
                     self._check_reserved(person)
+                money = tokens * self._prices[model]
                 self._reserved[person.id] += tokens
+                self._held[person.id] += money
                 self.running[person.id] += 1
 
             def counting(delta: Delta) -> None:
                 if delta.is_last:
-                    self._ended(person.id, model, tokens, delta.usage)
+                    self._ended(person.id, model, (tokens, money), delta.usage)
                 on_delta(delta)
 
             try:
                 return start(counting)
             except BaseException:
-                self._ended(person.id, model, tokens, None)
+                self._ended(person.id, model, (tokens, money), None)
                 raise
 
         return begin
@@ -116,14 +123,11 @@ class Ledger:
     def _check_reserved(self, person: Person) -> None:
         """The lock is held."""
         day, used = self._today.get(person.id, ("", Used()))
-        if day != self._day():
+        if day < self._day():  # not where the clock was set back: nobody's budget begins anew by that
             used = Used()
-        reserved = self._reserved[person.id]
-        over_tokens = person.daily_tokens is not None and used.tokens + reserved >= person.daily_tokens
-        over_money = person.daily_money is not None and used.money >= person.daily_money
-        if not over_tokens and not over_money:
+        if not _is_over(person, used.tokens + self._reserved[person.id], used.money + self._held[person.id]):
             return
-        if over_tokens and used.tokens < (person.daily_tokens or 0):  # only with what still runs
+        if not _is_over(person, used.tokens, used.money):  # only with what still runs
             raise RequestError(
                 "正在回答的问题会用完今天的额度，请等它们答完。 / "
                 "What is being answered now may use up today's budget; wait until it is done.",
@@ -144,19 +148,29 @@ class Ledger:
         with self._writing:  # what is about to be written is counted once, here or there
             with self._store.read() as session:
                 used = used_on(session, number, day)
+                prices = token_prices(session) if not self._knows_prices else {}
             with self._lock:
+                self._knows_prices = True
+                for model, price in prices.items():
+                    self._prices[model] = max(self._prices[model], price)
                 waiting = (u for key, u in self._unwritten.items() if (key.person_id, key.day) == (number, day))
                 if self._today.get(number, ("", None))[0] != day:
                     self._today[number] = (day, sum(waiting, used))
 
     # -- after it ----------------------------------------------------------------------------------
 
-    def _ended(self, number: int, model: str, tokens: int, usage: Usage | None) -> None:
+    def _ended(self, number: int, model: str, reserved: tuple[int, float], usage: Usage | None) -> None:
+        """reserved: the tokens and the money that were."""
         if usage is not None:
             self._measures.answered(usage)
         with self._lock:
-            self._reserved[number] -= tokens
+            self._reserved[number] -= reserved[0]
             self.running[number] -= 1
+            self._held[number] -= reserved[1]
+            if not self.running[number]:
+                del self._held[number]  # what adding and subtracting fractions left
+            if usage is not None and usage.bill is not None and usage.total_tokens:
+                self._prices[model] = max(self._prices[model], usage.bill.money / usage.total_tokens)
         if usage is not None:
             self.add(number, model, usage)
 
@@ -183,7 +197,7 @@ class Ledger:
                 self._timer.start()
 
     def forget(self, number: int) -> None:
-        """Somebody was removed: numbers come again, and the next person's day begins with nothing used."""
+        """Somebody was removed: what they used is nobody's any more."""
         with self._writing, self._lock:
             self._today.pop(number, None)
             for key in [key for key in self._unwritten if key.person_id == number]:
@@ -215,3 +229,10 @@ class Ledger:
 
     def _day(self) -> str:
         return self._clock().date().isoformat()
+
+
+def _is_over(person: Person, tokens: int, money: float) -> bool:
+    """Whether so much is a person's budget for a day, or more."""
+    return (person.daily_tokens is not None and tokens >= person.daily_tokens) or (
+        person.daily_money is not None and money >= person.daily_money
+    )

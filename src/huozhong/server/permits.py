@@ -72,7 +72,7 @@ class Permits:
             self._write(kept)
 
     def forget(self, person: int) -> None:
-        """Nothing is kept of somebody who was removed: numbers come again, and the next would get these choices."""
+        """Nothing is kept of somebody who was removed."""
         with self._lock:
             kept = self._read()
             chosen, marked = (kept[what].pop(str(person), None) for what in ("children", "favourites"))

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from huozhong.errors import RequestError
 from huozhong.store.passwords import checked_password, hash_password
 from huozhong.store.tables.base import now
-from huozhong.store.tables.people import PersonRow
+from huozhong.store.tables.people import GivenRow, PersonRow
 
 # A teacher is a member who also sees, without names, which steps go wrong for those who let it be counted.
 Role = Literal["owner", "teacher", "member", "child"]
@@ -113,7 +113,8 @@ def add_person(session: Session, name: str, role: Role, password: str) -> Person
             code="name_taken",
         )
     hashed = hash_password(checked_password(password, name))
-    row = PersonRow(name=name, folded=folded(name), role=role, password_hash=hashed, created=now())
+    number = _next_number(session)
+    row = PersonRow(id=number, name=name, folded=folded(name), role=role, password_hash=hashed, created=now())
     session.add(row)
     session.flush()
     return person_of_row(row)
@@ -164,6 +165,11 @@ def remove_person(session: Session, number: int) -> None:
         _keep_an_owner(session)
 
 
+def skip_numbers(session: Session, count: int) -> None:
+    """Nobody is given the next `count` numbers: another house has given them, or may have."""
+    session.execute(update(GivenRow).where(GivenRow.what == "person").values(highest=_highest() + count))
+
+
 def take_over(session: Session, number: int) -> None:
     """What was written while nobody had to log in becomes this person's: the first owner's."""
     for table in PersonRow.metadata.sorted_tables:
@@ -190,6 +196,22 @@ def _row(session: Session, number: int) -> PersonRow:
     if row is None:
         raise RequestError("There is no such person.", code="not_found")
     return row
+
+
+def _highest() -> Any:
+    """The highest number that anybody has or had; of the row of `GivenRow` that is updated."""
+    there = select(func.max(PersonRow.id)).scalar_subquery()
+    return case((there > GivenRow.highest, there), else_=GivenRow.highest)
+
+
+def _next_number(session: Session) -> int:
+    """One that nobody had before: what still runs for somebody who left, or lies in files, is nobody else's then.
+
+    Neither database sees to that by itself: SQLite gives the highest again, and PostgreSQL's counting goes back with
+    a backup.
+    """
+    skip_numbers(session, 1)
+    return session.execute(select(GivenRow.highest).where(GivenRow.what == "person")).scalar_one()
 
 
 def _owners(session: Session) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from huozhong.store.dialects import insert_or_add
@@ -58,6 +58,15 @@ def used_on(session: Session, person_id: int, day: str) -> Used:
     """All models together; money of all currencies as it is, as a house has one."""
     rows = session.scalars(select(UsageRow).where(UsageRow.person_id == person_id, UsageRow.day == day))
     return sum((_used(row) for row in rows), Used())
+
+
+def token_prices(session: Session) -> dict[str, float]:
+    """The most that a token of each model has cost anybody, on a day's average."""
+    tokens = UsageRow.prompt_tokens + UsageRow.completion_tokens
+    rows = session.execute(
+        select(UsageRow.model, func.max(UsageRow.money / tokens)).where(tokens > 0).group_by(UsageRow.model)
+    )
+    return {model: float(price) for model, price in rows}
 
 
 def usage_since(session: Session, day: str) -> list[tuple[UsageKey, Used]]:

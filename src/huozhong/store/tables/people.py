@@ -8,6 +8,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 from huozhong.store.tables.base import Base
 
 
+class GivenRow(Base):
+    """The highest number that was ever given to a kind of row, also to those that are gone.  what: "person"."""
+
+    __tablename__ = "given"
+
+    what: Mapped[str] = mapped_column(primary_key=True)
+    highest: Mapped[int]
+
+
 class PersonRow(Base):
     """folded: the name without cases, so that two people's names differ by more than that.  disabled: since when.
 

@@ -1,0 +1,32 @@
+"""The highest number that a person was ever given, so that none is given twice.
+
+Revision ID: 0006
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    """The table as of this revision, with its one row."""
+    given = op.create_table(
+        "given",
+        sa.Column("what", sa.String, primary_key=True),
+        sa.Column("highest", sa.BigInteger, nullable=False),
+    )
+    op.execute(given.insert().values(what="person", highest=_highest()))
+
+
+def _highest() -> int:
+    """PostgreSQL knows whom it counted even after they left; SQLite only who is there."""
+    connection = op.get_bind()
+    if connection.dialect.name == "postgresql":
+        found = connection.execute(sa.text("SELECT nextval(pg_get_serial_sequence('person', 'id'))")).scalar_one()
+    else:
+        found = connection.execute(sa.text("SELECT max(id) FROM person")).scalar_one()
+    return int(found)
