@@ -21,7 +21,14 @@ DOUBTED = re.compile(
 )
 NOT_TO = re.compile(NOT + "[是系][打给跟畀俾拨喊找]")  # 打给女儿，不是给儿子: which of them was right?
 # what has been done: 才跟红梅打过电话; 打过电话畀佢 is an order
-DONE = re.compile("[打拍敲挂拨摇][过了咗仔哒唠](?:[一两三四五几好]?[个通次只回])*电话(?![给畀俾到予拨分把乞互得去])")
+_NOBODY_ELSE = "(?![给畀俾到予拨分把乞互得去])"
+_OVER = "[了啦咯哒哉矣哩咧喇嘞唻勒喽]"
+# 电话打过了, 电话打完喇, 电话挂了, 电话打不通
+DONE = re.compile(
+    f"[打拍敲挂拨摇][过了咗仔哒唠](?:[一两三四五几好]?[个通次只回])*电话{_NOBODY_ELSE}"
+    "|电话(?:我|也|都|已经|早就?|才|刚刚?|就|又)*"
+    f"(?:[打拍敲拨摇讲说接][过完好通]{_OVER}|挂[断掉]?{_OVER}|[打拍敲挂拨摇接]咗|[打拍敲拨摇]{NOT[:-1]}|没)通){_NOBODY_ELSE}"
+)
 INSTEAD = re.compile(
     "^(?:哎|喔|啊|嗯|那|我看)*(?:都[系是]|还[是系]|不如|改打|换成?|要不然?|再不)(?=[打给跟找喊叫帮把畀俾拨敲])"
 )
@@ -43,9 +50,9 @@ def clauses_of(said: str) -> list[str]:
     text = re.sub("(?<=.)(不要|别|莫|唔好|勿要|先别)(打)", r"，\1\2", text)
     # 打给儿子不对打给女儿, as a recogniser writes it
     wrong = f"{NOT}(?:对|啱)的?|[搞弄讲说]错了?|错了"
-    text = re.sub(
-        rf"(?:(?<=.)(?<!是)({wrong})|(?<=\w)(?<!是)({NOT}[是系]))(?=[打给跟找喊帮把畀俾拨敲])", r"，\1\2，", text
-    )
+    text = re.sub(rf"(?<=.)(?<!是)({wrong})(?=[打给跟找喊帮把畀俾拨敲])", r"，\1，", text)
+    # 打给女儿不是打给儿子: which of them is right, only the voice tells
+    text = re.sub(rf"(?<=\w)(?<!是)({NOT}[是系])(?=[打给跟找喊帮把畀俾拨敲])", r"，\1", text)
     pieces = [piece.lower() for piece in re.split(r"[^\w]+|_", text) if piece]
     for i in range(1, len(pieces)):  # 不是建国，是建军
         if re.match(NOT + "[是系]", pieces[i - 1]) and len(pieces[i]) > 1:

@@ -252,7 +252,7 @@ class _Slots:
             float(around.cheapest(table[self._they][None], True)[0]),
             around.nobody,
             self._urgent(heard, table, around), bare,
-            around.of_whom if plainly.min() > PLAIN else np.inf,
+            around.of_whom if plainly.min() > PLAIN and not DONE.search(heard) else np.inf,
             _topic(around.topic, mine, np.stack(strangers)), named,
             of_two(mine, around),
         )  # fmt: skip
