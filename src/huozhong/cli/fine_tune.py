@@ -10,6 +10,7 @@ import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -50,6 +51,7 @@ class FineTuneOptions:
     base: str | None
     data: Path | None = None
     heldout: Path | None = None
+    ignore: list[str] | None = None
     out: Path | None = None
     bits: int | None = None
     lr: float | None = None
@@ -94,7 +96,8 @@ def run_sft(options: FineTuneOptions) -> None:
 
     data, bench = options.examples(), _Bench(options, "sft")
     settings = bench.settings()
-    training, heldout = bench.divided(read_examples(data, bench.encoder, bench.labels), read_examples)
+    read = partial(read_examples, ignored=options.ignore or ())
+    training, heldout = bench.divided(read(data, bench.encoder, bench.labels), read)
     rehearsed = bench.rehearsed(training)
     if len(training) <= REWORDED:
         settings = bench.upper_layers(settings)
@@ -115,7 +118,8 @@ def run_dpo(options: FineTuneOptions, beta: float) -> None:
         )
     bench = _Bench(options, "dpo")
     settings = bench.settings()
-    training, heldout = bench.divided(read_pairs(data, bench.encoder, bench.labels), read_pairs)
+    read = partial(read_pairs, ignored=options.ignore or ())
+    training, heldout = bench.divided(read(data, bench.encoder, bench.labels), read)
     bench.run(DpoTask(training, heldout, beta), settings, [], heldout)
 
 
@@ -160,8 +164,8 @@ class _Bench:
         """(training, held-out): from two files, a share of one, or of one what can be guessed."""
         from huozhong.train.adapt.examples import split
 
-        if self.labels:
-            names = ", ".join(sorted(self.labels))
+        if left_out := self.labels.union(self.options.ignore or ()):
+            names = ", ".join(sorted(left_out))
             typer.echo(dim(say(f"不学的栏目：{names}。", f"Left out, as no part of what is said: {names}.")))
         if self.options.heldout is None:
             return split(examples, self.options.seed, unguessable=self.stage == "dpo")

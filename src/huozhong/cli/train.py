@@ -33,6 +33,14 @@ Heldout = Annotated[
         "default: what can be guessed",
     ),
 ]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ignore",
+        metavar="COLUMN",
+        help="不看这一栏，可写多次 / a column of the examples to leave out; may be given again",
+    ),
+]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="放结果的文件夹 / where results go")]
 MethodName = Annotated[str, typer.Option("--method", help="auto, lora, qlora, full")]
 Bits = Annotated[int | None, typer.Option("--bits", help="qlora 的位数 4 或 8 / bits of the frozen base")]
@@ -236,6 +244,7 @@ def sft_command(
     base: Base = None,
     data: Data = None,
     heldout: Heldout = None,
+    ignore: Ignore = None,
     out: Out = None,
     method: MethodName = "auto",
     bits: Bits = None,
@@ -293,6 +302,7 @@ def dpo_command(
     base: Base = None,
     data: Data = None,
     heldout: Heldout = None,
+    ignore: Ignore = None,
     out: Out = None,
     method: MethodName = "auto",
     bits: Bits = None,

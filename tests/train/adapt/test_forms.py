@@ -115,7 +115,7 @@ def test_a_call_without_arguments_has_an_empty_object(arguments: Any) -> None:
     ({"messages": [USER, BOT | {"weight": 0}]}, "every answer has weight 0"),
     ({"messages": [USER, BOT | {"weight": 0.5}]}, "messages[1]: weight is 0.5"),
     ({"messages": [USER, BOT | {"weight": True}]}, "messages[1]: weight is True"),
-    ({"messages": [USER | {"weight": 1}, BOT]}, "messages[0]: the field 'weight' is not known"),
+    ({"messages": [USER | {"weight": 1}, BOT]}, "messages[0]: weight is 1, but only what the assistant says"),
     ({"messages": [USER, BOT | {"audio": {"id": "x"}}]}, "messages[1]: the field 'audio'"),
     ({"messages": [USER | {"content": [{"type": "image_url"}]}, BOT]}, "a part of type 'image_url'"),
     ({"messages": [USER | {"content": 3}, BOT]}, "content must be text, not a number"),

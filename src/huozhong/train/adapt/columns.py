@@ -19,6 +19,20 @@ LABELS = frozenset({
     "kind", "task", "task_type", "domain", "metadata", "answer_from", "human_verified", "copyright",  # Firefly, COIG
     "repo_name", "score", "prompt_tokens_len", "reasoning_content_tokens_len", "content_tokens_len",  # R1-Distill-110k
     "score_chosen", "score_rejected", "chosen_rating", "rejected_rating", "chosen_model", "rejected_model",
+    "type", "original_question", "data_source", "full_topic", "topic", "langdetect", "reward", "resource", "subset",
+    "title", "subject", "license", "generator", "version", "model", "timestamp", "turn", "difficulty", "tags", "split",
+    "cate1", "cate2", "subcategory", "problem_type", "question_type", "cot_type", "source_type", "created_date",
+    "raw_index", "seed", "openai_fingerprint", "fingerprint", "sha1", "concepts",  # Magicoder and its like
+    "message_tree_id", "tree_state", "reasoning", "used_in_training", "qa_id", "question_id", "answer_id", "file_name",
+    "conversation_hash", "openai_moderation", "detoxify_moderation", "toxic", "redacted",  # WildChat, LMSYS
+    "gen_input_config", "gen_response_config", "intent", "knowledge", "input_quality", "quality_explanation",  # Magpie
+    "response_quality", "task_category", "other_task_category", "task_category_generator", "reward_model", "safety",
+    "instruct_reward", "min_neighbor_distance", "min_similar_uuid", "repeat_count", "input_length", "llama_guard_2",
+    "is_response_0_safe", "is_response_1_safe", "safer_response_id", "response_0_severity_level",  # PKU
+    "response_1_severity_level", "prompt_source", "response_0_source", "response_1_source", "response_0_sha256",
+    "response_1_sha256", "is_response_0_harmful", "is_response_1_harmful",
+    "score_a", "score_b", "score_ratio", "seconds_difference", "post_id", "upvote_ratio",  # SHP
+    "individual_preference", "date", "metadata_json",
 })  # fmt: skip
 
 
@@ -26,15 +40,22 @@ class Columns:
     """The columns of one object; `finish` refuses those that nobody took.
 
     where: file, line and place in it, for errors.  known: other names that the form has, to guess what was meant.
+    is_line: it is the whole line, so that `train --ignore` can leave a column out.
     """
 
-    def __init__(self, values: Mapping[str, Any], where: str, known: frozenset[str] = frozenset()) -> None:
-        self.where, self._known = where, set(known)
+    def __init__(
+        self, values: Mapping[str, Any], where: str, known: frozenset[str] = frozenset(), *, is_line: bool = False
+    ) -> None:
+        self.where, self._known, self._is_line = where, set(known), is_line
         self._left = {name: value for name, value in values.items() if not _says_nothing(value)}
         self._written = list(values)
 
     def __contains__(self, name: str) -> bool:
         return name in self._left
+
+    def holds(self, name: str, sort: type) -> bool:
+        """Whether that column is there and of this sort."""
+        return isinstance(self._left.get(name), sort)
 
     def take(self, *names: str) -> Any:
         """The value under one of these names, None when there is none.  Raises DataError when there are two."""
@@ -64,9 +85,12 @@ class Columns:
 
     def finish(self) -> frozenset[str]:
         """Labels that were there.  Raises DataError for any other column that nobody took."""
-        for name in self._left.keys() - LABELS:
+        for name in sorted(self._left.keys() - LABELS):
+            out = f"leave it out{f' (--ignore {name})' if self._is_line else ''}"
+            if name in self._known:
+                self.refuse(f"the field {name!r} has no place beside the others, so {out}")
             near = difflib.get_close_matches(name, sorted(self._known), n=1, cutoff=0.75)
-            hint = f"did you mean {near[0]!r}?" if near else "nothing would be learnt from it, so leave it out"
+            hint = f"did you mean {near[0]!r}?" if near else f"nothing would be learnt from it, so {out}"
             self.refuse(f"the field {name!r} is not known here; {hint}")
         return frozenset(self._left)
 

@@ -107,8 +107,10 @@ def _message(one: Columns, written: dict[str, Any], calls: _Calls) -> tuple[dict
     role = _ROLES.get(said) if isinstance(said, str) else None
     if role is None:
         one.refuse(f"the role is {said!r}; it must be system, user, assistant or tool (or human, gpt and so on)")
-    content = _content(one, one.take("content", "value"))
+    content = _content(one, one.take("content", "value", "text"))
     one.take("name")  # who of several speaks, or which function answered; templates have no place for it
+    for label in ("turn_identifier", "info"):  # WildChat counts turns; AM-DeepSeek has a thought and its source twice
+        one.take(label)
     read: dict[str, Any] = {"role": role, "content": content}
     learn = False
     if role == "call":
@@ -133,6 +135,8 @@ def _message(one: Columns, written: dict[str, Any], calls: _Calls) -> tuple[dict
             one.refuse("the answer is empty, so the model would learn to say nothing; leave the line out")
     elif role == "user" and not content.strip():
         one.refuse("what the user says is empty")
+    if role != "assistant" and one.take("weight") not in (None, 0):
+        one.refuse(f"weight is {written['weight']!r}, but only what the assistant says can be learnt; make it 0")
     one.finish()
     return read, learn
 

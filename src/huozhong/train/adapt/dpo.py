@@ -53,10 +53,10 @@ class Pair(Prompted):
         return len(self.chosen[0]) + len(self.rejected[0])
 
 
-def read_pairs(path: Path, encoder: Encoder, labels: set[str] | None = None) -> list[Pair]:
-    """Every line as a Pair.  Raises DataError, naming the line.  labels: as in `examples.read_examples`."""
+def read_pairs(path: Path, encoder: Encoder, labels: set[str] | None = None, ignored: Sequence[str] = ()) -> list[Pair]:
+    """Every line as a Pair.  Raises DataError, naming the line.  labels, ignored: as in `examples.read_examples`."""
     pairs = []
-    for number, row in read_rows(path):
+    for number, row in read_rows(path, ignored):
         where = f"{path} line {number}"
         said = read_preferred(row, where)
         if labels is not None:

@@ -183,12 +183,13 @@ def load_template(files: Mapping[str, bytes], tokenizer: Tokenizer, where: str) 
 # -- reading ---------------------------------------------------------------------------------------------
 
 
-def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_rows(path: Path, ignored: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line numbers and JSON objects: one a line, or one list of them over many lines; or a table's rows.
 
-    Raises DataError.
+    ignored: columns to be left out, by name.  Raises DataError, also at the end where none of the lines had one.
     """
     ending, found = kind(path), False
+    away, seen = {name.strip().lower(): name for name in ignored}, set[str]()
     _no_other_kind(path)
     text = read_text(path)
     as_list = text.lstrip().startswith("[")
@@ -200,9 +201,16 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not isinstance(row, dict):
             raise DataError(f'{path} line {number} is not a JSON object like {{"question": "...", "answer": "..."}}.')
         found = True
+        if away:
+            seen |= {name.strip().lower() for name in row}
+            row = {name: value for name, value in row.items() if name.strip().lower() not in away}
         yield number, row
     if not found:
         raise DataError(f"{path} has no lines; write one question and answer a line.")
+    if unseen := sorted(away.keys() - seen):
+        raise DataError(
+            f"{path} has no column {away[unseen[0]]!r} that could be ignored; look how it is written there."
+        )
 
 
 def _no_other_kind(path: Path) -> None:
@@ -274,13 +282,15 @@ def _listed(text: str) -> Iterator[tuple[int, Any]]:
         yield line, value
 
 
-def read_examples(path: Path, encoder: Encoder, labels: set[str] | None = None) -> list[Example]:
+def read_examples(
+    path: Path, encoder: Encoder, labels: set[str] | None = None, ignored: Sequence[str] = ()
+) -> list[Example]:
     """Every line as an Example, or several.  Raises DataError, naming the line.
 
-    labels: gets the names of columns that only say where a line is from.
+    labels: gets the names of columns that only say where a line is from.  ignored: columns that are left out.
     """
     examples = []
-    for number, row in read_rows(path):
+    for number, row in read_rows(path, ignored):
         where = f"{path} line {number}"
         taught = read_taught(row, where)
         if labels is not None:

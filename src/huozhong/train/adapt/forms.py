@@ -5,15 +5,16 @@ Answers, for `train sft`:
     {"instruction": "...", "input": "...", "output": "...", "system": "...", "history": [["...", "..."]]}      Alpaca
     {"messages": [{"role": "user", "content": "..."}, ...], "tools": [...]}                                   OpenAI
     {"conversations": [{"from": "human", "value": "..."}, ...], "system": "...", "tools": "..."}              ShareGPT
-    {"chat": {"turn_1": {"Human": "<|Human|>: ...<eoh>", "MOSS": "<|MOSS|>: ...<eom>"}}}                      MOSS
     {"conversation": [{"system": "...", "input": "...", "output": "..."}, {"human": "...", "assistant": "..."}]}
                                                                                                      XTuner, Firefly
     {"prompt": "Once upon", "completion": " a time"}                    without the chat template; messages with it
+    and what is no list of messages yet: `dialogs`
 Preferences, for `train dpo`:
     {"prompt": "借多久？", "chosen": "两周。", "rejected": "不知道。"}    each also as messages, or a question of above
     {"chosen": [...], "rejected": [...]}                                whole conversations that begin alike
     {"chosen": "\\n\\nHuman: ...\\n\\nAssistant: ...", "rejected": "..."}                                        HH-RLHF
     {"input": {"messages": [...]}, "preferred_output": [...], "non_preferred_output": [...]}                  OpenAI
+    two answers and which is better: PKU-SafeRLHF, SHP, HelpSteer3
 
 Every column is read, or the line is refused by its name (`columns`).
 """
@@ -37,16 +38,21 @@ from huozhong.train.adapt.conversations import (
     split_thought,
     with_system,
 )
+from huozhong.train.adapt.dialogs import as_columns
 
 _QUESTIONS = ("question", "问", "问题", "提问", "instruction", "指令", "query", "problem", "q", "用户",
               "用户问题", "标准问题")  # fmt: skip
 _ANSWERS = ("answer", "答", "答案", "回答", "回复", "output", "输出", "response", "target", "solution", "a",
             "content", "助手", "标准答案", "参考答案")  # fmt: skip
 _INPUTS = ("input", "输入")
-_KNOWN = frozenset({*_QUESTIONS, *_ANSWERS, *REASONING, *_INPUTS, "context", "system", "history", "messages",
-                    "conversations", "tools", "functions", "prompt", "completion", "chosen", "rejected"})  # fmt: skip
+_SYSTEM = ("system", "system_prompt")
+_CHOSEN = ("chosen", "response_chosen", "chosen_response", "preferred_output", "response_j")
+_REJECTED = ("rejected", "response_rejected", "rejected_response", "non_preferred_output", "response_k")
+_KNOWN = frozenset({*_QUESTIONS, *_ANSWERS, *REASONING, *_INPUTS, *_SYSTEM, *_CHOSEN, *_REJECTED, "context", "history",
+                    "messages", "conversations", "tools", "functions", "prompt", "completion"})  # fmt: skip
+_COMPARED = (("response_0", "response_1", "better_response_id"), ("human_ref_a", "human_ref_b", "labels"),
+             ("response1", "response2", "overall_preference"))  # fmt: skip
 _DIALOG = re.compile(r"\n\n(Human|Assistant): ?")
-_MOSS_MARKS = re.compile(r"^\s*<\|[^|]+\|>:|<eo[a-z]>\s*$")
 
 
 @dataclass(frozen=True)
@@ -81,8 +87,9 @@ class Preferred:
 
 def read_taught(row: Mapping[str, Any], where: str) -> Taught:
     """One line of any form.  Raises DataError that begins with `where`."""
-    row = _as_conversation(small_names(row), where)
-    line = Columns(row, where, _KNOWN)
+    row = small_names(row)
+    row = as_columns(row, where, _asks(row))
+    line = Columns(row, where, _KNOWN, is_line=True)
     found = next((name for name in ("messages", "conversations", "conversation") if row.get(name) is not None), None)
     functions = _functions(line)
     if found is not None:
@@ -98,7 +105,7 @@ def read_taught(row: Mapping[str, Any], where: str) -> Taught:
             return _continued(line, prompt)
     else:
         said = _question_and_answer(line)
-    messages = with_system(said.messages, line.text("system"), where)
+    messages = with_system(said.messages, line.text(*_SYSTEM), where)
     learnt = (False,) * (len(messages) - len(said.messages)) + said.learnt
     if messages[-1]["role"] != "assistant":
         line.refuse("the last message must be the assistant's, for that is what the model learns to say")
@@ -114,31 +121,16 @@ def _functions(line: Columns) -> tuple[Function, ...]:
     return () if value is None else read_functions(value, line.where)
 
 
-def _as_conversation(row: dict[str, Any], where: str) -> dict[str, Any]:
-    """MOSS's own lines, whose turns are an object and whose texts have marks around them, as a conversation."""
-    turns = row.get("chat")
-    if not isinstance(turns, dict):
-        return row
-    said: Messages = []
-    for name, turn in turns.items():
-        texts = {} if not isinstance(turn, dict) else {k: _MOSS_MARKS.sub("", str(v)).strip() for k, v in turn.items()}
-        line = Columns({k: v for k, v in texts.items() if v != "None"}, f"{where}: chat: {name}")
-        question, answer = line.needed("Human"), line.needed("MOSS")
-        if any(rest in line for rest in ("Commands", "Tool Responses")):
-            line.refuse("it calls a plugin of MOSS's, which cannot be taught here; leave the line out")
-        line.take("Inner Thoughts")  # which plugin is wanted, and none was
-        line.finish()
-        said += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-    rest = {name: value for name, value in row.items() if name not in ("chat", "meta_instruction", "num_turns")}
-    return rest | {"messages": said, "system": row.get("meta_instruction")}
-
-
 def _asked_again(line: Columns, messages: Messages) -> None:
-    """UltraChat and its like have the first question once more in a column of its own."""
-    prompt = line.text("prompt")
-    first = next((m["content"] for m in messages if m["role"] == "user"), "")
-    if prompt is not None and prompt.strip() != first.strip():
-        line.refuse("'prompt' is not what the first user message asks, so leave one of them out")
+    """UltraChat, Numina and their like have the first question, or the answer, once more in a column of its own."""
+    first = next((m["content"] for m in messages if m["role"] == "user"), "").strip()
+    last = messages[-1]["content"]
+    for name in [name for name in ("prompt", *_QUESTIONS) if name in line]:
+        if str(line.take(name)).strip() != first:
+            line.refuse(f"{name!r} is not what the first user message asks, so leave one of them out")
+    for name in [name for name in _ANSWERS if name in line]:
+        if str(line.take(name)).strip() not in last:
+            line.refuse(f"{name!r} is not in the last message's answer, so leave one of them out")
 
 
 def _asks(row: Mapping[str, Any]) -> bool:
@@ -202,7 +194,7 @@ def _history(value: Any, line: Columns) -> Messages:
 def read_preferred(row: Mapping[str, Any], where: str) -> Preferred:
     """One line of any form.  Raises DataError that begins with `where`."""
     row = small_names(row)
-    line = Columns(row, where, _KNOWN)
+    line = Columns(row, where, _KNOWN, is_line=True)
     if isinstance(row.get("input"), dict):
         request = Columns(line.take("input"), f"{where}: input")
         functions, before = _functions(request), request.take("messages")
@@ -212,11 +204,11 @@ def read_preferred(row: Mapping[str, Any], where: str) -> Preferred:
             request.refuse("it has no messages")
     else:
         functions = _functions(line)
-        chosen, rejected = _dialog(line.take("chosen")), _dialog(line.take("rejected"))
+        chosen, rejected = _better_and_worse(line)
         if row.get("messages") is not None and row["messages"] == chosen:
             line.take("messages")  # UltraFeedback has the better conversation twice
         before = _before(line)
-    system = line.text("system")
+    system = line.text(*_SYSTEM)
     for name, value in (("chosen", chosen), ("rejected", rejected)):
         if not isinstance(value, str | list | dict):
             line.refuse(f"{name!r} must be an answer as text, or as messages, that is not empty")
@@ -233,6 +225,35 @@ def read_preferred(row: Mapping[str, Any], where: str) -> Preferred:
     return Preferred(with_system(asked, system, where), better, worse, functions, texts, labels)
 
 
+def _better_and_worse(line: Columns) -> tuple[Any, Any]:
+    """Two answers of which a third column says which is the better one, or one column each."""
+    for first, second, which in _COMPARED:
+        if first in line and second in line and which in line:
+            answers, said = (line.take(first), line.take(second)), line.take(which)
+            better = _which(which, said)
+            if better is None:
+                line.refuse(
+                    f"{which!r} is {said!r}, which says of neither answer that it is better; leave the line out"
+                )
+            return answers[better], answers[1 - better]
+    if "completion" in line and "label" in line:
+        line.refuse(
+            "it has one answer and whether it is good; a preference needs a better and a worse one (chosen, rejected)"
+        )
+    return _dialog(line.take(*_CHOSEN)), _dialog(line.take(*_REJECTED))
+
+
+def _which(column: str, value: Any) -> int | None:
+    """0 or 1, for the first or the second answer; None for neither."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    if column == "better_response_id":  # PKU
+        return value if value in (0, 1) else None
+    if column == "labels":  # SHP: 1 for the first
+        return 1 - value if value in (0, 1) else None
+    return None if value == 0 else int(value > 0)  # HelpSteer3: from -3, the first, to 3
+
+
 def _dialog(value: Any) -> Any:
     """A whole dialog in one text, as HH-RLHF writes it, as messages; anything else as it is."""
     if not isinstance(value, str) or not value.startswith("\n\nHuman:"):
@@ -244,6 +265,10 @@ def _dialog(value: Any) -> Any:
 
 def _before(line: Columns) -> Any:
     found = line.take("messages", "conversations", "prompt")
+    if found is None and line.holds("context", list):
+        found = line.take("context")
+    if found is None and line.holds("history", str):  # SHP
+        found = line.take("history")
     if found is not None or not any(name in line for name in (*_QUESTIONS, "input")):
         return found
     asked = _question(line)
