@@ -162,6 +162,13 @@ def test_a_price_that_a_spreadsheet_would_take_for_a_day() -> None:
     assert read_prices("\n".join(map(str, values))).values.tolist() == values
 
 
+@pytest.mark.parametrize("name", ["price", "外三元（元/公斤）", "﻿价格"])
+def test_a_column_of_prices_may_have_a_name(name: str) -> None:
+    """2064.12 alone could be a month, too."""
+    values = [2064.12 + 3.5 * (place % 9) for place in range(40)]
+    assert read_prices(f"{name}\n" + "\n".join(map(str, values))).values.tolist() == values
+
+
 DAYS = [FIRST + datetime.timedelta(7 * place) for place in range(12)]
 
 

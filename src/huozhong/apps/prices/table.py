@@ -158,6 +158,8 @@ def _listed(rows: list[tuple[int, list[str]]]) -> list[float]:
     """Nothing but prices, without dates: what somebody wrote down by hand."""
     if len(rows) > 5000:
         return []
+    if len(rows) > 1 and all(len(row) == 1 for _, row in rows) and read_number(rows[0][1][0]) is None:
+        rows = rows[1:]  # the column's name
     words = [word for _, row in rows for cell in row for word in re.split(r"[\s,，、;；]+", cell) if word]
     numbers, days = [read_number(word) for word in words], [read_date(word) for word in words]
     # 31156 is a day to a spreadsheet and a price of nickel: among others in a single column it is a price
