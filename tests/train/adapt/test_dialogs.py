@@ -115,6 +115,22 @@ def test_sets_whose_lines_have_other_shapes(row: dict[str, Any], turns: list[tup
     assert said(row) == turns
 
 
+@pytest.mark.parametrize("row", [
+    {"id": 3, "question": "q", "A": "w", "B": "x", "C": "y", "D": "z", "answer": "C", "explanation": ""},  # C-Eval
+    {"question": "q", "subject": "s", "choices": ["w", "x", "y", "z"], "answer": 2},  # MMLU
+    {"id": "x", "question": "q", "choices": {"text": ["w", "x", "y", "z"], "label": ["A", "B", "C", "D"]},
+     "answerKey": "C"},  # ARC
+])  # fmt: skip
+def test_of_a_choice_the_letter_is_learnt(row: dict[str, Any]) -> None:
+    assert said(row) == [("user", "q\nA. w\nB. x\nC. y\nD. z"), ("assistant", "C")]
+    with pytest.raises(DataError, match="the right one is 'E', and the options are A, B, C, D"):
+        read_taught({name: value for name, value in row.items() if name != "answerKey"} | {"answer": "E"}, "f line 1")
+
+
+def test_a_question_and_its_answer_by_letters_are_no_choice() -> None:
+    assert said({"q": "q", "a": "a"}) == [Q, A]
+
+
 def test_a_reference_that_is_not_what_is_said_is_refused_and_can_be_ignored(tmp_path: Path) -> None:
     row = {"problem": "q", "answer": "42", "messages": [USER, BOT]}
     with pytest.raises(DataError, match="'answer' is not in the last message's answer"):

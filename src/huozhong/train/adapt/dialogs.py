@@ -8,6 +8,7 @@ Guanaco, ...    {"text": "### Human: ...### Assistant: ..."}; also the marks of 
 xLAM            {"query": "...", "answers": "[{"name": ..., "arguments": ...}]", "tools": "[...]"}
 Nemotron        {"input": [messages], "output": "..."}
 SQuAD           {"context": "...", "question": "...", "answers": {"text": ["..."]}}
+C-Eval, MMLU, ARC   {"question": "...", "A": "...", "B": "...", ..., "answer": "B"} and the like: its letter is learnt
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _GLAIVE_CALL = re.compile(r"<functioncall>\s*(\{.*\})\s*$", re.DOTALL)
 _GLAIVE_QUOTED = re.compile(r"""\{\s*"name":\s*"([^"]+)",\s*"arguments":\s*'(.*)'\s*\}""", re.DOTALL)
 _GLAIVE_TOOLS = re.compile(r"\s+with access to the following functions\..*$", re.DOTALL)
 _GLAIVE_ROLES = {"USER": "user", "ASSISTANT": "assistant", "FUNCTION RESPONSE": "tool"}
+_LETTERS = "ABCDEFGHIJ"
 _LISTS = ("messages", "conversations", "conversation", "dialog", "dialogue")
 # Who speaks in a text of one's own marks: where a turn begins (one group: who), and what is no part of what is said.
 _MARKS = (
@@ -60,6 +62,8 @@ def as_columns(row: dict[str, Any], where: str, asks: bool) -> dict[str, Any]:
         Columns(row, where).refuse("it is one message of a tree; take the set's file of whole trees (…trees.jsonl)")
     if isinstance(answers, dict) and isinstance(answers.get("text"), list):
         return _without(row, "answers") | {"answer": _first(answers["text"], row, where)}
+    if options := _options(row):
+        return _chosen(row, options, where)
     if isinstance(from_text(answers), list) and "tools" in row:
         return _called(row, from_text(answers))
     if isinstance(row.get("input"), list) and isinstance(row.get("output"), str):
@@ -179,6 +183,33 @@ def _schema(tool: dict[str, Any]) -> dict[str, Any]:
         if "optional" not in more and "default" not in one:
             required.append(name)
     return tool | {"parameters": {"type": "object", "properties": properties, "required": required}}
+
+
+def _options(row: Mapping[str, Any]) -> dict[str, str]:
+    """What may be chosen, by its letter; {} where the line is no choice."""
+    choices = row.get("choices")
+    if isinstance(choices, dict) and isinstance(choices.get("text"), list) and isinstance(choices.get("label"), list):
+        options = dict(zip(choices["label"], choices["text"], strict=False))
+    elif isinstance(choices, list):
+        options = dict(zip(_LETTERS, choices, strict=False))
+    else:
+        options = {letter: row[letter.lower()] for letter in _LETTERS if row.get(letter.lower()) is not None}
+    whole = all(isinstance(text, str) for pair in options.items() for text in pair)
+    return options if len(options) > 1 and whole and isinstance(row.get("question"), str) else {}
+
+
+def _chosen(row: Mapping[str, Any], options: Mapping[str, str], where: str) -> dict[str, Any]:
+    """The question with its options below it, and the letter of the right one; MMLU counts from 0."""
+    right = row.get("answerkey", row.get("answer"))
+    if isinstance(right, int) and not isinstance(right, bool) and 0 <= right < len(options):
+        right = list(options)[right]
+    if right not in options:
+        Columns(row, where).refuse(f"the right one is {right!r}, and the options are {', '.join(options)}")
+    asked = "\n".join([row["question"], *(f"{letter}. {text}" for letter, text in options.items())])
+    names = ["choices", "answerkey", "answer"]
+    if "choices" not in row:
+        names += [letter.lower() for letter in options]
+    return _without(row, *names) | {"question": asked, "answer": right}
 
 
 def _first(texts: list[Any], row: Mapping[str, Any], where: str) -> str:
