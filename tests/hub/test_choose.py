@@ -37,10 +37,23 @@ def test_a_folder_of_shards() -> None:
     assert chosen(None, *moonlight, "tokenization_moonshot.py") == list(moonlight)
     with pytest.raises(HubError, match=r"no tokenizer\.json"):
         chosen(None, "config.json", "model.safetensors")
-    with pytest.raises(HubError, match="no safetensors or GGUF"):
-        chosen(None, "config.json", "pytorch_model.bin")
     with pytest.raises(HubError, match="implausibly large"):
         choose([*files("model.safetensors", "tokenizer.json"), RemoteFile("config.json", 2**40)], None, "here")
+
+
+@pytest.mark.parametrize(("paths", "words", "chinese"), [
+    (["config.json", "pytorch_model.bin"], "pytorch_model.bin is a kind of file that is not read", "pytorch_model.bin"),
+    (["params.json", "consolidated.safetensors"], "no model.safetensors, only consolidated", "Hugging Face"),
+    (["adapter_config.json", "adapter_model.safetensors"], r"holds an adapter \(LoRA\)", "适配器"),
+    (["model_index.json", "unet/config.json", "unet/x.safetensors"], "pictures or films", "画图"),
+    (["trainer_state.json", "checkpoint-500/config.json"], "lies in its folder checkpoint-500", "checkpoint-500"),
+    (["README.md"], "holds no safetensors or GGUF file", "没有 safetensors"),
+    (["config.json", "model.safetensors", "tokenizer.model"], "tokenizer.model alone", "只有 tokenizer.model"),
+])  # fmt: skip
+def test_what_is_no_model_says_what_it_is(paths: list[str], words: str, chinese: str) -> None:
+    with pytest.raises(HubError, match=words) as caught:
+        chosen(None, *paths)
+    assert chinese in str(caught.value.chinese)
 
 
 def test_gguf_files() -> None:

@@ -132,7 +132,10 @@ def model_files(path: Path) -> list[Path]:
             f"{path} 既不是模型文件夹，也不是 .gguf 文件。", f"{path} is neither a model folder nor a .gguf file."
         )
     found = [RemoteFile(one.name, one.stat().st_size) for one in sorted(folder.iterdir()) if one.is_file()]
-    if select is None and not any(f.name == "config.json" for f in found):
+    inside = [one / "config.json" for one in sorted(folder.iterdir()) if one.is_dir()]  # a training's checkpoint-500
+    found += [RemoteFile(f"{one.parent.name}/config.json", 0) for one in inside if one.is_file()]
+    names = [file.path for file in found]
+    if select is None and "config.json" not in names and any(name.lower().endswith(".gguf") for name in names):
         found = [file for file in found if not file.name.endswith(".safetensors")]
     return [folder / file.name for file in choose(found, select, str(path))]
 

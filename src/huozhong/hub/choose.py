@@ -20,6 +20,7 @@ _NEEDED = ("config.json", "tokenizer.json")
 _LARGEST_SMALL = 256 * 2**20
 _WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5,6})?\.safetensors")
 _GGUF = re.compile(r"[\w.+ ()\[\]-]+\.gguf")
+_OTHER_WEIGHTS = (".bin", ".pth", ".pt", ".ckpt", ".onnx", ".h5", ".msgpack", ".npz", ".tflite", ".engine", ".ot")
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
 # What the engine computes, the one that suits an ordinary machine first.
 QUANTS = (
@@ -36,11 +37,46 @@ def choose(files: Iterable[RemoteFile], select: str | None, place: str) -> list[
     if select is None and any(_is_weights(file) for file in listed):
         return _folder(listed, place)
     if not ggufs:
-        raise HubError(
-            f"{place} 里没有 {select or 'safetensors 或 GGUF'} 模型文件；本程序读这两种格式。",
-            f"{place} holds no {select or 'safetensors or GGUF'} file; those two formats are what can be run.",
-        )
+        raise _nothing(listed, select, place)
     return _gguf(ggufs, select, place)
+
+
+def _nothing(listed: list[RemoteFile], select: str | None, place: str) -> HubError:
+    """The error where no file can be run: what is there instead, and what to take."""
+    paths = sorted(file.path for file in listed)
+    inside = [path.removesuffix("/config.json") for path in paths if path.endswith("/config.json")]
+    other = next((path for path in paths if path.endswith(_OTHER_WEIGHTS)), None)
+    part = next((path for path in paths if path.endswith(".safetensors")), None)
+    if select is None and "adapter_config.json" in paths:
+        return HubError(
+            f"{place} 里是适配器（LoRA），单独不是模型；请拿已经和基座合并好的模型。",
+            f"{place} holds an adapter (LoRA), which is no model by itself; take the model that it was merged into.",
+        )
+    if select is None and "model_index.json" in paths:
+        return HubError(
+            f"{place} 里是画图或做视频的模型（diffusers），本程序只运行语言模型。",
+            f"{place} holds a model that makes pictures or films (diffusers); only language models run here.",
+        )
+    if select is None and len(inside) == 1:
+        return HubError(
+            f"{place} 里的模型在它的文件夹 {inside[0]} 里；请写那个文件夹。",
+            f"the model of {place} lies in its folder {inside[0]}; name that one.",
+        )
+    if select is None and part is not None:
+        return HubError(
+            f"{place} 里没有 model.safetensors，只有 {part}；请拿它的 Hugging Face 版本，或把整个文件夹重新复制一遍。",
+            f"{place} has no model.safetensors, only {part}; take the same model in Hugging Face's form, or copy the "
+            "whole folder again.",
+        )
+    if select is None and other is not None:
+        return HubError(
+            f"{place} 里的 {other} 这种文件这里不读；请改用这个模型的 safetensors 或 GGUF 版本。",
+            f"{place}: {other} is a kind of file that is not read here; take this model as safetensors or GGUF.",
+        )
+    return HubError(
+        f"{place} 里没有 {select or 'safetensors 或 GGUF'} 模型文件；本程序读这两种格式。",
+        f"{place} holds no {select or 'safetensors or GGUF'} file; those two formats are what can be run.",
+    )
 
 
 def _is_weights(file: RemoteFile) -> bool:
@@ -51,6 +87,13 @@ def _folder(listed: list[RemoteFile], place: str) -> list[RemoteFile]:
     by_path = {file.path: file for file in listed}
     for name in _NEEDED:
         if name not in by_path and not (name == "tokenizer.json" and TIKTOKEN in by_path):
+            if name == "tokenizer.json" and "tokenizer.model" in by_path:
+                raise HubError(
+                    f"{place} 只有 tokenizer.model，没有 tokenizer.json；请拿同一个模型的 GGUF 版本，"
+                    "或者用 transformers 打开它的词表再存一次，就会写出 tokenizer.json。",
+                    f"{place} has tokenizer.model alone and no tokenizer.json; take this model as GGUF, or open and "
+                    "save its tokenizer with transformers, which writes tokenizer.json.",
+                )
             raise HubError(f"{place} 缺少 {name}，不能运行。", f"{place} has no {name}, so it cannot be run.")
     small = [by_path[name] for name in (*SMALL_FILES, INDEX) if name in by_path]
     for file in small:

@@ -69,6 +69,10 @@ def read_safetensors(path: Path) -> dict[str, Entry]:
         if size < 8:
             raise CheckpointError(f"{path}: has only {size} bytes; the file is truncated.")
         file = np.memmap(path, dtype=np.uint8, mode="r")
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: this part of the model is missing; bring it there, too.").in_chinese(
+            f"{path}：模型缺少这个文件；请把它也放到那里。"
+        ) from None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror}).") from error
     if stand_in := what_stands_in(file[:64].tobytes()):
