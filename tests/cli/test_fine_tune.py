@@ -130,6 +130,18 @@ def test_only_the_plan(tiny_folder: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "runs" / "tiny-school" / "model").exists()
 
 
+def test_a_column_that_is_not_known_is_ignored_when_asked(tiny_folder: Path, tmp_path: Path) -> None:
+    data = questions(tmp_path / "school.jsonl")
+    rows = [json.loads(line) | {"Speed": 3, "id": 1} for line in data.read_text().splitlines()]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    begin = ("sft", "--base", str(tiny_folder), "--data", str(data), "--plan", "--rehearse", "0")
+    assert "(--ignore speed)" in str(train_command(*begin).exception)
+    result = train_command(*begin, "--ignore", "speed")
+    assert result.exception is None, result.output
+    assert "id, speed" in result.output
+    assert "no column 'sped'" in str(train_command(*begin, "--ignore", "speed", "--ignore", "sped").exception)
+
+
 @pytest.mark.parametrize(("words", "few", "way"), [
     ((), 2000, "full, 1 / 2"),
     ((), 10, "LoRA, rank 16"),  # many examples: all layers
@@ -164,6 +176,7 @@ def test_few_examples_are_taught_to_the_upper_layers_where_those_are_small(
     (["sft", "--base", "TINY", "--data", "school.jsonl", "--layers", "99"], ConfigError,
      "--layers is 99; the model has 2"),
     (["sft", "a.toml", "--layers", "1"], ConfigError, "--layers goes with --base"),
+    (["sft", "a.toml", "--ignore", "x"], ConfigError, "--ignore goes with --base"),
     (["sft", "--base", "nobody", "--data", "school.jsonl"], HuozhongError, "nobody"),
     (["dpo", "--base", "TINY", "--data", "school.jsonl"], DataError, "line 1: 'chosen' must be"),
     (["dpo", "--base", "TINY", "--data", "school.jsonl", "--beta", "-1"], ConfigError, "--beta is -1"),
