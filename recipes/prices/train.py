@@ -1,9 +1,9 @@
 """Trains the forecaster of prices on made-up series, and writes its weights for NumPy.
 
-    python -m recipes.prices.train --out RUN --steps 6000          (again after a break: it goes on where it was)
-    python -m recipes.prices.train --out RUN --steps 6000 --minutes 9 --write src/huozhong/apps/prices/weights.npz
+    python -m recipes.prices.train --out RUN1 --seed 1             (again after a break: it goes on where it was)
+    python -m recipes.prices.train --out RUN2 --seed 2 --beside RUN1 --write src/huozhong/apps/prices/weights.npz
 
-It needs torch (`pip install 'huozhong[train]'`), an hour of two cores, and no data at all.
+It needs torch (`pip install 'huozhong[train]'`), 35 minutes of a core for each of the two, and no data at all.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import io
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -138,9 +139,20 @@ def _held_out(average: dict[str, Tensor], x: Tensor, came: Tensor) -> float:
         return float(pinball(network(x)[:, FIRST:], came[:, FIRST:]))
 
 
-def write(network: Network, file: Path) -> None:
+def trained(folder: Path) -> Network:
+    """What a run reached, on average over its late steps."""
+    network = Network()
+    network.load_state_dict(torch.load(folder / "state.pt", weights_only=True)["average"])
+    return network
+
+
+def write(networks: Sequence[Network], file: Path) -> None:
     """The weights in 16 bits, as `huozhong.apps.prices.network` reads them."""
-    arrays = {name.replace(".", "_"): value.numpy().astype(np.float16) for name, value in network.state_dict().items()}
+    states = [network.state_dict() for network in networks]
+    arrays = {
+        name.replace(".", "_"): np.stack([state[name].numpy().astype(np.float16) for state in states])
+        for name in states[0]
+    }
     packed = io.BytesIO()
     np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
     write_whole(file, packed.getvalue())
@@ -153,10 +165,11 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=math.inf, help="of this turn")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", type=Path, help="write the weights: this is the last turn")
+    parser.add_argument("--beside", type=Path, nargs="*", default=[], help="finished runs that are written, too")
     arguments = parser.parse_args()
     network = train(arguments.out, arguments.steps, arguments.minutes, arguments.seed, bool(arguments.write))
     if arguments.write:
-        write(network, arguments.write)
+        write([*map(trained, arguments.beside), network], arguments.write)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 import torch
 from recipes.prices import train as trainer
 from recipes.prices.generators import make
-from recipes.prices.train import Network, batch_of, pinball, train, write
+from recipes.prices.train import Network, batch_of, pinball, train, trained, write
 
 from huozhong.apps.prices import network
 from huozhong.apps.prices.features import FEATURES, HORIZON
@@ -48,18 +48,19 @@ def test_a_short_training_learns_goes_on_and_is_run_by_numpy(tmp_path: Path, mon
     x, came = batch_of(np.random.default_rng(9), 16)
     torch.manual_seed(1)
     before = loss(Network(), x, came)
-    trained = train(tmp_path, 6, 5.0, 1, False)
-    assert loss(trained, x, came) < before
+    made = train(tmp_path, 6, 5.0, 1, False)
+    assert loss(made, x, came) < before
     assert torch.load(tmp_path / "state.pt", weights_only=True)["done"] == 6
     again = train(tmp_path, 6, 5.0, 1, False)  # nothing is left to be done
-    for name, value in trained.state_dict().items():
+    for name, value in made.state_dict().items():
         torch.testing.assert_close(again.state_dict()[name], value)
-    write(trained, tmp_path / "w.npz")
+        torch.testing.assert_close(trained(tmp_path).state_dict()[name], value)
+    write([Network(), made], tmp_path / "w.npz")
     with np.load(tmp_path / "w.npz") as file:
-        arrays = {name: file[name].astype(np.float32) for name in file.files}
+        arrays = {name: file[name][1].astype(np.float32) for name in file.files}
     some = np.random.default_rng(0).normal(0, 1, (2, 30, FEATURES)).astype(np.float32)
     with torch.no_grad():
-        expected = trained(torch.tensor(some)).numpy()
+        expected = made(torch.tensor(some)).numpy()
     found = network.network(some, arrays)
     assert found.shape == (2, 30, HORIZON, 11)
     np.testing.assert_allclose(found, expected, atol=0.02)  # 16 bits a weight

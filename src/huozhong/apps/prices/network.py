@@ -1,7 +1,8 @@
-"""The network that forecasts: two layers of LSTM over what `features` sees, run in NumPy.
+"""The networks that forecast: two layers of LSTM over what `features` sees, run in NumPy; their quantiles' mean.
 
-It was trained on made-up series alone (recipes/prices); its weights lie beside this file in 16 bits.  Torch's own LSTM
-is the reference that the test holds it against.
+They were trained on made-up series alone (recipes/prices), each from another seed, for two err less together than
+either; their weights lie beside this file in 16 bits.  Torch's own LSTM is the reference that the test holds them
+against.
 
     B series   T weeks   F FEATURES   Q LEVELS
 """
@@ -25,10 +26,12 @@ _WEIGHTS = Path(__file__).with_name("weights.npz")
 
 
 @cache
-def weights() -> dict[str, NDArray[np.float32]]:
-    """The weights, by torch's names with _ for the dots."""
+def weights() -> tuple[dict[str, NDArray[np.float32]], ...]:
+    """Every network's weights, by torch's names with _ for the dots; in the file one behind the other."""
     with np.load(_WEIGHTS) as file:
-        return {name: file[name].astype(np.float32) for name in file.files}
+        arrays = {name: file[name].astype(np.float32) for name in file.files}
+    count = len(arrays["head_bias"])
+    return tuple({name: array[place] for name, array in arrays.items()} for place in range(count))
 
 
 def forecast_all(y_BT: Floats, calendar_BTC: Floats) -> Floats:
@@ -37,7 +40,8 @@ def forecast_all(y_BT: Floats, calendar_BTC: Floats) -> Floats:
     y: logarithms of weekly prices; calendar: `seasons.calendar`, or noughts where the dates say nothing.
     """
     seen = look(y_BT, calendar_BTC)
-    unit = network(seen.x.astype(np.float32), weights()).astype(np.float64)
+    x = seen.x.astype(np.float32)
+    unit = np.mean([network(x, one) for one in weights()], axis=0, dtype=np.float64)
     spread = seen.scale[:, :, None, None] * np.sqrt(np.arange(1, HORIZON + 1))[:, None]
     return np.asarray(y_BT[:, :, None, None] + unit * spread)
 
