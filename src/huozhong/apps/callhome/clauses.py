@@ -23,15 +23,57 @@ NOT_TO = re.compile(NOT + "[是系][打给跟畀俾拨喊找]")  # 打给女儿�
 # what has been done: 才跟红梅打过电话; 打过电话畀佢 is an order
 _NOBODY_ELSE = "(?![给畀俾到予拨分把乞互得去])"
 _OVER = "[了啦咯哒哉矣哩咧喇嘞唻勒喽]"
-# 电话打过了, 电话打完喇, 电话挂了, 电话打不通
+# 电话打过了, 电话打完喇, 电话挂了, 电话打不通; 打电话来了, 打电话的是谁; 我不想打
 DONE = re.compile(
-    f"[打拍敲挂拨摇][过了咗仔哒唠](?:[一两三四五几好]?[个通次只回])*电话{_NOBODY_ELSE}"
+    f"[打拍敲挂拨摇](?:[了咗左仔哒](?:[一两三四五几好]?[个通次只回])*电话"
+    f"|[过唠](?:[一两三四五几好]?[个通次只回])*电话{_NOBODY_ELSE})"
     "|电话(?:我|也|都|已经|早就?|才|刚刚?|就|又)*"
-    f"(?:[打拍敲拨摇讲说接][过完好通]{_OVER}|挂[断掉]?{_OVER}|[打拍敲挂拨摇接]咗|[打拍敲拨摇]{NOT[:-1]}|没)通){_NOBODY_ELSE}"
+    f"(?:[打拍敲拨摇讲说接][过完好通]{_OVER}|挂[断掉]?{_OVER}|[打拍敲挂拨摇接][咗左]|[打拍敲拨摇]{NOT[:-1]}|没)通){_NOBODY_ELSE}"
+    f"|电话来(?:{_OVER}|[问讲说找])|电话的(?:是|人|时候|那|谁)|[打拨]的电话|电话(?:占线|关机|停机|空号|[没无冇]人)"
+    r"|说(?:要|想)?[给畀跟][他她佢伊]\w{1,4}打|[不弗唔毋勿冇](?:想|愿意?|肯|敢|高兴)打(?![给畀俾到拨])"
 )
 INSTEAD = re.compile(
     "^(?:哎|喔|啊|嗯|那|我看)*(?:都[系是]|还[是系]|不如|改打|换成?|要不然?|再不)(?=[打给跟找喊叫帮把畀俾拨敲])"
 )
+
+
+# Where a recogniser writes no comma, an order that begins anew is a clause of its own.
+_PARTED_AT_MOST = 40  # characters
+_NOT_SO = "(?:不要|不用|先别|别|莫|白|唔好|勿要|覅|毋通|毋好|唔使)"
+_THEM = "(?:他|她|佢|伊|渠|姖|俚|其)"
+_CALL = "(?:打|敲|拨|摇)(?:[一个只通条]|电话){0,3}"
+_AT = "(?:给|畀|俾|拨|把|予|乞|分|到)"
+_UNFINISHED = re.compile(
+    f"(?:{_NOT_SO}|[不弗唔毋勿没冇无要想说讲话叫喊让会能该]|[叫喊让帮]我)$"
+)  # 儿子喊我莫给他打电话
+_PARTED = (
+    # 莫打给建军打给建国, 别给儿子打给女儿打
+    re.compile(
+        rf"({_NOT_SO}(?:{_CALL}{_AT}?|给|跟|畀|找|寻|揾)\w{{1,5}}?)(?={_CALL}{_AT}\w|给\w{{1,5}}{_CALL}|[打找寻揾]\w{{1,4}}$)"
+    ),
+    # 我姑娘好几天没信儿了给她打一个, 外孙放学未呀打去问下
+    re.compile(
+        rf"(\w{{2,}}?)(?=(?:{_AT}{_THEM}{_CALL}|{_CALL}{_AT}{_THEM}|{_CALL}(?:过?去)?(?:问|睇|看|祝|喊|叫)(?![我俺咱阮偶])\w{{0,3}})\w{{0,3}}$)"
+    ),
+    # 给小翠打电话孩子发烧了; 给小翠打电话没人接 tells of a call
+    re.compile(
+        r"((?:恁|你|侬|请|劳驾|麻烦|帮我|快点?|喂|来)?给\w{1,5}?[打拨][一个只通]{0,2}电话[呗哈啊嘛吧咯哦]?)"
+        r"(?=(?![的占关停空冇无没不打了过时前后是还就通才干有他她佢伊好咋吗么呢啥做去来谁哪怎被要会能也都又]|说[了好过是不]|那)\w{3})"
+    ),
+    # 我脑壳痛打给刘医生
+    re.compile(
+        rf"(\w{{2,}}?(?:[了啦咧哉喇咗左嘞咯]|[痛疼病昏晕])[啊呀哦]?)(?=(?:给|跟|搭)(?![我俺咱]打)\w{{1,5}}{_CALL}\w{{0,3}}$|{_CALL}{_AT}\w{{1,5}}$)"
+    ),
+)
+
+
+def _parted(text: str) -> str:
+    """With a comma where an order begins anew, in a text that has none; what is said twice at once, once."""
+    text = re.sub(r"([^\W\d]{2,4})\1", r"\1", text)  # 给大小子大小子打个电话
+    for one in _PARTED:
+        if (found := one.match(text)) and not _UNFINISHED.search(found[1]):
+            return f"{found[1]}，{text[found.end() :]}"
+    return text
 
 
 def clauses_of(said: str) -> list[str]:
@@ -53,6 +95,8 @@ def clauses_of(said: str) -> list[str]:
     text = re.sub(rf"(?<=.)(?<!是)({wrong})(?=[打给跟找喊帮把畀俾拨敲])", r"，\1，", text)
     # 打给女儿不是打给儿子: which of them is right, only the voice tells
     text = re.sub(rf"(?<=\w)(?<!是)({NOT}[是系])(?=[打给跟找喊帮把畀俾拨敲])", r"，\1", text)
+    if text.isalnum() and len(text) <= _PARTED_AT_MOST:
+        text = _parted(text)
     pieces = [piece.lower() for piece in re.split(r"[^\w]+|_", text) if piece]
     for i in range(1, len(pieces)):  # 不是建国，是建军
         if re.match(NOT + "[是系]", pieces[i - 1]) and len(pieces[i]) > 1:
