@@ -25,8 +25,10 @@ def upgrade() -> None:
 def _highest() -> int:
     """PostgreSQL knows whom it counted even after they left; SQLite only who is there."""
     connection = op.get_bind()
+    found = connection.execute(sa.text("SELECT max(id) FROM person")).scalar_one()
     if connection.dialect.name == "postgresql":
-        found = connection.execute(sa.text("SELECT nextval(pg_get_serial_sequence('person', 'id'))")).scalar_one()
-    else:
-        found = connection.execute(sa.text("SELECT max(id) FROM person")).scalar_one()
+        counter = "pg_get_serial_sequence('person', 'id')"
+        following = int(connection.execute(sa.text(f"SELECT nextval({counter})")).scalar_one())
+        connection.execute(sa.text(f"SELECT setval({counter}, {following}, false)"))  # only looked at
+        found = max(found, following - 1)
     return int(found)
