@@ -20,6 +20,11 @@ class _Line:
         self._target, self._half = target, round_trip / 2
         self._byte_s = 0.0 if kbit is None else 8 / (kbit * 1000)
         self._free_at = [0.0, 0.0]  # when each direction has sent what it was given
+        self.accepted: list[tuple[asyncio.StreamWriter, asyncio.Task[None]]] = []
+
+    def accept(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        """Remembered at once: who is cancelled before the first step closes nothing itself."""
+        self.accepted.append((back, asyncio.get_running_loop().create_task(self.serve(near, back))))
 
     async def serve(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         """Both ways of one connection, until both are over, or the line is taken down."""
@@ -65,7 +70,8 @@ def far_line(port: int, *, round_trip: float, kbit: float | None = None) -> Iter
     loop, over, found = asyncio.new_event_loop(), asyncio.Event(), Queue[int]()
 
     async def run() -> None:
-        server = await asyncio.start_server(_Line(port, round_trip, kbit).serve, "127.0.0.1", 0)
+        line = _Line(port, round_trip, kbit)
+        server = await asyncio.start_server(line.accept, "127.0.0.1", 0)
         found.put(server.sockets[0].getsockname()[1])
         await over.wait()
         server.close()
@@ -73,6 +79,8 @@ def far_line(port: int, *, round_trip: float, kbit: float | None = None) -> Iter
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for back, _ in line.accepted:
+            back.transport.abort()
         await asyncio.sleep(0)  # connections close in the loop's next turn
 
     def in_thread() -> None:
